@@ -173,9 +173,9 @@ def test_nothing_is_loaded_or_printed_by_importing():
 # what serves, where another engine answers
 WITHOUT_TORCH = (
     "s2f_studio.server", "s2f_studio.web", "s2f_studio.cli", "s2f_studio.drawings", "s2f_utils.pictures",
-    "s2f_utils.weights", "s2f_utils.cli", "s2f_utils.data.manifest",
+    "s2f_utils.weights", "s2f_utils.cli", "s2f_utils.data",
 )  # fmt: skip
-NETWORKS = {"s2f_studio.drawings.finder", "s2f_studio.drawings.look"}
+NETWORKS = {"s2f_studio.drawings.finder", "s2f_studio.drawings.look", "s2f_utils.data.stores"}
 
 
 def test_what_serves_is_imported_without_torch():

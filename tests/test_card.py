@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from s2f_utils.cli.main import main
-from s2f_utils.data import read_manifest, terms_of
-from s2f_utils.data.manifest import CUFS_TERMS
+from s2f_utils.data import CUFS_TERMS, read_manifest, terms_of
 from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard

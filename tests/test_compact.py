@@ -8,7 +8,7 @@ import torch
 
 from s2f_utils import models
 from s2f_utils.models import checkpoints
-from s2f_utils.models.checkpoints import SCALE, packed, unpacked
+from s2f_utils.weights.compact import SCALE, packed, unpacked
 
 
 def test_what_is_packed_comes_back_to_a_step_of_its_channels_largest_weight():

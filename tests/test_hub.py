@@ -19,7 +19,7 @@ pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed:
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
 from s2f_utils import cli, inference  # noqa: E402
-from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
+from s2f_utils.data import CUFS_TERMS  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402
 from s2f_utils.weights import hub as door  # noqa: E402

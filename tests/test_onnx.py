@@ -31,7 +31,7 @@ from s2f_utils.inference.enhance import Enhancer  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.models.card import ModelCard  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
-from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
+from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]

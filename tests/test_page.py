@@ -25,8 +25,8 @@ from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
 from s2f_studio.web import page as served
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images
+from s2f_utils.weights.compact import expanded
 from s2f_utils.weights.download import DownloadError
-from s2f_utils.weights.expanded import expanded
 
 NODE = shutil.which("node")
 SCRIPTS = sorted(STATIC.glob("*.js"))

@@ -1,7 +1,7 @@
 """Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs: run it when their weights,
 or the stages, have changed.
 
-The graphs have no weights: they say where these lie in the shipped files as `weights.expanded` reads them. Large
+The graphs have no weights: they say where these lie in the shipped files as `weights.compact` reads them. Large
 constants that are no weights are kept once for all graphs, in constants.safetensors.
 """
 
@@ -22,7 +22,7 @@ from s2f_studio.export.writing import LARGE, described, graph_of, stages_of
 from s2f_utils import inference, runtime, weights
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import Enhancer
-from s2f_utils.weights.expanded import tensors_of
+from s2f_utils.weights.compact import tensors_of
 
 CONSTANTS = "constants.safetensors"
 

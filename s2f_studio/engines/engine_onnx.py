@@ -13,7 +13,7 @@ import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.inference.engine import Engine, EngineError
-from s2f_utils.weights.expanded import expanded
+from s2f_utils.weights.compact import expanded
 
 DESCRIPTION = "model.json"
 FORMAT = 1

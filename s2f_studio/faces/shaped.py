@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from s2f_studio.drawings import bending, mesh
-from s2f_utils.data.manifest import DataError, Manifest, Row
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data, PictureStore, squared
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.attributes import TRAITS

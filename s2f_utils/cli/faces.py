@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, each_picture, print_done, warn
+from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, each_picture, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ def faces(
     net = inference.load_styles(model, device, engine=engine)
     if not paths:
         _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, 0.7 if psi is None else psi)), None)
-        print_done(f"{counted(num, 'face')} in {out}")
+        print(f"{counted(num, 'face')} in {out}; {images.GENERATED_NOTE}")
         return 0
     chosen = net.layers_of(layers)
 

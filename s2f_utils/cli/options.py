@@ -37,9 +37,7 @@ Seen = Annotated[bool, Parameter(help="score a model that has seen some of the p
 
 
 def check_out(out: Path, inputs: Sequence[str], what: str) -> None:
-    """Raise ValueError where `out` cannot be a folder, or is the one of the pictures; `what`: their name."""
-    if any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
-        raise ValueError(f"--out {str(out)!r}: is a file, or below one: name a folder")
+    """Raise ValueError where `out` is the folder of the pictures; `what`: their name."""
     if any(Path(item).is_dir() and Path(item).resolve() == out.resolve() for item in inputs):
         raise ValueError(f"--out {str(out)!r}: is the folder of the {what}: name another folder for the results")
 
@@ -66,6 +64,7 @@ def each_picture(paths: Sequence[Path], work: Callable[[Path], None], done: str,
     from tqdm.auto import tqdm
 
     from s2f_utils.inference.restorers import RestoreError
+    from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 
     bad = 0
@@ -76,15 +75,9 @@ def each_picture(paths: Sequence[Path], work: Callable[[Path], None], done: str,
             bad += 1
             named = "" if str(error).startswith(str(path)) else f"{path.name}: "
             warn(f"left out: {named}{error}")
-    print_done(f"{len(paths) - bad} of {counted(len(paths), unit)} {done}", generated=bad < len(paths))
+    note = f"; {images.GENERATED_NOTE}" if bad < len(paths) else ""
+    print(f"{len(paths) - bad} of {counted(len(paths), unit)} {done}{note}")
     return 0 if bad == 0 else (2 if bad == len(paths) else 1)
-
-
-def print_done(text: str, generated: bool = True) -> None:
-    """Print what was done, with the note that it is generated."""
-    from s2f_utils.pictures import images
-
-    print(f"{text}; {images.GENERATED_NOTE}" if generated else text)
 
 
 def warn(text: str) -> None:

@@ -54,7 +54,7 @@ def train(
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_report: do not score the model on the validation split and write report.html
-        dry_run: print what would be done, with the origin of each value
+        dry_run: print what would be done, with all settings
     """
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
@@ -72,11 +72,8 @@ def train(
             if resume in ("auto", "never"):
                 check_beginning(resolved, init)
             counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
-            print(f"{method}, profile {profile}, on {found.type}; pairs: {counts}; nothing is written")
-            for setting, origin in resolved.origin.items():
-                shown = "default" if origin == "paper" else origin  # not every method has a paper
-                print(f"  {setting} = {getattr(resolved.config, setting)!r}  ({shown})")
-            return 0
+            print(f"pairs: {counts}; nothing is written")
+            return _list_settings(method, profile, resolved, found)
         run = open_run(
             resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init,
             device=str(found) if device == "auto" else device,

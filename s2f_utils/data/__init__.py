@@ -1,5 +1,120 @@
-"""Data sets as training reads them: the manifest here, and in `stores` its pictures as batches."""
+"""Data sets as training reads them: the manifest here, one row a pair, and in `stores` its pictures as batches."""
 
-from s2f_utils.data.manifest import COLUMNS, SPLITS, DataError, Manifest, Row, read_manifest, terms_of
+from __future__ import annotations
 
-__all__ = ["COLUMNS", "SPLITS", "DataError", "Manifest", "Row", "read_manifest", "terms_of"]
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
+SPLITS = ("train", "val", "test")
+CUFS_TERMS = "CUFS: for research only; not to be redistributed; ask its authors"
+
+
+class DataError(ValueError):
+    """A data set that cannot be used; the message says what is wrong with which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a manifest: a pair, or one picture of a set without pairs.
+
+    Paths are None where there is no such picture. attributes: what the file has in further columns, by their names.
+    """
+
+    split: str
+    id: str
+    identity: str
+    sketch: Path | None
+    photo: Path | None
+    mask: Path | None
+    source: str
+    attributes: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of a `manifest.csv`, its folder, and the settings that `data_prep` wrote beside it."""
+
+    path: Path
+    pairs: list[Row]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def split(self, name: str) -> list[Row]:
+        """The pairs of "train", "val" or "test", in the file's order."""
+        return [pair for pair in self.pairs if pair.split == name]
+
+
+def terms_of(settings: Mapping[str, Any]) -> list[str]:
+    """What the owners of a set's pictures allow, as `data_prep` writes it beside the set; [] where nothing is known.
+
+    settings: a manifest's. Sets of CUFS that were made before they said so are known by their layout.
+    """
+    said = set(settings.get("terms") or ())
+    return sorted(said | ({CUFS_TERMS} if "cufs" in str(settings.get("layout", "")).split("+") else set()))
+
+
+def read_manifest(path: str | os.PathLike) -> Manifest:
+    """Read a data set's `manifest.csv`, given the file or its folder.
+
+    Raises DataError when it is missing, has other columns, is empty, names files that do not exist, or has an
+    identity in two splits; FileNotFoundError when there is no such folder.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv")
+    if path.is_dir():
+        path = path / "manifest.csv"
+    if not path.is_file():
+        raise DataError(
+            f"{path.parent}: no manifest.csv in this folder: make a data set with 'python -m data_prep pairs SRC OUT'"
+        )
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+            rows = list(reader)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8: save it as UTF-8 CSV, or run data_prep again") from None
+    if missing:
+        raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
+    pairs = [_row(path, number, row) for number, row in enumerate(rows, start=2)]
+    if not pairs:
+        raise DataError(f"{path}: lists no pairs: run data_prep again on a folder with pictures")
+    _check_identities(path, pairs)
+    settings = path.with_name("settings.json")
+    try:
+        known = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    except ValueError:
+        raise DataError(f"{settings}: is not JSON: run data_prep again, or delete the file") from None
+    return Manifest(path, pairs, known)
+
+
+def _row(path: Path, number: int, row: dict[str, str]) -> Row:
+    if row["split"] not in SPLITS:
+        raise DataError(f"{path}, line {number}: split must be one of {', '.join(SPLITS)}, got {row['split']!r}")
+    files: dict[str, Path | None] = {}
+    for name in ("sketch", "photo", "mask"):
+        files[name] = path.parent / row[name] if row[name] else None
+        if files[name] is not None and not files[name].is_file():
+            raise DataError(
+                f"{path}, line {number}: {name} {row[name]} does not exist: copy the pictures beside the manifest,"
+                " or run data_prep again"
+            )
+    attributes = {name: value or "" for name, value in row.items() if name and name not in COLUMNS}
+    identity = row["identity"] or row["id"]
+    return Row(row["split"], row["id"], identity, source=row["source"], attributes=attributes, **files)
+
+
+def _check_identities(path: Path, rows: Sequence[Row]) -> None:
+    where: dict[str, str] = {}
+    for row in rows:
+        if where.setdefault(row.identity, row.split) != row.split:
+            raise DataError(
+                f"{path}: identity {row.identity} is in {where[row.identity]} and in {row.split}: results would"
+                " be worth nothing; put all pictures of a person into one split"
+            )

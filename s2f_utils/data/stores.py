@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils.data.manifest import DataError, Row
+from s2f_utils.data import DataError, Row
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ready_for, sent
 
@@ -182,35 +182,30 @@ def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tu
     apart: of a person the sketches or the photos are used, never both, so that no face is in both lists; which of them,
     is drawn so that both sides have about as many pictures. Raises DataError where a side is empty.
     """
-    drawn, photographed = [p for p in pairs if p.sketch], [p for p in pairs if p.photo]
-    lacking = [side for side, rows in (("sketches", drawn), ("photos", photographed)) if not rows]
+    sides = [p for p in pairs if p.sketch], [p for p in pairs if p.photo]
+    lacking = [name for name, rows in zip(("sketches", "photos"), sides, strict=True) if not rows]
     if lacking:
         raise DataError(
             f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: cyclegan needs pictures of"
             " both sides; 'python -m data_prep unpaired SKETCHES PHOTOS OUT' makes such a set"
         )
     if not apart:
-        return drawn, photographed
-    of_both = {p.identity for p in drawn} & {p.identity for p in photographed}
-    order = sorted(of_both)
+        return sides
+    counts = [Counter(p.identity for p in rows) for rows in sides]
+    order = sorted(counts[0].keys() & counts[1].keys())  # people on both sides
     np.random.default_rng(np.random.SeedSequence([seed, 2])).shuffle(order)
-    counts = [Counter(p.identity for p in rows) for rows in (drawn, photographed)]
-    totals = [sum(p.identity not in of_both for p in rows) for rows in (drawn, photographed)]
-    kept: tuple[set[str], set[str]] = (set(), set())
+    totals = [len(rows) - sum(count[who] for who in order) for rows, count in zip(sides, counts, strict=True)]
+    side_of: dict[str, int] = {}
     for who in order:
-        side = int(totals[1] < totals[0])
-        kept[side].add(who)
-        totals[side] += counts[side][who]
-    rows = [
-        [p for p in side if p.identity in names or p.identity not in of_both]
-        for side, names in zip((drawn, photographed), kept, strict=True)
-    ]
-    if not all(rows):
+        side_of[who] = int(totals[1] < totals[0])
+        totals[side_of[who]] += counts[side_of[who]][who]
+    chosen = tuple([p for p in rows if side_of.get(p.identity, n) == n] for n, rows in enumerate(sides))
+    if not all(chosen):
         raise DataError(
             f"the {len(order)} people cannot be divided into some whose sketch is shown and others whose photo is: give"
             " more, or show both of everybody (--set apart=false)"
         )
-    return rows[0], rows[1]
+    return chosen
 
 
 def _map_picture(path: Path, size_px: int) -> np.ndarray:

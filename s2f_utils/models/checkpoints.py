@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.models.card import ModelCard
 from s2f_utils.runtime import atomic_path
-from s2f_utils.weights.expanded import SCALE
+from s2f_utils.weights.compact import packed, unpacked
 
 TRAINING = "learned_from"  # the part of a header that says what a model was trained on
-LEAST = 4_096  # numbers that are packed; smaller tensors stay as they are
 
 
 class CheckpointError(ValueError):
@@ -117,40 +116,6 @@ def save_generator(
     with _written(path) as temporary:
         save_file(packed(tensors) if compact else tensors, temporary, metadata=header)
     return path
-
-
-def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's tensors, large ones in a byte for each weight, whole numbers from -127 to 127, with what one step
-    stands for in each output channel beside them; other floating ones as float16.
-
-    Files are half as large as in float16; answers differ by less than a grey level in the mean (tests/test_compact.py).
-    """
-    made: dict[str, Tensor] = {}
-    for key, value in tensors.items():
-        if not value.is_floating_point():
-            made[key] = value
-        elif value.ndim < 2 or value.numel() < LEAST:
-            made[key] = value.half()
-        else:
-            scale = _largest(value.float())
-            made[key] = (value.float() / scale.clamp_min(1e-12)).round().to(torch.int8)
-            made[key + SCALE] = scale
-    return made
-
-
-def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `packed` was given, floating tensors as float32, to the precision that was kept."""
-    plain = {key: value for key, value in tensors.items() if not key.endswith(SCALE)}
-    return {
-        key: value.float() * tensors[key + SCALE].float() if key + SCALE in tensors else value.float()
-        for key, value in plain.items()
-    }
-
-
-def _largest(value: Tensor) -> Tensor:
-    """By output channel, the first dimension of more than one; what a step of one number stands for."""
-    channel = next((dim for dim in range(value.ndim) if value.shape[dim] > 1), 0)
-    return value.abs().amax(dim=[dim for dim in range(value.ndim) if dim != channel], keepdim=True) / 127
 
 
 def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:

@@ -151,15 +151,15 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`, without enlarging. The widget's `picture` is
     what is shown at right, `strength` the slider.
     """
-    import ipywidgets
+    import ipywidgets as w
 
     from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import enhance
 
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     whole = enhance(photo, restorer, **(options | {"strength": 1.0})).image.astype(np.float32)
-    strength = ipywidgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
-    ends = ipywidgets.HTML("<small>0: the photo · 1: invented detail</small>")
+    strength = w.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
+    ends = w.HTML("<small>0: the photo · 1: invented detail</small>")
     shown = divider(photo, photo)
 
     def draw() -> np.ndarray:
@@ -167,8 +167,8 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
         shown.after = _shrunk(picture, COMPARED_PX)[0]
         return picture
 
-    box = _following([strength], [strength, ends, shown], draw)
-    box.strength, box.divider = strength, shown
+    box = _following({"strength": strength}, [ends, shown], draw)
+    box.divider = shown
     return box
 
 
@@ -188,9 +188,7 @@ def detail_slider(model: DetailModel, prepared: Any) -> Any:
         shown.value = images.png_of(picture)
         return picture
 
-    box = _following([detail, seed], [detail, seed, shown], draw)
-    box.detail, box.seed = detail, seed
-    return box
+    return _following({"detail": detail, "seed": seed}, [shown], draw)
 
 
 def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
@@ -201,44 +199,45 @@ def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
     import ipywidgets as w
 
     last, first = model.num_layers - 1, model.open_layers.start
-    strength = w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength")
-    layers = w.IntRangeSlider(value=(first, last), min=0, max=last, description="layers from chance")
-    psi = w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="truncation")
-    seed = w.IntSlider(value=0, min=0, max=200, description="seed")
-    noise = w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)")
+    controls = {
+        "strength": w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength"),
+        "layers": w.IntRangeSlider(value=(first, last), min=0, max=last, description="layers from chance"),
+        "psi": w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="truncation"),
+        "seed": w.IntSlider(value=0, min=0, max=200, description="seed"),
+        "noise": w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)"),
+    }
     wide = max(LEAST_WIDE_PX, min(model.size_px, 256))
     shown = w.Image(format="png", width=(NUM // 2 + 1) * wide)
     drawing = images.resize(given, model.size_px, "stretch")[None]
 
     def draw() -> np.ndarray:
-        start, stop = layers.value
-        asked = {"seed": seed.value, "strength": strength.value, "psi": psi.value}
+        asked = {name: control.value for name, control in controls.items()}
+        (start, stop), noise = asked.pop("layers"), asked.pop("noise")
         found = model.variants(own, NUM, layers=range(start, stop + 1), **asked)
-        faces = model.decode(found, noise=None if noise.value < 0 else noise.value)
+        faces = model.decode(found, noise=None if noise < 0 else noise)
         rows = [np.concatenate([drawing, faces[: NUM // 2]]), np.concatenate([model.decode(own), faces[NUM // 2 :]])]
         shown.value = images.png_of(viz.sheet(rows))
         return faces
 
-    controls = [strength, layers, psi, seed, noise]
-    box = _following(controls, [*controls, shown], draw, "faces")
-    box.strength, box.layers, box.psi, box.seed, box.noise = controls
-    return box
+    return _following(controls, [shown], draw, "faces")
 
 
 def _following(
-    controls: Sequence[Any], children: Sequence[Any], draw: Callable[[], np.ndarray], name: str = "picture"
+    controls: Mapping[str, Any], more: Sequence[Any], draw: Callable[[], np.ndarray], name: str = "picture"
 ) -> Any:
-    """A box whose attribute `name` is what `draw` gave last: now, and whenever a control was let go."""
+    """A box of controls, which are its attributes, and more widgets; its attribute `name` is what `draw` gave last:
+    now, and whenever a control was let go.
+    """
     import ipywidgets
 
-    box = stills.box_class()([*children, ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")])
+    box = stills.box_class()([*controls.values(), *more, ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")])
 
     def follow(_change: object = None) -> None:
         setattr(box, name, draw())
 
-    for control in controls:
-        if hasattr(control, "continuous_update"):
-            control.continuous_update = False  # an answer takes a moment: one when the slider is let go
+    for own_name, control in controls.items():
+        setattr(box, own_name, control)
+        control.continuous_update = False  # an answer takes a moment: one when the slider is let go
         control.style.description_width = "initial"
         control.observe(follow, names="value")
     follow()

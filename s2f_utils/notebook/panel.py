@@ -62,12 +62,8 @@ class TrainingPanel:
         self._trains, self._stale = False, True
         self._next_poll = self._next_draw = self._next_curves = 0.0
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name} {self.live[name]:g}' for name in self.names)})"
-
     def _ipython_display_(self) -> None:
-        if not self.show():
-            print(repr(self))
+        self.show()
 
     def show(self) -> bool:
         """Display the controls in this cell; False where there is no page, or no ipywidgets."""

@@ -14,7 +14,7 @@ from data_prep.sources import names
 from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.sources.sides import with_made
 from data_prep.sources.tree import Picture, Tree
-from s2f_utils.data.manifest import CUFS_TERMS
+from s2f_utils.data import CUFS_TERMS
 
 _NAME = re.compile(r"^[fmw]\d?-\d{3}-\d{1,2}$")
 _SUFFIX = re.compile(r"[-_ ]?sz\d+$")

@@ -1,6 +1,6 @@
 // A file of weights as the numbers that graphs want: all floating tensors in float32, one after the other, sorted by their
-// names (s2f_utils/weights/expanded.py).
-// What is stored in bytes has its scales beside it, under its name and SCALE (s2f_utils/models/checkpoints.py).
+// names (s2f_utils/weights/compact.py).
+// What is stored in bytes has its scales beside it, under its name and SCALE.
 
 const SCALE = "@scale";
 const START = 8; // bytes, of the header's length
