@@ -58,12 +58,9 @@ def open_run(
     precision = _precision(kind, config, runtime.pick_device(device))
     total = _length(resolved, rows)
 
-    # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
-    folder, state, begins = None, {}, {}
-    if is_first:
-        begins = _beginning(init) if resume in ("auto", "never") or init else {}
-        folder, state = _run_to_go_on_with(resume, runs, name, resolved, rows, begins)
-    folder = distributed.broadcast(folder)
+    # The run to go on with: all ranks find the same one, and read its state. Rank zero alone writes files.
+    begins = _beginning(init) if resume in ("auto", "never") or init else {}
+    folder, state = _run_to_go_on_with(resume, runs, name, resolved, rows, begins)
     is_new = folder is None
 
     # Networks and data.
@@ -93,11 +90,12 @@ def open_run(
     )  # fmt: skip
 
     # What a new run says of itself, or the state of an interrupted one.
+    if not is_new:
+        run.load_state_dict(state)
     if is_first:
         if is_new:
             _write_facts(run, resolved, manifest, begins)
         else:
-            run.load_state_dict(state)
             run.log.event("resume", images=run.images_seen)
             for path in folder.rglob(".*.part"):  # what a kill left half written
                 path.unlink(missing_ok=True)
@@ -105,7 +103,6 @@ def open_run(
         live.write_controls()
         for remark in remarks:
             run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
-    run.follow()
     return run
 
 

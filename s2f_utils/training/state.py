@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import io
 import math
 import os
 import shutil
@@ -24,7 +23,6 @@ from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
-from s2f_utils.runtime import distributed
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
@@ -212,16 +210,6 @@ class TrainingRun:
         self.nums = dict(state.get("nums", {}))
         self.row_start = self.seconds, self.images_seen
         runtime.set_rng_state(state["rng"])
-
-    def follow(self) -> None:
-        """All ranks take up rank zero's state."""
-        if distributed.world_size() == 1:
-            return
-        buffer = io.BytesIO()
-        torch.save(self.state_dict(), buffer)
-        given = distributed.broadcast(buffer.getvalue())
-        if not distributed.is_rank_zero():
-            self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
 
     def save(self) -> None:
         """Write the resume file and the generators, each complete or not at all.
