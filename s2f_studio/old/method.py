@@ -9,7 +9,7 @@ learned from them (cross-fitting): of its own people, a network expects too much
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
-from s2f_utils.training.losses import feature_loss, generator_loss
+from s2f_utils.training.losses import generator_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
@@ -102,6 +102,14 @@ class RenderConfig(TrainConfig):
     def numbers(self, name: str) -> tuple[int, ...]:
         """`widths` or `judge_widths`."""
         return tuple(map(int, getattr(self, name).split(",")))
+
+
+def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
+
+    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
+    """
+    return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
 
 
 class RenderMethod(Method):

@@ -42,11 +42,10 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest run of this name if it is unfinished, was saved by this version of the project,
-    and has the same settings, pairs and model to begin with, else starts a new one; "never" starts a new one; a folder
-    takes up that run, and raises CheckpointError if it does not fit. `init`: a model, as `inference.find_generator`
-    knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
-    anything is written.
+    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings, pairs and model
+    to begin with, else starts a new one; "never" starts a new one; a folder takes up that run, and raises
+    CheckpointError if it does not fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and
+    nothing else) to start from. Raises DataError, ConfigError or CheckpointError before anything is written.
     """
     config, kind, is_first = resolved.config, find_method(resolved.method), distributed.is_rank_zero()
     name, rows, ranks = name or resolved.method, manifest.split("train"), distributed.world_size()
