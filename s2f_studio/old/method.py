@@ -9,7 +9,7 @@ learned from them (cross-fitting): of its own people, a network expects too much
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
-from s2f_utils.training.losses import feature_loss, generator_loss
+from s2f_utils.training.losses import generator_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
@@ -58,16 +58,16 @@ class RenderConfig(TrainConfig):
     expected_by: str = ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
     widths: str = "64,96,160"  # channels at 64, 32 and 16 pixels
     judge_widths: str = "64,128,192"  # the discriminator's channels at 64, 32 and 16 pixels
-    misfit_px: float = 1.2  # by how much points found in a drawing are off
-    pen: float = 1.0  # how much pressure, paper and focus vary
-    tone_share: float = 0.6  # of the faces of whose skin, and of whose hair, the tone is told
-    worn_share: float = 0.85  # of the faces of which it is told what is worn, each
-    trait_share: float = 0.7  # of the faces of which age, smile and hair are told, each
-    other_light: float = 0.1  # by how much contrast varies, of both sides alike
-    other_wall: float = 0.7  # of the pairs that are judged before another wall, both sides alike
-    decided_share: float = 0.9  # of the faces whose outline is decided (`render.decided`); of the others it stays soft
-    outline_share: float = 0.35  # of the faces that are given the photo's own outline
-    whole_share: float = 0.75  # of the faces whose code is told in full; of the others, a part
+    misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off
+    pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
+    tone_share: float = setting(0.6, 0, 1)  # of the faces of whose skin, and of whose hair, the tone is told
+    worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn, each
+    trait_share: float = setting(0.7, 0, 1)  # of the faces of which age, smile and hair are told, each
+    other_light: float = setting(0.1, 0, 1)  # by how much contrast varies, of both sides alike
+    other_wall: float = setting(0.7, 0, 1)  # of the pairs that are judged before another wall, both sides alike
+    decided_share: float = setting(0.9, 0, 1)  # of the faces whose outline is decided; of the others it stays soft
+    outline_share: float = setting(0.35, 0, 1)  # of the faces that are given the photo's own outline
+    whole_share: float = setting(0.75, 0, 1)  # of the faces whose code is told in full; of the others, a part
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the discriminator
     lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
@@ -75,13 +75,13 @@ class RenderConfig(TrainConfig):
     lambda_projected: float = 0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
     free_share: float = 0.5  # of the faces that it sees with codes at random, which no other loss sees
     lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
-    r1_gamma: float = 0.5  # weight of the discriminator's squared slope at true photos
-    r1_every: int = 16  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(0.5, 0)  # weight of the discriminator's squared slope at true photos
+    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
     lr_g: float = 3e-4  # Adam's learning rate for the generator
     lr_d: float = 4e-4  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # and second decay rate
-    max_norm: float = 1.0  # longer gradients of the generator are scaled to this, of the discriminator to twice this
+    max_norm: float = setting(1.0, 0)  # longer gradients of the generator are scaled down to this; net_d: twice
 
     def validate(self) -> None:
         super().validate()
@@ -93,9 +93,6 @@ class RenderConfig(TrainConfig):
             parts = getattr(self, name).split(",")
             need(len(parts) == 3 and all(p.strip().isdecimal() for p in parts), f"{name} must be three whole numbers")
         need(len(self.experts) <= 2, "expected_by must name one model, or two: of fold 0 and of fold 1")
-        self.shares("tone_share", "worn_share", "trait_share", "whole_share", "other_light", "other_wall")
-        self.shares("decided_share", "outline_share")
-        self.at_least(0, "misfit_px", "pen", "r1_gamma", "r1_every", "max_norm")
 
     @property
     def experts(self) -> list[str]:
@@ -105,6 +102,14 @@ class RenderConfig(TrainConfig):
     def numbers(self, name: str) -> tuple[int, ...]:
         """`widths` or `judge_widths`."""
         return tuple(map(int, getattr(self, name).split(",")))
+
+
+def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
+
+    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
+    """
+    return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
 
 
 class RenderMethod(Method):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.pictures import images
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -54,10 +51,3 @@ def webp_uri(picture: np.ndarray, max_side_px: int | None = None) -> str:
         image.thumbnail((max_side_px, max_side_px))
     image.save(buffer, format="WEBP", quality=92, method=4)
     return images.data_uri(buffer.getvalue(), "image/webp")
-
-
-def figure_uri(figure: Figure) -> str:
-    """A figure as a data URI (SVG)."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return images.data_uri(buffer.getvalue(), "image/svg+xml")

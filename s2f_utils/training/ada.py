@@ -25,9 +25,9 @@ def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
 
 
 class AdaptiveP:
-    """ADA's p: up where the discriminator is surer of real pictures than `target` says, else down.
+    """ADA's p, from 0 to 1: up where the discriminator is surer of real pictures than `target` says, else down.
 
-    p: from 0 to 1. images: so many at least from 0 to 1.
+    images: so many at least from 0 to 1.
     """
 
     def __init__(self, images: float) -> None:

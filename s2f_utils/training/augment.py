@@ -47,12 +47,12 @@ def _random_affine(rotate_deg: float, shift: float, shear_deg: float, scale: flo
 
 
 class PairedAffine:
-    """Rotation, shift, shear, enlargement and bending, drawn anew for every pair, applied to sketch and photo alike.
+    """Rotation, shift, shear, enlargement and bending, drawn anew for every pair, applied to sketch and photo alike, in
+    one pass (bicubic with bending, so that photos stay sharp). Edges are continued by reflection.
 
-    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share) are the largest values, either way; `elastic` is the
-    standard deviation of the shifts of a 6x6 grid, a share of the width, between which the picture is bent smoothly
-    (Simard et al. 2003). Edges are continued by reflection. Project 1's offline copies had 20, 5 and 5. It is one pass
-    over sketch and photo as six channels, with bending a bicubic one, so that the photo stays sharp.
+    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share) are the largest values, either way: 20, 5 and 5 in
+    project 1. `elastic` is the standard deviation of the shifts of a 6x6 grid, a share of the width, between which the
+    picture is bent smoothly (Simard et al. 2003).
     """
 
     def __init__(

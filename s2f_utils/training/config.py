@@ -88,12 +88,10 @@ def resolve(
     has_gpu: bool = False,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
-    """The configuration of a method under a profile, with a person's `overrides` on top.
+    """The configuration of a method under a profile, with a person's `overrides` on top. A length among these (`epochs`
+    or `total_images`) stands above a profile's length, limit of passes and time budget.
 
     begun_with: what the model that training begins with asks for (`settings_of`), above the profile's.
-
-    A length among the overrides (`epochs` or `total_images`) stands above a profile's length, limit of passes and time
-    budget.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
     kind, yours = find_method(method), dict(overrides or {})
@@ -136,11 +134,8 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: name → the comment beside it, in the order of the fields.
-
-    Where a class declares a field anew, its comment (mostly why the value is another) follows the one of the class that
-    the field comes from, and the words that it may be. "" where none says anything. Raises OSError where there is no
-    source to read.
+    """What each field of a dataclass means: name → the comment beside it, after that of the class that the field comes
+    from, and the words that it may be. Raises OSError where there is no source to read.
     """
     said: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
     for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):

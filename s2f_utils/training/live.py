@@ -41,10 +41,9 @@ class Change:
 class LiveValues:
     """Numbers and commands that the training loop reads anew at every step.
 
-    `values` are the starting values, `ranges` their limits (same names). The commands `pause`, `step` (one,
-    while it is paused), `save`, `sample` and `stop` are there beside them, False at first; `step`, `save` and `sample`
-    fall back to False once the loop has obeyed.
-    With a `controls` path, the values are written to that JSON file, and edits of the file are picked up.
+    values: to start with. ranges: their limits, by the same names. controls: a JSON file that holds them, and whose
+    edits are picked up. The commands `pause`, `step` (one, while it is paused), `save`, `sample` and `stop` are False
+    at first; `step`, `save` and `sample` fall back to False once the loop has obeyed.
     """
 
     def __init__(self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None) -> None:
@@ -136,7 +135,6 @@ class LiveValues:
 
     def write_controls(self) -> None:
         """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
-
         Where the disk does not take it, that is a problem (`take_problem`), and `poll` tries again.
         """
         if self._controls is None:

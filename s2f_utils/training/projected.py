@@ -18,14 +18,11 @@ AUGMENTATIONS = ("shared", "none")
 
 class SharedChange:
     """A change of colours and place, drawn once for each picture and made in true and made ones alike, so that their
-    features can be compared place by place.
-
-    Six in ten pictures are changed: brightness by a quarter of white at most, contrast by a quarter, saturation by two
-    fifths, shifts of 8 % of a side; mirrored edges. num: of pictures.
+    features can be compared place by place. num: of pictures, of which `SHARE` are changed; edges are mirrored.
     """
 
     SHARE = 0.6
-    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness, contrast, saturation, right, down
+    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness (of white), contrast, saturation, right, down (of a side)
 
     def __init__(self, num: int) -> None:
         changed = (distributed.rand(num, 1) < self.SHARE).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def write_report(folder: str | Path, *evaluations: Evaluation, not_scored: str =
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
-    sheets = sorted((folder / "samples").glob("*.png"))
+    sheets, curves = sorted((folder / "samples").glob("*.png")), io.BytesIO()
+    if len(rows) > 1:
+        viz.curves({"": (rows, events)}).savefig(curves, format="svg", metadata={"Date": None})
 
     def shown(evaluation: Evaluation) -> dict:
         models = [row.key for row in evaluation.rows if row.kind == "model"]
@@ -72,5 +75,5 @@ def write_report(folder: str | Path, *evaluations: Evaluation, not_scored: str =
         note=images.GENERATED_NOTE, paper=vars(find_method(run["method"]).settings()), uri=pages.webp_uri,
         load=images.load_rgb, sheets=[*sheets[:1], *sheets[1:][-1:]],
         shown_px=128 if run["config"]["size_px"] <= 128 else 192,
-        curves=pages.figure_uri(viz.curves({"": (rows, events)})) if len(rows) > 1 else "",
+        curves=images.data_uri(curves.getvalue(), "image/svg+xml") if len(rows) > 1 else "",
     )  # fmt: skip

@@ -42,28 +42,27 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest run of this name if it is unfinished, was saved by this version of the project,
-    and has the same settings, pairs and model to begin with, else starts a new one; "never" starts a new one; a folder
-    takes up that run, and raises CheckpointError if it does not fit. `init`: a model, as `inference.find_generator`
-    knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
-    anything is written.
+    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings, pairs and model
+    to begin with, else starts a new one; "never" starts a new one; a folder takes up that run, and raises
+    CheckpointError if it does not fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and
+    nothing else) to start from. Raises DataError, ConfigError or CheckpointError before anything is written.
     """
     config, kind, is_first = resolved.config, find_method(resolved.method), distributed.is_rank_zero()
-    name, rows = name or resolved.method, manifest.split("train")
+    name, rows, ranks = name or resolved.method, manifest.split("train"), distributed.world_size()
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    if config.batch_size % distributed.world_size():
-        so_many = f"a multiple of {distributed.world_size()}, got {config.batch_size}"
-        raise ConfigError(f"batch_size must be {so_many}: so many processes share a batch")
-    precision = _precision(kind, config, runtime.pick_device(device))
-    total = _length(resolved, rows)
+    if config.batch_size % ranks:
+        raise ConfigError(
+            f"batch_size must be a multiple of {ranks}, got {config.batch_size}: so many processes share it"
+        )
+    device, memory_format, total = runtime.pick_device(device), config.memory_format, _length(resolved, rows)
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = kind.memory_format(config, device)
+    precision = runtime.pick_precision(device, config.precision, memory_format)
 
-    # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
-    folder, state, begins = None, {}, {}
-    if is_first:
-        begins = _beginning(init) if resume in ("auto", "never") or init else {}
-        folder, state = _run_to_go_on_with(resume, runs, name, resolved, rows, begins)
-    folder = distributed.broadcast(folder)
+    # The run to go on with: all ranks find the same one, and read its state. Rank zero alone writes files.
+    begins = _beginning(init) if resume in ("auto", "never") or init else {}
+    folder, state = _run_to_go_on_with(resume, runs, name, resolved, rows, begins)
     is_new = folder is None
 
     # Networks and data.
@@ -89,15 +88,16 @@ def open_run(
     trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else []
     run = TrainingRun(
         resolved.method, config, folder, model, [row.id for row in rows], data, samples, live, RunLog(folder),
-        precision, total, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
+        precision, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
     )  # fmt: skip
 
     # What a new run says of itself, or the state of an interrupted one.
+    if not is_new:
+        run.load_state_dict(state)
     if is_first:
         if is_new:
             _write_facts(run, resolved, manifest, begins)
         else:
-            run.load_state_dict(state)
             run.log.event("resume", images=run.images_seen)
             for path in folder.rglob(".*.part"):  # what a kill left half written
                 path.unlink(missing_ok=True)
@@ -105,7 +105,6 @@ def open_run(
         live.write_controls()
         for remark in remarks:
             run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
-    run.follow()
     return run
 
 
@@ -202,14 +201,6 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
 
 
 # What a run works with
-
-
-def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:
-    """The number format, and the memory format that is faster for this method's networks."""
-    memory_format = config.memory_format
-    if memory_format == "auto" and device.type in ("cpu", "cuda"):
-        memory_format = kind.memory_format(config, device)
-    return runtime.pick_precision(device, config.precision, memory_format)
 
 
 def _model(

@@ -64,10 +64,8 @@ def last_saved(run: TrainingRun) -> str:
 
 
 def write_sheet(run: TrainingRun) -> Path:
-    """Write the sheet of samples: the same pictures again and again, what comes out, and the truths. Log its scores
-    (`run.scores`). Draws nothing at random.
-
-    The pictures are validation pairs where there are some, else training pictures: never the test set.
+    """Write the sheet of samples: the same pictures again and again (never of the test set), what comes out, and the
+    truths. Log its scores (`run.scores`). Draws nothing at random.
     """
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)

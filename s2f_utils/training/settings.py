@@ -111,31 +111,15 @@ class TrainConfig:
             need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
             limits = limits_of(type(self), name)
             need(limits == Limits() or limits.allow(value), f"{name} must be {limits}, got {value!r}")
-        size, ways = self.size_px, ", ".join(self.directions)
+        size, loaded, ways = self.size_px, self.load_size_px, ", ".join(self.directions)
         need(self.direction in self.directions, f"direction must be one of {ways}, got {self.direction!r}")
         need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
-        need(
-            self.load_size_px >= size,
-            f"load_size_px ({self.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
-        )
+        need(loaded >= size, f"load_size_px ({loaded}) must not be smaller than size_px ({size}): it is cropped")
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
         need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
-
-    def at_least(self, least: int, *names: str) -> None:
-        """Raise ConfigError where one of these settings is less."""
-        for name in names:
-            need(getattr(self, name) >= least, f"{name} must be {least} or more, got {getattr(self, name)}")
-
-    def shares(self, *names: str) -> None:
-        """Raise ConfigError where one of these settings is not from 0 to 1."""
-        for name in names:
-            need(0 <= getattr(self, name) <= 1, f"{name} must be between 0 and 1, got {getattr(self, name)}")
 
 
 def need_patches(disc_layers: int, size_px: int) -> None:
     """Raise ConfigError where a PatchGAN has so many layers that no patches are left of a picture."""
     most = size_px.bit_length() - 3
-    need(
-        disc_layers <= most,
-        f"disc_layers must be at most {most} at {size_px} px, so that some patches are left, got {disc_layers}",
-    )
+    need(disc_layers <= most, f"disc_layers must be at most {most} at {size_px} px, got {disc_layers}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import io
 import math
 import os
 import shutil
@@ -24,7 +23,6 @@ from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
-from s2f_utils.runtime import distributed
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
@@ -71,29 +69,30 @@ class TrainingRun:
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
-    total_images: int  # of the whole training; with a time budget, as many as are likely in it
-    longest_images: int  # where no time budget ends it
+    longest_images: int  # of the whole training, where no time budget ends it
     ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
     trackers: list[Any]  # callbacks that the settings ask for
     fit: str  # how oblong pictures became square
     card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
+
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
-    last_save: float = field(default_factory=time.monotonic)
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
     images_per_second: float = 0.0
-    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
-    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
 
     def __post_init__(self) -> None:
         c = self.config
+        self.total_images = self.longest_images  # with a time budget, as many as are likely in it
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
         self.resume_path = self.folder / "resume.pt"
         self.to_photo = c.direction != "photo-to-sketch"
+        self.last_save = time.monotonic()
 
     @property
     def generators(self) -> dict[str, torch.nn.Module]:
@@ -119,14 +118,15 @@ class TrainingRun:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
 
         As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. One with a time
-        budget falls with the time, or with the images where these come to their end first.
+        of fewer than ten passes falls with every image instead. One with a time budget falls with the time, or with the
+        images where these come to their end first.
         """
-        if self.config.time_budget_s and self.config.constant_share < 1:
-            return min(1.0, (1 - self.share_done) / (1 - self.config.constant_share))
+        share = self.config.constant_share
+        if self.config.time_budget_s and share < 1:
+            return min(1.0, (1 - self.share_done) / (1 - share))
         length = len(self.data) * self.config.copies
         epochs = self.total_images / length
-        constant = epochs * self.config.constant_share
+        constant = epochs * share
         if constant >= epochs:
             return 1.0
         if epochs < 10:
@@ -166,13 +166,10 @@ class TrainingRun:
         return row
 
     def _diverged(self, wrong: list[str]) -> TrainingDiverged:
-        """The error that says what went wrong, and what to do."""
         saved = f"the last good state is {self.resume_path}" if self.resume_path.exists() else "nothing was saved yet"
         self.log.event("diverged", images=self.images_seen, what=wrong)
-        return TrainingDiverged(
-            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, or use"
-            f" precision=float32; {saved}"
-        )
+        what_to_do = "lower the learning rate, or use precision=float32"
+        return TrainingDiverged(f"{', '.join(wrong)} before image {self.images_seen}: {what_to_do}; {saved}")
 
     # What is saved
 
@@ -213,16 +210,6 @@ class TrainingRun:
         self.row_start = self.seconds, self.images_seen
         runtime.set_rng_state(state["rng"])
 
-    def follow(self) -> None:
-        """All ranks take up rank zero's state."""
-        if distributed.world_size() == 1:
-            return
-        buffer = io.BytesIO()
-        torch.save(self.state_dict(), buffer)
-        given = distributed.broadcast(buffer.getvalue())
-        if not distributed.is_rank_zero():
-            self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
-
     def save(self) -> None:
         """Write the resume file and the generators, each complete or not at all.
 
@@ -231,24 +218,20 @@ class TrainingRun:
         """
         os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)
-        broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
-        if broken:
-            raise self._diverged([f"weights of {', '.join(broken)} are NaN or infinite"])
+        for name, net in self.model.nets.items():
+            if not all(torch.isfinite(p).all() for p in net.parameters()):
+                raise self._diverged([f"weights of {name} are NaN or infinite"])
         checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self.save_generators()
         for name, net in self.model.kept.items():
-            path = self.folder / f"{name}.safetensors"
-            checkpoints.save_generator(path, net, {"method": self.method}, self.card)
+            checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card)
 
     def save_generators(self, folder: str = "", ending: str = "") -> None:
         """Write the generators into a folder in the run's; ending: of their names."""
+        size_px = getattr(self.model, "out_px", self.config.size_px)
+        meta = {"method": self.method, "size_px": size_px, "fit": self.fit, "images_seen": self.images_seen}
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
-            meta = {
-                "method": self.method, "direction": direction,
-                "size_px": getattr(self.model, "out_px", self.config.size_px), "fit": self.fit,
-                "images_seen": self.images_seen, **self.model.notes,
-            }  # fmt: skip
             path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(path, net, meta, self.card)
+            checkpoints.save_generator(path, net, {**meta, "direction": direction, **self.model.notes}, self.card)
