@@ -214,11 +214,8 @@ class PSP(Method):
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, maps, or both; the faces; and the photos."""
-        rows = super().samples(a, b, nets)
-        given = rows.pop("a")
-        size = rows["fake_b"].shape[-1]
-        rows["fake_b"] = F.adaptive_avg_pool2d(rows["fake_b"], b.shape[-1]) if size > b.shape[-1] else rows["fake_b"]
-        return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
+        fake_b = F.adaptive_avg_pool2d(super().samples(a, b, nets)["fake_b"], b.shape[-1])
+        return {"a": a[:, :3]} | ({"map": a[:, 3:]} if a.shape[1] > 3 else {}) | {"fake_b": fake_b, "b": b}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
         if self.config.perceptual == "efficientnet":

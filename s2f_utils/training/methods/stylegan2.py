@@ -63,7 +63,6 @@ class StyleGAN2Config(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
         need(
             self.batch_size < 4 or self.batch_size % 4 == 0,
             f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
