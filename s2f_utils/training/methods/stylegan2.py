@@ -136,11 +136,7 @@ class StyleGAN2(LogisticGAN):
     }  # fmt: skip
     begins_with = ("stylegan2",)
     same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
-    live_ranges = {
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "mixing": Range(0.0, 1.0),
-        "ada_target": Range(0.0, 1.0),
-    }
+    live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True), "mixing": Range(0.0, 1.0), "ada_target": Range(0.0, 1.0)}
 
     def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
         super().__init__(config, precision)
