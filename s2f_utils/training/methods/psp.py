@@ -163,7 +163,10 @@ class PSP(Method):
             given = given.to(device)
             load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
-                _begin_with_arcface(self.net_g.encoder, device)
+                face, encoder = arcface(device), self.net_g.encoder
+                encoder.body.load_state_dict(face.body.state_dict())
+                if config.direction == "photo-to-photo":
+                    encoder.input_layer.load_state_dict(face.input_layer.state_dict())
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
             load_into(self.net_g, given, init, FACES)
@@ -235,11 +238,3 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
     made, true = arcface(fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
     return 1 - (made * true.detach()).sum(1).mean()
-
-
-def _begin_with_arcface(encoder: nn.Module, device: torch.device) -> None:
-    """The body of the published ArcFace network, and its first layer where the encoder reads photos, too."""
-    given = arcface(device)
-    encoder.body.load_state_dict(given.body.state_dict())
-    if encoder.args["in_channels"] == 3:
-        encoder.input_layer.load_state_dict(given.input_layer.state_dict())
