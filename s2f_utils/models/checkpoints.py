@@ -110,12 +110,16 @@ def save_generator(
     """
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     network = {"network": net.name, "args": net.args, **net.card.as_json(meta.get("direction", ""))}
-    header = {"s2f": json.dumps({**meta, **network})}
-    if card and card.training():
-        header[TRAINING] = json.dumps(card.training())
-    with _written(path) as temporary:
-        save_file(packed(tensors) if compact else tensors, temporary, metadata=header)
+    _save(path, packed(tensors) if compact else tensors, {**meta, **network}, card or ModelCard())
     return path
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], card: ModelCard) -> None:
+    header = {"s2f": json.dumps(meta)}
+    if training := card.training():
+        header[TRAINING] = json.dumps(training)
+    with _written(path) as temporary:
+        save_file(dict(tensors), temporary, metadata=header)
 
 
 def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
@@ -126,8 +130,8 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        tensors, header = _read(path)
-        tensors, meta = unpacked(tensors), _part(header)
+        tensors, meta, _ = _read(path)
+        tensors = unpacked(tensors)
     else:
         tensors, meta = state_dict_of(path), {}
     try:
@@ -142,24 +146,21 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 
 
-def _read(path: str | os.PathLike, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a `.safetensors` file, none unless asked for, and its header. Raises FileNotFoundError, or
-    CheckpointError where it is damaged.
+def _read(path: str | os.PathLike, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """The tensors of a `.safetensors` file, none unless asked for, and what it says of itself and of its training, {}
+    where it is not ours. Raises FileNotFoundError, or CheckpointError where it is damaged.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            keys = file.keys() if tensors else []
-            return {key: file.get_tensor(key) for key in keys}, file.metadata() or {}
+            held = {key: file.get_tensor(key) for key in (file.keys() if tensors else ())}
+            header = file.metadata() or {}
+            parts = [json.loads(header.get(part, "{}")) for part in ("s2f", TRAINING)]
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None
-
-
-def _part(header: Mapping[str, str], key: str = "s2f") -> dict[str, Any]:
-    """A part of a header, {} where there is none."""
-    found = json.loads(header.get(key, "{}"))
-    return found if isinstance(found, dict) else {}
+    meta, training = (part if isinstance(part, dict) else {} for part in parts)
+    return held, meta, training
 
 
 def header_of(path: str | os.PathLike) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def header_of(path: str | os.PathLike) -> dict[str, Any]:
 
     Raises FileNotFoundError or CheckpointError.
     """
-    return _part(_read(path, tensors=False)[1])
+    return _read(path, tensors=False)[1]
 
 
 def card_of(path: str | os.PathLike) -> ModelCard:
@@ -175,11 +176,10 @@ def card_of(path: str | os.PathLike) -> ModelCard:
 
     Raises FileNotFoundError or CheckpointError.
     """
-    header = _read(path, tensors=False)[1]
-    meta = _part(header)
+    _, meta, training = _read(path, tensors=False)
     kind = models.NETWORKS.get(meta.get("network", ""))
     card = kind.describe(meta.get("args") or {}) if kind else ModelCard()
-    return card.with_header(meta, _part(header, TRAINING))
+    return card.with_header(meta, training)
 
 
 def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
@@ -190,11 +190,8 @@ def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
     target = Path(target)
     if target.exists():
         raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
-    training = card_of(path).public().training()
-    tensors, header = _read(path)
-    header.pop(TRAINING, None)
-    with _written(target) as temporary:
-        save_file(tensors, temporary, metadata=header | ({TRAINING: json.dumps(training)} if training else {}))
+    tensors, meta, _ = _read(path)
+    _save(target, tensors, meta, card_of(path).public())
     return target
 
 

@@ -61,11 +61,10 @@ class FaithfulConfig(TrainConfig):
         super().validate()
         self.need_sizes()
 
-    @property
-    def structure(self) -> dict[str, Any]:
-        """The arguments of the residual U-Net."""
-        widths, fine = self.numbers("widths"), self.numbers("fine")
-        return {"widths": widths, "blocks": self.blocks, "fine": fine, "dropout": self.dropout}
+    def unet_args(self, prefix: str = "") -> dict[str, Any]:
+        """The arguments of a residual U-Net but for its dropout; prefix: of their settings."""
+        lists = {name: self.numbers(f"{prefix}{name}") for name in ("widths", "fine")}
+        return lists | {"blocks": getattr(self, f"{prefix}blocks")}
 
     def need_sizes(self, prefix: str = "") -> None:
         """Raise ConfigError where a residual U-Net's `widths` or `fine` cannot be."""
@@ -107,7 +106,7 @@ class Faithful(Method):
         super().__init__(config, precision)
         if config.lambda_perceptual:
             pretrained.check()
-        net_g = models.build("resunet", **config.structure)
+        net_g = models.build("resunet", dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,

@@ -162,7 +162,10 @@ class PSP(Method):
             given = given.to(device)
             load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
-                _begin_with_arcface(self.net_g.encoder, device)
+                face, encoder = network("arcface", device), self.net_g.encoder
+                encoder.body.load_state_dict(face.body.state_dict())
+                if config.direction == "photo-to-photo":
+                    encoder.input_layer.load_state_dict(face.input_layer.state_dict())
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
             load_into(self.net_g, given, init, FACES)
@@ -213,11 +216,8 @@ class PSP(Method):
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, maps, or both; the faces; and the photos."""
-        rows = super().samples(a, b, nets)
-        given = rows.pop("a")
-        size = rows["fake_b"].shape[-1]
-        rows["fake_b"] = F.adaptive_avg_pool2d(rows["fake_b"], b.shape[-1]) if size > b.shape[-1] else rows["fake_b"]
-        return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
+        fake_b = F.adaptive_avg_pool2d(super().samples(a, b, nets)["fake_b"], b.shape[-1])
+        return {"a": a[:, :3]} | ({"map": a[:, 3:]} if a.shape[1] > 3 else {}) | {"fake_b": fake_b, "b": b}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
         if self.config.perceptual == "efficientnet":
@@ -237,11 +237,3 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
     made, true = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
     return 1 - (made * true.detach()).sum(1).mean()
-
-
-def _begin_with_arcface(encoder: nn.Module, device: torch.device) -> None:
-    """The body of the published ArcFace network, and its first layer where the encoder reads photos, too."""
-    given = network("arcface", device)
-    encoder.body.load_state_dict(given.body.state_dict())
-    if encoder.args["in_channels"] == 3:
-        encoder.input_layer.load_state_dict(given.input_layer.state_dict())

@@ -125,12 +125,6 @@ class RealisticConfig(FaithfulConfig):
             f"disc_crop_px must be 0 (whole pictures) or {LEAST_PX} or more, got {self.disc_crop_px}",
         )
 
-    @property
-    def detail(self) -> dict[str, Any]:
-        """The arguments of the network that adds detail."""
-        widths, fine = self.numbers("detail_widths"), self.numbers("detail_fine")
-        return {"widths": widths, "fine": fine, "blocks": self.detail_blocks, "dropout": 0.0}
-
 
 class Realistic(Method):
     """A trained faithful network, a second one that adds detail to its answer, and discriminators of that.
@@ -154,7 +148,8 @@ class Realistic(Method):
 
     def __init__(self, config: RealisticConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        net_g = models.build("twostage", structure=config.structure, detail=config.detail)
+        structure = config.unet_args() | {"dropout": config.dropout}
+        net_g = models.build("twostage", structure=structure, detail=config.unet_args("detail_") | {"dropout": 0.0})
         net_g.structure.requires_grad_(False)
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add(

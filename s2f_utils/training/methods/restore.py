@@ -72,7 +72,6 @@ class RestoreConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
         need(
             self.perceptual == "vgg" or not self.lambda_style,
             f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features",

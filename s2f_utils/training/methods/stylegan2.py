@@ -63,7 +63,6 @@ class StyleGAN2Config(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
         need(
             self.batch_size < 4 or self.batch_size % 4 == 0,
             f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
@@ -137,11 +136,7 @@ class StyleGAN2(LogisticGAN):
     }  # fmt: skip
     begins_with = ("stylegan2",)
     same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
-    live_ranges = {
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "mixing": Range(0.0, 1.0),
-        "ada_target": Range(0.0, 1.0),
-    }
+    live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True), "mixing": Range(0.0, 1.0), "ada_target": Range(0.0, 1.0)}
 
     def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
         super().__init__(config, precision)
