@@ -19,17 +19,14 @@ class EngineError(ValueError):
 
 
 class Engine(ABC):
-    """Runs stages by their names; `stages` says what they are, and what goes in and comes out.
-
-    device: where it computes, as a person reads it.
-    """
+    """Runs stages by their names (`stages`). device: where it computes, as a person reads it."""
 
     name = ""
     device = "cpu"
 
     @abstractmethod
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the order that the stage says. Threads may call it at once."""
+        """The stage's outputs for its inputs, in the order that it says. Threads may call it at once."""
 
     @abstractmethod
     def has(self, stage: str) -> bool:

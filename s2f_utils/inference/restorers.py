@@ -114,7 +114,7 @@ def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str,
     from s2f_utils.inference.stages import Restored
 
     precision = runtime.pick_precision(device, "float32")
-    stage = Restored(precision.prepare(net))
+    stage = Restored(precision.prepare(net), precision)
     return Restorer(name, TorchEngine({"restore": stage}, precision), stage.inputs["picture"][1], meta or {}, net)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.inference.asking import Ask, advice_on
-from s2f_utils.inference.translator import Translator, one_way
+from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
@@ -111,8 +111,7 @@ class StyleModel(Translator):
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
 
         picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
-        beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
-        something else was given than it reads.
+        beside a sketch, for a model that reads both. Raises ValueError for anything else than it reads.
         """
         return self._encoded(self._square(self._checked(picture), Ask(square=True, labels=labels)), labels)
 
@@ -126,14 +125,9 @@ class StyleModel(Translator):
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
         stored ones.
         """
-        styles = np.asarray(styles, np.float32)
-        at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
-        made = []
-        for start in range(0, len(styles), at_once):
-            part = styles[start : start + at_once]
-            seeds = np.full(len(part), STORED if noise is None else noise, np.int64)
-            made.append(self.engine.run("decode", part, seeds)[0])
-        return np.concatenate(made)
+        parts = parts_of(np.asarray(styles, np.float32), max(1, PIXELS_AT_ONCE // self.size_px**2))
+        seeds = (np.full(len(part), STORED if noise is None else noise, np.int64) for part in parts)
+        return np.concatenate([self.engine.run("decode", *one)[0] for one in zip(parts, seeds, strict=True)])
 
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:
         """Styles of `num` faces by chance, (num, L, D), the first of them the same for every num. psi: 1 as the
@@ -146,15 +140,12 @@ class StyleModel(Translator):
         """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
         return _lerp(self.mean, styles, psi)
 
-    def mix(
-        self, styles: np.ndarray, others: np.ndarray, layers: range | list[int], strength: float = 1.0
-    ) -> np.ndarray:
+    def mix(self, styles: np.ndarray, others: np.ndarray, layers: Sequence[int], strength: float = 1.0) -> np.ndarray:
         """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
         layers = list(layers)
         if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
-        num = len(others) if len(styles) == 1 else len(styles)
-        mixed = np.repeat(styles, num // len(styles), axis=0)
+        mixed = np.repeat(styles, len(others) if len(styles) == 1 else 1, axis=0)
         mixed[:, layers] = _lerp(mixed[:, layers], others[:, layers], strength)
         return mixed
 
@@ -188,8 +179,7 @@ def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(
-            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads any file as"
-            " that, and lays what is transparent on white paper"
+            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
         )
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")

@@ -146,14 +146,12 @@ def detect(
 ) -> list[Face]:
     """All faces that YuNet finds, the largest first, but for those narrower than `min_share` of the shorter side.
 
-    image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this before
-    detection, because YuNet was trained on faces of 10 to 300 px; where nothing is found, half and twice the size are
-    tried as well. Raises WeightsError when the detector's file is not here and cannot be fetched.
+    image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this, because YuNet
+    was trained on faces of 10 to 300 px; where nothing is found, half and twice the size are tried as well. Raises
+    WeightsError when the detector's file is not here and cannot be fetched.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
-    if not LOWEST_SCORE <= min_score <= 1.0:
-        raise ValueError(f"min_score must be in [{LOWEST_SCORE}, 1], got {min_score}")
     longest = max(image.shape[:2])
     for side in (max_side_px, max_side_px // 2, 2 * max_side_px):
         if side != max_side_px and longest <= min(side, max_side_px):
@@ -189,18 +187,15 @@ def detect_turned(image: np.ndarray) -> Face | None:
     """The face of a photo that may lie on its side or stand on its head.
 
     The largest upright face, if the detector is sure of one (0.92). Else a turned one, if it is sure of that, and surer
-    by 0.03 than of the upright one: it was trained on upright faces, half knows the others, and sees faces in profiles
-    that are turned. Else the surest upright one, if any. Landmarks are those of the picture as it is.
+    by 0.03 than of the upright one: it was trained on upright faces, and sees faces in profiles that are turned. Else
+    the surest upright one, if any. Landmarks are those of the picture as it is.
     """
     upright = detect(image)
-    if upright and max(face.score for face in upright) >= SURE_SCORE:
-        return upright[0]
     best = max(upright, key=lambda face: face.score, default=None)
-    beat = max(SURE_SCORE, best.score + 0.03 if best else 0.0)
-    for face in _turned(image):
-        if face.score > beat:
-            best, beat = face, face.score
-    return best
+    if best and best.score >= SURE_SCORE:
+        return upright[0]
+    turned = max(_turned(image), key=lambda face: face.score, default=None)
+    return turned if turned and turned.score > max(SURE_SCORE, best.score + 0.03 if best else 0.0) else best
 
 
 def _turned(image: np.ndarray, **options: float) -> list[Face]:
@@ -222,14 +217,13 @@ def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float =
     image: uint8 (H, W, 3). max_side_px: as in `detect`. A turned face counts where the detector is surer of it than of
     an upright one at its place, as in `detect_turned`. Raises WeightsError when the detector is not to be had.
     """
-    options = {"max_side_px": max_side_px, "min_share": min_share}
     upright, longest = [], max(image.shape[:2])
     sides = (max_side_px, max_side_px // 2, max_side_px // 4)  # YuNet knows faces of 10 to 300 px
     for scale in dict.fromkeys(min(1.0, side / longest) for side in sides):
         upright += [face for face in _detect_at(image, scale, min_share) if face.score >= PHOTO_SCORE]
     claims = [(face.score + 0.03, face) for face in upright]
     if not upright or min(face.score for face in upright) < SURE_SCORE:
-        claims += [(face.score, face) for face in _turned(image, **options)]
+        claims += [(face.score, face) for face in _turned(image, max_side_px=max_side_px, min_share=min_share)]
     kept = apart([face for _, face in sorted(claims, key=lambda claim: -claim[0])])
     return [refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
 
@@ -238,8 +232,8 @@ def apart(found: Sequence[Face]) -> list[Face]:
     """Faces without those that lie where one before them does: the same face, found again."""
     kept: list[Face] = []
     for face in found:
-        reach = [1.5 * max(face.eye_distance, other.eye_distance) for other in kept]
-        if all(np.hypot(*(face.middle - k.middle)) > far for k, far in zip(kept, reach, strict=True)):
+        away = ((np.hypot(*(face.middle - k.middle)), 1.5 * max(face.eye_distance, k.eye_distance)) for k in kept)
+        if all(distance > reach for distance, reach in away):
             kept.append(face)
     return kept
 
@@ -248,8 +242,8 @@ def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
     """The face of a drawing: the detector knows photos, so it is asked again with lower demands.
 
     Where the plain drawing gives no score of 0.9, it is looked at in six ways, its lines softened to tones twice and
-    each mirrored, down to a score of 0.3, and the landmarks are the median of the answers that agree with the surest.
-    On contour drawings that lowers the share of misplaced landmarks. views: 1 takes the plain drawing's answer.
+    each mirrored, and the landmarks are the median of the answers that agree with the surest. views: 1 takes the plain
+    drawing's answer.
     """
     import cv2
 
@@ -294,10 +288,8 @@ def checked(which: Which) -> Which:
     anything else.
     """
     text = "" if which is None else str(which).strip().lower()
-    if text in ("", "auto"):
-        return None
-    if text in ("left", "right"):
-        return text
+    if text in ("", "auto", "left", "right"):
+        return text if text in ("left", "right") else None
     if text.isdecimal() and int(text):
         return int(text)
     raise ValueError(f"a face is meant by left, right, or its number from the left; got {which!r}")
