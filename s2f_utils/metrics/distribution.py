@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from s2f_utils import weights
 from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficientnet
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, register
 
@@ -147,11 +146,7 @@ def _of_efficientnet(reference: Reference, names: Sequence[str]):
     return score
 
 
-def _without_inception(height: int, width: int) -> str:
-    return weights.problem("inception")
-
-
-_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "missing": _without_inception}
+_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "weights": ("inception",)}
 _TIMMS = {"question": "real", "group": "features", "of_sets": _of_efficientnet, "missing": without_efficientnet}
 _MANIFOLD = _TIMMS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(

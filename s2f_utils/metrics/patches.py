@@ -14,7 +14,7 @@ import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.metrics.bootstrap import Repeated
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, exactly, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exactly, register
 
 if TYPE_CHECKING:
     import torch
@@ -176,6 +176,6 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 register(
     Metric(
         "patch_auc", None, None, 3, "", "its own definition (docs/metrics.md)", title="patch AUC", question="real",
-        group="sets", best=0.5, of_sets=_of_sets, missing=at_least(PATCH_PX), min_people=MIN_PEOPLE, trains=True,
+        group="sets", best=0.5, of_sets=_of_sets, min_side_px=PATCH_PX, min_people=MIN_PEOPLE, trains=True,
     )
 )  # fmt: skip

@@ -5,9 +5,7 @@ features, which nothing is trained against. Their weights are found or fetched; 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, as_batch, at_least, exactly, register
+from s2f_utils.metrics.registry import Metric, as_batch, exactly, register
 
 if TYPE_CHECKING:
     import torch
@@ -163,31 +161,22 @@ def without_efficientnet(height: int, width: int) -> str:
     return pretrained.missing(EFFICIENTNET)
 
 
-def _needs(*names: str, side_px: int = 0, package: str = "") -> Callable[[int, int], str]:
-    def missing(height: int, width: int) -> str:
-        if package and importlib.util.find_spec(package) is None:
-            return f"needs a further package: pip install {package}"
-        return at_least(side_px)(height, width) or weights.problem(*names)
-
-    return missing
-
-
 register(
     Metric(
         "lpips_alex", functools.partial(lpips_distance, "lpips_alex"), False, 4, "", "lpips.LPIPS(net='alex')",
-        title="LPIPS alex", question="real", missing=_needs("alexnet", side_px=64, package="lpips"),
+        title="LPIPS alex", question="real", min_side_px=64, package="lpips", weights=("alexnet",),
     ),
     Metric(
         "lpips_vgg", functools.partial(lpips_distance, "lpips_vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
-        title="LPIPS vgg", question="real", missing=_needs("vgg16", side_px=32, package="lpips"),
+        title="LPIPS vgg", question="real", min_side_px=32, package="lpips", weights=("vgg16",),
     ),
     Metric(
-        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real",
-        missing=_needs("vgg16", "dists", side_px=32),
+        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", min_side_px=32,
+        weights=("vgg16", "dists"),
     ),
     Metric(
         "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
-        missing=_needs("arcface"),
+        weights=("arcface",),
     ),
     Metric(
         "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",
