@@ -70,9 +70,9 @@ def test_agreement_with_scikit_image_and_numpy(pair):
 
 def test_project_1s_protocol_beside_the_right_one(pair):
     fake, real = pair
-    assert structure.mse_uint8(fake, real) < 249 < structure.mse(fake, 255 - real)
+    assert metrics.METRICS["mse_uint8"].compute(fake, real) < 249 < structure.mse(fake, 255 - real)
     wrapped = fake - real  # what its notebook subtracts: uint8, so that -1 is 255
-    assert structure.l2_uint8(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
+    assert metrics.METRICS["l2_uint8"].compute(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
     noise = np.random.default_rng(5).integers(100, 156, (64, 64, 3), dtype=np.uint8)
     softer = ((noise.astype(int) + 128) // 2).astype(np.uint8)
     assert metrics.METRICS["ssim_3x3"].compute(softer, noise) > 0.75

@@ -46,36 +46,30 @@ def pooled(pictures: Pictures) -> Tensor:
 def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
     import torch
 
-    shapes = [tuple(side.shape) for side in sides]
-    if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][1] for s in shapes):
-        shown = ", ".join(map(str, shapes))
-        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shown}")
+    if any(side.ndim != 2 or len(side) < 2 or side.shape[1] != sides[0].shape[1] for side in sides):
+        shapes = " and ".join(str(tuple(side.shape)) for side in sides)
+        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shapes}")
     return [torch.as_tensor(side).to(exact_device(), torch.float64) for side in sides]
-
-
-def _normal(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (F,) of features and the root R of their covariance Σ = RᵀR, (R, F) with R at most F.
-
-    The root is the triangle of a QR decomposition, which has twice the digits that Σ would have.
-    """
-    import torch
-
-    mean = features.mean(dim=0)
-    return mean, torch.linalg.qr(features - mean, mode="r").R / (len(features) - 1) ** 0.5
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     """The Fréchet distance of two normal distributions with the means and covariances of features (N, F), (M, F).
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½), FID's (Heusel et al. 2017). With Σ = RᵀR the eigenvalues of Σ₁Σ₂ are the
-    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex.
+    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex. R is the triangle
+    of a QR decomposition of the centred features, which has twice the digits that Σ would have.
     """
     import torch
 
-    (mean_a, root_a), (mean_b, root_b) = map(_normal, _checked(a, b))
-    trace_of_root = torch.linalg.svdvals(root_a @ root_b.T).sum()
-    shift = (mean_a - mean_b).square().sum()
-    return max(0.0, float(shift + root_a.square().sum() + root_b.square().sum() - 2.0 * trace_of_root))
+    sides = _checked(a, b)
+    means = [side.mean(dim=0) for side in sides]
+    roots = [
+        torch.linalg.qr(side - mean, mode="r").R / (len(side) - 1) ** 0.5
+        for side, mean in zip(sides, means, strict=True)
+    ]
+    trace_of_root = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
+    shift = (means[0] - means[1]).square().sum()
+    return max(0.0, float(shift + roots[0].square().sum() + roots[1].square().sum() - 2.0 * trace_of_root))
 
 
 def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:

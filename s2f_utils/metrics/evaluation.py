@@ -21,7 +21,7 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import squared
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.leaks import Standing, own_league, refuse_leaks, standing_of
+from s2f_utils.metrics.leaks import Standing, refuse_leaks, standing_of
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import images, masks
 from s2f_utils.weights import sha256_of
@@ -164,7 +164,7 @@ class Evaluation:
         """The rows that need no model, to be measured; none for the training split, or without training pairs."""
         if self.split == "train" or not len(self.training_pairs[0]):
             return []
-        standing = Standing(own_league(len(self.manifest.split("train"))), "")
+        standing = Standing(f"{len(self.manifest.split('train'))}-only", "")
         self.pictures |= metrics.trivial_predictions(*self.training_pairs, self.pictures["input"])
         labels = trivial_labels(self.direction)
         return [Scored(key=key, label=label, kind="trivial", standing=standing) for key, label in labels.items()]

@@ -186,7 +186,7 @@ def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequ
     model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
     people = {row.identity for row, own in zip(rows, _hashes_of(rows), strict=True) if own & model.hashes}
     seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
-    sets, (league, why) = ", ".join(sorted(model.data)), (own_league(len(train)), "")
+    sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:
         names = ", ".join(sorted(model.published))
         league, why = OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
@@ -195,8 +195,3 @@ def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequ
     elif model.gap:
         league, why = UNKNOWN, model.gap
     return Standing(league, why, len(ids), seen, model.gap)
-
-
-def own_league(num_train: int) -> str:
-    """The league of models that were trained on the set's own pairs alone: "88-only"."""
-    return f"{num_train}-only"

@@ -37,57 +37,33 @@ def network(name: str, device: torch.device) -> nn.Module:
 
 @functools.lru_cache(maxsize=6)
 def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
-    builders = {"vgg19": _vgg19, "dists": _dists, "arcface": _arcface, "inception": _inception}
-    net = _lpips(name) if name.startswith("lpips") else builders[name]()
-    return net.eval().requires_grad_(False)
-
-
-def _state(name: str) -> dict[str, Tensor]:
     import torch
 
-    return torch.load(weights.get(name), map_location="cpu", weights_only=True)
-
-
-def _lpips(name: str) -> nn.Module:
-    import lpips
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks torchvision in an old way
-        net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come with it
-    state = _state("alexnet" if name == "lpips_alex" else "vgg16")
-    slices = {key: state[f"features.{key.split('.', 1)[1]}"] for key in net.net.state_dict()}  # "slice2.3.weight"
-    net.net.load_state_dict(slices)
-    return net
-
-
-def _vgg19() -> nn.Module:
-    from s2f_utils.models.features import VGG19Features
-
-    net, state = VGG19Features(), _state("vgg19")
-    net.load_state_dict({key: state[key] for key in net.state_dict()})
-    return net
-
-
-def _dists() -> nn.Module:
-    from s2f_utils.models.features import DISTS
-
-    net, state = DISTS(), _state("vgg16") | _state("dists")
-    net.load_state_dict({key: state[key].detach() for key in net.state_dict()})
-    return net
-
-
-def _arcface() -> nn.Module:
     from s2f_utils import models
+    from s2f_utils.models import features
 
-    return models.from_state_dict(_state("arcface"))
+    def state(name: str) -> dict[str, Tensor]:
+        return torch.load(weights.get(name), map_location="cpu", weights_only=True)
 
+    if name == "arcface":
+        net = models.from_state_dict(state("arcface"))
+    elif name == "inception":
+        net = features.FIDInception()
+        net.net.load_state_dict(state("inception"))
+    elif name.startswith("lpips"):
+        import lpips
 
-def _inception() -> nn.Module:
-    from s2f_utils.models.features import FIDInception
-
-    inception = FIDInception()
-    inception.net.load_state_dict(_state("inception"))
-    return inception
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks torchvision in an old way
+            net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come along
+        found = state("alexnet" if name == "lpips_alex" else "vgg16")
+        own = {key: f"features.{key.split('.', 1)[1]}" for key in net.net.state_dict()}  # of "slice2.3.weight"
+        net.net.load_state_dict({key: found[theirs] for key, theirs in own.items()})
+    else:
+        net = features.DISTS() if name == "dists" else features.VGG19Features()
+        found = state("vgg16") | state("dists") if name == "dists" else state("vgg19")
+        net.load_state_dict({key: found[key].detach() for key in net.state_dict()})
+    return net.eval().requires_grad_(False)
 
 
 def answer(name: str, *batches: Tensor, **options: bool) -> Tensor:

@@ -54,28 +54,36 @@ def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
         return float(piq.multi_scale_ssim(*grey, data_range=255.0))
 
 
-def mse(fake: np.ndarray, real: np.ndarray) -> float:
-    """Mean squared difference over all pixels and colours, in [0, 65025]."""
-    return float(np.mean((fake.astype(np.float64) - real) ** 2))
+def _difference(fake: np.ndarray, real: np.ndarray, wraps: bool) -> np.ndarray:
+    return fake - real if wraps else fake.astype(np.float64) - real
 
 
-def psnr(fake: np.ndarray, real: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, 10·log10(255² / MSE); infinite for identical pictures."""
-    return _decibels(mse(fake, real))
+def mse(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Mean squared difference over all pixels and colours, in [0, 65025].
+
+    wraps: as it must not be computed, in uint8: the difference and its square wrap modulo 256, so that -1 counts as
+    255. So did a face reconstruction project (SSIM .862, PSNR 30.93, MSE 52.93, L2 57893 on CUHK), with a window of 3x3
+    for SSIM: its protocol is shown beside the right one.
+    """
+    return float(np.mean(_difference(fake, real, wraps) ** 2))
 
 
-def _decibels(error: float) -> float:
+def psnr(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Peak signal-to-noise ratio in dB, 10·log10(255² / MSE); infinite for identical pictures. wraps: as in `mse`."""
+    error = mse(fake, real, wraps)
     return float("inf") if error == 0 else float(10.0 * np.log10(255.0**2 / error))
 
 
 def l1(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean absolute difference over all pixels and colours, in grey levels, [0, 255]."""
-    return float(np.mean(np.abs(fake.astype(np.float64) - real)))
+    return float(np.mean(np.abs(_difference(fake, real, wraps=False))))
 
 
-def l2_norm(fake: np.ndarray, real: np.ndarray) -> float:
-    """Euclidean length of the difference of two pictures as vectors; grows with the number of pixels."""
-    return float(np.sqrt(np.sum((fake.astype(np.float64) - real) ** 2)))
+def l2_norm(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Euclidean length of the difference of two pictures as vectors; grows with the number of pixels. wraps: the
+    difference does, as in `mse`, and not its square.
+    """
+    return float(np.sqrt(np.sum(_difference(fake, real, wraps).astype(np.float64) ** 2)))
 
 
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
@@ -188,28 +196,10 @@ def _without_detector(height: int, width: int) -> str:
     return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
 
 
-# The protocol of a published face reconstruction project (SSIM .862, PSNR 30.93, MSE 52.93, L2 57893 on CUHK): pictures
-# are subtracted as uint8, which wraps modulo 256, and SSIM has a window of 3x3. Shown beside the right one.
-
-
-def mse_uint8(fake: np.ndarray, real: np.ndarray) -> float:
-    """MSE as it must not be computed: the difference and its square wrap modulo 256; in [0, 249]."""
-    return float(np.mean((fake - real) ** 2))
-
-
-def psnr_uint8(fake: np.ndarray, real: np.ndarray) -> float:
-    """PSNR as it must not be computed: from `mse_uint8`, in dB."""
-    return _decibels(mse_uint8(fake, real))
-
-
-def l2_uint8(fake: np.ndarray, real: np.ndarray) -> float:
-    """The L2 norm as it must not be computed: of a difference that wraps modulo 256, so that -1 counts as 255."""
-    return float(np.linalg.norm(fake - real))
-
-
 _SSIM = "skimage.metrics.structural_similarity"
 _WRONG = {"agrees_with": "nothing: a published error, to recognise its numbers", "group": "project1"}
 _rgb_7x7, _rgb_3x3 = (functools.partial(ssim_rgb, side_px=side) for side in (7, 3))
+_psnr, _mse, _l2 = (functools.partial(metric, wraps=True) for metric in (psnr, mse, l2_norm))
 register(
     Metric("ssim", ssim, True, 4, "", _SSIM, best=1.0),
     Metric(
@@ -222,9 +212,9 @@ register(
     Metric("l2_norm", l2_norm, False, 0, "", "numpy.linalg.norm", title="L2 norm"),
     Metric("ssim_rgb_7x7", _rgb_7x7, True, 4, "", f"{_SSIM}, its defaults", best=1.0, group=""),
     Metric("ssim_3x3", _rgb_3x3, True, 4, "", f"{_SSIM}, win_size=3", best=1.0, group="project1"),
-    Metric("psnr_uint8", psnr_uint8, True, 2, "dB", best=np.inf, **_WRONG),
-    Metric("mse_uint8", mse_uint8, False, 2, "", **_WRONG),
-    Metric("l2_uint8", l2_uint8, False, 0, "", **_WRONG),
+    Metric("psnr_uint8", _psnr, True, 2, "dB", best=np.inf, **_WRONG),
+    Metric("mse_uint8", _mse, False, 2, "", **_WRONG),
+    Metric("l2_uint8", _l2, False, 0, "", **_WRONG),
     Metric("fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, min_side_px=24),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
