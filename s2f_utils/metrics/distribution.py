@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor
 
+from s2f_utils import runtime
 from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficientnet
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 
 INCEPTION_PX = 299
 BLOCK = 256  # rows of features, each compared with all
@@ -26,30 +24,24 @@ NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 def features(pictures: Pictures) -> Tensor:
     """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU.
 
-    Pictures are resized to 299 px by Pillow's bicubic filter, which does not alias (Parmar, Zhang, Zhu 2022: other
-    resizes move FID by 6 and more). Raises WeightsError when the weights are not here.
+    Pictures are resized to 299 px without aliasing (Parmar, Zhang, Zhu 2022: other resizes move FID by 6 and more).
+    Raises WeightsError when the weights are not here.
     """
-    import torch
-
-    size, bicubic = (INCEPTION_PX, INCEPTION_PX), Image.Resampling.BICUBIC
-    resized = (np.asarray(Image.fromarray(picture).resize(size, bicubic)) for picture in pictures)
-    return torch.cat([answer("inception", as_batch(picture)).cpu() for picture in resized])
+    return torch.cat([answer("inception", as_batch(picture, INCEPTION_PX)).cpu() for picture in pictures])
 
 
 def pooled(pictures: Pictures) -> Tensor:
     """EfficientNet-lite2's features at stride 32, averaged over all places: uint8 (N, H, W, 3) → float64 (N, 352)."""
-    import torch
-
     return torch.cat([efficientnet(picture)[-1].mean(dim=(2, 3)).double().cpu() for picture in pictures])
 
 
 def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
-    import torch
-
     if any(side.ndim != 2 or len(side) < 2 or side.shape[1] != sides[0].shape[1] for side in sides):
         shapes = " and ".join(str(tuple(side.shape)) for side in sides)
         raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shapes}")
-    return [torch.as_tensor(side).to(exact_device(), torch.float64) for side in sides]
+    device = runtime.pick_device()
+    exact = "cpu" if device.type == "mps" else device  # Apple's has no float64
+    return [torch.as_tensor(side).to(exact, torch.float64) for side in sides]
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
@@ -59,8 +51,6 @@ def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex. R is the triangle
     of a QR decomposition of the centred features, which has twice the digits that Σ would have.
     """
-    import torch
-
     sides = _checked(a, b)
     means = [side.mean(dim=0) for side in sides]
     roots = [
@@ -97,8 +87,6 @@ def held(some: np.ndarray | Tensor, others: np.ndarray | Tensor) -> float:
     """The share of features (M, F) that lie in the manifold of others (N, F), N > 3: within the distance of one of them
     to its third nearest neighbour among them (Kynkäänniemi et al. 2019, eq. 1 and 2).
     """
-    import torch
-
     if len(others) <= NEIGHBOURS or not len(some):
         raise ValueError(f"one picture, and {NEIGHBOURS + 1} to hold it, are needed, got {len(some)} and {len(others)}")
     some, others = torch.as_tensor(some), torch.as_tensor(others)

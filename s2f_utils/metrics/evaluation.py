@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import squared
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.leaks import Standing, refuse_leaks, standing_of
+from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import images, masks
 from s2f_utils.weights import sha256_of
@@ -124,11 +125,7 @@ class Evaluation:
 
     def cut(self, pictures: np.ndarray) -> Pictures:
         """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
-        if not any(self.boxes):
-            return pictures
-        whole = (0, 0, self.size_px, self.size_px)
-        boxes = (box or whole for box in self.boxes)
-        return [p[y : y + height, x : x + width] for p, (x, y, width, height) in zip(pictures, boxes, strict=True)]
+        return [inside(*pair) for pair in zip(pictures, self.boxes, strict=True)] if any(self.boxes) else pictures
 
     def measure(
         self,
@@ -291,20 +288,16 @@ def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.n
     """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
     in CelebAMask-HQ's colours. Raises DataError for a pair that lacks one.
     """
-    columns = columns_of(direction)
-    both = []
-    for pair in pairs:
-        if lacking := [name for name in columns if getattr(pair, name) is None]:
-            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
-        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
-    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
+    pictures = []
+    for pair, column in itertools.product(pairs, columns_of(direction)):
+        path = getattr(pair, column)
+        if path is None:
+            raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
+        is_map = column == "mask"
+        shown = masks.colour(masks.resize(masks.read(path), size_px)) if is_map else images.load_rgb(path)
+        pictures.append(squared(path, shown, size_px))
+    stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
     return stacked[:, 0], stacked[:, 1]
-
-
-def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
-    if column == "mask":
-        return masks.colour(masks.resize(masks.read(path), size_px))
-    return squared(path, images.load_rgb(path), size_px)
 
 
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import tabulate
-from PIL import Image
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
@@ -137,14 +136,16 @@ def build(
     left_out = [name for name in names if METRICS[name].trains and not patch_seeds]
     names = [name for name in names if name not in left_out]
     _check(entries, open_league)
-    board = Evaluation(manifest, split, direction, _size_of(entries, manifest))
+    files = next((list(entry.files.values()) for entry in entries), ())
+    size_px = len(images.load_rgb(files[0])) if files else int(manifest.settings.get("size_px", 256))
+    board = Evaluation(manifest, split, direction, size_px)
     models = [dataclasses.replace(entry) for entry in entries]
     for row in models:
         if not allow_seen:
             row.standing.refuse_seen(row.key, split)
         if row.name in open_league and row.standing.league != leaks.OPEN:
             row.standing = dataclasses.replace(row.standing, league=leaks.OPEN, why="as was said")
-        board.pictures[row.key] = np.stack([images.load_rgb(row.files[name]) for name in board.ids])
+        board.pictures[row.key] = _loaded(row, board.ids, size_px)
     trivial = board.trivial_rows()
     if not trivial:
         raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
@@ -169,17 +170,15 @@ def _check(entries: Sequence[Entry], open_league: Sequence[str]) -> None:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
 
 
-def _size_of(entries: Sequence[Entry], manifest: Manifest) -> int:
-    """The side of all outputs in pixels; the data set's where there are none."""
-    by_size: dict[tuple[int, int], dict[str, None]] = {}
-    for entry in entries:
-        for path in entry.files.values():
-            with Image.open(path) as picture:
-                by_size.setdefault(picture.size, {})[entry.key] = None
-    if len(by_size) > 1 or any(width != height for width, height in by_size):
-        shown = "; ".join(f"{w}x{h}: {', '.join(keys)}" for (w, h), keys in sorted(by_size.items()))
-        raise DataError(f"outputs are of several sizes: a table compares squares of one: score them apart ({shown})")
-    return next((width for width, _ in by_size), int(manifest.settings.get("size_px", 256)))
+def _loaded(entry: Entry, ids: Sequence[str], size_px: int) -> np.ndarray:
+    """The outputs, uint8 (N, size_px, size_px, 3)."""
+    pictures = [images.load_rgb(entry.files[name]) for name in ids]
+    if other := [picture.shape for picture in pictures if picture.shape[:2] != (size_px, size_px)]:
+        raise DataError(
+            f"{entry.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
+            " a table compares squares of one size: score them apart"
+        )
+    return np.stack(pictures)
 
 
 def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
@@ -201,10 +200,7 @@ def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
 
 def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
     """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`; returns the table's
-    path.
-
-    gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM. Its rows are
-    the inputs, each model's outputs in the order of the table, and the truth.
+    path. gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM.
     """
     out = Path(out)
     board.write_csv(out / "per_image.csv")

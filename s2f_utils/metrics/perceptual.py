@@ -7,17 +7,13 @@ from __future__ import annotations
 import functools
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor, nn
 
 from s2f_utils import runtime, weights
 from s2f_utils.metrics.registry import Metric, as_batch, exactly, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
 
 FACE_PX = 112  # what ArcFace reads
 PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)  # pSp's crop of FFHQ-aligned faces: top, left, bottom, right
@@ -37,8 +33,6 @@ def network(name: str, device: torch.device) -> nn.Module:
 
 @functools.lru_cache(maxsize=6)
 def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
-    import torch
-
     from s2f_utils import models
     from s2f_utils.models import features
 
@@ -97,8 +91,7 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
 def _identity_features(picture: np.ndarray) -> Tensor:
     """ArcFace features of length 1, float32 (1, 512), of an aligned face that is cropped as in pSp's identity loss."""
     top, left, bottom, right = crop_box(*picture.shape[:2])
-    face = Image.fromarray(picture[top:bottom, left:right]).resize((FACE_PX, FACE_PX), Image.Resampling.BICUBIC)
-    return answer("arcface", as_batch(np.asarray(face)) / 127.5 - 1.0).cpu()
+    return answer("arcface", as_batch(picture[top:bottom, left:right], FACE_PX) / 127.5 - 1.0).cpu()
 
 
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
@@ -114,9 +107,8 @@ def efficientnet(picture: np.ndarray) -> list[Tensor]:
 
     device, side = runtime.pick_device(), BACKBONES[EFFICIENTNET].size_px
     net = shared_features(EFFICIENTNET, str(device))
-    resized = np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
     with exactly():
-        return net(runtime.sent(as_batch(resized) / 127.5 - 1, device))
+        return net(runtime.sent(as_batch(picture, side) / 127.5 - 1, device))
 
 
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:

@@ -9,16 +9,15 @@ import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
 from tqdm.auto import tqdm
 
-from s2f_utils import runtime, weights
+from s2f_utils import weights
 from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
-
-if TYPE_CHECKING:
-    import torch
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
@@ -175,24 +174,18 @@ def group(name: str) -> tuple[str, ...]:
     return tuple(metric.name for metric in sorted(members, key=lambda metric: QUESTIONS.index(metric.question)))
 
 
-def as_batch(picture: np.ndarray) -> torch.Tensor:
-    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]."""
-    import torch
-
+def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
+    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]; side_px: it is resized to a
+    square of these by Pillow's bicubic filter, which does not alias.
+    """
+    if side_px:
+        picture = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
-
-
-def exact_device() -> torch.device:
-    """Where sums in float64 are taken: the GPU, if there is one that has float64, else the CPU."""
-    device = runtime.pick_device()
-    return runtime.pick_device("cpu") if device.type == "mps" else device
 
 
 @contextlib.contextmanager
 def exactly(learns: bool = False) -> Iterator[None]:
     """Within the block a GPU's convolutions are in full float32, and networks only answer, unless one learns."""
-    import torch
-
     with torch.inference_mode(not learns), torch.backends.cudnn.flags(True, deterministic=True, allow_tf32=False):
         yield
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, register
 from s2f_utils.pictures.images import luminance, rounded
 
 CAVEAT = (
@@ -53,19 +53,15 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     queries, gallery: float (N, F), row n of both is the same person. Ties count as the mean of the places they take.
     Returns float64 (N,). Raises ValueError for other shapes.
     """
-    import torch
-
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    rows, others = (
-        torch.as_tensor(side / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-12)).to(exact_device(), torch.float64)
-        for side in (queries.astype(np.float64), gallery.astype(np.float64))
-    )
+    sides = (side.astype(np.float64) for side in (queries, gallery))
+    rows, others = (side / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-12) for side in sides)
     places = []
-    for row, own in zip(rows, range(len(rows)), strict=True):
-        likeness = (others @ row).round(decimals=9)  # equal pictures are equally alike whatever the order of the sums
-        places.append(1.0 + (likeness > likeness[own]).sum() + ((likeness == likeness[own]).sum() - 1) / 2)
-    return torch.stack(places).double().cpu().numpy()
+    for n, row in enumerate(rows):
+        likeness = (others @ row).round(9)  # equal pictures are equally alike whatever the order of the sums
+        places.append(1.0 + (likeness > likeness[n]).sum() + ((likeness == likeness[n]).sum() - 1) / 2)
+    return np.array(places)
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:

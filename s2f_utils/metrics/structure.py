@@ -11,6 +11,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from PIL import Image
 
 from s2f_utils import weights
@@ -47,7 +48,6 @@ def ssim_rgb(fake: np.ndarray, real: np.ndarray, side_px: int) -> float:
 def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
     """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
     import piq
-    import torch
 
     grey = [as_batch(luminance(picture)[..., None]) for picture in (fake, real)]
     with torch.inference_mode():
@@ -89,7 +89,6 @@ def l2_norm(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
     """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
     import piq
-    import torch
 
     with torch.inference_mode():
         return float(piq.fsim(as_batch(fake), as_batch(real), data_range=255.0, chromatic=False))
