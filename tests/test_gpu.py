@@ -1,8 +1,8 @@
 """What only a GPU can show: nothing waits for it, float16, resumed training, memory; its answers are a CPU's.
 
-A minute on an H100. Of the packages, torch, torchvision, numpy, Pillow, OpenCV, safetensors, psutil, cyclopts, tqdm
-and pytest are needed; without scikit-image the sheets of samples have no scores, without kornia pictures are not
-rotated and three methods are skipped, as is what needs the weights of a shipped model where they are absent.
+A minute on an H100. Of the packages, torch, torchvision, numpy, Pillow, OpenCV, safetensors, psutil, cyclopts, tqdm and
+pytest are needed; without scikit-image the sheets of samples have no scores, without kornia pictures are not rotated,
+and three methods are skipped, as is what needs the weights of a shipped model where they are absent.
 """
 
 from __future__ import annotations

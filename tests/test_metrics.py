@@ -11,7 +11,7 @@ import skimage.metrics
 from PIL import Image
 
 from s2f_utils import metrics
-from s2f_utils.metrics import baselines, distribution, patches, pixel, retrieval, structure
+from s2f_utils.metrics import baselines, distribution, patches, retrieval, structure
 from s2f_utils.pictures import images
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
@@ -62,17 +62,17 @@ def test_agreement_with_scikit_image_and_numpy(pair):
     ssim = skimage.metrics.structural_similarity(
         *grey, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
-    assert pixel.ssim(fake, real) == pytest.approx(ssim, abs=1e-12)
-    assert pixel.psnr(fake, real) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(real, fake), abs=1e-9)
-    assert pixel.mse(fake, real) == pytest.approx(skimage.metrics.mean_squared_error(real, fake), abs=1e-9)
-    assert pixel.l2_norm(fake, real) == pytest.approx(np.linalg.norm(fake.astype(float) - real.astype(float)))
+    assert structure.ssim(fake, real) == pytest.approx(ssim, abs=1e-12)
+    assert structure.psnr(fake, real) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(real, fake), abs=1e-9)
+    assert structure.mse(fake, real) == pytest.approx(skimage.metrics.mean_squared_error(real, fake), abs=1e-9)
+    assert structure.l2_norm(fake, real) == pytest.approx(np.linalg.norm(fake.astype(float) - real.astype(float)))
 
 
 def test_project_1s_protocol_beside_the_right_one(pair):
     fake, real = pair
-    assert pixel.mse_uint8(fake, real) < 249 < pixel.mse(fake, 255 - real)
+    assert metrics.METRICS["mse_uint8"].compute(fake, real) < 249 < structure.mse(fake, 255 - real)
     wrapped = fake - real  # what its notebook subtracts: uint8, so that -1 is 255
-    assert pixel.l2_uint8(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
+    assert metrics.METRICS["l2_uint8"].compute(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
     noise = np.random.default_rng(5).integers(100, 156, (64, 64, 3), dtype=np.uint8)
     softer = ((noise.astype(int) + 128) // 2).astype(np.uint8)
     assert metrics.METRICS["ssim_3x3"].compute(softer, noise) > 0.75

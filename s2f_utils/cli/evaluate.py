@@ -55,10 +55,11 @@ def evaluate(
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")
-    if result.standing.text:
-        print(f"the model {result.standing.text} pairs in its training: its scores say nothing about new people")
-    if result.standing.unknown:
-        print(f"whether the model has seen these pairs is not known: {result.standing.unknown}")
+    standing = result.rows[0].standing
+    if standing.text:
+        print(f"the model {standing.text} pairs in its training: its scores say nothing about new people")
+    if standing.unknown:
+        print(f"whether the model has seen these pairs is not known: {standing.unknown}")
     if num_unpaired := len(manifest.split(split)) - len(result.pairs):
         print(f"{num_unpaired} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():

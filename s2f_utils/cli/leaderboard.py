@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,7 +51,7 @@ def leaderboard(
     entries = [entry for spec in outputs for entry in tables.find_outputs(spec, ids, direction, pairs)]
     board = tables.build(
         entries, manifest, split=split, columns=names, patch_seeds=patch_seeds, direction=direction,
-        open_league=open_league, allow_seen=seen, say=lambda text: print(f"  {text}", file=sys.stderr),
+        open_league=open_league, allow_seen=seen,
     )  # fmt: skip
     table = tables.write(board, out)
     print(tables.as_markdown(board))

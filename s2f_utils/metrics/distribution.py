@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor
 
-from s2f_utils import weights
+from s2f_utils import runtime
 from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficientnet
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 
 INCEPTION_PX = 299
 BLOCK = 256  # rows of features, each compared with all
@@ -27,56 +24,42 @@ NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 def features(pictures: Pictures) -> Tensor:
     """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU.
 
-    Pictures are resized to 299 px by Pillow's bicubic filter, which does not alias (Parmar, Zhang, Zhu 2022: other
-    resizes move FID by 6 and more). Raises WeightsError when the weights are not here.
+    Pictures are resized to 299 px without aliasing (Parmar, Zhang, Zhu 2022: other resizes move FID by 6 and more).
+    Raises WeightsError when the weights are not here.
     """
-    import torch
-
-    size, bicubic = (INCEPTION_PX, INCEPTION_PX), Image.Resampling.BICUBIC
-    resized = (np.asarray(Image.fromarray(picture).resize(size, bicubic)) for picture in pictures)
-    return torch.cat([answer("inception", as_batch(picture)).cpu() for picture in resized])
+    return torch.cat([answer("inception", as_batch(picture, INCEPTION_PX)).cpu() for picture in pictures])
 
 
 def pooled(pictures: Pictures) -> Tensor:
     """EfficientNet-lite2's features at stride 32, averaged over all places: uint8 (N, H, W, 3) → float64 (N, 352)."""
-    import torch
-
     return torch.cat([efficientnet(picture)[-1].mean(dim=(2, 3)).double().cpu() for picture in pictures])
 
 
 def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
-    import torch
-
-    shapes = [tuple(side.shape) for side in sides]
-    if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][1] for s in shapes):
-        shown = ", ".join(map(str, shapes))
-        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shown}")
-    return [torch.as_tensor(side).to(exact_device(), torch.float64) for side in sides]
-
-
-def _normal(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (F,) of features and the root R of their covariance Σ = RᵀR, (R, F) with R at most F.
-
-    The root is the triangle of a QR decomposition, which has twice the digits that Σ would have.
-    """
-    import torch
-
-    mean = features.mean(dim=0)
-    return mean, torch.linalg.qr(features - mean, mode="r").R / (len(features) - 1) ** 0.5
+    if any(side.ndim != 2 or len(side) < 2 or side.shape[1] != sides[0].shape[1] for side in sides):
+        shapes = " and ".join(str(tuple(side.shape)) for side in sides)
+        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shapes}")
+    device = runtime.pick_device()
+    exact = "cpu" if device.type == "mps" else device  # Apple's has no float64
+    return [torch.as_tensor(side).to(exact, torch.float64) for side in sides]
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     """The Fréchet distance of two normal distributions with the means and covariances of features (N, F), (M, F).
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½), FID's (Heusel et al. 2017). With Σ = RᵀR the eigenvalues of Σ₁Σ₂ are the
-    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex.
+    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex. R is the triangle
+    of a QR decomposition of the centred features, which has twice the digits that Σ would have.
     """
-    import torch
-
-    (mean_a, root_a), (mean_b, root_b) = map(_normal, _checked(a, b))
-    trace_of_root = torch.linalg.svdvals(root_a @ root_b.T).sum()
-    shift = (mean_a - mean_b).square().sum()
-    return max(0.0, float(shift + root_a.square().sum() + root_b.square().sum() - 2.0 * trace_of_root))
+    sides = _checked(a, b)
+    means = [side.mean(dim=0) for side in sides]
+    roots = [
+        torch.linalg.qr(side - mean, mode="r").R / (len(side) - 1) ** 0.5
+        for side, mean in zip(sides, means, strict=True)
+    ]
+    trace_of_root = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
+    shift = (means[0] - means[1]).square().sum()
+    return max(0.0, float(shift + roots[0].square().sum() + roots[1].square().sum() - 2.0 * trace_of_root))
 
 
 def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
@@ -104,8 +87,6 @@ def held(some: np.ndarray | Tensor, others: np.ndarray | Tensor) -> float:
     """The share of features (M, F) that lie in the manifold of others (N, F), N > 3: within the distance of one of them
     to its third nearest neighbour among them (Kynkäänniemi et al. 2019, eq. 1 and 2).
     """
-    import torch
-
     if len(others) <= NEIGHBOURS or not len(some):
         raise ValueError(f"one picture, and {NEIGHBOURS + 1} to hold it, are needed, got {len(some)} and {len(others)}")
     some, others = torch.as_tensor(some), torch.as_tensor(others)
@@ -147,11 +128,7 @@ def _of_efficientnet(reference: Reference, names: Sequence[str]):
     return score
 
 
-def _without_inception(height: int, width: int) -> str:
-    return weights.problem("inception")
-
-
-_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "missing": _without_inception}
+_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "weights": ("inception",)}
 _TIMMS = {"question": "real", "group": "features", "of_sets": _of_efficientnet, "missing": without_efficientnet}
 _MANIFOLD = _TIMMS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(

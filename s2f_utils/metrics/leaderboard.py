@@ -8,20 +8,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tabulate
-from PIL import Image
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.metrics import leaks, retrieval, structure
+from s2f_utils.metrics.evaluation import Evaluation, Scored, digest_of_pairs
 from s2f_utils.metrics.registry import METRICS, check_names
-from s2f_utils.metrics.scored import Scored, ScoredSplit, digest_of_pairs
 from s2f_utils.pictures import images, viz
 
 FILTERED, HAIR = "filtered", "hair"
@@ -31,17 +30,14 @@ PAIRED = ("ssim", "psnr", "l1", "patch_auc")  # the columns of differences betwe
 HOW_TO_MAKE = "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Saved outputs, {id: PNG}: the model's name, seed, and what its training means for their scores, as `evaluate`
-    wrote it. label: the name, with the inference mode where there are several.
+@dataclass
+class Entry(Scored):
+    """Saved outputs, a row to be scored: files: {id: PNG}. name: the model's; `label` adds the inference mode where
+    there are several, `key` the seed. standing: as `evaluate` wrote it.
     """
 
-    name: str
-    label: str
-    seed: int | None
-    files: Mapping[str, Path]
-    standing: leaks.Standing = leaks.Standing()
+    name: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
 
 def find_outputs(
@@ -65,9 +61,13 @@ def find_outputs(
     if run := next((folder for folder in (path, path.parent) if (folder / "config.json").is_file()), None):
         name = name or re.sub(r"^\d{4}-", "", run.resolve().name)
         seed = json.loads((run / "config.json").read_text(encoding="utf-8")).get("config", {}).get("seed")
-    name, standing = name or path.resolve().name, leaks.Standing.from_json(facts)
-    labels = [f"{name}, {mode.name} mode" if len(modes) > 1 else name for mode in modes]
-    return [Entry(name, label, seed, _files(mode, ids), standing) for label, mode in zip(labels, modes, strict=True)]
+    name, entries = name or path.resolve().name, []
+    for mode in modes:
+        label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
+        key = label if seed is None else f"{label}, seed {seed}"
+        standing = leaks.Standing.from_json(facts)
+        entries.append(Entry(key=key, label=label, seed=seed, standing=standing, name=name, files=_files(mode, ids)))
+    return entries
 
 
 def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
@@ -120,15 +120,14 @@ def build(
     direction: str = "sketch-to-photo",
     open_league: Sequence[str] = (),
     allow_seen: bool = False,
-    say: Callable[[str], object] = lambda text: None,
-) -> ScoredSplit:
+) -> Evaluation:
     """Measure entries, trivial rows and controls on a split; models from the highest SSIM down, those without proof
     last.
 
     columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
     patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
     open_league: names of models that saw other data, as a person says. allow_seen: take models that have seen pairs of
-    the split, too, and mark them. say: called with what is being measured. Raises DataError when the split or the
+    the split, too, and mark them. Raises DataError when the split or the
     training split is empty, when outputs are of several sizes, when a test image is among the training images, or when
     a model has seen one.
     """
@@ -136,15 +135,22 @@ def build(
     check_names(list(names))
     left_out = [name for name in names if METRICS[name].trains and not patch_seeds]
     names = [name for name in names if name not in left_out]
-    models = _model_rows(entries, split, open_league, allow_seen)
-    board = ScoredSplit(manifest, split, direction, _size_of(models, entries, manifest))
-    for row, entry in zip(models, entries, strict=True):
-        board.pictures[row.key] = np.stack([images.load_rgb(entry.files[name]) for name in board.ids])
+    _check(entries, open_league)
+    files = next((list(entry.files.values()) for entry in entries), ())
+    size_px = len(images.load_rgb(files[0])) if files else int(manifest.settings.get("size_px", 256))
+    board = Evaluation(manifest, split, direction, size_px)
+    models = [dataclasses.replace(entry) for entry in entries]
+    for row in models:
+        if not allow_seen:
+            row.standing.refuse_seen(row.key, split)
+        if row.name in open_league and row.standing.league != leaks.OPEN:
+            row.standing = dataclasses.replace(row.standing, league=leaks.OPEN, why="as was said")
+        board.pictures[row.key] = _loaded(row, board.ids, size_px)
     trivial = board.trivial_rows()
     if not trivial:
         raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
     control = _filtered_faithful([*models, *trivial], board)
-    board.measure([*models, control, *trivial], names, seeds=patch_seeds, steps=patch_steps, say=say)
+    board.measure([*models, control, *trivial], names, seeds=patch_seeds, steps=patch_steps)
     hair = Scored(key=HAIR, label="hair alone (what went in, without its face)", kind="control")
     hair.standing = trivial[0].standing
     board.pictures[HAIR], bald = (retrieval.without_face(board.pictures[name]) for name in ("input", "truth"))
@@ -155,40 +161,27 @@ def build(
     return board
 
 
-def _model_rows(entries: Sequence[Entry], split: str, open_league: Sequence[str], allow_seen: bool) -> list[Scored]:
-    """A row for each entry. DataError for two of one name, for a name of the open league that no model has, and for a
-    model that has seen pairs of the split.
-    """
-    rows = []
-    for entry in entries:
-        key = entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}"
-        if key in (row.key for row in rows):
-            raise DataError(f"two rows would be called {key!r}: give each a name of its own, as NAME=PATH")
-        standing = entry.standing
-        if not allow_seen:
-            standing.refuse_seen(key, split)
-        if entry.name in open_league and standing.league != leaks.OPEN:
-            standing = dataclasses.replace(standing, league=leaks.OPEN, why="as was said")
-        rows.append(Scored(key=key, label=entry.label, seed=entry.seed, standing=standing))
-    known = [entry.name for entry in entries]
-    if unknown := [name for name in open_league if name not in known]:
-        raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(known)}")
-    return rows
+def _check(entries: Sequence[Entry], open_league: Sequence[str]) -> None:
+    """DataError for two rows of one name, and for a name of the open league that no model has."""
+    keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise DataError(f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH")
+    if unknown := [name for name in open_league if name not in names]:
+        raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
 
 
-def _size_of(rows: Sequence[Scored], entries: Sequence[Entry], manifest: Manifest) -> int:
-    """The side of all outputs in pixels; the data set's where there are none."""
-    by_size: dict[tuple[int, int], dict[str, None]] = {}
-    for row, path in ((row, path) for row, entry in zip(rows, entries, strict=True) for path in entry.files.values()):
-        with Image.open(path) as picture:
-            by_size.setdefault(picture.size, {})[row.key] = None
-    if len(by_size) > 1 or any(width != height for width, height in by_size):
-        shown = "; ".join(f"{w}x{h}: {', '.join(keys)}" for (w, h), keys in sorted(by_size.items()))
-        raise DataError(f"outputs are of several sizes: a table compares squares of one: score them apart ({shown})")
-    return next((width for width, _ in by_size), int(manifest.settings.get("size_px", 256)))
+def _loaded(entry: Entry, ids: Sequence[str], size_px: int) -> np.ndarray:
+    """The outputs, uint8 (N, size_px, size_px, 3)."""
+    pictures = [images.load_rgb(entry.files[name]) for name in ids]
+    if other := [picture.shape for picture in pictures if picture.shape[:2] != (size_px, size_px)]:
+        raise DataError(
+            f"{entry.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
+            " a table compares squares of one size: score them apart"
+        )
+    return np.stack(pictures)
 
 
-def _filtered_faithful(rows: Sequence[Scored], board: ScoredSplit) -> Scored:
+def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
     """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos; not one of
     a model that may have seen these pairs.
     """
@@ -205,12 +198,9 @@ def _filtered_faithful(rows: Sequence[Scored], board: ScoredSplit) -> Scored:
     return Scored(key=FILTERED, label=label, kind="control", standing=leaks.Standing(source.standing.league, ""))
 
 
-def write(board: ScoredSplit, out: str | Path, *, gallery: int = 8) -> Path:
+def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
     """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`; returns the table's
-    path.
-
-    gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM. Its rows are
-    the inputs, each model's outputs in the order of the table, and the truth.
+    path. gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM.
     """
     out = Path(out)
     board.write_csv(out / "per_image.csv")
@@ -224,7 +214,7 @@ def write(board: ScoredSplit, out: str | Path, *, gallery: int = 8) -> Path:
     return out / "leaderboard.md"
 
 
-def as_dict(board: ScoredSplit) -> dict[str, Any]:
+def as_dict(board: Evaluation) -> dict[str, Any]:
     """Everything but the pictures, for JSON: means, intervals, paired differences, seeds taken together."""
     rows = []
     for row in board.rows:
@@ -253,7 +243,7 @@ def _number(value: float) -> float | None:
     return round(float(value), 5) if np.isfinite(value) else None
 
 
-def _paired(board: ScoredSplit, row: Scored) -> dict[str, dict[str, list[float | None]]]:
+def _paired(board: Evaluation, row: Scored) -> dict[str, dict[str, list[float | None]]]:
     """For a model, its mean difference to the first model, to ridge and to the control, with intervals."""
     if row.kind != "model":
         return {}
@@ -265,7 +255,7 @@ def _paired(board: ScoredSplit, row: Scored) -> dict[str, dict[str, list[float |
     return found
 
 
-def over_seeds(board: ScoredSplit) -> list[dict[str, Any]]:
+def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
     """Models that are there with several seeds: mean and standard deviation of every column over the seeds."""
     groups: dict[tuple[str, str], list[Scored]] = {}
     for row in board.rows:
@@ -287,7 +277,7 @@ def floor_note(area: float, label: str) -> str:
     return f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have that (“{label}”)."
 
 
-def as_markdown(board: ScoredSplit, columns: Sequence[str] = SHORT) -> str:
+def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
     """The table with the columns that matter most, what put models into their leagues, and what was not measured."""
     chosen, rows = [name for name in columns if name in board.columns], []
     for row in board.rows:

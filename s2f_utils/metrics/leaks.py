@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from s2f_utils import runtime, weights
@@ -50,10 +51,13 @@ def refuse_leaks(manifest: Manifest, split: str) -> None:
 
 
 def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
-    photo = images.load_rgb(pair.photo)
-    if box := images.read_content_box(pair.photo):
-        photo = photo[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+    photo = inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
     return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
+
+
+def inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
+    """A picture without its padding. box: left, top, width and height of its content; None: all of it."""
+    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
 def _few(names: Sequence[str]) -> str:
@@ -87,7 +91,7 @@ def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
 
 @dataclass
 class TrainedOn:
-    """What a model and those that it began with were trained on, as far as their cards say.
+    """What a model and those that it began with were trained on, as far as their cards (`ModelCard.training`) say.
 
     hashes: of pictures. data: names of data sets. published: named weights among them. gap: why not all is known.
     """
@@ -97,29 +101,27 @@ class TrainedOn:
     published: set[str] = field(default_factory=set)
     gap: str = ""
 
-    def add(self, name: str, card: Mapping[str, Any]) -> None:
-        """Add what a card (`ModelCard.training`) says, and those of the models that it began with."""
-        self.data |= {card.get("data", "")} - {""}
-        pictures = card.get("pictures")
-        if name in weights.model_names():
-            self.published.add(name)
-            self.gap = self.gap or f"{name} was published without the hashes of its training pictures"
-        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
-            self.gap = self.gap or f"{name} has no hashes of its training pictures"
-        elif pictures != SAME_PICTURES:
-            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
-            self.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
-        for parent in card.get("parents", ()):
-            self.add(parent["name"], parent)
-
 
 def trained_on(files: Sequence[Path]) -> TrainedOn:
     """What the model in these files was trained on. Raises CheckpointError where one of them cannot be read."""
-    found = TrainedOn(gap="" if files else "the model does not say which file it was loaded from")
+    found, cards = TrainedOn(gap="" if files else "the model does not say which file it was loaded from"), []
     for path in map(Path, files):
         name = _published_name(path)
         is_own = not name and path.suffix == ".safetensors"
-        found.add(name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {})
+        cards.append((name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {}))
+    while cards:
+        (name, card), *cards = cards
+        cards = [(parent["name"], parent) for parent in card.get("parents", ())] + cards
+        found.data |= {card.get("data", "")} - {""}
+        pictures = card.get("pictures")
+        if name in weights.model_names():
+            found.published.add(name)
+            found.gap = found.gap or f"{name} was published without the hashes of its training pictures"
+        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
+            found.gap = found.gap or f"{name} has no hashes of its training pictures"
+        elif pictures != SAME_PICTURES:
+            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
+            found.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
     return found
 
 
@@ -186,7 +188,7 @@ def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequ
     model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
     people = {row.identity for row, own in zip(rows, _hashes_of(rows), strict=True) if own & model.hashes}
     seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
-    sets, (league, why) = ", ".join(sorted(model.data)), (own_league(len(train)), "")
+    sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:
         names = ", ".join(sorted(model.published))
         league, why = OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
@@ -195,8 +197,3 @@ def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequ
     elif model.gap:
         league, why = UNKNOWN, model.gap
     return Standing(league, why, len(ids), seen, model.gap)
-
-
-def own_league(num_train: int) -> str:
-    """The league of models that were trained on the set's own pairs alone: "88-only"."""
-    return f"{num_train}-only"

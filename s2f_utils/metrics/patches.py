@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.metrics.bootstrap import Repeated
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, exactly, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exactly, register
 
 PATCH_PX = 64
 NUM_FOLDS = 5
@@ -31,12 +28,10 @@ LEARNING_RATE = 2e-3
 
 @dataclass(frozen=True)
 class PatchTest:
-    """What the patch test found.
+    """The result of a patch test: the mean over folds of the area under the ROC curve, in [0, 1], and the folds' areas.
 
-    auc: the mean over folds of the area under the ROC curve, in [0, 1]. per_image: float64 (N,), for every output the
-    share of patches of true photos of its fold that look truer than a patch of it; their mean is `auc` where all folds
-    are of one size. folds: the areas of the folds. fold_of: int (N,), the fold of every output, whose network judged
-    it.
+    per_image: float64 (N,), for every output the share of patches of true photos of its fold that look truer than a
+    patch of it. fold_of: int (N,), the fold of every output, whose network judged it.
     """
 
     auc: float
@@ -63,8 +58,6 @@ def patch_test(
     logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
     the same machine. Raises ValueError for pictures that are too small, and for fewer than five people.
     """
-    import torch
-
     whose = (list(fake_identities), list(fake_identities if real_identities is None else real_identities))
     for pictures, who in zip((fakes, reals), whose, strict=True):
         if small := [p.shape for p in pictures if p.dtype != np.uint8 or min(p.shape[:2]) < PATCH_PX]:
@@ -74,8 +67,8 @@ def patch_test(
     people = sorted({*whose[0], *whose[1]})
     if len(people) < NUM_FOLDS:
         raise ValueError(f"the patch test needs {NUM_FOLDS} people or more, got {len(people)}")
-    device, rng = runtime.pick_device(), np.random.default_rng(seed)
-    fold_of = dict(zip(rng.permutation(people).tolist(), np.arange(len(people)) % NUM_FOLDS, strict=True))
+    shuffled = np.random.default_rng(seed).permutation(people).tolist()
+    fold_of = {person: place % NUM_FOLDS for place, person in enumerate(shuffled)}
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
     per_image, areas = np.full(len(fakes), np.nan), []
@@ -86,7 +79,7 @@ def patch_test(
                 continue
             torch.manual_seed(1000 * seed + fold)
             sides = [[t[n] for n in np.flatnonzero(f != fold)] for t, f in zip(tensors, folds, strict=True)]
-            net = _trained(sides, num_steps, device)
+            net = _trained(sides, num_steps, runtime.pick_device())
             logits = [_logits(net, [side[n] for n in h]) for side, h in zip(tensors, held, strict=True)]
             per_image[held[0]] = _beaten(*logits)
             areas.append(float(per_image[held[0]].mean()))
@@ -96,8 +89,6 @@ def patch_test(
 
 
 def _network() -> nn.Sequential:
-    from torch import nn
-
     layers: list[nn.Module] = []
     for before, after in ((3, 16), (16, 32), (32, 64)):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
@@ -106,8 +97,6 @@ def _network() -> nn.Sequential:
 
 def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
     """A patch at a random place of each picture of `which`: float32 (len(which), 3, 64, 64) in [-1, 1]."""
-    import torch
-
     cuts = []
     for n, (down, across) in zip(which.tolist(), torch.rand(len(which), 2).tolist(), strict=True):
         height, width = pictures[n].shape[1:]
@@ -119,7 +108,6 @@ def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
 
 def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.device) -> nn.Module:
     """A network that says 1 for a patch of the first pictures and 0 for one of the second."""
-    import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     net = _network().train().to(device, memory_format=torch.channels_last)
@@ -138,8 +126,6 @@ def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.de
 
 def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
     """float64 (N, PATCHES_AN_IMAGE): how sure the network is that the patches are of outputs."""
-    import torch
-
     device = next(net.parameters()).device
     with torch.inference_mode():
         cut = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures)))
@@ -158,11 +144,10 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
 
 def _of_sets(reference: Reference, names: Sequence[str]):
     """The patch test with each seed: a value for every picture, and the areas by seed."""
-    options = {} if reference.steps is None else {"num_steps": reference.steps}
+    true, people, num_steps = reference.pictures, reference.people, reference.steps or NUM_STEPS
 
     def score(made: Pictures) -> SetScores:
-        seeds = range(reference.seeds)
-        tests = [patch_test(made, reference.pictures, reference.people, seed=seed, **options) for seed in seeds]
+        tests = [patch_test(made, true, people, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
         facts = {
             "auc_by_seed": [round(test.auc, 4) for test in tests],
             "std_over_folds": round(float(np.mean([np.std(test.folds) for test in tests])), 4),
@@ -176,6 +161,6 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 register(
     Metric(
         "patch_auc", None, None, 3, "", "its own definition (docs/metrics.md)", title="patch AUC", question="real",
-        group="sets", best=0.5, of_sets=_of_sets, missing=at_least(PATCH_PX), min_people=MIN_PEOPLE, trains=True,
+        group="sets", best=0.5, of_sets=_of_sets, min_side_px=PATCH_PX, min_people=MIN_PEOPLE, trains=True,
     )
 )  # fmt: skip

@@ -5,21 +5,15 @@ features, which nothing is trained against. Their weights are found or fetched; 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor, nn
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, as_batch, at_least, exactly, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+from s2f_utils.metrics.registry import Metric, as_batch, exactly, register
 
 FACE_PX = 112  # what ArcFace reads
 PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)  # pSp's crop of FFHQ-aligned faces: top, left, bottom, right
@@ -39,57 +33,31 @@ def network(name: str, device: torch.device) -> nn.Module:
 
 @functools.lru_cache(maxsize=6)
 def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
-    builders = {"vgg19": _vgg19, "dists": _dists, "arcface": _arcface, "inception": _inception}
-    net = _lpips(name) if name.startswith("lpips") else builders[name]()
-    return net.eval().requires_grad_(False)
-
-
-def _state(name: str) -> dict[str, Tensor]:
-    import torch
-
-    return torch.load(weights.get(name), map_location="cpu", weights_only=True)
-
-
-def _lpips(name: str) -> nn.Module:
-    import lpips
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks torchvision in an old way
-        net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come with it
-    state = _state("alexnet" if name == "lpips_alex" else "vgg16")
-    slices = {key: state[f"features.{key.split('.', 1)[1]}"] for key in net.net.state_dict()}  # "slice2.3.weight"
-    net.net.load_state_dict(slices)
-    return net
-
-
-def _vgg19() -> nn.Module:
-    from s2f_utils.models.features import VGG19Features
-
-    net, state = VGG19Features(), _state("vgg19")
-    net.load_state_dict({key: state[key] for key in net.state_dict()})
-    return net
-
-
-def _dists() -> nn.Module:
-    from s2f_utils.models.features import DISTS
-
-    net, state = DISTS(), _state("vgg16") | _state("dists")
-    net.load_state_dict({key: state[key].detach() for key in net.state_dict()})
-    return net
-
-
-def _arcface() -> nn.Module:
     from s2f_utils import models
+    from s2f_utils.models import features
 
-    return models.from_state_dict(_state("arcface"))
+    def state(name: str) -> dict[str, Tensor]:
+        return torch.load(weights.get(name), map_location="cpu", weights_only=True)
 
+    if name == "arcface":
+        net = models.from_state_dict(state("arcface"))
+    elif name == "inception":
+        net = features.FIDInception()
+        net.net.load_state_dict(state("inception"))
+    elif name.startswith("lpips"):
+        import lpips
 
-def _inception() -> nn.Module:
-    from s2f_utils.models.features import FIDInception
-
-    inception = FIDInception()
-    inception.net.load_state_dict(_state("inception"))
-    return inception
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks torchvision in an old way
+            net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come along
+        found = state("alexnet" if name == "lpips_alex" else "vgg16")
+        own = {key: f"features.{key.split('.', 1)[1]}" for key in net.net.state_dict()}  # of "slice2.3.weight"
+        net.net.load_state_dict({key: found[theirs] for key, theirs in own.items()})
+    else:
+        net = features.DISTS() if name == "dists" else features.VGG19Features()
+        found = state("vgg16") | state("dists") if name == "dists" else state("vgg19")
+        net.load_state_dict({key: found[key].detach() for key in net.state_dict()})
+    return net.eval().requires_grad_(False)
 
 
 def answer(name: str, *batches: Tensor, **options: bool) -> Tensor:
@@ -123,8 +91,7 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
 def _identity_features(picture: np.ndarray) -> Tensor:
     """ArcFace features of length 1, float32 (1, 512), of an aligned face that is cropped as in pSp's identity loss."""
     top, left, bottom, right = crop_box(*picture.shape[:2])
-    face = Image.fromarray(picture[top:bottom, left:right]).resize((FACE_PX, FACE_PX), Image.Resampling.BICUBIC)
-    return answer("arcface", as_batch(np.asarray(face)) / 127.5 - 1.0).cpu()
+    return answer("arcface", as_batch(picture[top:bottom, left:right], FACE_PX) / 127.5 - 1.0).cpu()
 
 
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
@@ -140,9 +107,8 @@ def efficientnet(picture: np.ndarray) -> list[Tensor]:
 
     device, side = runtime.pick_device(), BACKBONES[EFFICIENTNET].size_px
     net = shared_features(EFFICIENTNET, str(device))
-    resized = np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
     with exactly():
-        return net(runtime.sent(as_batch(resized) / 127.5 - 1, device))
+        return net(runtime.sent(as_batch(picture, side) / 127.5 - 1, device))
 
 
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
@@ -163,31 +129,22 @@ def without_efficientnet(height: int, width: int) -> str:
     return pretrained.missing(EFFICIENTNET)
 
 
-def _needs(*names: str, side_px: int = 0, package: str = "") -> Callable[[int, int], str]:
-    def missing(height: int, width: int) -> str:
-        if package and importlib.util.find_spec(package) is None:
-            return f"needs a further package: pip install {package}"
-        return at_least(side_px)(height, width) or weights.problem(*names)
-
-    return missing
-
-
 register(
     Metric(
         "lpips_alex", functools.partial(lpips_distance, "lpips_alex"), False, 4, "", "lpips.LPIPS(net='alex')",
-        title="LPIPS alex", question="real", missing=_needs("alexnet", side_px=64, package="lpips"),
+        title="LPIPS alex", question="real", min_side_px=64, package="lpips", weights=("alexnet",),
     ),
     Metric(
         "lpips_vgg", functools.partial(lpips_distance, "lpips_vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
-        title="LPIPS vgg", question="real", missing=_needs("vgg16", side_px=32, package="lpips"),
+        title="LPIPS vgg", question="real", min_side_px=32, package="lpips", weights=("vgg16",),
     ),
     Metric(
-        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real",
-        missing=_needs("vgg16", "dists", side_px=32),
+        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", min_side_px=32,
+        weights=("vgg16", "dists"),
     ),
     Metric(
         "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
-        missing=_needs("arcface"),
+        weights=("arcface",),
     ),
     Metric(
         "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",

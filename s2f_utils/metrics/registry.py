@@ -6,17 +6,18 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
+from tqdm.auto import tqdm
 
-from s2f_utils import runtime
+from s2f_utils import weights
 from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
-
-if TYPE_CHECKING:
-    import torch
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
@@ -82,16 +83,6 @@ class SetScores:
         return interval.text(digits) if interval else "–"
 
 
-def at_least(side_px: int) -> Callable[[int, int], str]:
-    """For metrics that need pictures of this size; 0: of any."""
-
-    def missing(height: int, width: int) -> str:
-        small = min(height, width) < side_px
-        return f"needs pictures of at least {side_px} px, these have {min(height, width)}" if small else ""
-
-    return missing
-
-
 @dataclass(frozen=True)
 class Metric:
     """A metric: of pairs of pictures, or of sets of them.
@@ -101,9 +92,9 @@ class Metric:
     that share their work share the function. A metric of pairs may have of_sets as well, for further facts.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
-    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
-    this cannot be measured here, with the way to get it; "" when it can. min_people: how many different people it
-    needs. trains: it trains networks, so that its answer depends on a seed.
+    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. trains: it trains networks, so that its answer
+    depends on a seed. It needs: min_side_px of the pictures, min_people, a package, weights by their names; missing:
+    for pictures of (height, width), what else is missing, with the way to get it; "" for nothing.
     """
 
     name: str
@@ -117,8 +108,11 @@ class Metric:
     group: str = "all"
     best: float = 0.0
     of_sets: Callable[[Reference, Sequence[str]], Callable[[Pictures], SetScores]] | None = None
-    missing: Callable[[int, int], str] = at_least(0)
+    missing: Callable[[int, int], str] | None = None
+    min_side_px: int = 0
     min_people: int = 0
+    package: str = ""
+    weights: Sequence[str] = ()
     trains: bool = False
 
     @property
@@ -143,6 +137,16 @@ class Metric:
         if fake.shape != real.shape:
             raise ValueError(f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output")
         return float(self.of_pair(fake, real))
+
+    def why_not(self, height: int, width: int, num_people: int | None = None) -> str:
+        """Why it cannot be measured here, as `not_measured` says it; "" where it can."""
+        if num_people is not None and num_people < self.min_people:
+            return f"needs {self.min_people} people, these are {num_people}"
+        if self.package and importlib.util.find_spec(self.package) is None:
+            return f"needs a further package: pip install {self.package}"
+        if min(height, width) < self.min_side_px:
+            return f"needs pictures of at least {self.min_side_px} px, these have {min(height, width)}"
+        return weights.problem(*self.weights) or (self.missing(height, width) if self.missing else "")
 
     def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
         """The value of every pair: float64 (N,). Raises ValueError as `compute` does."""
@@ -170,24 +174,18 @@ def group(name: str) -> tuple[str, ...]:
     return tuple(metric.name for metric in sorted(members, key=lambda metric: QUESTIONS.index(metric.question)))
 
 
-def as_batch(picture: np.ndarray) -> torch.Tensor:
-    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]."""
-    import torch
-
+def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
+    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]; side_px: it is resized to a
+    square of these by Pillow's bicubic filter, which does not alias.
+    """
+    if side_px:
+        picture = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
-
-
-def exact_device() -> torch.device:
-    """Where sums in float64 are taken: the GPU, if there is one that has float64, else the CPU."""
-    device = runtime.pick_device()
-    return runtime.pick_device("cpu") if device.type == "mps" else device
 
 
 @contextlib.contextmanager
 def exactly(learns: bool = False) -> Iterator[None]:
     """Within the block a GPU's convolutions are in full float32, and networks only answer, unless one learns."""
-    import torch
-
     with torch.inference_mode(not learns), torch.backends.cudnn.flags(True, deterministic=True, allow_tf32=False):
         yield
 
@@ -205,12 +203,7 @@ def not_measured(names: Sequence[str], height: int, width: int, num_people: int 
     ValueError for unknown names.
     """
     check_names(names)
-    reasons = {}
-    for metric in (METRICS[name] for name in names):
-        reasons[metric.name] = metric.missing(height, width)
-        if num_people is not None and num_people < metric.min_people:
-            reasons[metric.name] = f"needs {metric.min_people} people, these are {num_people}"
-    return {name: reason for name, reason in reasons.items() if reason}
+    return {name: why for name in names if (why := METRICS[name].why_not(height, width, num_people))}
 
 
 def smallest(pictures: Pictures) -> tuple[int, int]:
@@ -230,26 +223,21 @@ def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str,
     return {name: METRICS[name].measure(fakes, reals) for name in names if name not in left_out}
 
 
-def measure_sets(
-    outputs: Mapping[str, Pictures],
-    reference: Reference,
-    names: Sequence[str],
-    say: Callable[[str], object] = lambda text: None,
-) -> dict[str, SetScores]:
+def measure_sets(outputs: Mapping[str, Pictures], reference: Reference, names: Sequence[str]) -> dict[str, SetScores]:
     """Every set of outputs against the true photos: {key: pictures} → {key: scores}, by the metrics with `of_sets`.
 
     A metric that cannot be measured here is left out: `not_measured` says why. The true photos are prepared once, and
-    one kind of features is held at a time. say: called with what is being measured. Raises ValueError for unknown
-    names.
+    one kind of features is held at a time. Raises ValueError for unknown names.
     """
     left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
-    wanted = [METRICS[name] for name in names if name not in left_out]
+    asked: dict[Callable, list[str]] = {}
+    for name in names:
+        if METRICS[name].of_sets and name not in left_out:
+            asked.setdefault(METRICS[name].of_sets, []).append(name)
     scores = {key: SetScores() for key in outputs}
-    for of_sets in dict.fromkeys(metric.of_sets for metric in wanted if metric.of_sets):
-        chosen = [metric for metric in wanted if metric.of_sets == of_sets]
-        score = of_sets(reference, [metric.name for metric in chosen])
-        for key, pictures in outputs.items():
-            say(f"{key}: {', '.join(metric.short for metric in chosen)} of {len(pictures)} images")
+    for of_sets, chosen in asked.items():
+        score = of_sets(reference, chosen)
+        for key, pictures in tqdm(outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None):
             found = score(pictures)
             scores[key].values |= found.values
             scores[key].repeated |= found.repeated

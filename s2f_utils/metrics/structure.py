@@ -1,4 +1,9 @@
-"""Metrics of structure, colour, sharpness and spectrum, and of where the parts of the face are."""
+"""Metrics of pairs of pictures that need no network: of pixels, structure, colour, sharpness and spectrum, and of where
+the parts of the face are; and some with a published error.
+
+Two pictures, uint8 (H, W, 3), go in and one float comes out. Differences are taken in float64: in uint8,
+`(a - b) ** 2` wraps modulo 256, which makes a PSNR of 11 read as 28.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +11,84 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, at_least, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
-FSIM_SIDE_PX, SPECTRUM_SIDE_PX = 24, 16
 FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
 NUM_OCTAVES = 5
 NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks were an eye distance away
 SHOWN_PX = 256  # smaller pictures are enlarged to this, as small faces are found less often
 
 
+def ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Structural similarity on grey (PIL's "L"), Gaussian window of σ 1.5, in [-1, 1]; 1 is the same picture.
+
+    Wang et al. 2004, with scikit-image's `use_sample_covariance=False` and `data_range=255`.
+    """
+    from skimage.metrics import structural_similarity
+
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(luminance(fake), luminance(real), data_range=255, **window))
+
+
+def ssim_rgb(fake: np.ndarray, real: np.ndarray, side_px: int) -> float:
+    """Structural similarity on each colour in a uniform window: 7 px are scikit-image's default, which reads lower; 3
+    px so small that noise looks like structure.
+    """
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(fake, real, win_size=side_px, data_range=255, channel_axis=2))
+
+
+def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
+    import piq
+
+    grey = [as_batch(luminance(picture)[..., None]) for picture in (fake, real)]
+    with torch.inference_mode():
+        return float(piq.multi_scale_ssim(*grey, data_range=255.0))
+
+
+def _difference(fake: np.ndarray, real: np.ndarray, wraps: bool) -> np.ndarray:
+    return fake - real if wraps else fake.astype(np.float64) - real
+
+
+def mse(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Mean squared difference over all pixels and colours, in [0, 65025].
+
+    wraps: as it must not be computed, in uint8: the difference and its square wrap modulo 256, so that -1 counts as
+    255. So did a face reconstruction project (SSIM .862, PSNR 30.93, MSE 52.93, L2 57893 on CUHK), with a window of 3x3
+    for SSIM: its protocol is shown beside the right one.
+    """
+    return float(np.mean(_difference(fake, real, wraps) ** 2))
+
+
+def psnr(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Peak signal-to-noise ratio in dB, 10·log10(255² / MSE); infinite for identical pictures. wraps: as in `mse`."""
+    error = mse(fake, real, wraps)
+    return float("inf") if error == 0 else float(10.0 * np.log10(255.0**2 / error))
+
+
+def l1(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean absolute difference over all pixels and colours, in grey levels, [0, 255]."""
+    return float(np.mean(np.abs(_difference(fake, real, wraps=False))))
+
+
+def l2_norm(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Euclidean length of the difference of two pictures as vectors; grows with the number of pixels. wraps: the
+    difference does, as in `mse`, and not its square.
+    """
+    return float(np.sqrt(np.sum(_difference(fake, real, wraps).astype(np.float64) ** 2)))
+
+
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
     """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
     import piq
-    import torch
 
     with torch.inference_mode():
         return float(piq.fsim(as_batch(fake), as_batch(real), data_range=255.0, chromatic=False))
@@ -130,13 +195,31 @@ def _without_detector(height: int, width: int) -> str:
     return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
 
 
+_SSIM = "skimage.metrics.structural_similarity"
+_WRONG = {"agrees_with": "nothing: a published error, to recognise its numbers", "group": "project1"}
+_rgb_7x7, _rgb_3x3 = (functools.partial(ssim_rgb, side_px=side) for side in (7, 3))
+_psnr, _mse, _l2 = (functools.partial(metric, wraps=True) for metric in (psnr, mse, l2_norm))
 register(
-    Metric("fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, missing=at_least(FSIM_SIDE_PX)),
+    Metric("ssim", ssim, True, 4, "", _SSIM, best=1.0),
+    Metric(
+        "ms_ssim", ms_ssim, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", "MS-SSIM", best=1.0,
+        min_side_px=161,  # five scales of an 11x11 window
+    ),
+    Metric("psnr", psnr, True, 2, "dB", "skimage.metrics.peak_signal_noise_ratio", best=np.inf),
+    Metric("mse", mse, False, 1, "", "skimage.metrics.mean_squared_error"),
+    Metric("l1", l1, False, 2, "", "numpy.abs"),
+    Metric("l2_norm", l2_norm, False, 0, "", "numpy.linalg.norm", title="L2 norm"),
+    Metric("ssim_rgb_7x7", _rgb_7x7, True, 4, "", f"{_SSIM}, its defaults", best=1.0, group=""),
+    Metric("ssim_3x3", _rgb_3x3, True, 4, "", f"{_SSIM}, win_size=3", best=1.0, group="project1"),
+    Metric("psnr_uint8", _psnr, True, 2, "dB", best=np.inf, **_WRONG),
+    Metric("mse_uint8", _mse, False, 2, "", **_WRONG),
+    Metric("l2_uint8", _l2, False, 0, "", **_WRONG),
+    Metric("fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, min_side_px=24),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
         "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
-        of_sets=_octaves_of_sets, missing=at_least(SPECTRUM_SIDE_PX),
+        of_sets=_octaves_of_sets, min_side_px=16,
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
