@@ -165,8 +165,8 @@ def new(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def run_of(folder: str | Path) -> dict[str, Any]:
     """Of a run: method, seed, images seen, settings that are not the method's own, what it began with, and its code."""
+    from s2f_utils.models import checkpoints
     from s2f_utils.training.methods import METHODS
-    from s2f_utils.training.run import read_card
     from s2f_utils.training.tracking import read_log
 
     folder = Path(folder)
@@ -180,7 +180,7 @@ def run_of(folder: str | Path) -> dict[str, Any]:
         "images": log[-1]["images"] if log else 0,
         "settings": {k: without_folders(v) if isinstance(v, str) else v for k, v in changed.items() if k != "seed"},
         "began_with": without_folders(str(told.get("init") or "")),
-        "code": read_card(folder).get("code", ""),
+        "code": checkpoints.card_of(folder / "generator.safetensors").code,
     }
 
 
@@ -240,10 +240,10 @@ def score_of(row: Mapping[str, Any], name: str) -> str:
 
 def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
-    from s2f_utils.metrics.leaderboard.tables import floor_told
+    from s2f_utils.metrics import leaderboard
 
     nearest = (row for row in board if row.get("key") == "nearest" and row.get("patch_auc") is not None)
-    return next((floor_told(row["patch_auc"], row["model"]) for row in nearest), "")
+    return next((leaderboard.floor_note(row["patch_auc"], row["model"]) for row in nearest), "")
 
 
 def one_seed(row: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from s2f_utils.metrics.baselines import ridge, sketch_features
 from s2f_utils.pictures import duplicates, faces, images
 
 SETS = ("crude", "fs2k-zero-shot", "fs2k-trained", "cuhk")
-MAX_RIDGE = 1000  # training pairs, as in `metrics.scored`
+MAX_RIDGE = 1000  # training pairs, as in `metrics.evaluation`
 
 
 @dataclass

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,6 @@ def main() -> None:
         manifest,
         patch_seeds=args.patch_seeds,
         open_league=args.open,
-        say=lambda text: print(text, file=sys.stderr),
     )
     found = leaderboard.as_dict(board)
     runs = {(entry.label, entry.seed): run_of(entry) for entry in entries}

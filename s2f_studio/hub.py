@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.models.card import DIRECTIONS, JUDGES, MEASURES, RENDERS, ModelCard
+from s2f_utils.models.card import DIRECTIONS, JUDGES, MEASURES, RENDERS, ModelCard, made_by, read_by
+from s2f_utils.pictures.images import GENERATED_NOTE
 
+TEMPLATE = Path(__file__).with_name("readme.md.jinja")
 README, EXPECTED = "README.md", "expected.safetensors"
 LIMITING = re.compile(r"redistribut|agreement|research|non-commercial|ask its authors", re.IGNORECASE)
 
@@ -61,9 +64,27 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = "other") -> Pac
     for scored in (json.loads(found.read_text(encoding="utf-8")) for found in fresh):  # the newest of each
         scores.setdefault((scored["direction"], scored.get("data", ""), scored["split"]), scored)
     sizes = {name: copy.stat().st_size for name, copy in files.items()}
-    readme = card.public().readme(repo, sizes, list(scores.values()), licence)
-    (out / README).write_text(readme, encoding="utf-8")
+    text = readme(card.public(), repo, sizes, list(scores.values()), licence)
+    (out / README).write_text(text, encoding="utf-8")
     return Package({**files, README: out / README}, card, len(evaluations) - len(fresh), licence)
+
+
+def readme(
+    card: ModelCard, repo: str, files: Mapping[str, int], scores: Sequence[Mapping[str, Any]], licence: str
+) -> str:
+    """README.md of a repository "user/model" on the hub, with the YAML that the hub reads.
+
+    files: sizes in bytes, by name. scores: what `s2f evaluate` wrote, for each way and split. licence: the hub's name
+    for that of the weights.
+    """
+    from jinja2 import Environment
+
+    template = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(TEMPLATE.read_text("utf-8"))
+    reads, makes = read_by(card.direction), made_by(card.direction)
+    facts = {"note": GENERATED_NOTE, "reads": reads, "makes": makes, "tags": [*filter(None, (reads, card.method))]}
+    columns = [[*dict.fromkeys(k for row in one["rows"].values() for k in row if k != "label")] for one in scores]
+    scored = [*zip(scores, columns, strict=True)]
+    return template.render(card=card, repo=repo, files=files, scores=scored, licence=licence, **facts)
 
 
 def _card_of(path: Path) -> ModelCard:

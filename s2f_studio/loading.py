@@ -13,12 +13,12 @@ from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.loading import KINDS, Kind, stages_of
+from s2f_utils.inference.stages import KINDS, Kind, stages_of
 from s2f_utils.inference.translator import LARGER
 
 
 def add_kinds() -> None:
-    """Add them to `s2f_utils.inference.loading`."""
+    """Add them to `s2f_utils.inference.stages`."""
     KINDS[:0] = [
         Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
         Kind(
@@ -38,17 +38,17 @@ def expected_by(model: str | Path) -> str | Path:
     return beside if beside.is_file() else weights.EXPECT
 
 
-def _expected(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
+def _expected(net: nn.Module, precision: runtime.Precision, _model: str | Path) -> dict[str, nn.Module]:
     laid = {"lay": lay.Laid(FACE_PX), "lay_large": lay.Laid(LARGER * FACE_PX)}
     settled = {"guide": expect.Guided(), "settle": expect.Settled()}
     return {"expect": expect.Expected(precision.prepare(net), precision.images)} | settled | laid
 
 
-def _rendered(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
+def _rendered(net: nn.Module, precision: runtime.Precision, model: str | Path) -> dict[str, nn.Module]:
     own = {"render": render.Rendered(precision.prepare(net), precision.images), "finish": render.Finished()}
     return own | stages_of(expected_by(model), precision)
 
 
-def _portrayed(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
+def _portrayed(net: nn.Module, precision: runtime.Precision, model: str | Path) -> dict[str, nn.Module]:
     placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
     return {"portray": portray.Portrayed(precision.prepare(net))} | placed | stages_of(expected_by(model), precision)

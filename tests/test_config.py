@@ -87,8 +87,8 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("cyclegan", {"direction": "photo-to-sketch"}, "learns both directions"),
         ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),
         ("faithful", {"dropout": 1.1}, "dropout must be between 0 and 1"),  # its own default, with another limit
-        ("realistic", {"disc_crop_px": 16}, "disc_crop_px must be 0 .* or 24 or more with 3 layers"),
-        ("realistic", {"disc_layers": ""}, "disc_layers must be 1 or more whole numbers"),
+        ("realistic", {"disc_crop_px": 16}, "disc_crop_px must be 0 .* or 24 or more"),
+        ("realistic", {"widths": "8"}, "widths must be 2 or more whole numbers"),
         ("realistic", {"flip": -0.1}, "flip must be between 0 and 1"),  # a limit of the base
         ("stylegan2", {"mixing": 2.0}, "mixing must be between 0 and 1"),
         ("stylegan2", {"batch_size": 6}, "multiple of 4"),

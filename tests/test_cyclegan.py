@@ -24,7 +24,7 @@ from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
-from tests.test_training import StopAt, all_tensors, handed_to
+from tests.test_training import StopAt, all_tensors
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -53,101 +53,6 @@ def pictures(manifest, num=8):
     rows = manifest.split("train")[:num]
     a, b = ([images.resize(images.load_rgb(getattr(r, side)), 32) for r in rows] for side in ("sketch", "photo"))
     return images.to_tensor(np.stack(a)), images.to_tensor(np.stack(b))
-
-
-# Which domain does a discriminator call real? In project 2 they were exchanged between the two steps.
-
-
-def scores(m, a, b):
-    with torch.no_grad():
-        return {
-            f"{judge} of {name}": getattr(m, f"net_d_{judge}")(shown).mean().item()
-            for judge in ("photo", "sketch")
-            for name, shown in (("photos", b), ("sketches", a))
-        }
-
-
-class Exchanged(CycleGAN):
-    """Project 2's fault, put in: the judges change places."""
-
-    def step(self, a, b, live):
-        self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
-        try:
-            return super().step(a, b, live)
-        finally:
-            self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
-
-
-def unchanged():
-    """A generator that hands back what it gets."""
-    net = torch.nn.Conv2d(3, 3, 1)
-    with torch.no_grad():
-        net.weight.copy_(torch.eye(3)[..., None, None])
-        net.bias.zero_()
-    return net
-
-
-def judges_after_training(m, a, b):
-    """What the judges say after generators that do nothing: sketches come as made photos, photos as made sketches."""
-    m.net_g_photo, m.net_g_sketch = unchanged(), unchanged()
-    for _ in range(40):
-        m.step(a, b, m.live_values())
-    return scores(m, a, b)
-
-
-def test_each_discriminator_learns_to_call_its_own_domain_real(manifest):
-    """A perfect photo has to become real for `net_d_photo`, made for `net_d_sketch`; a perfect sketch the other way."""
-    m = model_of(pool_size=0, lr_d=2e-3)
-    found = judges_after_training(m, *pictures(manifest))
-    assert found["photo of photos"] > 0.7 and found["sketch of sketches"] > 0.7
-    assert found["photo of sketches"] < 0.3 and found["sketch of photos"] < 0.3
-
-    m = model_of(pool_size=0, lr_d=2e-3)
-    m.__class__ = Exchanged
-    found = judges_after_training(m, *pictures(manifest))
-    assert found["photo of photos"] < 0.3 and found["sketch of sketches"] < 0.3  # the fault is seen
-
-
-def own_judges_after_training(m, a, b):
-    """What each generator's own judge says of it after it has learned by the adversarial loss alone, before judges that
-    know photos from sketches.
-    """
-    for _ in range(60):
-        loss = losses.discriminator_loss(m.net_d_photo(b), m.net_d_photo(a), "lsgan")
-        m.descend(loss + losses.discriminator_loss(m.net_d_sketch(a), m.net_d_sketch(b), "lsgan"), m.opt_d)
-    for group in m.opt_d.param_groups:
-        group["lr"] = 0.0
-    live = m.live_values() | {"lambda_cycle_sketch": 0.0, "lambda_cycle_photo": 0.0}
-    for _ in range(50):
-        m.step(a, b, live)
-    known = scores(m, a, b)
-    assert known["photo of photos"] > 0.8 and known["photo of sketches"] < 0.2
-    with torch.no_grad():
-        return m.net_d_photo(m.net_g_photo(a)).mean().item(), m.net_d_sketch(m.net_g_sketch(b)).mean().item()
-
-
-def test_each_generator_is_pushed_towards_the_domain_that_it_draws(manifest):
-    m = model_of(pool_size=0, lr_d=2e-3)
-    assert min(own_judges_after_training(m, *pictures(manifest))) > 0.5
-    m = model_of(pool_size=0, lr_d=2e-3)
-    m.__class__ = Exchanged
-    assert min(own_judges_after_training(m, *pictures(manifest))) < 0.2  # the fault is seen
-
-
-@pytest.mark.parametrize("identity", [0.0, 0.5])
-def test_each_way_round_has_the_weight_of_its_name(manifest, identity):
-    """The gradient of both generators, worked out: 3 for sketch → photo → sketch, 11 for photo → sketch → photo."""
-    weights = {"lambda_cycle_sketch": 3.0, "lambda_cycle_photo": 11.0, "lambda_identity": identity, "lambda_gan": 0.0}
-    m, (a, b) = model_of(**weights), pictures(manifest, 2)
-    to_photo, to_sketch = m.net_g_photo, m.net_g_sketch
-    loss = 3 * (to_sketch(to_photo(a)) - a).abs().mean() + 11 * (to_photo(to_sketch(b)) - b).abs().mean()
-    loss = loss + identity * (3 * (to_sketch(a) - a).abs().mean() + 11 * (to_photo(b) - b).abs().mean())
-    opt = m.optimizers["lr_g"]
-    slopes = torch.autograd.grad(loss, [p for group in opt.param_groups for p in group["params"]])
-    wanted = torch.cat([slope.flatten() for slope in slopes])
-    rows = handed_to(opt)
-    m.step(a, b, m.live_values())
-    assert len(rows) == 1 and (rows[0] - wanted).norm() < 0.01 * wanted.norm()
 
 
 # Trained normalised, used normalised: project 2 did the first and not the second.
@@ -200,7 +105,9 @@ def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tm
 
 
 def test_the_step_is_the_papers(manifest):
-    """Zhu et al. 2017, written out network by network, with torch's own losses."""
+    """Zhu et al. 2017, written out network by network, with torch's own losses and a weight for each way round; in
+    project 2 the discriminators had changed places between the two steps.
+    """
     a, b = pictures(manifest, 2)
 
     def plain(m, a, b):
@@ -210,9 +117,10 @@ def test_the_step_is_the_papers(manifest):
         same_b, same_a = m.net_g_photo(b), m.net_g_sketch(a)
         on_b, on_a = m.net_d_photo(fake_b), m.net_d_sketch(fake_a)
         gan = mse(on_b, torch.ones_like(on_b)) + mse(on_a, torch.ones_like(on_a))
-        cycle, same = l1(rec_a, a) + l1(rec_b, b), l1(same_a, a) + l1(same_b, b)
+        cycle = 3 * l1(rec_a, a) + 11 * l1(rec_b, b)
+        same = 3 * l1(same_a, a) + 11 * l1(same_b, b)
         m.opt_g.zero_grad()
-        (gan + 10 * cycle + 5 * same).backward()
+        (gan + cycle + 0.5 * same).backward()
         m.opt_g.step()
         total = 0
         for net, real, fake in ((m.net_d_photo, b, fake_b), (m.net_d_sketch, a, fake_a)):
@@ -224,12 +132,12 @@ def test_the_step_is_the_papers(manifest):
         m.opt_d.step()
         return gan.item(), cycle.item(), same.item(), total.item()
 
-    ours, paper = model_of(), model_of()
+    ours, paper = (model_of(lambda_cycle_sketch=3.0, lambda_cycle_photo=11.0) for _ in range(2))
     for _ in range(2):  # the pools are not full yet: the newest pictures are judged
         found = ours.step(a, b, ours.live_values())
-        sums = [
-            sum(v.item() for k, v in found.items() if k.startswith(n)) for n in ("loss_gan", "loss_cycle", "loss_id")
-        ]
+        sums = [(found["loss_gan_photo"] + found["loss_gan_sketch"]).item()]
+        for kind in ("cycle", "identity"):
+            sums.append((3 * found[f"loss_{kind}_sketch"] + 11 * found[f"loss_{kind}_photo"]).item())
         sums.append((found["loss_d_photo"] + found["loss_d_sketch"]).item())
         assert sums == pytest.approx(plain(paper, a, b), rel=1e-4)
     for name, net in ours.nets.items():  # a bias under instance norm has no gradient but rounding, which Adam enlarges

@@ -117,7 +117,6 @@ def test_many_faces_are_each_restored_and_the_largest_alone_where_asked():
     assert all(done.image[y, x, 0] > 200 for x, y in ((120, 150), (350, 120), (440, 240)))
     one = enhance(photo, RED, found=found, largest_only=True)
     assert len(one.faces) == 1 and one.image[120, 350, 0] == 90
-    assert set(done.seconds) == {"detect", "restore", "background", "paste"}
     assert done.faces[0].before.shape == done.faces[0].after.shape == (SIZE_PX, SIZE_PX, 3)
 
 

@@ -150,5 +150,3 @@ def test_large_and_small_pictures_and_bad_input():
     assert faces.detect(np.zeros((4, 4, 3), np.uint8)) == []
     with pytest.raises(ValueError, match="uint8"):
         faces.detect(np.zeros((64, 64, 3)))
-    with pytest.raises(ValueError, match="min_score"):
-        faces.detect(np.zeros((64, 64, 3), np.uint8), min_score=0.1)

@@ -21,7 +21,8 @@ from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import fs2k
 from data_prep.sources.tree import scan
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores
-from s2f_utils.metrics.scored import load_pairs, refuse_leaks
+from s2f_utils.metrics.evaluation import load_pairs
+from s2f_utils.metrics.leaks import refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.sketches import contour
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture

@@ -1,8 +1,8 @@
 """What only a GPU can show: nothing waits for it, float16, resumed training, memory; its answers are a CPU's.
 
 A minute on an H100. Of the packages, torch, torchvision, numpy, Pillow, OpenCV, safetensors, psutil, cyclopts, tqdm and
-pytest are needed; without piq the sheets of samples have no scores, without kornia pictures are not rotated and
-three methods are skipped, as is what needs the weights of a shipped model where they are absent.
+pytest are needed; without scikit-image the sheets of samples have no scores, without kornia pictures are not rotated,
+and three methods are skipped, as is what needs the weights of a shipped model where they are absent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import pytest
 import torch
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, inference, runtime, weights
+from s2f_utils import cli, inference, metrics, runtime, weights
 from s2f_utils.data import read_manifest
-from s2f_utils.metrics import on_device
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
@@ -35,10 +34,10 @@ MOVED = {"rotate_deg": 5.0, "shift_px": 2.0} if HAS_KORNIA else {}
 
 
 @pytest.fixture(autouse=True)
-def scores_without_piq(monkeypatch):
-    """A machine without piq trains here all the same: its sheets of samples have no scores."""
-    if importlib.util.find_spec("piq") is None:
-        monkeypatch.setattr(on_device, "measure", lambda fakes, reals: {})
+def scores_without_skimage(monkeypatch):
+    """A machine without scikit-image trains here all the same: its sheets of samples have no scores."""
+    if importlib.util.find_spec("skimage") is None:
+        monkeypatch.setattr(metrics, "measure", lambda fakes, reals, names: {})
 
 
 def skip_without_kornia(method):
@@ -109,7 +108,7 @@ def test_a_step_never_waits_for_the_gpu(method, precision):
     for _ in range(2):  # what is made once
         model.step(a, b, live)
     with waiting_is_an_error():
-        for _ in range(2 * model.cycle + 4):
+        for _ in range(36):  # some regularise every 16 steps
             losses = model.step(a, b, live)
     assert all(torch.isfinite(torch.as_tensor(value)).all() for value in losses.values())
 

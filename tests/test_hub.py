@@ -120,9 +120,9 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
     assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
-    (told,) = (tmp_path / "own").glob("*/learned_from.json")
+    (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
-    (parent,) = json.loads(told.read_text())["parents"]
+    (parent,) = checkpoints.card_of(trained_on).parents
     assert (parent["name"], parent["sha256"]) == (NAME, digest)
     assert cli.main(["enhance", "drawing.png", "--restorer", NAME, "--aligned"]) == 2
     assert "restores no faces" in capsys.readouterr().err
@@ -135,8 +135,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     card = checkpoints.card_of(path)
-    more = {"detail_init": "/home/annabell/0003-faithful/generator.safetensors"}
-    more["expected_by"] = "C:\\Users\\annabell\\a,/home/annabell/runs/b"
+    more = {"expected_by": "C:\\Users\\annabell\\a,/home/annabell/0003-b/generator.safetensors"}
     parents = [{"name": "annabell/generator.safetensors", "sha256": "0" * 64}]
     changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
     checkpoints.save_generator(path, net, meta, changed)
@@ -148,8 +147,8 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     for word in (*hashes, *names, "annabell", str(tmp_path), str(Path.home()), "log.jsonl", "machine"):
         assert word.encode() not in sent, word
     public = checkpoints.card_of(inference.find_generator(NAME))
-    assert public.settings["detail_init"] == "0003-faithful/generator.safetensors"
-    assert public.settings["expected_by"] == "a,b" and public.parents == [{"name": "generator.safetensors"}]
+    assert public.settings["expected_by"] == "a,0003-b/generator.safetensors"
+    assert public.parents == [{"name": "generator.safetensors"}]
 
 
 # broken off, or another file

@@ -74,7 +74,7 @@ def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_pat
     seen = json.loads((cheat / "evaluation" / "metrics.json").read_text())["seen"]
     assert seen == {"num": 4, "of": 4, "pairs": ["p0", "p1", "p2", "p3"], "unknown": ""}
     board = ["leaderboard", str(cheat), "--data", str(mine.path.parent), "--out", str(tmp_path / "board")]
-    board += ["--metrics", "ssim", "--patch-seeds", "0", "--gallery", "1"]
+    board += ["--metrics", "ssim", "--patch-seeds", "0"]
     assert main(board) == 2
     assert "cheat, seed 0 has seen 4 of 4" in capsys.readouterr().err and not (tmp_path / "board").exists()
     assert main([*board, "--seen"]) == 0
@@ -135,7 +135,7 @@ def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(mine, othe
     score(folder, mine, folder / "evaluation")
     assert standing(mine, folder) == ("open", ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"))
     command = ["leaderboard", str(far), "--data", str(mine.path.parent), "--out", str(tmp_path / "b")]
-    assert main([*command, "--metrics", "ssim", "--patch-seeds", "0", "--gallery", "0"]) == 0
+    assert main([*command, "--metrics", "ssim", "--patch-seeds", "0"]) == 0
     assert f"far, seed 0: open: {ELSEWHERE}." in capsys.readouterr().out
     assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(encoding="utf-8")
 

@@ -46,7 +46,7 @@ def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):
     assert {(c.name, c.source) for c in live.poll()} == {("weight", "controls.json"), ("pause", "controls.json")}
     assert live.asked("pause") and live["weight"] == 3.0
     path.write_text('{"weight": 4,')
-    assert live.poll() == [] and "not understood" in live.take_problem() and live.take_problem() is None
+    assert live.poll() == [] and "not understood" in live.take_problem() and live.take_problem() == ""
     path.write_text(json.dumps({"weight": 99, "lr": 0.01}))
     assert [c.name for c in live.poll()] == ["lr"]
     assert "weight must be between 0 and 10" in live.take_problem()

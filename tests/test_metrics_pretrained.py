@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from s2f_utils import metrics, models
-from s2f_utils.metrics import pretrained
+from s2f_utils.metrics import distribution
 from s2f_utils.models import checkpoints
 from s2f_utils.models import pretrained as networks
 
@@ -74,19 +74,19 @@ def test_the_metrics_of_sets_agree_with_others_by_the_registrys_door(faces, timm
 def test_precision_and_recall_by_hand(monkeypatch):
     # On a line: the manifold of 0, 1, 2, 3, 100 is [-3, 6] and [1, 199], so that of -4, -3, 5, 200 two lie inside.
     line = np.array([[0.0], [1], [2], [3], [100]])
-    assert pretrained.held(np.array([[-4.0], [-3], [5], [200]]), line) == 0.5
-    assert pretrained.held(line, line) == 1
+    assert distribution.held(np.array([[-4.0], [-3], [5], [200]]), line) == 0.5
+    assert distribution.held(line, line) == 1
     rng = np.random.default_rng(0)
     some, others = rng.normal(size=(40, 5)), rng.normal(size=(30, 5)) * 0.7
-    assert 0 < pretrained.held(some, others) < 1
-    assert pretrained.held(some, others) == pytest.approx(neighbours_share(some, others))
-    monkeypatch.setattr(pretrained, "BLOCK", 7)
-    assert pretrained.held(some, others) == pytest.approx(neighbours_share(some, others))
+    assert 0 < distribution.held(some, others) < 1
+    assert distribution.held(some, others) == pytest.approx(neighbours_share(some, others))
+    monkeypatch.setattr(distribution, "BLOCK", 7)
+    assert distribution.held(some, others) == pytest.approx(neighbours_share(some, others))
     with pytest.raises(ValueError, match="4 to hold it"):
-        pretrained.held(some, others[:3])
+        distribution.held(some, others[:3])
     # Every made picture the same true one: all of them are true to life, and most true ones are out of their reach.
     few = np.repeat(line[:1], 5, axis=0)
-    assert pretrained.held(few, line) == 1 and pretrained.held(line, few) == 0.2
+    assert distribution.held(few, line) == 1 and distribution.held(line, few) == 0.2
 
 
 def test_s2f_evaluate_shows_them(faces_manifest, tmp_path, capsys, monkeypatch):

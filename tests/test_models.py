@@ -152,7 +152,7 @@ def test_unknown_networks_and_arguments_are_named():
 def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
     state = models.build("patchgan", base_filters=4).state_dict()
     state["model.11.extra"] = torch.zeros(1)
-    with pytest.raises(models.UnknownNetworkError, match=r"patchgan: 1 not expected \(model.11.extra\)"):
+    with pytest.raises(models.UnknownNetworkError, match='patchgan: .* Unexpected key.* "model.11.extra"'):
         models.from_state_dict(state)
     with pytest.raises(models.UnknownNetworkError, match="none of the networks"):
         models.from_state_dict({"fc.weight": torch.zeros(3, 3)})
@@ -160,7 +160,7 @@ def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
         models.from_state_dict({})
     state = models.build("unet", num_downs=6, base_filters=4).state_dict()
     del state["model.model.3.bias"]
-    with pytest.raises(models.UnknownNetworkError, match=r"unet: 1 missing \(model.model.3.bias\)"):
+    with pytest.raises(models.UnknownNetworkError, match='unet: .* Missing key.* "model.model.3.bias"'):
         models.from_state_dict(state)
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
 
-from s2f_utils import metrics, models
+from s2f_utils import metrics, models, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.inference.stages import Translated
+from s2f_utils.inference.stages import of_one
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation
 from tests.scored import drawn_set
 from tests.test_cli import TINY
+
+
+def small_translator(**options):
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    precision = runtime.pick_precision(torch.device("cpu"), "float32")
+    return Translator(TorchEngine(of_one(net, precision, "")), size_px=64, **options)
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
@@ -24,23 +32,22 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
 
     from s2f_utils.pictures import images
 
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    translator = Translator(TorchEngine({"translate": Translated(net)}), direction=direction, size_px=64)
+    translator = small_translator(direction=direction)
     manifest = read_manifest(faces_manifest)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
     pair = manifest.split("test")[0]
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
     truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
-    assert result.values["model"]["psnr"][0] == pytest.approx(metrics.METRICS["psnr"].compute(made, truth))
+    assert result.row("model").values["psnr"][0] == pytest.approx(metrics.METRICS["psnr"].compute(made, truth))
     with open(tmp_path / "per_image.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 5 * len(manifest.split("test"))
-    assert float(rows[0]["psnr"]) == pytest.approx(result.values["model"]["psnr"][0], rel=1e-5)
+    assert float(rows[0]["psnr"]) == pytest.approx(result.row("model").values["psnr"][0], rel=1e-5)
     assert "SSIM ↑" in result.table() and "L1 ↓" in result.table() and len(result.table().splitlines()) == 12
-    result.attributes = [{"style": "ab"[n % 2]} for n in range(len(result.ids))]
+    result.pairs = [dataclasses.replace(pair, attributes={"style": "ab"[n % 2]}) for n, pair in enumerate(result.pairs)]
     first = result.table_by("style").splitlines()[1].split()
     assert first[:3] == ["a", str(len(result.ids[::2])), "model"]
-    assert float(first[3]) == pytest.approx(result.values["model"]["ssim"][::2].mean(), abs=1e-4)
+    assert float(first[3]) == pytest.approx(result.row("model").values["ssim"][::2].mean(), abs=1e-4)
     assert "sharpness → 1" in result.table().splitlines()[0] and "L2 norm" in result.table().splitlines()[6]
     with pytest.raises(DataError, match="no pairs in the split"):
         evaluation.evaluate(translator, Manifest(manifest.path, []), tmp_path, progress=False)
@@ -58,11 +65,10 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     manifest = read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    translator = Translator(TorchEngine({"translate": Translated(net)}), size_px=64, fit="pad")
+    translator = small_translator(fit="pad")
     result = evaluation.evaluate(translator, manifest, tmp_path / "scores", progress=False)
     inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
-    assert result.values["sketch"]["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))
+    assert result.row("sketch").values["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))
     translator.size_px = 32
     with pytest.raises(DataError, match="prepare the data with --size 32"):
         evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)

@@ -196,10 +196,10 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
     net = vgg19(weights=None)
     torch.save({k: v for k, v in net.state_dict().items() if k.startswith("features")}, file)
     monkeypatch.setattr(weights, "get", lambda name, **_: {entry.name: file}[name])
-    perceptual._vgg19_net.cache_clear()
+    perceptual._loaded.cache_clear()
     try:
         x = torch.rand(1, 3, 32, 32)
-        found = perceptual.vgg19(torch.device("cpu"))(2 * x - 1)
+        found = perceptual.network("vgg19", torch.device("cpu"))(2 * x - 1)
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
         h, expected = (x - mean) / std, []
         for number, layer in enumerate(net.features[:35]):
@@ -212,7 +212,7 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
         train(run, progress=False)
         assert {"loss_vgg", "loss_style"} <= set(read_log(run.folder)[0][-1])
     finally:
-        perceptual._vgg19_net.cache_clear()
+        perceptual._loaded.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -92,22 +92,20 @@ def real_esrgan(tmp_path, monkeypatch):
     facts = {"sha256": weights.sha256_of(path), "size": path.stat().st_size}
     monkeypatch.setitem(weights.WEIGHTS, "realesrgan", entry.__class__(**(vars(entry) | facts)))
     monkeypatch.setenv("S2F_WEIGHTS", str(path.parent))
-    restorers.load_background.cache_clear()
+    enhance._real_esrgan.cache_clear()
     yield
-    restorers.load_background.cache_clear()
+    enhance._real_esrgan.cache_clear()
 
 
 def test_the_background_is_enlarged_in_tiles_without_seams(real_esrgan, monkeypatch):
     photo = draw_face(0, size_px=150, seed=1).photo[:, :120]
-    net = restorers.load_background("cpu")
-    whole = net.enlarge(photo)
-    assert whole.shape == (photo.shape[0] * net.descriptor.scale, photo.shape[1] * net.descriptor.scale, 3)
-    monkeypatch.setattr(restorers, "TILE_PX", 64)
-    monkeypatch.setattr(restorers, "OVERLAP_PX", 16)
-    assert np.abs(net.enlarge(photo).astype(int) - whole).max() <= 1
+    whole = enhance.enlarged(photo, "cpu")
+    assert whole.shape == (300, 240, 3)
+    monkeypatch.setattr(enhance, "TILE_PX", 64)
+    assert np.abs(enhance.enlarged(photo, "cpu").astype(int) - whole).max() <= 1
     square, options = photo[:120], {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"}
     same = enhance.enhance(square, weights.RESTORER, **options)
-    assert same.image.shape == (240, 240, 3) and (same.image == net.enlarge(square)).all()
+    assert same.image.shape == (240, 240, 3) and (same.image == enhance.enlarged(square)).all()
 
 
 @pytest.mark.detector

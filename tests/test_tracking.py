@@ -22,8 +22,7 @@ from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
-from s2f_utils.training.trackers import ID_FILE, is_logged_in
-from s2f_utils.training.tracking import read_log
+from s2f_utils.training.tracking import ID_FILE, is_logged_in, read_log
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {
@@ -250,7 +249,7 @@ def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_
 
     run = start(faces_manifest, tmp_path, tracker="wandb")
     assert train(run, callbacks=[Break()], progress=False) == "done" and len(read_log(run.folder)[0]) == 8
-    expected = "Weights & Biases: could not send samples: the pipe is broken; training goes on without it"
+    expected = "Weights & Biases: could not log: the pipe is broken; training goes on without it"
     assert problems(run.folder) == [expected]
     assert exit_codes(run.folder) == [[1]]
     assert [row["_step"] for row in history(records(run.folder)[0])] == [0, 2, 4, 6, 8]

@@ -20,7 +20,7 @@ from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.loop import make_batch, train
-from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
+from s2f_utils.training.methods.realistic import DISCRIMINATORS, Discriminators
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.training.tracking import read_log
 
@@ -76,8 +76,7 @@ def run_of(method, manifest, folder, resume="never", **changes):
     }  # fmt: skip
     init = None
     if method == "realistic":
-        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 24}
-        values |= {"detail_widths": "8,16", "detail_fine": "8,8"}
+        values |= {"disc_filters": 4, "disc_crop_px": 24, "detail_widths": "8,16", "detail_fine": "8,8"}
         torch.manual_seed(0)
         first = models.build("resunet", widths=(16, 24), fine=(8, 8), blocks=1)
         init = folder.parent / "first.safetensors"
@@ -127,7 +126,7 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     assert found.config.widths == "16,24" and found.origin["widths"] == "the model it begins with"
     assert found.config.blocks == 3 and found.origin["blocks"] == "yours"
 
-    values = {"detail_widths": "8,16", "detail_fine": "8,8", "disc_filters": 4, "disc_layers": "1", "disc_crop_px": 24}
+    values = {"detail_widths": "8,16", "detail_fine": "8,8", "disc_filters": 4, "disc_crop_px": 24}
     small = {"total_images": 8, "batch_size": 2, "num_samples": 2, "ema_half_life_images": 4.0}
     resolved = resolve("realistic", "full", values | small, begun_with=asked)
     run = open_run(resolved, manifest, tmp_path, init=start_from, device="cpu", progress=False)
@@ -139,19 +138,6 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     assert settings_of(run.folder, "realistic") == asked | {
         "detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1
     }  # fmt: skip
-    assert settings_of_detail(run.folder) == {"detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1}
-
-    again = resolve("realistic", "full", values | small | {"detail_init": str(run.folder)}, begun_with=asked)
-    begun = open_run(again, manifest, tmp_path, init=start_from, device="cpu", progress=False)
-    kept = begun.model.net_g.detail.state_dict()
-    assert all(torch.equal(v, kept[k]) for k, v in whole.detail.state_dict().items())
-    with pytest.raises(checkpoints.CheckpointError, match="adds no detail to another's answer"):
-        wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
-        open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
-    with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
-        load_detail(models.build("twostage", detail={"blocks": 2}), run.folder, "sketch-to-photo")
-    with pytest.raises(checkpoints.CheckpointError, match="knows the detail of sketch-to-photo.*--set detail_init="):
-        load_detail(begun.model.net_g, run.folder, "photo-to-sketch")
 
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
@@ -210,7 +196,7 @@ def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest
 
 def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_path):
     """Where the photo is the sketch's equal, the judges have to be shown twice the same, place by place."""
-    run = run_of("realistic", manifest, tmp_path, precision="float32", disc_layers_colour="1")
+    run = run_of("realistic", manifest, tmp_path, precision="float32")
     judges = run.model.net_d.judges
     seen = []
     for judge in judges:
@@ -621,10 +607,10 @@ def test_direction_swaps_the_domains(tiny, manifest, tmp_path):
 
 def test_a_judge_of_colours_has_no_say_in_the_brightness():
     torch.manual_seed(0)
-    judges = Discriminators(8, [(2, "grey"), (2, "colour")])
+    judges = Discriminators(8)
     sketch, photo = torch.rand(2, 1, 48, 48), (torch.rand(2, 3, 48, 48) * 2 - 1).requires_grad_()
     brighter = torch.ones(1, 3, 1, 1)
-    for index, what in enumerate(judges.sees):
+    for index, (_, what) in enumerate(DISCRIMINATORS):
         (slope,) = torch.autograd.grad(judges(sketch, photo)[index].sum(), photo)
         along = (slope * brighter).sum(dim=1).abs().max()
         assert (along < 1e-5) == (what == "colour") and slope.abs().max() > 1e-4

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
-from s2f_utils import models
+from s2f_utils import models, runtime
 from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.inference.stages import of_two
 from s2f_utils.inference.translator import DetailModel
@@ -31,7 +31,8 @@ def own():
     net = models.build("twostage", structure=small, detail=small)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    engine = TorchEngine(of_two(net.eval()))
+    precision = runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
+    engine = TorchEngine(of_two(net.eval(), precision, ""))
     return DetailModel(engine, net.name, net.card.knows, "sketch-to-photo", SIZE)
 
 

@@ -67,7 +67,7 @@ def stages_of(model: Model) -> dict[str, nn.Module]:
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):
         raise ExportError(f"{model.facts.name}: is exported already")
-    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name not in NO_GRAPH}
+    stages = {name: engine.stage(name) for name in engine.stages if name not in NO_GRAPH}
     if "likely" in model.facts.knows:  # it has to be understood what is drawn
         stages = finder("torch").stages | stages
     return stages

@@ -27,7 +27,7 @@ from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import ssim_map, to_grey
 from s2f_utils.training.method import Live, Method
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WALL = 0.6  # grey of [-1, 1], behind the people of a sheet of samples
 LEAST_HAIR = 0.01  # of the pixels: less has no tone
@@ -45,21 +45,21 @@ class ExpectConfig(TrainConfig):
     constant_share: float = 0.3
     ema_half_life_images: float = 4_000.0
     widths: str = "32,64,128,192"  # channels at 64, 32, 16 and 8 pixels, multiples of 8
-    dropout: float = 0.1  # share of a block's channels
-    misfit_px: float = 1.2  # by how much points found in a drawing are off: bends the drawing, not the photo
-    pen: float = 1.0  # how much pressure, paper and focus vary
-    tone_share: float = 0.5  # of the faces whose skin's tone is told, and of those whose hair's is
-    trait_share: float = 0.5  # of the faces of which it is told age, smile and hair are told, each
-    worn_share: float = 0.85  # of the faces of which it is told whether glasses, a beard, a hat are worn, each
-    behind: float = 0.05  # weight of the wall's pixels; the person's have 1
+    dropout: float = setting(0.1, 0, 1)  # share of a block's channels
+    misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off: bends the drawing alone
+    pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
+    tone_share: float = setting(0.5, 0, 1)  # of the faces whose skin's tone is told, and of those whose hair's is
+    trait_share: float = setting(0.5, 0, 1)  # of the faces of which it is told age, smile and hair are told, each
+    worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn: glasses, a beard, a hat
+    behind: float = setting(0.05, 0, 1)  # weight of the wall's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
     lambda_parts: float = 0.1  # weight of the cross entropy of person and hair
     lr_g: float = 1e-3  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
     beta2: float = 0.99  # and second decay rate
-    weight_decay: float = 0.02  # AdamW's decay of the weights
-    max_norm: float = 1.0  # longer gradients are scaled down to this
+    weight_decay: float = setting(0.02, 0)  # AdamW's decay of the weights
+    max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
 
     def validate(self) -> None:
         super().validate()
@@ -70,8 +70,6 @@ class ExpectConfig(TrainConfig):
         for name in moved:
             need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
         need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
-        self.shares("dropout", "tone_share", "trait_share", "worn_share", "behind")
-        self.at_least(0, "misfit_px", "pen", "weight_decay", "max_norm")
 
     @property
     def numbers(self) -> tuple[int, ...]:

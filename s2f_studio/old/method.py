@@ -1,15 +1,15 @@
-"""A believable photo of the face that is to be expected: learned against a judge of patches that knows the place.
+"""A believable photo of the face that is to be expected: learned against a PatchGAN that knows the place.
 
 What is expected is soft, for many faces would do. The network is given it, and a code that says along a few principal
 components how the true photo differs from it; so the one true photo can be asked for, and the loss does not fight with
-the judge. Codes at random then are other people. What is expected of a person comes from a network that has not
+the discriminator. Codes at random then are other people. What is expected of a person comes from a network that has not
 learned from them (cross-fitting): of its own people, a network expects too much. Shapes: B pairs in a batch.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,21 +30,21 @@ from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
-from s2f_utils.training.losses import feature_loss, generator_loss
+from s2f_utils.training.losses import generator_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-BLOCK = 4  # pixels that the judge takes together: it is to see them cut in all four ways
+BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
 DECIDED = 0.35, 0.7  # between these shares an outline is decided
 COARSE = 8  # pixels over which colours are compared
-PENALTY_IN = 1000.0  # the judge's slope at a picture of 256 px, mean logit, is some thousandths
+PENALTY_IN = 1000.0  # the discriminator's slope at a picture of 256 px, mean logit, is some thousandths
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderConfig(TrainConfig):
-    """A photo from the expected face, against a judge of patches with R1 (Mescheder et al. 2018) and feature matching
+    """A photo from the expected face, against a PatchGAN with R1 (Mescheder et al. 2018) and feature matching
     (Wang et al. 2018). Ours.
     """
 
@@ -57,31 +57,31 @@ class RenderConfig(TrainConfig):
     ema_half_life_images: float = 1_500.0
     expected_by: str = ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
     widths: str = "64,96,160"  # channels at 64, 32 and 16 pixels
-    judge_widths: str = "64,128,192"  # the judge's channels at 64, 32 and 16 pixels
-    misfit_px: float = 1.2  # by how much points found in a drawing are off
-    pen: float = 1.0  # how much pressure, paper and focus vary
-    tone_share: float = 0.6  # of the faces of whose skin, and of whose hair, the tone is told
-    worn_share: float = 0.85  # of the faces of which it is told what is worn, each
-    trait_share: float = 0.7  # of the faces of which age, smile and hair are told, each
-    other_light: float = 0.1  # by how much contrast varies, of both sides alike
-    other_wall: float = 0.7  # of the pairs that are judged before another wall, both sides alike
-    decided_share: float = 0.9  # of the faces whose outline is decided (`render.decided`); of the others it stays soft
-    outline_share: float = 0.35  # of the faces that are given the photo's own outline
-    whole_share: float = 0.75  # of the faces whose code is told in full; of the others, a part
+    judge_widths: str = "64,128,192"  # the discriminator's channels at 64, 32 and 16 pixels
+    misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off
+    pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
+    tone_share: float = setting(0.6, 0, 1)  # of the faces of whose skin, and of whose hair, the tone is told
+    worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn, each
+    trait_share: float = setting(0.7, 0, 1)  # of the faces of which age, smile and hair are told, each
+    other_light: float = setting(0.1, 0, 1)  # by how much contrast varies, of both sides alike
+    other_wall: float = setting(0.7, 0, 1)  # of the pairs that are judged before another wall, both sides alike
+    decided_share: float = setting(0.9, 0, 1)  # of the faces whose outline is decided; of the others it stays soft
+    outline_share: float = setting(0.35, 0, 1)  # of the faces that are given the photo's own outline
+    whole_share: float = setting(0.75, 0, 1)  # of the faces whose code is told in full; of the others, a part
     lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the judge
+    lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the discriminator
     lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_projected: float = 0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
     free_share: float = 0.5  # of the faces that it sees with codes at random, which no other loss sees
     lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
-    r1_gamma: float = 0.5  # weight of the judge's squared slope at true photos
-    r1_every: int = 16  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(0.5, 0)  # weight of the discriminator's squared slope at true photos
+    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
     lr_g: float = 3e-4  # Adam's learning rate for the generator
-    lr_d: float = 4e-4  # and for the judge
+    lr_d: float = 4e-4  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # and second decay rate
-    max_norm: float = 1.0  # longer gradients of the generator are scaled down to this, of the judge to twice this
+    max_norm: float = setting(1.0, 0)  # longer gradients of the generator are scaled down to this; net_d: twice
 
     def validate(self) -> None:
         super().validate()
@@ -93,9 +93,6 @@ class RenderConfig(TrainConfig):
             parts = getattr(self, name).split(",")
             need(len(parts) == 3 and all(p.strip().isdecimal() for p in parts), f"{name} must be three whole numbers")
         need(len(self.experts) <= 2, "expected_by must name one model, or two: of fold 0 and of fold 1")
-        self.shares("tone_share", "worn_share", "trait_share", "whole_share", "other_light", "other_wall")
-        self.shares("decided_share", "outline_share")
-        self.at_least(0, "misfit_px", "pen", "r1_gamma", "r1_every", "max_norm")
 
     @property
     def experts(self) -> list[str]:
@@ -107,8 +104,16 @@ class RenderConfig(TrainConfig):
         return tuple(map(int, getattr(self, name).split(",")))
 
 
+def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
+
+    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
+    """
+    return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
+
+
 class RenderMethod(Method):
-    """The network, its judge, and what says which face is expected, which is not changed."""
+    """The network, its discriminator, and what says which face is expected, which is not changed."""
 
     settings = RenderConfig
     profiles = {
@@ -136,7 +141,6 @@ class RenderMethod(Method):
         if config.lambda_projected:
             projected = models.build("projected", width=64, sketch_channels=3)
             self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
-        self.cycle = max(1, config.r1_every)
         self.steps = 0
 
     @classmethod
@@ -145,7 +149,7 @@ class RenderMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A network that renders, whose components stay as they are, and its judge where that lies beside it."""
+        """A network that renders, whose components stay as they are, and its discriminator if that lies beside it."""
         if init is None:
             return
         load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, "widths")
@@ -156,7 +160,7 @@ class RenderMethod(Method):
 
     @property
     def kept(self) -> dict[str, nn.Module]:
-        """The judge; and what says which face is expected, for whoever uses the generator."""
+        """The discriminator; and what says which face is expected, for whoever uses the generator."""
         expected = {"expected": self.experts[0]} if len(self.experts) == 1 else {}
         return {"discriminator": self.net_d} | expected
 
@@ -285,7 +289,7 @@ class RenderMethod(Method):
         )
 
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
-        """The judge's mean squared slope at true photos, every second one of the batch; a scalar."""
+        """The discriminator's mean squared slope at true photos, every second one of the batch; a scalar."""
         rows = sent(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
@@ -318,7 +322,7 @@ def before_wall(colours: Tensor, parts: Tensor) -> Tensor:
 
 
 def seen(colours: Tensor, person: Tensor, walls: Tensor, by: list[int]) -> Tensor:
-    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], as the judge sees them: before another wall, moved."""
+    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], for the discriminator: before another wall, moved."""
     return torch.roll(colours + (0.5 - 0.5 * person) * walls, by, (2, 3))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from s2f_studio.drawings import domain, mesh
 from s2f_studio.drawings.prepare import Drawing, understand
@@ -25,6 +26,7 @@ from s2f_utils.pictures.attributes import as_tone
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 LEAST_SKIN = 0.01  # of a label map
+LEAST_HANDED_PX = 256  # of what a visitor saves
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
@@ -239,9 +241,17 @@ def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = N
     }
 
 
+def handed_out(picture: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
+    """An answer as a visitor saves it, uint8 (H, W, 3), of at least 256 pixels a side; a note where it was enlarged."""
+    if (least := min(picture.shape[:2])) >= LEAST_HANDED_PX:
+        return picture, {}
+    height, width = (round(side * LEAST_HANDED_PX / least) for side in picture.shape[:2])
+    larger = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(larger), {"enlarged": f"from {picture.shape[1]} x {picture.shape[0]} pixels"}
+
+
 def _handed_out(made: Made) -> dict[str, Any]:
-    """An answer as a page shows and saves it: of at least 256 pixels."""
-    picture, enlarged = images.handed_out(made.picture)
+    picture, enlarged = handed_out(made.picture)
     notes = made.notes | enlarged
     png = images.png_of(picture, generated=True, notes=notes) if enlarged else made.png
     height, width = picture.shape[:2]

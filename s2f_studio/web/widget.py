@@ -229,7 +229,7 @@ class SketchPad:
     def _face_uri(self) -> str:
         if self.face is None:
             return ""
-        face, enlarged = images.handed_out(self.face)
+        face, enlarged = answering.handed_out(self.face)
         return images.data_uri(images.png_of(face, generated=True, notes=self.notes | enlarged))
 
     def about(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Device, Direction, Modes, Seen
+from s2f_utils.cli.options import Data, Device, Direction, Mode, Seen
 
 
 def evaluate(
@@ -20,7 +20,7 @@ def evaluate(
     by: str | None = None,
     seen: Seen = False,
     direction: Direction | None = None,
-    mode: Modes = (),
+    mode: Mode = "deterministic",
     device: Device = "auto",
     metrics: str = "ssim,sharpness,psnr,mse,l1,l2_norm",
 ) -> None:
@@ -46,21 +46,22 @@ def evaluate(
         evaluation.check_attribute(manifest, split, by)
     translator = load(model, device, direction=direction)
     result = evaluation.evaluate(
-        translator, manifest, out or _new_folder(model, split), split=split, modes=mode or ("deterministic",),
+        translator, manifest, out or _new_folder(model, split), split=split, mode=mode,
         metric_names=options.metric_names(metrics), name=translator.meta.get("method", Path(model).stem),
         allow_seen=seen,
     )  # fmt: skip
-    name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.ids), "pair")
+    name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
     print(f"{name}, split {split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")
-    if result.standing.text:
-        print(f"the model {result.standing.text} pairs in its training: its scores say nothing about new people")
-    if result.standing.unknown:
-        print(f"whether the model has seen these pairs is not known: {result.standing.unknown}")
-    if result.not_pairs:
-        print(f"{result.not_pairs} rows of the split have one picture only, and were not scored")
+    standing = result.rows[0].standing
+    if standing.text:
+        print(f"the model {standing.text} pairs in its training: its scores say nothing about new people")
+    if standing.unknown:
+        print(f"whether the model has seen these pairs is not known: {standing.unknown}")
+    if num_unpaired := len(manifest.split(split)) - len(result.pairs):
+        print(f"{num_unpaired} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():
         print(f"not measured: {metric}: {reason}")
     print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")

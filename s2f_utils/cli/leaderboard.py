@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +25,6 @@ def leaderboard(
     seen: Seen = False,
     metrics: str = "all",
     patch_seeds: Count = 1,
-    gallery: Count = 8,
     direction: Direction = "sketch-to-photo",
 ) -> None:
     """Compare the saved outputs of several models.
@@ -42,7 +40,6 @@ def leaderboard(
             That a model saw nothing else, its file proves, or its league is unknown
         metrics: with commas; all: all that can be measured
         patch_seeds: times the patch test is repeated; 0: not at all
-        gallery: faces on the contact sheet
     """
     from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard as tables
@@ -54,8 +51,8 @@ def leaderboard(
     entries = [entry for spec in outputs for entry in tables.find_outputs(spec, ids, direction, pairs)]
     board = tables.build(
         entries, manifest, split=split, columns=names, patch_seeds=patch_seeds, direction=direction,
-        open_league=open_league, allow_seen=seen, say=lambda text: print(f"  {text}", file=sys.stderr),
+        open_league=open_league, allow_seen=seen,
     )  # fmt: skip
-    table = tables.write(board, out, gallery=gallery)
+    table = tables.write(board, out)
     print(tables.as_markdown(board))
     print(f"written: {table} and, beside it, leaderboard.json, per_image.csv, faces.png")

@@ -27,10 +27,6 @@ Mode = Annotated[
     Literal["deterministic", "paper"],
     Parameter(help="deterministic (default), or paper: the test image's own statistics and live dropout"),
 ]
-Modes = Annotated[
-    tuple[Literal["deterministic", "paper"], ...],
-    Parameter(help="as to score it; repeatable: deterministic (default), or paper: the test image's own statistics"),
-]
 Direction = Annotated[
     Literal["sketch-to-photo", "photo-to-sketch"],
     Parameter(help="of a CycleGAN: which of its generators; of a published file: which way it goes"),

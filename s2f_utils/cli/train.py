@@ -102,7 +102,6 @@ def _resolve(
     """The profile, the settings and the device that a command line asks for."""
     from s2f_utils import runtime
     from s2f_utils.training import config
-    from s2f_utils.training.methods.realistic import settings_of_detail
 
     profile = runtime.profile_name(asked=profile)
     overrides = _overrides(method, settings)
@@ -110,9 +109,6 @@ def _resolve(
     begun_with = config.settings_of(init, method) if init else {}
     has_gpu = found.type != "cpu"
     resolved = config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
-    if detail_init := getattr(resolved.config, "detail_init", ""):
-        begun_with |= settings_of_detail(detail_init)
-        resolved = config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     return profile, resolved, found
 
 

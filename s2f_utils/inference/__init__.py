@@ -4,34 +4,10 @@ What needs torch is imported when it is asked for, not before.
 """
 
 from s2f_utils.inference.asking import MODES, Ask, Facts, Model
-from s2f_utils.inference.finding import (
-    find_generator,
-    find_pictures,
-    folder_of,
-    generator_file,
-    is_model,
-    ways_of,
-)
+from s2f_utils.inference.finding import find_generator, find_pictures, generator_file, is_model, ways_of
 from s2f_utils.inference.loading import load, load_for_drawings, load_styles
-from s2f_utils.runtime import lazily
 
 __all__ = [
-    "MODES",
-    "Ask",
-    "Facts",
-    "Model",
-    "Translator",
-    "find_generator",
-    "find_pictures",
-    "folder_of",
-    "generate",
-    "generator_file",
-    "is_model",
-    "load",
-    "load_for_drawings",
-    "load_styles",
-    "ways_of",
-]
-__getattr__ = lazily(
-    {"Translator": "s2f_utils.inference.translator", "generate": "s2f_utils.inference.stages"},
-)
+    "MODES", "Ask", "Facts", "Model", "find_generator", "find_pictures", "generator_file", "is_model", "load",
+    "load_for_drawings", "load_styles", "ways_of",
+]  # fmt: skip

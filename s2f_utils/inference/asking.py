@@ -66,36 +66,21 @@ class Facts:
         """The layout, or the usual one where the model has none."""
         return self.layout or "aligned"
 
-    @property
-    def landmarks(self) -> np.ndarray:
-        """Where the five landmarks are expected in its faces: float64 (5, 2), pixels."""
-        return LAYOUTS[self.guide] * self.size_px - 0.5
-
-
-def check_for_drawings(facts: Facts) -> None:
-    """Raise ValueError for a model that reads photos, or chance alone, or a sketch and a map at once."""
-    if facts.reads in ("sketch", "map"):
-        return
-    reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
-    what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
-    raise ValueError(f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them")
-
 
 @dataclass(frozen=True)
 class Ask:
     """What is asked of a model beside the picture; what a model does not know is left out of its answer.
 
-    seed: 0, or another answer, where the model knows seeds. detail: from 0, faithful, to 1, realistic, where it knows
-    detail; it is invented. style: (1, L, D), those of a chosen variant, for a model that knows styles. labels: the map
-    beside a sketch, for a model that reads both. strength: of a restorer, from 0, the picture as it is, to 1. mode:
-    "deterministic", or "paper" (`generate`). answer: "expected", what a photo of such a drawing looks like on average,
-    "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely: of both, from 0, the
-    shape as it is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`. person: what is
-    known of the person beside the drawing: "skin" and "hair" as a colour (`as_tone`), "glasses", "beard" and "hat" from
-    -1 (no) to 1, "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long), "curls" from -1 to 1.
-    fit: how a picture becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture
-    is stretched, and its answer stays a square. large: an answer with twice as many pixels a side as models of up to
-    256 pixels give.
+    seed: 0, or another answer. detail: from 0, faithful, to 1, realistic; it is invented. style: (1, L, D), of a chosen
+    variant. labels: the map beside a sketch, for a model that reads both. strength: of a restorer, from 0, the picture
+    as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer: "expected", what a photo of such a drawing
+    looks like on average, "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely:
+    from 0, the shape as it is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`.
+    person: what is known of the person beside the drawing: "skin" and "hair" as a colour (`as_tone`), "glasses",
+    "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long),
+    "curls" from -1 to 1. fit: how a picture becomes a square, "stretch" or "pad"; None: as the model was trained.
+    square: an oblong picture is stretched, and its answer stays a square. large: an answer with twice as many pixels a
+    side as models of up to 256 pixels give.
     """
 
     seed: int = 0
@@ -143,10 +128,10 @@ def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
 def person_of(text: str) -> dict[str, Any]:
     """A description of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
     person: dict[str, Any] = {}
-    for one in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = (part.strip() for part in one.partition("="))
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = (one.strip() for one in part.partition("="))
         if not equals:
-            raise ValueError(f"{one!r}: write it as age=0.5")
+            raise ValueError(f"{part!r}: write it as age=0.5")
         try:
             person[name] = value if name in COLOURED else float(value)
         except ValueError:
@@ -155,12 +140,8 @@ def person_of(text: str) -> dict[str, Any]:
 
 
 class Model(ABC):
-    """A trained network that answers pictures; made by `inference.load`.
+    """A trained network that answers pictures; made by `inference.load`."""
 
-    in_batches: whether several pictures go through the network in one pass.
-    """
-
-    in_batches = True
     facts: Facts
 
     @abstractmethod
@@ -189,34 +170,29 @@ class Model(ABC):
         *,
         points: Any = None,
         clean: str = "auto",
-        face: faces.Which = None,
+        face: str | int | None = None,
         **asked: Any,
     ) -> np.ndarray:
         """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
-        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned. points,
-        clean, face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, unless it says otherwise.
+        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned, by the
+        first of `PREPARERS`; without one, maps and models that take pictures as they are can be used. points, clean,
+        face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, unless it says otherwise.
         Raises what `prepare`, `Ask` and `answer` raise.
         """
-        if "labels" in asked and self.facts.layout:
+        facts = self.facts
+        if "labels" in asked and facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
-        prepared = prepared_for(self.facts, picture, points=points, clean=clean, face=face)
-        return self.translate(prepared, **{"detail": DETAIL_OF_DRAWINGS} | asked)
-
-
-def prepared_for(facts: Facts, picture: str | Path | np.ndarray, **options: Any) -> np.ndarray:
-    """A picture as a model expects it: cleaned, its face found and laid out, by the first of `PREPARERS`.
-
-    Without one, maps and pictures of models that take them as they are can be given; ValueError for other models.
-    """
-    extend("answers")
-    if PREPARERS:
-        return PREPARERS[0].understand(picture, facts, **options).image
-    if facts.layout and facts.reads != "map":
-        raise ValueError(f"{facts.name}: aligned pictures are needed, and s2f_studio, which aligns them, is not there")
-    if facts.reads == "map":
-        return masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
-    return picture if isinstance(picture, np.ndarray) else images.load_rgb(picture)
+        extend("answers")
+        if PREPARERS:
+            picture = PREPARERS[0].understand(picture, facts, points=points, clean=clean, face=face).image
+        elif facts.reads == "map":
+            picture = masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
+        elif facts.layout:
+            raise ValueError(f"{facts.name}: needs aligned pictures, and s2f_studio, which aligns them, is not there")
+        elif not isinstance(picture, np.ndarray):
+            picture = images.load_rgb(picture)
+        return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)
 
 
 def advice_on(picture: np.ndarray, reads: str) -> Remark | None:

@@ -19,17 +19,14 @@ class EngineError(ValueError):
 
 
 class Engine(ABC):
-    """Runs stages by their names; `stages` says what they are, and what goes in and comes out.
-
-    device: where it computes, as a person reads it.
-    """
+    """Runs stages by their names (`stages`). device: where it computes, as a person reads it."""
 
     name = ""
     device = "cpu"
 
     @abstractmethod
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the order that the stage says. Threads may call it at once."""
+        """The stage's outputs for its inputs, in the order that it says. Threads may call it at once."""
 
     @abstractmethod
     def has(self, stage: str) -> bool:
@@ -61,12 +58,14 @@ class TorchEngine(Engine):
         from s2f_utils import runtime
 
         self.precision = precision or runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
-        self.made = {name: one for name, one in stages.items() if not isinstance(one, torch.nn.Module)}
-        self.stages = {name: one.to(self.precision.device) for name, one in stages.items() if name not in self.made}
         self.device = str(self.precision.device)
+        self.stages = dict(stages)
+        for one in stages.values():
+            if isinstance(one, torch.nn.Module):
+                one.to(self.precision.device)
 
     def has(self, stage: str) -> bool:
-        return stage in self.stages or stage in self.made
+        return stage in self.stages
 
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         import torch
@@ -81,11 +80,15 @@ class TorchEngine(Engine):
 
     def stage(self, stage: str) -> nn.Module:
         """One of the stages."""
-        if stage not in self.stages:
-            self.stages[stage] = self.made[stage]().to(self.precision.device)
+        import torch
+
+        if not isinstance(self.stages[stage], torch.nn.Module):
+            self.stages[stage] = self.stages[stage]().to(self.precision.device)
         return self.stages[stage]
 
     @property
     def num_bytes(self) -> int:
-        tensors = {id(t): t for stage in self.stages.values() for t in (*stage.parameters(), *stage.buffers())}
-        return sum(t.numel() * t.element_size() for t in tensors.values())
+        import torch
+
+        made = torch.nn.ModuleList(one for one in self.stages.values() if isinstance(one, torch.nn.Module))
+        return sum(t.numel() * t.element_size() for t in (*made.parameters(), *made.buffers()))

@@ -6,18 +6,19 @@ Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscali
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from s2f_utils import runtime, weights
 from s2f_utils.inference import restorers
-from s2f_utils.inference.asking import Ask, Facts, Model
-from s2f_utils.inference.restorers import Background, Restorer, load_background
+from s2f_utils.inference.asking import LEAST_PX, Ask, Facts, Model
+from s2f_utils.inference.restorers import Restorer
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
@@ -29,6 +30,7 @@ TONE = 3.0  # grey levels by which the colours of a photo of one tone may differ
 LEAST_EYES_PX = 6.0  # between the eyes; there is nothing to restore in smaller faces
 UPSCALES = (1, 2, 3, 4)
 BACKGROUNDS = ("lanczos", "realesrgan")
+TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,10 @@ class EnhancedFace:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """The photo with its faces restored; the faces, the largest first; seconds by step ("detect", "restore",
-    "background", "paste").
-    """
+    """The photo with its faces restored, and the faces, the largest first."""
 
     image: np.ndarray
     faces: tuple[EnhancedFace, ...]
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def enhance(
@@ -75,34 +74,33 @@ def enhance(
     Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
     such picture or setting, WeightsError where weights are needed that are not to be had.
     """
+    import cv2
+
     _check(image, strength, upscale, background, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
-    enlarger = load_background(restorer.engine.device) if background == "realesrgan" else None
-    clock: dict[str, float] = dict.fromkeys(("detect", "restore", "background", "paste"), 0.0)
-
-    with _timed(clock, "detect"):
-        if aligned:
-            matrices, where = [], [faces.centre_face(image.shape[:2])]
-        else:
-            where = _restorable(faces.detect_all(image, max_side_px=LOOK_PX) if found is None else found)
-            where = where[:1] if largest_only else where
-            matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
+    if aligned:
+        where, matrices = [faces.centre_face(image.shape[:2])], []
+        crops = [images.resize(image, restorer.size_px, "stretch")]
+    else:
+        where = _restorable(faces.detect_all(image, max_side_px=LOOK_PX) if found is None else found)
+        where = where[:1] if largest_only else where
+        matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
         crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
-        crops = crops or [images.resize(image, restorer.size_px, "stretch")]
-    with _timed(clock, "restore"):
-        made = [restorer.restore(crop, seed) for crop in crops]
-        if not _has_colour(image):
-            made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
-    with _timed(clock, "background"):
-        out = _enlarged(image, upscale, enlarger)
-    with _timed(clock, "paste"):
-        changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
-        if aligned:
-            _add_whole(out, changes[0], strength)
-        else:
-            _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength)
-    done = [EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)]
-    return Enhanced(out, tuple(done), {name: round(seconds, 4) for name, seconds in clock.items()})
+    made = [restorer.restore(crop, seed) for crop in crops]
+    if not _has_colour(image):
+        made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
+    out = image.copy()
+    if upscale > 1:
+        larger = image if background == "lanczos" else enlarged(image, restorer.engine.device)
+        size = (image.shape[1] * upscale, image.shape[0] * upscale)
+        out = np.array(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
+    changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
+    if aligned:
+        how = cv2.INTER_CUBIC if len(out) > restorer.size_px else cv2.INTER_AREA
+        out = images.rounded(out + strength * cv2.resize(changes[0], out.shape[1::-1], interpolation=how))
+    elif strength > 0:
+        _paste_all(out, changes, [faces.rescaled(matrix, 1 / upscale) for matrix in matrices], strength)
+    return Enhanced(out, tuple(EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)))
 
 
 def _restorable(where: list[Face]) -> list[Face]:
@@ -119,8 +117,6 @@ def _restorable(where: list[Face]) -> list[Face]:
 class Enhancer(Model):
     """A restorer as a model that answers: photos, uint8 (H, W, 3), square ones taken for aligned faces."""
 
-    in_batches = False
-
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
@@ -132,13 +128,12 @@ class Enhancer(Model):
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
-        return [self._restored(*one) for one in zip(pictures, asks, strict=True)]
-
-    def _restored(self, picture: np.ndarray, ask: Ask) -> np.ndarray:
-        if ask.strength == 0:
-            return picture
-        square = picture.shape[0] == picture.shape[1]
-        return enhance(picture, self.restorer, strength=ask.strength, aligned=square, seed=ask.seed).image
+        made = list(pictures)
+        for n, (picture, ask) in enumerate(zip(pictures, asks, strict=True)):
+            if ask.strength > 0:
+                square = picture.shape[0] == picture.shape[1]
+                made[n] = enhance(picture, self.restorer, strength=ask.strength, aligned=square, seed=ask.seed).image
+        return made
 
 
 def _check(image: np.ndarray, strength: float, upscale: int, background: str, aligned: bool) -> None:
@@ -147,18 +142,19 @@ def _check(image: np.ndarray, strength: float, upscale: int, background: str, al
         raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {shape}: images.load_rgb reads a file so")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be from 0 (the photo) to 1 (the restored face), got {strength}")
-    if upscale not in UPSCALES:
-        raise ValueError(f"upscale must be one of {', '.join(map(str, UPSCALES))}, got {upscale}")
-    if background not in BACKGROUNDS:
-        raise ValueError(f"background must be one of {', '.join(BACKGROUNDS)}, got {background!r}")
+    for name, value, known in (("upscale", upscale, UPSCALES), ("background", background, BACKGROUNDS)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
     if background == "realesrgan" and upscale == 1:
         raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
     if aligned and shape[0] != shape[1]:
         raise ValueError(
             f"an aligned picture is square, got {shape[1]}x{shape[0]}: leave aligned out, and the face is found"
         )
-    if min(shape[:2]) < 16:
-        raise images.ImageError(f"a picture of {shape[1]}x{shape[0]} pixels shows no face: 16 pixels are the least")
+    if min(shape[:2]) < LEAST_PX:
+        raise images.ImageError(
+            f"a picture of {shape[1]}x{shape[0]} pixels shows no face: {LEAST_PX} pixels are the least"
+        )
     if shape[0] * shape[1] * upscale**2 > images.MAX_PIXELS:
         raise images.ImageError(
             f"{shape[1]}x{shape[0]} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that"
@@ -166,11 +162,32 @@ def _check(image: np.ndarray, strength: float, upscale: int, background: str, al
         )
 
 
-@contextmanager
-def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    yield
-    clock[name] += time.perf_counter() - begun
+@functools.lru_cache(maxsize=1)
+def _real_esrgan(device: str) -> Any:
+    from spandrel import ModelLoader
+
+    from s2f_utils.models import checkpoints
+
+    state = dict(checkpoints.state_dict_of(weights.get("realesrgan")))
+    return ModelLoader().load_from_state_dict(state).to(runtime.pick_device(device)).eval()
+
+
+def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
+    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, tile by tile. Raises WeightsError where it is not to be
+    had.
+    """
+    net = _real_esrgan(device)
+    scale = net.scale
+    out = np.zeros((photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8)
+    for top in range(0, photo.shape[0], TILE_PX):
+        for left in range(0, photo.shape[1], TILE_PX):
+            above, before = max(0, top - OVERLAP_PX), max(0, left - OVERLAP_PX)
+            tile = photo[above : top + TILE_PX + OVERLAP_PX, before : left + TILE_PX + OVERLAP_PX]
+            x = images.to_tensor(tile).to(net.device)
+            large = images.to_uint8(2 * net(0.5 + 0.5 * x).clamp(0, 1) - 1)[0]
+            inner = large[(top - above) * scale :, (left - before) * scale :][: TILE_PX * scale, : TILE_PX * scale]
+            out[top * scale : (top + TILE_PX) * scale, left * scale : (left + TILE_PX) * scale] = inner
+    return out
 
 
 def _has_colour(rgb: np.ndarray) -> bool:
@@ -191,21 +208,6 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
 
 
-def _enlarged(image: np.ndarray, upscale: int, enlarger: Background | None) -> np.ndarray:
-    """The photo U times as large, a copy; by Lanczos where there is no network for it."""
-    if upscale == 1:
-        return image.copy()
-    large = image if enlarger is None else enlarger.enlarge(image)
-    size = (image.shape[1] * upscale, image.shape[0] * upscale)
-    return np.array(Image.fromarray(large).resize(size, Image.Resampling.LANCZOS))
-
-
-def _scaled(matrix: np.ndarray, upscale: int) -> np.ndarray:
-    """The (2, 3) matrix from the enlarged photo's pixels to the crop's: pixel centres lie at half pixels."""
-    offset = 0.5 / upscale - 0.5
-    return np.column_stack([matrix[:, :2] / upscale, matrix[:, :2] @ np.full(2, offset) + matrix[:, 2]])
-
-
 def feathered_mask(size_px: int, feather: float = FEATHER) -> np.ndarray:
     """How much of a crop is pasted: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
     at = (np.arange(size_px) + 0.5) / size_px
@@ -220,62 +222,33 @@ def _paste_all(out: np.ndarray, changes: list[np.ndarray], matrices: list[np.nda
     The change alone, so that a face with more pixels than the crop keeps what the restorer could not see. Where crops
     overlap, each has its share. matrices: from the photo's pixels to the crops'.
     """
-    if strength == 0:
-        return
+    import cv2
+
     parts = []
     for change, matrix in zip(changes, matrices, strict=True):
-        mask = feathered_mask(len(change))
-        layers = np.dstack([change * mask[..., None], mask])
-        parts.append(_Part(out.shape[:2], layers, matrix))
-    for part in parts:
-        others = [other for other in parts if other is not part and other.meets(part)]
-        for top_row in range(part.above, part.below, BAND_ROWS):
-            rows = (top_row, min(top_row + BAND_ROWS, part.below))
-            warped = part.warped(part.left, part.right, *rows)
-            cover = warped[..., 3] + sum(other.warped(part.left, part.right, *rows, mask_only=True) for other in others)
-            change = warped[..., :3] / np.maximum(cover, 1.0)[..., None] if others else warped[..., :3]
-            _add(out[rows[0] : rows[1], part.left : part.right], strength * change)
-
-
-class _Part:
-    """A crop's change and mask, float32 (S, S, 4), and where they lie in a photo of this (height, width)."""
-
-    def __init__(self, shape: tuple[int, int], layers: np.ndarray, matrix: np.ndarray) -> None:
-        import cv2
-
-        size_px, back = len(layers), faces.inverse(matrix)
+        size_px, back, mask = len(change), faces.inverse(matrix), feathered_mask(len(change))
         corners = faces.transform(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size_px - 0.5, back)
-        edges = [shape[1], shape[0]]
-        self.left, self.above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, edges).tolist()
-        self.right, self.below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, edges).tolist()
+        left, above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, out.shape[1::-1]).tolist()
+        right, below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, out.shape[1::-1]).tolist()
+        layers = np.dstack([change * mask[..., None], mask])
         scale = float(np.sqrt(abs(np.linalg.det(back[:, :2]))))  # photo's pixels for one of the crop
         if scale < 0.8:  # many of the crop's pixels for one of the photo: average them first
             small = max(8, round(size_px * scale))
-            layers, ratio = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA), size_px / small
-            back = np.column_stack([back[:, :2] * ratio, back[:, :2] @ np.full(2, 0.5 * ratio - 0.5) + back[:, 2]])
-        self.layers, self.back = layers, back
-
-    def meets(self, other: _Part) -> bool:
-        """Whether both lie on some of the same pixels."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.above < other.below and other.above < self.below
-
-    def warped(self, left: int, right: int, above: int, below: int, mask_only: bool = False) -> np.ndarray:
-        """The change and the mask in this part of the photo: float32 (below - above, right - left, 4), or the mask."""
-        import cv2
-
-        back = self.back - [[0, 0, left], [0, 0, above]]
-        layers = self.layers[..., 3] if mask_only else self.layers
-        return cv2.warpAffine(layers, back, (right - left, below - above), flags=cv2.INTER_CUBIC)
-
-
-def _add_whole(out: np.ndarray, change: np.ndarray, strength: float) -> None:
-    import cv2
-
-    size, how = (out.shape[1], out.shape[0]), cv2.INTER_CUBIC if len(out) > len(change) else cv2.INTER_AREA
-    _add(out, strength * cv2.resize(change, size, interpolation=how))
-
-
-def _add(region: np.ndarray, change: np.ndarray) -> None:
-    """Grey levels, float32 (h, w, 3), added to a part of a photo, in place."""
-    region[:] = images.rounded(region + change)
+            layers = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA)
+            back = faces.rescaled(back, size_px / small)
+        parts.append((layers, back, (left, above, right, below)))
+    for layers, back, (left, above, right, below) in parts:
+        others = [
+            (other[..., 3], matrix)
+            for other, matrix, (x, y, beside, under) in parts
+            if other is not layers and x < right and left < beside and y < below and above < under
+        ]
+        for top in range(above, below, BAND_ROWS):
+            region, offset = out[top : min(top + BAND_ROWS, below), left:right], [[0, 0, left], [0, 0, top]]
+            size = region.shape[1::-1]
+            warped = cv2.warpAffine(layers, back - offset, size, flags=cv2.INTER_CUBIC)
+            change = warped[..., :3]
+            if others:
+                covers = [cv2.warpAffine(one, by - offset, size, flags=cv2.INTER_CUBIC) for one, by in others]
+                change = change / np.maximum(warped[..., 3] + sum(covers), 1.0)[..., None]
+            region[:] = images.rounded(region + strength * change)

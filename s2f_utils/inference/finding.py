@@ -25,18 +25,16 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     (which are downloaded now), a file, or a run folder's generator, of a run that learned both directions the one that
     goes in `direction`.
 
-    Raises FileNotFoundError, saying what a run folder should hold, WeightsError, or ImportError without the hub's
-    client.
+    Raises FileNotFoundError, WeightsError, or ImportError without the hub's client.
     """
     if str(model) == weights.DEFAULT and not Path(model).exists():
         model = weights.RENDER
     if instead := weights.GONE.get(str(model)):
         raise FileNotFoundError(f"{model}: is gone: use {instead}, or train faithful and realistic on your own pairs")
-    if str(model) in weights.model_names() and not weights.shipped(str(model)):
+    path = weights.shipped(str(model))
+    if str(model) in weights.model_names() and not path:
         return weights.get(str(model))
-    path = weights.shipped(str(model)) or folder_of(model)
-    if str(model) in weights.SHIPPED and not path.is_file():
-        raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
+    path = path or _folder_of(model)
     if path.is_dir():
         inside = path / generator_file(direction)
         inside = inside if direction and inside.is_file() else path / generator_file()
@@ -51,7 +49,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     return path
 
 
-def folder_of(model: str | Path) -> Path:
+def _folder_of(model: str | Path) -> Path:
     """A model's path; of one on the hub, which is downloaded now, the folder in the cache. Raises as `hub.folder`."""
     return hub.folder(model) if hub.is_name(model) else Path(model)
 
@@ -62,18 +60,17 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
 
     _, meta = checkpoints.load_network(find_generator(run))
     own = meta.get("direction", DIRECTIONS[0])
-    return own, *(way for way in DIRECTIONS if way != own and (folder_of(run) / generator_file(way)).is_file())
+    return own, *(way for way in DIRECTIONS if way != own and (_folder_of(run) / generator_file(way)).is_file())
 
 
 def is_model(name: str | Path) -> bool:
-    """Whether this names a model rather than pictures: shipped weights, one on the hub, a file of weights, a run
-    folder, or one that `s2f export` wrote.
+    """Whether this names a model rather than pictures: weights by name, one on the hub, a file, a run folder, or one
+    that `s2f export` wrote.
     """
-    path = Path(name)
-    named = str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name)
-    if named or path.suffix in (".safetensors", ".pth", ".pt"):
+    if str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name):
         return True
-    return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))
+    inside = ("generator.safetensors", "resume.pt", "model.json")
+    return Path(name).suffix in (".safetensors", ".pth", ".pt") or any((Path(name) / n).is_file() for n in inside)
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:

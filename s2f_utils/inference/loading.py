@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import extend
-from s2f_utils.inference.asking import MODES, Model, check_for_drawings
+from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.inference.finding import find_generator, terms_of
+from s2f_utils.inference.finding import VALUES, find_generator, terms_of
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import DetailModel, Translator
+from s2f_utils.inference.translator import Translator
 from s2f_utils.models.card import (
     ADDS_DETAIL,
     DIRECTIONS,
@@ -30,7 +27,6 @@ from s2f_utils.weights import hub
 if TYPE_CHECKING:
     from torch import nn
 
-VALUES = ("signed", "unit")  # what a network is given: [-1, 1], or [0, 1], as project 2's app does by mistake
 # What a package adds that opens models which PyTorch does not run: objects with `open_model(model, device, engine,
 # **options)` as `load`, and `open_restorer(restorer, device, engine)` as `restorers.load`; None for what they leave.
 OPENERS: list[Any] = []
@@ -89,128 +85,67 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
 
     Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
     """
-    if model is not None and not isinstance(model, str | Path | Model):
-        raise ValueError(
-            f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
-        )
     if not isinstance(model, Model):
-        model = load(weights.DEFAULT if model is None else model, device, engine=engine)
-    check_for_drawings(model.facts)
+        model = load(model or weights.DEFAULT, device, engine=engine)
+    facts = model.facts
+    if facts.reads not in ("sketch", "map"):
+        reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
+        does = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
+        raise ValueError(f"{facts.name}: {does}: the pad gives a drawing or a label map; choose a model for those")
     return model
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How networks of a kind answer.
-
-    fits: whether a network is of it. model: the class that asks it. stages: from the network, its number format,
-    `Translator`'s values and the model's name to the stages of an answer. aligned: whether it expects aligned faces.
-    precision: the one number format that it takes; "" for any. beside: further files, for a model's name.
-    """
-
-    fits: Callable[[nn.Module], bool]
-    model: type[Translator]
-    stages: Callable[[nn.Module, runtime.Precision, str, str | Path], dict[str, nn.Module]]
-    aligned: bool = False
-    precision: str = ""
-    beside: Callable[[str | Path], Sequence[Path]] = lambda model: ()
 
 
 def _load_by_torch(
     model: str | Path, device: str, precision: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Translator:
     """As `load`, of all that PyTorch runs."""
+    from s2f_utils.inference.stages import PLAIN, kind_of
+
     extend("torch answers")
-    net, meta = _network(model, direction)
-    about = net.card
-    size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
-    kind = kind_of(net)
+    path = find_generator(model, direction)
+    net, meta = _network(model, path)
+    kind, about = kind_of(net), net.card
     chosen = runtime.pick_precision(runtime.pick_device(device), kind.precision or precision)
     if values != VALUES[0] and kind is not PLAIN:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
-    net.requires_grad_(False)
+    stages = kind.stages(net.requires_grad_(False), chosen, model, **({"values": values} if kind is PLAIN else {}))
+    aligned = meta.get("aligned", "none") not in ("none", "") or kind.aligned or str(model) in weights.WEIGHTS
+    layout = "aligned" if aligned or str(model) in weights.SHIPPED else ""  # "": pictures were taken as they are
+    is_of_styles = kind.model is StyleModel
+    size_px = about.size_px if is_of_styles else meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px
     return kind.model(
-        TorchEngine(kind.stages(net, chosen, values, model), chosen),
+        TorchEngine(stages, chosen),
         net.name,
         about.knows,
         direction=_direction(model, net, meta, direction),
-        size_px=about.size_px if kind.model is StyleModel else size_px,
+        size_px=int(size_px),
         fit=meta.get("fit", "stretch"),
         meta={**meta, **terms_of(model, direction)},
         name=name or (hub.pinned(model) if hub.is_name(model) else str(model)),
-        layout=_layout(str(model), meta, kind),
+        layout="drawn" if is_of_styles and str(model) in weights.SHIPPED else layout,
         at_once=at_once,
         net=net,
         precision=chosen,
-        files=(*_files(model, direction), *kind.beside(model)),
+        files=(path, *kind.beside(model)),
     )
 
 
-def _of_two(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
-    from s2f_utils.inference.stages import of_two
-
-    for part in (net.structure, net.detail):
-        precision.prepare(part)
-    return of_two(net.to(precision.device), precision.images)
-
-
-def _of_styles(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
-    from s2f_utils.inference.stages import of_styles
-
-    return of_styles(precision.prepare(net), precision)
-
-
-def _plain(net: nn.Module, precision: runtime.Precision, values: str, _model: str | Path) -> dict[str, nn.Module]:
-    from s2f_utils.inference import stages
-
-    return {
-        "translate": stages.Translated(precision.prepare(net), values, precision.images),
-        MODES[1]: functools.partial(stages.as_published, net, precision, values),
-    }
-
-
-PLAIN = Kind(lambda net: True, Translator, _plain)
-DETAILED = Kind(lambda net: "detail" in net.card.knows, DetailModel, _of_two, aligned=True)
-KINDS = [Kind(lambda net: "styles" in net.card.knows, StyleModel, _of_styles), DETAILED]  # the first that fits
-
-
-def kind_of(net: nn.Module) -> Kind:
-    """How a network answers."""
-    return next((kind for kind in KINDS if kind.fits(net)), PLAIN)
-
-
-def stages_of(model: str | Path, precision: runtime.Precision) -> dict[str, nn.Module]:
-    """The stages of a model that is a part of another one."""
-    from s2f_utils.models import checkpoints
-
-    net, _ = checkpoints.load_network(find_generator(model))
-    net.requires_grad_(False)
-    return kind_of(net).stages(net, precision, VALUES[0], model)
-
-
-def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[str, Any]]:
-    """The network that a person means, and what its file says. Raises UnknownNetworkError for one that answers no
+def _network(model: str | Path, path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network in a model's file, and what the file says. Raises UnknownNetworkError for one that answers no
     pictures by itself.
     """
     from s2f_utils.models import checkpoints
 
-    path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
-    does = net.card.does
-    if does == RESTORES:
+    if net.card.does == RESTORES:
         raise UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
-    if does == ADDS_DETAIL:
+    if net.card.does == ADDS_DETAIL:
         raise UnknownNetworkError(
             f"{model}: only adds detail to the answer of another model: give a run of 'realistic'"
         )
-    if does not in (TRANSLATES, DRAWS, RENDERS):
+    if net.card.does not in (TRANSLATES, DRAWS, RENDERS):
         raise UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     return net, meta
-
-
-def _files(model: str | Path, direction: str | None) -> tuple[Path, ...]:
-    """The files that a model's networks come from."""
-    return (find_generator(model, direction),)
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
@@ -224,11 +159,3 @@ def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: s
             f" --direction {' or '.join(DIRECTIONS)}"
         )
     return known or asked or DIRECTIONS[0]
-
-
-def _layout(name: str, meta: dict[str, Any], kind: Kind) -> str:
-    """Where a model expects faces: as its training pictures were aligned; "" where they were taken as they are."""
-    if name in weights.SHIPPED:
-        return "drawn" if kind.model is StyleModel else "aligned"
-    aligned = meta.get("aligned", "none") not in ("none", "")
-    return "aligned" if aligned or kind.aligned or name in weights.WEIGHTS else ""

@@ -2,8 +2,7 @@
 
 torch runs the modules; `s2f export` writes them as ONNX, which onnxruntime runs, in Python or in a browser. So what is
 done to pixels is written once; what is decided between the steps is plain Python. Pictures go in and come out as uint8
-(N, H, W, 3), as files and canvases hold them. `inputs` says what a stage takes: by name, the kind of number and the
-shape behind the batch, letters for what may be of any size.
+(N, H, W, 3), as files and canvases hold them.
 
 Shapes: N pictures, S pixels, a multiple of what the network asks for; L styles of a face (one for each layer of the
 generator), D values of a style, P pixels that an encoder reads.
@@ -13,7 +12,9 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,9 +22,11 @@ from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.inference.asking import MODES
+from s2f_utils.inference.finding import VALUES, find_generator
+from s2f_utils.inference.styles import StyleModel
+from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.noise import normal
 from s2f_utils.models.psp import PSP
-from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2
 from s2f_utils.models.twostage import TwoStage, on_colours
 
@@ -57,124 +60,104 @@ def shown(x: Tensor) -> Tensor:
     return as_pictures(127.5 * (x.float() + 1))
 
 
-def _same(x: Tensor) -> Tensor:
-    return x
+class Stage(nn.Module):
+    """A step of a network that is prepared already (`Precision.prepare`).
 
+    inputs: what it takes: by name, the kind of number and the shape behind the batch, letters for what may be of any
+    size. outputs: the names of what it answers.
+    """
 
-class Translated(nn.Module):
-    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `loading.VALUES`."""
+    inputs: dict[str, tuple[int | str, ...]] = {"picture": (U8, "H", "W", 3)}
+    outputs: tuple[str, ...] = ("made",)
 
-    inputs = {"picture": (U8, "H", "W", 3)}
-    outputs = ("made",)
-
-    def __init__(self, net: nn.Module, values: str = "signed", images: Callable[[Tensor], Tensor] = _same) -> None:
+    def __init__(self, net: nn.Module, precision: runtime.Precision) -> None:
         super().__init__()
-        self.net, self.values, self.images = net, values, images
+        self.net, self.precision = net, precision
+
+
+class Translated(Stage):
+    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `finding.VALUES`."""
+
+    def __init__(self, net: nn.Module, precision: runtime.Precision, values: str = "signed") -> None:
+        super().__init__(net, precision)
+        self.values = values
 
     def forward(self, picture: Tensor) -> Tensor:
         x = signed(picture)
         if self.values == "unit":
-            return shown(2 * self.net(self.images((x + 1) / 2)).clamp(0, 1) - 1)
-        return shown(self.net(self.images(x)))
+            return shown(2 * self.net(self.precision.images((x + 1) / 2)).clamp(0, 1) - 1)
+        return shown(self.net(self.precision.images(x)))
 
 
-class OneByOne(nn.Module):
-    """A network that answers images (N, C, H, W) each in a pass of its own."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.net(one) for one in x.split(1)])
-
-
-def paper_copy(net: nn.Module) -> nn.Module:
-    """A copy of a network that answers as the published test script does: batch norm takes the statistics of what it is
-    given, and dropout is live (Isola et al. 2017, section 6.1.1).
+class AsPublished(nn.Module):
+    """A copy of a network that answers as the published test script does: images (N, C, H, W) each in a pass of its
+    own, batch norm taking the statistics of what it is given, dropout live (Isola et al. 2017, section 6.1.1).
 
     Raises ValueError for a network that has neither.
     """
-    if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
-        raise ValueError(f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer")
-    twin = copy.deepcopy(net).eval()
-    twin.__dict__.pop("forward", None)  # `Precision.prepare`'s, which would run the original
-    for module in twin.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
-        elif isinstance(module, nn.Dropout):
-            module.train()
-    return twin
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
+            raise ValueError(f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer")
+        self.net = copy.deepcopy(net).eval()
+        self.net.__dict__.pop("forward", None)  # `Precision.prepare`'s, which would run the original
+        for module in self.net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
+            elif isinstance(module, nn.Dropout):
+                module.train()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.net(one) for one in x.split(1)])
 
 
 @torch.no_grad()
 def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
     """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
 
-    "deterministic": eval mode, the same answer every time. "paper": as `paper_copy`, image by image, so answers vary.
+    "deterministic": eval mode, the same answer every time. "paper": as `AsPublished`, so that answers vary.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if mode == "paper":
-        return OneByOne(paper_copy(net))(x)
-    if not net.training:
-        return net(x)
+        return AsPublished(net)(x)
+    training = net.training
     net.eval()
     try:
         return net(x)
     finally:
-        net.train()
+        net.train(training)
 
 
-def as_published(net: nn.Module, precision: runtime.Precision, values: str) -> Translated:
-    """The stage of a network that answers as its publication's test script does."""
-    return Translated(OneByOne(precision.prepare(paper_copy(net))), values, precision.images)
-
-
-class Structure(nn.Module):
+class Structure(Stage):
     """In: picture uint8 (N, S, S, 3). Out: base (N, 3, S, S), about [-1, 1]."""
 
-    inputs = {"picture": (U8, "H", "W", 3)}
     outputs = ("base",)
 
-    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
-        super().__init__()
-        self.net, self.images = net, images
-
     def forward(self, picture: Tensor) -> Tensor:
-        return self.net(self.images(signed(picture))).float()
+        return self.net(self.precision.images(signed(picture))).float()
 
 
-class Detailed(nn.Module):
+class Detailed(Stage):
     """In: picture uint8 (N, S, S, 3); base (N, 3, S, S), the structure's answer; amount (N,), from 0 to 1; seed int64
     (N,). Out: made uint8 (N, S, S, 3).
     """
 
     inputs = {"picture": (U8, "H", "W", 3), "base": (F32, 3, "H", "W"), "amount": (F32,), "seed": (I64,)}
-    outputs = ("made",)
-
-    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
-        super().__init__()
-        self.net, self.images = net, images
 
     def forward(self, picture: Tensor, base: Tensor, amount: Tensor, seed: Tensor) -> Tensor:
-        added = self.net(self.images(torch.cat([signed(picture), base], dim=1)), seed=seed)
+        added = self.net(self.precision.images(torch.cat([signed(picture), base], dim=1)), seed=seed)
         return shown(base + amount.view(-1, 1, 1, 1) * on_colours(base, added.float()))
 
 
-def of_two(net: TwoStage, images: Callable[[Tensor], Tensor] = _same) -> dict[str, nn.Module]:
-    """The stages of a network of two."""
-    return {"structure": Structure(net.structure, images), "detail": Detailed(net.detail, images)}
-
-
-class Encoded(nn.Module):
+class Encoded(Stage):
     """In: picture uint8 (N, P, P, C), C is 6 for a sketch and a map beside it. Out: styles (N, L, D)."""
 
     outputs = ("styles",)
 
     def __init__(self, net: PSP, precision: runtime.Precision) -> None:
-        super().__init__()
-        self.net, self.precision = net, precision
+        super().__init__(net, precision)
         channels = 6 if net.reads == "sketch and map" else 3
         self.inputs = {"picture": (U8, net.encoder.input_px, net.encoder.input_px, channels)}
 
@@ -182,19 +165,16 @@ class Encoded(nn.Module):
         return self.net.encode(self.precision.images(signed(picture))).float()
 
 
-class Chance(nn.Module):
-    """In: seed int64 (N,); place int64 (N,), which of the seed's faces. Out: styles (N, D); mean (N, L, D), the
-    mean face.
-
-    mean: None for that of a generator without an encoder.
+class Chance(Stage):
+    """In: seed int64 (N,); place int64 (N,), which of the seed's faces. Out: styles (N, D); mean (N, L, D), the mean
+    face. mean: None for that of a generator without an encoder.
     """
 
     inputs = {"seed": (I64,), "place": (I64,)}
     outputs = ("styles", "mean")
 
-    def __init__(self, net: StyleGAN2, mean: Tensor | None) -> None:
-        super().__init__()
-        self.net = net
+    def __init__(self, net: StyleGAN2, precision: runtime.Precision, mean: Tensor | None) -> None:
+        super().__init__(net, precision)
         mean = net.mean_latent().expand(net.num_layers, -1) if mean is None else mean
         self.register_buffer("mean_style", mean.detach().clone(), persistent=False)
 
@@ -203,16 +183,13 @@ class Chance(nn.Module):
         return styles, self.mean_style.expand(seed.shape[0], -1, -1)
 
 
-class Decoded(nn.Module):
+class Decoded(Stage):
     """In: styles (N, L, D); noise int64 (N,), a seed for freckles and strands, below 0 for what is stored. Out: made
     uint8 (N, S, S, 3).
     """
 
-    outputs = ("made",)
-
     def __init__(self, net: StyleGAN2, precision: runtime.Precision) -> None:
-        super().__init__()
-        self.net, self.precision = net, precision
+        super().__init__(net, precision)
         self.inputs = {"styles": (F32, net.num_layers, net.style_dim), "noise": (I64,)}
 
     def forward(self, styles: Tensor, noise: Tensor) -> Tensor:
@@ -220,38 +197,27 @@ class Decoded(nn.Module):
             return shown(self.net.synthesis(styles, self.net.noise_of(noise)))
 
 
-def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision) -> dict[str, nn.Module | Callable]:
-    """The stages of a generator, and of the encoder where it has one."""
-    if isinstance(net, StyleGAN2):
-        return {"chance": functools.partial(Chance, net, None), "decode": Decoded(net, precision)}
-    decoder = {"chance": Chance(net.decoder, net.latent_avg), "decode": Decoded(net.decoder, precision)}
-    return {"encode": Encoded(net, precision)} | decoder
-
-
-class Restored(nn.Module):
+class Restored(Stage):
     """In: picture uint8 (1, S, S, 3); seed int64 (1,), of the noise of fine detail. Out: made (1, S, S, 3), about
     [-1, 1].
     """
 
-    outputs = ("made",)
     batch = 1  # the published code makes a convolution of its own for each picture
 
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
+    def __init__(self, net: nn.Module, precision: runtime.Precision) -> None:
+        super().__init__(net, precision)
         size_px = getattr(net, "size_px", 0) or net.card.size_px
         self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
         stored = ((name.removeprefix(NOISE), noise) for name, noise in net.named_buffers() if name.startswith(NOISE))
         self.noises = {int(number): tuple(noise.shape) for number, noise in stored}
 
     def forward(self, picture: Tensor, seed: Tensor) -> Tensor:
-        drawn = {f"{NOISE}{n}": self._noise(seed, n) for n in self.noises}
+        drawn = {
+            f"{NOISE}{layer}": normal(seed, shape[-1] * shape[-2], layer).view(shape)
+            for layer, shape in self.noises.items()
+        }
         made = torch.func.functional_call(self.net, drawn, (signed(picture),))
         return made.permute(0, 2, 3, 1).float()
-
-    def _noise(self, seed: Tensor, layer: int) -> Tensor:
-        shape = self.noises[layer]
-        return normal(seed, shape[-1] * shape[-2], layer).view(shape)
 
 
 class ThroughSpandrel(nn.Module):
@@ -266,3 +232,69 @@ class ThroughSpandrel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * self.descriptor(0.5 + 0.5 * x) - 1
+
+
+Stages = dict[str, nn.Module | Callable[[], nn.Module]]
+
+
+def of_one(net: nn.Module, precision: runtime.Precision, _model: str | Path, values: str = VALUES[0]) -> Stages:
+    """The stages of a network that translates in one pass; as published where that is asked for."""
+
+    def as_published() -> Translated:
+        published = AsPublished(net)
+        precision.prepare(published.net)
+        return Translated(published, precision, values)
+
+    return {"translate": Translated(precision.prepare(net), precision, values), MODES[1]: as_published}
+
+
+def of_two(net: TwoStage, precision: runtime.Precision, _model: str | Path) -> Stages:
+    """The stages of a network of two."""
+    structure, detail = (precision.prepare(part) for part in (net.structure, net.detail))
+    return {"structure": Structure(structure, precision), "detail": Detailed(detail, precision)}
+
+
+def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision, _model: str | Path) -> Stages:
+    """The stages of a generator, and of the encoder where it has one."""
+    precision.prepare(net)
+    if isinstance(net, StyleGAN2):
+        return {"chance": functools.partial(Chance, net, precision, None), "decode": Decoded(net, precision)}
+    decoder = {"chance": Chance(net.decoder, precision, net.latent_avg), "decode": Decoded(net.decoder, precision)}
+    return {"encode": Encoded(net, precision)} | decoder
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How networks of a kind answer.
+
+    fits: whether a network is of it. model: the class that asks it. stages: from the network, its number format and the
+    model's name to the stages of an answer. aligned: whether it expects aligned faces. precision: the one number format
+    that it takes; "" for any. beside: further files, for a model's name.
+    """
+
+    fits: Callable[[nn.Module], bool]
+    model: type[Translator]
+    stages: Callable[..., Stages]
+    aligned: bool = False
+    precision: str = ""
+    beside: Callable[[str | Path], Sequence[Path]] = lambda model: ()
+
+
+PLAIN = Kind(lambda net: True, Translator, of_one)
+KINDS = [  # the first that fits, else `PLAIN`
+    Kind(lambda net: "styles" in net.card.knows, StyleModel, of_styles),
+    Kind(lambda net: "detail" in net.card.knows, DetailModel, of_two, aligned=True),
+]
+
+
+def kind_of(net: nn.Module) -> Kind:
+    """How a network answers."""
+    return next((kind for kind in KINDS if kind.fits(net)), PLAIN)
+
+
+def stages_of(model: str | Path, precision: runtime.Precision) -> Stages:
+    """The stages of a model that is a part of another one."""
+    from s2f_utils.models import checkpoints
+
+    net, _ = checkpoints.load_network(find_generator(model))
+    return kind_of(net).stages(net.requires_grad_(False), precision, model)

@@ -12,22 +12,18 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.inference.asking import Ask, advice_on
-from s2f_utils.inference.translator import Translator, one_way
+from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.models.card import COARSE, MIDDLE
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
-# What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
-LEVELS = ("coarse", "middle", "fine")
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
-
-    in_batches = False
 
     @property
     def reads(self) -> str:
@@ -51,7 +47,9 @@ class StyleModel(Translator):
         return len(self.mean)
 
     def layers(self, which: str) -> range:
-        """The layers of a level: "coarse", "middle" or "fine". Raises ValueError for any other."""
+        """The layers of a level: "coarse" (pose and shape), "middle" (features and hair) or "fine" (colours and light).
+        Raises ValueError for any other.
+        """
         ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
         if which not in ends:
             raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
@@ -79,19 +77,18 @@ class StyleModel(Translator):
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
-        if self.reads in ("", "map"):
-            return None
-        return advice_on(_picture(picture, self.reads), self.reads)
-
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
-        one_way(self.network, asks)
-        for ask in asks:
-            self._check_reads(ask.labels is not None)
-        return super().answer(pictures, asks)
+        return None if self.reads in ("", "map") else advice_on(_picture(picture, self.reads), self.reads)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         return super()._checked(image if self.reads_map else _picture(image, self.reads))
+
+    def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
+        if not self.reads:
+            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
+        if (ask.labels is not None) != (self.reads == "sketch and map"):
+            given = "one picture" if ask.labels is None else "a sketch and a map"
+            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        return super()._square(image, ask)
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
@@ -114,22 +111,9 @@ class StyleModel(Translator):
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
 
         picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
-        beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
-        something else was given than it reads.
+        beside a sketch, for a model that reads both. Raises ValueError for anything else than it reads.
         """
-        self._check_reads(labels is not None)
-        if self.reads == "map":
-            square = masks.resize(masks.picture_of(picture), self.input_px)
-        else:
-            square = images.resize(_picture(picture, self.reads), self.input_px, "stretch")
-        return self._encoded(square, labels)
-
-    def _check_reads(self, has_labels: bool) -> None:
-        if not self.reads:
-            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
-        if has_labels != (self.reads == "sketch and map"):
-            given = "a sketch and a map" if has_labels else "one picture"
-            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        return self._encoded(self._square(self._checked(picture), Ask(square=True, labels=labels)), labels)
 
     def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         squares = [square]
@@ -141,14 +125,9 @@ class StyleModel(Translator):
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
         stored ones.
         """
-        styles = np.asarray(styles, np.float32)
-        at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
-        made = []
-        for start in range(0, len(styles), at_once):
-            part = styles[start : start + at_once]
-            seeds = np.full(len(part), STORED if noise is None else noise, np.int64)
-            made.append(self.engine.run("decode", part, seeds)[0])
-        return np.concatenate(made)
+        parts = parts_of(np.asarray(styles, np.float32), max(1, PIXELS_AT_ONCE // self.size_px**2))
+        seeds = (np.full(len(part), STORED if noise is None else noise, np.int64) for part in parts)
+        return np.concatenate([self.engine.run("decode", *one)[0] for one in zip(parts, seeds, strict=True)])
 
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:
         """Styles of `num` faces by chance, (num, L, D), the first of them the same for every num. psi: 1 as the
@@ -161,15 +140,12 @@ class StyleModel(Translator):
         """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
         return _lerp(self.mean, styles, psi)
 
-    def mix(
-        self, styles: np.ndarray, others: np.ndarray, layers: range | list[int], strength: float = 1.0
-    ) -> np.ndarray:
+    def mix(self, styles: np.ndarray, others: np.ndarray, layers: Sequence[int], strength: float = 1.0) -> np.ndarray:
         """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
         layers = list(layers)
         if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
-        num = len(others) if len(styles) == 1 else len(styles)
-        mixed = np.repeat(styles, num // len(styles), axis=0)
+        mixed = np.repeat(styles, len(others) if len(styles) == 1 else 1, axis=0)
         mixed[:, layers] = _lerp(mixed[:, layers], others[:, layers], strength)
         return mixed
 
@@ -203,8 +179,7 @@ def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(
-            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads any file as"
-            " that, and lays what is transparent on white paper"
+            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
         )
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")

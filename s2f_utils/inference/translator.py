@@ -21,7 +21,6 @@ from s2f_utils.pictures import images, masks
 
 LARGER = 2  # times the usual side, where a large answer is asked for
 SMALL_PX = 256  # larger answers are large already
-NAMELESS = "a model of your own"
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Translator(Model):
     size_px: int = 256
     fit: str = "stretch"
     meta: dict[str, Any] = field(default_factory=dict)
-    name: str = NAMELESS
+    name: str = "a model of your own"
     layout: str = "aligned"
     at_once: int = 1
     net: Any = None
@@ -64,14 +63,12 @@ class Translator(Model):
         return self.size_px
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """As `Model.answer`: uint8 (H, W, 3) of any size, or class numbers, uint8 (H, W), to pictures of the same
-        aspect ratio.
+        """As `Model.answer`: pictures of any size, or class numbers, to pictures of the same aspect ratio.
 
-        The network works on a square. "stretch" (as most pairs are prepared) squeezes the picture into it and back;
-        "pad" keeps proportions, continues the paper's colour to a square, and crops the result back. The result's
-        longer side is `size_px`, for the network adds no detail beyond that (less where the network was trained on
-        padded pictures and this one is smaller: it is not enlarged). Raises ValueError for another array, ImageError
-        for a picture of less than 16 pixels.
+        The network works on a square. "stretch" squeezes the picture into it and back; "pad" keeps proportions,
+        continues the paper's colour to a square, and crops the result back. The result's longer side is `size_px`
+        (less for a smaller picture where the network was trained on padded ones). Raises ValueError for another array,
+        ImageError for a picture of less than 16 pixels.
         """
         pictures = [self._checked(picture) for picture in pictures]
         squares = np.stack([self._square(picture, ask) for picture, ask in zip(pictures, asks, strict=True)])
@@ -80,13 +77,11 @@ class Translator(Model):
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or large ones already."""
-        made: list[np.ndarray] = [None] * len(squares)  # type: ignore[list-item]
+        made = np.empty_like(squares)
         for mode in {ask.mode for ask in asks}:
-            mine = [n for n, ask in enumerate(asks) if ask.mode == mode]
-            for part in parts_of(mine, self.at_once):
-                for n, picture in zip(part, self.translate_batch(squares[part], mode=mode), strict=True):
-                    made[n] = picture
-        return np.stack(made)
+            for part in parts_of([n for n, ask in enumerate(asks) if ask.mode == mode], self.at_once):
+                made[part] = self.translate_batch(squares[part], mode=mode)
+        return made
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """Square pictures, uint8 (N, size_px, size_px, 3) → the same shape, in one pass."""
@@ -120,7 +115,9 @@ class Translator(Model):
             return images.resize(image, self.input_px, "stretch")
         if fit == self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
             return images.resize(image, self.input_px, "pad", fill=(0, 0, 0))
-        return images.resize(_enlarged(image, self.input_px), self.input_px, "pad")
+        _, _, width, height = images.content_box(image.shape[:2], self.input_px, enlarge=True)
+        larger = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+        return images.resize(larger, self.input_px, "pad")
 
     def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
         """The answer to a square with the aspect ratio of the picture that was given."""
@@ -143,14 +140,13 @@ class DetailModel(Translator):
     """
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; the structure of one picture is made once, however often it is asked about.
-
-        Several pictures in one pass, or one by one (`at_once`), differ by rounding.
-        """
+        """As `Translator.answer_squares`; each picture's structure is made once."""
         one_way(self.network, asks)
-        sources, places = _distinct(squares)
-        expected = np.concatenate([self._structure(part) for part in parts_of(sources, self.at_once)])
-        base = expected[places]  # (N, 3, S, S)
+        first: dict[bytes, int] = {}
+        places = [first.setdefault(square.tobytes(), len(first)) for square in squares]
+        sources = squares[[places.index(n) for n in range(len(first))]]
+        expected = [self.engine.run("structure", part)[0] for part in parts_of(sources, self.at_once)]
+        base = np.concatenate(expected)[places]  # (N, 3, S, S)
         made = images.shown(base)
         detailed = [n for n, ask in enumerate(asks) if ask.detail > 0]
         for part in parts_of(detailed, self.at_once):
@@ -163,10 +159,7 @@ class DetailModel(Translator):
         """As `Translator.translate_batch`: with all of the detail."""
         one_way(self.network, [Ask(mode=mode)])
         seeds, amounts = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
-        return self.engine.run("detail", batch, self._structure(batch), amounts, seeds)[0]
-
-    def _structure(self, squares: np.ndarray) -> np.ndarray:
-        return self.engine.run("structure", squares)[0]
+        return self.engine.run("detail", batch, self.engine.run("structure", batch)[0], amounts, seeds)[0]
 
 
 def one_way(network: str, asks: Sequence[Ask]) -> None:
@@ -178,16 +171,3 @@ def one_way(network: str, asks: Sequence[Ask]) -> None:
 def parts_of(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
     """The items in parts of at most `most`."""
     return [items[start : start + most] for start in range(0, len(items), most)]
-
-
-def _enlarged(image: np.ndarray, size_px: int) -> np.ndarray:
-    """The picture scaled so that its longer side is `size_px`."""
-    _, _, width, height = images.content_box(image.shape[:2], size_px, enlarge=True)
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def _distinct(squares: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """The different ones of some pictures, and for each picture its place among them."""
-    first: dict[bytes, int] = {}
-    places = [first.setdefault(square.tobytes(), len(first)) for square in squares]
-    return squares[[places.index(n) for n in range(len(first))]], places

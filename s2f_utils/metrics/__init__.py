@@ -5,8 +5,7 @@ All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any align
 
 # isort: off
 # Each adds its metrics to the table, in the order of the columns.
-from s2f_utils.metrics import pixel, structure, perceptual, patches, distribution, identity, retrieval  # noqa: F401
-from s2f_utils.metrics import pretrained  # noqa: F401
+from s2f_utils.metrics import structure, perceptual, patches, distribution, retrieval  # noqa: F401
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
@@ -23,30 +22,12 @@ from s2f_utils.metrics.registry import (
     measure_sets,
     not_measured,
     register,
-)
+)  # fmt: skip
 
 DEFAULT_METRICS = ("ssim", "sharpness", "psnr", "mse", "l1", "l2_norm")  # blur raises the first, lowers the second
 
 __all__ = [
-    "DEFAULT_METRICS",
-    "GROUPS",
-    "METRICS",
-    "TRIVIAL_ROWS",
-    "Interval",
-    "Metric",
-    "PatchTest",
-    "Reference",
-    "Repeated",
-    "SetScores",
-    "bootstrap_mean",
-    "bootstrap_repeated",
-    "filtered",
-    "group",
-    "measure",
-    "measure_sets",
-    "not_measured",
-    "paired_difference",
-    "patch_test",
-    "register",
-    "trivial_predictions",
-]
+    "DEFAULT_METRICS", "GROUPS", "METRICS", "TRIVIAL_ROWS", "Interval", "Metric", "PatchTest", "Reference", "Repeated",
+    "SetScores", "bootstrap_mean", "bootstrap_repeated", "filtered", "group", "measure", "measure_sets", "not_measured",
+    "paired_difference", "patch_test", "register", "trivial_predictions",
+]  # fmt: skip

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures.images import rounded
+
+FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
 
 
 def trivial_labels(direction: str) -> dict[str, str]:
@@ -66,9 +69,6 @@ def trivial_predictions(
     }
 
 
-FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
-
-
 def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> np.ndarray:
     """Pictures through an unsharp mask and fine grain ("filtered faithful"), as anybody can do to blurred ones.
 
@@ -77,8 +77,6 @@ def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> 
     of the photos'; pictures that are sharper are returned as they are. Whoever calls a model realistic has to beat this
     on the patch test: a sharpness ratio near 1 can be bought.
     """
-    from s2f_utils.metrics.structure import gradient
-
     target = ratio * np.mean([gradient(photo) for photo in like])
     low, high = 0.0, 1.0
     for _ in range(8):

@@ -29,17 +29,22 @@ def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int =
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values must be (N,) with at least one image, got shape {values.shape}")
-    if np.isnan(values).any():
-        values = values[~np.isnan(values)]
-        if not len(values):
-            return Interval(np.nan, np.nan, np.nan)
-    if not np.isfinite(values).all():
-        mean = float(values.mean())
+    values = values[~np.isnan(values)]
+    if not len(values) or not np.isfinite(values).all():
+        mean = float(values.mean()) if len(values) else np.nan
         return Interval(mean, mean, mean)
     rng = np.random.default_rng(seed)
     means = values[rng.integers(0, len(values), (num_resamples, len(values)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
+    """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0 is a difference."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape != theirs.shape:
+        raise ValueError(f"the same images must be measured for both, got {ours.shape} and {theirs.shape}")
+    return bootstrap_mean(ours - theirs)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Repeated:
 
     def __sub__(self, other: Repeated) -> Repeated:
         """The difference on the same images; ValueError where they were not divided alike among networks."""
-        if self.networks.shape != other.networks.shape or (self.networks != other.networks).any():
+        if not np.array_equal(self.networks, other.networks):
             raise ValueError("both must be measured on the same images with the same seeds and folds")
         return Repeated(self.values - other.values, self.networks)
 
@@ -76,11 +81,3 @@ def bootstrap_repeated(found: Repeated, *, num_resamples: int = 2000, seed: int 
             means.append(float((drawn * values).sum() / drawn.sum()))
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(found.values[known].mean()), float(low), float(high))
-
-
-def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
-    """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0 is a difference."""
-    ours, theirs = np.asarray(ours), np.asarray(theirs)
-    if ours.shape != theirs.shape:
-        raise ValueError(f"the same images must be measured for both, got {ours.shape} and {theirs.shape}")
-    return bootstrap_mean(ours - theirs)

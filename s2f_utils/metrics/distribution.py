@@ -1,93 +1,65 @@
-"""FID and KID: how far a set of outputs is from a set of true photos, by Inception's features. Sets, not pairs.
-
-Sums are in float64, on the GPU where there is one.
+"""How far a set of outputs is from a set of true photos: FID and KID in Inception's features; in EfficientNet's the
+Fréchet distance, and how much of each set the other holds. Sums are in float64.
 """
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor
 
-from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, exactly, register
+from s2f_utils import runtime
+from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficientnet
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-INPUT_PX = 299
-BLOCK = 2048  # rows of features
+INCEPTION_PX = 299
+BLOCK = 256  # rows of features, each compared with all
 ENOUGH = 2048  # FID is biased by the number of images: below this it compares with no published value
-
-
-@functools.lru_cache(maxsize=1)
-def _net(places: tuple[Path, ...]) -> nn.Module:
-    import torch
-
-    from s2f_utils.models.features import FIDInception
-
-    inception = FIDInception()
-    state = torch.load(weights.get("inception"), map_location="cpu", weights_only=True)
-    inception.net.load_state_dict(state)
-    return inception.eval().requires_grad_(False)
+NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 
 
 def features(pictures: Pictures) -> Tensor:
     """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU.
 
-    Pictures are resized to 299 px by Pillow's bicubic filter, which does not alias (Parmar, Zhang, Zhu 2022: other
-    resizes move FID by 6 and more). Raises WeightsError when the weights are not here.
+    Pictures are resized to 299 px without aliasing (Parmar, Zhang, Zhu 2022: other resizes move FID by 6 and more).
+    Raises WeightsError when the weights are not here.
     """
-    import torch
-
-    device = runtime.pick_device()
-    net = _net(weights.places()).to(device)
-    with exactly():
-        return torch.cat([net(runtime.sent(as_batch(_resized(picture)), device)).cpu() for picture in pictures])
+    return torch.cat([answer("inception", as_batch(picture, INCEPTION_PX)).cpu() for picture in pictures])
 
 
-def _resized(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
+def pooled(pictures: Pictures) -> Tensor:
+    """EfficientNet-lite2's features at stride 32, averaged over all places: uint8 (N, H, W, 3) → float64 (N, 352)."""
+    return torch.cat([efficientnet(picture)[-1].mean(dim=(2, 3)).double().cpu() for picture in pictures])
 
 
 def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
-    import torch
-
-    shapes = [tuple(side.shape) for side in sides]
-    if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][1] for s in shapes):
-        shown = ", ".join(map(str, shapes))
-        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shown}")
-    return [torch.as_tensor(side).to(exact_device(), torch.float64) for side in sides]
-
-
-def _normal(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean (F,) of features and the root R of their covariance Σ = RᵀR, (R, F) with R at most F.
-
-    The root is the triangle of a QR decomposition, which has twice the digits that Σ would have.
-    """
-    import torch
-
-    mean = features.mean(dim=0)
-    return mean, torch.linalg.qr(features - mean, mode="r").R / (len(features) - 1) ** 0.5
+    if any(side.ndim != 2 or len(side) < 2 or side.shape[1] != sides[0].shape[1] for side in sides):
+        shapes = " and ".join(str(tuple(side.shape)) for side in sides)
+        raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shapes}")
+    device = runtime.pick_device()
+    exact = "cpu" if device.type == "mps" else device  # Apple's has no float64
+    return [torch.as_tensor(side).to(exact, torch.float64) for side in sides]
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     """The Fréchet distance of two normal distributions with the means and covariances of features (N, F), (M, F).
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½), FID's (Heusel et al. 2017). With Σ = RᵀR the eigenvalues of Σ₁Σ₂ are the
-    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex.
+    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex. R is the triangle
+    of a QR decomposition of the centred features, which has twice the digits that Σ would have.
     """
-    import torch
-
-    (mean_a, root_a), (mean_b, root_b) = map(_normal, _checked(a, b))
-    trace_of_root = torch.linalg.svdvals(root_a @ root_b.T).sum()
-    shift = (mean_a - mean_b).square().sum()
-    return max(0.0, float(shift + root_a.square().sum() + root_b.square().sum() - 2.0 * trace_of_root))
+    sides = _checked(a, b)
+    means = [side.mean(dim=0) for side in sides]
+    roots = [
+        torch.linalg.qr(side - mean, mode="r").R / (len(side) - 1) ** 0.5
+        for side, mean in zip(sides, means, strict=True)
+    ]
+    trace_of_root = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
+    shift = (means[0] - means[1]).square().sum()
+    return max(0.0, float(shift + roots[0].square().sum() + roots[1].square().sum() - 2.0 * trace_of_root))
 
 
 def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
@@ -101,16 +73,32 @@ def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     def kernel(products: Tensor) -> Tensor:
         return (products / a.shape[1] + 1.0) ** 3
 
+    def total(x: Tensor, y: Tensor) -> float:
+        return sum(float(kernel(rows @ y.T).sum()) for rows in x.split(BLOCK))
+
     def mean_of_pairs(x: Tensor) -> float:
         """The kernel's mean over all pairs of two different rows."""
-        total = sum(float(kernel(rows @ x.T).sum()) for rows in x.split(BLOCK))
-        return (total - float(kernel(x.square().sum(dim=1)).sum())) / (len(x) * (len(x) - 1))
+        return (total(x, x) - float(kernel(x.square().sum(dim=1)).sum())) / (len(x) * (len(x) - 1))
 
-    across = sum(float(kernel(rows @ b.T).sum()) for rows in a.split(BLOCK)) / (len(a) * len(b))
-    return mean_of_pairs(a) + mean_of_pairs(b) - 2.0 * across
+    return mean_of_pairs(a) + mean_of_pairs(b) - 2.0 * total(a, b) / (len(a) * len(b))
 
 
-def _of_sets(reference: Reference, names: Sequence[str]):
+def held(some: np.ndarray | Tensor, others: np.ndarray | Tensor) -> float:
+    """The share of features (M, F) that lie in the manifold of others (N, F), N > 3: within the distance of one of them
+    to its third nearest neighbour among them (Kynkäänniemi et al. 2019, eq. 1 and 2).
+    """
+    if len(others) <= NEIGHBOURS or not len(some):
+        raise ValueError(f"one picture, and {NEIGHBOURS + 1} to hold it, are needed, got {len(some)} and {len(others)}")
+    some, others = torch.as_tensor(some), torch.as_tensor(others)
+
+    def apart(rows: Tensor) -> Tensor:
+        return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")  # exact: 0 to itself
+
+    radii = torch.cat([apart(rows).kthvalue(NEIGHBOURS + 1, dim=1).values for rows in others.split(BLOCK)])
+    return sum(float((apart(rows) <= radii).any(dim=1).sum()) for rows in some.split(BLOCK)) / len(some)
+
+
+def _of_inception(reference: Reference, names: Sequence[str]):
     """FID and KID, from the same features."""
     true = features(reference.pictures)
     distances = {"fid": frechet_distance, "kid": kernel_distance}
@@ -128,12 +116,25 @@ def _of_sets(reference: Reference, names: Sequence[str]):
     return score
 
 
-def _missing(height: int, width: int) -> str:
-    return weights.problem("inception")
+def _of_efficientnet(reference: Reference, names: Sequence[str]):
+    """The Fréchet distance, precision and recall, from the same features."""
+    true = pooled(reference.pictures)
+    numbers = {"frechet": frechet_distance, "precision": held, "recall": lambda made, true: held(true, made)}
+
+    def score(pictures: Pictures) -> SetScores:
+        made = pooled(pictures)
+        return SetScores(figures={name: numbers[name](made, true) for name in names})
+
+    return score
 
 
-_SHARED = {"question": "real", "group": "sets", "of_sets": _of_sets, "missing": _missing}
+_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "weights": ("inception",)}
+_TIMMS = {"question": "real", "group": "features", "of_sets": _of_efficientnet, "missing": without_efficientnet}
+_MANIFOLD = _TIMMS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(
-    Metric("fid", None, False, 1, "", "pytorch-fid's network; the closed form", title="FID", **_SHARED),
-    Metric("kid", None, False, 4, "", "pytorch-fid's network; the closed form", title="KID", **_SHARED),
-)
+    Metric("fid", None, False, 1, "", "pytorch-fid's network; the closed form", title="FID", **_INCEPTION),
+    Metric("kid", None, False, 4, "", "pytorch-fid's network; the closed form", title="KID", **_INCEPTION),
+    Metric("frechet", None, False, 2, "", "timm's features; the matrix root", title="Fréchet", min_people=2, **_TIMMS),
+    Metric("precision", None, True, 3, "", "timm's features; sorted distances", title="Precision", **_MANIFOLD),
+    Metric("recall", None, True, 3, "", "timm's features; sorted distances", title="Recall", **_MANIFOLD),
+)  # fmt: skip

@@ -1,60 +1,88 @@
-"""Scoring a model on a split: outputs as PNG, a table per image, means with intervals beside the trivial rows."""
+"""Scoring a model on the pairs of a split, inside of their padding, beside the trivial answers: outputs as PNG, a table
+per image, means with intervals.
+"""
 
 from __future__ import annotations
 
+import csv
+import functools
+import hashlib
+import itertools
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data import DataError, Manifest
+from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import squared
 from s2f_utils.inference.translator import Translator
-from s2f_utils.metrics.leaks import Standing, standing_of
-from s2f_utils.metrics.scored import (
-    Scored,
-    ScoredPairs,
-    columns_of,
-    digest_of_pairs,
-    load_pairs,
-    refuse_leaks,
-    write_csv,
-)
-from s2f_utils.pictures import images
+from s2f_utils.metrics.baselines import trivial_labels
+from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
+from s2f_utils.metrics.registry import Pictures, smallest
+from s2f_utils.pictures import images, masks
+from s2f_utils.weights import sha256_of
 
-__all__ = ["Evaluation", "cell", "check_attribute", "evaluate", "load_pairs"]
 BATCH = 16
+MAX_TRAIN_FOR_TRIVIAL = 1000
+
+
+@dataclass
+class Scored(metrics.SetScores):
+    """One line of a table: the scores of a model, or of an answer that needs none.
+
+    kind: "model", "control" (filtered faithful, hair alone) or "trivial". standing: what its training means for them.
+    """
+
+    key: str = ""
+    label: str = ""
+    kind: str = "model"
+    seed: int | None = None
+    standing: Standing = Standing()
 
 
 @dataclass
 class Evaluation:
-    """What was measured: a row for each inference mode of the model and for each trivial answer."""
+    """The pairs of a split, and the rows of scores on them.
 
-    folder: Path
+    missing: {metric: why it was not measured}. pictures: inputs ("input"), true outputs ("truth") and each row's
+    outputs, by its key, uint8 (N, size_px, size_px, 3). Raises DataError where no row of the split has
+    both pictures, when a photo of the split is among the training photos, and when padded pictures were resized.
+    """
+
+    manifest: Manifest
     split: str
     direction: str
-    ids: list[str]
-    rows: list[Scored]
-    pictures: dict[str, np.ndarray]
-    missing: dict[str, str]
-    seconds_per_image: float
-    not_pairs: int  # rows of the split with one picture only
-    attributes: list[dict[str, str]]  # of each image, as the manifest has them
-    standing: Standing  # what the model's training means for its scores
+    size_px: int
+    folder: Path = Path()
+    rows: list[Scored] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    seconds_per_image: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.pairs = complete(self.manifest.split(self.split), self.direction)
+        if not self.pairs:
+            raise DataError(f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split")
+        refuse_leaks(self.manifest, self.split)
+        self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
+        made_at = self.manifest.settings.get("size_px", self.size_px)
+        if any(self.boxes) and made_at != self.size_px:
+            raise DataError(
+                f"{self.manifest.path}: padded pictures of {made_at} px cannot be scored at {self.size_px} px:"
+                f" prepare the data with --size {self.size_px}"
+            )
+        inputs, truths = load_pairs(self.pairs, self.size_px, self.direction)
+        self.pictures |= {"input": inputs, "truth": truths}
 
     @property
-    def labels(self) -> dict[str, str]:
-        """{row: its label}."""
-        return {row.key: row.label for row in self.rows}
-
-    @property
-    def values(self) -> dict[str, dict[str, np.ndarray]]:
-        """{row: {metric: the value of each image, (N,)}}."""
-        return {row.key: row.values for row in self.rows}
+    def ids(self) -> list[str]:
+        """The names of the pairs."""
+        return [pair.id for pair in self.pairs]
 
     @property
     def columns(self) -> list[str]:
@@ -62,9 +90,18 @@ class Evaluation:
         first = self.rows[0]
         return [*first.values, *(name for name in first.figures if name in metrics.METRICS)]
 
+    def row(self, key: str) -> Scored:
+        """The row of this key. KeyError if there is none."""
+        return {row.key: row for row in self.rows}[key]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """{row: its label}."""
+        return {row.key: row.label for row in self.rows}
+
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
-        return {row.key: {n: i for n in row.values if (i := row.interval(n))} for row in self.rows}
+        return {row.key: row.intervals() for row in self.rows}
 
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
@@ -77,7 +114,7 @@ class Evaluation:
 
     def table_by(self, attribute: str) -> str:
         """The mean of every metric for each value of a column of the manifest, as text."""
-        of_each = np.array([known.get(attribute) or "(none)" for known in self.attributes])
+        of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
         names, rows = list(self.rows[0].values), []
         for value in np.unique(of_each):
             here = of_each == value
@@ -85,6 +122,59 @@ class Evaluation:
                 means = (f"{row.values[name][here].mean():.{metrics.METRICS[name].digits}f}" for name in names)
                 rows.append([str(value), str(here.sum()), row.label, *means])
         return _text([attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows)
+
+    def cut(self, pictures: np.ndarray) -> Pictures:
+        """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
+        return [inside(*pair) for pair in zip(pictures, self.boxes, strict=True)] if any(self.boxes) else pictures
+
+    def measure(
+        self,
+        rows: Sequence[Scored],
+        names: Sequence[str],
+        *,
+        truths: np.ndarray | None = None,
+        seeds: int = 1,
+        steps: int | None = None,
+    ) -> None:
+        """Fill rows with what these metrics, of pairs and of sets, find of their pictures, and `missing`.
+
+        truths: what they are compared with; None: the true outputs. seeds, steps: of metrics that train networks.
+        """
+        people = [pair.identity for pair in self.pairs]
+        true = self.cut(self.pictures["truth"] if truths is None else truths)
+        outputs = {row.key: self.cut(self.pictures[row.key]) for row in rows}
+        of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
+        scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names)
+        for row in tqdm(rows, "metrics of pairs", unit="row", leave=False, disable=None):
+            found = scores[row.key]
+            row.values = metrics.measure(outputs[row.key], true, of_pairs) | found.values
+            row.figures, row.repeated = found.figures, found.repeated
+        self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
+
+    @functools.cached_property
+    def training_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and true outputs of at most 1,000 training pairs."""
+        train = complete(self.manifest.split("train"), self.direction)
+        return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
+
+    def trivial_rows(self) -> list[Scored]:
+        """The rows that need no model, to be measured; none for the training split, or without training pairs."""
+        if self.split == "train" or not len(self.training_pairs[0]):
+            return []
+        standing = Standing(f"{len(self.manifest.split('train'))}-only", "")
+        self.pictures |= metrics.trivial_predictions(*self.training_pairs, self.pictures["input"])
+        labels = trivial_labels(self.direction)
+        return [Scored(key=key, label=label, kind="trivial", standing=standing) for key, label in labels.items()]
+
+    def write_csv(self, path: Path) -> None:
+        """Write every image's values, complete or not at all; nothing where an image has none."""
+        columns, nothing = list(self.rows[0].values), np.full(len(self.pairs), np.nan)
+        with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", "id", *columns])
+            for row in self.rows:
+                for name, *values in zip(self.ids, *(row.values.get(c, nothing) for c in columns), strict=True):
+                    writer.writerow([row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)])
 
 
 def _text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -113,7 +203,7 @@ def evaluate(
     out: str | Path,
     *,
     split: str = "test",
-    modes: Sequence[str] = ("deterministic",),
+    mode: str = "deterministic",
     metric_names: tuple[str, ...] = metrics.DEFAULT_METRICS,
     name: str = "model",
     allow_seen: bool = False,
@@ -126,49 +216,23 @@ def evaluate(
     one of its pairs or people, as far as its file says, unless it is the training split; allow_seen: score it all the
     same.
     """
-    direction, size_px = translator.direction, translator.size_px
-    rows = manifest.split(split)
-    pairs = [row for row in rows if all(getattr(row, column) for column in columns_of(direction))]
-    if not pairs:
-        raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
-    refuse_leaks(manifest, split)
-    standing = standing_of(translator.files, manifest, split, [pair.id for pair in pairs])
+    result = Evaluation(manifest, split, translator.direction, translator.size_px, folder=Path(out))
+    standing = standing_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":  # that the training pairs were seen, everybody expects
         standing.refuse_seen(translator.name, split)
-    scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
-    out, outputs, seconds = Path(out), {}, 0.0
-    for mode in modes:
-        key = name if len(modes) == 1 else f"{name}, {mode}"
-        began = time.monotonic()
-        outputs[key] = _translate_all(translator, scored.inputs, mode, progress)
-        seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
-        for identity, picture in zip(scored.ids, outputs[key], strict=True):
-            images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
-    trivial, answers = scored.trivial_rows()
-    table = [Scored(key=key, label=key, standing=standing) for key in outputs] + trivial
-    outputs |= answers
-    scored.measure(table, outputs, metric_names)
-    result = Evaluation(
-        folder=out,
-        split=split,
-        direction=direction,
-        ids=scored.ids,
-        rows=table,
-        pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
-        missing=scored.not_measured(metric_names),
-        seconds_per_image=seconds,
-        not_pairs=len(rows) - len(pairs),
-        attributes=[pair.attributes for pair in pairs],
-        standing=standing,
-    )
-    _write(result, size_px, manifest)
+    began = time.monotonic()
+    result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
+    result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)
+    for identity, picture in zip(result.ids, result.pictures[name], strict=True):
+        images.save(result.folder / "outputs" / mode / f"{identity}.png", picture, generated=True)
+    result.rows = [Scored(key=name, label=name, standing=standing), *result.trivial_rows()]
+    result.measure(result.rows, metric_names)
+    _write(result)
     return result
 
 
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
-    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
-    from tqdm.auto import tqdm
-
+    """The model's outputs for inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
     made = []
     bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
     with bar, torch.random.fork_rng():
@@ -180,25 +244,67 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progre
     return np.concatenate(made)
 
 
-def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
-    write_csv(result.folder / "per_image.csv", result.rows, result.ids, list(result.rows[0].values))
+def _write(result: Evaluation) -> None:
+    result.write_csv(result.folder / "per_image.csv")
     rows = {
-        row.key: {"label": row.label, **{n: vars(i) for n in row.values if (i := row.interval(n))}}
+        row.key: {"label": row.label, **{name: vars(interval) for name, interval in row.intervals().items()}}
         | {name: row.figures[name] for name in result.columns if name in row.figures}
         for row in result.rows
     }
-    facts: dict[str, Any] = {
+    manifest, split = result.manifest, result.split
+    facts = {
         "data": manifest.path.resolve().parent.name,
-        "split": result.split,
-        "pairs_sha256": digest_of_pairs(manifest.split(result.split), result.direction),
-        "num_images": len(result.ids),
-        "size_px": size_px,
+        "split": split,
+        "pairs_sha256": digest_of_pairs(manifest.split(split), result.direction),
+        "num_images": len(result.pairs),
+        "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
-        **result.standing.as_json(),
+        **result.rows[0].standing.as_json(),
         "not_measured": result.missing,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": rows,
         "machine": runtime.machine_facts(),
     }
     runtime.write_json(result.folder / "metrics.json", facts)
+
+
+def columns_of(direction: str) -> tuple[str, str]:
+    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest does not have."""
+    given, _, made = direction.partition("-to-")
+    known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
+    if given not in known:
+        raise DataError(f"a model that reads {given} is not scored: give one that reads sketches, maps or photos")
+    return known[given], known[made]
+
+
+def complete(rows: Iterable[Row], direction: str) -> list[Row]:
+    """Those rows of a manifest that have both pictures."""
+    columns = columns_of(direction)
+    return [row for row in rows if all(getattr(row, column) for column in columns)]
+
+
+def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
+    in CelebAMask-HQ's colours. Raises DataError for a pair that lacks one.
+    """
+    pictures = []
+    for pair, column in itertools.product(pairs, columns_of(direction)):
+        path = getattr(pair, column)
+        if path is None:
+            raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
+        is_map = column == "mask"
+        shown = masks.colour(masks.resize(masks.read(path), size_px)) if is_map else images.load_rgb(path)
+        pictures.append(squared(path, shown, size_px))
+    stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
+    return stacked[:, 0], stacked[:, 1]
+
+
+def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
+    """The SHA-256 of the pairs that are scored in this direction, ids and files, by which a split is known again
+    whatever its folder is called; "" where there are none.
+    """
+    scored = sorted(complete(pairs, direction), key=lambda pair: pair.id)
+    paths = ([getattr(pair, column) for column in columns_of(direction)] for pair in scored)
+    lines = [" ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""

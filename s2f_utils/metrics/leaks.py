@@ -1,4 +1,5 @@
-"""Whether a model was trained on the pictures that it is scored on, and the league that follows, by their hashes.
+"""What must not be in training and in testing at once: photos of a data set, and what a model was trained on, with its
+league, by the hashes of its training pictures.
 
 The hash of a picture is the first 8 bytes of the SHA-256 of its file. A model's card has those of its training
 pictures; a picture that was saved anew, resized or cut otherwise is another file, and is not found.
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from s2f_utils import runtime, weights
@@ -21,10 +23,45 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import SAME_PICTURES
+from s2f_utils.pictures import duplicates, images
 
 OPEN, UNKNOWN = "open", "unknown"
 HASH_BYTES = 8
-SHOWN = 3  # ids in a message
+
+
+def refuse_leaks(manifest: Manifest, split: str) -> None:
+    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
+    score too good: as they lie there, or by what they were cut out of, which data_prep notes in their files. That
+    nobody is in two splits is checked when a manifest is read.
+    """
+    if split == "train":
+        return
+    pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
+    with ThreadPoolExecutor(runtime.num_cores()) as pool:
+        prints = list(pool.map(_prints, pairs))
+    twins = [twin for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]) if twin.sure]
+    if twins:
+        named = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins]
+        raise DataError(
+            f"{manifest.path}: {len(named)} photos of the split {split!r} are among the training photos"
+            f" ({_few(named)}): scores would be too good. Make the set again"
+            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix',"
+            " and train anew what has learned from it"
+        )
+
+
+def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
+    photo = inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
+    return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
+
+
+def inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
+    """A picture without its padding. box: left, top, width and height of its content; None: all of it."""
+    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
@@ -42,17 +79,19 @@ def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any
 def _hashes(paths: Sequence[Path | None], progress: bool = False) -> list[bytes]:
     """The hash of each file, b"" where there is none."""
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        found = pool.map(_hash, paths)
+        found = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b"", paths)
         return list(tqdm(found, "hashing pictures", len(paths), leave=False, disable=not progress or len(paths) < 1000))
 
 
-def _hash(path: Path | None) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b""
+def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
+    """The hashes of each row's pictures."""
+    columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
+    return [set(found) - {b""} for found in zip(*columns, strict=True)]
 
 
 @dataclass
 class TrainedOn:
-    """What a model and those that it began with were trained on, as far as their cards say.
+    """What a model and those that it began with were trained on, as far as their cards (`ModelCard.training`) say.
 
     hashes: of pictures. data: names of data sets. published: named weights among them. gap: why not all is known.
     """
@@ -62,29 +101,27 @@ class TrainedOn:
     published: set[str] = field(default_factory=set)
     gap: str = ""
 
-    def add(self, name: str, card: Mapping[str, Any]) -> None:
-        """Add what a card (`ModelCard.training`) says, and those of the models that it began with."""
-        self.data |= {card.get("data", "")} - {""}
-        pictures = card.get("pictures")
-        if name in weights.model_names():
-            self.published.add(name)
-            self.gap = self.gap or f"{name} was published without the hashes of its training pictures"
-        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
-            self.gap = self.gap or f"{name} has no hashes of its training pictures"
-        elif pictures != SAME_PICTURES:
-            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
-            self.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
-        for parent in card.get("parents", ()):
-            self.add(parent["name"], parent)
-
 
 def trained_on(files: Sequence[Path]) -> TrainedOn:
     """What the model in these files was trained on. Raises CheckpointError where one of them cannot be read."""
-    found = TrainedOn(gap="" if files else "the model does not say which file it was loaded from")
+    found, cards = TrainedOn(gap="" if files else "the model does not say which file it was loaded from"), []
     for path in map(Path, files):
         name = _published_name(path)
         is_own = not name and path.suffix == ".safetensors"
-        found.add(name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {})
+        cards.append((name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {}))
+    while cards:
+        (name, card), *cards = cards
+        cards = [(parent["name"], parent) for parent in card.get("parents", ())] + cards
+        found.data |= {card.get("data", "")} - {""}
+        pictures = card.get("pictures")
+        if name in weights.model_names():
+            found.published.add(name)
+            found.gap = found.gap or f"{name} was published without the hashes of its training pictures"
+        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
+            found.gap = found.gap or f"{name} has no hashes of its training pictures"
+        elif pictures != SAME_PICTURES:
+            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
+            found.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
     return found
 
 
@@ -115,6 +152,11 @@ class Standing:
         """What was seen, in words; "" where nothing is known to have been seen."""
         return f"has seen {len(self.seen)} of {self.num}" if self.seen else ""
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is known where the model learned, and that it has seen nothing of the split."""
+        return self.league != UNKNOWN and not self.seen
+
     def as_json(self) -> dict[str, Any]:
         """For a file: the number is that of what is known to have been seen."""
         seen = {"num": len(self.seen), "of": self.num, "pairs": self.seen, "unknown": self.unknown}
@@ -130,12 +172,11 @@ class Standing:
 
     def refuse_seen(self, name: str, split: str) -> None:
         """Raise DataError where something was seen of the split that the model is to be scored on."""
-        few = ", ".join(self.seen[:SHOWN]) + (", …" if len(self.seen) > SHOWN else "")
         if self.seen:
             raise DataError(
-                f"{name} {self.text} pairs of the split {split!r} in its training ({few}): scores would be too good."
-                " Train anew without them, or score it on others; --seen (in Python allow_seen=True) scores it all the"
-                " same, and marks it"
+                f"{name} {self.text} pairs of the split {split!r} in its training ({_few(self.seen)}): scores would be"
+                " too good. Train anew without them, or score it on others; --seen (in Python allow_seen=True) scores"
+                " it all the same, and marks it"
             )
 
 
@@ -144,29 +185,15 @@ def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequ
 
     Raises CheckpointError where one of the files cannot be read.
     """
-    model, rows, scored = trained_on(files), manifest.split(split), set(ids)
+    model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
     people = {row.identity for row, own in zip(rows, _hashes_of(rows), strict=True) if own & model.hashes}
-    seen = tuple(row.id for row in rows if row.identity in people and row.id in scored)
-    return Standing(*_league_of(model, manifest.split("train")), len(ids), seen, model.gap)
-
-
-def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
-    """The hashes of each row's pictures."""
-    columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
-    return [set(found) - {b""} for found in zip(*columns, strict=True)]
-
-
-def own_league(num_train: int) -> str:
-    """The league of models that were trained on the set's own pairs alone: "88-only"."""
-    return f"{num_train}-only"
-
-
-def _league_of(model: TrainedOn, train: Sequence[Row]) -> tuple[str, str]:
-    """A model's league, and why: for "open" what else it was trained on, for "unknown" what is missing."""
-    sets = ", ".join(sorted(model.data))
+    seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
+    sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:
         names = ", ".join(sorted(model.published))
-        return OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
-    if others := len(model.hashes - set().union(*_hashes_of(train))):
-        return OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
-    return (UNKNOWN, model.gap) if model.gap else (own_league(len(train)), "")
+        league, why = OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
+    elif others := len(model.hashes - set().union(*_hashes_of(train))):
+        league, why = OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
+    elif model.gap:
+        league, why = UNKNOWN, model.gap
+    return Standing(league, why, len(ids), seen, model.gap)

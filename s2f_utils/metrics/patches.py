@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.metrics.bootstrap import Repeated
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
-
-if TYPE_CHECKING:
-    import torch
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exactly, register
 
 PATCH_PX = 64
 NUM_FOLDS = 5
@@ -30,23 +28,16 @@ LEARNING_RATE = 2e-3
 
 @dataclass(frozen=True)
 class PatchTest:
-    """What the patch test found.
+    """The result of a patch test: the mean over folds of the area under the ROC curve, in [0, 1], and the folds' areas.
 
-    auc: the mean over folds of the area under the ROC curve, in [0, 1]. per_image: float64 (N,), for every output the
-    share of patches of true photos of its fold that look truer than a patch of it; their mean is `auc` where all folds
-    are of one size. folds: the areas of the folds. fold_of: int (N,), the fold of every output, whose network judged
-    it.
+    per_image: float64 (N,), for every output the share of patches of true photos of its fold that look truer than a
+    patch of it. fold_of: int (N,), the fold of every output, whose network judged it.
     """
 
     auc: float
     per_image: np.ndarray
     folds: tuple[float, ...]
     fold_of: np.ndarray
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over the folds."""
-        return float(np.std(self.folds))
 
 
 def patch_test(
@@ -67,34 +58,28 @@ def patch_test(
     logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
     the same machine. Raises ValueError for pictures that are too small, and for fewer than five people.
     """
-    import torch
-
-    reals_who = list(fake_identities) if real_identities is None else list(real_identities)
-    whose = (list(fake_identities), reals_who)
+    whose = (list(fake_identities), list(fake_identities if real_identities is None else real_identities))
     for pictures, who in zip((fakes, reals), whose, strict=True):
-        for p in pictures:
-            if p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 or min(p.shape[:2]) < PATCH_PX:
-                raise ValueError(f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {p.dtype} {p.shape}")
+        if small := [p.shape for p in pictures if p.dtype != np.uint8 or min(p.shape[:2]) < PATCH_PX]:
+            raise ValueError(f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {small[0]}")
         if len(pictures) != len(who):
             raise ValueError(f"every picture needs an identity: {len(pictures)} pictures, {len(who)} identities")
     people = sorted({*whose[0], *whose[1]})
     if len(people) < NUM_FOLDS:
         raise ValueError(f"the patch test needs {NUM_FOLDS} people or more, got {len(people)}")
-    device, rng = runtime.pick_device(), np.random.default_rng(seed)
-    fold_of = dict(zip(rng.permutation(people).tolist(), np.arange(len(people)) % NUM_FOLDS, strict=True))
+    shuffled = np.random.default_rng(seed).permutation(people).tolist()
+    fold_of = {person: place % NUM_FOLDS for place, person in enumerate(shuffled)}
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
     per_image, areas = np.full(len(fakes), np.nan), []
-    gpus = range(torch.cuda.device_count())
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    with torch.random.fork_rng(devices=gpus), exact:
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), exactly(learns=True):
         for fold in range(NUM_FOLDS):
             held = [np.flatnonzero(f == fold) for f in folds]
             if not all(len(h) for h in held) or not all((f != fold).any() for f in folds):
                 continue
             torch.manual_seed(1000 * seed + fold)
             sides = [[t[n] for n in np.flatnonzero(f != fold)] for t, f in zip(tensors, folds, strict=True)]
-            net = _trained(sides, num_steps, device)
+            net = _trained(sides, num_steps, runtime.pick_device())
             logits = [_logits(net, [side[n] for n in h]) for side, h in zip(tensors, held, strict=True)]
             per_image[held[0]] = _beaten(*logits)
             areas.append(float(per_image[held[0]].mean()))
@@ -103,19 +88,15 @@ def patch_test(
     return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0])
 
 
-def _network():
-    from torch import nn
-
+def _network() -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in ((3, 16), (16, 32), (32, 64)):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1))
 
 
-def _patches(pictures, which):
+def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
     """A patch at a random place of each picture of `which`: float32 (len(which), 3, 64, 64) in [-1, 1]."""
-    import torch
-
     cuts = []
     for n, (down, across) in zip(which.tolist(), torch.rand(len(which), 2).tolist(), strict=True):
         height, width = pictures[n].shape[1:]
@@ -125,9 +106,8 @@ def _patches(pictures, which):
     return patches.contiguous(memory_format=torch.channels_last)
 
 
-def _trained(sides, num_steps: int, device: torch.device):
+def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.device) -> nn.Module:
     """A network that says 1 for a patch of the first pictures and 0 for one of the second."""
-    import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     net = _network().train().to(device, memory_format=torch.channels_last)
@@ -144,10 +124,8 @@ def _trained(sides, num_steps: int, device: torch.device):
     return net.eval()
 
 
-def _logits(net, pictures) -> np.ndarray:
+def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
     """float64 (N, PATCHES_AN_IMAGE): how sure the network is that the patches are of outputs."""
-    import torch
-
     device = next(net.parameters()).device
     with torch.inference_mode():
         cut = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures)))
@@ -160,31 +138,22 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     its part of the area under the ROC curve (Mann and Whitney 1947; ties count half).
     """
     real = np.sort(real_logits.ravel())
-    below = np.searchsorted(real, fake_logits, "left")
-    ties = np.searchsorted(real, fake_logits, "right") - below
-    return (below + 0.5 * ties).mean(axis=1) / len(real)
-
-
-def repeated(tests: Sequence[PatchTest]) -> Repeated:
-    """Patch tests of the same outputs, with several seeds, for `bootstrap_repeated`."""
-    return Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
+    below, up_to = (np.searchsorted(real, fake_logits, side) for side in ("left", "right"))
+    return (below + 0.5 * (up_to - below)).mean(axis=1) / len(real)
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):
     """The patch test with each seed: a value for every picture, and the areas by seed."""
-    options = {} if reference.steps is None else {"num_steps": reference.steps}
+    true, people, num_steps = reference.pictures, reference.people, reference.steps or NUM_STEPS
 
     def score(made: Pictures) -> SetScores:
-        tests = [
-            patch_test(made, reference.pictures, reference.people, seed=seed, **options)
-            for seed in range(reference.seeds)
-        ]
+        tests = [patch_test(made, true, people, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
         facts = {
             "auc_by_seed": [round(test.auc, 4) for test in tests],
-            "std_over_folds": round(float(np.mean([test.spread for test in tests])), 4),
+            "std_over_folds": round(float(np.mean([np.std(test.folds) for test in tests])), 4),
         }
-        values = np.mean([test.per_image for test in tests], axis=0)
-        return SetScores({"patch_auc": values}, {"patch_test": facts}, {"patch_auc": repeated(tests)})
+        repeated = Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
+        return SetScores({"patch_auc": repeated.values.mean(axis=0)}, {"patch_test": facts}, {"patch_auc": repeated})
 
     return score
 
@@ -192,6 +161,6 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 register(
     Metric(
         "patch_auc", None, None, 3, "", "its own definition (docs/metrics.md)", title="patch AUC", question="real",
-        group="sets", best=0.5, of_sets=_of_sets, missing=at_least(PATCH_PX), min_people=MIN_PEOPLE, trains=True,
+        group="sets", best=0.5, of_sets=_of_sets, min_side_px=PATCH_PX, min_people=MIN_PEOPLE, trains=True,
     )
 )  # fmt: skip

@@ -1,123 +1,153 @@
-"""LPIPS and DISTS: distances between what image networks make of two pictures. Their weights are found or fetched."""
+"""Distances between what networks make of two pictures: LPIPS, DISTS, ArcFace's identity score, and EfficientNet's
+features, which nothing is trained against. Their weights are found or fetched; EfficientNet's come as a package.
+"""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, as_batch, at_least, exactly, register
+from s2f_utils.metrics.registry import Metric, as_batch, exactly, register
 
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
-
-    from s2f_utils.models.features import DISTS
-
-BACKBONES = {"alex": "alexnet", "vgg": "vgg16"}
+FACE_PX = 112  # what ArcFace reads
+PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)  # pSp's crop of FFHQ-aligned faces: top, left, bottom, right
+EFFICIENTNET = "efficientnet-lite2"
 
 
-def _load(name: str) -> dict[str, Tensor]:
-    import torch
+def network(name: str, device: torch.device) -> nn.Module:
+    """A network that scores and losses look through, by its name, on a device; it is loaded once, and is not trained.
 
-    return torch.load(weights.get(name), map_location="cpu", weights_only=True)
-
-
-@functools.lru_cache(maxsize=4)
-def _lpips_net(net: str, places: tuple[Path, ...]) -> nn.Module:
-    import lpips
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks torchvision in an old way
-        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)  # the heads are in the package
-    own = _load(BACKBONES[net])
-    slices = {key: own[f"features.{key.split('.', 1)[1]}"] for key in model.net.state_dict()}  # "slice2.3.weight"
-    model.net.load_state_dict(slices)
-    return model.eval()
-
-
-def lpips_net(net: str, device: torch.device) -> nn.Module:
-    """LPIPS as a loss: two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1); net: "alex" or "vgg".
-
-    Raises WeightsError where its weights are neither here nor to be had.
+    "lpips_alex", "lpips_vgg": two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1). "vgg19": a batch in [-1, 1] → five
+    tensors of features. "dists": two batches in [0, 1] → (N,). "arcface": faces (N, 3, 112, 112) in [-1, 1] → (N, 512).
+    "inception", FID's: (N, 3, 299, 299) in [0, 255] → (N, 2048). Raises WeightsError where its weights are neither here
+    nor to be had.
     """
-    return _lpips_net(net, weights.places()).requires_grad_(False).to(device)
+    return _loaded(name, weights.places()).to(device)
 
 
-def lpips_distance(net: str, fake: np.ndarray, real: np.ndarray) -> float:
+@functools.lru_cache(maxsize=6)
+def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
+    from s2f_utils import models
+    from s2f_utils.models import features
+
+    def state(name: str) -> dict[str, Tensor]:
+        return torch.load(weights.get(name), map_location="cpu", weights_only=True)
+
+    if name == "arcface":
+        net = models.from_state_dict(state("arcface"))
+    elif name == "inception":
+        net = features.FIDInception()
+        net.net.load_state_dict(state("inception"))
+    elif name.startswith("lpips"):
+        import lpips
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks torchvision in an old way
+            net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come along
+        found = state("alexnet" if name == "lpips_alex" else "vgg16")
+        own = {key: f"features.{key.split('.', 1)[1]}" for key in net.net.state_dict()}  # of "slice2.3.weight"
+        net.net.load_state_dict({key: found[theirs] for key, theirs in own.items()})
+    else:
+        net = features.DISTS() if name == "dists" else features.VGG19Features()
+        found = state("vgg16") | state("dists") if name == "dists" else state("vgg19")
+        net.load_state_dict({key: found[key].detach() for key in net.state_dict()})
+    return net.eval().requires_grad_(False)
+
+
+def answer(name: str, *batches: Tensor, **options: bool) -> Tensor:
+    """What a `network` answers to these batches, on the GPU where there is one, in full float32."""
+    device = runtime.pick_device()
+    net = network(name, device)
+    with exactly():
+        return net(*(runtime.sent(batch, device) for batch in batches), **options)
+
+
+def lpips_distance(name: str, fake: np.ndarray, real: np.ndarray) -> float:
     """LPIPS 0.1 of two pictures, uint8 (H, W, 3); 0 is the same picture (R. Zhang et al. 2018).
 
-    net: "alex", the one for judging, or "vgg", the one that networks are trained with.
+    name: "lpips_alex", the one for judging, or "lpips_vgg", the one that networks are trained with.
     """
-    device = runtime.pick_device()
-    model = _lpips_net(net, weights.places()).to(device)
-    with exactly():
-        pair = (runtime.sent(as_batch(picture) / 255.0, device) for picture in (fake, real))
-        return model(*pair, normalize=True).item()
-
-
-@functools.lru_cache(maxsize=2)
-def _vgg19_net(places: tuple[Path, ...]) -> nn.Module:
-    from s2f_utils.models.features import VGG19Features
-
-    net, own = VGG19Features(), _load("vgg19")
-    net.load_state_dict({key: own[key] for key in net.state_dict()})
-    return net.eval()
-
-
-def vgg19(device: torch.device) -> nn.Module:
-    """VGG-19's features, for a loss: (N, 3, H, W) in [-1, 1] → five tensors.
-
-    Raises WeightsError where its weights are neither here nor to be had.
-    """
-    return _vgg19_net(weights.places()).requires_grad_(False).to(device)
-
-
-@functools.lru_cache(maxsize=2)
-def _dists_net(places: tuple[Path, ...]) -> DISTS:
-    from s2f_utils.models.features import DISTS
-
-    net, own = DISTS(), _load("dists")
-    vgg = {key: value for key, value in _load("vgg16").items() if key in net.state_dict()}
-    net.load_state_dict({**vgg, **{key: own[key].detach() for key in ("alpha", "beta")}})
-    return net.eval()
+    return answer(name, as_batch(fake) / 255.0, as_batch(real) / 255.0, normalize=True).item()
 
 
 def dists(fake: np.ndarray, real: np.ndarray) -> float:
     """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020), of two pictures, uint8 (H, W, 3), in
     [0, 1]; 0 is the same picture.
     """
-    device = runtime.pick_device()
-    net = _dists_net(weights.places()).to(device)
+    return answer("dists", as_batch(fake) / 255.0, as_batch(real) / 255.0).item()
+
+
+def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of pSp's crop of an FFHQ-aligned face of this size."""
+    return tuple(round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
+
+
+def _identity_features(picture: np.ndarray) -> Tensor:
+    """ArcFace features of length 1, float32 (1, 512), of an aligned face that is cropped as in pSp's identity loss."""
+    top, left, bottom, right = crop_box(*picture.shape[:2])
+    return answer("arcface", as_batch(picture[top:bottom, left:right], FACE_PX) / 127.5 - 1.0).cpu()
+
+
+def identity(fake: np.ndarray, real: np.ndarray) -> float:
+    """The cosine of the ArcFace features of two aligned faces (Deng et al. 2019), in [-1, 1]; strangers are near 0."""
+    return (_identity_features(fake).double() * _identity_features(real)).sum().item()
+
+
+def efficientnet(picture: np.ndarray) -> list[Tensor]:
+    """EfficientNet-lite2's features of a picture, uint8 (H, W, 3), at 260 px, the network's own size: four of
+    (1, C, h, w), at strides 4, 8, 16 and 32.
+    """
+    from s2f_utils.models.pretrained import BACKBONES, shared_features
+
+    device, side = runtime.pick_device(), BACKBONES[EFFICIENTNET].size_px
+    net = shared_features(EFFICIENTNET, str(device))
     with exactly():
-        return net(*(runtime.sent(as_batch(picture) / 255.0, device) for picture in (fake, real))).item()
+        return net(runtime.sent(as_batch(picture, side) / 127.5 - 1, device))
 
 
-def _needs(*names: str, side_px: int, package: str = ""):
-    def missing(height: int, width: int) -> str:
-        if package and importlib.util.find_spec(package) is None:
-            return f"needs a further package: pip install {package}"
-        return at_least(side_px)(height, width) or weights.problem(*names)
+def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
+    """The L1 distance of EfficientNet-lite2's features of two pictures, its strides weighted as in the loss of that
+    name; 0 is the same picture.
+    """
+    from s2f_utils.models.pretrained import stride_distance
 
-    return missing
+    return stride_distance(efficientnet(fake), efficientnet(real)).item()
+
+
+def without_efficientnet(height: int, width: int) -> str:
+    """Why EfficientNet's features are not at hand, with what to install; "" where they are."""
+    try:
+        from s2f_utils.models import pretrained
+    except ImportError as error:
+        return runtime.what_to_install(error)
+    return pretrained.missing(EFFICIENTNET)
 
 
 register(
     Metric(
-        "lpips_alex", functools.partial(lpips_distance, "alex"), False, 4, "", "lpips.LPIPS(net='alex')",
-        title="LPIPS alex", question="real", missing=_needs("alexnet", side_px=64, package="lpips"),
+        "lpips_alex", functools.partial(lpips_distance, "lpips_alex"), False, 4, "", "lpips.LPIPS(net='alex')",
+        title="LPIPS alex", question="real", min_side_px=64, package="lpips", weights=("alexnet",),
     ),
     Metric(
-        "lpips_vgg", functools.partial(lpips_distance, "vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
-        title="LPIPS vgg", question="real", missing=_needs("vgg16", side_px=32, package="lpips"),
+        "lpips_vgg", functools.partial(lpips_distance, "lpips_vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
+        title="LPIPS vgg", question="real", min_side_px=32, package="lpips", weights=("vgg16",),
     ),
     Metric(
-        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real",
-        missing=_needs("vgg16", "dists", side_px=32),
+        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", min_side_px=32,
+        weights=("vgg16", "dists"),
+    ),
+    Metric(
+        "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
+        weights=("arcface",),
+    ),
+    Metric(
+        "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",
+        question="real", group="features", missing=without_efficientnet,
     ),
 )  # fmt: skip

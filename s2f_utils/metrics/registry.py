@@ -6,23 +6,18 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
+from tqdm.auto import tqdm
 
-from s2f_utils import runtime
-from s2f_utils.metrics.bootstrap import (
-    Interval,
-    Repeated,
-    bootstrap_mean,
-    bootstrap_repeated,
-    paired_difference,
-)
-
-if TYPE_CHECKING:
-    import torch
+from s2f_utils import weights
+from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
@@ -45,10 +40,10 @@ class Reference:
 
 @dataclass
 class SetScores:
-    """What was found of a set: values of metrics that have one a picture, float64 (N,), and figures of the whole set.
+    """The scores of a set of outputs: values of metrics that have one a picture, float64 (N,), and figures of the whole
+    set, by a metric's name, or by others for further facts, in a form that JSON takes.
 
-    A figure under a metric's name is its number; others are further facts, in a form that JSON takes. repeated: of
-    metrics that train networks, each repetition's values; those in `values` are their means.
+    repeated: of metrics that train networks, each repetition's values; those in `values` are their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
@@ -59,15 +54,19 @@ class SetScores:
         """A mean and its 95 % interval over images, and over networks of a metric that trains them; None where no image
         has a value.
         """
-        if name in self.repeated:
-            return bootstrap_repeated(self.repeated[name])
-        found = self.values.get(name, np.empty(0))
-        return None if np.isnan(found).all() else bootstrap_mean(found)
+        values = self.values.get(name, np.empty(0))
+        if np.isnan(values).all():
+            return None
+        return bootstrap_repeated(self.repeated[name]) if name in self.repeated else bootstrap_mean(values)
+
+    def intervals(self) -> dict[str, Interval]:
+        """The intervals of all metrics for which some image has a value."""
+        return {name: interval for name in self.values if (interval := self.interval(name))}
 
     def mean(self, name: str) -> float:
         """The mean over the images that have a value; NaN where there are none."""
-        found = self.interval(name)
-        return found.mean if found else float("nan")
+        interval = self.interval(name)
+        return interval.mean if interval else float("nan")
 
     def minus(self, other: SetScores, name: str) -> Interval:
         """The mean difference to other scores of the same images, and its 95 % interval."""
@@ -80,37 +79,22 @@ class SetScores:
         digits = METRICS[name].digits
         if name in self.figures:
             return f"{self.figures[name]:.{digits}f}"
-        found = self.interval(name)
-        return found.text(digits) if found else "–"
-
-
-def always(height: int, width: int) -> str:
-    """For metrics that need nothing but the pictures."""
-    return ""
-
-
-def at_least(side_px: int) -> Callable[[int, int], str]:
-    """For metrics that need pictures of this size."""
-
-    def missing(height: int, width: int) -> str:
-        small = min(height, width) < side_px
-        return f"needs pictures of at least {side_px} px, these have {min(height, width)}" if small else ""
-
-    return missing
+        interval = self.interval(name)
+        return interval.text(digits) if interval else "–"
 
 
 @dataclass(frozen=True)
 class Metric:
     """A metric: of pairs of pictures, or of sets of them.
 
-    Of pairs: of_pair, a made and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. Of sets:
+    Of pairs: of_pair, an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. Of sets:
     of_sets, the true photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics
     that share their work share the function. A metric of pairs may have of_sets as well, for further facts.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
-    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
-    this cannot be measured here, with the way to get it; "" when it can. min_people: how many different people it
-    needs. trains: it trains networks, so that its answer depends on a seed.
+    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. trains: it trains networks, so that its answer
+    depends on a seed. It needs: min_side_px of the pictures, min_people, a package, weights by their names; missing:
+    for pictures of (height, width), what else is missing, with the way to get it; "" for nothing.
     """
 
     name: str
@@ -124,14 +108,12 @@ class Metric:
     group: str = "all"
     best: float = 0.0
     of_sets: Callable[[Reference, Sequence[str]], Callable[[Pictures], SetScores]] | None = None
-    missing: Callable[[int, int], str] = always
+    missing: Callable[[int, int], str] | None = None
+    min_side_px: int = 0
     min_people: int = 0
+    package: str = ""
+    weights: Sequence[str] = ()
     trains: bool = False
-
-    @property
-    def is_of_pairs(self) -> bool:
-        """Whether it compares picture with picture."""
-        return self.of_pair is not None
 
     @property
     def short(self) -> str:
@@ -142,18 +124,32 @@ class Metric:
     def heading(self) -> str:
         """The name for the head of a table, with the unit and an arrow towards better."""
         arrow = {True: "↑", False: "↓", None: f"→ {self.best:g}"}[self.higher_is_better]
-        unit = f" ({self.unit})" if self.unit else ""
-        return f"{self.short}{unit} {arrow}"
+        return f"{self.short}{f' ({self.unit})' if self.unit else ''} {arrow}"
 
     def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
-        """The value of one pair, uint8 (H, W, 3) each. Raises ValueError for pictures that cannot be compared."""
+        """The value of one pair, uint8 (H, W, 3) each. Raises ValueError for pictures that cannot be compared, and for
+        a metric of sets.
+        """
         if not self.of_pair:
             raise ValueError(f"{self.name} is a metric of sets and has no value for a pair: use measure_sets")
-        check_pair(fake, real)
+        if fake.dtype != np.uint8 or real.dtype != np.uint8 or fake.ndim != 3 or fake.shape[2] != 3:
+            raise ValueError(f"pictures must be uint8 (H, W, 3), got {fake.dtype} {fake.shape} and {real.dtype}")
+        if fake.shape != real.shape:
+            raise ValueError(f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output")
         return float(self.of_pair(fake, real))
 
+    def why_not(self, height: int, width: int, num_people: int | None = None) -> str:
+        """Why it cannot be measured here, as `not_measured` says it; "" where it can."""
+        if num_people is not None and num_people < self.min_people:
+            return f"needs {self.min_people} people, these are {num_people}"
+        if self.package and importlib.util.find_spec(self.package) is None:
+            return f"needs a further package: pip install {self.package}"
+        if min(height, width) < self.min_side_px:
+            return f"needs pictures of at least {self.min_side_px} px, these have {min(height, width)}"
+        return weights.problem(*self.weights) or (self.missing(height, width) if self.missing else "")
+
     def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
-        """The value of every pair: float64 (N,). Raises ValueError for a metric of sets."""
+        """The value of every pair: float64 (N,). Raises ValueError as `compute` does."""
         return np.array([self.compute(fake, real) for fake, real in zip(fakes, reals, strict=True)], dtype=np.float64)
 
 
@@ -174,37 +170,23 @@ def group(name: str) -> tuple[str, ...]:
     "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
     "features": of pairs and sets in pretrained features, measured where they are asked for.
     """
-    found = [metric for metric in METRICS.values() if metric.group == name]
-    return tuple(metric.name for metric in sorted(found, key=lambda metric: QUESTIONS.index(metric.question)))
+    members = [metric for metric in METRICS.values() if metric.group == name]
+    return tuple(metric.name for metric in sorted(members, key=lambda metric: QUESTIONS.index(metric.question)))
 
 
-def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
-    """ValueError unless both are uint8 (H, W, 3) of one size."""
-    if fake.dtype != np.uint8 or real.dtype != np.uint8 or fake.ndim != 3 or fake.shape[2] != 3:
-        raise ValueError(f"pictures must be uint8 (H, W, 3), got {fake.dtype} {fake.shape} and {real.dtype}")
-    if fake.shape != real.shape:
-        raise ValueError(f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output")
-
-
-def as_batch(picture: np.ndarray) -> torch.Tensor:
-    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]."""
-    import torch
-
+def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
+    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]; side_px: it is resized to a
+    square of these by Pillow's bicubic filter, which does not alias.
+    """
+    if side_px:
+        picture = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
 
 
-def exact_device() -> torch.device:
-    """Where sums in float64 are taken: the GPU, if there is one that has float64, else the CPU."""
-    device = runtime.pick_device()
-    return runtime.pick_device("cpu") if device.type == "mps" else device
-
-
 @contextlib.contextmanager
-def exactly() -> Iterator[None]:
-    """Within the block, networks only answer, and a GPU's convolutions are in full float32."""
-    import torch
-
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+def exactly(learns: bool = False) -> Iterator[None]:
+    """Within the block a GPU's convolutions are in full float32, and networks only answer, unless one learns."""
+    with torch.inference_mode(not learns), torch.backends.cudnn.flags(True, deterministic=True, allow_tf32=False):
         yield
 
 
@@ -217,23 +199,16 @@ def check_names(names: Sequence[str]) -> None:
 def not_measured(names: Sequence[str], height: int, width: int, num_people: int | None = None) -> dict[str, str]:
     """{metric: why it cannot be measured here, with the way to get it} of those that cannot.
 
-    height, width: of the smallest picture. num_people: how many different people there are; None: enough.
+    height, width: of the smallest picture. num_people: how many different people there are; None: enough. Raises
+    ValueError for unknown names.
     """
     check_names(names)
-    reasons = {}
-    for name in names:
-        metric = METRICS[name]
-        reasons[name] = metric.missing(height, width)
-        if num_people is not None and num_people < metric.min_people:
-            reasons[name] = f"needs {metric.min_people} people, these are {num_people}"
-    return {name: reason for name, reason in reasons.items() if reason}
+    return {name: why for name in names if (why := METRICS[name].why_not(height, width, num_people))}
 
 
 def smallest(pictures: Pictures) -> tuple[int, int]:
     """The least height and the least width of pictures; (0, 0) of none."""
-    if not len(pictures):
-        return 0, 0
-    return min(picture.shape[0] for picture in pictures), min(picture.shape[1] for picture in pictures)
+    return tuple(min((picture.shape[axis] for picture in pictures), default=0) for axis in (0, 1))
 
 
 def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -248,29 +223,21 @@ def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str,
     return {name: METRICS[name].measure(fakes, reals) for name in names if name not in left_out}
 
 
-def measure_sets(
-    made: Mapping[str, Pictures],
-    reference: Reference,
-    names: Sequence[str],
-    say: Callable[[str], object] = lambda text: None,
-) -> dict[str, SetScores]:
+def measure_sets(outputs: Mapping[str, Pictures], reference: Reference, names: Sequence[str]) -> dict[str, SetScores]:
     """Every set of outputs against the true photos: {key: pictures} → {key: scores}, by the metrics with `of_sets`.
 
     A metric that cannot be measured here is left out: `not_measured` says why. The true photos are prepared once, and
-    one kind of features is held at a time. say: called with what is being measured. Raises ValueError for unknown
-    names.
+    one kind of features is held at a time. Raises ValueError for unknown names.
     """
     left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
     asked: dict[Callable, list[str]] = {}
     for name in names:
         if METRICS[name].of_sets and name not in left_out:
             asked.setdefault(METRICS[name].of_sets, []).append(name)
-    scores = {key: SetScores() for key in made}
-    for of_sets, own in asked.items():
-        titles = ", ".join(METRICS[name].short for name in own)
-        score = of_sets(reference, own)
-        for key, pictures in made.items():
-            say(f"{key}: {titles} of {len(pictures)} images")
+    scores = {key: SetScores() for key in outputs}
+    for of_sets, chosen in asked.items():
+        score = of_sets(reference, chosen)
+        for key, pictures in tqdm(outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None):
             found = score(pictures)
             scores[key].values |= found.values
             scores[key].repeated |= found.repeated

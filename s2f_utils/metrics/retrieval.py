@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, register
 from s2f_utils.pictures.images import luminance, rounded
 
 CAVEAT = (
@@ -20,7 +20,6 @@ CAVEAT = (
     " photo too."
 )
 FEATURE_PX = 128
-BLOCK = 512  # pictures whose likeness to all others is held at once
 HOG_CELLS = (8, 16, 32)
 LBP_RADII = (1, 2, 4)
 LBP_GRID = 8
@@ -33,21 +32,19 @@ def features(pictures: Pictures) -> np.ndarray:
 
     Dalal and Triggs 2005; Ahonen, Hadid and Pietikäinen 2006; both scikit-image's.
     """
-    return np.stack([_features(picture) for picture in pictures])
-
-
-def _features(picture: np.ndarray) -> np.ndarray:
     from skimage.feature import hog, local_binary_pattern
 
-    small = Image.fromarray(luminance(picture)).resize((FEATURE_PX, FEATURE_PX), Image.Resampling.BOX)
-    grey = np.asarray(small)
-    parts = [hog(grey, orientations=8, pixels_per_cell=(c, c), cells_per_block=(2, 2)) for c in HOG_CELLS]
-    for radius in LBP_RADII:
-        codes = local_binary_pattern(grey, 8, radius, method="uniform").astype(np.int64)
-        cells = codes.reshape(LBP_GRID, FEATURE_PX // LBP_GRID, LBP_GRID, -1).swapaxes(1, 2).reshape(LBP_GRID**2, -1)
-        counts = np.apply_along_axis(np.bincount, 1, cells, minlength=10)
-        parts.append(np.sqrt(counts / cells.shape[1]).ravel())
-    return np.concatenate([part / (np.linalg.norm(part) + 1e-12) for part in parts]).astype(np.float32)
+    rows, side, cell_px = [], (FEATURE_PX, FEATURE_PX), FEATURE_PX // LBP_GRID
+    for picture in pictures:
+        grey = np.asarray(Image.fromarray(luminance(picture)).resize(side, Image.Resampling.BOX))
+        parts = [hog(grey, orientations=8, pixels_per_cell=(c, c), cells_per_block=(2, 2)) for c in HOG_CELLS]
+        for radius in LBP_RADII:
+            codes = local_binary_pattern(grey, 8, radius, method="uniform").astype(np.int64)
+            cells = codes.reshape(LBP_GRID, cell_px, LBP_GRID, -1).swapaxes(1, 2).reshape(LBP_GRID**2, -1)
+            counts = np.apply_along_axis(np.bincount, 1, cells, minlength=10)
+            parts.append(np.sqrt(counts / cells.shape[1]).ravel())
+        rows.append(np.concatenate([part / (np.linalg.norm(part) + 1e-12) for part in parts]).astype(np.float32))
+    return np.stack(rows)
 
 
 def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -56,21 +53,15 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     queries, gallery: float (N, F), row n of both is the same person. Ties count as the mean of the places they take.
     Returns float64 (N,). Raises ValueError for other shapes.
     """
-    import torch
-
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    rows, others = (
-        torch.as_tensor(np.asarray(side, dtype=np.float64), device=exact_device()) for side in (queries, gallery)
-    )
-    rows, others = (side / (side.norm(dim=1, keepdim=True) + 1e-12) for side in (rows, others))
+    sides = (side.astype(np.float64) for side in (queries, gallery))
+    rows, others = (side / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-12) for side in sides)
     places = []
-    for start in range(0, len(rows), BLOCK):
-        likeness = rows[start : start + BLOCK] @ others.T
-        likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
-        true = likeness.diagonal(offset=start)[:, None]
-        places.append(1.0 + (likeness > true).sum(dim=1) + ((likeness == true).sum(dim=1) - 1) / 2)
-    return torch.cat(places).double().cpu().numpy()
+    for n, row in enumerate(rows):
+        likeness = (others @ row).round(9)  # equal pictures are equally alike whatever the order of the sums
+        places.append(1.0 + (likeness > likeness[n]).sum() + ((likeness == likeness[n]).sum() - 1) / 2)
+    return np.array(places)
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,7 +93,7 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 
     def score(made: Pictures) -> SetScores:
         found = scores(ranks(features(made), gallery))
-        return SetScores({name: values for name, values in found.items() if name in names})
+        return SetScores({name: found[name] for name in names})
 
     return score
 

@@ -1,4 +1,9 @@
-"""Metrics of structure, colour, sharpness and spectrum, and of where the parts of the face are."""
+"""Metrics of pairs of pictures that need no network: of pixels, structure, colour, sharpness and spectrum, and of where
+the parts of the face are; and some with a published error.
+
+Two pictures, uint8 (H, W, 3), go in and one float comes out. Differences are taken in float64: in uint8,
+`(a - b) ** 2` wraps modulo 256, which makes a PSNR of 11 read as 28.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +11,94 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, at_least, check_pair, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
-FSIM_SIDE_PX = 24
-SPECTRUM_SIDE_PX = 16
 FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
 NUM_OCTAVES = 5
 NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks were an eye distance away
 SHOWN_PX = 256  # smaller pictures are enlarged to this, as small faces are found less often
 
 
+def ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Structural similarity on grey (PIL's "L"), Gaussian window of σ 1.5, in [-1, 1]; 1 is the same picture.
+
+    Wang et al. 2004, with scikit-image's `use_sample_covariance=False` and `data_range=255`.
+    """
+    from skimage.metrics import structural_similarity
+
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(luminance(fake), luminance(real), data_range=255, **window))
+
+
+def ssim_rgb(fake: np.ndarray, real: np.ndarray, side_px: int) -> float:
+    """Structural similarity on each colour in a uniform window: 7 px are scikit-image's default, which reads lower; 3
+    px so small that noise looks like structure.
+    """
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(fake, real, win_size=side_px, data_range=255, channel_axis=2))
+
+
+def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
+    import piq
+
+    grey = [as_batch(luminance(picture)[..., None]) for picture in (fake, real)]
+    with torch.inference_mode():
+        return float(piq.multi_scale_ssim(*grey, data_range=255.0))
+
+
+def _difference(fake: np.ndarray, real: np.ndarray, wraps: bool) -> np.ndarray:
+    return fake - real if wraps else fake.astype(np.float64) - real
+
+
+def mse(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Mean squared difference over all pixels and colours, in [0, 65025].
+
+    wraps: as it must not be computed, in uint8: the difference and its square wrap modulo 256, so that -1 counts as
+    255. So did a face reconstruction project (SSIM .862, PSNR 30.93, MSE 52.93, L2 57893 on CUHK), with a window of 3x3
+    for SSIM: its protocol is shown beside the right one.
+    """
+    return float(np.mean(_difference(fake, real, wraps) ** 2))
+
+
+def psnr(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Peak signal-to-noise ratio in dB, 10·log10(255² / MSE); infinite for identical pictures. wraps: as in `mse`."""
+    error = mse(fake, real, wraps)
+    return float("inf") if error == 0 else float(10.0 * np.log10(255.0**2 / error))
+
+
+def l1(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean absolute difference over all pixels and colours, in grey levels, [0, 255]."""
+    return float(np.mean(np.abs(_difference(fake, real, wraps=False))))
+
+
+def l2_norm(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
+    """Euclidean length of the difference of two pictures as vectors; grows with the number of pixels. wraps: the
+    difference does, as in `mse`, and not its square.
+    """
+    return float(np.sqrt(np.sum(_difference(fake, real, wraps).astype(np.float64) ** 2)))
+
+
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
     """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
     import piq
-    import torch
 
     with torch.inference_mode():
         return float(piq.fsim(as_batch(fake), as_batch(real), data_range=255.0, chromatic=False))
+
+
+def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
 
 
 def gradient(picture: np.ndarray) -> float:
@@ -42,7 +113,6 @@ def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
 
     Grain raises it as detail does, so that it says nothing alone (../docs/metrics.md).
     """
-    check_pair(fake, real)
     true = gradient(real)
     return gradient(fake) / true if true else float("nan")
 
@@ -68,13 +138,10 @@ def _power(picture: np.ndarray) -> np.ndarray:
 def spectrum_db(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """How much more power the output has than the truth, in dB for each octave, from the finest: float64 (octaves,).
 
-    The radial power spectrum of the grey picture under a Hann window; octave 0 is 1/4 to 1/2 cycle a pixel, octave 1 is
-    1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A quarter of a
-    quantisation step's power is added to both, so that flat pictures have a value.
+    The radial power spectrum of the grey picture, 16 px at least, under a Hann window; octave 0 is 1/4 to 1/2 cycle a
+    pixel, octave 1 is 1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A
+    quarter of a quantisation step's power is added to both, so that flat pictures have a value.
     """
-    check_pair(fake, real)
-    if min(real.shape[:2]) < SPECTRUM_SIDE_PX:
-        raise ValueError(f"pictures of at least {SPECTRUM_SIDE_PX} px are needed, got {real.shape[:2]}")
     floor = real.shape[0] * real.shape[1] / 12 / 4
     return 10 * np.log10((_power(fake) + floor) / (_power(real) + floor))
 
@@ -94,27 +161,18 @@ def _octaves_of_sets(reference: Reference, names: Sequence[str]):
     return score
 
 
-def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
-    """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
-    check_pair(fake, real)
-    return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
-
-
 def surest_face(picture: np.ndarray) -> faces.Face | None:
     """The face of a picture, uint8 (H, W, 3), that the detector is surest of, down to a score of 0.3."""
     given = picture.shape[1::-1]
-    if max(given) < SHOWN_PX:
-        scale = SHOWN_PX / max(given)
-        size = (round(given[0] * scale), round(given[1] * scale))
-        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-    found = faces.detect(picture, min_score=faces.LOWEST_SCORE)
+    scale = max(1.0, SHOWN_PX / max(given))
+    size = (round(given[0] * scale), round(given[1] * scale))
+    shown = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    found = faces.detect(shown, min_score=faces.LOWEST_SCORE)
     surest = max(found, key=lambda face: face.score, default=None)
-    if surest is None or picture.shape[1::-1] == given:
+    if surest is None or scale == 1.0:
         return surest
-    back = np.array(given) / picture.shape[1::-1]
-    return faces.Face.around((surest.landmarks + 0.5) * back - 0.5, surest.score, surest.method)
+    landmarks = (surest.landmarks + 0.5) * (np.array(given) / size) - 0.5
+    return faces.Face.around(landmarks, surest.score, surest.method)
 
 
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
@@ -123,7 +181,6 @@ def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     1 also for an output in which no face is found; NaN where none is found in the true photo. Raises WeightsError when
     the detector is not here.
     """
-    check_pair(fake, real)
     true = surest_face(real)
     if true is None:
         return float("nan")
@@ -134,23 +191,38 @@ def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     return min(NO_FACE, float(distances.mean()) / true.eye_distance)
 
 
-def missing_detector(height: int, width: int) -> str:
-    """Why faces cannot be found here; "" when they can."""
+def _without_detector(height: int, width: int) -> str:
     return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
 
 
+_SSIM = "skimage.metrics.structural_similarity"
+_WRONG = {"agrees_with": "nothing: a published error, to recognise its numbers", "group": "project1"}
+_rgb_7x7, _rgb_3x3 = (functools.partial(ssim_rgb, side_px=side) for side in (7, 3))
+_psnr, _mse, _l2 = (functools.partial(metric, wraps=True) for metric in (psnr, mse, l2_norm))
 register(
+    Metric("ssim", ssim, True, 4, "", _SSIM, best=1.0),
     Metric(
-        "fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, missing=at_least(FSIM_SIDE_PX),
+        "ms_ssim", ms_ssim, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", "MS-SSIM", best=1.0,
+        min_side_px=161,  # five scales of an 11x11 window
     ),
+    Metric("psnr", psnr, True, 2, "dB", "skimage.metrics.peak_signal_noise_ratio", best=np.inf),
+    Metric("mse", mse, False, 1, "", "skimage.metrics.mean_squared_error"),
+    Metric("l1", l1, False, 2, "", "numpy.abs"),
+    Metric("l2_norm", l2_norm, False, 0, "", "numpy.linalg.norm", title="L2 norm"),
+    Metric("ssim_rgb_7x7", _rgb_7x7, True, 4, "", f"{_SSIM}, its defaults", best=1.0, group=""),
+    Metric("ssim_3x3", _rgb_3x3, True, 4, "", f"{_SSIM}, win_size=3", best=1.0, group="project1"),
+    Metric("psnr_uint8", _psnr, True, 2, "dB", best=np.inf, **_WRONG),
+    Metric("mse_uint8", _mse, False, 2, "", **_WRONG),
+    Metric("l2_uint8", _l2, False, 0, "", **_WRONG),
+    Metric("fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, min_side_px=24),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
         "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
-        of_sets=_octaves_of_sets, missing=at_least(SPECTRUM_SIDE_PX),
+        of_sets=_octaves_of_sets, min_side_px=16,
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
-        title="landmark error", missing=missing_detector,
+        title="landmark error", missing=_without_detector,
     ),
 )  # fmt: skip

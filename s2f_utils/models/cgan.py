@@ -8,12 +8,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.layers import check_images
 from s2f_utils.models.network import Network
-from s2f_utils.models.unet import check_images, norm_layer
 
 
-def _layer(conv: nn.Module, channels: int) -> list[nn.Module]:
-    return [conv, norm_layer("batch", channels), nn.ReLU()]
+def _layer(conv: nn.Module) -> list[nn.Module]:
+    return [conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU()]
 
 
 class FirstConvBlock(nn.Module):
@@ -25,10 +25,12 @@ class FirstConvBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(*_layer(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels))
-        self.second = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), norm_layer("batch", channels)
-        )
+
+        def conv() -> nn.Module:
+            return nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+        self.first = nn.Sequential(*_layer(conv()))
+        self.second = nn.Sequential(conv(), nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
@@ -47,13 +49,13 @@ class CGANGenerator(Network):
     ) -> None:
         super().__init__()
         f = base_filters
-        layers = _layer(nn.Conv2d(in_channels, f, 7, padding=3, bias=False), f)
+        layers = _layer(nn.Conv2d(in_channels, f, 7, padding=3, bias=False))
         for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)
-            layers += _layer(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False), 2 * width)
+            layers += _layer(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False))
         layers += [FirstConvBlock(4 * f) for _ in range(num_blocks)]
         for width in (4 * f, 2 * f):  # (N, 4F, H/4, W/4) → (N, F, H, W)
             up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False)
-            layers += _layer(up, width // 2)
+            layers += _layer(up)
         layers += [nn.Conv2d(f, out_channels, 3, padding=1), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, 128
@@ -81,7 +83,7 @@ class DenseDiscriminator(Network):
         layers: list[nn.Module] = []
         for n, (before, width) in enumerate(zip([in_channels, *widths], widths, strict=False)):
             layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=n == 0))
-            layers += [norm_layer("batch", width)] if n else []
+            layers += [nn.BatchNorm2d(width)] if n else []
             layers.append(nn.LeakyReLU(0.2))
         self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
         self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)

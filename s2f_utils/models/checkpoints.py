@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from s2f_utils import models
@@ -55,11 +57,21 @@ def _floats(net: nn.Module) -> list[Tensor]:
 
 def save_resume(path: Path, state: Mapping[str, Any]) -> None:
     """Write a training state: `path` is the old one or the new one, never half. OSError where the disk takes none."""
+    with _written(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `path` once it is whole. A writer's own error is raised as the OSError
+    that it stands for: in practice, a full disk.
+    """
     with atomic_path(path) as temporary:
         try:
-            torch.save(dict(state), temporary)
-        except RuntimeError as error:  # torch's own writer does not raise OSError
-            raise _not_written(path, error) from error
+            yield temporary
+        except (RuntimeError, SafetensorError) as error:
+            why = f"could not be written ({str(error).splitlines()[0][:80]})"
+            raise OSError(errno.ENOSPC, why, str(path)) from error
 
 
 def load_torch_file(path: str | os.PathLike) -> Any:
@@ -77,53 +89,37 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() or "Unsupported" in str(error):
-            raise CheckpointError(
-                f"{path}: holds Python objects, not only weights, and is not executed here: convert it where you"
-                " trust it with torch.save(net.state_dict(), path)"
-            ) from None
-        raise CheckpointError(f"{path}: damaged or not a torch file: copy or download it again") from None
     except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
-        reason = (str(error) or type(error).__name__).splitlines()[0][:80]
-        raise CheckpointError(
-            f"{path}: damaged or cut off ({reason}): delete it, and copy or download it again"
-        ) from None
+        reason = str(error) or type(error).__name__
+        why = f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download it again"
+        if isinstance(error, pickle.UnpicklingError) and ("weights_only" in reason.lower() or "Unsupported" in reason):
+            why = (
+                "holds Python objects, not only weights, and is not executed here: convert it where you trust it with"
+                " torch.save(net.state_dict(), path)"
+            )
+        raise CheckpointError(f"{path}: {why}") from None
 
 
 def save_generator(
-    path: Path,
-    net: nn.Module,
-    meta: Mapping[str, Any],
-    card: ModelCard | None = None,
-    *,
-    compact: bool = False,
+    path: Path, net: nn.Module, meta: Mapping[str, Any], card: ModelCard | None = None, *, compact: bool = False
 ) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
     (`ModelCard.as_json`), and `meta`.
 
     card: what it was trained on, kept apart in the header. compact: in a byte for each weight.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
-    tensors = packed(tensors) if compact else tensors
-    network = net.card.as_json(meta.get("direction", ""))
-    header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **network})}
-    if card and card.training():
-        header[TRAINING] = json.dumps(card.training())
-    with atomic_path(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata=header)
-        except SafetensorError as error:
-            raise _not_written(path, error) from error
+    network = {"network": net.name, "args": net.args, **net.card.as_json(meta.get("direction", ""))}
+    _save(path, packed(tensors) if compact else tensors, {**meta, **network}, card or ModelCard())
     return path
 
 
-def _not_written(path: Path, error: Exception) -> OSError:
-    """A writer's own error as the OSError that it stands for: in practice, a full disk."""
-    return OSError(errno.ENOSPC, f"could not be written ({str(error).splitlines()[0][:80]})", str(path))
+def _save(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], card: ModelCard) -> None:
+    header = {"s2f": json.dumps(meta)}
+    if training := card.training():
+        header[TRAINING] = json.dumps(training)
+    with _written(path) as temporary:
+        save_file(dict(tensors), temporary, metadata=header)
 
 
 def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
@@ -134,9 +130,8 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        with opened(path) as file:
-            tensors = unpacked({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 (no mapping)
-        meta = header_of(path)
+        tensors, meta, _ = _read(path)
+        tensors = unpacked(tensors)
     else:
         tensors, meta = state_dict_of(path), {}
     try:
@@ -151,30 +146,29 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 
 
-@contextmanager
-def opened(path: str | os.PathLike) -> Iterator[Any]:
-    """A `.safetensors` file to read from (`safetensors.safe_open`). Raises FileNotFoundError, or CheckpointError where
-    it turns out to be damaged.
+def _read(path: str | os.PathLike, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """The tensors of a `.safetensors` file, none unless asked for, and what it says of itself and of its training, {}
+    where it is not ours. Raises FileNotFoundError, or CheckpointError where it is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            yield file
+            held = {key: file.get_tensor(key) for key in (file.keys() if tensors else ())}
+            header = file.metadata() or {}
+            parts = [json.loads(header.get(part, "{}")) for part in ("s2f", TRAINING)]
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None
+    meta, training = (part if isinstance(part, dict) else {} for part in parts)
+    return held, meta, training
 
 
-def header_of(path: str | os.PathLike, key: str = "s2f") -> dict[str, Any]:
+def header_of(path: str | os.PathLike) -> dict[str, Any]:
     """What a `.safetensors` file of ours says about itself, {} for others; the weights are not read.
 
-    key: the part of its header. Raises FileNotFoundError or CheckpointError.
+    Raises FileNotFoundError or CheckpointError.
     """
-    with opened(path) as file:
-        found = json.loads((file.metadata() or {}).get(key, "{}"))
-    return found if isinstance(found, dict) else {}
+    return _read(path, tensors=False)[1]
 
 
 def card_of(path: str | os.PathLike) -> ModelCard:
@@ -182,10 +176,10 @@ def card_of(path: str | os.PathLike) -> ModelCard:
 
     Raises FileNotFoundError or CheckpointError.
     """
-    meta = header_of(path)
+    _, meta, training = _read(path, tensors=False)
     kind = models.NETWORKS.get(meta.get("network", ""))
     card = kind.describe(meta.get("args") or {}) if kind else ModelCard()
-    return card.with_header(meta, header_of(path, TRAINING))
+    return card.with_header(meta, training)
 
 
 def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
@@ -193,31 +187,19 @@ def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
 
     Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the target's place already.
     """
-    from safetensors.torch import save_file
-
     target = Path(target)
     if target.exists():
         raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
-    training = card_of(path).public().training()
-    with opened(path) as file:
-        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    header.pop(TRAINING, None)
-    with atomic_path(target) as temporary:
-        save_file(tensors, temporary, metadata=header | ({TRAINING: json.dumps(training)} if training else {}))
+    tensors, meta, _ = _read(path)
+    _save(target, tensors, meta, card_of(path).public())
     return target
 
 
 def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
-    """The weights in a published `.pth` or `.pt` file, by key, however they are wrapped.
-
-    Raises FileNotFoundError or CheckpointError.
+    """The network's state dict in a published `.pth` or `.pt` file, as pix2pix, pSp, GFPGAN and rosinality's StyleGAN2
+    wrap theirs. Raises FileNotFoundError or CheckpointError.
     """
-    return _state_dict(load_torch_file(path), Path(path))
-
-
-def _state_dict(held: Any, path: Path) -> Mapping[str, Tensor]:
-    """The network's state dict in what a file holds, as pix2pix, pSp, GFPGAN and rosinality's StyleGAN2 wrap theirs."""
-    tensors = held
+    held = tensors = load_torch_file(path)
     for key in ("state_dict", "net_g", "g_ema", "params_ema", "params"):
         if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
             tensors = tensors[key]

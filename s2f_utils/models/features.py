@@ -8,6 +8,12 @@ import torch
 from torch import Tensor, nn
 
 
+def _know_imagenet(net: nn.Module) -> None:
+    """Give a network the mean and the deviation of ImageNet's pictures, (1, 3, 1, 1)."""
+    net.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+    net.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+
+
 class VGG19Features(nn.Module):
     """Pictures (N, 3, H, W) in [-1, 1] → what conv1_2, conv2_2, conv3_4, conv4_4 and conv5_4 answer, before the ReLU:
     (N, 64 to 512, H/1 to H/16, W/1 to W/16).
@@ -26,8 +32,7 @@ class VGG19Features(nn.Module):
         for module in self.features:
             if isinstance(module, nn.ReLU):
                 module.inplace = False  # what is answered is from before it
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        _know_imagenet(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x, found = (0.5 + 0.5 * x - self.mean) / self.std, []
@@ -55,8 +60,7 @@ class DISTS(nn.Module):
         self.features = vgg16(weights=None).features[: self.stages[-1][1]].requires_grad_(False)
         for name in ("alpha", "beta"):
             self.register_buffer(name, torch.full((1, sum(self.channels), 1, 1), 0.1))
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        _know_imagenet(self)
         hann = torch.hann_window(5, periodic=False)[1:-1]
         kernel = torch.outer(hann, hann)
         self.register_buffer("kernel", (kernel / kernel.sum()).view(1, 1, 3, 3), persistent=False)

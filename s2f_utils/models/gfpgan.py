@@ -5,7 +5,6 @@ The network is spandrel's copy of the published "clean" version (Wang et al. 202
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,6 @@ from s2f_utils.models.network import Network
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
 
-@functools.cache
 def _published() -> type[nn.Module]:
     """spandrel's class; its package loads torchvision and seconds of other networks, so not before it is needed."""
     from spandrel.architectures.GFPGAN import GFPGAN as Published
@@ -103,13 +101,9 @@ class GFPGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        needed = ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight", "final_conv.weight", "final_linear.weight")
-        if not all(key in shapes for key in needed) or "conv_body_first.weight" not in shapes:
-            return None
         levels = sum(key.startswith("toRGB.") and key.endswith(".weight") for key in shapes)
-        size, half, style = 2 ** (levels + 2), shapes["final_conv.weight"][0], shapes[needed[1]][1]
-        first = shapes["conv_body_first.weight"][0]
-        scale = "condition_scale.0.{}.weight"
+        size, half = 2 ** (levels + 2), shapes["final_conv.weight"][0]
+        first, style = shapes["conv_body_first.weight"][0], shapes["stylegan_decoder.style_mlp.1.weight"][1]
         return {
             "size_px": size,
             "num_style_feat": style,
@@ -117,5 +111,5 @@ class GFPGAN(Network):
             "narrow": 2 * half / WIDTH,
             "channel_multiplier": first * size / (32 * half) if size >= 64 else 2.0,
             "different_w": shapes["final_linear.weight"][0] == style * (2 * int(math.log2(size)) - 2),
-            "sft_half": shapes[scale.format(2)][0] == shapes[scale.format(0)][0],
+            "sft_half": shapes["condition_scale.0.2.weight"][0] == shapes["condition_scale.0.0.weight"][0],
         }

@@ -34,8 +34,8 @@ class Network(nn.Module):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The arguments of the network whose state dict has these shapes, None where that is none of this class; for
-        published files, which do not say it. Ours have a header.
+        """The arguments of the network whose state dict has these shapes; None, or a LookupError, where it is none of
+        this class. For published files, which do not say it; ours have a header.
         """
         return None
 

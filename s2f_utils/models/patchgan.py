@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.layers import norm_layer
 from s2f_utils.models.network import Network
-from s2f_utils.models.unet import norm_layer
 
 
 class PatchGAN(Network):
@@ -63,14 +63,11 @@ class PatchGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("model.0.weight")
-        if first is None or len(first) != 4 or first[2:] != (4, 4):
-            return None
-        convs = [key for key, shape in shapes.items() if len(shape) == 4]
+        base_filters, in_channels, *_ = shapes["model.0.weight"]
         return {
-            "in_channels": first[1],
-            "base_filters": first[0],
-            "num_layers": len(convs) - 2,
+            "in_channels": in_channels,
+            "base_filters": base_filters,
+            "num_layers": sum(len(shape) == 4 for shape in shapes.values()) - 2,
             "norm": "batch" if "model.3.running_mean" in shapes else "instance",
         }
 

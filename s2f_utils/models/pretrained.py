@@ -67,7 +67,9 @@ class PretrainedFeatures(nn.Module):
             raise ValueError(f"features must be one of {', '.join(BACKBONES)}, got {name!r}")
         check(name)
         self.name, self.backbone = name, BACKBONES[name]
-        self.net = _network(self.backbone).eval().requires_grad_(False)
+        net = _network(self.backbone)
+        self.stem, self.stages = _fused(nn.Sequential(net.conv_stem, net.bn1)), nn.ModuleList(map(_fused, net.blocks))
+        self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> PretrainedFeatures:
         """Stays as it was trained: there is no training mode."""
@@ -77,18 +79,18 @@ class PretrainedFeatures(nn.Module):
         fits = all(side % STRIDES[-1] == 0 or side == self.backbone.size_px for side in x.shape[2:])
         if x.ndim != 4 or x.shape[1] != 3 or not fits:
             raise ValueError(f"pictures must be (N, 3, H, W), H and W multiples of 32, got {tuple(x.shape)}")
-        return [f / std for f, std in zip(self.net(x * (127.5 / 128)), self.backbone.stds, strict=True)]
+        x, found = self.stem(x * (127.5 / 128)), []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in (1, 2, 4, 6):  # the last outputs at strides 4, 8, 16, 32, before any head
+                found.append(x)
+        return [f / std for f, std in zip(found, self.backbone.stds, strict=True)]
 
 
 def stride_distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
     """The L1 distance of the features of two batches at `STRIDES`, each stride weighted by `STRIDE_WEIGHTS`: (N,)."""
     pairs = zip(STRIDE_WEIGHTS, some, others, strict=True)
     return sum(weight * (f.float() - r.float()).abs().mean(dim=(1, 2, 3)) for weight, f, r in pairs)
-
-
-def pooled(features: list[Tensor]) -> Tensor:
-    """The global averages of the two coarsest features, one vector a picture: (N, C16 + C32)."""
-    return torch.cat([f.float().mean(dim=(2, 3)) for f in features[2:]], dim=1)
 
 
 def missing(name: str) -> str:
@@ -104,8 +106,13 @@ def check(name: str = "efficientnet-lite0") -> None:
         raise ImportError(f"the features of {name}: {why}")
 
 
+def weights_file(backbone: Backbone) -> Path:
+    """The file with the weights, in its package."""
+    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
+
+
 def _network(backbone: Backbone) -> nn.Module:
-    """timm's network with the package's weights, whose names differ and whose order does not."""
+    """timm's network with the package's weights, whose names differ and whose order does not, in eval mode."""
     import timm
 
     with torch.random.fork_rng(devices=[]):  # the weights that timm draws first must not move a training's generator
@@ -114,28 +121,7 @@ def _network(backbone: Backbone) -> nn.Module:
     if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
         raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
     net.load_state_dict(dict(zip(own, weights.values(), strict=True)))
-    return _Trunk(net.eval())
-
-
-def weights_file(backbone: Backbone) -> Path:
-    """The file with the weights, in its package."""
-    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
-
-
-class _Trunk(nn.Module):
-    """timm's EfficientNet without its classifier: the last output at each of `STRIDES`, before any head."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.stem, self.stages = _fused(nn.Sequential(net.conv_stem, net.bn1)), nn.ModuleList(map(_fused, net.blocks))
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        x, found = self.stem(x), []
-        for number, stage in enumerate(self.stages):
-            x = stage(x)
-            if number in (1, 2, 4, 6):  # strides 4, 8, 16, 32
-                found.append(x)
-        return found
+    return net.eval()
 
 
 def _fused(module: nn.Module) -> nn.Module:

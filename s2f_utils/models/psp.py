@@ -7,21 +7,20 @@ as in pixel2style2pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.card import COARSE, MEASURES, MIDDLE, ModelCard
+from s2f_utils.models.card import COARSE, MEASURES, MIDDLE, TO_FACES, ModelCard, read_by
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE
 
-INPUT_PX = 256
 TAPS = (6, 20, 23)  # the blocks of the body whose output is read
 
 
@@ -40,8 +39,17 @@ class StyleBlock(nn.Module):
         return self.linear(self.convs(x).flatten(1))
 
 
-def styles_of(blocks: nn.ModuleList, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
-    """Each style from its level of the pyramid: three maps (N, C, h, w) → (N, L, D)."""
+def style_blocks(num: int, in_channels: int, width: int, style_dim: int, side: int) -> nn.ModuleList:
+    """A block for each of `num` styles. side: of the pyramid's coarsest map, which the first three read."""
+    sides = [side if n < COARSE else 2 * side if n < MIDDLE else 4 * side for n in range(num)]
+    return nn.ModuleList(StyleBlock(in_channels, width, size, style_dim) for size in sides)
+
+
+def styles_of(blocks: nn.ModuleList, maps: Sequence[Tensor], to_fine: nn.Module, to_middle: nn.Module) -> Tensor:
+    """Fine, middle and coarse maps become a pyramid, whose levels the blocks read: three (N, C, h, w) → (N, L, D)."""
+    fine, middle, coarse = maps
+    middle = upsample_add(coarse, to_middle(middle))
+    fine = upsample_add(middle, to_fine(fine))
     read = [coarse if n < COARSE else middle if n < MIDDLE else fine for n in range(len(blocks))]
     return torch.stack([block(level) for block, level in zip(blocks, read, strict=True)], 1)
 
@@ -57,7 +65,7 @@ class PSPEncoder(Network):
     267,135,552 parameters for 1 channel and 18 styles. What it answers is the difference to the mean style.
     """
 
-    input_px = INPUT_PX
+    input_px = 256
 
     CARD = ModelCard(does=MEASURES)
 
@@ -67,8 +75,7 @@ class PSPEncoder(Network):
             nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
         )
         self.body = ir_body()
-        sizes = [16 if n < COARSE else 32 if n < MIDDLE else 64 for n in range(num_styles)]
-        self.styles = nn.ModuleList(StyleBlock(512, 512, size, 512) for size in sizes)
+        self.styles = style_blocks(num_styles, 512, 512, 512, side=16)
         self.latlayer1 = nn.Conv2d(256, 512, 1)
         self.latlayer2 = nn.Conv2d(128, 512, 1)
 
@@ -79,19 +86,12 @@ class PSPEncoder(Network):
             x = block(x)
             if n in TAPS:
                 maps.append(x)
-        fine, middle, coarse = maps
-        middle = upsample_add(coarse, self.latlayer1(middle))
-        fine = upsample_add(middle, self.latlayer2(fine))
-        return styles_of(self.styles, coarse, middle, fine)
+        return styles_of(self.styles, maps, self.latlayer2, self.latlayer1)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        if not {"input_layer.0.weight", "latlayer1.weight", "styles.0.linear.weight"} <= set(shapes):
-            return None
-        return {
-            "in_channels": shapes["input_layer.0.weight"][1],
-            "num_styles": sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes),
-        }
+        num_styles = sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes)
+        return {"in_channels": shapes["input_layer.0.weight"][1], "num_styles": num_styles} if num_styles else None
 
 
 class SmallPSPEncoder(Network):
@@ -124,39 +124,19 @@ class SmallPSPEncoder(Network):
             for before, after in zip(befores, widths, strict=True)
         )
         self.laterals = nn.ModuleList(nn.Conv2d(channels, widths[-1], 1) for channels in widths[:-1])
-        side = input_px // 16  # of the coarsest map
-        sizes = [side if n < COARSE else 2 * side if n < MIDDLE else 4 * side for n in range(num_styles)]
-        self.small_styles = nn.ModuleList(StyleBlock(widths[-1], width, size, style_dim) for size in sizes)
+        self.small_styles = style_blocks(num_styles, widths[-1], width, style_dim, side=input_px // 16)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, F/2, S/2, S/2)
         maps = []
         for stage in self.stages:
             x = stage(x)
-            maps.append(x)
-        fine, middle, coarse = maps  # S/4, S/8, S/16
-        middle = upsample_add(coarse, self.laterals[1](middle))
-        fine = upsample_add(middle, self.laterals[0](fine))
-        return styles_of(self.small_styles, coarse, middle, fine)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        first, last = shapes.get("stem.0.weight"), shapes.get("small_styles.0.linear.weight")
-        if first is None or last is None or "stages.2.0.res_layer.1.weight" not in shapes:
-            return None
-        convs = sum(key.startswith("small_styles.0.convs.") and key.endswith(".weight") for key in shapes)
-        return {
-            "in_channels": first[1],
-            "num_styles": sum(k.startswith("small_styles.") and k.endswith(".linear.weight") for k in shapes),
-            "style_dim": last[0],
-            "input_px": 16 * 2**convs,
-            "widths": [shapes[f"stages.{n}.0.res_layer.1.weight"][0] for n in range(3)],
-            "width": last[1],
-        }
+            maps.append(x)  # S/4, S/8, S/16
+        return styles_of(self.small_styles, maps, *self.laterals)
 
 
 ENCODERS: dict[str, type[Network]] = {"psp": PSPEncoder, "small": SmallPSPEncoder}
-READS = {1: "sketch", 3: "photo", 19: "map", 20: "sketch and map"}  # channels of an encoder → what it reads
+WAYS = {channels: way for way, channels in TO_FACES.items()}
 
 
 class PSP(Network):
@@ -175,6 +155,7 @@ class PSP(Network):
             raise ValueError(f"kind must be one of {', '.join(ENCODERS)}, got {kind!r}")
         self.kind = kind
         self.encoder = ENCODERS[kind].build(**(encoder or {}))
+        self.reads = read_by(WAYS[self.encoder.args["in_channels"]])  # "sketch", "map", "photo" or "sketch and map"
         self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
         styles = (self.encoder.args["num_styles"], self.encoder.args.get("style_dim", 512))
         if styles != (self.decoder.num_layers, self.decoder.style_dim):
@@ -184,21 +165,13 @@ class PSP(Network):
                 " encoder that was trained for it"
             )
         self.register_buffer("latent_avg", torch.zeros(styles))
-        self.usual_px = self.decoder.size_px
         self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """What its encoder's channels say, and the size of its generator."""
-        reads = READS[args["encoder"]["in_channels"]]
-        direction = f"{'both' if reads == 'sketch and map' else reads}-to-photo"
-        knows = frozenset({"seed", "styles"})
-        return ModelCard(direction=direction, knows=knows, size_px=args["decoder"].get("size_px", 1024))
-
-    @property
-    def reads(self) -> str:
-        """What the encoder reads: "sketch", "map", "photo" or "sketch and map"."""
-        return READS[self.encoder.args["in_channels"]]
+        direction, size_px = WAYS[args["encoder"]["in_channels"]], args["decoder"].get("size_px", 1024)
+        return ModelCard(direction=direction, knows=frozenset({"seed", "styles"}), size_px=size_px)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)
@@ -234,9 +207,5 @@ class PSP(Network):
         def inside(part: str) -> dict[str, tuple[int, ...]]:
             return {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
 
-        decoder = StyleGAN2.args_from(inside("decoder"))
-        for kind, encoder in ENCODERS.items():
-            args = encoder.args_from(inside("encoder"))
-            if args is not None and decoder is not None:
-                return {"kind": kind, "encoder": args, "decoder": decoder}
-        return None
+        encoder, decoder = PSPEncoder.args_from(inside("encoder")), StyleGAN2.args_from(inside("decoder"))
+        return {"encoder": encoder, "decoder": decoder} if encoder and decoder else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import inspect
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from s2f_utils.extensions import extend
@@ -15,7 +16,7 @@ from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.projected import ProjectedDiscriminator
-from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
+from s2f_utils.models.psp import PSP, PSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2
@@ -38,10 +39,10 @@ NETWORKS: dict[str, type[Network]] = {
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,
     "psp-encoder": PSPEncoder,
-    "psp-encoder-small": SmallPSPEncoder,
     "psp": PSP,
     "gfpgan": GFPGAN,
 }
+MOST = 300  # characters of what differs from a network
 
 
 def build(name: str, **args) -> nn.Module:
@@ -49,8 +50,6 @@ def build(name: str, **args) -> nn.Module:
 
     Raises ValueError for a name or an argument that does not exist, listing those that do.
     """
-    import inspect
-
     if name not in NETWORKS:
         raise ValueError(f"there is no network {name!r}: the names are {', '.join(NETWORKS)}")
     known = list(inspect.signature(NETWORKS[name]).parameters)
@@ -83,9 +82,6 @@ def count_parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
 def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a state dict, freed of DataParallel's `module.` prefix (a prefix only where every key has it), and
     of the statistics that instance norm kept before PyTorch 0.4: those of a layer without a scale.
@@ -96,24 +92,10 @@ def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     def is_left_over(key: str) -> bool:
         layer, _, what = key.rpartition(".")
-        return what in _STATISTICS and f"{layer}.weight" not in tensors
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        return what in statistics and f"{layer}.weight" not in tensors
 
     return {key: value for key, value in tensors.items() if not is_left_over(key)}
-
-
-def _difference(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """How a state dict of these shapes differs from a network's, "" where it fits."""
-    own = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-    found = {
-        "missing": [key for key in own if key not in shapes],
-        "not expected": [key for key in shapes if key not in own],
-        "of another shape": [key for key in own if key in shapes and own[key] != shapes[key]],
-    }
-    return "; ".join(f"{len(keys)} {what} ({_few(keys)})" for what, keys in found.items() if keys)
-
-
-def _few(keys: Sequence[str], most: int = 4) -> str:
-    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
 def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
@@ -128,23 +110,18 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
     like = []
     for name, network in NETWORKS.items():
-        args = network.args_from(shapes)
-        if args is None:
-            continue
-        try:
-            with torch.device("meta"):
-                difference = _difference(build(name, **args), shapes)
-        except ValueError as error:
-            difference = str(error)
-        if not difference:
-            net = build(name, **args)
-            net.load_state_dict(tensors, strict=True)
-            return net.eval()
-        like.append(f"{name}: {difference}")
-    raise UnknownNetworkError(
-        f"this state dict of {len(tensors)} tensors is none of the networks known here; "
-        + (f"it is like {' | '.join(like)}" if like else f"its keys are {_few(list(shapes))}")
-    )
+        with contextlib.suppress(LookupError, ValueError, ZeroDivisionError):
+            args = network.args_from(shapes)
+            if args is None:
+                continue
+            try:
+                net = build(name, **args)
+                net.load_state_dict(tensors)
+                return net.eval()
+            except (ValueError, RuntimeError) as error:
+                like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
+    what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
+    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the networks known here; {what}")
 
 
 extend("networks")

@@ -9,23 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.dropout import Dropout
+from s2f_utils.models.layers import Dropout, ReflectionPad, check_images, norm_layer
 from s2f_utils.models.network import Network
-from s2f_utils.models.unet import check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
-
-
-class ReflectionPad(nn.ReflectionPad2d):
-    """Edges continued by reflection, in the input's own number format: autocast would turn it to float32 and back."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x)
 
 
 class ResnetBlock(nn.Module):
@@ -37,17 +27,12 @@ class ResnetBlock(nn.Module):
     def __init__(self, channels: int, norm: str = "instance", dropout: float = 0.0) -> None:
         super().__init__()
         bias = norm == "instance"
+
+        def conv() -> list[nn.Module]:
+            return [ReflectionPad(1), nn.Conv2d(channels, channels, 3, bias=bias), norm_layer(norm, channels)]
+
         between = [Dropout(dropout)] if dropout else []
-        self.conv_block = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-            nn.ReLU(),
-            *between,
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-        )
+        self.conv_block = nn.Sequential(*conv(), nn.ReLU(), *between, *conv())
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_block(x)
@@ -94,17 +79,14 @@ class ResNet(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("model.1.weight")
+        base_filters, in_channels, *_ = shapes["model.1.weight"]
         blocks = {key.split(".")[1] for key in shapes if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)}
-        last = shapes.get(f"model.{len(blocks) + 17}.weight")
-        if first is None or last is None or not blocks or len(first) != 4 or first[2:] != (7, 7):
-            return None
         second = shapes.get("model.10.conv_block.6.weight", ())  # a convolution only where dropout comes before it
         return {
-            "in_channels": first[1],
-            "out_channels": last[0],
+            "in_channels": in_channels,
+            "out_channels": shapes[f"model.{len(blocks) + 17}.weight"][0],
             "num_blocks": len(blocks),
-            "base_filters": first[0],
+            "base_filters": base_filters,
             "norm": "batch" if "model.2.running_mean" in shapes else "instance",
             "dropout": 0.5 if len(second) == 4 else 0.0,
         }
@@ -128,20 +110,12 @@ class SeedGenerator(Network):
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()
         f = base_filters
-        self.model = nn.Sequential(
-            nn.Conv2d(in_channels, f, 7, padding=3),
-            nn.ReLU(),
-            nn.Conv2d(f, 2 * f, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(2 * f, 4 * f, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(4 * f, 2 * f, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * f, f, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
-            nn.Conv2d(f, out_channels, 7, padding=3),
-            nn.Tanh(),
-        )
+        layers: list[nn.Module] = [nn.Conv2d(in_channels, f, 7, padding=3), nn.ReLU()]
+        for width in (f, 2 * f):
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU()]
+        for width in (4 * f, 2 * f):
+            layers += [nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
+        self.model = nn.Sequential(*layers, nn.Conv2d(f, out_channels, 7, padding=3), nn.Tanh())
         self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, USUAL_PX
 
     def forward(self, x: Tensor) -> Tensor:
@@ -150,8 +124,6 @@ class SeedGenerator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        kept = [f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")]
-        first, last = shapes.get("model.0.weight"), shapes.get("model.10.weight")
-        if sorted(kept) != sorted(shapes) or len(first) != 4 or first[2:] != (7, 7):
-            return None
-        return {"in_channels": first[1], "out_channels": last[0], "base_filters": first[0]}
+        base_filters, in_channels, *_ = shapes["model.0.weight"]
+        out_channels = shapes["model.10.weight"][0]
+        return {"in_channels": in_channels, "out_channels": out_channels, "base_filters": base_filters}

@@ -13,11 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ADDS_DETAIL, ModelCard
-from s2f_utils.models.dropout import Dropout2d
+from s2f_utils.models.layers import Dropout2d, check_images, twice
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
-from s2f_utils.models.resample import twice
-from s2f_utils.models.unet import check_images
 from s2f_utils.runtime import distributed
 
 GROUPS = 8

@@ -22,13 +22,7 @@ from s2f_utils.runtime import distributed
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
-BLUR = (1.0, 3.0, 3.0, 1.0)
 MOST = 256.0  # of what a layer makes in float16, as published (conv_clamp)
-
-
-def activated(x: Tensor, bias: Tensor) -> Tensor:
-    """Bias, leaky ReLU with slope 0.2, times √2: (N, C) → (N, C)."""
-    return F.leaky_relu(x + bias, 0.2) * GAIN
 
 
 def within_float16(x: Tensor) -> Tensor:
@@ -38,23 +32,16 @@ def within_float16(x: Tensor) -> Tensor:
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
     """The published low-pass filter, outer([1, 3, 3, 1]) / 64 times `gain`, (4, 4)."""
-    row = torch.tensor(BLUR)
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0])
     kernel = torch.outer(row, row)
     return kernel / kernel.sum() * gain
 
 
-def blurred(x: Tensor, kernel: Tensor, pad: tuple[int, int]) -> Tensor:
-    """Each channel filtered with the flipped kernel: (N, C, H, W) → (N, C, H + sum(pad) - 3, W + sum(pad) - 3)."""
-    channels = x.shape[1]
-    weight = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, *kernel.shape)
-    before, after = pad
-    if before == after:
-        return F.conv2d(x, weight, padding=before, groups=channels)
-    return F.conv2d(F.pad(x, (before, after, before, after)), weight, groups=channels)
-
-
 class Blur(nn.Module):
-    """A low-pass filter with a margin of `pad` zeros before and after; `gain` is 4 after an upsampling by two."""
+    """The low-pass filter, with `pad` zeros before and after: (N, C, H, W) → (N, C, H + sum(pad) - 3, W + …).
+
+    gain: 4 after an upsampling by two.
+    """
 
     def __init__(self, pad: tuple[int, int], gain: float = 1.0) -> None:
         super().__init__()
@@ -62,11 +49,15 @@ class Blur(nn.Module):
         self.register_buffer("kernel", blur_kernel(gain))
 
     def forward(self, x: Tensor) -> Tensor:
-        return blurred(x, self.kernel, self.pad)
+        channels, (before, after) = x.shape[1], self.pad
+        weight = self.kernel.flip(0, 1).to(x.dtype).expand(channels, 1, 4, 4)
+        if before == after:
+            return F.conv2d(x, weight, padding=before, groups=channels)
+        return F.conv2d(F.pad(x, (before, after, before, after)), weight, groups=channels)
 
 
 class Upsample(nn.Module):
-    """Twice as many pixels by zeros in between and a low-pass filter: (N, C, H, W) → (N, C, 2H, 2W)."""
+    """Twice as many pixels by zeros in between and the low-pass filter: (N, C, H, W) → (N, C, 2H, 2W)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +70,10 @@ class Upsample(nn.Module):
 
 
 class EqualLinear(nn.Module):
-    """A dense layer whose weights are scaled while running, so that all learn at the same rate: (N, I) → (N, O)."""
+    """A dense layer whose weights are scaled while running, so that all learn at the same rate: (N, I) → (N, O).
+
+    activate: with a leaky ReLU of slope 0.2, times √2.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, bias: float = 0.0, lr_mul: float = 1.0, activate: bool = False
@@ -90,9 +84,8 @@ class EqualLinear(nn.Module):
         self.scale, self.lr_mul, self.activate = lr_mul / math.sqrt(in_channels), lr_mul, activate
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.activate:
-            return activated(F.linear(x, self.weight * self.scale), self.bias * self.lr_mul)
-        return F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+        weight, bias = self.weight * self.scale, self.bias * self.lr_mul
+        return F.leaky_relu(F.linear(x, weight) + bias, 0.2) * GAIN if self.activate else F.linear(x, weight, bias)
 
 
 class EqualConv2d(nn.Module):
@@ -162,20 +155,9 @@ class ModulatedConv2d(nn.Module):
             return x, torch.rsqrt(energy + EPS).to(x.dtype)[:, :, None, None]
 
 
-class NoiseInjection(nn.Module):
-    """Holds how strong the noise of a layer is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-
-
-class FusedLeakyReLU(nn.Module):
-    """Holds the bias before a leaky ReLU."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
+def bias_of(channels: int) -> nn.ParameterDict:
+    """The bias before a leaky ReLU, under the published key."""
+    return nn.ParameterDict({"bias": torch.zeros(channels)})
 
 
 class StyledConv(nn.Module):
@@ -184,8 +166,7 @@ class StyledConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, style_dim: int, upsample: bool = False) -> None:
         super().__init__()
         self.conv = ModulatedConv2d(in_channels, out_channels, 3, style_dim, upsample=upsample)
-        self.noise = NoiseInjection()
-        self.activate = FusedLeakyReLU(out_channels)
+        self.noise, self.activate = nn.ParameterDict({"weight": torch.zeros(1)}), bias_of(out_channels)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
         x, scale = self.conv.scaled(x, style)
@@ -211,27 +192,15 @@ class ToRGB(nn.Module):
             return out + self.upsample(skip)
 
 
-class ConstantInput(nn.Module):
-    """The learned picture of 4 px that every face begins with: () → (N, C, 4, 4)."""
+def widths_of(size_px: int, width: int, channel_multiplier: float) -> list[int]:
+    """The channels of the layers at 4, 8, … px: `width` up to 32 px, from there on fewer with each doubling.
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
-
-    def forward(self, num: int) -> Tensor:
-        return self.input.expand(num, -1, -1, -1)
-
-
-def check_size(size_px: int) -> int:
-    """log2 of the size; ValueError unless it is a power of two from 8 to 1024."""
+    Raises ValueError unless `size_px` is a power of two from 8 to 1024.
+    """
     if size_px not in (8, 16, 32, 64, 128, 256, 512, 1024):
         raise ValueError(f"size_px must be a power of two from 8 to 1024, got {size_px}: StyleGAN2 doubles 4 px")
-    return size_px.bit_length() - 1
-
-
-def width_at(size_px: int, width: int, channel_multiplier: float) -> int:
-    """The channels of the layers at this size: `width` up to 32 px, from there on fewer with each doubling."""
-    return min(width, max(1, round(width * 32 * channel_multiplier / size_px)))
+    sizes = [2**level for level in range(2, size_px.bit_length())]
+    return [min(width, max(1, round(width * 32 * channel_multiplier / size))) for size in sizes]
 
 
 class StyleGAN2(Network):
@@ -251,13 +220,11 @@ class StyleGAN2(Network):
         lr_mlp: float = 0.01,
     ) -> None:
         super().__init__()
-        levels = check_size(size_px)
-        self.size_px, self.style_dim, self.num_layers = size_px, style_dim, 2 * levels - 2
+        widths = widths_of(size_px, width, channel_multiplier)
+        self.size_px, self.style_dim, self.num_layers = size_px, style_dim, 2 * len(widths)
         mapping = [EqualLinear(style_dim, style_dim, lr_mul=lr_mlp, activate=True) for _ in range(num_mlp)]
         self.style = nn.Sequential(PixelNorm(), *mapping)
-        sizes = [2**level for level in range(2, levels + 1)]
-        widths = [width_at(size, width, channel_multiplier) for size in sizes]
-        self.input = ConstantInput(widths[0])
+        self.input = nn.ParameterDict({"input": torch.randn(1, widths[0], 4, 4)})  # what every face begins with
         self.conv1 = StyledConv(widths[0], widths[0], style_dim)
         self.to_rgb1 = ToRGB(widths[0], style_dim, upsample=False)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
@@ -274,15 +241,9 @@ class StyleGAN2(Network):
         """It draws faces from chance, and knows styles."""
         return ModelCard(DRAWS, FROM_NOISE, knows=frozenset({"seed", "styles"}), size_px=args.get("size_px", 256))
 
-    def forward(
-        self,
-        styles: Tensor,
-        input_is_latent: bool = False,
-        randomize_noise: bool = True,
-        noise: Sequence[Tensor] | None = None,
-    ) -> Tensor:
-        """styles: z, (N, D) or (N, L, D), or w with `input_is_latent`. noise: one (1 or N, 1, h, w) for each layer but
-        the last; else drawn anew, or the stored one where `randomize_noise` is off.
+    def forward(self, styles: Tensor, input_is_latent: bool = False, randomize_noise: bool = True) -> Tensor:
+        """styles: z, (N, D) or (N, L, D), or w with `input_is_latent`. Noise is drawn from torch's global generator, or
+        the stored one where `randomize_noise` is off.
 
         Raises ValueError for another shape of styles.
         """
@@ -299,22 +260,24 @@ class StyleGAN2(Network):
         latent = styles if input_is_latent else self.map(styles)
         if latent.ndim == 2:
             latent = latent[:, None].expand(-1, self.num_layers, -1)
-        return self.synthesis(latent, noise or self.noise_for(latent, randomize_noise))
+        noise = self.stored_noise
+        if randomize_noise:
+            like = {"device": latent.device, "dtype": latent.dtype}
+            noise = [distributed.randn(len(latent), *x.shape[1:], **like) for x in noise]
+        return self.synthesis(latent, noise)
 
     def map(self, z: Tensor) -> Tensor:
         """Random values to styles: (N, D) → (N, D), or (N, L, D) → (N, L, D)."""
         return self.style(z.reshape(-1, self.style_dim)).view(z.shape)
 
-    def noise_for(self, latent: Tensor, randomize: bool) -> list[Tensor]:
-        """The stored noise, or new noise from torch's global generator."""
-        stored = [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
-        if not randomize:
-            return stored
-        return [distributed.randn(len(latent), *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
+    @property
+    def stored_noise(self) -> list[Tensor]:
+        """The noise that is a part of the weights, (1, 1, h, w) for each layer but the last."""
+        return [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
 
     def noise_of(self, seeds: Tensor) -> list[Tensor]:
         """Noise that seeds draw, int64 (N,), the stored one below 0; whatever the device and the rest of the batch."""
-        stored = self.noise_for(seeds, randomize=False)
+        stored = self.stored_noise
         if not torch.compiler.is_exporting() and bool((seeds < 0).all()):
             return stored
         own = (seeds < 0).view(-1, 1, 1, 1)
@@ -323,7 +286,7 @@ class StyleGAN2(Network):
 
     def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """(N, L, D) and the noise → (N, 3, S, S)"""
-        x = self.conv1(self.input(latent.shape[0]), latent[:, 0], noise[0])
+        x = self.conv1(self.input.input.expand(latent.shape[0], -1, -1, -1), latent[:, 0], noise[0])
         rgb = self.to_rgb1(x, latent[:, 1])
         for n, to_rgb in enumerate(self.to_rgbs):
             first = 2 * n + 1
@@ -333,26 +296,21 @@ class StyleGAN2(Network):
         return rgb
 
     @torch.no_grad()
-    def mean_latent(self, num: int = 4096, seed: int = 0) -> Tensor:
-        """The mean style of `num` random values, (D,): where truncation pulls to, and what an encoder adds to."""
-        generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(num, self.style_dim, generator=generator)
+    def mean_latent(self) -> Tensor:
+        """The mean style of 4,096 random values, (D,): where truncation pulls to, and what an encoder adds to."""
+        z = torch.randn(4096, self.style_dim, generator=torch.Generator().manual_seed(0))
         return self.style(z.to(self.input.input.device)).mean(0)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("input.input")
-        if first is None or "conv1.conv.weight" not in shapes or "style.1.weight" not in shapes:
-            return None
-        doublings = sum(
-            key.startswith("to_rgbs.") and key.endswith(".bias") and len(shapes[key]) == 4 for key in shapes
-        )
+        width, style_dim = shapes["input.input"][1], shapes["style.1.weight"][1]
+        doublings = sum(key.startswith("to_rgbs.") and key.endswith(".conv.weight") for key in shapes)
         size = 4 * 2**doublings
-        last = shapes.get(f"convs.{2 * doublings - 1}.conv.weight", (1, first[1]))[1]
+        last = shapes[f"convs.{2 * doublings - 1}.conv.weight"][1]
         return {
             "size_px": size,
-            "style_dim": shapes["style.1.weight"][1],
+            "style_dim": style_dim,
             "num_mlp": sum(key.startswith("style.") and key.endswith(".weight") for key in shapes),
-            "channel_multiplier": last * size / (32 * first[1]),
-            "width": first[1],
+            "channel_multiplier": last * size / (32 * width),
+            "width": width,
         }

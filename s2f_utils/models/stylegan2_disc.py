@@ -15,17 +15,7 @@ from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
 from s2f_utils.models.network import Network
-from s2f_utils.models.stylegan2 import (
-    EPS,
-    GAIN,
-    Blur,
-    EqualConv2d,
-    EqualLinear,
-    FusedLeakyReLU,
-    check_size,
-    width_at,
-    within_float16,
-)
+from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, bias_of, widths_of, within_float16
 from s2f_utils.runtime import distributed
 
 
@@ -42,7 +32,7 @@ class ConvLayer(nn.Sequential):
         stride, padding = (2, 0) if downsample else (1, kernel // 2)
         layers.append(EqualConv2d(in_channels, out_channels, kernel, stride, padding))
         if activate:
-            layers.append(FusedLeakyReLU(out_channels))
+            layers.append(bias_of(out_channels))
         super().__init__(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,9 +73,7 @@ class StyleGAN2Discriminator(Network):
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3
     ) -> None:
         super().__init__()
-        levels = check_size(size_px)
-        sizes = [2**level for level in range(levels, 1, -1)]
-        widths = [width_at(size, width, channel_multiplier) for size in sizes]
+        widths = widths_of(size_px, width, channel_multiplier)[::-1]
         blocks = [ResBlock(before, now) for before, now in zip(widths, widths[1:], strict=False)]
         self.convs = nn.Sequential(ConvLayer(in_channels, widths[0], 1), *blocks)
         self.final_conv = ConvLayer(widths[-1] + 1, widths[-1], 3)
@@ -119,13 +107,7 @@ class StyleGAN2Discriminator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first, last = shapes.get("convs.0.0.weight"), shapes.get("final_conv.0.weight")
-        if first is None or last is None or "final_linear.1.weight" not in shapes:
-            return None
+        (first, in_channels, *_), (width, *_) = shapes["convs.0.0.weight"], shapes["final_conv.0.weight"]
         size = 4 * 2 ** sum(key.endswith(".skip.1.weight") for key in shapes)
-        return {
-            "size_px": size,
-            "channel_multiplier": first[0] * size / (32 * last[0]),
-            "width": last[0],
-            "in_channels": first[1],
-        }
+        multiplier = first * size / (32 * width)
+        return {"size_px": size, "channel_multiplier": multiplier, "width": width, "in_channels": in_channels}

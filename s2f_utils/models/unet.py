@@ -11,33 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.dropout import Dropout
+from s2f_utils.models.layers import Dropout, check_images, norm_layer
 from s2f_utils.models.network import Network
-
-
-def norm_layer(norm: str, num_channels: int) -> nn.Module:
-    """Batch norm with scale and shift, or instance norm without, as the published networks use them, or none."""
-    if norm == "batch":
-        return nn.BatchNorm2d(num_channels)
-    if norm == "instance":
-        return nn.InstanceNorm2d(num_channels)
-    if norm == "none":
-        return nn.Identity()
-    raise ValueError(f"norm must be 'batch', 'instance' or 'none', got {norm!r}")
-
-
-def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
-    """Raise ValueError, saying what to do, unless x is (N, channels, H, W) with H and W multiples of `multiple_px`."""
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(
-            f"input must be (N, {channels}, H, W) in [-1, 1], got {tuple(x.shape)}"
-            + (": add a batch axis" if x.ndim == 3 else "")
-        )
-    if x.shape[2] % multiple_px or x.shape[3] % multiple_px:
-        raise ValueError(
-            f"height and width must be multiples of {multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
-            "inference.translate pads and crops back"
-        )
 
 
 class UNetLevel(nn.Module):
@@ -115,15 +90,12 @@ class UNet(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("model.model.0.weight")
+        base_filters, in_channels, *_ = shapes["model.model.0.weight"]
         downs = [key for key in shapes if re.fullmatch(r"(model\.)+1\.(model\.\d\.)*model\.1\.weight", key)]
-        last = shapes.get("model.model.3.weight")
-        if first is None or last is None or len(first) != 4 or first[2:] != (4, 4) or not downs:
-            return None
         return {
-            "in_channels": first[1],
-            "out_channels": last[1],
+            "in_channels": in_channels,
+            "out_channels": shapes["model.model.3.weight"][1],
             "num_downs": len(downs) + 1,
-            "base_filters": first[0],
+            "base_filters": base_filters,
             "norm": "batch" if any(key.endswith("running_mean") for key in shapes) else "instance",
         }

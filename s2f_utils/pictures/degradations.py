@@ -23,46 +23,40 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ranges:
-    """From which ranges a degradation is drawn, evenly each.
-
-    sigma: of the Gaussian blur, pixels at 512 px. ratio: width before to width after. noise: standard deviation, grey
-    levels. quality: of the JPEG, in percent. aniso: the share of blurs that differ with the direction. shift: of each
-    colour, grey levels either way, in `shifted` of the pictures. grey: the share of pictures without colour. Published
-    training also changes brightness, contrast, saturation and hue of some; that is left out.
+    """From which ranges a degradation is drawn, evenly each. Published training also changes brightness, contrast,
+    saturation and hue of some; that is left out.
     """
 
-    sigma: Range = (0.1, 10.0)
-    ratio: Range = (0.8, 8.0)
-    noise: Range = (0.0, 20.0)
-    quality: Range = (60.0, 100.0)
-    aniso: float = 0.5
-    shift: float = 20.0
+    sigma: Range = (0.1, 10.0)  # of the Gaussian blur, pixels at 512 px
+    ratio: Range = (0.8, 8.0)  # width before to width after
+    noise: Range = (0.0, 20.0)  # standard deviation, grey levels
+    quality: Range = (60.0, 100.0)  # of the JPEG, in percent
+    aniso: float = 0.5  # the share of blurs that differ with the direction
+    shift: float = 20.0  # of each colour, grey levels either way, in `shifted` of the pictures
     shifted: float = 0.3
-    grey: float = 0.01
+    grey: float = 0.01  # the share of pictures without colour
 
 
 PUBLISHED = Ranges()
 
 
-def softer(ranges: Ranges, share: float) -> Ranges:
-    """The ranges with their far ends drawn in: 1 leaves them as they are, 0 leaves (nearly) nothing to restore."""
-    return _between(ranges, 0.0, share)
-
-
-def _between(ranges: Ranges, start: float, end: float) -> Ranges:
-    if not 0 <= start <= end <= 1:
-        raise ValueError(f"share must be from 0 to 1, got {end}")
+def softer(ranges: Ranges, share: float, least: float = 0.0) -> Ranges:
+    """The ranges with their far ends drawn in: 1 leaves them as they are, 0 leaves (nearly) nothing to restore. least:
+    how much damage there is at least, from 0 to `share`.
+    """
+    if not 0 <= least <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share}")
     cut = {}
     for name in ("sigma", "ratio", "noise", "quality"):
         low, high = getattr(ranges, name)
         worst, best = (low, high) if name == "quality" else (high, low)
-        cut[name] = tuple(sorted(best + share * (worst - best) for share in (start, end)))
-    return replace(ranges, **cut, shift=end * ranges.shift, grey=end * ranges.grey)
+        cut[name] = tuple(sorted(best + end * (worst - best) for end in (least, share)))
+    return replace(ranges, **cut, shift=share * ranges.shift, grey=share * ranges.grey)
 
 
 # Three fixed strengths, to measure by: the quartiles of the published ranges.
 STRENGTHS: Mapping[str, Ranges] = {
-    name: replace(_between(PUBLISHED, share, share), aniso=0.0, shifted=0.0, grey=0.0)
+    name: replace(softer(PUBLISHED, share, share), aniso=0.0, shifted=0.0, grey=0.0)
     for name, share in (("mild", 0.25), ("medium", 0.5), ("strong", 0.75))
 }
 

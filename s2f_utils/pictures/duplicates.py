@@ -52,12 +52,12 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     known = [n for n, text in enumerate(hashes) if text]
     if len(known) < 2:
         return []
-    signs = _signs([hashes[n] for n in known])
-    bits = signs.shape[1]
+    packed = np.frombuffer(bytes.fromhex("".join(hashes[n] for n in known)), np.uint8).reshape(len(known), -1)
+    signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1  # (N, bits)
     labels = np.unique([str(groups[n]) for n in known], return_inverse=True)[1] if groups is not None else None
     near = []
     for start in range(0, len(known), ROWS_AT_ONCE):
-        differing = (bits - signs[start : start + ROWS_AT_ONCE] @ signs.T) / 2
+        differing = (signs.shape[1] - signs[start : start + ROWS_AT_ONCE] @ signs.T) / 2
         for row, column in zip(*np.nonzero(differing <= MAX_BITS), strict=True):
             first, second = start + int(row), int(column)
             if first < second and (labels is None or labels[first] != labels[second]):
@@ -65,15 +65,9 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     return near
 
 
-def _signs(hashes: Sequence[str]) -> np.ndarray:
-    """Hashes as -1 and 1, float32 (N, bits)."""
-    packed = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)
-    return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
-
-
-def thumbnail(image: np.ndarray, side_px: int = SIDE_PX) -> np.ndarray:
+def thumbnail(image: np.ndarray) -> np.ndarray:
     """What `correlation` compares: uint8 (H, W, 3) → the grey values at 48 px, uint8 (48, 48)."""
-    return np.asarray(Image.fromarray(luminance(image)).resize((side_px, side_px), Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(luminance(image)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -41,8 +41,7 @@ def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
     parts: by class name; which are missing, are not there. Raises MaskError for an unknown name, for parts of different
     sizes, and where there are none.
     """
-    unknown = sorted(set(parts) - set(CLASSES[1:]))
-    if unknown:
+    if unknown := sorted(set(parts) - set(CLASSES[1:])):
         raise MaskError(f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}")
     sizes = {name: part.shape[:2] for name, part in parts.items()}
     if len(set(sizes.values())) != 1:
@@ -67,18 +66,16 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
 
     Raises MaskError where more than one pixel in a thousand has another colour: a JPEG, or another palette.
     """
-    code = picture.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
-    known = PALETTE.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    code, known = (colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1]) for colours in (picture, PALETTE))
     order = np.argsort(known)
     place = np.clip(np.searchsorted(known[order], code), 0, len(known) - 1)
-    labels, right = order[place].astype(np.uint8), known[order][place] == code
+    right = known[order][place] == code
     if (~right).mean() > 0.001:
-        wrong = picture[~right]
         raise MaskError(
             f"{(~right).mean():.0%} of the pixels have colours that CelebAMask-HQ's palette has not, such as"
-            f" {tuple(int(v) for v in wrong[0])}: use PNG, not JPEG, and this palette, or class numbers from 0 to 18"
+            f" {tuple(picture[~right][0].tolist())}: use PNG, not JPEG, and this palette, or class numbers from 0 to 18"
         )
-    return np.where(right, labels, 0).astype(np.uint8)
+    return np.where(right, order[place], 0).astype(np.uint8)
 
 
 def is_coloured(picture: np.ndarray) -> bool:
@@ -90,7 +87,6 @@ def is_coloured(picture: np.ndarray) -> bool:
 
 def labels_of(picture: np.ndarray) -> np.ndarray:
     """A map as class numbers, uint8 (H, W), from that or from a picture in the data set's colours, uint8 (H, W, 3).
-
     Raises MaskError for anything else.
     """
     picture = np.asarray(picture)
@@ -119,10 +115,10 @@ def load(path: str | os.PathLike) -> np.ndarray:
         _check(labels)
         if labels.max() < 2:
             raise MaskError("it has but two values, like a mask of the person")
+        return labels
     except (images.ImageError, MaskError) as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise MaskError(f"{path}: not a map of CelebAMask-HQ's classes ({reason})") from None
-    return labels
 
 
 def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:

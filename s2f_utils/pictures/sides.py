@@ -36,12 +36,8 @@ def are_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
 
     Toned paper is colourful, too, but lighter than photos are.
     """
-    colours, levels = ([float(np.median(of(side))) for side in (drawn, photographed)] for of in (_colour, _level))
-    return colours[0] > 2 * colours[1] + 0.1 and levels[0] < levels[1]
-
-
-def _colour(side: np.ndarray) -> np.ndarray:
-    return side[:, COLOUR]
+    colours = [float(np.median(side[:, COLOUR])) for side in (drawn, photographed)]
+    return colours[0] > 2 * colours[1] + 0.1 and np.median(_level(drawn)) < np.median(_level(photographed))
 
 
 def _level(side: np.ndarray) -> np.ndarray:
@@ -53,8 +49,7 @@ def _level(side: np.ndarray) -> np.ndarray:
 def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which of the sketches look like photos, and which of the photos like sketches: two arrays of bool, (N,) and (M,).
 
-    drawn, photographed: `features` of each picture, (N, 28) and (M, 28). A linear discriminant; each picture is
-    judged by what the others say. With fewer than `MIN_TO_COMPARE` of a side, none does.
+    drawn, photographed: `features` of each picture. With fewer than `MIN_TO_COMPARE` of a side, none does.
     """
     if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
         return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
@@ -63,7 +58,9 @@ def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarr
 
 
 def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
-    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other (leave-one-out)."""
+    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other; by a linear
+    discriminant, leave-one-out.
+    """
     x = np.concatenate([drawn, photographed]).astype(np.float64)
     x = np.column_stack([x, np.ones(len(x))])
     y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
@@ -80,14 +77,13 @@ def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
     """
     if are_exchanged(sketches, photos):
         return [Remark("exchanged")]
-    levels = [float(np.median(_level(side))) for side in (sketches, photos)]
-    if levels[0] < levels[1] - DARKER:
+    if np.median(_level(sketches)) < np.median(_level(photos)) - DARKER:
         return [Remark("dark-sketches")]
     wrong = list(on_wrong_side(sketches, photos))
     # Many photos among the sketches spoil the discriminant; their colours still tell.
-    plain, colourful = np.percentile(_colour(sketches), 10), np.percentile(_colour(photos), 75)
+    plain, colourful = np.percentile(sketches[:, COLOUR], 10), np.percentile(photos[:, COLOUR], 75)
     if colourful > 2 * plain + 0.1:
-        wrong[0] = wrong[0] | (_colour(sketches) > plain + 0.6 * (colourful - plain))
+        wrong[0] = wrong[0] | (sketches[:, COLOUR] > plain + 0.6 * (colourful - plain))
     comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches)
     if comparable and np.mean(_margins(sketches, photos) > 0) < ALIKE:
         return [Remark("alike")]

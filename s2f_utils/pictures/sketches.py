@@ -31,12 +31,6 @@ def _blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
     return image if sigma_px < 0.1 else cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
 
 
-def _in_range(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
-    return float(value)
-
-
 def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
     """Canny's edges in a smooth picture, float32 (H, W) in [0, 1]: int32 (N, 1, 2) each, around the edge and back."""
     import cv2
@@ -51,9 +45,8 @@ def pencil(photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, sh
     strength: darkness of the lines, 0 (white paper) to 3. width: of the blur, a share of the longer side, 0.002 to 0.1:
     narrow gives fine lines, wide gives broad ones. shading: how much of the photo's tones the pencil keeps, 0 to 1.
     """
-    strength, shading = _in_range("strength", strength, 0, 3), _in_range("shading", shading, 0, 1)
     grey = _blur(_grey(photo), 0.001 * max(photo.shape[:2]))  # single pixels of noise are not drawn
-    soft = _blur(grey, _in_range("width", width, 0.002, 0.1) * max(photo.shape[:2]))
+    soft = _blur(grey, width * max(photo.shape[:2]))
     lines = np.clip((grey + 0.02) / (soft + 0.02), 0, 1)
     tones = 1 - shading * np.clip(1 - soft, 0, 1) ** 1.5
     return rounded((lines**2 * tones) ** strength * 255.0)
@@ -68,14 +61,9 @@ def xdog(
     Gaussian, a share of the longer side, 0.001 to 0.02; the wider one is 1.6 times as wide. sharpness: the paper's φ, 1
     (soft) to 100 (black and white). darkness: the paper's ε, the tone below which all is ink, 0 to 1.
     """
-    p = 30.0 * _in_range("strength", strength, 0, 3)
-    sigma = _in_range("width", width, 0.001, 0.02) * max(photo.shape[:2])
-    grey = _grey(photo)
-    narrow, wide = _blur(grey, sigma), _blur(grey, 1.6 * sigma)
-    response = (1 + p) * narrow - p * wide
-    below = _in_range("darkness", darkness, 0, 1) - response
-    phi = _in_range("sharpness", sharpness, 1, 100)
-    return rounded(np.where(below <= 0, 1.0, 1.0 - np.tanh(phi * np.maximum(below, 0))) * 255.0)
+    p, sigma, grey = 30.0 * strength, width * max(photo.shape[:2]), _grey(photo)
+    below = darkness - ((1 + p) * _blur(grey, sigma) - p * _blur(grey, 1.6 * sigma))
+    return rounded(np.where(below <= 0, 1.0, 1.0 - np.tanh(sharpness * np.maximum(below, 0))) * 255.0)
 
 
 def contour(
@@ -94,17 +82,13 @@ def contour(
     """
     import cv2
 
-    side = max(photo.shape[:2])
-    strength = _in_range("strength", strength, 0, 3)
-    smooth = _blur(_grey(photo), _in_range("smoothing", smoothing, 0, 0.05) * side)
-    paper = np.full(photo.shape[:2], 255, np.uint8)
-    if strength == 0:
-        return paper
-    edges = _edges(smooth, 43.0 / strength * 256 / side)  # pixel by pixel, an edge is flatter in a larger picture
-    length = 2 * SHORTEST * side  # a contour runs around its line, there and back
-    tolerance = _in_range("simplify", simplify, 0, 0.05) * side
-    strokes = [cv2.approxPolyDP(edge, tolerance, True) for edge in edges if cv2.arcLength(edge, True) >= length]
-    return _draw(paper, strokes, _in_range("width", width, 0.002, 0.03) * side)
+    side, strokes = max(photo.shape[:2]), []
+    if strength > 0:
+        smooth = _blur(_grey(photo), smoothing * side)
+        edges = _edges(smooth, 43.0 / strength * 256 / side)  # pixel by pixel, an edge is flatter in a larger picture
+        length = 2 * SHORTEST * side  # a contour runs around its line, there and back
+        strokes = [cv2.approxPolyDP(one, simplify * side, True) for one in edges if cv2.arcLength(one, True) >= length]
+    return _drawn(photo.shape[:2], strokes, width * side)
 
 
 def strokes(
@@ -124,24 +108,22 @@ def strokes(
     strokes that are left out, 0 to 0.9. hatching: how densely hair and other dark parts are hatched, 0 (not at all) to
     1. Lengths are shares of the longer side.
     """
-    side = max(photo.shape[:2])
-    strength, width = _in_range("strength", strength, 0, 3), _in_range("width", width, 0.002, 0.03) * side
-    wobble, missing = _in_range("wobble", wobble, 0, 0.02) * side, _in_range("missing", missing, 0, 0.9)
-    hatching = _in_range("hatching", hatching, 0, 1)
-    rng, grey = np.random.default_rng(seed), _grey(photo)
-    hand = _Hand(photo.shape[:2], wobble, rng)
+    import cv2
+
+    side, grey = max(photo.shape[:2]), _grey(photo)
+    hand = _Hand(photo.shape[:2], wobble * side, np.random.default_rng(seed))
     if strength > 0:
-        _follow_edges(hand, _edges(_blur(grey, 0.006 * side), 36.0 / strength * 256 / side), width, missing)
+        hand.follow(_edges(_blur(grey, 0.006 * side), 36.0 / strength * 256 / side), width * side, missing)
     if hatching > 0:
-        _hatch(hand, _blur(grey, 0.01 * side), width, hatching)
-    return hand.sketch()
+        hand.hatch(_blur(grey, 0.01 * side), width * side, hatching)
+    return 255 - cv2.resize(hand.ink, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
 class _Hand:
     """Draws wobbling strokes on paper of this shape (H, W), at twice its size."""
 
     def __init__(self, shape: tuple[int, int], wobble: float, rng: np.random.Generator) -> None:
-        self.shape, self.side, self.wobble, self.rng = shape, max(shape), wobble, rng
+        self.side, self.wobble, self.rng = max(shape), wobble, rng
         self.ink = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
 
     def stroke(self, points: np.ndarray, dark: float, thick: float) -> None:
@@ -158,40 +140,28 @@ class _Hand:
         window = np.s_[max(0, y - 8) : y + high + 8, max(0, x - 8) : x + wide + 8]
         self.ink[window] = np.maximum(self.ink[window], (board[window] * dark).astype(np.uint8))
 
-    def sketch(self) -> np.ndarray:
-        """The paper as it is now, uint8 (H, W)."""
+    def follow(self, edges: Sequence[np.ndarray], width: float, missing: float) -> None:
+        """Draw edges in pieces, there and back again: many are drawn twice, as by hand."""
+        for edge in edges:
+            points, start = edge[:, 0].astype(np.float64), 0
+            while start < len(points) - 4:
+                length = int(self.rng.uniform(0.05, 0.3) * self.side)
+                part = points[start : start + length]
+                start += length
+                if len(part) >= 0.025 * self.side and self.rng.random() >= missing:
+                    self.stroke(part, self.rng.uniform(0.55, 1.0), width * self.rng.uniform(0.6, 1.4))
+
+    def hatch(self, tone: np.ndarray, width: float, density: float) -> None:
+        """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1], along its edges."""
         import cv2
 
-        return 255 - cv2.resize(self.ink, self.shape[::-1], interpolation=cv2.INTER_AREA)
-
-
-def _follow_edges(hand: _Hand, edges: Sequence[np.ndarray], width: float, missing: float) -> None:
-    """Draw edges in pieces, there and back again: many are drawn twice, as by hand."""
-    rng = hand.rng
-    for edge in edges:
-        points = edge[:, 0].astype(np.float64)
-        start = 0
-        while start < len(points) - 4:
-            length = int(rng.uniform(0.05, 0.3) * hand.side)
-            part = points[start : start + length]
-            start += length
-            if len(part) >= 0.025 * hand.side and rng.random() >= missing:
-                hand.stroke(part, rng.uniform(0.55, 1.0), width * rng.uniform(0.6, 1.4))
-
-
-def _hatch(hand: _Hand, tone: np.ndarray, width: float, density: float) -> None:
-    """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1], along its edges."""
-    import cv2
-
-    rng = hand.rng
-    dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
-    slope = np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0)) + np.pi / 2
-    for row, column in dark[rng.permutation(len(dark))[: int(density * len(dark) * 40 / hand.side**1.5)]]:
-        angle = slope[row, column] + rng.normal(0, 0.3)
-        reach = np.linspace(-0.5, 0.5, 8)[:, None] * rng.uniform(0.03, 0.1) * hand.side
-        hand.stroke(
-            np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)], rng.uniform(0.3, 0.8), 0.7 * width
-        )
+        dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
+        slope = np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0)) + np.pi / 2
+        for row, column in dark[self.rng.permutation(len(dark))[: int(density * len(dark) * 40 / self.side**1.5)]]:
+            angle = slope[row, column] + self.rng.normal(0, 0.3)
+            reach = np.linspace(-0.5, 0.5, 8)[:, None] * self.rng.uniform(0.03, 0.1) * self.side
+            points = np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)]
+            self.stroke(points, self.rng.uniform(0.3, 0.8), 0.7 * width)
 
 
 def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002) -> np.ndarray:
@@ -205,28 +175,25 @@ def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002)
     mask = np.asarray(mask)
     if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
         raise ValueError(f"mask must be integer (H, W), got {mask.dtype} {mask.shape}")
-    side = max(mask.shape)
-    width_px = _in_range("width", width, 0.002, 0.03) * side
-    tolerance = _in_range("simplify", simplify, 0, 0.05) * side
+    side, width_px = max(mask.shape), width * max(mask.shape)
     rim = 2 + round(2 * width_px)  # the frame is not an outline: the map goes on beyond it, and is cut off at the end
     wider = np.pad(mask, rim, mode="edge")
     strokes = []
     for label in np.unique(mask):
         for line in find_contours((wider == label).astype(np.float32), 0.5):  # between the pixels: both sides agree
             if len(line) > 0.02 * side:
-                strokes.append(cv2.approxPolyDP(line[:, None, ::-1].astype(np.float32), tolerance, True))
-    return _draw(np.full(wider.shape, 255, np.uint8), strokes, width_px)[rim:-rim, rim:-rim].copy()
+                strokes.append(cv2.approxPolyDP(line[:, None, ::-1].astype(np.float32), simplify * side, True))
+    return _drawn(wider.shape, strokes, width_px)[rim:-rim, rim:-rim].copy()
 
 
-def _draw(paper: np.ndarray, strokes: list, width_px: float) -> np.ndarray:
-    """Closed polylines as dark strokes, anti-aliased at any width: drawn at four times the size."""
+def _drawn(shape: tuple[int, int], strokes: list, width_px: float) -> np.ndarray:
+    """Closed polylines as dark strokes on paper (H, W), anti-aliased at any width: drawn at four times the size."""
     import cv2
 
-    factor = 4
-    canvas = np.full((paper.shape[0] * factor, paper.shape[1] * factor), 255, np.uint8)
-    shifted = [np.rint((line + 0.5) * factor - 0.5).astype(np.int32) for line in strokes]
-    cv2.polylines(canvas, shifted, True, 0, max(1, round(width_px * factor)), cv2.LINE_8)
-    return cv2.resize(canvas, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_AREA)
+    canvas = np.full((shape[0] * 4, shape[1] * 4), 255, np.uint8)
+    shifted = [np.rint((line + 0.5) * 4 - 0.5).astype(np.int32) for line in strokes]
+    cv2.polylines(canvas, shifted, True, 0, max(1, round(width_px * 4)), cv2.LINE_8)
+    return cv2.resize(canvas, shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 STYLES: dict[str, Callable[..., np.ndarray]] = {"pencil": pencil, "xdog": xdog, "contour": contour, "strokes": strokes}
@@ -235,20 +202,14 @@ RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
     "pencil": {"strength": (0.6, 1.6), "width": (0.006, 0.03), "shading": (0.02, 0.5)},
     "xdog": {"strength": (0.6, 1.5), "width": (0.002, 0.006), "sharpness": (2, 10), "darkness": (0.1, 0.3)},
     "contour": {
-        "strength": (0.6, 1.6),
-        "width": (0.003, 0.009),
-        "smoothing": (0.004, 0.01),
-        "simplify": (0.001, 0.005),
+        "strength": (0.6, 1.6), "width": (0.003, 0.009), "smoothing": (0.004, 0.01), "simplify": (0.001, 0.005),
     },
     "strokes": {
-        "strength": (0.6, 1.8),
-        "width": (0.003, 0.008),
-        "wobble": (0.001, 0.007),
-        "missing": (0.05, 0.5),
+        "strength": (0.6, 1.8), "width": (0.003, 0.008), "wobble": (0.001, 0.007), "missing": (0.05, 0.5),
         "hatching": (0.02, 1.0),
     },
     "outlines": {"width": (0.003, 0.009), "simplify": (0.001, 0.004)},
-}
+}  # fmt: skip
 
 
 def make_sketch(photo: np.ndarray, style: str, *, mask: np.ndarray | None = None, **parameters: float) -> np.ndarray:
@@ -262,21 +223,15 @@ def make_sketch(photo: np.ndarray, style: str, *, mask: np.ndarray | None = None
     return STYLES[style](photo, **parameters)
 
 
-def random_style(rng: np.random.Generator, *, with_mask: bool = False) -> tuple[str, dict[str, float]]:
-    """A style and its parameters, drawn from `RANDOM`; "outlines" only where there is a mask."""
-    style = str(rng.choice([name for name in RANDOM if with_mask or name != "outlines"]))
-    drawn = {key: float(np.exp(rng.uniform(*np.log(bounds)))) for key, bounds in RANDOM[style].items()}
-    return style, drawn
-
-
 def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> np.ndarray:
-    """A sketch in a random style of random strength, the same for the same `seed`: for training that does not depend on
-    one style. Half of the sketches are darkest-of-two blends of two styles, as drawings with lines and shading are.
+    """A sketch in a random style of random strength, of `RANDOM`, the same for the same `seed`: for training that does
+    not depend on one style. Half of the sketches are darkest-of-two blends of two styles, as drawings with lines and
+    shading are. "outlines" are drawn only where there is a mask.
     """
-    rng = np.random.default_rng(seed)
-    drawn = []
+    rng, drawn = np.random.default_rng(seed), []
     for _ in range(int(rng.integers(1, 3))):
-        style, parameters = random_style(rng, with_mask=mask is not None)
+        style = str(rng.choice([name for name in RANDOM if mask is not None or name != "outlines"]))
+        parameters = {key: float(np.exp(rng.uniform(*np.log(bounds)))) for key, bounds in RANDOM[style].items()}
         if style == "strokes":
             parameters["seed"] = int(rng.integers(2**31))
         drawn.append(make_sketch(photo, style, mask=mask, **parameters))

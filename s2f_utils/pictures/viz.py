@@ -38,6 +38,7 @@ def smooth(values: Sequence[float]) -> list[float]:
 
 Entries = Sequence[Mapping[str, Any]]
 X_NAMES = {"images": "images seen", "seconds": "seconds of training", "epoch": "epochs"}  # what curves go along
+MARK_GAP = 0.03  # share of the x axis within which live changes become one mark
 SCORES = {"ssim": "SSIM of the samples ↑", "psnr": "PSNR of the samples, dB ↑"}
 SCORES |= {"mse": "MSE of the samples ↓", "l1": "L1 of the samples ↓"}
 
@@ -50,11 +51,7 @@ def curve_names(rows: Entries, events: Entries = ()) -> list[str]:
 
 
 def curves(
-    runs: Mapping[str, tuple[Entries, Entries]],
-    *,
-    only: Sequence[str] = (),
-    x: str = "images",
-    log: bool = False,
+    runs: Mapping[str, tuple[Entries, Entries]], *, only: Sequence[str] = (), x: str = "images", log: bool = False
 ) -> Figure:
     """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live values changed.
 
@@ -65,34 +62,30 @@ def curves(
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    names = list(only) or [
-        name
-        for name in dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs))
-        if name.startswith("loss_") or name in ("ssim", "psnr")
-    ]
+    known = dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs))
+    names = list(only) or [name for name in known if name.startswith("loss_") or name in ("ssim", "psnr")]
     down = max(1, -(-len(names) // 4))
     across = max(1, -(-len(names) // down))
     figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
-    panels = list(figure.subplots(down, across, squeeze=False).flat)
-    for axes in panels[len(names) :]:
+    every = list(figure.subplots(down, across, squeeze=False).flat)
+    for axes in every[len(names) :]:
         axes.remove()
-    panels = panels[: len(names)]
-    colours = [f"C{n}" for n in range(len(runs))]
-    end = max((_along(rows, x)(row["images"]) for rows, _ in runs.values() for row in rows), default=0.0)
-    marks: list[tuple[float, Any, str]] = []
-    for (rows, events), colour in zip(runs.values(), colours, strict=True):
+    panels = dict(zip(names, every, strict=False))
+    end = max((row.get(x, 0) for rows, _ in runs.values() for row in rows), default=0.0)
+    marks: list[tuple[float, str, str]] = []
+    for n, (rows, events) in enumerate(runs.values()):
         along = _along(rows, x)
-        for axes, name in zip(panels, names, strict=True):
-            _draw_curve(axes, name, rows, events, along, colour)
-        of_mark = colour if len(runs) > 1 else "0.35"
-        marks += [(at, of_mark, text) for at, text in change_marks(events, MARK_GAP * end, along)]
+        for name, axes in panels.items():
+            _draw_curve(axes, name, rows, events, along, f"C{n}")
+        colour = f"C{n}" if len(runs) > 1 else "0.35"
+        marks += [(at, colour, text) for at, text in change_marks(events, MARK_GAP * end, along)]
     marks.sort(key=lambda mark: mark[0])
-    for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
+    for place, (name, axes) in enumerate(panels.items()):
         _dress(axes, name, marks, log and name not in SCORES)
         if place + across >= len(names):  # nothing below it
             axes.set_xlabel(X_NAMES[x], fontsize=9)
     if len(runs) > 1:
-        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours]
+        lines = [Line2D([], [], color=f"C{n}", linewidth=2) for n in range(len(runs))]
         figure.legend(lines, list(runs), loc="outside upper center", ncols=across, fontsize=8, frameon=False)
     elif any(runs):
         figure.suptitle(next(iter(runs)), fontsize=10)
@@ -103,9 +96,6 @@ def curves(
     return figure
 
 
-MARK_GAP = 0.03  # share of the x axis within which live changes become one mark
-
-
 def _along(rows: Entries, x: str) -> Callable[[float], float]:
     """From images seen to the x axis, between the rows of the log in a straight line."""
     images = [0, *(row["images"] for row in rows)]
@@ -114,11 +104,9 @@ def _along(rows: Entries, x: str) -> Callable[[float], float]:
 
 
 def _draw_curve(
-    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: Any
+    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: str
 ) -> None:
-    """A column of the rows, raw as a thin line and smoothed as a bold one; a score of the samples as it is, as these
-    are always the same pictures.
-    """
+    """A column of the rows, thin as it is and bold smoothed; a score of the samples, always the same, as it is."""
     entries = [event for event in events if event.get("event") == "sample"] if name in SCORES else rows
     known = [entry for entry in entries if name in entry]  # a loss of weight 0 may be left out
     x, y = [along(entry["images"]) for entry in known], [entry[name] for entry in known]
@@ -214,10 +202,10 @@ def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figur
     lines = max(title.count("\n") for title, _ in pictures) + 1
     tall = max(picture.shape[0] / picture.shape[1] for _, picture in pictures)
     figure = Figure(figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), dpi=90, layout="constrained")
-    axes = list(figure.subplots(down, across, squeeze=False).flat)
-    for axis in axes:
+    axes = figure.subplots(down, across, squeeze=False).flat
+    for place, axis in enumerate(axes):
         axis.axis("off")
-    for axis, (title, picture) in zip(axes, pictures, strict=False):
-        axis.imshow(picture, cmap="gray")
-        axis.set_title(title, fontsize=10)
+        if place < len(pictures):
+            axis.imshow(pictures[place][1], cmap="gray")
+            axis.set_title(pictures[place][0], fontsize=10)
     return figure

@@ -1,9 +1,8 @@
 """What a discriminator is shown instead of the pictures themselves, so that a few thousand are not learned by heart.
 
 ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
-discriminator grows too sure of real ones. Made pictures are changed like real ones, and gradients pass through. Without
-ADA's filters against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU
-generator.
+discriminator grows too sure of real ones; without ADA's filters against aliasing. Made pictures are changed like real
+ones, and gradients pass through. N pictures are (N, 3, S, S) in [-1, 1]; all draws come from torch's CPU generator.
 """
 
 from __future__ import annotations
@@ -22,51 +21,13 @@ EVERY_STEPS = 4  # p is adjusted
 
 def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
     """The pictures, changed at random, each for itself: "ada" with the probability p for each kind of change."""
-    if kind == "none" or p == 0:
-        return x
-    return transform_colours(transform_places(x, p), p)
-
-
-class SharedChange:
-    """A change of colours and place, drawn once for each picture and made in true and made ones alike, so that their
-    features can be compared place by place: for the projected discriminator.
-
-    Six in ten pictures are changed: brightness by a quarter of white at most, contrast by a quarter, saturation by two
-    fifths, shifts of 8 % of a side; mirrored edges. num: of pictures.
-    """
-
-    SHARE = 0.6
-    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness, contrast, saturation, right, down
-
-    def __init__(self, num: int) -> None:
-        changed = (distributed.rand(num, 1) < self.SHARE).float()
-        self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
-
-    def colours(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in other colours."""
-        values = sent(self.drawn[:, :3], x.device).to(x)[..., None, None, None]  # (N, 3, 1, 1, 1)
-        brightness, contrast, saturation = values.unbind(1)
-        mean = x.mean(1, keepdim=True)
-        x = mean + (x - mean) * (1 + saturation)
-        mean = x.mean((1, 2, 3), keepdim=True)
-        return mean + (x - mean) * (1 + contrast) + 2 * brightness
-
-    def places(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) moved."""
-        zero, one = torch.zeros(len(x)), torch.ones(len(x))
-        right, down = (2 * self.drawn[:, 3:]).unbind(1)
-        matrix = torch.stack([one, zero, -right, zero, one, -down], dim=1).view(-1, 2, 3)
-        grid = F.affine_grid(sent(matrix, x.device).to(x), list(x.shape), align_corners=False)
-        return Resample.apply(x, grid)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.places(self.colours(x))
+    return x if kind == "none" or p == 0 else transform_colours(transform_places(x, p), p)
 
 
 class AdaptiveP:
-    """ADA's p: up where the discriminator is surer of real pictures than `target` says, else down.
+    """ADA's p, from 0 to 1: up where the discriminator is surer of real pictures than `target` says, else down.
 
-    p: from 0 to 1. images: so many at least from 0 to 1.
+    images: so many at least from 0 to 1.
     """
 
     def __init__(self, images: float) -> None:
@@ -113,28 +74,25 @@ def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
     return torch.where(distributed.rand(len(values)) < p, values, torch.tensor(neutral))
 
 
-def _matrix(rows: list[list[Tensor | float]], num: int) -> Tensor:
-    """A batch of matrices (num, n, n) from rows of values or vectors (num,)."""
-    whole = [torch.stack([torch.as_tensor(v, dtype=torch.float32).expand(num) for v in row], 1) for row in rows]
-    return torch.stack(whole, 1)
-
-
-def _turn(angle: Tensor) -> Tensor:
-    cos, sin = angle.cos(), angle.sin()
-    return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], len(angle))
-
-
-def _stretch(x: Tensor, y: Tensor) -> Tensor:
-    return _matrix([[x, 0, 0], [0, y, 0], [0, 0, 1]], len(x))
-
-
-def _shift(x: Tensor, y: Tensor) -> Tensor:
-    return _matrix([[1, 0, x], [0, 1, y], [0, 0, 1]], len(x))
+def _matrix(num: int, *rows: list[Tensor | float]) -> Tensor:
+    """A batch of matrices (num, 3, 3) from two rows of values or vectors (num,)."""
+    values = [torch.as_tensor(v, dtype=torch.float32).expand(num) for row in (*rows, [0, 0, 1]) for v in row]
+    return torch.stack(values, 1).view(num, 3, 3)
 
 
 def transform_places(x: Tensor, p: float) -> Tensor:
     """ADA's mirroring, quarter turns, shifts, scaling, turning and stretching, in one resampling; mirrored edges."""
     num, size = len(x), x.shape[-1]
+
+    def stretch(wide: Tensor, high: Tensor) -> Tensor:
+        return _matrix(num, [wide, 0, 0], [0, high, 0])
+
+    def shift(right: Tensor, down: Tensor) -> Tensor:
+        return _matrix(num, [1, 0, right], [0, 1, down])
+
+    def turn(p: float, angles: Tensor) -> Tensor:
+        angles = _sometimes(p, angles, 0.0)
+        return _matrix(num, [angles.cos(), -angles.sin(), 0], [angles.sin(), angles.cos(), 0])
 
     def whole_pixels() -> Tensor:
         return _sometimes(p, ((distributed.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
@@ -144,16 +102,40 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     mirror = _sometimes(p, distributed.randint(0, 2, num) * 2.0 - 1, 1.0)
     scale = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
     wide = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
-    matrix = _stretch(mirror, torch.ones(num))
-    matrix = matrix @ _turn(_sometimes(p, distributed.randint(0, 4, num) * math.pi / 2, 0.0))
-    matrix = matrix @ _shift(whole_pixels(), whole_pixels())
-    matrix = matrix @ _stretch(scale, scale)
-    matrix = matrix @ _turn(_sometimes(p_turn, (distributed.rand(num) * 2 - 1) * math.pi, 0.0))
-    matrix = matrix @ _stretch(wide, 1 / wide)
-    matrix = matrix @ _turn(_sometimes(p_turn, (distributed.rand(num) * 2 - 1) * math.pi, 0.0))
-    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * distributed.randn(num), 0.0) for _ in range(2)))
-    grid = F.affine_grid(sent(matrix[:, :2], x.device).to(x), list(x.shape), align_corners=False)
-    return Resample.apply(x, grid)
+    matrix = stretch(mirror, torch.ones(num))
+    matrix = matrix @ turn(p, distributed.randint(0, 4, num) * math.pi / 2)
+    matrix = matrix @ shift(whole_pixels(), whole_pixels())
+    matrix = matrix @ stretch(scale, scale)
+    matrix = matrix @ turn(p_turn, (distributed.rand(num) * 2 - 1) * math.pi)
+    matrix = matrix @ stretch(wide, 1 / wide)
+    matrix = matrix @ turn(p_turn, (distributed.rand(num) * 2 - 1) * math.pi)
+    matrix = matrix @ shift(*(_sometimes(p, 0.25 * distributed.randn(num), 0.0) for _ in range(2)))
+    return resample(x, matrix[:, :2])
+
+
+def transform_colours(x: Tensor, p: float) -> Tensor:
+    """ADA's brightness, contrast, inversion of brightness, hue and saturation, as one matrix for each picture."""
+    num, eye = len(x), torch.eye(3)
+    grey = torch.full((3, 3), 1 / 3)  # the part of a colour along the grey axis
+    around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+
+    def each(values: Tensor, neutral: float) -> Tensor:
+        return _sometimes(p, values, neutral)[:, None, None]
+
+    brightness = each(0.2 * distributed.randn(num), 0.0)
+    contrast = each(torch.exp2(0.5 * distributed.randn(num)), 1.0)
+    inverted = each(distributed.randint(0, 2, num).float(), 0.0)
+    angle = each((distributed.rand(num) * 2 - 1) * math.pi, 0.0)
+    saturation = each(torch.exp2(distributed.randn(num)), 1.0)
+    hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
+    matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
+    moved = matrix @ brightness.expand(num, 3, 1)
+    return torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x) + sent(moved, x.device).to(x)[..., None]
+
+
+def resample(x: Tensor, matrix: Tensor) -> Tensor:
+    """Pictures (N, C, H, W) moved by matrices (N, 2, 3), which lead to where a pixel comes from; mirrored edges."""
+    return Resample.apply(x, F.affine_grid(sent(matrix, x.device).to(x), list(x.shape), align_corners=False))
 
 
 class Resample(torch.autograd.Function):
@@ -175,34 +157,12 @@ class Resample(torch.autograd.Function):
 class _ResampleBack(torch.autograd.Function):
     """The gradient of `Resample`, itself linear: what leads back through it is `Resample`."""
 
-    BILINEAR, REFLECTION = 0, 2
-
     @staticmethod
     def forward(ctx: Any, grad: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
         ctx.save_for_backward(grid)
-        ways = (_ResampleBack.BILINEAR, _ResampleBack.REFLECTION, False)
-        return torch.ops.aten.grid_sampler_2d_backward(grad, grad.new_zeros(shape), grid, *ways, [True, False])[0]
+        how = 0, 2, False, [True, False]  # bilinear, reflection, no aligned corners, the pictures' gradient alone
+        return torch.ops.aten.grid_sampler_2d_backward(grad, grad.new_zeros(shape), grid, *how)[0]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return Resample.apply(grad, ctx.saved_tensors[0]), None, None
-
-
-def transform_colours(x: Tensor, p: float) -> Tensor:
-    """ADA's brightness, contrast, inversion of brightness, hue and saturation, as one matrix for each picture."""
-    num, eye = len(x), torch.eye(3)
-    grey = torch.full((3, 3), 1 / 3)  # the part of a colour along the grey axis
-    around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
-
-    def each(values: Tensor, neutral: float) -> Tensor:
-        return _sometimes(p, values, neutral)[:, None, None]
-
-    brightness = each(0.2 * distributed.randn(num), 0.0)
-    contrast = each(torch.exp2(0.5 * distributed.randn(num)), 1.0)
-    inverted = each(distributed.randint(0, 2, num).float(), 0.0)
-    angle = each((distributed.rand(num) * 2 - 1) * math.pi, 0.0)
-    saturation = each(torch.exp2(distributed.randn(num)), 1.0)
-    hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
-    matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
-    moved = matrix @ brightness.expand(num, 3, 1)
-    return torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x) + sent(moved, x.device).to(x)[..., None]

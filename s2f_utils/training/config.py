@@ -45,9 +45,8 @@ class Resolved:
 
     def changed(self) -> dict[str, tuple[Any, str]]:
         """The fields that differ from the paper's: name → (value, origin)."""
-        paper = type(self.config)()
-        found = {k: (getattr(self.config, k), v) for k, v in self.origin.items()}
-        return {k: (value, v) for k, (value, v) in found.items() if value != getattr(paper, k)}
+        paper, here = vars(type(self.config)()), vars(self.config)
+        return {name: (here[name], origin) for name, origin in self.origin.items() if here[name] != paper[name]}
 
 
 def find_method(name: str) -> type[Method]:
@@ -73,13 +72,12 @@ def parse_value(method: str, name: str, text: str) -> Any:
 
 def _check_names(method: str, names: Iterable[str]) -> None:
     known = [f.name for f in dataclasses.fields(find_method(method).settings)]
-    for name in names:
-        if name not in known:
-            if name in REMOVED:
-                raise ConfigError(f"{name} is gone: {REMOVED[name]}")
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ConfigError(f"{method} has no setting {name!r}{hint}: it has {', '.join(known)}")
+    for name in (name for name in names if name not in known):
+        if name in REMOVED:
+            raise ConfigError(f"{name} is gone: {REMOVED[name]}")
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ConfigError(f"{method} has no setting {name!r}{hint}: it has {', '.join(known)}")
 
 
 def resolve(
@@ -90,42 +88,36 @@ def resolve(
     has_gpu: bool = False,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
-    """The configuration of a method under a profile, with a person's `overrides` on top.
+    """The configuration of a method under a profile, with a person's `overrides` on top. A length among these (`epochs`
+    or `total_images`) stands above a profile's length, limit of passes and time budget.
 
     begun_with: what the model that training begins with asks for (`settings_of`), above the profile's.
-
-    A length among the overrides (`epochs` or `total_images`) stands above a profile's length, limit of passes and time
-    budget.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
-    layers = _profile_layers(method, profile, has_gpu)
-    yours = dict(overrides or {})
-    length = {"total_images", "epochs"} & set(yours)
-    # A length that one asks for is not cut.
-    no_other = {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0} if length else {}
-    layers |= {"the model it begins with": begun_with or {}, "your length": no_other, "yours": yours}
-    kind = find_method(method).settings
+    kind, yours = find_method(method), dict(overrides or {})
+    if profile not in TRAINING_PROFILES:
+        raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(TRAINING_PROFILES)}")
+    if profile != "full" and profile not in kind.profiles:
+        others = " and ".join(name for name, other in METHODS.items() if profile in other.profiles)
+        raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
+    on_cpu = f"{profile} on a CPU"
+    is_cut = not {"total_images", "epochs"} & set(yours)  # a length that one asks for is not
+    layers = {
+        f"profile {profile}": kind.profiles.get(profile, {}),
+        f"profile {on_cpu}": {} if has_gpu else kind.profiles.get(on_cpu, {}),
+        "the model it begins with": begun_with or {},
+        "your length": {} if is_cut else {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0},
+        "yours": yours,
+    }
     values: dict[str, Any] = {}
-    origin = {f.name: "paper" for f in dataclasses.fields(kind)}
+    origin = {f.name: "paper" for f in dataclasses.fields(kind.settings)}
     for source, layer in layers.items():
         _check_names(method, layer)
         values.update(layer)
         origin.update(dict.fromkeys(layer, source))
-    config = kind(**values)
+    config = kind.settings(**values)
     config.validate()
     return Resolved(method, config, origin)
-
-
-def _profile_layers(method: str, profile: str, has_gpu: bool) -> dict[str, Mapping[str, Any]]:
-    """What a profile changes of a method's settings, by where it comes from; "full" is the paper's own."""
-    found = find_method(method).profiles
-    if profile not in TRAINING_PROFILES:
-        raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(TRAINING_PROFILES)}")
-    if profile != "full" and profile not in found:
-        others = " and ".join(name for name, kind in METHODS.items() if profile in kind.profiles)
-        raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
-    names = [profile] if has_gpu else [profile, f"{profile} on a CPU"]
-    return {f"profile {name}": found.get(name, {}) for name in names}
 
 
 def settings_of(init: str | Path, method: str) -> dict[str, Any]:
@@ -142,19 +134,15 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: name → the comment beside it, in the order of the fields.
-
-    Where a class declares a field anew, its comment (mostly why the value is another) follows the one of the class that
-    the field comes from, and the words that it may be. "" where none says anything. Raises OSError where there is no
-    source to read.
+    """What each field of a dataclass means: name → the comment beside it, after that of the class that the field comes
+    from, and the words that it may be. Raises OSError where there is no source to read.
     """
     said: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
     for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
         for name, comment in re.findall(r"^ +(\w+): .*?  # (.+)$", inspect.getsource(base), flags=re.MULTILINE):
-            if name in said:  # or it is no field, but a class variable
-                said[name].append(comment)
+            said.get(name, []).append(comment)  # a class variable has no place
     for name, comments in said.items():
-        known = getattr(limits_of(kind, name), "known", ())
+        known = limits_of(kind, name).known
         if not all(word in "; ".join(comments) for word in known):
             comments.append(f"one of {', '.join(known)}")
     return {name: "; ".join(comments) for name, comments in said.items()}

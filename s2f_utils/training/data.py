@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,45 +23,46 @@ from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.settings import TrainConfig
 
 if TYPE_CHECKING:
+    from s2f_utils.training.method import Method
     from s2f_utils.training.state import TrainingRun
 
 LOOKED_AT = 200  # pictures of each side
 
 
 def training_data(
-    config: TrainConfig,
-    kind: str,
-    manifest: Manifest,
-    rows: list[Row],
-    device: torch.device,
-    progress: bool,
-    own_data: Callable[..., Data] | None = None,
+    config: TrainConfig, method: type[Method], manifest: Manifest, rows: list[Row], device: torch.device, progress: bool
 ) -> tuple[Data, Data]:
-    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
-
-    kind, own_data: as `Method.data` and `Method.own_data`.
-    """
-    chosen = manifest.split("val") or rows
-    pairs = [pair for pair in chosen if pair.sketch and pair.photo]
-    num = config.num_samples
-    if kind == "own":
-        data = own_data(manifest, rows, config.load_size_px, device, progress=progress)
-        return data, own_data(manifest, spread(chosen, num), config.size_px, device)
-    if kind == "photos":
-        few = [row for row in manifest.split("val") if row.photo] + rows
-        data = photo_data(rows, config.load_size_px, device, progress=progress)
-        return data, photo_data(few[:num], config.size_px, device)
-    if kind == "pairs":
+    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
+    val, num = manifest.split("val"), config.num_samples
+    chosen = val or rows
+    if method.data == "own":
+        read = partial(method.own_data, manifest)
+        places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
+        few = [chosen[int(place)] for place in places]  # of neighbours, several may be of one person
+    elif method.data == "photos":
+        read, few = photo_data, [row for row in val if row.photo] + rows
+    elif method.data == "pairs":
         given = given_to(config)
-        fit = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])]
-        data = paired_data(rows, config.load_size_px, device, given=given, progress=progress)
-        return data, paired_data((fit or chosen)[:num], config.size_px, device, given=given)
-    drawn, photographed = unpaired_rows(rows, config.apart, config.seed)
-    data = unpaired_data(drawn, photographed, config.load_size_px, device, progress=progress)
-    if pairs:
+        read = partial(paired_data, given=given)
+        few = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])] or chosen
+    else:
+        return _piles(config, rows, chosen, device, progress)
+    data = read(rows, config.load_size_px, device, progress=progress)
+    return data, read(few[:num], config.size_px, device)
+
+
+def _piles(
+    config: TrainConfig, rows: list[Row], chosen: list[Row], device: torch.device, progress: bool
+) -> tuple[Data, Data]:
+    """As `training_data`, of two sides without pairs; sheets show pairs, where there are some among the chosen rows."""
+    num = config.num_samples
+    sketches, photos = unpaired_rows(rows, config.apart, config.seed)
+    data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
+    if pairs := [row for row in chosen if row.sketch and row.photo]:
         return data, paired_data(pairs[:num], config.size_px, device)
-    few = [[row for row in chosen if row.sketch] or drawn, [row for row in chosen if row.photo] or photographed]
-    return data, unpaired_data(few[0][:num], few[1][:num], config.size_px, device)
+    sketches = [row for row in chosen if row.sketch] or sketches
+    photos = [row for row in chosen if row.photo] or photos
+    return data, unpaired_data(sketches[:num], photos[:num], config.size_px, device)
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
@@ -68,24 +70,23 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
     learns from photos alone, these as both (a on the CPU, where it is `from_cpu`). share: those that are wanted here.
     """
-    config = run.config
+    config, kind = run.config, run.model.data
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
 
     def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
         return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
 
-    if run.model.data == "own":
+    if kind == "own":
         sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
-    elif run.model.data == "pairs":
+    elif kind == "pairs":
         sketches, photos = jitter(sketches, photos)
-    elif run.model.data == "photos":
+    elif kind == "photos":
         sketches = photos = jitter(photos, photos[:, :0])[0]
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    a, b = run.precision.images(a), run.precision.images(b)
-    return a, sent(b, run.precision.device)
+    return run.precision.images(a), sent(run.precision.images(b), run.precision.device)
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
@@ -99,11 +100,6 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
         return photos, photos
     num = min(len(samples.sketches), len(samples.photos))
     return samples.sketches.batch(range(num)), photos[:num]
-
-
-def spread(rows: Sequence[Row], num: int) -> list[Row]:
-    """So many of the rows, from all over them: of neighbours, several may be of one person."""
-    return [rows[place] for place in np.linspace(0, len(rows) - 1, min(num, len(rows))).round().astype(int)]
 
 
 def given_to(config: TrainConfig) -> str:

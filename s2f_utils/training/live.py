@@ -1,7 +1,6 @@
 """Values that may change while training runs, and who may change them: a widget, a callback, or `controls.json`.
 
-The loop calls `poll()` once a step, in the foreground. Nothing here starts a thread, so the same code works in Colab,
-where widgets that a background thread updates do not refresh.
+The loop calls `poll()` once a step, in the foreground: Colab does not show what a background thread changes.
 """
 
 from __future__ import annotations
@@ -42,46 +41,43 @@ class Change:
 class LiveValues:
     """Numbers and commands that the training loop reads anew at every step.
 
-    `values` are the starting values, `ranges` their limits (same names). The commands `pause`, `step` (one,
-    while it is paused), `save`, `sample` and `stop` are there beside them, False at first; `step`, `save` and `sample`
-    fall back to False once the loop has obeyed.
-    With a `controls` path, the values are written to that JSON file, and edits of the file are picked up.
+    values: to start with. ranges: their limits, by the same names. controls: a JSON file that holds them, and whose
+    edits are picked up. The commands `pause`, `step` (one, while it is paused), `save`, `sample` and `stop` are False
+    at first; `step`, `save` and `sample` fall back to False once the loop has obeyed.
     """
 
     def __init__(self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None) -> None:
         if set(values) != set(ranges):
             raise ValueError(f"every live value needs a range: {sorted(set(values) ^ set(ranges))} have not both")
         self.ranges = dict(ranges)
-        self._values: dict[str, float] = {}
-        self._commands = dict.fromkeys(COMMANDS, False)
+        self._values = {name: self._checked(name, value) for name, value in values.items()}
+        self._values |= dict.fromkeys(COMMANDS, False)
         self._pending: list[Change] = []
         self._controls = controls
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None  # of the file that was read or written last
         self._unwritten = False  # the disk did not take the newest values
-        self.problem: str | None = None
-        for name, value in values.items():
-            self._values[name] = self._checked(name, value)
+        self.problem = ""
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
 
-    def get(self, name: str, default: float) -> float:
-        """The live value `name`, or `default` where the method has no such value."""
-        return self._values.get(name, default)
-
     def values(self) -> dict[str, float]:
         """A copy of all current values by name, without the commands; what the resume file keeps."""
-        return dict(self._values)
+        return {name: self._values[name] for name in self.ranges}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Take over the values of a resume file; values that the method no longer has are ignored."""
+        self._values |= {name: self._checked(name, value) for name, value in state.items() if name in self.ranges}
 
     def asked(self, command: str) -> bool:
         """Whether `command` ("pause", "save", "sample", "stop") is asked for at the moment."""
-        return self._commands[command]
+        return self._values[command]
 
     def done(self, command: str) -> None:
         """Take a command back once it has been obeyed."""
-        if self._commands[command]:
+        if self.asked(command):
             self._read_controls()
-            self._commands[command] = False
+            self._values[command] = False
             self.write_controls()
 
     def set(self, name: str, value: float | bool, source: str = "widget") -> None:
@@ -89,22 +85,18 @@ class LiveValues:
 
         Raises ValueError for an unknown name, or for a value outside of its range.
         """
-        if name in self._commands:
-            if not isinstance(value, bool):
-                raise ValueError(f"{name} must be true or false, got {value!r}")
-            old, new = self._commands[name], value
-            self._commands[name] = new
-        else:
-            new = self._checked(name, value)
-            old = self._values[name]
-            self._values[name] = new
+        new = self._checked(name, value)
+        old, self._values[name] = self._values[name], new
         if new != old:
             self._pending.append(Change(name, old, new, source))
 
-    def _checked(self, name: str, value: Any) -> float:
+    def _checked(self, name: str, value: Any) -> float | bool:
+        if name in COMMANDS:
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be true or false, got {value!r}")
+            return value
         if name not in self.ranges:
-            known = ", ".join([*self.ranges, *COMMANDS])
-            raise ValueError(f"there is no live value {name!r}: the names are {known}")
+            raise ValueError(f"there is no live value {name!r}: the names are {', '.join([*self.ranges, *COMMANDS])}")
         limits = self.ranges[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{name} must be a number, got {value!r}")
@@ -120,21 +112,19 @@ class LiveValues:
             self.write_controls()
         return changes
 
-    def take_problem(self) -> str | None:
+    def take_problem(self) -> str:
         """What was wrong with `controls.json` since the last call, once; the values in question stayed as they were."""
-        problem, self.problem = self.problem, None
+        problem, self.problem = self.problem, ""
         return problem
 
     def _read_controls(self) -> None:
-        stamp = _stamp_of(self._controls)
-        if stamp is None or stamp == self._stamp:
+        stamp = self._stamp_of_file()
+        if stamp in (None, self._stamp):
             return
         self._stamp = stamp
         try:
-            wanted = json.loads(self._controls.read_text(encoding="utf-8"))
-            if not isinstance(wanted, dict):
-                raise ValueError("the file must hold one JSON object")
-        except (OSError, ValueError) as error:  # an editor may be in the middle of writing: the next version counts
+            wanted = dict(json.loads(self._controls.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError) as error:  # half written by an editor: the next version counts
             self.problem = f"{CONTROLS} was not understood ({error}); the values stay as they are"
             return
         for name, value in wanted.items():
@@ -145,7 +135,6 @@ class LiveValues:
 
     def write_controls(self) -> None:
         """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
-
         Where the disk does not take it, that is a problem (`take_problem`), and `poll` tries again.
         """
         if self._controls is None:
@@ -154,26 +143,17 @@ class LiveValues:
             self._read_controls()
         try:
             os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
-            write_json(self._controls, {**self._values, **self._commands})
+            write_json(self._controls, self._values)
+            self._unwritten, self._stamp = False, self._stamp_of_file()
         except OSError as error:
             if not self._unwritten:
                 self.problem = f"{self._controls}: could not be written ({error.strerror}); the values hold"
             self._unwritten = True
-            return
-        self._unwritten = False
-        self._stamp = _stamp_of(self._controls)
 
-    def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Take over the values of a resume file; values that the method no longer has are ignored."""
-        for name, value in state.items():
-            if name in self._values:
-                self._values[name] = self._checked(name, value)
-
-
-def _stamp_of(path: Path | None) -> tuple[int, int] | None:
-    """Time and size of a file; None where it is not there."""
-    try:
-        status = os.stat(path) if path else None
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size) if status else None
+    def _stamp_of_file(self) -> tuple[int, int] | None:
+        """Time and size of `controls.json`; None where it is not there."""
+        try:
+            status = os.stat(self._controls or "")
+            return status.st_mtime_ns, status.st_size
+        except OSError:
+            return None

@@ -14,6 +14,9 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 
+SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
+FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
+
 
 def load_generators(generators: Mapping[str, nn.Module], init: str | Path) -> None:
     """Load what training begins with into its generators, by direction; CheckpointError where it is of another kind or
@@ -38,10 +41,6 @@ def answering(init: str | Path, direction: str) -> nn.Module:
     return given
 
 
-SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
-FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
-
-
 def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES) -> None:
     """Load a network into another of the same class and arguments, dropout apart; CheckpointError where they differ.
 
@@ -53,25 +52,22 @@ def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, sett
             f" {wanted.args}: choose the settings of the checkpoint ({settings})"
         )
     state = given.state_dict()
-    if given.name == "resnet":
-        state = with_dropout_keys(state, wanted.args["dropout"] > 0)
-    wanted.load_state_dict(state)
+    wanted.load_state_dict(with_dropout_keys(state, wanted.args["dropout"] > 0) if given.name == "resnet" else state)
 
 
 def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
     """A network's arguments but for dropout, which has no weights."""
-    inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
-    return {k: v for k, v in inside.items() if k != "dropout"}
+    return {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items() if k != "dropout"}
 
 
 def discriminator_of(init: str | Path) -> Path:
     """Where the discriminator of a generator is, or would be: beside it."""
-    generator = find_generator(init)
-    if generator.parent == weights.SHIPPED_FOLDER and generator.stem != weights.RENDER:  # the encoders are for one
-        return weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
-    if "generator" not in generator.name:
-        return generator.with_name(f"{generator.stem}-discriminator.safetensors")
-    return generator.with_name(generator.name.replace("generator", "discriminator"))
+    path = find_generator(init)
+    if path.parent == weights.SHIPPED_FOLDER and path.stem != weights.RENDER:  # the encoders are for one
+        return path.with_name(f"{weights.FACES}-discriminator.safetensors")
+    if "generator" in path.name:
+        return path.with_name(path.name.replace("generator", "discriminator"))
+    return path.with_name(f"{path.stem}-discriminator.safetensors")
 
 
 def find_discriminator(init: str | Path) -> Path:

@@ -20,9 +20,9 @@ import torch
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.method import Step
-from s2f_utils.training.progress import ProgressBar
 from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
+from s2f_utils.training.tracking import ProgressBar
 
 
 def train(
@@ -73,7 +73,6 @@ def train(
         notify("on_start")
         if is_first and run.images_seen == 0:
             notify("on_sample", write_sheet(run))
-        run.start_row()
         reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
             began = time.monotonic()
@@ -120,7 +119,7 @@ def train(
                 attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
                 clock = time.monotonic()
             if done < 1 and is_due(0, config.num_snapshots + 1):
-                attempt(run, "keep a snapshot", run.snapshot)
+                attempt(run, "keep a snapshot", lambda: run.save_generators("snapshots", f"-{run.images_seen:08d}"))
 
             # The state from which training can go on.
             if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):

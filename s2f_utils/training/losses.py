@@ -45,14 +45,6 @@ def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
     return -logits.mean() if kind == "hinge" else adversarial_loss(logits, True, kind)
 
 
-def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
-
-    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
-    """
-    return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
-
-
 def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     """Mean absolute difference of two image batches (N, C, H, W): Isola et al. 2017, eq. 3."""
     return F.l1_loss(fake, real)
@@ -75,9 +67,8 @@ def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
-    """SSIM at every pixel (Wang et al. 2004), float32 (N, C, H, W) in [0, 1] twice → the same shape.
-
-    Sigma is 1.5, edges are mirrored. As kornia's `ssim`, which makes its window on the GPU and waits for it.
+    """SSIM at every pixel (Wang et al. 2004), float32 (N, C, H, W) in [0, 1] twice → the same shape; sigma is 1.5,
+    edges are mirrored. As kornia's `ssim`, which makes its window on the GPU and waits for it.
     """
     from kornia.filters import filter2d_separable, get_gaussian_kernel1d
 
@@ -96,10 +87,8 @@ def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
 
 def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """How far a discriminator's features of made and of true pictures are apart, each place's scaled to length 1; a
-    scalar ≥ 0, averaged over layers.
-
-    What LPIPS does with the features of an image network (R. Zhang et al. 2018, eq. 1), without its learned weights:
-    where those are not at hand, the discriminator of a trained GAN stands in, and this is not LPIPS.
+    scalar ≥ 0, averaged over layers. As LPIPS of an image network's features (R. Zhang et al. 2018, eq. 1), without its
+    learned weights.
     """
     apart = [
         (F.normalize(f.float(), dim=1) - F.normalize(r.detach().float(), dim=1)).square().sum(1).mean()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
-from s2f_utils.inference import generate
+from s2f_utils.inference.stages import generate
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.loading import load_generators
@@ -21,11 +21,6 @@ from s2f_utils.training.settings import TrainConfig
 
 Live = LiveValues | Mapping[str, float]
 Step = Callable[[Any, Tensor, Tensor, Live], dict[str, Tensor]]
-
-
-def weights_of(opt: torch.optim.Optimizer) -> list[nn.Parameter]:
-    """The weights that an optimiser holds."""
-    return [p for group in opt.param_groups for p in group["params"]]
 
 
 @contextmanager
@@ -61,21 +56,25 @@ class Method(ABC):
     live_ranges: ClassVar[Mapping[str, Range]] = {}
     # Weights of losses that stay 0 where a run begins with 0: what these losses look through is not loaded then.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()
-    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
+
+    # What a run may begin with.
+    needs_init = ""  # the method whose trained model it has to be
+    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that it may be, by name
     same_args: ClassVar[tuple[str, ...]] = ()  # settings that are arguments of such a network, by the same name
     loaded_larger = 1.0  # than size_px, for the crop
+
+    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
+    data = "pairs"
+    own_data: ClassVar[Callable[..., Data] | None] = None  # reads its data, where `data` is "own"
+    from_cpu = False  # its pictures are kept there, and a step is given a there: it works on them before a GPU does
     given_channels = 3  # of the pictures that go in
     target_channels = 3  # and of those to be learned
     target_scale = 1  # how much larger these are
-    own_data: ClassVar[Callable[..., Data] | None] = None  # reads its data, where `data` is "own"
 
-    cycle = 1  # steps after which their costs repeat, for measurements
-    needs_init = ""  # the method whose trained model this one has to begin with
-    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
-    data = "pairs"
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
-    from_cpu = False  # its pictures are kept there, and a step is given a there: it works on them before a GPU does
     net_g: nn.Module
+    notes: Mapping[str, Any] = {}  # what a saved generator says about itself beside its size and direction
+    kept: Mapping[str, nn.Module] = {}  # other networks that a later run may begin with, by their files' names
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
         self.config = config
@@ -85,28 +84,17 @@ class Method(ABC):
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
 
     def add(
-        self,
-        name: str,
-        net: nn.Module,
-        lr_name: str,
-        kind: type[torch.optim.Optimizer] = torch.optim.Adam,
-        *,
-        part: nn.Module | None = None,
-        **options: object,
+        self, name: str, net: nn.Module, lr_name: str, *kind: Any, part: nn.Module | None = None, **options: Any
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
         """Prepare a network for the device and give it an optimiser; both are kept under their names.
 
-        part: the part of the network that is trained; None: all of it.
+        part: the part of the network that is trained; None: all of it. kind, options: as of `optimize`.
         """
         self.nets[name] = self.precision.prepare(distributed.sync_batch_norm(net))
-        return self.nets[name], self.optimize(part or net, lr_name, kind, **options)
+        return self.nets[name], self.optimize(part or net, lr_name, *kind, **options)
 
     def optimize(
-        self,
-        net: nn.Module,
-        lr_name: str,
-        kind: type[torch.optim.Optimizer] = torch.optim.Adam,
-        **options: object,
+        self, net: nn.Module, lr_name: str, kind: type[torch.optim.Optimizer] = torch.optim.Adam, **options: Any
     ) -> torch.optim.Optimizer:
         """An optimiser of a network, or of several as a ModuleList, kept under its learning rate's name."""
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
@@ -124,16 +112,6 @@ class Method(ABC):
     def generators(self) -> dict[str, nn.Module]:
         """The generators by the direction in which they go."""
         return {self.config.direction: self.net_g}
-
-    @property
-    def notes(self) -> dict[str, Any]:
-        """What a saved generator says about itself beside its size and direction."""
-        return {}
-
-    @property
-    def kept(self) -> dict[str, nn.Module]:
-        """Other networks that a later run may begin with, by the name of the file beside the generator's."""
-        return {}
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,14 +162,13 @@ class Method(ABC):
         return {name: float(getattr(self.config, name)) for name in self.ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16). Only the weights
-        that `opt` holds get a gradient.
+        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step
+        (scaled in float16). Only the weights that `opt` holds get a gradient.
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
-        Several ranks average their gradients.
         """
         opt.zero_grad(set_to_none=True)
-        weights = weights_of(opt)
+        weights = [p for group in opt.param_groups for p in group["params"]]
         self.scaler.scale(loss).backward(inputs=[p for p in weights if p.requires_grad])
         distributed.average_gradients(weights)
         if max_norm:
@@ -202,10 +179,8 @@ class Method(ABC):
             self.scaler.update()
 
     def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0.
-
-        Where that is too much, as it is with the first scale, the result is not finite: the scaler leaves out the step
-        and lowers its scale.
+        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where that is too much,
+        the result is not finite: the scaler leaves out the step and lowers its scale.
         """
         if not self.scaler.is_enabled():
             return slope_at(value, at)

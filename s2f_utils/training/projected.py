@@ -9,10 +9,42 @@ from torch import Tensor
 
 from s2f_utils.models.pretrained import features_of, stride_distance
 from s2f_utils.models.projected import ProjectedDiscriminator
-from s2f_utils.training.ada import SharedChange
+from s2f_utils.runtime import distributed, sent
+from s2f_utils.training.ada import resample
 from s2f_utils.training.losses import discriminator_loss, generator_loss
 
 AUGMENTATIONS = ("shared", "none")
+
+
+class SharedChange:
+    """A change of colours and place, drawn once for each picture and made in true and made ones alike, so that their
+    features can be compared place by place. num: of pictures, of which `SHARE` are changed; edges are mirrored.
+    """
+
+    SHARE = 0.6
+    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness (of white), contrast, saturation, right, down (of a side)
+
+    def __init__(self, num: int) -> None:
+        changed = (distributed.rand(num, 1) < self.SHARE).float()
+        self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
+
+    def colours(self, x: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W) in other colours."""
+        values = sent(self.drawn[:, :3], x.device).to(x)[..., None, None, None]  # (N, 3, 1, 1, 1)
+        brightness, contrast, saturation = values.unbind(1)
+        mean = x.mean(1, keepdim=True)
+        x = mean + (x - mean) * (1 + saturation)
+        mean = x.mean((1, 2, 3), keepdim=True)
+        return mean + (x - mean) * (1 + contrast) + 2 * brightness
+
+    def places(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) moved."""
+        zero, one = torch.zeros(len(x)), torch.ones(len(x))
+        right, down = (2 * self.drawn[:, 3:]).unbind(1)
+        return resample(x, torch.stack([one, zero, -right, zero, one, -down], dim=1).view(-1, 2, 3))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.places(self.colours(x))
 
 
 class ProjectedPair:
@@ -33,8 +65,6 @@ class ProjectedPair:
         augment: str = "shared",
         within: Callable[[], torch.autocast] | None = None,
     ) -> None:
-        if augment not in AUGMENTATIONS:
-            raise ValueError(f"augment must be {' or '.join(AUGMENTATIONS)}, got {augment!r}")
         self.net_d, self.sketch = net_d, sketch
         if augment == "shared":
             change = SharedChange(len(real))

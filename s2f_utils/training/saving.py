@@ -10,13 +10,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from s2f_utils.metrics import on_device
+from s2f_utils import metrics
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.data import sample_pictures
@@ -26,45 +26,59 @@ from s2f_utils.training.state import TrainingRun
 LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
 
 
-def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> bool:
-    """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""
+def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
+    """Do something that writes; where that fails (a full disk), say so and go on."""
     try:
         os.stat(run.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         action()
     except OSError as error:
         why = what_to_do(error, run.folder)
-        saved = f"; {last_saved(run)}" if what == "save" else ""
-        run.log.problem(f"could not {what} at image {run.images_seen}: {why}{saved}; training goes on")
-        return False
-    return True
+        run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")
 
 
-def save(run: TrainingRun, notify: Callable[..., None]) -> None:
-    """Write the resume file and the generators; a full disk is reported, and training goes on."""
+def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False) -> None:
+    """Write the resume file and the generators. A full disk is reported, and training goes on; at its end it is
+    NotSavedError.
+    """
     run.mean_losses()  # a state that has diverged is not worth keeping
     run.last_save = time.monotonic()
-    if attempt(run, "save", run.save):
-        run.log.event("save", images=run.images_seen)
-        notify("on_save", run.resume_path)
+    try:
+        run.save()
+    except OSError as error:
+        last = ", the last" if at_end else ""
+        text = f"could not save at image {run.images_seen}{last}: {what_to_do(error, run.folder)}; {last_saved(run)}"
+        if not at_end:
+            run.log.problem(f"{text}; training goes on")
+            return
+        text += ". In a notebook call train(run) then: it saves what this session holds"
+        run.log.event("problem", message=text)
+        raise NotSavedError(error.errno, text) from error
+    run.log.event("save", images=run.images_seen)
+    notify("on_save", run.resume_path)
+
+
+def last_saved(run: TrainingRun) -> str:
+    """What a resume would take up, in words."""
+    is_there = run.resume_path.is_file()
+    return f"what was saved at image {run.saved_at} is still there" if is_there else "nothing was saved yet"
 
 
 def write_sheet(run: TrainingRun) -> Path:
-    """Write the sheet of samples: the same pictures again and again, what comes out, and the truths. Log its scores
-    (`run.scores`). Draws nothing at random.
-
-    The pictures are validation pairs where there are some, else training pictures: never the test set.
+    """Write the sheet of samples: the same pictures again and again (never of the test set), what comes out, and the
+    truths. Log its scores (`run.scores`). Draws nothing at random.
     """
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
     with torch.no_grad():
-        rows = run.model.samples(a, b, run.generators)
+        tensors = run.model.samples(a, b, run.generators)
+    rows = {name: images.to_uint8(pictures) for name, pictures in tensors.items()}
     run.scores = {}
     if run.samples.paired:
-        found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
+        found = metrics.measure(rows["fake_b"], rows["b"], ("ssim", "psnr", "mse", "l1"))
         run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"
-    images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
+    images.save(path, viz.sheet(list(rows.values())), generated=True)
     run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
     return path
 
@@ -73,22 +87,15 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     """The last row of the log, and, but for a chunk, the state; NotSavedError where that cannot be written."""
     if reason == "done" and run.sums:
         notify("on_log", run.write_row(run.lr_factor()))
-    run.mean_losses()  # a state that has diverged is not worth keeping
-    if reason != "chunk":
+    if reason == "chunk":
+        run.mean_losses()
+    else:
         for command in ("pause", "stop"):
             run.live.set(command, False, "loop")
             run.live.done(command)
         run.live.poll()
         run.live.write_controls()
-        try:
-            run.save()
-        except OSError as error:
-            text = f"could not save at image {run.images_seen}, the last: {what_to_do(error, run.folder)};"
-            text += f" {last_saved(run)}. In a notebook call train(run) then: it saves what this session holds"
-            run.log.event("problem", message=text)
-            raise NotSavedError(error.errno, text) from error
-        run.log.event("save", images=run.images_seen)
-        notify("on_save", run.resume_path)
+        save(run, notify, at_end=True)
     run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
 
 
@@ -113,27 +120,17 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
         opt.zero_grad(set_to_none=True)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    said = said.rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
-    failed = ""
-    try:
+    with suppress(RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         if distributed.is_rank_zero():
             save(run, notify)
-    except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
-        failed = "this could not be saved: "
+    said = said.rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
     run.log.event("out of memory", images=run.images_seen, message=said)
     batch = round(run.live["batch_size"])
     return MemoryFullError(
         f"out of memory after {run.images_seen:,} images ({said}): choose a smaller batch than {batch}"
-        f" (--set batch_size=…), or a smaller size_px; {failed}{last_saved(run)}. In a notebook:"
+        f" (--set batch_size=…), or a smaller size_px; {last_saved(run)}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
-
-
-def last_saved(run: TrainingRun) -> str:
-    """What a resume would take up, in words."""
-    if not run.resume_path.is_file():
-        return "nothing was saved yet"
-    return f"what was saved at image {run.saved_at} is still there"
 
 
 @contextmanager

@@ -33,35 +33,34 @@ def need(holds: bool, message: str) -> None:
 class Limits:
     """What a setting may be: one of the `known` words, or a number within limits."""
 
-    least: float | None = None
-    most: float | None = None
-    above: float | None = None
-    below: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
     known: Sequence[str] = ()
 
     def allow(self, value: Any) -> bool:
         """Whether a value is within the limits."""
         if self.known:
             return value in self.known
-        enough = (self.least is None or value >= self.least) and (self.above is None or value > self.above)
-        return enough and (self.most is None or value <= self.most) and (self.below is None or value < self.below)
+        return self.least <= value <= self.most and self.above < value < self.below
 
     def __str__(self) -> str:
         if self.known:
             return f"one of {', '.join(word or repr(word) for word in self.known)}"
-        if self.most is not None:
+        if self.most < math.inf:
             return f"between {self.least:g} and {self.most:g}"
-        if self.below is not None:
+        if self.below < math.inf:
             return f"from {self.least:g} to less than {self.below:g}"
-        return f"more than {self.above:g}" if self.least is None else f"{self.least:g} or more"
+        return f"{self.least:g} or more" if self.above == -math.inf else f"more than {self.above:g}"
 
 
-def setting(default: Any, least: float | None = None, most: float | None = None, **limits: Any) -> Any:
+def setting(default: Any, least: float = -math.inf, most: float = math.inf, **limits: Any) -> Any:
     """A field of a settings class with its limits, as `Limits`; a subclass may give it another default."""
     return dataclasses.field(default=default, metadata={"limits": Limits(least, most, **limits)})
 
 
-def limits_of(kind: type, name: str) -> Limits | None:
+def limits_of(kind: type, name: str) -> Limits:
     """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any.
 
     A learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
@@ -70,9 +69,7 @@ def limits_of(kind: type, name: str) -> Limits | None:
         declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
         if declared is not None and "limits" in declared.metadata:
             return declared.metadata["limits"]
-    if name.startswith("lr_"):
-        return Limits(above=0)
-    return Limits(least=0) if name.startswith("lambda_") else None
+    return Limits(above=0) if name.startswith("lr_") else Limits(0) if name.startswith("lambda_") else Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,32 +110,16 @@ class TrainConfig:
         for name, value in vars(self).items():
             need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
             limits = limits_of(type(self), name)
-            need(limits is None or limits.allow(value), f"{name} must be {limits}, got {value!r}")
-        size, ways = self.size_px, ", ".join(self.directions)
+            need(limits == Limits() or limits.allow(value), f"{name} must be {limits}, got {value!r}")
+        size, loaded, ways = self.size_px, self.load_size_px, ", ".join(self.directions)
         need(self.direction in self.directions, f"direction must be one of {ways}, got {self.direction!r}")
         need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
-        need(
-            self.load_size_px >= size,
-            f"load_size_px ({self.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
-        )
+        need(loaded >= size, f"load_size_px ({loaded}) must not be smaller than size_px ({size}): it is cropped")
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
         need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
-
-    def at_least(self, least: int, *names: str) -> None:
-        """Raise ConfigError where one of these settings is less."""
-        for name in names:
-            need(getattr(self, name) >= least, f"{name} must be {least} or more, got {getattr(self, name)}")
-
-    def shares(self, *names: str) -> None:
-        """Raise ConfigError where one of these settings is not from 0 to 1."""
-        for name in names:
-            need(0 <= getattr(self, name) <= 1, f"{name} must be between 0 and 1, got {getattr(self, name)}")
 
 
 def need_patches(disc_layers: int, size_px: int) -> None:
     """Raise ConfigError where a PatchGAN has so many layers that no patches are left of a picture."""
     most = size_px.bit_length() - 3
-    need(
-        disc_layers <= most,
-        f"disc_layers must be at most {most} at {size_px} px, so that some patches are left, got {disc_layers}",
-    )
+    need(disc_layers <= most, f"disc_layers must be at most {most} at {size_px} px, got {disc_layers}")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import io
 import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,14 @@ from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
-from s2f_utils.runtime import distributed
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
-from s2f_utils.training.resume import VERSION, why_not
-from s2f_utils.training.settings import TrainConfig
+from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.training.tracking import RunLog
+
+VERSION = 2  # of the resume file
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
@@ -41,6 +40,19 @@ def check_space(folder: Path, model: Method, copies: int) -> None:
     free = shutil.disk_usage(there).free
     if free < need:
         raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB", str(folder))
+
+
+def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
+    """Why a run by this method, of these settings and pairs, cannot go on from a saved state; "" where it can."""
+    new = {f.name: f.default for f in dataclasses.fields(config)}  # what a run was without a setting that came later
+    mine, theirs = dataclasses.asdict(config), new | state["config"]
+    other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs[key])
+    if state["method"] != method or other:
+        what = ", ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in other) or "another method"
+        return f"was made with other settings ({what}): use the same"
+    if state.get("version") != VERSION:
+        return "was written by another version of this project: use that one"
+    return "" if state["data_ids"] == list(ids) else "was trained on other pairs: use the same data"
 
 
 @dataclass
@@ -57,133 +69,37 @@ class TrainingRun:
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
-    total_images: int  # of the whole training; with a time budget, as many as are likely in it
-    longest_images: int  # where no time budget ends it
-    ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
+    longest_images: int  # of the whole training, where no time budget ends it
+    ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
+    trackers: list[Any]  # callbacks that the settings ask for
+    fit: str  # how oblong pictures became square
+    card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
+
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
-    last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
-    data_settings: dict[str, Any] = field(default_factory=dict)
-    card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
-    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
-    trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
+    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
-    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
 
     def __post_init__(self) -> None:
         c = self.config
+        self.total_images = self.longest_images  # with a time budget, as many as are likely in it
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
-
-    @property
-    def to_photo(self) -> bool:
-        return self.config.direction != "photo-to-sketch"
-
-    @property
-    def resume_path(self) -> Path:
-        return self.folder / "resume.pt"
+        self.resume_path = self.folder / "resume.pt"
+        self.to_photo = c.direction != "photo-to-sketch"
+        self.last_save = time.monotonic()
 
     @property
     def generators(self) -> dict[str, torch.nn.Module]:
         """The networks to use, by direction: the averaged generators where there are some."""
         return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
 
-    @property
-    def generator(self) -> torch.nn.Module:
-        """The network to use for the configuration's direction."""
-        return self.generators[self.config.direction]
-
-    def lr_factor(self) -> float:
-        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
-
-        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. One with a time
-        budget falls with the time, or with the images where these come to their end first.
-        """
-        if self.config.time_budget_s and self.config.constant_share < 1:
-            return min(1.0, (1 - self.share_done) / (1 - self.config.constant_share))
-        length = len(self.data) * self.config.copies
-        epochs = self.total_images / length
-        constant = epochs * self.config.constant_share
-        if constant >= epochs:
-            return 1.0
-        if epochs < 10:
-            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
-        return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
-
-    def meta(self, direction: str | None = None) -> dict[str, Any]:
-        """What a saved generator says about itself."""
-        return {
-            "method": self.method,
-            "direction": direction or self.config.direction,
-            "size_px": getattr(self.model, "out_px", self.config.size_px),
-            "fit": self.data_settings.get("fit", "stretch"),
-            "images_seen": self.images_seen,
-            **self.model.notes,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """The whole state of training, as it goes into the resume file."""
-        return {
-            "version": VERSION,
-            "method": self.method,
-            "config": dataclasses.asdict(self.config),
-            "data_ids": self.data_ids,
-            "images_seen": self.images_seen,
-            "total_images": self.total_images,
-            "seconds": self.seconds,
-            "nets": {name: net.state_dict() for name, net in self.model.nets.items()},
-            "optimizers": {name: opt.state_dict() for name, opt in self.model.optimizers.items()},
-            "scaler": self.model.scaler.state_dict(),
-            "ema": {direction: ema.net.state_dict() for direction, ema in self.ema.items()},
-            "model": self.model.state_dict(),
-            "live": self.live.values(),
-            "rng": runtime.rng_state(),
-            "sums": dict(self.sums),
-            "nums": dict(self.nums),
-        } | ({"spent_s": self.spent_s} if self.config.time_budget_s else {})
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
-        if why := why_not(state, self.method, self.config, self.data_ids):
-            raise checkpoints.CheckpointError(f"{self.resume_path}: {why}, or start a new run with --resume never")
-        for name, net in self.model.nets.items():
-            net.load_state_dict(state["nets"][name])
-        for name, opt in self.model.optimizers.items():
-            opt.load_state_dict(state["optimizers"][name])
-        if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
-            self.model.scaler.load_state_dict(state["scaler"])
-        for direction, ema in self.ema.items():
-            ema.net.load_state_dict(state["ema"][direction])
-        self.model.load_state_dict(state["model"])
-        self.live.load_state_dict(state["live"])
-        self.images_seen = self.saved_at = state["images_seen"]
-        if self.config.time_budget_s:
-            self.total_images = min(self.longest_images, state["total_images"])
-        self.seconds = state["seconds"]
-        self.spent_s = state.get("spent_s", self.seconds)
-        self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
-        self.nums = dict(state.get("nums", {}))
-        runtime.set_rng_state(state["rng"])
-
-    def follow(self) -> None:
-        """All ranks take up rank 0's state."""
-        if distributed.world_size() == 1:
-            return
-        buffer = io.BytesIO()
-        if distributed.is_rank_zero():
-            torch.save(self.state_dict(), buffer)
-        given = distributed.broadcast(buffer.getvalue())
-        if not distributed.is_rank_zero():
-            self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
-
-    def epoch(self) -> float:
-        """How many passes over the training pairs have been made, as a fraction."""
-        return round(self.images_seen / (len(self.data) * self.config.copies), 4)
+    # How far it is
 
     @property
     def share_done(self) -> float:
@@ -198,9 +114,26 @@ class TrainingRun:
             likely = round(self.images_seen / self.share_done)
             self.total_images = self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
 
-    def start_row(self) -> None:
-        """From here on the speed of the next row is measured."""
-        self.row_start = self.seconds, self.images_seen
+    def lr_factor(self) -> float:
+        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
+
+        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
+        of fewer than ten passes falls with every image instead. One with a time budget falls with the time, or with the
+        images where these come to their end first.
+        """
+        share = self.config.constant_share
+        if self.config.time_budget_s and share < 1:
+            return min(1.0, (1 - self.share_done) / (1 - share))
+        length = len(self.data) * self.config.copies
+        epochs = self.total_images / length
+        constant = epochs * share
+        if constant >= epochs:
+            return 1.0
+        if epochs < 10:
+            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
+        return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
+
+    # Losses
 
     def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
         """A step on so many images had these losses."""
@@ -214,10 +147,9 @@ class TrainingRun:
             return {}
         sums = torch.stack([total.to(self.precision.device) for total in self.sums.values()]).tolist()
         means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
-        wrong = [f"{name} became NaN or infinite" for name, value in means.items() if not math.isfinite(value)]
-        if wrong:
+        if wrong := [f"{name} became NaN or infinite" for name, value in means.items() if not math.isfinite(value)]:
             self.sums, self.nums = {}, {}  # with another learning rate the same session may go on
-            raise self.diverged(wrong)
+            raise self._diverged(wrong)
         return means
 
     def write_row(self, factor: float) -> dict[str, Any]:
@@ -225,48 +157,81 @@ class TrainingRun:
         means = self.mean_losses()
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
+        epoch = round(self.images_seen / (len(self.data) * self.config.copies), 4)
         rates = {name: self.live[name] * factor for name in self.model.optimizers}
-        row = {"images": self.images_seen, "epoch": self.epoch(), **means, **rates}
+        row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
         row |= {"images_per_second": round(self.images_per_second, 3), "seconds": round(self.seconds, 2)}
         self.log.row(row)
-        self.sums, self.nums = {}, {}
-        self.start_row()
+        self.sums, self.nums, self.row_start = {}, {}, (self.seconds, self.images_seen)
         return row
 
-    def diverged(self, wrong: list[str]) -> TrainingDiverged:
-        """The error that says what went wrong, and what to do."""
+    def _diverged(self, wrong: list[str]) -> TrainingDiverged:
         saved = f"the last good state is {self.resume_path}" if self.resume_path.exists() else "nothing was saved yet"
         self.log.event("diverged", images=self.images_seen, what=wrong)
-        return TrainingDiverged(
-            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, or use"
-            f" precision=float32; {saved}"
-        )
+        what_to_do = "lower the learning rate, or use precision=float32"
+        return TrainingDiverged(f"{', '.join(wrong)} before image {self.images_seen}: {what_to_do}; {saved}")
 
-    def save(self) -> Path:
-        """Write the resume file and the generator, each complete or not at all.
+    # What is saved
+
+    def _parts(self) -> dict[str, Mapping[str, Any]]:
+        """What has a state of its own: by its key in the resume file, and there by its name."""
+        ema = {direction: ema.net for direction, ema in self.ema.items()}
+        return {"nets": self.model.nets, "optimizers": self.model.optimizers, "ema": ema}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state of training, as it goes into the resume file."""
+        plain = ("method", "data_ids", "images_seen", "total_images", "seconds", "spent_s")
+        state = {"version": VERSION, "config": dataclasses.asdict(self.config)}
+        state |= {name: getattr(self, name) for name in plain}
+        for key, parts in self._parts().items():
+            state[key] = {name: part.state_dict() for name, part in parts.items()}
+        state |= {"scaler": self.model.scaler.state_dict(), "model": self.model.state_dict()}
+        state |= {"live": self.live.values(), "sums": dict(self.sums), "nums": dict(self.nums)}
+        return state | {"rng": runtime.rng_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
+        if why := why_not(state, self.method, self.config, self.data_ids):
+            raise checkpoints.CheckpointError(f"{self.resume_path}: {why}, or start a new run with --resume never")
+        for key, parts in self._parts().items():
+            for name, part in parts.items():
+                part.load_state_dict(state[key][name])
+        if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
+            self.model.scaler.load_state_dict(state["scaler"])
+        self.model.load_state_dict(state["model"])
+        self.live.load_state_dict(state["live"])
+        self.images_seen = self.saved_at = state["images_seen"]
+        if self.config.time_budget_s:
+            self.total_images = min(self.longest_images, state["total_images"])
+        self.seconds = state["seconds"]
+        self.spent_s = state.get("spent_s", self.seconds)
+        self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
+        self.nums = dict(state.get("nums", {}))
+        self.row_start = self.seconds, self.images_seen
+        runtime.set_rng_state(state["rng"])
+
+    def save(self) -> None:
+        """Write the resume file and the generators, each complete or not at all.
 
         Raises TrainingDiverged, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
         os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)
-        broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
-        if broken:
-            raise self.diverged([f"weights of {', '.join(broken)} are NaN or infinite"])
+        for name, net in self.model.nets.items():
+            if not all(torch.isfinite(p).all() for p in net.parameters()):
+                raise self._diverged([f"weights of {name} are NaN or infinite"])
         checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
-        self._save_generators(self.folder)
+        self.save_generators()
         for name, net in self.model.kept.items():
-            path = self.folder / f"{name}.safetensors"
-            checkpoints.save_generator(path, net, {"method": self.method}, self.card)
-        return self.resume_path
+            checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card)
 
-    def snapshot(self) -> None:
-        """Keep the generators as they are now, beside the last ones."""
-        self._save_generators(self.folder / "snapshots", f"-{self.images_seen:08d}")
-
-    def _save_generators(self, folder: Path, ending: str = "") -> None:
+    def save_generators(self, folder: str = "", ending: str = "") -> None:
+        """Write the generators into a folder in the run's; ending: of their names."""
+        size_px = getattr(self.model, "out_px", self.config.size_px)
+        meta = {"method": self.method, "size_px": size_px, "fit": self.fit, "images_seen": self.images_seen}
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
-            path = folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(path, net, self.meta(direction), self.card)
+            path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
+            checkpoints.save_generator(path, net, {**meta, "direction": direction, **self.model.notes}, self.card)

@@ -1,13 +1,40 @@
-"""What a run writes down while it trains: `log.jsonl`, a line of JSON for each row of losses and each event."""
+"""What a run writes down while it trains: `log.jsonl`; and the callbacks that show it elsewhere: Weights & Biases,
+TensorBoard, a progress bar.
+
+A tracker (`tracker="wandb"`) is sent losses, samples and live values. What goes wrong with it is reported once, and
+training goes on without it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import os
+import secrets
 import sys
+import tempfile
 import time
+import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from tqdm.auto import tqdm
+
+from s2f_utils import runtime
+from s2f_utils.pictures import images
+from s2f_utils.training.live import Change
+
+ID_FILE = "wandb-id.txt"  # in the run folder
+WANDB_OPTIONS = {  # the installed version uses those that it knows
+    "console": "off",  # what is printed stays here: a progress bar is not worth uploading
+    "silent": True,
+    "disable_git": True,  # no address and no changes of whatever repository training is started in
+    "finish_timeout": 300.0,  # seconds; what is not uploaded by then stays in the run folder
+    "finish_timeout_raises": True,
+}
 
 
 class RunLog:
@@ -21,17 +48,16 @@ class RunLog:
         self.path = folder / "log.jsonl"
         self._waiting = ""
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        told, self._waiting = bool(self._waiting), self._waiting + json.dumps(entry) + "\n"
+    def row(self, values: dict[str, Any]) -> None:
+        """A row of losses, or an event."""
+        is_first, self._waiting = not self._waiting, self._waiting + json.dumps(values) + "\n"
         try:
             self._write(self._waiting.encode())
-        except OSError as error:  # a full disk must not end the training that the log is about
-            if not told:
-                print(
-                    f"{self.path}: {error.strerror}; the log is kept in memory until it can be written", file=sys.stderr
-                )
-        else:
             self._waiting = ""
+        except OSError as error:  # a full disk must not end the training that the log is about
+            if is_first:
+                why = f"{error.strerror}; the log is kept in memory until it can be written"
+                print(f"{self.path}: {why}", file=sys.stderr)
 
     def _write(self, text: bytes) -> None:
         """Append the whole text, after a line's end, or nothing of it."""
@@ -48,13 +74,9 @@ class RunLog:
                     file.truncate(size)
                 raise
 
-    def row(self, values: dict[str, Any]) -> None:
-        """A row of losses."""
-        self._append(values)
-
     def event(self, event: str, /, **details: Any) -> None:
         """Something that happened: "change", "sample", "save", "resume", "end", …"""
-        self._append({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
+        self.row({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
 
     def problem(self, message: str) -> None:
         """A problem that does not end the run: shown, and written down if that is possible."""
@@ -71,13 +93,11 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
+        with contextlib.suppress(ValueError):  # a crash cut the line off
             entry = json.loads(line)
-        except ValueError:
-            continue
-        if entry.get("event") == "resume":
-            entries = _until_save(entries, entry["images"])
-        entries.append(entry)
+            if entry.get("event") == "resume":
+                entries = _until_save(entries, entry["images"])
+            entries.append(entry)
     rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
     return rows, [entry for entry in entries if "event" in entry]
 
@@ -88,3 +108,198 @@ def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, An
     saved = saves[-1] if saves else len(entries)
     known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
     return [e for e, is_known in zip(entries, known, strict=True) if is_known and e.get("images", 0) <= images]
+
+
+class Tracker:
+    """Sends on what the log gets, at each event of `loop.train`; its x axis is images seen.
+
+    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) the other program, and may raise what it likes.
+    """
+
+    title = package = ""  # of the other program, as messages name it, and the package that it needs
+
+    def __init__(self) -> None:
+        self.handle: Any = None  # the other program's, while it is open; it stays open between chunks
+        self.failed = False
+
+    def on_start(self, run: Any) -> None:
+        if self.handle is None:
+            self._attempt(run, "start", lambda: setattr(self, "handle", self._open(run)))
+        if run.images_seen == 0:  # later, this step is there already
+            self.on_log(run, {})
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        self._log(run, row | {f"live/{name}": value for name, value in run.live.values().items()})
+
+    def on_change(self, run: Any, change: Change) -> None:
+        self._log(run, {f"live/{change.name}": float(change.new)})
+
+    def on_sample(self, run: Any, path: Path) -> None:
+        self._log(run, {f"samples/{name}": value for name, value in run.scores.items()}, path)
+
+    def on_end(self, run: Any, reason: str) -> None:
+        if reason == "chunk":
+            return
+        if self.handle is not None:
+            self._attempt(run, "write everything", lambda: self._close(self.handle, reason == "failure"))
+        self.handle, self.failed = None, False
+
+    def on_failure(self, run: Any, error: BaseException) -> None:
+        self.on_end(run, "failure")
+
+    def _log(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        self._attempt(run, "log", lambda: self._send(run, values, sheet))
+
+    def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
+        """Do something with the other program; the first failure is reported, and nothing is tried after it."""
+        if self.failed:
+            return
+        try:
+            action()
+        except Exception as error:
+            self.failed = True
+            why = str(error).strip().partition("\n")[0] or type(error).__name__
+            if isinstance(error, ModuleNotFoundError) and error.name == self.package:
+                why = f"it is not installed: pip install {self.package}"
+            run.log.problem(f"{self.title}: could not {what}: {why}; training goes on without it")
+            handle, self.handle = self.handle, None
+            with contextlib.suppress(Exception):
+                self._close(handle, True)
+
+
+class WandbTracker(Tracker):
+    """One W&B run for one run folder: resumed training goes on under the id in `wandb-id.txt`."""
+
+    title, package = "Weights & Biases", "wandb"
+
+    def _open(self, run: Any) -> Any:
+        import wandb
+
+        id_file = run.folder / ID_FILE
+        if not id_file.exists():
+            with runtime.atomic_path(id_file) as temporary:
+                temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # no random number of training's
+        described = facts(run)
+        options = {name: value for name, value in WANDB_OPTIONS.items() if name in wandb.Settings.model_fields}
+        offline = "WANDB_MODE" not in os.environ and not is_logged_in()
+        # `mode` alone would not do: without the variable, wandb looks a telemetry host up even offline.
+        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
+            handle = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
+                name=os.environ.get("WANDB_NAME", run.folder.name),
+                id=id_file.read_text(encoding="utf-8").strip(),
+                resume="allow",
+                reinit="finish_previous",  # a cell that was stopped in the middle of its chunks left one open
+                dir=str(run.folder),
+                config=described.pop("settings") | described,
+                allow_val_change=True,
+                settings=wandb.Settings(**options),
+                mode=os.environ.get("WANDB_MODE", "online"),
+            )
+        handle.define_metric("*", step_metric="images")
+        place = handle.url or "disabled by WANDB_MODE"
+        if getattr(handle, "offline", False):
+            why = ", as there is no login" if offline else ""
+            place = f"offline{why}; 'wandb sync {Path(handle.dir).parent}' uploads it"
+        tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
+        return handle
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
+        if sheet is not None:
+            import wandb
+
+            values = values | {"samples/sheet": wandb.Image(str(sheet), caption=f"{run.images_seen:,} images")}
+        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.finish(exit_code=int(failed))
+
+
+def is_logged_in() -> bool:
+    """Whether there is a W&B key to be found without asking: in the environment or in ~/.netrc."""
+    from requests.utils import get_netrc_auth
+
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    return get_netrc_auth(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")) is not None
+
+
+class TensorBoardTracker(Tracker):
+    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on begins
+    another file, whose first event says from which image on the files before it no longer count.
+    """
+
+    title, package = "TensorBoard", "tensorboard"
+
+    def _open(self, run: Any) -> Any:
+        import tensorboard
+
+        # TensorBoard's own switch, a module that is there: else it loads TensorFlow, which takes seconds.
+        without_tensorflow = f"{tensorboard.__name__}.compat.notf"
+        sys.modules.setdefault(without_tensorflow, types.ModuleType(without_tensorflow))
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = run.folder / "tensorboard"
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # a read-only folder fails here, not in the writer's thread
+            pass
+        if any(folder.glob("events.out.tfevents.*")):
+            time.sleep(1.0)  # their names begin with the second, and they are read in this order
+        purge_from = run.images_seen + 1 if run.images_seen else 0  # image 0 is sent again
+        writer = SummaryWriter(str(folder), purge_step=purge_from)
+        for title, group in facts(run).items():
+            lines = [f"| {name} | {value} |" for name, value in group.items()]
+            writer.add_text(title, "\n".join(["| name | value |", "| --- | --- |", *lines]), run.images_seen)
+        writer.flush()
+        tqdm.write(f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr)
+        return writer
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
+        if sheet is not None:
+            self.handle.add_image("samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC")
+        for name, value in values.items():
+            if name != "images":  # the axis
+                self.handle.add_scalar(name, value, run.images_seen)
+        self.handle.flush()  # a kill loses nothing, and what fails does so here
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.close()
+
+
+def facts(run: Any) -> dict[str, dict[str, Any]]:
+    """The settings, what became of them on this machine, and which machine it is."""
+    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
+    chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
+    settings = {"method": run.method, **dataclasses.asdict(run.config)}
+    return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}
+
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
+
+
+class ProgressBar:
+    """Images seen, with a rate, the time left, and the newest losses; says how to go on after an interrupt."""
+
+    def __init__(self, run: Any, shown: bool) -> None:
+        often = 1.0 if sys.stderr.isatty() else 10.0  # seconds
+        self.bar = tqdm(
+            total=run.total_images, initial=run.images_seen, desc=run.method, unit="image", disable=not shown,
+            mininterval=often, dynamic_ncols=True,
+        )  # fmt: skip
+
+    def on_step(self, run: Any) -> None:
+        self.bar.total = run.total_images
+        self.bar.update(run.images_seen - self.bar.n)
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        losses = {name: f"{value:.3f}" for name, value in row.items() if name.startswith("loss")}
+        self.bar.set_postfix(losses, refresh=False)
+
+    def on_failure(self, run: Any, error: BaseException) -> None:
+        self.bar.close()
+
+    def on_end(self, run: Any, reason: str) -> None:
+        self.bar.close()
+        if reason == "interrupted":
+            done = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
+            tqdm.write(f"{done}. To go on, run the same command or cell again", file=sys.stderr)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from s2f_studio.drawings.bending import STEP_PX
 from s2f_studio.engines import plane
 from s2f_utils.inference.stages import F32, I64, as_pictures
+from s2f_utils.models.layers import doubled
 from s2f_utils.models.noise import normal, uniform
-from s2f_utils.models.resample import doubled
 
 PEOPLE_PX = 256
 WALL = (214, 217, 221)  # behind the expected person

@@ -14,8 +14,8 @@ from s2f_studio.engines import plane
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CHANNELS, CODE_DIM, NUM_VALUES, SIZE_PX, Portrait, with_known
 from s2f_studio.faces.stages.lay import BEYOND_PX, COARSE, PEOPLE_PX, SOFT_PX
 from s2f_utils.inference.stages import F32, I64, as_pictures
+from s2f_utils.models.layers import doubled
 from s2f_utils.models.noise import normal
-from s2f_utils.models.resample import doubled
 
 BLUR_PX, POWER = 9.0, 1.3  # what is expected is blurred by so much at degree 1
 LEVELS = 8  # of blur that are worked out

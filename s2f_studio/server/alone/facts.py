@@ -18,9 +18,8 @@ from s2f_studio.web.uploads import KEPT_PX, LEAST_SIDE_PX
 from s2f_utils import weights
 from s2f_utils.inference.asking import COLOURED
 from s2f_utils.pictures import attributes, images
-from s2f_utils.pictures.faces import choosing as choosing_faces
+from s2f_utils.pictures.faces import finding
 from s2f_utils.pictures.faces import geometry as faces
-from s2f_utils.pictures.faces import yunet
 from s2f_utils.pictures.remarks import WORDS
 
 MODELS = (weights.DEFAULT, "photo-to-sketch")
@@ -65,11 +64,12 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         },
         "cleaning": _cleaning(),
         "yunet": {
-            "photo_score": yunet.PHOTO_SCORE, "drawing_score": yunet.DRAWING_SCORE, "lowest_score": yunet.LOWEST_SCORE,
-            "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
-            "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
-            "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
-            "as_large": choosing_faces.AS_LARGE,
+            "photo_score": finding.PHOTO_SCORE, "drawing_score": finding.DRAWING_SCORE,
+            "lowest_score": finding.LOWEST_SCORE, "trusted": finding.TRUSTED_IN_DRAWINGS,
+            "blurs": list(finding.DRAWING_BLURS), "refine_px": finding.REFINE_PX,
+            "least_share": finding.MIN_FACE_SHARE, "side_px": finding.SIDE_PX, "overlap": finding.OVERLAP,
+            "most": finding.MOST, "enough": finding.ENOUGH, "large_enough": finding.LARGE_ENOUGH,
+            "as_large": finding.AS_LARGE,
         },
     }  # fmt: skip
 

@@ -3,39 +3,48 @@
 Detector → five landmarks → similarity transform (turn, scale, shift; nothing is squeezed) → square crop.
 """
 
-from s2f_utils.pictures.faces.choosing import Which, all_faces, checked, choose
-from s2f_utils.pictures.faces.crop import align, uniform_crop, warp, warp_labels
-from s2f_utils.pictures.faces.finding import DETECTORS, FALLBACKS, find_face
+from s2f_utils.pictures.faces.finding import (
+    DETECTORS,
+    DRAWING_SCORE,
+    FALLBACKS,
+    LOWEST_SCORE,
+    TRUSTED_IN_DRAWINGS,
+    Which,
+    all_faces,
+    checked,
+    choose,
+    detect,
+    detect_all,
+    detect_drawn,
+    detect_turned,
+    detector_problem,
+    find_face,
+    refined,
+)
 from s2f_utils.pictures.faces.geometry import (
     FIT_WEIGHTS,
     METHODS,
     TEMPLATE,
     Face,
     FaceError,
+    align,
     alignment,
     centre_face,
     check_inside,
     face_from_points,
     inverse,
+    rescaled,
     similarity,
     transform,
-)
-from s2f_utils.pictures.faces.yunet import (
-    DRAWING_SCORE,
-    LOWEST_SCORE,
-    TRUSTED_IN_DRAWINGS,
-    detect,
-    detect_all,
-    detect_drawn,
-    detect_turned,
-    detector_problem,
-    refined,
+    uniform_crop,
+    warp,
+    warp_labels,
 )
 
 __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
     "TEMPLATE", "TRUSTED_IN_DRAWINGS", "Which", "align", "alignment", "all_faces", "centre_face", "check_inside",
     "checked", "choose", "detect", "detect_all", "detect_drawn", "detect_turned", "detector_problem",
-    "face_from_points", "find_face", "inverse", "refined", "similarity", "transform",
-    "uniform_crop", "warp", "warp_labels",
+    "face_from_points", "find_face", "inverse", "refined", "rescaled", "similarity", "transform", "uniform_crop",
+    "warp", "warp_labels",
 ]  # fmt: skip

@@ -1,22 +1,52 @@
-"""The one face of a portrait or a drawing: by points, by YuNet, or by what is left where it cannot be had."""
+"""Faces in photos and drawings: by YuNet, by points that are given, or by what is left where neither can be had.
+
+YuNet is asked again about photos that lie on their side, and about drawings. A face is meant by None (the largest, of
+equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
+"""
 
 from __future__ import annotations
 
 import functools
+import os
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils.pictures.faces.geometry import Face, FaceError, centre_face, face_from_points
-from s2f_utils.pictures.faces.yunet import LOWEST_SCORE, PHOTO_SCORE, detect_drawn, detect_turned, refined
+from s2f_utils import weights
+from s2f_utils.pictures.faces.geometry import (
+    Face,
+    FaceError,
+    alignment,
+    centre_face,
+    face_from_points,
+    inverse,
+    is_plausible,
+    transform,
+    warp,
+)
 
+PHOTO_SCORE, DRAWING_SCORE = 0.6, 0.9
+DRAWING_BLURS = (0.008, 0.016)  # sigma as a share of the longer side
+TRUSTED_IN_DRAWINGS = 0.8  # of faces in drawings that score less, three in five are not where they seem to be
+LOWEST_SCORE, SURE_SCORE = 0.3, 0.92  # upright faces of photos have 0.93 and more, turned ones 0.91 and less
+REFINE_PX = 256
+MIN_FACE_SHARE = 0.06  # narrower faces, as a share of the picture's shorter side, are people in the background
+SIDE_PX = 512  # larger pictures are shrunk to this
+OVERLAP, MOST = 0.3, 100  # of two boxes of one face; of faces
+ENOUGH = 0.7  # score of a face that counts beside others; in 526 single drawings no second one has more than 0.3
+LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
+AS_LARGE = 0.85  # of the largest one's width
 FALLBACKS = ("none", "cascade", "centre")
 DETECTORS = ("yunet", "none")
 # The landmarks in the box of scikit-image's frontal-face cascade, as shares of its side: means over portraits in which
 # YuNet and the cascade both found the face, made symmetrical; their standard deviation is about 0.03.
 IN_CASCADE_BOX = np.array([[0.305, 0.388], [0.695, 0.388], [0.500, 0.613], [0.332, 0.778], [0.668, 0.778]])
+
+Which = str | int | None
 
 
 def find_face(
@@ -31,10 +61,9 @@ def find_face(
 
     image: uint8 (H, W, 3) RGB. drawing: as `detect_drawn`, else as `detect_turned`. points: hand-given landmarks
     instead of a detector, (3, 2) the eyes and the mouth's middle, (4, 2) the eyes and the mouth's corners, or (5, 2)
-    all; pixels. fallback: what to do when no face is found: "none" (an error), "cascade" (scikit-image's frontal-face
-    cascade, a box only, and the centre where that fails), or "centre" (the face is taken to fill the picture as in
-    FFHQ). detector: "yunet", or "none" to go to the points or the fallback at once, where YuNet cannot be had
-    (`detector_problem`). Look at `method` and `score` of the result.
+    all; pixels. fallback: where no face is found: "none" (an error), "cascade" (scikit-image's frontal-face cascade, a
+    box only, and the centre where that fails), or "centre" (the face fills the picture as in FFHQ). detector: "yunet",
+    or "none", where it cannot be had (`detector_problem`).
 
     Raises FaceError when nothing is found, WeightsError when YuNet is asked for and cannot be had, ValueError for other
     shapes.
@@ -67,19 +96,14 @@ def _cascade(image: np.ndarray) -> Face | None:
     scale = min(1.0, 256 / max(image.shape[:2]))
     size = tuple(max(24, round(side * scale)) for side in (image.shape[1], image.shape[0]))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-    smallest = max(24, round(0.12 * min(small.shape[:2])))
-    boxes = _cascade_detector().detect_multi_scale(
-        img=rgb2gray(small),
-        scale_factor=1.1,
-        step_ratio=1,
-        min_size=(smallest,) * 2,
-        max_size=(min(small.shape[:2]),) * 2,
-    )
+    least, most = max(24, round(0.12 * min(size))), min(size)
+    limits = {"min_size": (least, least), "max_size": (most, most)}
+    boxes = _cascade_detector().detect_multi_scale(rgb2gray(small), scale_factor=1.1, step_ratio=1, **limits)
     if not boxes:
         return None
     box = max(boxes, key=lambda box: box["width"])
     corner, side = np.array([box["c"], box["r"]]), np.array([box["width"], box["height"]])
-    back = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
+    back = np.array(image.shape[1::-1]) / size
     landmarks = (corner + IN_CASCADE_BOX * side) * back - 0.5
     return Face(landmarks, (*(corner * back), *(side * back)), 0.0, "cascade")
 
@@ -91,3 +115,210 @@ def _cascade_detector() -> Any:
     from skimage.feature import Cascade
 
     return Cascade(data.lbp_frontal_face_cascade_filename())
+
+
+def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
+    """Why YuNet cannot be used here; "" when it can. It is fetched if it is not here, as `weights.get` does it."""
+    try:
+        weights.get("yunet", timeout_s=timeout_s, attempts=attempts)
+    except weights.WeightsError as error:
+        return str(error)
+    return ""
+
+
+@functools.lru_cache(maxsize=32)
+def _detector(places: tuple[Path, ...], process: int, thread: int):
+    """YuNet, one for each process (a forked one must not use its parent's), each thread (it keeps the size of its
+    picture between two calls) and the folders of weights.
+    """
+    import cv2
+
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns of its own default target
+    try:
+        return cv2.FaceDetectorYN.create(str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def detect(
+    image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = SIDE_PX, min_share: float = MIN_FACE_SHARE
+) -> list[Face]:
+    """All faces that YuNet finds, the largest first, but for those narrower than `min_share` of the shorter side.
+
+    image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this, because YuNet
+    was trained on faces of 10 to 300 px; where nothing is found, half and twice the size are tried as well. Raises
+    WeightsError when the detector's file is not here and cannot be fetched.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
+    longest = max(image.shape[:2])
+    for side in (max_side_px, max_side_px // 2, 2 * max_side_px):
+        if side != max_side_px and longest <= min(side, max_side_px):
+            continue  # enlarging shows nothing new
+        faces = [face for face in _detect_at(image, min(1.0, side / longest), min_share) if face.score >= min_score]
+        if faces:
+            return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+    return []
+
+
+def _detect_at(image: np.ndarray, scale: float, min_share: float) -> list[Face]:
+    import cv2
+
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = image if scale == 1.0 else np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
+    if min(height, width) < 16:
+        return []
+    detector = _detector(weights.places(), os.getpid(), threading.get_ident())
+    detector.setInputSize((width, height))
+    _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    back = np.array([image.shape[1] / width, image.shape[0] / height])
+    faces = []
+    for row in rows if rows is not None else ():
+        points = (row[4:14].reshape(5, 2).astype(np.float64) + 0.5) * back - 0.5
+        left, top = row[:2] * back
+        face = Face(points, (left, top, row[2] * back[0], row[3] * back[1]), float(row[14]), "yunet")
+        if is_plausible(points) and face.box[2] >= min_share * min(image.shape[:2]):
+            faces.append(face)
+    return faces
+
+
+def detect_turned(image: np.ndarray) -> Face | None:
+    """The face of a photo that may lie on its side or stand on its head.
+
+    The largest upright face, if the detector is sure of one (0.92). Else a turned one, if it is sure of that, and surer
+    by 0.03 than of the upright one: it was trained on upright faces, and sees faces in profiles that are turned. Else
+    the surest upright one, if any. Landmarks are those of the picture as it is.
+    """
+    upright = detect(image)
+    best = max(upright, key=lambda face: face.score, default=None)
+    if best and best.score >= SURE_SCORE:
+        return upright[0]
+    turned = max(_turned(image), key=lambda face: face.score, default=None)
+    return turned if turned and turned.score > max(SURE_SCORE, best.score + 0.03 if best else 0.0) else best
+
+
+def _turned(image: np.ndarray, **options: float) -> list[Face]:
+    """The faces that the detector is sure of in a picture that is turned by 90, 180 and 270 degrees."""
+    turned_faces, (height, width) = [], image.shape[:2]
+    for quarter in (1, 2, 3):
+        turned = np.ascontiguousarray(np.rot90(image, quarter))
+        for face in detect(turned, min_score=SURE_SCORE, **options):
+            x, y = face.landmarks.T
+            x, y = {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[quarter]
+            points = np.stack([x, y], axis=1)
+            turned_faces.append(Face.around(points, face.score, "yunet", 90 * quarter))
+    return turned_faces
+
+
+def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float = 0.01) -> list[Face]:
+    """Every face of a photo, the largest first, whichever way each is turned; landmarks found twice, as `find_face`.
+
+    image: uint8 (H, W, 3). max_side_px: as in `detect`. A turned face counts where the detector is surer of it than of
+    an upright one at its place, as in `detect_turned`. Raises WeightsError when the detector is not to be had.
+    """
+    upright, longest = [], max(image.shape[:2])
+    sides = (max_side_px, max_side_px // 2, max_side_px // 4)  # YuNet knows faces of 10 to 300 px
+    for scale in dict.fromkeys(min(1.0, side / longest) for side in sides):
+        upright += [face for face in _detect_at(image, scale, min_share) if face.score >= PHOTO_SCORE]
+    claims = [(face.score + 0.03, face) for face in upright]
+    if not upright or min(face.score for face in upright) < SURE_SCORE:
+        claims += [(face.score, face) for face in _turned(image, max_side_px=max_side_px, min_share=min_share)]
+    kept = apart([face for _, face in sorted(claims, key=lambda claim: -claim[0])])
+    return [refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
+
+
+def apart(found: Sequence[Face]) -> list[Face]:
+    """Faces without those that lie where one before them does: the same face, found again."""
+    kept: list[Face] = []
+    for face in found:
+        away = ((np.hypot(*(face.middle - k.middle)), 1.5 * max(face.eye_distance, k.eye_distance)) for k in kept)
+        if all(distance > reach for distance, reach in away):
+            kept.append(face)
+    return kept
+
+
+def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
+    """The face of a drawing: the detector knows photos, so it is asked again with lower demands.
+
+    Where the plain drawing gives no score of 0.9, it is looked at in six ways, its lines softened to tones twice and
+    each mirrored, and the landmarks are the median of the answers that agree with the surest. views: 1 takes the plain
+    drawing's answer.
+    """
+    import cv2
+
+    plain = detect(image, min_score=LOWEST_SCORE)
+    surest = max(plain, key=lambda face: face.score, default=None)
+    if views == 1 or (surest and surest.score >= DRAWING_SCORE):
+        return surest
+    answers = list(plain)
+    for sigma in (0.0, *DRAWING_BLURS):
+        soft = cv2.GaussianBlur(image, (0, 0), sigma * max(image.shape[:2])) if sigma else image
+        answers += detect(soft, min_score=LOWEST_SCORE) if sigma else []
+        for face in detect(np.ascontiguousarray(soft[:, ::-1]), min_score=LOWEST_SCORE):
+            points = (face.landmarks * [-1, 1] + [image.shape[1] - 1, 0])[[1, 0, 2, 4, 3]]
+            answers.append(Face.around(points, face.score, "yunet"))
+    if not answers:
+        return None
+    best = max(answers, key=lambda face: face.score)
+    agree = [f.landmarks for f in answers if np.abs(f.middle - best.middle).max() < 0.5 * best.eye_distance]
+    points = np.median(agree, axis=0)
+    return Face.around(points, best.score, "yunet") if is_plausible(points) else best
+
+
+def refined(image: np.ndarray, face: Face, drawing: bool, *, alone: bool = True) -> Face:
+    """The same face with its landmarks found once more, in its upright crop, where all faces are of one size: aligned
+    by them, the eyes of portraits lie closer together (a standard deviation of 1.1 % of the width, 1.3 % without).
+    alone: whether it is the only face of its drawing; of photos that is never sure.
+    """
+    matrix = alignment(face.landmarks, REFINE_PX, zoom=0.9)
+    crop = warp(image, matrix, REFINE_PX, border="paper" if drawing else "reflect")
+    again = detect_drawn(crop) if drawing else next(iter(detect(crop)), None)
+    if again is None or again.score < face.score - 0.05:
+        return face
+    points = transform(again.landmarks, inverse(matrix))
+    away = np.hypot(*(points.mean(axis=0) - face.middle))
+    if away > 0.5 * face.eye_distance and not (drawing and alone):
+        return face  # a larger one beside it
+    return Face(points, face.box, max(face.score, again.score), face.method, face.turn)
+
+
+def checked(which: Which) -> Which:
+    """The same choice as None, "left", "right" or a number; text of a number is read, too. Raises ValueError for
+    anything else.
+    """
+    text = "" if which is None else str(which).strip().lower()
+    if text in ("", "auto", "left", "right"):
+        return text if text in ("left", "right") else None
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise ValueError(f"a face is meant by left, right, or its number from the left; got {which!r}")
+
+
+def all_faces(picture: np.ndarray) -> list[Face]:
+    """The upright faces of a drawing or a photo, uint8 (H, W, 3), that count beside each other, from left to right.
+
+    Raises WeightsError when the detector is not to be had.
+    """
+    found = [face for face in detect(picture, min_score=LOWEST_SCORE) if face.score >= ENOUGH]
+    kept = apart(sorted(found, key=lambda face: -face.score))
+    widest = max((face.box[2] for face in kept), default=0)
+    return sorted((f for f in kept if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0])
+
+
+def choose(found: Sequence[Face], which: Which, shape: tuple[int, ...]) -> int:
+    """The place, among faces from left to right, of the one that is meant in a picture of this shape (H, W, …).
+
+    which: as `checked` gives it. Raises FaceError where there is no such face, saying which there are.
+    """
+    if not found:
+        raise FaceError("no face was found that could be chosen: give the eyes and the mouth by hand")
+    if which is None:
+        widest, centre = max(face.box[2] for face in found), np.array(shape[1::-1]) / 2
+        large = [n for n, face in enumerate(found) if face.box[2] >= AS_LARGE * widest]
+        return min(large, key=lambda n: float(np.hypot(*(found[n].middle - centre))))
+    if which in ("left", "right"):
+        return 0 if which == "left" else len(found) - 1
+    if which > len(found):
+        raise FaceError(f"there is no face {which}: {len(found)} found, counted from the left")
+    return which - 1

@@ -1,4 +1,4 @@
-"""A face as five points: what they are, where they may lie, and the transforms between faces.
+"""A face as five points: what they are, where they may lie, the transforms between faces, and square crops of them.
 
 Points are (x, y) in pixels, x to the right, y downwards, (0, 0) the centre of the first pixel; the five landmarks are
 the eye on the picture's left, the eye on its right, the tip of the nose, and the mouth's corners, left and right.
@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
+
+from s2f_utils.pictures.images import paper_colour, resize, rounded
 
 # Mean landmarks of aligned FFHQ faces, as shares of the crop's side: the 512 px template that GFPGAN uses.
 TEMPLATE = (
@@ -81,18 +84,15 @@ def check_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> None:
 def face_from_points(points: np.ndarray | Sequence) -> Face:
     """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
     given = np.asarray(points, dtype=np.float64)
-    if given.shape not in ((3, 2), (4, 2), (5, 2)):
-        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) numbers: eyes, mouth; got {given.shape}")
-    if not np.isfinite(given).all():
-        raise ValueError("points must be finite numbers, but one is NaN or infinite")
-    used = {3: [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]], 4: np.eye(5)[[0, 1, 3, 4]], 5: np.eye(5)}
-    selection = np.asarray(used[len(given)], dtype=np.float64)
-    matrix = similarity(selection @ TEMPLATE, given)
-    landmarks = given if len(given) == 5 else transform(TEMPLATE, matrix)
-    if len(given) != 5:
+    if given.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(given).all():
+        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {given.shape}")
+    landmarks = given
+    if len(given) < 5:
+        used = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]] if len(given) == 3 else np.eye(5)[[0, 1, 3, 4]]
+        landmarks = transform(TEMPLATE, similarity(used @ TEMPLATE, given))
         landmarks[:2] = given[:2]
-    if len(given) == 4:
-        landmarks[3:] = given[2:]
+        if len(given) == 4:
+            landmarks[3:] = given[2:]
     across = landmarks[1] - landmarks[0]  # hand-given, any tilt is meant
     level = np.array([[across[0], -across[1]], [across[1], across[0]]]) / max(float(np.hypot(*across)), 1e-9)
     if not is_plausible(landmarks @ level):
@@ -140,6 +140,12 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ matrix[:, 2]])
 
 
+def rescaled(matrix: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
+    """A (2, 3) matrix for a picture with pixels `ratio` times as large, one number or (x, y); centres lie at halves."""
+    ratio = np.broadcast_to(ratio, 2)
+    return np.column_stack([matrix[:, :2] * ratio, matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]])
+
+
 def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity", zoom: float = 1.0) -> np.ndarray:
     """The (2, 3) matrix from a picture's pixels to those of its aligned crop of `size_px`.
 
@@ -163,3 +169,70 @@ def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity"
     middle = eyes + 0.1 * down
     side = direction * half
     return similarity(np.array([middle - side, middle + side]), np.array([[0.0, 0.5], [1.0, 0.5]]) * size_px - 0.5)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "reflect") -> np.ndarray:
+    """Cut the square out that `matrix` (2, 3) maps a picture's pixels to; uint8 (H, W, 3) → (size_px, size_px, 3).
+
+    A picture that shrinks is low-pass filtered first (Lanczos), so that nothing is aliased. Beyond the picture's edge,
+    "reflect" mirrors it and fades into its blurred and then its median colour, as FFHQ's crops do (with a narrower
+    blurred rim inside of the picture); "paper" continues the paper's colour, for drawings.
+    """
+    import cv2
+
+    if border not in ("reflect", "paper"):
+        raise ValueError(f"border must be reflect or paper, got {border!r}")
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    height, width = image.shape[:2]
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if scale < 0.95 and min(small) >= 8:
+        ratio = np.array([width / small[0], height / small[1]])
+        image = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.LANCZOS))
+        matrix = rescaled(matrix, ratio)
+    mode = {"reflect": cv2.BORDER_REFLECT_101, "paper": cv2.BORDER_CONSTANT}[border]
+    how = {"flags": cv2.INTER_CUBIC, "borderMode": mode, "borderValue": paper_colour(image)}
+    crop = cv2.warpAffine(image, matrix, (size_px, size_px), **how)
+    if border == "paper":
+        return crop
+    back = inverse(matrix)
+    axis = np.arange(size_px)
+    x, y = (back[n, 0] * axis[None, :] + back[n, 1] * axis[:, None] + back[n, 2] for n in (0, 1))
+    side = size_px * np.sqrt(abs(np.linalg.det(back[:, :2])))
+    beyond = np.maximum.reduce([-x, x - (image.shape[1] - 1), -y, y - (image.shape[0] - 1)]) / (0.3 * side)
+    if beyond.max() <= 0:
+        return crop
+    blurred = cv2.GaussianBlur(crop, (0, 0), 0.02 * size_px).astype(np.float32)
+    median = np.median(image.reshape(-1, 3)[:: max(1, image.size // 30000)], axis=0).astype(np.float32)
+    out = crop.astype(np.float32)
+    out += (blurred - out) * np.clip(1 + beyond / 0.05, 0, 1)[..., None].astype(np.float32)
+    out += (median - out) * np.clip(beyond, 0, 1)[..., None].astype(np.float32)
+    return rounded(out)
+
+
+def warp_labels(labels: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
+    """Cut a label map as `warp` cuts its photo, by nearest neighbour: uint8 (H, W) → (size_px, size_px), 0 outside."""
+    import cv2
+
+    return cv2.warpAffine(labels, matrix, (size_px, size_px), flags=cv2.INTER_NEAREST)
+
+
+def align(
+    image: np.ndarray, face: Face, size_px: int = 256, *, method: str = "similarity", zoom: float = 1.0
+) -> np.ndarray:
+    """The aligned square crop of a face: `warp` by `alignment`; uint8 (size_px, size_px, 3)."""
+    return warp(image, alignment(face.landmarks, size_px, method=method, zoom=zoom), size_px)
+
+
+def uniform_crop(image: np.ndarray, box: Sequence[float], size_px: int) -> np.ndarray:
+    """The same part of every picture, without a detector (project 3): crop, then resize to a square.
+
+    box: (left, top, right, bottom) as shares of width and height, 0 to 1.
+    """
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"box must be left, top, right, bottom as shares from 0 to 1, got {tuple(box)}")
+    height, width = image.shape[:2]
+    rows = slice(min(height - 1, round(top * height)), max(1, round(bottom * height)))
+    columns = slice(min(width - 1, round(left * width)), max(1, round(right * width)))
+    part = np.ascontiguousarray(image[rows, columns])  # Pillow's own `box` looks beyond its edges
+    return resize(part, size_px, "stretch")

@@ -50,16 +50,10 @@ class CGAN(Method):
         "demo": {"total_images": 30_000},
         "demo on a CPU": {"total_images": 15_000, "time_budget_s": 240.0},
         "fast": {
-            "size_px": 64,
-            "load_size_px": 64,
-            "base_filters": 8,
-            "num_blocks": 2,
-            "disc_filters": 8,
-            "batch_size": 8,
-            "total_images": 240,
-            "num_samples": 4,
+            "size_px": 64, "load_size_px": 64, "base_filters": 8, "num_blocks": 2, "disc_filters": 8,
+            "batch_size": 8, "total_images": 240, "num_samples": 4,
         },
-    }
+    }  # fmt: skip
     begins_with = ("cgan",)
     same_args = ("num_blocks", "base_filters")
     live_ranges = {"lambda_l1": Range(0.0, 500.0)}

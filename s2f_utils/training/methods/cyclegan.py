@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.inference import generate
+from s2f_utils.inference.stages import generate
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
@@ -79,13 +79,10 @@ class ImagePool:
         for picture in made.detach():
             if len(self.pictures) < self.size:
                 self.pictures.append(picture.clone())
-                judged.append(picture)
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
-                judged.append(self.pictures[place])
-                self.pictures[place] = picture.clone()
-            else:
-                judged.append(picture)
+                picture, self.pictures[place] = self.pictures[place], picture.clone()  # noqa: PLW2901
+            judged.append(picture)
         return torch.stack(judged)
 
     def state_dict(self) -> dict[str, object]:
@@ -102,38 +99,21 @@ class CycleGAN(Method):
     """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
 
     settings = CycleGANConfig
+    # Pictures are read larger by 286 / 256, as published.
     profiles = {
         "demo": {
-            "size_px": 128,
-            "load_size_px": 143,  # as published: 286 for 256
-            "batch_size": 4,
-            "total_images": 40_000,
+            "size_px": 128, "load_size_px": 143, "batch_size": 4, "total_images": 40_000,
             "ema_half_life_images": 1_500.0,
         },
         "demo on a CPU": {
-            "size_px": 64,
-            "load_size_px": 72,
-            "base_filters": 32,
-            "disc_filters": 32,
-            "disc_layers": 2,
-            "batch_size": 2,
-            "lr_g": 4e-4,
-            "lr_d": 4e-4,
-            "total_images": 30_000,
-            "time_budget_s": 660.0,
+            "size_px": 64, "load_size_px": 72, "base_filters": 32, "disc_filters": 32, "disc_layers": 2,
+            "batch_size": 2, "lr_g": 4e-4, "lr_d": 4e-4, "total_images": 30_000, "time_budget_s": 660.0,
         },
         "fast": {
-            **FAST,
-            "size_px": 64,
-            "load_size_px": 68,
-            "batch_size": 4,
-            "base_filters": 8,
-            "num_blocks": 2,
-            "disc_filters": 8,
-            "disc_layers": 2,
-            "pool_size": 8,
+            **FAST, "size_px": 64, "load_size_px": 68, "batch_size": 4, "base_filters": 8, "num_blocks": 2,
+            "disc_filters": 8, "disc_layers": 2, "pool_size": 8,
         },
-    }
+    }  # fmt: skip
     begins_with = ("resnet",)
     same_args = ("num_blocks", "base_filters", "dropout")
     loaded_larger = 286 / 256

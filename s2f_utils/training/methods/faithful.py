@@ -61,11 +61,10 @@ class FaithfulConfig(TrainConfig):
         super().validate()
         self.need_sizes()
 
-    @property
-    def structure(self) -> dict[str, Any]:
-        """The arguments of the residual U-Net."""
-        widths, fine = self.numbers("widths"), self.numbers("fine")
-        return {"widths": widths, "blocks": self.blocks, "fine": fine, "dropout": self.dropout}
+    def unet_args(self, prefix: str = "") -> dict[str, Any]:
+        """The arguments of a residual U-Net but for its dropout; prefix: of their settings."""
+        lists = {name: self.numbers(f"{prefix}{name}") for name in ("widths", "fine")}
+        return lists | {"blocks": getattr(self, f"{prefix}blocks")}
 
     def need_sizes(self, prefix: str = "") -> None:
         """Raise ConfigError where a residual U-Net's `widths` or `fine` cannot be."""
@@ -93,19 +92,13 @@ class Faithful(Method):
     # (benchmarks/best_cuhk.py).
     profiles = {
         "small": {
-            "total_images": 7_000,
-            "constant_share": 0.5,
-            "lambda_ssim": 4.0,
-            "dropout": 0.2,
-            "elastic": 0.006,
-            "rotate_deg": 6.0,
-            "scale": 0.06,
-            "shift_px": 6.0,
+            "total_images": 7_000, "constant_share": 0.5, "lambda_ssim": 4.0, "dropout": 0.2, "elastic": 0.006,
+            "rotate_deg": 6.0, "scale": 0.06, "shift_px": 6.0,
         },
         "demo": _SMALL | {"total_images": 24_000},
         "demo on a CPU": {"total_images": 16_000, "time_budget_s": 120.0},
         "fast": _TINY,
-    }
+    }  # fmt: skip
     begins_with = ("resunet",)
     fixed_at_0 = ("lambda_perceptual",)
 
@@ -113,7 +106,7 @@ class Faithful(Method):
         super().__init__(config, precision)
         if config.lambda_perceptual:
             pretrained.check()
-        net_g = models.build("resunet", **config.structure)
+        net_g = models.build("resunet", dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,

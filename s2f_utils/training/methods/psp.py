@@ -16,16 +16,15 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference import find_generator
-from s2f_utils.metrics.identity import arcface, crop_box
-from s2f_utils.metrics.perceptual import lpips_net
+from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.training.method import Live, Method
-from s2f_utils.training.methods.stylegan2 import faces_args
+from s2f_utils.training.method import Live, Method, weighted
+from s2f_utils.training.methods.stylegan2 import StyleGAN2
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
@@ -38,7 +37,7 @@ class PSPConfig(TrainConfig):
     Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo (inversion).
     """
 
-    directions: ClassVar[tuple[str, ...]] = TO_FACES
+    directions: ClassVar[tuple[str, ...]] = tuple(TO_FACES)
 
     load_size_px: int = 256
     batch_size: int = 8
@@ -65,7 +64,6 @@ class PSPConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         size = self.decoder_px
-        need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
         need(
             self.encoder == "small" or self.style_dim == 512,
             f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
@@ -96,11 +94,6 @@ class PSPConfig(TrainConfig):
         """The first of the styles that are left open."""
         return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
 
-    @property
-    def channels(self) -> int:
-        """The encoder's channels: grey, 19 classes, both, or red, green and blue."""
-        return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
-
 
 class PSP(Method):
     """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
@@ -111,42 +104,24 @@ class PSP(Method):
     settings = PSPConfig
     profiles = {
         "demo": {
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 16,
-            "total_images": 200_000,
-            "constant_share": 0.5,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
-            "ema_half_life_images": 2_000.0,
+            "encoder": "small", "perceptual": "discriminator", "batch_size": 16, "total_images": 200_000,
+            "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
             "time_budget_s": 300.0,
         },
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "decoder_px": 32,
-            "style_dim": 16,
-            "num_mlp": 2,
-            "width": 16,
-            "channel_multiplier": 1.0,
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 8,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
+            **FAST, "size_px": 32, "load_size_px": 32, "decoder_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16,
+            "channel_multiplier": 1.0, "encoder": "small", "perceptual": "discriminator", "batch_size": 8,
+            "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99,
         },
-    }
+    }  # fmt: skip
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
     live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
-        encoder = {"in_channels": config.channels, "num_styles": config.num_styles}
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args}
+        encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
         net = models.build(
@@ -168,7 +143,8 @@ class PSP(Method):
         """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        found = faces_args(decoder) | {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        found = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        found |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
             return found
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
@@ -186,16 +162,19 @@ class PSP(Method):
             given = given.to(device)
             load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
-                _begin_with_arcface(self.net_g.encoder, device)
+                face, encoder = network("arcface", device), self.net_g.encoder
+                encoder.body.load_state_dict(face.body.state_dict())
+                if config.direction == "photo-to-photo":
+                    encoder.input_layer.load_state_dict(face.input_layer.state_dict())
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
             load_into(self.net_g, given, init, FACES)
         if self.net_d is not None:
             load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
-            pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
+            pretrained.check() if config.perceptual == "efficientnet" else network("lpips_alex", device)
         if config.lambda_id:
-            arcface(device)
+            network("arcface", device)
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -217,16 +196,13 @@ class PSP(Method):
             fake_b = self.net_g.decoder(mixed, input_is_latent=True)
         fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
-        loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
-            name = LOSS_NAMES[self.config.perceptual]
-            losses[name] = self._distance(fake_b, b)
-            loss = loss + live["lambda_lpips"] * losses[name]
+            losses["loss_lpips"] = self._distance(fake_b, b)
         if live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
-            loss = loss + live["lambda_id"] * losses["loss_id"]
-        self.descend(loss, self.opt_g)
-        return {name: value.detach() for name, value in losses.items()}
+        self.descend(weighted(losses, live), self.opt_g)
+        names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # what stands in for LPIPS is not it
+        return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
         """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
@@ -240,17 +216,14 @@ class PSP(Method):
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, maps, or both; the faces; and the photos."""
-        rows = super().samples(a, b, nets)
-        given = rows.pop("a")
-        size = rows["fake_b"].shape[-1]
-        rows["fake_b"] = F.adaptive_avg_pool2d(rows["fake_b"], b.shape[-1]) if size > b.shape[-1] else rows["fake_b"]
-        return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
+        fake_b = F.adaptive_avg_pool2d(super().samples(a, b, nets)["fake_b"], b.shape[-1])
+        return {"a": a[:, :3]} | ({"map": a[:, 3:]} if a.shape[1] > 3 else {}) | {"fake_b": fake_b, "b": b}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
         if self.config.perceptual == "efficientnet":
             return perceptual_loss(fake, real)
         if self.net_d is None:
-            return lpips_net("alex", fake.device)(fake, real).mean()
+            return network("lpips_alex", fake.device)(fake, real).mean()
         with self.precision.autocast():
             return judged_distance(self.net_d.features(fake), self.net_d.features(real))
 
@@ -262,13 +235,5 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
-    made, true = arcface(fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
+    made, true = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
     return 1 - (made * true.detach()).sum(1).mean()
-
-
-def _begin_with_arcface(encoder: nn.Module, device: torch.device) -> None:
-    """The body of the published ArcFace network, and its first layer where the encoder reads photos, too."""
-    given = arcface(device)
-    encoder.body.load_state_dict(given.body.state_dict())
-    if encoder.args["in_channels"] == 3:
-        encoder.input_layer.load_state_dict(given.input_layer.state_dict())

@@ -5,11 +5,11 @@ Shapes: B photos in a batch, S = size_px. The published "simple" training: witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,24 +17,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.inference import find_generator
-from s2f_utils.metrics.identity import arcface
-from s2f_utils.metrics.perceptual import vgg19
-from s2f_utils.models import checkpoints, pretrained
+from s2f_utils.metrics.perceptual import network
+from s2f_utils.models import pretrained
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
-from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.method import Live, frozen
 from s2f_utils.training.methods.psp import identity_loss
-from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
+from s2f_utils.training.methods.stylegan2 import LogisticGAN, lazy_betas
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WORKERS = 4
-_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged", "loss_perceptual"), "lambda_perceptual")
-_WEIGHT_OF["loss_style"] = "lambda_style"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +73,6 @@ class RestoreConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         need(
-            self.discriminator == "stylegan2" or self.disc_width >= 8,
-            f"disc_width must be 8 or more with discriminator=patchgan, got {self.disc_width}",
-        )
-        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
-        need(
             self.perceptual == "vgg" or not self.lambda_style,
             f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features",
         )
@@ -92,59 +82,29 @@ class RestoreConfig(TrainConfig):
         )
 
 
-class Restore(Method):
+class Restore(LogisticGAN):
     """The restorer and a discriminator, StyleGAN2's or one of patches, with an Adam each."""
 
     settings = RestoreConfig
     profiles = {
         "demo": {
-            "size_px": 128,
-            "load_size_px": 128,
-            "batch_size": 8,
-            "total_images": 60_000,
-            "num_style_feat": 128,
-            "num_mlp": 1,
-            "narrow": 0.25,
-            "channel_multiplier": 1.0,
-            "disc_width": 128,
-            "disc_multiplier": 0.5,
-            "perceptual": "discriminator",
-            "lambda_l1": 1.0,
-            "lambda_pyramid": 0.5,
-            "lambda_perceptual": 0.2,
-            "lambda_style": 0.0,
-            "lambda_id": 0.0,
-            "lambda_gan": 0.02,
-            "r1_gamma": 1.0,
-            "lr_g": 1e-3,
-            "lr_d": 1e-3,
-            "beta1": 0.5,
-            "max_norm": 0.5,
-            "ema_half_life_images": 1_000.0,
-            "time_budget_s": 300.0,
+            "size_px": 128, "load_size_px": 128, "batch_size": 8, "total_images": 60_000, "num_style_feat": 128,
+            "num_mlp": 1, "narrow": 0.25, "channel_multiplier": 1.0, "disc_width": 128, "disc_multiplier": 0.5,
+            "perceptual": "discriminator", "lambda_l1": 1.0, "lambda_pyramid": 0.5, "lambda_perceptual": 0.2,
+            "lambda_style": 0.0, "lambda_id": 0.0, "lambda_gan": 0.02, "r1_gamma": 1.0, "lr_g": 1e-3, "lr_d": 1e-3,
+            "beta1": 0.5, "max_norm": 0.5, "ema_half_life_images": 1_000.0, "time_budget_s": 300.0,
         },
         "demo on a CPU": {"narrow": 0.125, "num_style_feat": 64, "disc_width": 32},
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "batch_size": 8,
-            "num_style_feat": 16,
-            "num_mlp": 1,
-            "narrow": 0.0625,
-            "channel_multiplier": 1.0,
-            "disc_width": 16,
-            "perceptual": "discriminator",
-            "lambda_style": 0.0,
-            "lambda_id": 0.0,
+            **FAST, "size_px": 32, "load_size_px": 32, "batch_size": 8, "num_style_feat": 16, "num_mlp": 1,
+            "narrow": 0.0625, "channel_multiplier": 1.0, "disc_width": 16, "perceptual": "discriminator",
+            "lambda_style": 0.0, "lambda_id": 0.0,
         },
-    }
+    }  # fmt: skip
     begins_with = ("gfpgan",)
-    data = "photos"
+    same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
     live_ranges = {
-        "lr_g": Range(1e-5, 1e-2, log=True),
-        "lr_d": Range(1e-5, 1e-2, log=True),
         "lambda_style": Range(0.0, 100.0),
         "lambda_id": Range(0.0, 20.0),
         "lambda_gan": Range(0.0, 1.0),
@@ -154,8 +114,8 @@ class Restore(Method):
 
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
-        net_g = models.build("gfpgan", residual=config.residual, **{name: getattr(config, name) for name in sizes})
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+        net_g = models.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
         if config.discriminator == "patchgan":
@@ -169,48 +129,24 @@ class Restore(Method):
             net_d = models.build("stylegan2-disc", channel_multiplier=config.disc_multiplier, **size)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=(config.beta1, config.beta2))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
-        self.cycle = max(1, config.r1_every)
-        self.steps = 0
 
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The restorer's arguments."""
-        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
-        return {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
+    def generator_of(self, init: str | Path) -> nn.Module:
+        """Another restorer; without its colours where only this one is residual: it begins by adding nothing."""
+        given = super().generator_of(init)
+        if self.config.residual and not getattr(given, "residual", True):
+            given.residual = given.args["residual"] = True
+            given.paint_nothing()
+        return given
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Another restorer, and its discriminator where that lies beside it; also what the losses need is fetched now.
-
-        A residual restorer takes from another kind all but its colours, so that it begins by changing nothing. Raises
-        CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
-        """
-        if init is not None:
-            begun = checkpoints.load_network(find_generator(init))[0]
-            anew = self.config.residual and not getattr(begun, "residual", True)
-            if anew:
-                begun.residual = begun.args["residual"] = True
-                begun.paint_nothing()
-            load_into(self.net_g, begun, init, FACES)
-            if (beside := discriminator_of(init)).is_file():
-                load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
+        """As `LogisticGAN`; also what the losses need is fetched now: WeightsError where it is not to be had."""
+        super().begin_with(init)
         if self.config.perceptual == "vgg":
-            vgg19(self.precision.device)
+            network("vgg19", self.precision.device)
         elif self.config.perceptual == "efficientnet":
             pretrained.check()
         if self.config.lambda_id:
-            arcface(self.precision.device)
-
-    @property
-    def kept(self) -> dict[str, nn.Module]:
-        """The discriminator, which a later run may begin with."""
-        return {"discriminator": self.net_d}
-
-    def state_dict(self) -> dict[str, object]:
-        """Steps."""
-        return {"steps": self.steps}
-
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = state["steps"]
+            network("arcface", self.precision.device)
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:
         """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way, on the device; seeds: from torch's generator
@@ -240,8 +176,9 @@ class Restore(Method):
                 losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
-                losses |= self._seen(fake_b, b)
-                loss = loss + sum(live[_WEIGHT_OF[name]] * losses[name] for name in losses if name in _WEIGHT_OF)
+                losses |= (seen := self._seen(fake_b, b))
+                weights = (live["lambda_perceptual"], live["lambda_style"])  # only VGG-19 tells styles, too
+                loss = loss + sum(weight * value for weight, value in zip(weights, seen.values(), strict=False))
             if live["lambda_id"]:
                 losses["loss_id"] = identity_loss(fake_b, b)
                 loss = loss + live["lambda_id"] * losses["loss_id"]
@@ -250,15 +187,11 @@ class Restore(Method):
                 loss = loss + live["lambda_gan"] * losses["loss_g"]
             self.descend(loss, self.opt_g, config.max_norm)
 
-        asked = live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_perceptual"])
-        if asked:
+        if live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_perceptual"]):
             logits_real, logits_fake = (self.net_d(self.shown(pictures)) for pictures in (b, fake_b.detach()))
             losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
             self.descend(losses["loss_d"], self.opt_d)
-        if asked and config.r1_every and self.steps % config.r1_every == 0:
-            penalty = r1_penalty(self.net_d, b, self.shown, self.slope)
-            self.descend(0.5 * live["r1_gamma"] * config.r1_every * penalty, self.opt_d)
-            losses["loss_r1"] = self.told(penalty)
+            losses |= self.smooth(b, live)
         self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
@@ -278,7 +211,7 @@ class Restore(Method):
                 if self.config.discriminator == "patchgan":  # the last are its logits
                     fake, real = fake[:-1], real[:-1]
                 return {"loss_judged": judged_distance(fake, real)}
-            net = vgg19(b.device)
+            net = network("vgg19", b.device)
             fake, real = net(fake_b), net(b)
         return {"loss_vgg": feature_distance(fake, real), "loss_style": style_distance(fake, real)}
 
@@ -300,8 +233,8 @@ def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
     """How far the pictures of the U-Net's levels, from 8 px to S, are from the photos made as small; summed, as
     published. levels: (B, 3, s, s) each. photos: (B, 3, S, S).
     """
-    total = photos.new_zeros(())
-    for level in levels:
-        small = F.interpolate(photos, size=level.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
-        total = total + l1_loss(level, small)
-    return total
+
+    def small(size: Sequence[int]) -> Tensor:
+        return F.interpolate(photos, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+    return sum(l1_loss(level, small(level.shape[-2:])) for level in levels)

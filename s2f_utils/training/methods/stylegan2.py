@@ -63,7 +63,6 @@ class StyleGAN2Config(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
         need(
             self.batch_size < 4 or self.batch_size % 4 == 0,
             f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
@@ -71,51 +70,79 @@ class StyleGAN2Config(TrainConfig):
         )
 
 
-class StyleGAN2(Method):
+class LogisticGAN(Method):
+    """What StyleGAN2 and GFPGAN have in common: photos alone to learn from, and a discriminator that is kept smooth."""
+
+    data = "photos"
+    steps = 0
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generator's arguments and its size, which published files do not name."""
+        return super().settings_from(net, {"size_px": net.size_px})
+
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """The discriminator, which a later run may begin with, and whose features pSp's losses use."""
+        return {"discriminator": self.net_d}
+
+    def state_dict(self) -> dict[str, object]:
+        """Steps."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self.steps = state["steps"]
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """A generator of as many pixels, and its discriminator where that lies beside it."""
+        if init is None:
+            return
+        load_into(self.net_g, self.generator_of(init), init, FACES)
+        if (beside := discriminator_of(init)).is_file():
+            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
+
+    def generator_of(self, init: str | Path) -> nn.Module:
+        """The generator that a run begins with."""
+        return checkpoints.load_network(find_generator(init))[0]
+
+    def shown(self, photos: Tensor) -> Tensor:
+        """Photos (B, 3, S, S) as the discriminator is shown them."""
+        return photos
+
+    def smooth(self, photos: Tensor, live: Live) -> dict[str, Tensor]:
+        """In every `r1_every`-th step, lower the discriminator's slope at real photos (R1), with the more weight."""
+        every = self.config.r1_every
+        if not every or self.steps % every:
+            return {}
+        penalty = r1_penalty(self.net_d, photos, self.shown, self.slope)
+        self.descend(0.5 * live["r1_gamma"] * every * penalty, self.opt_d)
+        return {"loss_r1": self.told(penalty)}
+
+
+class StyleGAN2(LogisticGAN):
     """Generator and discriminator with an Adam each; regularised every few steps, with the more weight."""
 
     settings = StyleGAN2Config
     profiles = {
         "demo": {
-            "size_px": 64,
-            "load_size_px": 64,
-            "batch_size": 16,
-            "total_images": 400_000,
-            "ema_half_life_images": 5_000.0,
-            "style_dim": 128,
-            "num_mlp": 4,
-            "width": 128,
-            "r1_gamma": 0.2,
-            "lambda_path": 0.0,
-            "ada_images": 100_000.0,
-            "time_budget_s": 600.0,
+            "size_px": 64, "load_size_px": 64, "batch_size": 16, "total_images": 400_000,
+            "ema_half_life_images": 5_000.0, "style_dim": 128, "num_mlp": 4, "width": 128, "r1_gamma": 0.2,
+            "lambda_path": 0.0, "ada_images": 100_000.0, "time_budget_s": 600.0,
         },
         "demo on a CPU": {"channel_multiplier": 0.25},
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "batch_size": 8,
-            "style_dim": 16,
-            "num_mlp": 2,
-            "width": 16,
+            **FAST, "size_px": 32, "load_size_px": 32, "batch_size": 8, "style_dim": 16, "num_mlp": 2, "width": 16,
         },
-    }
+    }  # fmt: skip
     begins_with = ("stylegan2",)
-    data = "photos"
-    live_ranges = {
-        "lr_g": Range(1e-5, 1e-2, log=True),
-        "lr_d": Range(1e-5, 1e-2, log=True),
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "mixing": Range(0.0, 1.0),
-        "ada_target": Range(0.0, 1.0),
-    }
+    same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
+    live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True), "mixing": Range(0.0, 1.0), "ada_target": Range(0.0, 1.0)}
 
     def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
         super().__init__(config, precision)
-        common = {name: getattr(config, name) for name in ("size_px", "channel_multiplier", "width")}
-        net_g = models.build("stylegan2", style_dim=config.style_dim, num_mlp=config.num_mlp, **common)
-        net_d = models.build("stylegan2-disc", **common)
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+        net_g = models.build("stylegan2", **sizes)
+        net_d = models.build("stylegan2-disc", **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")})
         path_every = config.path_every if config.lambda_path else 0
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
@@ -123,10 +150,8 @@ class StyleGAN2(Method):
             for group in opt.param_groups:  # saved with a run: one from before goes on without it, as it began
                 group["lr_share"] = lazy_share(every)
                 group["lr"] *= group["lr_share"]
-        self.cycle = max(1, config.r1_every)
         self.ada = AdaptiveP(config.ada_images)
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
-        self.steps = 0
         self.path_mean = torch.zeros((), device=precision.device)
 
     @property
@@ -134,30 +159,12 @@ class StyleGAN2(Method):
         """The one generator: it has nothing to go by."""
         return {FROM_NOISE: self.net_g}
 
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The generator's arguments."""
-        return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
-
-    def begin_with(self, init: str | Path | None) -> None:
-        """A generator of as many pixels, and its discriminator where that lies beside it."""
-        if init is None:
-            return
-        load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, FACES)
-        if (beside := discriminator_of(init)).is_file():
-            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
-
-    @property
-    def kept(self) -> dict[str, nn.Module]:
-        """The discriminator: pSp's losses look through its eyes."""
-        return {"discriminator": self.net_d}
-
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
-        return {"steps": self.steps, "ada": self.ada.state_dict(), "path_mean": self.path_mean}
+        return super().state_dict() | {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = state["steps"]
+        super().load_state_dict(state)
         self.ada.load_state_dict(state["ada"])
         self.path_mean = state["path_mean"].to(self.path_mean)
 
@@ -195,10 +202,7 @@ class StyleGAN2(Method):
             self.ada.look(distributed.gather(logits_real), live["ada_target"])
             losses["ada_p"] = torch.full((), self.ada.p, device=b.device)
 
-        if config.r1_every and self.steps % config.r1_every == 0:
-            penalty = r1_penalty(self.net_d, b, self.shown, self.slope)
-            self.descend(0.5 * live["r1_gamma"] * config.r1_every * penalty, self.opt_d)
-            losses["loss_r1"] = self.told(penalty)
+        losses |= self.smooth(b, live)
 
         with frozen(self.net_d):
             fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
@@ -235,11 +239,6 @@ class StyleGAN2(Method):
         mean = net.mean_latent()
         faces = net(mean + PSI * (net.map(z) - mean), input_is_latent=True, randomize_noise=False).clamp(-1, 1)
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
-
-
-def faces_args(net: nn.Module) -> dict[str, Any]:
-    """The arguments of a StyleGAN2 generator, its size apart, as settings."""
-    return {name: net.args[name] for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
 
 
 def lazy_share(every: int) -> float:

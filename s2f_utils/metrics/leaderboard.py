@@ -1,0 +1,299 @@
+"""The leaderboard: several models' saved outputs, measured by every metric beside the answers that need no model.
+
+It is computed from the pictures alone, so that whoever has them gets the same table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tabulate
+
+from s2f_utils import metrics, runtime
+from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.metrics import leaks, retrieval, structure
+from s2f_utils.metrics.evaluation import Evaluation, Scored, digest_of_pairs
+from s2f_utils.metrics.registry import METRICS, check_names
+from s2f_utils.pictures import images, viz
+
+FILTERED, HAIR = "filtered", "hair"
+FILTERED_SHARPNESS = 0.95
+SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")  # the columns that are printed
+PAIRED = ("ssim", "psnr", "l1", "patch_auc")  # the columns of differences between rows
+HOW_TO_MAKE = "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
+
+
+@dataclass
+class Entry(Scored):
+    """Saved outputs, a row to be scored: files: {id: PNG}. name: the model's; `label` adds the inference mode where
+    there are several, `key` the seed. standing: as `evaluate` wrote it.
+    """
+
+    name: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
+
+
+def find_outputs(
+    spec: str, ids: Sequence[str], direction: str = "sketch-to-photo", pairs: Sequence[Row] = ()
+) -> list[Entry]:
+    """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
+
+    One entry for each inference mode; of a run that learned both directions, those of `direction`; of several
+    evaluations the newest, and where the `pairs` are given, the newest that was made of these. Name and seed come
+    from the run's `config.json` where there is one. Raises DataError when there are no outputs, when some are missing,
+    go the other way or were made of other pictures, or when they are JPEG files, whose blocks and blurs would be scored
+    as well.
+    """
+    name, equals, path_text = spec.partition("=")
+    if not equals or Path(spec).exists():
+        name, path_text = "", spec
+    path, seed = Path(path_text), None
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
+    modes, facts = _modes(path, direction, digest_of_pairs(pairs, direction))
+    if run := next((folder for folder in (path, path.parent) if (folder / "config.json").is_file()), None):
+        name = name or re.sub(r"^\d{4}-", "", run.resolve().name)
+        seed = json.loads((run / "config.json").read_text(encoding="utf-8")).get("config", {}).get("seed")
+    name, entries = name or path.resolve().name, []
+    for mode in modes:
+        label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
+        key = label if seed is None else f"{label}, seed {seed}"
+        standing = leaks.Standing.from_json(facts)
+        entries.append(Entry(key=key, label=label, seed=seed, standing=standing, name=name, files=_files(mode, ids)))
+    return entries
+
+
+def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
+    """The folders of pictures, one for each inference mode, and what `evaluate` wrote of them; of a run's evaluations
+    those of the newest that goes this way and is of the pairs with this digest.
+    """
+
+    def written(folder: Path) -> tuple[int, str]:
+        file = folder / "metrics.json"
+        return (file.stat().st_mtime_ns if file.is_file() else 0), folder.name
+
+    refused = f"no outputs here: {HOW_TO_MAKE}"
+    for folder in (*sorted(path.glob("evaluation*"), key=written, reverse=True), path):
+        file = folder / "metrics.json"
+        facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        modes = sorted(p for p in (folder / "outputs").glob("*") if p.is_dir())
+        if not modes and any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
+            modes = [folder]
+        if modes and facts.get("direction", direction) != direction:
+            refused = f"its outputs go {facts['direction']}, this leaderboard {direction}: choose with --direction"
+        elif modes and digest and facts.get("pairs_sha256", digest) != digest:
+            refused = f"its outputs were made of other pictures than these: {HOW_TO_MAKE}"
+        elif modes:
+            return modes, facts
+    raise DataError(f"{path}: {refused}")
+
+
+def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
+    files = {name: folder / f"{name}.png" for name in ids}
+    gone = [name for name, path in files.items() if not path.is_file()]
+    if jpeg := [name for name in gone for s in (".jpg", ".jpeg", ".webp") if (folder / f"{name}{s}").is_file()]:
+        raise DataError(
+            f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save them as PNG, compression would be scored, too"
+        )
+    if gone:
+        raise DataError(
+            f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png): {HOW_TO_MAKE}"
+        )
+    return files
+
+
+def build(
+    entries: Sequence[Entry],
+    manifest: Manifest,
+    *,
+    split: str = "test",
+    columns: Sequence[str] | None = None,
+    patch_seeds: int = 1,
+    patch_steps: int | None = None,
+    direction: str = "sketch-to-photo",
+    open_league: Sequence[str] = (),
+    allow_seen: bool = False,
+) -> Evaluation:
+    """Measure entries, trivial rows and controls on a split; models from the highest SSIM down, those without proof
+    last.
+
+    columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
+    patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
+    open_league: names of models that saw other data, as a person says. allow_seen: take models that have seen pairs of
+    the split, too, and mark them. Raises DataError when the split or the
+    training split is empty, when outputs are of several sizes, when a test image is among the training images, or when
+    a model has seen one.
+    """
+    names = dict.fromkeys(("ssim", *(metrics.group("all") if columns is None else columns), *metrics.group("sets")))
+    check_names(list(names))
+    left_out = [name for name in names if METRICS[name].trains and not patch_seeds]
+    names = [name for name in names if name not in left_out]
+    _check(entries, open_league)
+    files = next((list(entry.files.values()) for entry in entries), ())
+    size_px = len(images.load_rgb(files[0])) if files else int(manifest.settings.get("size_px", 256))
+    board = Evaluation(manifest, split, direction, size_px)
+    models = [dataclasses.replace(entry) for entry in entries]
+    for row in models:
+        if not allow_seen:
+            row.standing.refuse_seen(row.key, split)
+        if row.name in open_league and row.standing.league != leaks.OPEN:
+            row.standing = dataclasses.replace(row.standing, league=leaks.OPEN, why="as was said")
+        board.pictures[row.key] = _loaded(row, board.ids, size_px)
+    trivial = board.trivial_rows()
+    if not trivial:
+        raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
+    control = _filtered_faithful([*models, *trivial], board)
+    board.measure([*models, control, *trivial], names, seeds=patch_seeds, steps=patch_steps)
+    hair = Scored(key=HAIR, label="hair alone (what went in, without its face)", kind="control")
+    hair.standing = trivial[0].standing
+    board.pictures[HAIR], bald = (retrieval.without_face(board.pictures[name]) for name in ("input", "truth"))
+    board.measure([hair], [name for name in names if METRICS[name].question == "who"], truths=bald)
+    board.missing |= dict.fromkeys(left_out, "left out by --patch-seeds 0")
+    models.sort(key=lambda row: (not row.standing.is_proven, -row.mean("ssim")))
+    board.rows = [*models, control, hair, *trivial]
+    return board
+
+
+def _check(entries: Sequence[Entry], open_league: Sequence[str]) -> None:
+    """DataError for two rows of one name, and for a name of the open league that no model has."""
+    keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise DataError(f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH")
+    if unknown := [name for name in open_league if name not in names]:
+        raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
+
+
+def _loaded(entry: Entry, ids: Sequence[str], size_px: int) -> np.ndarray:
+    """The outputs, uint8 (N, size_px, size_px, 3)."""
+    pictures = [images.load_rgb(entry.files[name]) for name in ids]
+    if other := [picture.shape for picture in pictures if picture.shape[:2] != (size_px, size_px)]:
+        raise DataError(
+            f"{entry.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
+            " a table compares squares of one size: score them apart"
+        )
+    return np.stack(pictures)
+
+
+def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
+    """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos; not one of
+    a model that may have seen these pairs.
+    """
+    _, like = board.training_pairs
+    level = FILTERED_SHARPNESS * np.mean([structure.gradient(photo) for photo in like])
+    truths, ssim = board.cut(board.pictures["truth"]), {}
+    for row in (row for row in rows if row.standing.is_proven):
+        if np.mean([structure.gradient(picture) for picture in board.pictures[row.key]]) < level:
+            ssim[row.key] = METRICS["ssim"].measure(board.cut(board.pictures[row.key]), truths).mean()
+    key = max(ssim, key=ssim.get, default="mean")
+    source = next(row for row in rows if row.key == key)
+    board.pictures[FILTERED] = metrics.filtered(board.pictures[key], like, ratio=FILTERED_SHARPNESS)
+    label = f"filtered faithful ({source.label}, sharpened, with grain)"
+    return Scored(key=FILTERED, label=label, kind="control", standing=leaks.Standing(source.standing.league, ""))
+
+
+def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
+    """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`; returns the table's
+    path. gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM.
+    """
+    out = Path(out)
+    board.write_csv(out / "per_image.csv")
+    runtime.write_json(out / "leaderboard.json", as_dict(board) | {"machine": runtime.machine_facts()})
+    order = np.argsort(board.rows[0].values["ssim"], kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(gallery, len(order))).round().astype(int))]
+    keys = ["input", *(row.key for row in board.rows if row.kind == "model"), "truth"]
+    images.save(out / "faces.png", viz.sheet([board.pictures[key][chosen] for key in keys]), generated=True)
+    with runtime.atomic_path(out / "leaderboard.md") as temporary:
+        temporary.write_text(as_markdown(board, board.columns), encoding="utf-8")
+    return out / "leaderboard.md"
+
+
+def as_dict(board: Evaluation) -> dict[str, Any]:
+    """Everything but the pictures, for JSON: means, intervals, paired differences, seeds taken together."""
+    rows = []
+    for row in board.rows:
+        intervals = row.intervals()
+        training = row.standing.as_json() | ({} if row.kind == "model" else {"seen": None})
+        rows.append(
+            {"key": row.key, "model": row.label, "kind": row.kind, **training, "seed": row.seed}
+            | {name: _number(intervals[name].mean) if name in intervals else None for name in board.rows[0].values}
+            | {name: _number(value) if isinstance(value, float) else value for name, value in row.figures.items()}
+            | {"intervals": {name: [_number(i.low), _number(i.high)] for name, i in intervals.items()}}
+            | {"paired": _paired(board, row)}
+        )
+    return {
+        "data": board.manifest.path.parent.name,
+        "split": board.split,
+        "num_images": len(board.pairs),
+        "size_px": board.size_px,
+        "not_measured": board.missing,
+        "retrieval_note": retrieval.CAVEAT,
+        "seeds": over_seeds(board),
+        "rows": rows,
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
+def _paired(board: Evaluation, row: Scored) -> dict[str, dict[str, list[float | None]]]:
+    """For a model, its mean difference to the first model, to ridge and to the control, with intervals."""
+    if row.kind != "model":
+        return {}
+    found = {}
+    for name, other in (("best", board.rows[0]), ("ridge", board.row("ridge")), (FILTERED, board.row(FILTERED))):
+        if other is not row:
+            gaps = {c: row.minus(other, c) for c in PAIRED if c in row.values}
+            found[name] = {c: [_number(gap.mean), _number(gap.low), _number(gap.high)] for c, gap in gaps.items()}
+    return found
+
+
+def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
+    """Models that are there with several seeds: mean and standard deviation of every column over the seeds."""
+    groups: dict[tuple[str, str], list[Scored]] = {}
+    for row in board.rows:
+        if row.kind == "model":
+            groups.setdefault((row.label, row.standing.league), []).append(row)
+    found = []
+    for (label, league), rows in groups.items():
+        if len(rows) > 1:
+            means = {name: [row.mean(name) for row in rows] for name in rows[0].values}
+            found.append(
+                {"model": label, "league": league, "seeds": [row.seed for row in rows]}
+                | {c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))} for c, v in means.items()}
+            )
+    return found
+
+
+def floor_note(area: float, label: str) -> str:
+    """What a reader of a table has to know of the patch test's floor. label: of the row of true pictures of others."""
+    return f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have that (“{label}”)."
+
+
+def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
+    """The table with the columns that matter most, what put models into their leagues, and what was not measured."""
+    chosen, rows = [name for name in columns if name in board.columns], []
+    for row in board.rows:
+        label = f"{row.label} ({row.standing.text})" if row.standing.text else row.label
+        rows.append([label, row.standing.league, "" if row.seed is None else str(row.seed), *map(row.cell, chosen)])
+    for group in over_seeds(board):
+        cells = []
+        for name in chosen:
+            found, digits = group.get(name, {"mean": None}), METRICS[name].digits
+            cells.append("–" if found["mean"] is None else f"{found['mean']:.{digits}f} ± {found['std']:.{digits}f}")
+        rows.append([f"**{group['model']}, {len(group['seeds'])} seeds**", group["league"], "", *cells])
+    headings = ["model", "league", "seed", *(METRICS[name].heading for name in chosen)]
+    models, nearest = [row for row in board.rows if row.kind == "model"], board.row("nearest")
+    notes = [f"{len(board.pairs)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."]
+    notes += [f"{row.key}: {row.standing.league}: {row.standing.why}." for row in models if row.standing.why]
+    notes += [f"Not measured: {METRICS[name].heading}: {reason}." for name, reason in board.missing.items()]
+    notes += [floor_note(nearest.mean("patch_auc"), nearest.label)] if "patch_auc" in nearest.values else []
+    table = tabulate.tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+    return "\n".join([table, "", *notes, retrieval.CAVEAT]) + "\n"
