@@ -17,18 +17,13 @@ pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def make_live(folder):
+def make_run(folder):
+    """As far as a panel knows a run."""
     values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "batch_size": 4.0, "sample_every": 500.0}
     ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
     ranges |= {"augment": Range(0, 2), "batch_size": Range(1, 64), "sample_every": Range(1, 1e9, log=True)}
-    return LiveValues(values, ranges, folder / "controls.json")
-
-
-def make_run(folder):
-    """As far as a panel knows a run."""
-    return SimpleNamespace(
-        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0
-    )  # fmt: skip
+    live = LiveValues(values, ranges, folder / "controls.json")
+    return SimpleNamespace(live=live, images_seen=0, total_images=80, folder=folder, images_per_second=4.0)
 
 
 @pytest.fixture()
@@ -45,42 +40,28 @@ def page(monkeypatch):
 
 @pytest.fixture()
 def polled(page, monkeypatch):
-    """As if polling worked; `polled.events` are what the page sends before the next step."""
-    poller = SimpleNamespace(events=[])
-
-    def poll():
-        while poller.events:
-            poller.events.pop(0)()
-
-    poller.poll = poll
+    """As if polling worked; its `poll` is what the page sends before the next step."""
+    poller = SimpleNamespace(poll=lambda: None)
     monkeypatch.setattr(panel, "PagePoller", lambda kernel: poller)
     monkeypatch.setattr(panel, "POLL_EVERY_S", 0.0)
     return poller
 
 
-def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
-    """The loop's protocol without a network; `max_seconds` ends it after two steps."""
+def train(run, callbacks=(), at_step=None):
+    """The loop's protocol without a network."""
     for callback in callbacks:
         callback.on_start(run)
-    reason, steps = "done", 0
-    while run.images_seen < run.total_images and reason == "done":
+    while run.images_seen < run.total_images:
         run.live.poll()
-        if run.live.asked("stop"):
-            reason = "stopped"
-            run.live.done("stop")
-            break
-        run.images_seen += images
-        steps += 1
+        run.images_seen += 8
         if at_step:
-            at_step(steps)
+            at_step()
         for callback in callbacks:
             callback.on_log(run, {"images": run.images_seen, "loss_l1": 0.25, "lr_g": 2e-4})
             callback.on_step(run)
-        if max_seconds is not None and steps == 2:
-            reason = "chunk"
     for callback in callbacks:
-        callback.on_end(run, reason)
-    return reason
+        callback.on_end(run, "done")
+    return "done"
 
 
 def test_everything_that_may_change_has_a_slider_within_its_range(page, run):
@@ -101,12 +82,12 @@ def test_everything_that_may_change_has_a_slider_within_its_range(page, run):
 def test_an_error_is_shown(page, run):
     sliders = TrainingPanel(run)
     with pytest.raises(ZeroDivisionError):
-        train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
+        train_live(train, run, sliders, at_step=lambda: 1 / (run.images_seen - 24))
     assert "ZeroDivisionError" in sliders.status.value and not sliders._trains
 
 
 def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
-    polled.events += [lambda: 1 / 0]
+    polled.poll = lambda: 1 / 0
     assert train_live(train, run, TrainingPanel(run)) == "done"
 
 
@@ -122,7 +103,7 @@ from s2f_utils.notebook.panel import TrainingPanel, train_live
 run = make_run(Path(folder))
 sliders = TrainingPanel(run)
 times = []
-def at_step(step):
+def at_step():
     time.sleep(0.05)
     times.append(run.live["lambda_l1"])
 def go(steps):
