@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,13 +17,13 @@ from functools import partial
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.method import Step
 from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
-from s2f_utils.training.tracking import ProgressBar
 
 
 def train(
@@ -51,7 +52,7 @@ def train(
     """
     model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
     step = step or type(model).step
-    callbacks = [*run.trackers, *callbacks, ProgressBar(run, progress)] if is_first else []
+    callbacks = [*run.trackers, *callbacks] if is_first else []
     log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
     # With a time budget nobody knows how many images it will be: rows and sheets then also come by time.
     row_parts = 200 if config.time_budget_s and not config.log_every_images else 0
@@ -69,7 +70,11 @@ def train(
         by_images = every > 0 and before // int(every) != run.images_seen // int(every)
         return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
 
-    with failures_reported(run, notify), tuned(run.precision.device), interruptible() as interrupted:
+    bar = tqdm(
+        total=run.total_images, initial=run.images_seen, desc=run.method, unit="image", dynamic_ncols=True,
+        mininterval=1.0 if sys.stderr.isatty() else 10.0, disable=not (progress and is_first),
+    )  # fmt: skip
+    with bar, failures_reported(run, notify), tuned(run.precision.device), interruptible() as interrupted:
         notify("on_start")
         if is_first and run.images_seen == 0:
             notify("on_sample", write_sheet(run))
@@ -111,7 +116,8 @@ def train(
             clock = now
             run.add(losses, num)
             if is_due(log_every, row_parts):
-                notify("on_log", run.write_row(factor))
+                notify("on_log", row := run.write_row(factor))
+                bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False)
 
             # A sheet of samples, and generators that are kept along the way.
             if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
@@ -128,7 +134,13 @@ def train(
                 clock = time.monotonic()
             notify("on_step")
             run.spend(time.monotonic() - began)
+            bar.total = run.total_images
+            bar.update(run.images_seen - bar.n)
     notify("on_end", reason)
+    if reason == "interrupted" and is_first:
+        seen = f"{run.images_seen:,} of {run.total_images:,} images"
+        how = "To go on, run the same command or cell again"
+        tqdm.write(f"interrupted after {seen}; all is saved in {run.folder}. {how}", file=sys.stderr)
     return reason
 
 

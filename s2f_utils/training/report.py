@@ -6,27 +6,23 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
+
 from s2f_utils.metrics.evaluation import Evaluation
 from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.config import find_method
 from s2f_utils.training.tracking import read_log
 
 NUM_PICTURES = 8  # the first of the split, not the best
-_STYLE = """
-.pictures img { width: {{ shown_px }}px; } img.wide { max-width: 100%; background: white; }
-pre { overflow-x: auto; }
-"""
+_STYLE = "img { max-width: 100%; background: white; } pre { overflow-x: auto; }"
 _BODY = """
 <p class="lead">Run {{ folder.name }}, {{ "{:,}".format(rows[-1].images if rows else 0) }} images seen in training.</p>
 <p><b>{{ note }}</b></p>
 {% for one in evaluations %}
 <h2>{{ one.direction }}: held-out pictures</h2>
-<p>Inputs that training never saw, what the network made of them, and the truth: the first of the split, not
-the best.</p>
-<table class="pictures">
-{% for name, pictures in shown(one).items() %}<tr><th>{{ name }}</th>
-{% for picture in pictures %}<td><img src="{{ uri(picture) }}" alt="{{ name }}"></td>{% endfor %}</tr>
-{% endfor %}</table>
+<p>Inputs that training never saw, what the network made of them, and the truth: the first of the split, not the best.
+</p>
+<img src="{{ uri(sheet_of(one)) }}" alt="inputs, answers, truths">
 <h2>{{ one.direction }}: scores</h2>
 <p>Mean over {{ one.ids | length }} pictures of the split “{{ one.split }}”, with 95&nbsp;% bootstrap intervals. The
 rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
@@ -35,11 +31,11 @@ rows below the model are trivial answers: a model that does not beat them has le
 {% if not_scored %}<h2>Not scored</h2>
 <p>{{ not_scored }}</p>{% endif %}
 <h2>Training</h2>
-{% if curves %}<img class="wide" src="{{ curves }}" alt="losses over images seen">
+{% if curves %}<img src="{{ curves }}" alt="losses over images seen">
 <p>Pale: as logged; solid: smoothed. A falling <code>loss_l1</code> (or <code>loss_cycle</code>) is progress;
 <code>loss_gan</code> and <code>loss_d</code> are opponents in balance, and need not fall.</p>{% endif %}
 {% for sheet in sheets %}<p>Samples after {{ "{:,}".format(sheet.stem | int) }} images:</p>
-<img class="wide" src="{{ uri(load(sheet), 1200) }}" alt="{{ sheet.stem }}">
+<img src="{{ uri(load(sheet), 1200) }}" alt="{{ sheet.stem }}">
 {% endfor %}
 <h2>Machine</h2>
 <pre>{% for name, value in run.machine.items() %}{{ name }}: {{ value }}
@@ -65,15 +61,14 @@ def write_report(folder: str | Path, *evaluations: Evaluation, not_scored: str =
     if len(rows) > 1:
         viz.curves({"": (rows, events)}).savefig(curves, format="svg", metadata={"Date": None})
 
-    def shown(evaluation: Evaluation) -> dict:
+    def sheet_of(evaluation: Evaluation) -> np.ndarray:
         models = [row.key for row in evaluation.rows if row.kind == "model"]
-        return {name: evaluation.pictures[name][:NUM_PICTURES] for name in ("input", *models, "truth")}
+        return viz.sheet([evaluation.pictures[name][:NUM_PICTURES] for name in ("input", *models, "truth")])
 
     return pages.write(
         folder / "report.html", _BODY, style=_STYLE, title=f"{run['method']}: {run['config']['direction']}",
-        folder=folder, run=run, rows=rows, evaluations=evaluations, not_scored=not_scored, shown=shown,
-        note=images.GENERATED_NOTE, paper=vars(find_method(run["method"]).settings()), uri=pages.webp_uri,
-        load=images.load_rgb, sheets=[*sheets[:1], *sheets[1:][-1:]],
-        shown_px=128 if run["config"]["size_px"] <= 128 else 192,
+        folder=folder, run=run, rows=rows, evaluations=evaluations, not_scored=not_scored, note=images.GENERATED_NOTE,
+        paper=vars(find_method(run["method"]).settings()), uri=pages.webp_uri, sheet_of=sheet_of, load=images.load_rgb,
         curves=images.data_uri(curves.getvalue(), "image/svg+xml") if len(rows) > 1 else "",
+        sheets=[*sheets[:1], *sheets[1:][-1:]],
     )  # fmt: skip

@@ -1,5 +1,4 @@
-"""What a run writes down while it trains: `log.jsonl`; and the callbacks that show it elsewhere: Weights & Biases,
-TensorBoard, a progress bar.
+"""What a run writes down while it trains: `log.jsonl`; and callbacks that send it to Weights & Biases, TensorBoard.
 
 A tracker (`tracker="wandb"`) is sent losses, samples and live values. What goes wrong with it is reported once, and
 training goes on without it.
@@ -275,31 +274,3 @@ def facts(run: Any) -> dict[str, dict[str, Any]]:
 
 
 TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
-
-
-class ProgressBar:
-    """Images seen, with a rate, the time left, and the newest losses; says how to go on after an interrupt."""
-
-    def __init__(self, run: Any, shown: bool) -> None:
-        often = 1.0 if sys.stderr.isatty() else 10.0  # seconds
-        self.bar = tqdm(
-            total=run.total_images, initial=run.images_seen, desc=run.method, unit="image", disable=not shown,
-            mininterval=often, dynamic_ncols=True,
-        )  # fmt: skip
-
-    def on_step(self, run: Any) -> None:
-        self.bar.total = run.total_images
-        self.bar.update(run.images_seen - self.bar.n)
-
-    def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        losses = {name: f"{value:.3f}" for name, value in row.items() if name.startswith("loss")}
-        self.bar.set_postfix(losses, refresh=False)
-
-    def on_failure(self, run: Any, error: BaseException) -> None:
-        self.bar.close()
-
-    def on_end(self, run: Any, reason: str) -> None:
-        self.bar.close()
-        if reason == "interrupted":
-            done = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
-            tqdm.write(f"{done}. To go on, run the same command or cell again", file=sys.stderr)
