@@ -94,6 +94,9 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("stylegan2", {"batch_size": 6}, "multiple of 4"),
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
         ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
+        ("restore", {"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
+        ("restore", {"narrow": 0.01}, "narrow must leave a number of channels"),
+        ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
     ],
 )
 def test_impossible_values_are_refused(method, change, message):
