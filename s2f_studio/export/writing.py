@@ -94,7 +94,7 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
         **asked,
         "direction": facts.direction,
         "reads": facts.reads,
-        "makes": facts.makes,
+        "makes": made_by(facts.direction),
         "size_px": facts.size_px,
         "layout": getattr(model, "layout", facts.layout),
         "knows": sorted(getattr(model, "knows", facts.knows)),

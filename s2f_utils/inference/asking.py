@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.extensions import extend
-from s2f_utils.models.card import made_by, read_by
+from s2f_utils.inference.engine import Engine
+from s2f_utils.models.card import read_by
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 from s2f_utils.pictures.remarks import Remark
@@ -38,28 +39,18 @@ PREPARERS: list[Any] = []
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model is, without its network.
+    """What a model is, without its network."""
 
-    name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
-    "detail", "styles", "answer" (it has all of `ANSWERS`), "likely", "person". layout: where it expects
-    faces, a key of `LAYOUTS`, or "" for a model that takes pictures as they are.
-    """
-
-    name: str
-    direction: str
-    size_px: int
-    knows: frozenset[str] = frozenset()
-    layout: str = "aligned"
+    name: str  # as a person calls it
+    direction: str  # the way it goes
+    size_px: int  # S
+    knows: frozenset[str] = frozenset()  # what it makes of a question: seed, detail, styles, answer, likely, person
+    layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": it takes pictures as they are
 
     @property
     def reads(self) -> str:
         """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
         return read_by(self.direction)
-
-    @property
-    def makes(self) -> str:
-        """ "photo" or "sketch"."""
-        return made_by(self.direction)
 
     @property
     def guide(self) -> str:
@@ -143,6 +134,7 @@ class Model(ABC):
     """A trained network that answers pictures; made by `inference.load`."""
 
     facts: Facts
+    engine: Engine
 
     @abstractmethod
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
@@ -152,9 +144,9 @@ class Model(ABC):
         """
 
     @property
-    @abstractmethod
     def num_bytes(self) -> int:
         """How much memory its weights take."""
+        return self.engine.num_bytes
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""

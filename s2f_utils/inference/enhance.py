@@ -24,7 +24,6 @@ from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
 FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
-LOOK_PX = 1280  # photos are looked at for faces up to this size
 BAND_ROWS = 512  # of a photo are pasted at once: large faces would take gigabytes
 TONE = 3.0  # grey levels by which the colours of a photo of one tone may differ from what its greys say
 LEAST_EYES_PX = 6.0  # between the eyes; there is nothing to restore in smaller faces
@@ -68,8 +67,8 @@ def enhance(
     adds all that the restorer changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as
     it was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
     upright face that fills it as in FFHQ, and is restored whole. largest_only: no other face is touched. background:
-    what enlarges the rest, "lanczos" or "realesrgan". seed: of the noise that restorers of GFPGAN's kind paint detail
-    with; the same seed gives the same picture. found: the faces, where they are known.
+    what enlarges the rest, "lanczos" or "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the
+    faces, where they are known.
 
     Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
     such picture or setting, WeightsError where weights are needed that are not to be had.
@@ -82,7 +81,7 @@ def enhance(
         where, matrices = [faces.centre_face(image.shape[:2])], []
         crops = [images.resize(image, restorer.size_px, "stretch")]
     else:
-        where = _restorable(faces.detect_all(image, max_side_px=LOOK_PX) if found is None else found)
+        where = _restorable(faces.detect_all(image) if found is None else found)
         where = where[:1] if largest_only else where
         matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
         crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
@@ -120,11 +119,6 @@ class Enhancer(Model):
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
-
-    @property
-    def num_bytes(self) -> int:
-        """As `Model.num_bytes`."""
-        return self.engine.num_bytes
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
@@ -208,10 +202,10 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
 
 
-def feathered_mask(size_px: int, feather: float = FEATHER) -> np.ndarray:
+def feathered_mask(size_px: int) -> np.ndarray:
     """How much of a crop is pasted: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
     at = (np.arange(size_px) + 0.5) / size_px
-    edge = np.clip(np.minimum(at, 1 - at) / feather, 0, 1)
+    edge = np.clip(np.minimum(at, 1 - at) / FEATHER, 0, 1)
     ramp = edge * edge * (3 - 2 * edge)
     return np.outer(ramp, ramp).astype(np.float32)
 

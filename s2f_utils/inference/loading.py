@@ -12,16 +12,8 @@ from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.inference.finding import VALUES, find_generator, terms_of
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import Translator
-from s2f_utils.models.card import (
-    ADDS_DETAIL,
-    DIRECTIONS,
-    DRAWS,
-    RENDERS,
-    RESTORES,
-    TO_FACES,
-    TRANSLATES,
-    UnknownNetworkError,
-)
+from s2f_utils.models import card
+from s2f_utils.models.card import DIRECTIONS, TO_FACES, UnknownNetworkError
 from s2f_utils.weights import hub
 
 if TYPE_CHECKING:
@@ -43,17 +35,14 @@ def load(
     name: str = "",
     engine: str = "auto",
 ) -> Model:
-    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
-    folder that `s2f export` wrote, whose answers onnxruntime makes, on the CPU.
+    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file,
+    "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder that `s2f export` wrote.
 
-    The name "sketch-to-photo" stands for the shipped model that renders faces, and what is expected beside it.
-    "hf:user/model", with "@revision" where one is meant, is a model on the Hugging Face hub (`weights.hub`); it is then
-    called by the commit that was loaded.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: of
-    `VALUES`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
-    what the model is called; what was given, where it is empty. engine: "torch", "onnx", or "auto"; the network itself
-    (`Translator.net`) is there with "torch" alone.
+    `VALUES`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name: what
+    the model is called; "": as it was given, on the hub with the commit. engine: "torch", "onnx", or "auto"; the
+    network itself (`Translator.net`) is there with "torch" alone.
 
     Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
     own, WeightsError for what cannot be fetched, or ValueError for a direction that is missing or not the model's.
@@ -137,13 +126,13 @@ def _network(model: str | Path, path: Path) -> tuple[nn.Module, dict[str, Any]]:
     from s2f_utils.models import checkpoints
 
     net, meta = checkpoints.load_network(path)
-    if net.card.does == RESTORES:
+    if net.card.does == card.RESTORES:
         raise UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
-    if net.card.does == ADDS_DETAIL:
+    if net.card.does == card.ADDS_DETAIL:
         raise UnknownNetworkError(
             f"{model}: only adds detail to the answer of another model: give a run of 'realistic'"
         )
-    if net.card.does not in (TRANSLATES, DRAWS, RENDERS):
+    if net.card.does not in (card.TRANSLATES, card.DRAWS, card.RENDERS):
         raise UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     return net, meta
 

@@ -90,11 +90,6 @@ class Translator(Model):
             raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
         return self.engine.run(stage, batch)[0]
 
-    @property
-    def num_bytes(self) -> int:
-        """As `Model.num_bytes`."""
-        return self.engine.num_bytes
-
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = masks.picture_of(image) if self.reads_map else np.asarray(image)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

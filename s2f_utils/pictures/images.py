@@ -173,10 +173,9 @@ def paper_colour(image: np.ndarray) -> tuple[int, int, int]:
 def resize(image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple | None = None) -> np.ndarray:
     """Make a picture square, `size_px` x `size_px`, with PIL's bicubic filter; a label map by nearest neighbour.
 
-    "stretch" changes the aspect ratio (track A of the protocol: 200x250 becomes 256x256). "pad" keeps it: a smaller
-    picture keeps its pixels too and is centred on `fill` (track B: black), a larger one is first shrunk to fit.
-    `image` is uint8 (H, W, 3), or (H, W) for a label map, whose padding is class 0; `fill` defaults to the paper's
-    colour.
+    image: uint8 (H, W, 3), or (H, W) for a label map, whose padding is class 0. fit: "stretch" changes the aspect ratio
+    (track A of the protocol: 200x250 becomes 256x256); "pad" keeps it: a smaller picture keeps its pixels and is
+    centred on `fill` (the paper's colour, if None; track B: black), a larger one is first shrunk to fit.
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
@@ -201,11 +200,9 @@ def content_box(shape: tuple[int, int], size_px: int, *, enlarge: bool = False) 
 
 
 def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """Read a label map as its photo is read, EXIF rotation obeyed: uint8 (H, W), one class a pixel; a palette's colours
-    are passed over, its indices are the labels.
+    """Read a label map as its photo is read: uint8 (H, W), one class a pixel; of a palette the indices.
 
-    source: a path, or an open binary file, which `name` then names in errors. Raises ImageError when the file is no
-    picture, or has colours instead of labels.
+    source, name: as in `load_rgb`. Raises ImageError when the file is no picture, or has colours instead of labels.
     """
     shown = name or str(source)
     with _opened(source, shown) as picture:

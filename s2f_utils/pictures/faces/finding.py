@@ -36,6 +36,7 @@ LOWEST_SCORE, SURE_SCORE = 0.3, 0.92  # upright faces of photos have 0.93 and mo
 REFINE_PX = 256
 MIN_FACE_SHARE = 0.06  # narrower faces, as a share of the picture's shorter side, are people in the background
 SIDE_PX = 512  # larger pictures are shrunk to this
+ALL_SIDES_PX, LEAST_SHARE = (1280, 640, 320), 0.01  # where every face is looked for; YuNet knows faces of 10 to 300 px
 OVERLAP, MOST = 0.3, 100  # of two boxes of one face; of faces
 ENOUGH = 0.7  # score of a face that counts beside others; in 526 single drawings no second one has more than 0.3
 LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
@@ -211,19 +212,18 @@ def _turned(image: np.ndarray, **options: float) -> list[Face]:
     return turned_faces
 
 
-def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float = 0.01) -> list[Face]:
-    """Every face of a photo, the largest first, whichever way each is turned; landmarks found twice, as `find_face`.
+def detect_all(image: np.ndarray) -> list[Face]:
+    """Every face of a photo, uint8 (H, W, 3), the largest first, whichever way each is turned; landmarks found twice.
 
-    image: uint8 (H, W, 3). max_side_px: as in `detect`. A turned face counts where the detector is surer of it than of
-    an upright one at its place, as in `detect_turned`. Raises WeightsError when the detector is not to be had.
+    A turned face counts where the detector is surer of it than of an upright one at its place, as in `detect_turned`.
+    Raises WeightsError when the detector is not to be had.
     """
     upright, longest = [], max(image.shape[:2])
-    sides = (max_side_px, max_side_px // 2, max_side_px // 4)  # YuNet knows faces of 10 to 300 px
-    for scale in dict.fromkeys(min(1.0, side / longest) for side in sides):
-        upright += [face for face in _detect_at(image, scale, min_share) if face.score >= PHOTO_SCORE]
+    for scale in dict.fromkeys(min(1.0, side / longest) for side in ALL_SIDES_PX):
+        upright += [face for face in _detect_at(image, scale, LEAST_SHARE) if face.score >= PHOTO_SCORE]
     claims = [(face.score + 0.03, face) for face in upright]
     if not upright or min(face.score for face in upright) < SURE_SCORE:
-        claims += [(face.score, face) for face in _turned(image, max_side_px=max_side_px, min_share=min_share)]
+        claims += [(face.score, face) for face in _turned(image, max_side_px=ALL_SIDES_PX[0], min_share=LEAST_SHARE)]
     kept = apart([face for _, face in sorted(claims, key=lambda claim: -claim[0])])
     return [refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
 
