@@ -49,8 +49,6 @@ def metric_names(text: str) -> tuple[str, ...]:
     groups = {name: metrics.group(name) for name in metrics.GROUPS}
     names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
     unknown = [name for name in names if name not in metrics.METRICS]
-    if "faces" in unknown:
-        raise ValueError(f"--metrics {text!r}: metrics inside of the face are measured by benchmarks/faces.py")
     if unknown or not names:
         raise ValueError(f"--metrics {text!r}: the metrics are {', '.join((*groups['all'], *groups['sets'], *groups))}")
     return tuple(dict.fromkeys(names))

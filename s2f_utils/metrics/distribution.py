@@ -16,7 +16,7 @@ from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficient
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
 
 INCEPTION_PX = 299
-BLOCK = 256  # rows of features, each compared with all
+BLOCK = 2048  # rows of features, each compared with all
 ENOUGH = 2048  # FID is biased by the number of images: below this it compares with no published value
 NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 

@@ -45,11 +45,10 @@ def find_outputs(
 ) -> list[Entry]:
     """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
 
-    One entry for each inference mode; of a run that learned both directions, those of `direction`; of several
-    evaluations the newest, and where the `pairs` are given, the newest that was made of these. Name and seed come
-    from the run's `config.json` where there is one. Raises DataError when there are no outputs, when some are missing,
-    go the other way or were made of other pictures, or when they are JPEG files, whose blocks and blurs would be scored
-    as well.
+    One entry for each inference mode, of the newest evaluation in this direction and, where the `pairs` are given, of
+    these. Name and seed come from the run's `config.json` where there is one. Raises DataError when there are no
+    outputs, when some are missing, go the other way or were made of other pictures, or are JPEG files, whose blocks and
+    blurs would be scored as well.
     """
     name, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -72,7 +71,7 @@ def find_outputs(
 
 def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
     """The folders of pictures, one for each inference mode, and what `evaluate` wrote of them; of a run's evaluations
-    those of the newest that goes this way and is of the pairs with this digest.
+    the newest that goes this way and is of the pairs with this digest.
     """
 
     def written(folder: Path) -> tuple[int, str]:
@@ -121,20 +120,17 @@ def build(
     open_league: Sequence[str] = (),
     allow_seen: bool = False,
 ) -> Evaluation:
-    """Measure entries, trivial rows and controls on a split; models from the highest SSIM down, those without proof
-    last.
+    """Measure entries, trivial rows and controls on a split; models from the highest SSIM down, unproven ones last.
 
-    columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
-    patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
-    open_league: names of models that saw other data, as a person says. allow_seen: take models that have seen pairs of
-    the split, too, and mark them. Raises DataError when the split or the
-    training split is empty, when outputs are of several sizes, when a test image is among the training images, or when
-    a model has seen one.
+    columns: metrics beside SSIM and those of sets; None: all that compare models. patch_seeds: how often the patch test
+    is repeated (0: left out). patch_steps: its length; None: the protocol's. open_league: names of models that saw
+    other data, as a person says. allow_seen: take models that have seen pairs of the split, and mark them. Raises
+    DataError when the split or the training split is empty, when outputs are of several sizes, when a test image is
+    among the training images, or when a model has seen one.
     """
     names = dict.fromkeys(("ssim", *(metrics.group("all") if columns is None else columns), *metrics.group("sets")))
     check_names(list(names))
-    left_out = [name for name in names if METRICS[name].trains and not patch_seeds]
-    names = [name for name in names if name not in left_out]
+    names = [name for name in names if patch_seeds or name != "patch_auc"]
     _check(entries, open_league)
     files = next((list(entry.files.values()) for entry in entries), ())
     size_px = len(images.load_rgb(files[0])) if files else int(manifest.settings.get("size_px", 256))
@@ -155,7 +151,7 @@ def build(
     hair.standing = trivial[0].standing
     board.pictures[HAIR], bald = (retrieval.without_face(board.pictures[name]) for name in ("input", "truth"))
     board.measure([hair], [name for name in names if METRICS[name].question == "who"], truths=bald)
-    board.missing |= dict.fromkeys(left_out, "left out by --patch-seeds 0")
+    board.missing |= {} if patch_seeds else {"patch_auc": "left out by --patch-seeds 0"}
     models.sort(key=lambda row: (not row.standing.is_proven, -row.mean("ssim")))
     board.rows = [*models, control, hair, *trivial]
     return board

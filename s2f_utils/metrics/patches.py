@@ -52,11 +52,9 @@ def patch_test(
     """Train five small networks on the patches of four fifths of the people, and ask each about the others.
 
     fakes, reals: uint8 (N, H, W, 3) and (M, H, W, 3), at least 64 px. fake_identities, real_identities: who is in each
-    of them, N and M names (None: the same as the fakes'); nobody is in training and in testing of one fold.
-
-    Three convolutions of stride 2 (16, 32, 64 channels) with batch norm and LeakyReLU, the mean over the patch, one
-    logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
-    the same machine. Raises ValueError for pictures that are too small, and for fewer than five people.
+    of them, N and M names (None: the same as the fakes'); nobody is in training and in testing of one fold. Adam goes
+    from 2e-3 to 0, in float32. The same seed gives the same result on the same machine. Raises ValueError for pictures
+    that are too small, and for fewer than five people.
     """
     whose = (list(fake_identities), list(fake_identities if real_identities is None else real_identities))
     for pictures, who in zip((fakes, reals), whose, strict=True):
@@ -161,6 +159,6 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 register(
     Metric(
         "patch_auc", None, None, 3, "", "its own definition (docs/metrics.md)", title="patch AUC", question="real",
-        group="sets", best=0.5, of_sets=_of_sets, min_side_px=PATCH_PX, min_people=MIN_PEOPLE, trains=True,
+        group="sets", best=0.5, of_sets=_of_sets, min_side_px=PATCH_PX, min_people=MIN_PEOPLE,
     )
 )  # fmt: skip

@@ -40,10 +40,9 @@ class Reference:
 
 @dataclass
 class SetScores:
-    """The scores of a set of outputs: values of metrics that have one a picture, float64 (N,), and figures of the whole
-    set, by a metric's name, or by others for further facts, in a form that JSON takes.
-
-    repeated: of metrics that train networks, each repetition's values; those in `values` are their means.
+    """The scores of a set of outputs, by metric: values for each picture, float64 (N,), or a figure of the whole set
+    (further facts are under other names, in a form that JSON takes). repeated: of metrics that train networks, each
+    repetition's values; those in `values` are their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
@@ -85,16 +84,16 @@ class SetScores:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: of pairs of pictures, or of sets of them.
+    """A metric of pairs of pictures, or of sets of them.
 
-    Of pairs: of_pair, an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. Of sets:
-    of_sets, the true photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics
-    that share their work share the function. A metric of pairs may have of_sets as well, for further facts.
+    of_pair: an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. of_sets: the true
+    photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics that share their
+    work share the function. A metric of pairs may have of_sets as well, for further facts.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
-    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. trains: it trains networks, so that its answer
-    depends on a seed. It needs: min_side_px of the pictures, min_people, a package, weights by their names; missing:
-    for pictures of (height, width), what else is missing, with the way to get it; "" for nothing.
+    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. It needs min_side_px of the pictures,
+    min_people, a package, weights by their names; missing: for pictures of (height, width), what else is missing, with
+    the way to get it; "" for nothing.
     """
 
     name: str
@@ -113,7 +112,6 @@ class Metric:
     min_people: int = 0
     package: str = ""
     weights: Sequence[str] = ()
-    trains: bool = False
 
     @property
     def short(self) -> str:
