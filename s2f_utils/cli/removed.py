@@ -27,7 +27,6 @@ REMOVED = {  # (command, argument) → what to use instead
     ("enhance", "--precision"): "restorers compute in float32: leave it out",
     ("export", "--precision"): "files are float32: leave it out",
     ("train", "scribble-lora"): PUBLISHED,
-    ("train", "--mode"): "s2f evaluate --mode scores in the paper's mode",
     ("train", "--gpus"): TORCHRUN,
     ("train", "--nproc"): TORCHRUN,
     ("train", "--nproc-per-node"): TORCHRUN,
