@@ -47,29 +47,23 @@ def test_a_sound_installation_is_told_with_versions(asked):
     assert f"torch {metadata.version('torch')}" in told["extra train"][1]
 
 
-def test_what_is_always_needed_and_missing_is_bad(asked, monkeypatch):
-    without(monkeypatch, onnxruntime=None)
+@pytest.mark.parametrize(
+    "versions, about, message",
+    [
+        ({"onnxruntime": None}, "packages", "onnxruntime is missing: pip install ."),
+        ({"torch": "2.5.1+cu124"}, "extra train", "torch is 2.5.1+cu124, >=2.6 is needed; for training, "),
+    ],
+)
+def test_what_answering_needs_and_what_does_not_fit_is_bad(asked, monkeypatch, versions, about, message):
+    without(monkeypatch, **versions)
     status, told = asked()
-    assert status == 1 and told["packages"][0] == "BAD"
-    assert "onnxruntime is missing" in told["packages"][1] and told["packages"][1].endswith(": pip install .")
+    assert (status, told[about][0]) == (1, "BAD") and message in told[about][1]
 
 
 def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
     without(monkeypatch, wandb=None)
     status, told = asked()
-    state, text = told["extra tracking"]
-    assert (
-        (status, state) == (0, "--")
-        and text.startswith("wandb is missing; ")
-        and text.endswith("pip install '.[tracking]'")
-    )
+    missing = "wandb is missing; for Weights & Biases, TensorBoard: pip install '.[tracking]'"
+    assert (status, told["extra tracking"]) == (0, ("--", missing))
     without(monkeypatch, wandb=None, tensorboard=None)
     assert asked()[1]["extra tracking"][1].startswith("not installed; for Weights & Biases")
-
-
-def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
-    without(monkeypatch, ipywidgets="9.1.0", torch="2.5.1+cu124")
-    status, told = asked()
-    state, text = told["extra train"]
-    assert (status, state) == (1, "BAD")
-    assert "ipywidgets is 9.1.0, <9,>=7.7 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text

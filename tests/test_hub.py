@@ -107,7 +107,7 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
 
 
-def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monkeypatch, capsys):
+def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monkeypatch):
     from s2f_utils.pictures import images
 
     push(trained)
@@ -116,16 +116,12 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert cli.main(["translate", NAME, "drawing.png", "--out", "out", "--device", "cpu"]) == 0
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["drawing-photo.png"]
     data = ["--data", str(faces_manifest), "--device", "cpu"]
-    assert cli.main(["evaluate", NAME, *data]) == 0
-    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
     assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
     (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
     (parent,) = checkpoints.card_of(trained_on).parents
     assert (parent["name"], parent["sha256"]) == (NAME, digest)
-    assert cli.main(["enhance", "drawing.png", "--restorer", NAME, "--aligned"]) == 2
-    assert "restores no faces" in capsys.readouterr().err
 
 
 def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):

@@ -67,22 +67,6 @@ def broadcast(value: T) -> T:
     return box[0]
 
 
-def on_rank_zero(work: Callable[[], T]) -> T:
-    """Rank zero does this work; all ranks return its result, or raise its exception."""
-    if _world_size == 1:
-        return work()
-    result = error = None
-    if is_rank_zero():
-        try:
-            result = work()
-        except Exception as raised:
-            error = raised
-    result, error = broadcast((result, error))
-    if error is not None:
-        raise error
-    return result
-
-
 @contextlib.contextmanager
 def local_batch(num: int) -> Iterator[slice]:
     """Within the block, each rank works on `num` pictures; gives where this rank's are in the global batch."""

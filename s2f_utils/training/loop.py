@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -84,8 +83,8 @@ def train(
             # What to do next. Live values and commands that changed count from this step on, on all ranks.
             decision = decide(run, notify, interrupted, steps, until) if is_first else None
             reason, num, factor = agree(run, decision)
-            if reason:
-                distributed.on_rank_zero(partial(finish, run, notify, reason))
+            if reason and is_first:
+                finish(run, notify, reason)
             if num == 0:  # the end, or a pause
                 clock = time.monotonic()
                 continue
