@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +41,7 @@ def training_data(
     elif method.data == "photos":
         read, few = photo_data, [row for row in val if row.photo] + rows
     elif method.data == "pairs":
-        given = given_to(config)
+        given = "sketch" if config.direction in DIRECTIONS else config.direction.partition("-to-")[0]
         read = partial(paired_data, given=given)
         few = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])] or chosen
     else:
@@ -102,12 +101,6 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
     return samples.sketches.batch(range(num)), photos[:num]
 
 
-def given_to(config: TrainConfig) -> str:
-    """What a method that learns from pairs turns into photos (or makes of them): a key of `stores.GIVEN`."""
-    first = config.direction.partition("-to-")[0]
-    return "sketch" if config.direction in DIRECTIONS else first
-
-
 def pass_length(config: TrainConfig, kind: str, rows: list[Row]) -> int:
     """How many images one pass over these rows shows."""
     if kind != "piles":
@@ -119,15 +112,13 @@ def remarks_on_sides(data: Data) -> list[Remark]:
     """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
     no pairs: what a pair's sides are called, is its owner's affair.
     """
+
+    def read(path: Path) -> np.ndarray:
+        picture = Image.fromarray(images.load_rgb(path))
+        return features(np.asarray(picture.resize((FEATURES_PX, FEATURES_PX), Image.Resampling.BOX)))
+
     some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
-    remarks = problems(*map(features_of, some))
+    remarks = problems(*(np.stack([read(path) for path in paths]) for paths in some))
     if remarks and remarks[0].code == "exchanged" and not data.paired:
         raise DataError(str(remarks[0]))
     return remarks
-
-
-def features_of(paths: Sequence[Path]) -> np.ndarray:
-    """`sides.features` of these pictures, (N, 28)."""
-    size = (FEATURES_PX, FEATURES_PX)
-    pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
-    return np.stack([features(np.asarray(picture)) for picture in pictures])

@@ -90,11 +90,9 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     if reason == "chunk":
         run.mean_losses()
     else:
-        for command in ("pause", "stop"):
-            run.live.set(command, False, "loop")
-            run.live.done(command)
+        run.live.done("pause")
+        run.live.done("stop")
         run.live.poll()
-        run.live.write_controls()
         save(run, notify, at_end=True)
     run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
 
