@@ -42,6 +42,14 @@ def test_published_checkpoints_give_the_published_output(name):
         assert difference(CASES[name](net), case) <= 1e-4
 
 
+def test_a_whole_psp_is_recognised_by_its_shapes():
+    encoder, decoder = {"in_channels": 19, "num_styles": 10}, {"size_px": 64, "width": 512, "num_mlp": 8}
+    with torch.device("meta"):
+        net = models.build("psp", encoder=encoder, decoder=decoder)
+    found = models.NETWORKS["psp"].args_from({key: tuple(value.shape) for key, value in net.state_dict().items()})
+    assert found["encoder"] == encoder and found["decoder"].items() >= decoder.items()
+
+
 def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """The full convolution: every pixel spreads into the kernel's shape."""
     out = np.zeros(np.add(x.shape, kernel.shape) - 1, np.float32)
