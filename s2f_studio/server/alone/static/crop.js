@@ -1,4 +1,4 @@
-// Faces cut out: low-pass filtered, warped by a cubic, as s2f_utils/pictures/faces/crop.py does with OpenCV.
+// Faces cut out: low-pass filtered, warped by a cubic, as s2f_utils/pictures/faces/geometry.py does with OpenCV.
 
 import { median, paperColour, resized, rounded } from "./pixels.js";
 import { inverse, scaleOf } from "./shapes.js";

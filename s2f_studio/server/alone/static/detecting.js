@@ -1,4 +1,4 @@
-// YuNet, the face detector (Wu, Peng and Yu 2023), and how it is asked about drawings; as s2f_utils/pictures/faces/yunet.py.
+// YuNet, the face detector (Wu, Peng and Yu 2023), and how it is asked about drawings; as s2f_utils/pictures/faces/finding.py.
 //
 // A face is {landmarks: eyes, nose, corners of the mouth, box: [left, top, width, height], score}, in pixels.
 
