@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s2f_studio.drawings.face import checked, choose
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces.geometry import Face
 
@@ -21,23 +22,23 @@ def face(x, y, width=80.0, score=0.95):
 def test_sides_and_numbers_mean_the_face_that_is_there():
     row = [face(150, 300), face(450, 100), face(850, 200)]
     for which, place in [("left", 0), ("right", 2), (1, 0), (2, 1), (3, 2)]:
-        assert faces.choose(row, which, SHAPE) == place
+        assert choose(row, which, SHAPE) == place
     with pytest.raises(faces.FaceError, match="no face 4: 3 found, counted from the left"):
-        faces.choose(row, 4, SHAPE)
+        choose(row, 4, SHAPE)
     with pytest.raises(faces.FaceError, match="no face was found that could be chosen"):
-        faces.choose([], "left", SHAPE)
+        choose([], "left", SHAPE)
 
 
 def test_without_a_choice_the_largest_of_equally_large_ones_the_most_central_is_taken():
-    assert faces.choose([face(100, 200, 120), face(500, 200, 100), face(900, 200)], None, SHAPE) == 0
-    assert faces.choose([face(100, 200, 100), face(520, 200, 90), face(900, 200, 95)], None, SHAPE) == 1
-    assert faces.choose([face(200, 390), face(520, 200)], None, SHAPE) == 1  # the middle of an oblong picture
+    assert choose([face(100, 200, 120), face(500, 200, 100), face(900, 200)], None, SHAPE) == 0
+    assert choose([face(100, 200, 100), face(520, 200, 90), face(900, 200, 95)], None, SHAPE) == 1
+    assert choose([face(200, 390), face(520, 200)], None, SHAPE) == 1  # the middle of an oblong picture
 
 
 def test_choices_are_read_as_they_are_typed():
     typed = {"": None, " Auto": None, "LEFT ": "left", "2": 2, 3: 3}
-    assert {text: faces.checked(text) for text in typed} == typed
-    assert {text: faces.checked(text) for text in typed} == typed
+    assert {text: checked(text) for text in typed} == typed
+    assert {text: checked(text) for text in typed} == typed
     for wrong in ("middle", "0", "-1", "1.5", "1,2,3,4", "nan", True, [1, 2]):
         with pytest.raises(ValueError, match="a face is meant by left, right"):
-            faces.checked(wrong)
+            checked(wrong)

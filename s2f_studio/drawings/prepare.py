@@ -15,7 +15,7 @@ import numpy as np
 
 from s2f_studio.drawings import background, cleanup, domain
 from s2f_studio.drawings.cleanup import LINES_BELOW
-from s2f_studio.drawings.face import detector_problem, find_any, upright_face
+from s2f_studio.drawings.face import Which, checked, detector_problem, find_any, points_inside, upright_face
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_utils.inference.asking import LAYOUTS, LEAST_PX, Facts
@@ -69,7 +69,7 @@ def understand(
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
     align: bool | None = None,
-    face: faces.Which = None,
+    face: Which = None,
 ) -> Drawing:
     """A picture, a path, or uint8 (H, W, 3), as the model with these facts reads it.
 
@@ -102,7 +102,7 @@ def prepare(
     size_px: int = 256,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
-    face: faces.Which = None,
+    face: Which = None,
 ) -> Drawing:
     """Clean a drawing's paper, find the face, cut it out as the models know it.
 
@@ -136,8 +136,8 @@ def prepare(
 
 
 def _checked(
-    drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: faces.Which
-) -> tuple[np.ndarray | None, faces.Which]:
+    drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
+) -> tuple[np.ndarray | None, Which]:
     """The points and which face is meant. Raises what `prepare` raises for what cannot be."""
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
@@ -148,9 +148,8 @@ def _checked(
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
     if points is not None:
         points = np.asarray(points, dtype=np.float64)
-        faces.face_from_points(points)  # says what is wrong before anything is cut or turned
-        faces.check_inside(points, drawing.shape)
-    return points, faces.checked(face)
+        points_inside(points, drawing.shape)  # says what is wrong before anything is cut or turned
+    return points, checked(face)
 
 
 def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from s2f_studio.drawings.face import Which
 from s2f_studio.drawings.prepare import FRAMES, Drawing, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Model
 from s2f_utils.inference.loading import load
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 
 _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share it
@@ -44,7 +45,7 @@ def translate_drawing(
     model: Model | None = None,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
-    face: faces.Which = None,
+    face: Which = None,
     frame: str = "square",
     seed: int = 1,
     num_variations: int = 1,

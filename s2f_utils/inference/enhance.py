@@ -81,8 +81,14 @@ def enhance(
         where, matrices = [faces.centre_face(image.shape[:2])], []
         crops = [images.resize(image, restorer.size_px, "stretch")]
     else:
-        where = _restorable(faces.detect_all(image) if found is None else found)
-        where = where[:1] if largest_only else where
+        where = [f for f in (faces.detect_all(image) if found is None else found) if f.eye_distance >= LEAST_EYES_PX]
+        if not where:
+            raise FaceError(
+                f"no face was found to restore: faces whose eyes are less than {LEAST_EYES_PX:.0f} pixels apart,"
+                " drawings and profiles are not; a square picture that one face fills can be restored whole with"
+                " aligned (--aligned)"
+            )
+        where = sorted(where, key=lambda face: -face.eye_distance)[: 1 if largest_only else None]
         matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
         crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
     made = [restorer.restore(crop, seed) for crop in crops]
@@ -100,17 +106,6 @@ def enhance(
     elif strength > 0:
         _paste_all(out, changes, [faces.rescaled(matrix, 1 / upscale) for matrix in matrices], strength)
     return Enhanced(out, tuple(EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)))
-
-
-def _restorable(where: list[Face]) -> list[Face]:
-    """The faces that are large enough to be restored, the largest first. Raises FaceError where there is none."""
-    large = [face for face in where if face.eye_distance >= LEAST_EYES_PX]
-    if not large:
-        raise FaceError(
-            f"no face was found to restore: faces whose eyes are less than {LEAST_EYES_PX:.0f} pixels apart, drawings"
-            " and profiles are not; a square picture that one face fills can be restored whole with aligned (--aligned)"
-        )
-    return sorted(large, key=lambda face: -face.eye_distance)
 
 
 class Enhancer(Model):

@@ -41,11 +41,8 @@ def as_tone(colour: Tone | str | tuple) -> Tone:
     if isinstance(colour, Tone):
         return colour
     try:
-        if isinstance(colour, str):
-            text = colour.strip().removeprefix("#")
-            values = [int(text[n : n + 2], 16) for n in (0, 2, 4)] if len(text) == 6 else []
-        else:
-            values = [int(v) for v in colour]
+        written = isinstance(colour, str)
+        values = list(bytes.fromhex(colour.strip().removeprefix("#"))) if written else [int(v) for v in colour]
     except (TypeError, ValueError):
         values = []
     if len(values) != 3 or not all(0 <= v <= 255 for v in values):

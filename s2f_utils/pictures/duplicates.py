@@ -113,9 +113,8 @@ def find_twins(
 ) -> list[Twins]:
     """Pictures that are nearly the same: near by hash, and alike by `correlation`, in one of their prints.
 
-    prints: for each picture those of `prints_of`: alignment changes what a picture shows, and two faces of one photo
-    are cut out differently, so that both what is seen and what it was cut out of are compared. groups: only pairs
-    whose groups differ are looked at. progress: show a bar, if there is much to compare.
+    prints: for each picture those of `prints_of`: two faces of one photo are cut out differently, so that both what is
+    seen and what it was cut out of are compared. groups: only pairs whose groups differ are looked at.
     """
     from tqdm.auto import tqdm
 

@@ -184,8 +184,7 @@ def resize(image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple
     if fit == "stretch":
         return np.asarray(picture.resize((size_px, size_px), how))
     left, top, width, height = content_box(image.shape[:2], size_px)
-    if (width, height) != picture.size:
-        picture = picture.resize((width, height), how)
+    picture = picture.resize((width, height), how)
     colour = 0 if is_map else paper_colour(image) if fill is None else fill
     square = Image.new(picture.mode, (size_px, size_px), colour)
     square.paste(picture, (left, top))

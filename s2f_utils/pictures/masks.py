@@ -36,10 +36,8 @@ class MaskError(ValueError):
 
 
 def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """One map from the parts' pictures, uint8 (H, W) or (H, W, 3) each, where not black: uint8 (H, W).
-
-    parts: by class name; which are missing, are not there. Raises MaskError for an unknown name, for parts of different
-    sizes, and where there are none.
+    """One map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3) each, where not black: uint8 (H, W).
+    Raises MaskError for an unknown name, for parts of different sizes, and where there are none.
     """
     if unknown := sorted(set(parts) - set(CLASSES[1:])):
         raise MaskError(f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}")
@@ -106,10 +104,7 @@ def picture_of(picture: np.ndarray) -> np.ndarray:
 
 
 def load(path: str | os.PathLike) -> np.ndarray:
-    """A map from its file, of class numbers or in the data set's colours: uint8 (H, W).
-
-    Raises FileNotFoundError, or MaskError where it is no map.
-    """
+    """A map from its file, as `read`. Raises FileNotFoundError, or MaskError where it is no map."""
     try:
         labels = read(path)
         _check(labels)
@@ -122,10 +117,8 @@ def load(path: str | os.PathLike) -> np.ndarray:
 
 
 def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """The numbers in a map's file, uint8 (H, W), of class numbers or in the data set's colours.
-
-    Colours count where there are no numbers, and in a palette whose order is not that of the classes. source, name: as
-    in `images.load_labels`. Raises FileNotFoundError, or ImageError where it is neither.
+    """The numbers in a map's file, uint8 (H, W), of class numbers or in the data set's colours, which count where there
+    are no numbers, and in a palette of another order. source, name, errors: as in `images.load_labels`.
     """
     picture = images.load_rgb(source, name=name)
     if hasattr(source, "seek"):

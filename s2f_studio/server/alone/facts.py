@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
+from s2f_studio.drawings import bending, cleanup, domain, face, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import expecting, words
 from s2f_studio.web import drawing, page
@@ -68,8 +68,8 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "lowest_score": finding.LOWEST_SCORE, "trusted": finding.TRUSTED_IN_DRAWINGS,
             "blurs": list(finding.DRAWING_BLURS), "refine_px": finding.REFINE_PX,
             "least_share": finding.MIN_FACE_SHARE, "side_px": finding.SIDE_PX, "overlap": finding.OVERLAP,
-            "most": finding.MOST, "enough": finding.ENOUGH, "large_enough": finding.LARGE_ENOUGH,
-            "as_large": finding.AS_LARGE,
+            "most": finding.MOST, "enough": face.ENOUGH, "large_enough": face.LARGE_ENOUGH,
+            "as_large": face.AS_LARGE,
         },
     }  # fmt: skip
 

@@ -9,10 +9,7 @@ from s2f_utils.pictures.faces.finding import (
     FALLBACKS,
     LOWEST_SCORE,
     TRUSTED_IN_DRAWINGS,
-    Which,
-    all_faces,
-    checked,
-    choose,
+    apart,
     detect,
     detect_all,
     detect_drawn,
@@ -30,7 +27,6 @@ from s2f_utils.pictures.faces.geometry import (
     align,
     alignment,
     centre_face,
-    check_inside,
     face_from_points,
     inverse,
     rescaled,
@@ -43,8 +39,7 @@ from s2f_utils.pictures.faces.geometry import (
 
 __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
-    "TEMPLATE", "TRUSTED_IN_DRAWINGS", "Which", "align", "alignment", "all_faces", "centre_face", "check_inside",
-    "checked", "choose", "detect", "detect_all", "detect_drawn", "detect_turned", "detector_problem",
-    "face_from_points", "find_face", "inverse", "refined", "rescaled", "similarity", "transform", "uniform_crop",
-    "warp", "warp_labels",
+    "TEMPLATE", "TRUSTED_IN_DRAWINGS", "align", "alignment", "apart", "centre_face", "detect", "detect_all",
+    "detect_drawn", "detect_turned", "detector_problem", "face_from_points", "find_face", "inverse", "refined",
+    "rescaled", "similarity", "transform", "uniform_crop", "warp", "warp_labels",
 ]  # fmt: skip

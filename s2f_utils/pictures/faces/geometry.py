@@ -74,13 +74,6 @@ def is_plausible(landmarks: np.ndarray) -> bool:
     return bool(upright > 0.7 and 0.5 < height / eyes < 4.5 and 0.1 < nose_at < 1.0)
 
 
-def check_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> None:
-    """Raise FaceError where hand-given points (N, 2) lie outside of a picture of this shape (H, W, …)."""
-    points, (height, width) = np.asarray(points, dtype=np.float64), shape[:2]
-    if (points < -0.5).any() or (points > [width - 0.5, height - 0.5]).any():
-        raise FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
-
-
 def face_from_points(points: np.ndarray | Sequence) -> Face:
     """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
     given = np.asarray(points, dtype=np.float64)
