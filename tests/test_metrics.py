@@ -216,7 +216,6 @@ def test_colour_difference_by_hand():
     """Of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black and white, L̄ = 50."""
     black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
     assert structure.delta_e(black, white) == pytest.approx(100.0, abs=0.01)
-    assert structure.delta_e(white, black) == pytest.approx(100.0, abs=0.01)
 
 
 def test_what_is_too_small_is_not_measured(photo):
@@ -427,12 +426,3 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
     with pytest.raises(ValueError, match="use measure_sets"):
         metrics.measure(cuts, cuts, ("rank1",))
-
-
-def test_bootstrap_covers_the_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    hits = 0
-    for trial in range(200):
-        interval = metrics.bootstrap_mean(rng.normal(3.0, 1.0, 40), num_resamples=400, seed=trial)
-        hits += interval.low <= 3.0 <= interval.high
-    assert 0.89 <= hits / 200 <= 0.98

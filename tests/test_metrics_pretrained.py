@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from s2f_utils import metrics, models
+from s2f_utils import metrics
 from s2f_utils.metrics import distribution
-from s2f_utils.models import checkpoints
 from s2f_utils.models import pretrained as networks
 
 NAMES = ("perceptual", "frechet", "precision", "recall")
@@ -89,27 +86,8 @@ def test_precision_and_recall_by_hand(monkeypatch):
     assert distribution.held(few, line) == 1 and distribution.held(line, few) == 0.2
 
 
-def test_s2f_evaluate_shows_them(faces_manifest, tmp_path, capsys, monkeypatch):
-    from s2f_utils.cli.main import main
-
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
-    asked = [
-        "evaluate",
-        str(tmp_path / "g.safetensors"),
-        "--data",
-        str(faces_manifest),
-        "--device",
-        "cpu",
-        "--split",
-        "train",
-    ]
-    assert main([*asked, "--out", str(tmp_path / "out"), "--metrics", "ssim,features"]) == 0
-    shown = capsys.readouterr().out
-    rows = json.loads((tmp_path / "out" / "metrics.json").read_text())["rows"]
-    (row,) = [row for row in rows.values() if set(NAMES) <= set(row)][:1]
-    assert row["perceptual"]["mean"] > 0 and row["frechet"] > 0 and 0 <= row["recall"] <= 1
-    assert all(heading in shown for heading in ("Perceptual ↓", "Fréchet ↓", "Precision ↑", "Recall ↑"))
+def test_they_are_a_group_and_say_what_they_need(monkeypatch):
+    assert set(metrics.group("features")) == set(NAMES) and metrics.not_measured(NAMES, 64, 64, 4) == {}
+    assert metrics.not_measured(NAMES, 64, 64, 3)["recall"] == "needs 4 people, these are 3"
     monkeypatch.setattr(networks, "missing", lambda name: "needs further packages: pip install timm")
-    assert main([*asked, "--out", str(tmp_path / "without"), "--metrics", "ssim,features"]) == 0
-    assert "not measured: recall: needs further packages: pip install timm" in capsys.readouterr().out
+    assert set(metrics.not_measured(NAMES, 64, 64).values()) == {"needs further packages: pip install timm"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +26,13 @@ def network(name: str, device: torch.device) -> nn.Module:
 
     "lpips_alex", "lpips_vgg": two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1). "vgg19": a batch in [-1, 1] → five
     tensors of features. "dists": two batches in [0, 1] → (N,). "arcface": faces (N, 3, 112, 112) in [-1, 1] → (N, 512).
-    "inception", FID's: (N, 3, 299, 299) in [0, 255] → (N, 2048). Raises WeightsError where its weights are neither here
-    nor to be had.
+    "inception", FID's: (N, 3, 299, 299) in [0, 255] → (N, 2048). "efficientnet-lite2": a batch in [-1, 1] → features at
+    four strides. Raises WeightsError where its weights are neither here nor to be had.
     """
+    if name == EFFICIENTNET:
+        from s2f_utils.models.pretrained import shared_features
+
+        return shared_features(name, str(device))
     return _loaded(name, weights.places()).to(device)
 
 
@@ -60,7 +65,7 @@ def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
     return net.eval().requires_grad_(False)
 
 
-def answer(name: str, *batches: Tensor, **options: bool) -> Tensor:
+def answer(name: str, *batches: Tensor, **options: bool) -> Any:
     """What a `network` answers to these batches, on the GPU where there is one, in full float32."""
     device = runtime.pick_device()
     net = network(name, device)
@@ -68,19 +73,14 @@ def answer(name: str, *batches: Tensor, **options: bool) -> Tensor:
         return net(*(runtime.sent(batch, device) for batch in batches), **options)
 
 
-def lpips_distance(name: str, fake: np.ndarray, real: np.ndarray) -> float:
-    """LPIPS 0.1 of two pictures, uint8 (H, W, 3); 0 is the same picture (R. Zhang et al. 2018).
+def distance(name: str, fake: np.ndarray, real: np.ndarray) -> float:
+    """How far two pictures, uint8 (H, W, 3), are apart by a `network`; 0 is the same picture.
 
-    name: "lpips_alex", the one for judging, or "lpips_vgg", the one that networks are trained with.
+    name: "lpips_alex", for judging, or "lpips_vgg", which networks are trained with (LPIPS 0.1, R. Zhang et al. 2018);
+    "dists", which forgives texture that lies elsewhere (Ding et al. 2020), in [0, 1].
     """
-    return answer(name, as_batch(fake) / 255.0, as_batch(real) / 255.0, normalize=True).item()
-
-
-def dists(fake: np.ndarray, real: np.ndarray) -> float:
-    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020), of two pictures, uint8 (H, W, 3), in
-    [0, 1]; 0 is the same picture.
-    """
-    return answer("dists", as_batch(fake) / 255.0, as_batch(real) / 255.0).item()
+    options = {} if name == "dists" else {"normalize": True}  # from [0, 1]
+    return answer(name, as_batch(fake) / 255.0, as_batch(real) / 255.0, **options).item()
 
 
 def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
@@ -88,27 +88,25 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
     return tuple(round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
 
 
-def _identity_features(picture: np.ndarray) -> Tensor:
-    """ArcFace features of length 1, float32 (1, 512), of an aligned face that is cropped as in pSp's identity loss."""
-    top, left, bottom, right = crop_box(*picture.shape[:2])
-    return answer("arcface", as_batch(picture[top:bottom, left:right], FACE_PX) / 127.5 - 1.0).cpu()
-
-
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
-    """The cosine of the ArcFace features of two aligned faces (Deng et al. 2019), in [-1, 1]; strangers are near 0."""
-    return (_identity_features(fake).double() * _identity_features(real)).sum().item()
+    """The cosine of the ArcFace features of two aligned faces (Deng et al. 2019), in [-1, 1]; strangers are near 0. The
+    faces are cropped as in pSp's identity loss.
+    """
+    features = []
+    for picture in (fake, real):
+        top, left, bottom, right = crop_box(*picture.shape[:2])
+        face = as_batch(picture[top:bottom, left:right], FACE_PX) / 127.5 - 1.0
+        features.append(answer("arcface", face).cpu().double())
+    return (features[0] * features[1]).sum().item()
 
 
 def efficientnet(picture: np.ndarray) -> list[Tensor]:
     """EfficientNet-lite2's features of a picture, uint8 (H, W, 3), at 260 px, the network's own size: four of
     (1, C, h, w), at strides 4, 8, 16 and 32.
     """
-    from s2f_utils.models.pretrained import BACKBONES, shared_features
+    from s2f_utils.models.pretrained import BACKBONES
 
-    device, side = runtime.pick_device(), BACKBONES[EFFICIENTNET].size_px
-    net = shared_features(EFFICIENTNET, str(device))
-    with exactly():
-        return net(runtime.sent(as_batch(picture, side) / 127.5 - 1, device))
+    return answer(EFFICIENTNET, as_batch(picture, BACKBONES[EFFICIENTNET].size_px) / 127.5 - 1)
 
 
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
@@ -129,25 +127,26 @@ def without_efficientnet(height: int, width: int) -> str:
     return pretrained.missing(EFFICIENTNET)
 
 
+_LPIPS = {"question": "real", "package": "lpips"}
 register(
     Metric(
-        "lpips_alex", functools.partial(lpips_distance, "lpips_alex"), False, 4, "", "lpips.LPIPS(net='alex')",
-        title="LPIPS alex", question="real", min_side_px=64, package="lpips", weights=("alexnet",),
+        "lpips_alex", functools.partial(distance, "lpips_alex"), False, 4, "", "lpips.LPIPS(net='alex')", "LPIPS alex",
+        min_side_px=64, weights=("alexnet",), **_LPIPS,
     ),
     Metric(
-        "lpips_vgg", functools.partial(lpips_distance, "lpips_vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
-        title="LPIPS vgg", question="real", min_side_px=32, package="lpips", weights=("vgg16",),
+        "lpips_vgg", functools.partial(distance, "lpips_vgg"), False, 4, "", "lpips.LPIPS(net='vgg')", "LPIPS vgg",
+        min_side_px=32, weights=("vgg16",), **_LPIPS,
     ),
     Metric(
-        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", min_side_px=32,
-        weights=("vgg16", "dists"),
+        "dists", functools.partial(distance, "dists"), False, 4, "", "DISTS_pytorch.DISTS", question="real",
+        min_side_px=32, weights=("vgg16", "dists"),
     ),
     Metric(
-        "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
+        "identity", identity, True, 3, "", "the published IR-SE50 network", "identity", "who", best=1.0,
         weights=("arcface",),
     ),
     Metric(
-        "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",
-        question="real", group="features", missing=without_efficientnet,
+        "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", "Perceptual", "real",
+        "features", missing=without_efficientnet,
     ),
 )  # fmt: skip
