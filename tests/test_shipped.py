@@ -20,10 +20,11 @@ def test_the_shipped_files_are_here_and_small():
     sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
     others = {weights.EXPECT: ("expect", 128), weights.RENDER: ("render", 256)}
+    lessons = {"pix2pix-128": ("unet", 128)}
     of_faces = {"faces-64": "stylegan2", "sketch-to-face-64": "psp", "map-to-face-64": "psp"}
     for name in weights.SHIPPED:
         net, meta = checkpoints.load_network(weights.shipped(name))
-        kind, size_px = others.get(name, (of_faces.get(name, "resunet"), 64 if name in of_faces else 256))
+        kind, size_px = (others | lessons).get(name, (of_faces.get(name, "resunet"), 64 if name in of_faces else 256))
         assert meta["name"] == name and net.name == kind
         assert int(meta["size_px"]) == size_px
         assert (meta["aligned"] == "similarity") == (name not in of_faces) and int(meta["training_pairs"]) > 500

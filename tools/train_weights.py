@@ -3,21 +3,24 @@
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
 all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`,
 DATA/scribbles by `python -m data_prep scribbles PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
-in their place, with `--points` and `--labels` of theirs, make models of them. How long it took
-stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; `s2f leaderboard`
-measures scores on them.
+in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces is made by `python
+tools/lesson_data.py OPEN-PORTRAITS DATA/open-faces`. How long it took stands in docs/models.md, docs/stylegan.md and
+docs/enhance.md. Nothing is chosen by the test people; `s2f leaderboard` measures scores on them.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import train_finder
 from torch import nn
 
+from data_prep.make.packed import learned_from
+from data_prep.sources.open_portraits import open_sets
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
@@ -50,8 +53,16 @@ JUDGED = {
     "lambda_pyramid": 0.0, "lambda_perceptual": 0.2, "lambda_gan": 0.02, "lr_g": 4e-4, "beta1": 0.5, "lr_d": 5e-4,
     "constant_share": 0.5,
 }  # fmt: skip
+# The lesson of notebook 02: its network at its size, a little narrower, and a projected discriminator.
+PIX2PIX = {
+    "size_px": 128, "load_size_px": 136, "batch_size": 8, "num_downs": 5, "base_filters": 40, "dropout": 0.0,
+    "discriminator": "projected", "disc_filters": 64, "lambda_gan": 1.0, "lambda_l1": 20.0, "lambda_perceptual": 4.0,
+    "lr_g": 5e-4, "lr_d": 2e-4, "total_images": 60_000, "constant_share": 0.6, "flip": 0.5,
+    "ema_half_life_images": 1_500.0, "log_every_images": 256, "sample_every_images": 2_000, "num_samples": 12,
+}  # fmt: skip
 # What `tools/fit_codes.py` leaves in the folder of runs; what says which face is expected of the other half of people.
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
+OPEN_FACES = "open-faces"  # real faces in colour with made sketches: what the lessons learn from
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
@@ -82,6 +93,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         {**ENCODER, "direction": "sketch-to-photo", "lambda_l2": 0.1},
     ),
     "map-to-face-64": ("psp", "faces", "faces-64", {**ENCODER, "direction": "map-to-photo", "lambda_l2": 0.0}),
+    "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
     "restorer-256-pixels": (
         "restore", "photo-to-sketch", None,
         {**RESTORER, "lambda_perceptual": 0.0, "lambda_gan": 0.0, "total_images": 22_000, "lr_g": 6e-4},
@@ -98,10 +110,10 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 # et al. 2022): on validation people better than either.
 PART_OF_THE_WAY, PART = {"expected-third": 0.7}, "part-of-the-way.safetensors"
 # Lessons and tools, which may be kept in a byte for each weight.
-COMPACT = {"faces-64", "sketch-to-face-64", "map-to-face-64", "restorer-256", "photo-to-sketch"}
+COMPACT = {"pix2pix-128", "faces-64", "sketch-to-face-64", "map-to-face-64", "restorer-256", "photo-to-sketch"}
 
 
-def make(name: str, data: Path, runs: Path) -> Path:
+def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None) -> Path:
     """Train one model, or go on with it, and write it as float16 safetensors."""
     method, folder, begin, settings = RECIPES[name]
     manifest = read_manifest(data / folder)
@@ -119,7 +131,7 @@ def make(name: str, data: Path, runs: Path) -> Path:
     trained = finished(resolved, manifest, runs, name=name, init=init)
     if trained is None:
         run = open_run(resolved, manifest, runs, name=name, init=init)
-        if train(run) != "done":
+        if train(run, max_seconds=seconds_at_most) != "done":
             raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
         trained = run.folder
     seconds = checkpoints.load_torch_file(trained / "resume.pt")["seconds"]
@@ -145,6 +157,9 @@ def make(name: str, data: Path, runs: Path) -> Path:
     if begin and weights.shipped(begin):
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     card = checkpoints.card_of(trained / "generator.safetensors").public()  # of 22,000 pictures the hashes are 2 MB
+    if folder == OPEN_FACES:
+        sets = {name for name in open_sets() if any(f"_{name}__" in row.id for row in manifest.pairs)}
+        card = replace(card, data="open-portraits", terms=learned_from(sets))
     if method == "stylegan2":  # pSp's losses look through its eyes
         judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
         beside = path.with_name(f"{name}-discriminator.safetensors")
@@ -184,6 +199,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((weights.FINDER, *RECIPES)))
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
+    parser.add_argument("--minutes", type=float, help="train so long at most; the same command goes on")
     args = parser.parse_args()
     names = (weights.FINDER, *RECIPES)
     for name in args.names or names:
@@ -192,7 +208,7 @@ def main() -> None:
         if name == weights.FINDER:
             train_finder.train(args.data / "scribbles", weights.shipped(name), FINDER_MINUTES)
         else:
-            make(name, args.data, args.runs)
+            make(name, args.data, args.runs, args.minutes and 60 * args.minutes)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,9 @@ class ProjectedDiscriminator(Network):
     Heads have spectral norm and batch norm: without batch norm the discriminator won within a minute. The heads at
     strides 16 and 32 also see what the pictures are answers to, sketches (N, sketch_channels, H, W), by projection
     (Miyato and Koyama 2018): the inner product of a learned embedding of the sketch with the head's last features is
-    added to the logit of each place. All is computed in float32. seed: of the fixed projections. features: a name in
-    `models.pretrained.BACKBONES`; its weights are no part of this network. Raises ImportError where they are not here.
+    added to the logit of each place. sketch_channels: 0 where no head sees a sketch. All is computed in float32.
+    seed: of the fixed projections. features: a name in `models.pretrained.BACKBONES`; its weights are no part of this
+    network. Raises ImportError where they are not installed.
     """
 
     CARD = ModelCard(does=JUDGES)
@@ -73,20 +74,21 @@ class ProjectedDiscriminator(Network):
         layers = [[_down(width), _down(width)], [_down(width), _same(width)], [_same(width)], [_same(width)]]
         self.heads = nn.ModuleList(nn.Sequential(*parts) for parts in layers)
         self.logits = nn.ModuleList(spectral_norm(nn.Conv2d(width, 1, 3, padding=1)) for _ in layers)
-        self.sketch = SketchEmbedding(sketch_channels, width)
+        self.sketch = SketchEmbedding(sketch_channels, width) if sketch_channels else None
 
     def project(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Features of pictures, `pretrained.features_of` → the projected ones that `forward` takes."""
         with torch.autocast(features[0].device.type, enabled=False):
             return self.projection([f.float() for f in features])
 
-    def forward(self, projected: Sequence[Tensor], sketch: Tensor) -> list[Tensor]:
+    def forward(self, projected: Sequence[Tensor], sketch: Tensor | None = None) -> list[Tensor]:
         with torch.autocast(projected[0].device.type, enabled=False):
             found = [head(x) for head, x in zip(self.heads, projected, strict=True)]
             logits = [last(x) for last, x in zip(self.logits, found, strict=True)]
-            for number, embedded in zip(COARSE, self.sketch(pretrained.fitted(sketch.float())), strict=True):
-                agrees = (found[number] * embedded).sum(dim=1, keepdim=True) / math.sqrt(embedded.shape[1])
-                logits[number] = logits[number] + agrees
+            if self.sketch is not None:
+                for number, embedded in zip(COARSE, self.sketch(pretrained.fitted(sketch.float())), strict=True):
+                    agrees = (found[number] * embedded).sum(dim=1, keepdim=True) / math.sqrt(embedded.shape[1])
+                    logits[number] = logits[number] + agrees
         return logits
 
 

@@ -1,8 +1,8 @@
 """CycleGAN (Zhu et al. 2017): both directions between two domains, from pictures that are not pairs.
 
-Domain a is the sketch, b the photo. Networks are named after what they draw or judge: `net_g_photo` draws photos (the
-paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` judges photos (D_Y), `net_d_sketch` sketches
-(D_X). Shapes: B pictures of each domain in a batch, H = W = size_px; h, w a discriminator's grid of patches.
+Domain a is the sketch, b the photo. Networks are named after what they make or look at: `net_g_photo` makes photos (the
+paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` looks at photos (D_Y), `net_d_sketch` at
+sketches (D_X). Shapes: B pictures of each domain in a batch, H = W = size_px; h, w a discriminator's grid of patches.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
@@ -34,10 +35,11 @@ class CycleGANConfig(TrainConfig):
     base_filters: int = setting(64, above=0)  # channels of the generators' first layer
     num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
     dropout: float = setting(0.0, 0, below=1)  # in the residual blocks
-    disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer
+    discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al.
+    disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer, or of projected heads
     disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
-    gan_loss: str = setting("lsgan", known=("lsgan", "vanilla"))  # lsgan (squares) or vanilla (cross entropy)
-    pool_size: int = setting(50, 0)  # made pictures kept for each discriminator; 0: it sees the newest only
+    gan_loss: str = setting("lsgan", known=("lsgan", "vanilla"))  # squares or cross entropy; projected: always hinge
+    pool_size: int = setting(50, 0)  # made pictures kept for each discriminator; 0, or a projected one: the newest only
     lambda_gan: float = 1.0  # weight of both adversarial losses
     lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
     lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
@@ -54,7 +56,8 @@ class CycleGANConfig(TrainConfig):
             "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
             " (s2f translate RUN … --direction photo-to-sketch)",
         )
-        need_patches(self.disc_layers, self.size_px)
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
 
 
 class ImagePool:
@@ -133,12 +136,15 @@ class CycleGAN(Method):
         super().__init__(config, precision)
         num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)
         gen = {"num_blocks": num_blocks, "base_filters": config.base_filters, "dropout": config.dropout}
-        disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
         for name in ("net_g_photo", "net_g_sketch"):
             self.nets[name] = precision.prepare(models.init_weights(models.build("resnet", **gen)))
         for name in ("net_d_photo", "net_d_sketch"):
-            net = models.build("patchgan", in_channels=3, norm="instance", **disc)
-            self.nets[name] = precision.prepare(models.init_weights(net))
+            if config.discriminator == "projected":
+                net = models.build("projected", width=config.disc_filters, sketch_channels=0, seed=config.seed)
+            else:
+                disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
+                net = models.init_weights(models.build("patchgan", in_channels=3, norm="instance", **disc))
+            self.nets[name] = precision.prepare(net)
         self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = self.nets.values()
         self.net_g = self.net_g_photo
         betas = (config.beta1, config.beta2)
@@ -188,10 +194,18 @@ class CycleGAN(Method):
         if with_identity:
             losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
 
-        # The generators learn to pass as real, each before the discriminator of what it draws.
+        # The generators learn to pass as real, each before the discriminator of what it makes.
+        projected = {}  # or what projected discriminators see, which look at true and made pictures side by side
+        if self.config.discriminator == "projected":
+            within = self.precision.autocast
+            projected["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b, within=within)
+            projected["sketch"] = ProjectedPair(self.net_d_sketch, None, a, fake_a, within=within)
         with frozen(self.nets_d):
-            losses["loss_gan_photo"] = adversarial_loss(self.net_d_photo(fake_b), True, kind)
-            losses["loss_gan_sketch"] = adversarial_loss(self.net_d_sketch(fake_a), True, kind)
+            if projected:
+                losses |= {f"loss_gan_{domain}": pair.loss_gan() for domain, pair in projected.items()}
+            else:
+                losses["loss_gan_photo"] = adversarial_loss(self.net_d_photo(fake_b), True, kind)
+                losses["loss_gan_sketch"] = adversarial_loss(self.net_d_sketch(fake_a), True, kind)
             loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
             for domain in ("sketch", "photo"):
                 weight = live[f"lambda_cycle_{domain}"]
@@ -205,6 +219,9 @@ class CycleGAN(Method):
             ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
             ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
         ):
+            if projected:
+                losses[f"loss_d_{domain}"] = projected[domain].loss_d()
+                continue
             shown = self.precision.images(distributed.local_rows(pool.query(distributed.gather(made.detach()))))
             logits_real, logits_fake = _each(net, real, shown)
             losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
