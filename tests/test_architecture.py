@@ -55,10 +55,10 @@ ROOMS = {
 }
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
-    "s2f_utils": 18_200,  # 15,000
+    "s2f_utils": 15_800,  # 15,000
     "s2f_studio": 7_500,  # 7,500, without old
     "data_prep": 10_000,  # 10,000
-    "tests": 18_350,  # 18,000
+    "tests": 18_000,  # 18,000
     "benchmarks": 3_350,  # 3,500
     "tools": 2_500,  # 2,500
 }

@@ -9,12 +9,12 @@ import pytest
 
 from data_prep.make.drawn import synthetic
 from data_prep.make.drawn.board import HAIR, HAT
-from data_prep.make.scribbles import features
+from data_prep.make.scribbles import features, hair
 from data_prep.make.scribbles.cutout import cut_out
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.regions import beard_zone, filled
+from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures import faces
 
 
@@ -55,7 +55,7 @@ def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
     plain = people[0]
     ringed = bearded = 0.0
     eyes = filled(plain.points[mesh.PARTS["left_eye"]].mean(axis=0) + 18 * features.ROUND, 256) > 0
-    chin = beard_zone(plain.points, "full") > 0
+    chin = hair.beard_zone(plain.points, "full") > 0
     for seed in range(12):
         bare = scribble(plain, np.random.default_rng(seed), 0.8)
         with_glasses = scribble(replace(plain, shows=plain.shows | {"glasses": "1"}), np.random.default_rng(seed), 0.8)

@@ -24,23 +24,3 @@ def bare_skin(points: np.ndarray, size_px: int = 256) -> np.ndarray:
         part = cv2.fillPoly(np.zeros((size_px, size_px), np.uint8), [hull], 1)
         inside[cv2.dilate(part, np.ones((7, 7), np.uint8)) > 0] = 0
     return inside > 0
-
-
-def beard_zone(points: np.ndarray, kind: str, size_px: int = 256) -> np.ndarray:
-    """Where a beard of this kind grows: uint8 (size_px, size_px), 0 or 1; nothing for "none"."""
-    oval, lips, nose = points[mesh.PARTS["oval"]], points[mesh.PARTS["lips"]], points[mesh.PARTS["nose"]]
-    if kind == "none":
-        return np.zeros((size_px, size_px), np.uint8)
-    under_nose = nose[[8, 7, 11]] + [0, 2]
-    upper = filled(np.concatenate([lips[:1], under_nose, lips[10:]]), size_px)
-    if kind == "moustache":
-        zone = upper
-    elif kind == "goatee":
-        chin = oval[14:23]
-        zone = upper | filled(np.concatenate([lips[10:11] + [4, 0], chin, lips[:1] - [4, 0]]), size_px)
-    else:
-        zone = upper | filled(
-            np.concatenate([oval[9:28], lips[:1] - [3, 2], under_nose, lips[10:11] + [3, -2]]), size_px
-        )
-    zone[filled(lips, size_px) > 0] = 0
-    return zone

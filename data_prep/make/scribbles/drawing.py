@@ -11,7 +11,7 @@ from data_prep.make.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
 from data_prep.make.scribbles.portrait import Portrait
 from data_prep.make.scribbles.shape import by_hand
 from s2f_studio.drawings import bending, mesh
-from s2f_studio.drawings.regions import bare_skin, beard_zone, filled
+from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.images import rounded
 
 UNDER_NOSE_SHARE = 0.3  # of the faces without a moustache
@@ -69,7 +69,7 @@ def added(points: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray
     if name == "glasses":
         spectacles.draw(hand, spectacles.pair(points, rng), stay, dark=False)
     else:
-        hair.beard(hand, points, beard_zone(points, "full"), "full", stay, 0.0)
+        hair.beard(hand, points, hair.beard_zone(points, "full"), "full", stay, 0.0)
     return hand.ink() * (1 - filled(points[mesh.PARTS["lips"]], SIZE_PX))  # lips are bare of beard and frames
 
 
@@ -116,7 +116,7 @@ def _hair_and_beard(
         drawn.add("hair")
     kind = portrait.shows.get("beard", "none")
     if kind != "none" and (not sparse or rng.random() < 0.5):
-        hair.beard(hand, portrait.points, beard_zone(portrait.points, kind), kind, where, degree)
+        hair.beard(hand, portrait.points, hair.beard_zone(portrait.points, kind), kind, where, degree)
     if kind != "none":
         drawn.add("beard")
 
