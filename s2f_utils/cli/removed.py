@@ -31,6 +31,7 @@ REMOVED = {  # (command, argument) → what to use instead
     ("train", "--nproc"): TORCHRUN,
     ("train", "--nproc-per-node"): TORCHRUN,
     ("train", "--mode"): "the report scores the usual mode: s2f evaluate RUN --mode paper scores the other",
+    ("train", "--dry-run"): "s2f train METHOD --list-settings shows the settings, and a run begins when all fits",
     ("plot", "--smooth"): "every curve is drawn both as it is and smoothed",
 }
 
