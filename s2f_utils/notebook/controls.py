@@ -67,10 +67,9 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
 def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
     """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it was scaled."""
-    scale = min(1.0, most_px / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-    return images.picture_uri(small), scale
+    small = Image.fromarray(picture)
+    small.thumbnail((most_px, most_px), Image.Resampling.LANCZOS, reducing_gap=None)
+    return images.picture_uri(np.asarray(small)), max(small.size) / max(picture.shape[:2])
 
 
 def _picture_at(address: str) -> np.ndarray:
@@ -213,8 +212,8 @@ def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
     def draw() -> np.ndarray:
         asked = {name: control.value for name, control in controls.items()}
         (start, stop), noise = asked.pop("layers"), asked.pop("noise")
-        found = model.variants(own, NUM, layers=range(start, stop + 1), **asked)
-        faces = model.decode(found, noise=None if noise < 0 else noise)
+        styles = model.variants(own, NUM, layers=range(start, stop + 1), **asked)
+        faces = model.decode(styles, noise=None if noise < 0 else noise)
         rows = [np.concatenate([drawing, faces[: NUM // 2]]), np.concatenate([model.decode(own), faces[NUM // 2 :]])]
         shown.value = images.png_of(viz.sheet(rows))
         return faces

@@ -82,7 +82,7 @@ def _parts(widget: Any) -> list[np.ndarray]:
         return [part for child in widget.children for part in _parts(child)]
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
-        return [_picture(widget)] if value else []
+        return [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))] if value else []
     if not isinstance(value, str):
         values = value if isinstance(value, tuple) else (value,)
         numbers = all(isinstance(v, int | float) for v in values)
@@ -90,15 +90,6 @@ def _parts(widget: Any) -> list[np.ndarray]:
     text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", value))).strip()
     label = getattr(widget, "description", "")
     return [text_line(f"{label}: {text}" if label else text)] if text else []
-
-
-def _picture(widget: Any) -> np.ndarray:
-    picture = images.load_rgb(io.BytesIO(bytes(widget.value)))
-    asked = str(widget.width).removesuffix("px")
-    if asked.isdigit() and 0 < int(asked) != picture.shape[1]:
-        size = (int(asked), round(picture.shape[0] * int(asked) / picture.shape[1]))
-        picture = np.asarray(Image.fromarray(picture).resize(size))
-    return fitted(framed(picture))
 
 
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -114,25 +105,26 @@ def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(gapped, axis=1)[:, GAP_PX:]
 
 
-def fitted(picture: np.ndarray) -> np.ndarray:
-    """A picture, uint8 (H, W, 3), no wider than 900 pixels; a smaller one stays as it is."""
-    scale = min(1.0, WIDE_PX / picture.shape[1])
-    size = (WIDE_PX, round(picture.shape[0] * scale))
-    return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+def fitted(picture: np.ndarray, width: str = "") -> np.ndarray:
+    """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it is; 900 at most."""
+    asked = width.removesuffix("px")
+    new_width = min(WIDE_PX, int(asked) if asked.isdigit() and int(asked) else picture.shape[1])
+    size = (new_width, round(picture.shape[0] * new_width / picture.shape[1]))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def framed(picture: np.ndarray) -> np.ndarray:
     """A picture, uint8 (H, W, 3), with a thin edge, so that white paper is seen on a white page."""
-    edged = Image.fromarray(picture)
-    ImageDraw.Draw(edged).rectangle((0, 0, edged.width - 1, edged.height - 1), outline=FAINT)
-    return np.asarray(edged)
+    edged = picture.copy()
+    edged[[0, -1]] = edged[:, [0, -1]] = FAINT
+    return edged
 
 
-def figure(made: Any) -> np.ndarray:
+def figure(drawing: Any) -> np.ndarray:
     """A matplotlib figure as a picture, uint8 (H, 900, 3), its letters as large as they are meant."""
-    made.set_size_inches(WIDE_PX / DPI, made.get_figheight())
+    drawing.set_size_inches(WIDE_PX / DPI, drawing.get_figheight())
     file = io.BytesIO()
-    made.savefig(file, format="png", dpi=DPI)
+    drawing.savefig(file, format="png", dpi=DPI)
     return images.load_rgb(file)
 
 
