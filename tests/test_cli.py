@@ -189,7 +189,7 @@ def test_bad_folder_that_cannot_be_written(number, message, trained, tmp_path, m
     def refuse(*_args, **_options):
         raise OSError(number, os.strerror(number), str(tmp_path / "o"))
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr(Path, "touch", refuse)
     assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o"), "--device", "cpu"]) == 2
     assert message in said(capsys) and not list(tmp_path.glob("o/*"))
 
