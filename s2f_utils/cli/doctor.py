@@ -93,14 +93,12 @@ def _weights() -> list[Line]:
     from s2f_utils import weights
 
     names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS]
-    missing = ", ".join(name for name in names if not weights.shipped(name).is_file())
+    missing = [name for name in names if not weights.shipped(name).is_file()]
     here = [name for name in weights.WEIGHTS if weights.find(name)]
+    shipped = f"{', '.join(missing)} missing: install the project again" if missing else f"{len(names)}, come along"
     fetched = "s2f weights lists and fetches them; yunet, the face detector, is fetched at its first use"
-    return [
-        (BAD, "own models", f"{missing} missing: install the project again") if missing else
-        (OK, "own models", f"{len(names)}, come with the project"),
-        (OK if here else NONE, "others' weights", f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"),
-    ]  # fmt: skip
+    others = f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"
+    return [(BAD if missing else OK, "own models", shipped), (OK if here else NONE, "others' weights", others)]
 
 
 def _folders() -> list[Line]:

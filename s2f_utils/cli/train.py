@@ -78,13 +78,12 @@ def train(
             print(f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {shown}")
         if train_run(run) == "interrupted":
             return 130
-        if not distributed.is_rank_zero():
-            return 0
-        if run.model.data == "photos" or no_report:
-            print(f"model: {run.folder / 'generator.safetensors'}")
-        else:
-            print(f"report: {_report(run.folder, manifest, device)}")
-        return 0
+        if distributed.is_rank_zero():
+            if run.model.data == "photos" or no_report:
+                print(f"model: {run.folder / 'generator.safetensors'}")
+            else:
+                print(f"report: {_report(run.folder, manifest, device)}")
+    return 0
 
 
 def _resolve(
