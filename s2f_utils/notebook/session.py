@@ -72,19 +72,16 @@ def check(condition: bool, lesson: str) -> None:
 def mount_drive(folder: Path) -> None:
     """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet.
 
-    Raises ValueError outside of Colab, where there is no Drive; FileNotFoundError where mounting did not help, which
-    would otherwise put results on a disk that goes with the session.
+    Raises FileNotFoundError where that fails: results would go to a disk that ends with the session.
     """
     if DRIVE not in (folder, *folder.parents) or (DRIVE / "MyDrive").is_dir():
         return
-    if "google.colab" not in sys.modules:
-        raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
-    from google.colab import drive
-
     try:
+        from google.colab import drive
+
         drive.mount(str(DRIVE))
-    except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
-        message = f"{folder}: Google Drive could not be mounted ({error}): allow it, or leave FOLDER empty"
+    except Exception as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
+        message = f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave FOLDER empty"
         raise FileNotFoundError(message) from error
 
 
@@ -107,8 +104,7 @@ def zip_results(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
-    left_out: set[str] = set()
-    num = 0
+    num, left_out = 0, set()
     with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
