@@ -54,7 +54,6 @@ class TrainingPanel:
         if unknown := set(self.names) - set(ranges):
             raise ValueError(f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}")
         self.run, self.live, self.ranges = run, run.live, ranges
-        self.sheets: list[Path] = []
         self.box: Any = None  # all widgets, once they are shown
         self._display_id = ""  # of the output that it is shown in
         self._poller: PagePoller | None = None
@@ -90,7 +89,7 @@ class TrainingPanel:
         """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of `read_log`."""
         parts = [stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))]
         parts.append(stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images"))
-        parts.append(stills.figure(viz.curves({"": log})))
+        parts.append(stills.fitted(images.load_rgb(io.BytesIO(_png_of_curves(log)))))
         if sheets := self._sheets():
             parts.append(stills.text_line(f"samples at {int(sheets[-1].stem):,} images"))
             parts.append(stills.fitted(images.load_rgb(sheets[-1])))
@@ -135,21 +134,16 @@ class TrainingPanel:
         import ipywidgets as w
 
         limits, value, is_whole = self.ranges[name], self.live[name], name in LAST
-        low, high = limits.low, limits.high
+        low, high, is_log = limits.low, limits.high, limits.log and limits.low > 0
         if name == "sample_every":  # its own range ends far beyond any training
             high = min(high, max(self.run.total_images, value))
-        label = f"{0.55 * max(map(len, self.names)) + 1:.1f}em"
-        common = {
-            "value": value, "description": name, "continuous_update": False, "layout": layout,
-            "style": {"description_width": label},
-        }  # fmt: skip
-        if limits.log and low > 0:
+        if is_log:
             low, high = math.log10(low), math.log10(high)
-            readout, step = ",.0f" if is_whole else ".2", (high - low) / 200
-            slider = w.FloatLogSlider(min=low, max=high, step=step, readout_format=readout, **common)
-        else:
-            readout, step = (".0f", 1.0) if is_whole else (".4", (high - low) / 200)
-            slider = w.FloatSlider(min=low, max=high, step=step, readout_format=readout, **common)
+        slider = (w.FloatLogSlider if is_log else w.FloatSlider)(
+            value=value, min=low, max=high, step=1.0 if is_whole and not is_log else (high - low) / 200,
+            readout_format=",.0f" if is_whole else ".3", description=name, continuous_update=False, layout=layout,
+            style={"description_width": f"{0.55 * max(map(len, self.names)) + 1:.1f}em"},
+        )  # fmt: skip
         slider.observe(lambda change: self._move(name, change["new"]), "value")
         return slider
 
@@ -225,28 +219,31 @@ class TrainingPanel:
         began = time.monotonic()
         log = read_log(self.run.folder) if self.box is not None else ([], [])
         if log[0]:
-            file = io.BytesIO()
-            viz.curves({"": log}, log=self.log_scale.value).savefig(file, format="png", dpi=DPI)
-            self.curves.value = file.getvalue()
+            self.curves.value = _png_of_curves(log, self.log_scale.value)
         now = time.monotonic()
         self._next_curves = now + max(LEAST_S, (now - began) / SHARE)
 
     def _follow_sheets(self) -> None:
         """The slider through time reaches to the newest sheet, and stays there if it was at its end."""
-        self.sheets = self._sheets() if self.box is not None else []
-        if not self.sheets:
+        newest = len(self._sheets()) - 1
+        if self.box is None or newest < 0:
             return
         is_at_end = self.through_time.value == self.through_time.max
-        self.through_time.max = len(self.sheets) - 1
-        self.samples.layout.display = ""
+        self.through_time.max, self.samples.layout.display = newest, ""
         if is_at_end:
-            self.through_time.value = self.through_time.max
+            self.through_time.value = newest
         self._show_sheet()
 
     def _show_sheet(self) -> None:
-        path = self.sheets[self.through_time.value]
+        path = self._sheets()[self.through_time.value]
         self.picture.value = path.read_bytes()
         self.when.value = f"{int(path.stem):,} images"
+
+
+def _png_of_curves(log: tuple[list, list], log_scale: bool = False) -> bytes:
+    file = io.BytesIO()
+    viz.curves({"": log}, log=log_scale).savefig(file, format="png", dpi=DPI)
+    return file.getvalue()
 
 
 def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:

@@ -22,10 +22,8 @@ from s2f_utils.pictures import images
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDE_PX = 900  # of a still: what a page's column shows without making it smaller
-HIGH_PX = 400  # of pictures beside each other
 GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
 QUALITY = 62
-DPI = 100  # of figures
 INK, FAINT = (40, 40, 40), (205, 205, 205)
 
 
@@ -98,13 +96,6 @@ def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([*wide, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
 
 
-def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures beside each other, uint8 (H, W, 3) each, brought to one height, with white between them."""
-    even = [np.asarray(Image.fromarray(p).resize((round(p.shape[1] * HIGH_PX / p.shape[0]), HIGH_PX))) for p in parts]
-    gapped = [np.pad(part, ((0, 0), (GAP_PX, 0), (0, 0)), constant_values=255) for part in even]
-    return np.concatenate(gapped, axis=1)[:, GAP_PX:]
-
-
 def fitted(picture: np.ndarray, width: str = "") -> np.ndarray:
     """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it is; 900 at most."""
     asked = width.removesuffix("px")
@@ -120,19 +111,10 @@ def framed(picture: np.ndarray) -> np.ndarray:
     return edged
 
 
-def figure(drawing: Any) -> np.ndarray:
-    """A matplotlib figure as a picture, uint8 (H, 900, 3), its letters as large as they are meant."""
-    drawing.set_size_inches(WIDE_PX / DPI, drawing.get_figheight())
-    file = io.BytesIO()
-    drawing.savefig(file, format="png", dpi=DPI)
-    return images.load_rgb(file)
-
-
 def text_line(text: str) -> np.ndarray:
     """Text on white, in as many lines as it needs; uint8 (H, 900, 3)."""
     lines = textwrap.wrap(text, int(WIDE_PX / (0.5 * FONT_PX))) or [""]
-    canvas = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(FONT_PX)
+    canvas, font = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white"), ImageFont.load_default(FONT_PX)
     for number, line in enumerate(lines):
-        draw.text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
+        ImageDraw.Draw(canvas).text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
     return np.asarray(canvas)
