@@ -60,6 +60,11 @@ class TrainingPanel:
         self._trains = False
         self._next_poll = self._next_draw = self._next_curves = 0.0
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of losses of the run's log."""
+        return read_log(self.run.folder)[0]
+
     def show(self) -> bool:
         """Display the controls in this cell; False where there is no page."""
         if not has_page():

@@ -51,7 +51,12 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     path /= name if profile == "demo" else f"{name}-{profile}"
     path.mkdir(parents=True, exist_ok=True)
     runtime.seed_everything(0)
-    _light_figures()
+    with contextlib.suppress(ImportError):
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        if get_ipython() is not None:  # figures as JPEG: a page of faces takes a fifth of the space that PNG does
+            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
     import torch
 
     label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
@@ -83,16 +88,6 @@ def mount_drive(folder: Path) -> None:
     except Exception as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
         message = f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave FOLDER empty"
         raise FileNotFoundError(message) from error
-
-
-def _light_figures() -> None:
-    """Figures in a notebook as JPEG: a page of faces takes a fifth of the space that PNG does."""
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        if get_ipython() is not None:
-            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
