@@ -59,7 +59,7 @@ def add_torch_answers() -> None:
 def add_commands() -> None:
     """The commands translate, finetune, export, push, and app."""
     from s2f_studio.cli import app, export, finetune, push, translate
-    from s2f_utils.cli.commands import COMMANDS
+    from s2f_utils.cli.main import COMMANDS
 
     ours = (translate.translate, finetune.finetune, export.export, push.push, app.app)
     COMMANDS.update({command.__name__: command for command in ours})

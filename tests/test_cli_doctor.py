@@ -50,7 +50,7 @@ def test_a_sound_installation_is_told_with_versions(asked):
 @pytest.mark.parametrize(
     "versions, about, message",
     [
-        ({"onnxruntime": None}, "packages", "onnxruntime is missing: pip install ."),
+        ({"onnxruntime": None}, "packages", "onnxruntime is missing; for answering drawings: pip install ."),
         ({"torch": "2.5.1+cu124"}, "extra train", "torch is 2.5.1+cu124, >=2.6 is needed; for training, "),
     ],
 )

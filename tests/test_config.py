@@ -97,6 +97,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("restore", {"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
         ("restore", {"narrow": 0.01}, "narrow must leave a number of channels"),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
+        ("realistic", {"disc_crops": 2}, "disc_crops is gone: it is fixed"),
     ],
 )
 def test_impossible_values_are_refused(method, change, message):

@@ -83,9 +83,9 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
     young.mkdir()
     RunLog(young).event("sample", images=0)
     cases = [
-        ([str(empty)], "no log.jsonl in this folder: give the folder of a run"),
-        ([str(tmp_path / "nowhere")], "no log.jsonl in this folder"),
-        ([str(young)], "its log has no row of losses yet"),
+        ([str(empty)], "no row of losses in log.jsonl: give the folder of a run"),
+        ([str(tmp_path / "nowhere")], "no row of losses in log.jsonl"),
+        ([str(young)], "no row of losses in log.jsonl"),
         ([str(one), "--only", "loss_l1", "loss_l2"], "--only loss_l2: there is no such curve: the names are loss_d, "),
         ([str(one), "--out", "a.jpg"], "name a file that ends in .png or .svg"),
         ([str(one), "--smooth", "1"], "plot --smooth: every curve is drawn both as it is and smoothed"),

@@ -12,6 +12,7 @@ import pytest
 from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.training.live import LiveValues, Range
+from s2f_utils.training.tracking import RunLog
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,8 +48,9 @@ def polled(page, monkeypatch):
     return poller
 
 
-def train(run, callbacks=(), at_step=None):
+def train(run, callbacks=(), at_step=None, progress=True):
     """The loop's protocol without a network."""
+    log = RunLog(run.folder)
     for callback in callbacks:
         callback.on_start(run)
     while run.images_seen < run.total_images:
@@ -56,8 +58,8 @@ def train(run, callbacks=(), at_step=None):
         run.images_seen += 8
         if at_step:
             at_step()
+        log.row({"images": run.images_seen, "loss_l1": 0.25, "lr_g": 2e-4})
         for callback in callbacks:
-            callback.on_log(run, {"images": run.images_seen, "loss_l1": 0.25, "lr_g": 2e-4})
             callback.on_step(run)
     for callback in callbacks:
         callback.on_end(run, "done")

@@ -19,7 +19,7 @@ from s2f_studio.web.catalogue import TITLES, Catalogue
 from s2f_utils import inference, weights
 from s2f_utils.inference import Facts, Model
 from s2f_utils.notebook import stills
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS
 
 AS_DRAWN = {"align": "never", "clean": "never"}  # what is on a pad lies as its model expects it
@@ -186,7 +186,8 @@ class SketchPad:
         face = np.full_like(given, 255) if self.face is None else self.face
         name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # which the font of stills does not have
         said = f"the drawing, and the answer: {name}, seed {self.query.seed}"
-        return stills.stacked([stills.side_by_side([given, face]), stills.text_line(said)])
+        pair = viz.sheet([[images.resize(given, len(face), "stretch"), face]])
+        return stills.stacked([stills.fitted(pair), stills.text_line(said)])
 
     def show(self) -> bool:
         """Display the pad in this cell; False where there is no notebook, or no anywidget."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
 
 PROJECT = "sketch-to-face"
 HERE = "." if (Path(__file__).resolve().parents[2] / "pyproject.toml").is_file() else PROJECT  # as pip knows it
 OK, NONE, BAD = "ok", "--", "BAD"  # as they stand before each line; only BAD makes the exit status 1
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # imported under another name
-PURPOSES = {  # extras that a user may want; those for working on the project itself are not asked about
+PURPOSES = {  # extras that a user may want ("": always needed); those for working on the project itself are left out
+    "": "answering drawings",
     "train": "training, metrics, data sets, notebooks",
     "app": "the web app",
     "notebooks": "JupyterLab",
@@ -34,13 +30,8 @@ def doctor() -> int:
     A line each. 'ok': is there. '--': is not there, and only needed for what the line says. 'BAD': answering drawings
     fails until it is mended, and the exit status is 1.
     """
-    lines = [
-        (OK, "Python", f"{sys.version.split()[0]}, {sys.executable}"),
-        *_packages(),
-        _gpu(),
-        *_weights(),
-        *_folders(),
-    ]
+    python = (OK, "Python", f"{sys.version.split()[0]}, {sys.executable}")
+    lines = [python, *_packages(), _gpu(), *_weights(), *_folders()]
     for state, about, text in lines:
         print(f"{state:3}  {about:15}  {text}")
     return int(any(state == BAD for state, _, _ in lines))
@@ -50,45 +41,34 @@ def _packages() -> list[Line]:
     """A line for what is always needed, and one for each extra."""
     from packaging.requirements import Requirement
 
-    every = [Requirement(line) for line in metadata.requires(PROJECT) or []]
-    always = [one for one in every if not one.marker or one.marker.evaluate({"extra": ""})]
+    requirements = [Requirement(line) for line in metadata.requires(PROJECT) or []]
+    always = [one for one in requirements if not one.marker or one.marker.evaluate({"extra": ""})]
     lines = []
-    for extra in ("", *PURPOSES):
-        of_extra = [one for one in every if one not in always and one.marker.evaluate({"extra": extra})]
-        required = of_extra if extra else always
-        problems = list(filter(None, map(_problem_with, required)))
-        unfit = [problem for problem in problems if "is needed" in problem]
-        if not extra and not problems:
-            problems = _not_loading([one.name for one in required])
+    for extra, purpose in PURPOSES.items():
+        of_extra = [one for one in requirements if one not in always and one.marker.evaluate({"extra": extra})]
+        required = {one.name: one.specifier for one in (of_extra if extra else always)}
+        versions = {name: _version(name) for name in required}
+        missing = [f"{name} is missing" for name, version in versions.items() if version is None]
+        unfit = [
+            f"{name} is {version}, {required[name]} is needed"
+            for name, version in versions.items()
+            if version is not None and not required[name].contains(version, prereleases=True)
+        ]
         about, place = (f"extra {extra}", f"'{HERE}[{extra}]'") if extra else ("packages", HERE)
-        if not problems:
-            lines.append((OK, about, ", ".join(f"{one.name} {metadata.version(one.name)}" for one in required)))
-            continue
-        what = ", ".join(problems) if unfit or len(problems) < len(required) else "not installed"
-        purpose = f"; for {PURPOSES[extra]}" if extra else ""
-        lines.append((NONE if extra and not unfit else BAD, about, f"{what}{purpose}: pip install {place}"))
+        if missing or unfit:
+            what = "not installed" if len(missing) == len(required) else ", ".join(missing + unfit)
+            state = BAD if unfit or not extra else NONE
+            lines.append((state, about, f"{what}; for {purpose}: pip install {place}"))
+        else:
+            lines.append((OK, about, ", ".join(f"{name} {version}" for name, version in versions.items())))
     return lines
 
 
-def _problem_with(asked: Requirement) -> str | None:
-    """None where a package is here in a version that fits, else what is wrong with it."""
+def _version(package: str) -> str | None:
     try:
-        version = metadata.version(asked.name)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return f"{asked.name} is missing"
-    fits = asked.specifier.contains(version, prereleases=True)
-    return None if fits else f"{asked.name} is {version}, {asked.specifier} is needed"
-
-
-def _not_loading(names: list[str]) -> list[str]:
-    """What is installed and fails all the same, as OpenCV does where a library of the system is missing."""
-    wrong = []
-    for name in names:
-        try:
-            import_module(MODULES.get(name, name))
-        except ImportError as error:
-            wrong.append(f"{name} does not load: {error}")
-    return wrong
+        return None
 
 
 def _gpu() -> Line:
@@ -113,14 +93,12 @@ def _weights() -> list[Line]:
     from s2f_utils import weights
 
     names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS]
-    missing = ", ".join(name for name in names if not weights.shipped(name).is_file())
+    missing = [name for name in names if not weights.shipped(name).is_file()]
     here = [name for name in weights.WEIGHTS if weights.find(name)]
+    shipped = f"{', '.join(missing)} missing: install the project again" if missing else f"{len(names)}, come along"
     fetched = "s2f weights lists and fetches them; yunet, the face detector, is fetched at its first use"
-    return [
-        (BAD, "own models", f"{missing} missing: install the project again") if missing else
-        (OK, "own models", f"{len(names)}, come with the project"),
-        (OK if here else NONE, "others' weights", f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"),
-    ]  # fmt: skip
+    others = f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"
+    return [(BAD if missing else OK, "own models", shipped), (OK if here else NONE, "others' weights", others)]
 
 
 def _folders() -> list[Line]:
@@ -132,9 +110,9 @@ def _folders() -> list[Line]:
         ("results", Path.cwd(), "go to another folder, or use --out and --runs"),
         ("cache", weights.cache_folder(), "set XDG_CACHE_HOME"),
     ):
-        there = next(place for place in (folder, *folder.parents) if place.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            lines.append((BAD, about, f"{folder} cannot be written: {advice}"))
+        parent = next(place for place in (folder, *folder.parents) if place.exists())
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+            lines.append((OK, about, f"{folder}, {shutil.disk_usage(parent).free / 1e9:.1f} GB free"))
         else:
-            lines.append((OK, about, f"{folder}, {shutil.disk_usage(there).free / 1e9:.1f} GB free"))
+            lines.append((BAD, about, f"{folder} cannot be written: {advice}"))
     return lines

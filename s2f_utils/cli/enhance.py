@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Device, Engine, Out, Seed, Share
-
-if TYPE_CHECKING:
-    from s2f_utils.inference.enhance import Enhanced
 
 
 def enhance(
@@ -54,6 +51,7 @@ def enhance(
     from s2f_utils.inference import find_pictures, restorers
     from s2f_utils.inference.enhance import enhance as enhanced
     from s2f_utils.pictures import images
+    from s2f_utils.runtime import free_stem
 
     options.check_out(out, photos, "photos")
     paths = find_pictures(photos)
@@ -64,20 +62,12 @@ def enhance(
             images.load_rgb(path), network, strength=strength, largest_only=largest, upscale=upscale,
             background=background, aligned=aligned, seed=seed,
         )  # fmt: skip
-        _write(out, path.stem, done, network.name, faces)
+        sides = {}
+        for n, face in enumerate(done.faces if faces else ()):
+            sides |= {f"face-{n}-before": face.before, f"face-{n}-after": face.after}
+        stem = free_stem(out, path.stem, [f"-{name}.png" for name in ("enhanced", *sides)])
+        for name, side in sides.items():
+            images.save(out / f"{stem}-{name}.png", side, generated=name.endswith("after"))
+        images.save(out / f"{stem}-enhanced.png", done.image, generated=True, notes={"restorer": network.name})
 
     return options.each_picture(paths, work, f"enhanced into {out} by {network.name}", "photo")
-
-
-def _write(out: Path, stem: str, done: Enhanced, restorer: str, with_faces: bool) -> None:
-    """The photo as a PNG and, if asked for, each face before and after; nothing is overwritten."""
-    from s2f_utils.pictures import images
-    from s2f_utils.runtime import free_stem
-
-    sides = {}
-    for n, face in enumerate(done.faces if with_faces else ()):
-        sides |= {f"face-{n}-before": face.before, f"face-{n}-after": face.after}
-    stem = free_stem(out, stem, [f"-{name}.png" for name in ("enhanced", *sides)])
-    for name, side in sides.items():
-        images.save(out / f"{stem}-{name}.png", side, generated=name.endswith("after"))
-    images.save(out / f"{stem}-enhanced.png", done.image, generated=True, notes={"restorer": restorer})

@@ -74,8 +74,7 @@ def _new_folder(model: str, split: str) -> Path:
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import hub
 
-    if model in weights.model_names() or hub.is_name(model):  # nothing is written into the project or a cache
-        parent, name = Path("runs"), f"evaluation-{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}"
-    else:
-        parent, name = find_generator(model).parent, f"evaluation-{split}"
-    return parent / free_stem(parent, name)
+    is_name = model in weights.model_names() or hub.is_name(model)  # nothing is written into the project or a cache
+    parent = Path("runs") if is_name else find_generator(model).parent
+    name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}" if is_name else split
+    return parent / free_stem(parent, f"evaluation-{name}")

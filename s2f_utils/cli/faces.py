@@ -59,8 +59,9 @@ def faces(
     if num == 0 and not paths:
         raise ValueError("--num 0 and no picture: nothing to do")
     net = inference.load_styles(model, device, engine=engine)
+    psi = psi if psi is not None else 1.0 if paths else 0.7
     if not paths:
-        _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, 0.7 if psi is None else psi)), None)
+        _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, psi)))
         print(f"{counted(num, 'face')} in {out}; {images.GENERATED_NOTE}")
         return 0
     chosen = net.layers_of(layers)
@@ -71,27 +72,22 @@ def faces(
             warn(f"{path.name}: {advice}")
         styles = [net.encode(given, masks.load(label_map) if label_map else None)]
         if num:
-            mixed = {"strength": strength, "layers": chosen, "psi": 1.0 if psi is None else psi}
-            styles.append(net.variants(styles[0], num, seed=seed, **mixed))
+            styles.append(net.variants(styles[0], num, seed=seed, strength=strength, layers=chosen, psi=psi))
         shown = masks.picture_of(given) if net.reads == "map" else given
-        made = [face for some in styles for face in net.decode(some)]
-        _write(out, path.stem, made, images.resize(shown, net.size_px, "stretch"))
+        answers = [face for some in styles for face in net.decode(some)]
+        _write(out, path.stem, answers, images.resize(shown, net.size_px, "stretch"))
 
     return each_picture(paths, answer, f"answered in {out}")
 
 
-def _write(folder: Path, stem: str, made: Sequence[np.ndarray], given: np.ndarray | None) -> None:
+def _write(folder: Path, stem: str, faces: Sequence[np.ndarray], given: np.ndarray | None = None) -> None:
     """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
-    import numpy as np
-
     from s2f_utils.pictures import images, viz
     from s2f_utils.runtime import free_stem
 
-    first = 1 if given is None else 0
-    names = [f"face-{n}" if n else "face" for n in range(first, first + len(made))]
-    stem = free_stem(folder, stem, [f"-{name}.png" for name in (*names, "faces")])
-    for name, face in zip(names, made, strict=True):
-        images.save(folder / f"{stem}-{name}.png", face, generated=True)
-    tiles = np.stack(made if given is None else [given, *made])
-    rows = [tiles[n : n + 8] for n in range(0, len(tiles), 8)]
-    images.save(folder / f"{stem}-faces.png", viz.sheet(rows), generated=True)
+    named = {f"face-{n}" if n else "face": face for n, face in enumerate(faces, 1 if given is None else 0)}
+    tiles = faces if given is None else [given, *faces]
+    named["faces"] = viz.sheet([tiles[n : n + 8] for n in range(0, len(tiles), 8)])
+    stem = free_stem(folder, stem, [f"-{name}.png" for name in named])
+    for name, picture in named.items():
+        images.save(folder / f"{stem}-{name}.png", picture, generated=True)

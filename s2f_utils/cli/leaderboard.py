@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Direction, Seen
-
-Count = Annotated[int, Parameter(validator=Number(gte=0))]
+from s2f_utils.cli.options import Data, Direction, Seen, between
 
 
 def leaderboard(
@@ -24,7 +21,7 @@ def leaderboard(
     open_league: Annotated[tuple[str, ...], Parameter("--open", metavar="NAME")] = (),
     seen: Seen = False,
     metrics: str = "all",
-    patch_seeds: Count = 1,
+    patch_seeds: Annotated[int, between(0, 100)] = 1,
     direction: Direction = "sketch-to-photo",
 ) -> None:
     """Compare the saved outputs of several models.

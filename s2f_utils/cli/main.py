@@ -1,17 +1,30 @@
-"""The command line, `s2f`: every command is a function (`commands`), and cyclopts makes its flags and its help."""
+"""The command line, `s2f`: every command is a function, whose parameters and docstring become its flags and help.
+
+It returns the exit status, or None for 0.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
 from s2f_utils.cli import removed
-from s2f_utils.cli.commands import COMMANDS
+from s2f_utils.cli.doctor import doctor
+from s2f_utils.cli.enhance import enhance
+from s2f_utils.cli.evaluate import evaluate
+from s2f_utils.cli.faces import faces
+from s2f_utils.cli.leaderboard import leaderboard
+from s2f_utils.cli.plot import plot
+from s2f_utils.cli.train import train
+from s2f_utils.cli.weights import weights
 from s2f_utils.extensions import extend
 
+COMMANDS: dict[str, Callable[..., int | None]] = {  # packages beside this one add theirs (`extensions`)
+    command.__name__: command for command in (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
+}
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 

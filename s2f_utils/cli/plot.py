@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -35,6 +35,7 @@ def plot(
     """
     from s2f_utils import runtime
     from s2f_utils.pictures import viz
+    from s2f_utils.training.tracking import read_log
 
     out = out or (runs[0] if len(runs) == 1 else Path()) / "curves.png"
     kind = out.suffix.lower().removeprefix(".")
@@ -42,7 +43,9 @@ def plot(
         raise ValueError(f"--out {str(out)!r}: name a file that ends in .png or .svg")
     names = [folder.resolve().name for folder in runs]
     labels = names if len(set(names)) == len(names) else list(map(str, runs))
-    logs = {label: _read(folder) for label, folder in zip(labels, runs, strict=True)}
+    logs = {label: read_log(folder) for label, folder in zip(labels, runs, strict=True)}
+    if empty := [folder for folder, (rows, _) in zip(runs, logs.values(), strict=True) if not rows]:
+        raise ValueError(f"{empty[0]}: no row of losses in log.jsonl: give the folder of a run, after its first row")
     known = list(dict.fromkeys(name for entries in logs.values() for name in viz.curve_names(*entries)))
     if unknown := [name for name in only if name not in known]:
         raise ValueError(f"--only {unknown[0]}: there is no such curve: the names are {', '.join(known)}")
@@ -50,14 +53,3 @@ def plot(
     with runtime.atomic_path(out) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)
     print(out)
-
-
-def _read(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    from s2f_utils.training.tracking import read_log
-
-    if not (folder / "log.jsonl").is_file():
-        raise FileNotFoundError(f"{folder}: no log.jsonl in this folder: give the folder of a run")
-    rows, events = read_log(folder)
-    if not rows:
-        raise ValueError(f"{folder}: its log has no row of losses yet: wait for the first, or train on")
-    return rows, events

@@ -10,29 +10,25 @@ PUBLISHED = (
 )
 CODEFORMER = "CodeFormer is not part of this library any more: use restoreformer or gfpgan-1.4"
 TORCHRUN = "torchrun starts several processes: torchrun --nproc-per-node 2 -m s2f_utils train …"
-REMOVED = {  # (command, argument) → what to use instead
-    ("translate", "sd-turbo-scribble"): PUBLISHED,
-    ("translate", "sd15-scribble"): PUBLISHED,
-    ("translate", "--prompt"): PUBLISHED,
-    ("translate", "--negative-prompt"): PUBLISHED,
-    ("translate", "--strength"): PUBLISHED,
-    ("translate", "--steps"): PUBLISHED,
-    ("translate", "--lines"): PUBLISHED,
-    ("weights", "sd-turbo-scribble"): PUBLISHED,
-    ("weights", "sd15-scribble"): PUBLISHED,
-    ("weights", "--agree"): PUBLISHED,
-    ("weights", "--publish"): "use 's2f push', which leaves the hashes of training pictures out",
-    ("enhance", "codeformer"): CODEFORMER,
-    ("weights", "codeformer"): CODEFORMER,
-    ("enhance", "--precision"): "restorers compute in float32: leave it out",
-    ("export", "--precision"): "files are float32: leave it out",
-    ("train", "scribble-lora"): PUBLISHED,
-    ("train", "--gpus"): TORCHRUN,
-    ("train", "--nproc"): TORCHRUN,
-    ("train", "--nproc-per-node"): TORCHRUN,
-    ("train", "--mode"): "the report scores the usual mode: s2f evaluate RUN --mode paper scores the other",
-    ("plot", "--smooth"): "every curve is drawn both as it is and smoothed",
-}
+MODELS = ("sd-turbo-scribble", "sd15-scribble")
+OPTIONS = ("--prompt", "--negative-prompt", "--strength", "--steps", "--lines")
+REMOVED: dict[str, dict[str, str]] = {  # command → argument → what to use instead
+    "translate": dict.fromkeys((*MODELS, *OPTIONS), PUBLISHED),
+    "train": dict.fromkeys(("--gpus", "--nproc", "--nproc-per-node"), TORCHRUN) | {
+        "scribble-lora": PUBLISHED,
+        "--mode": "the report scores the usual mode: s2f evaluate RUN --mode paper scores the other",
+        "--dry-run": "s2f train METHOD --list-settings shows the settings",
+    },
+    "enhance": {"codeformer": CODEFORMER, "--precision": "restorers compute in float32: leave it out"},
+    "export": {"--precision": "files are float32: leave it out"},
+    "weights": dict.fromkeys((*MODELS, "--agree"), PUBLISHED) | {
+        "codeformer": CODEFORMER,
+        "--publish": "use 's2f push', which leaves the hashes of training pictures out",
+    },
+    "leaderboard": {"--gallery": "the contact sheet, faces.png, is written beside the table"},
+    "plot": {"--smooth": "every curve is drawn both as it is and smoothed"},
+    "app": {"--share": "docs/app.md says how others can use the app"},
+}  # fmt: skip
 
 
 def check(argv: Sequence[str]) -> None:
@@ -40,5 +36,5 @@ def check(argv: Sequence[str]) -> None:
     command, *arguments = argv or ("",)
     for argument in arguments:
         name = argument.partition("=")[0]
-        if instead := REMOVED.get((command, name)):
+        if instead := REMOVED.get(command, {}).get(name):
             raise ValueError(f"{command} {name}: {instead}")

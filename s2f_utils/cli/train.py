@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -38,7 +38,6 @@ def train(
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
     no_report: bool = False,
-    dry_run: bool = False,
 ) -> int:
     """Train a network on a data set; leaves a run folder.
 
@@ -54,7 +53,6 @@ def train(
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_report: do not score the model on the validation split and write report.html
-        dry_run: print what would be done, with all settings
     """
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
@@ -63,37 +61,29 @@ def train(
     from s2f_utils.data import read_manifest
     from s2f_utils.runtime import counted, distributed
     from s2f_utils.training.loop import train as train_run
-    from s2f_utils.training.run import check_beginning, open_run
+    from s2f_utils.training.run import open_run
 
     with distributed.process_group(device) as device:
-        profile, resolved, found = _resolve(method, profile, settings, init, device)
+        profile, resolved, chosen = _resolve(method, profile, settings, init, device)
         manifest = read_manifest(data)
-        if dry_run:
-            if resume in ("auto", "never"):
-                check_beginning(resolved, init)
-            counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
-            print(f"pairs: {counts}; nothing is written")
-            return _list_settings(method, profile, resolved, found)
         run = open_run(
-            resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init,
-            device=str(found) if device == "auto" else device,
-        )  # fmt: skip
+            resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init, device=str(chosen)
+        )
         if distributed.is_rank_zero():
             how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
             limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
-            where = f"{distributed.world_size()} x {found.type}, {run.precision.name}"
+            where = f"{distributed.world_size()} x {chosen.type}, {run.precision.name}"
             shown = f"{counted(len(run.data.sketches), 'sketch')}, {counted(len(run.data.photos), 'photo')}"
             length = f"{run.total_images:,} images{limit}"
             print(f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {shown}")
         if train_run(run) == "interrupted":
             return 130
-        if not distributed.is_rank_zero():
-            return 0
-        if run.model.data == "photos" or no_report:
-            print(f"model: {run.folder / 'generator.safetensors'}")
-        else:
-            print(f"report: {_report(run.folder, manifest, device)}")
-        return 0
+        if distributed.is_rank_zero():
+            if run.model.data == "photos" or no_report:
+                print(f"model: {run.folder / 'generator.safetensors'}")
+            else:
+                print(f"report: {_report(run.folder, manifest, device)}")
+    return 0
 
 
 def _resolve(
@@ -104,27 +94,17 @@ def _resolve(
     from s2f_utils.training import config
 
     profile = runtime.profile_name(asked=profile)
-    overrides = _overrides(method, settings)
-    found = runtime.pick_device(device)
-    begun_with = config.settings_of(init, method) if init else {}
-    has_gpu = found.type != "cpu"
-    resolved = config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
-    return profile, resolved, found
-
-
-def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
-    """What --set asks for: name → value."""
-    from s2f_utils.runtime import ConfigError
-    from s2f_utils.training.config import find_method, parse_value
-
-    find_method(method)
-    out = {}
+    config.find_method(method)
+    overrides = {}
     for setting in settings:
-        name, equals, text = setting.partition("=")
+        name, equals, text = map(str.strip, setting.partition("="))
         if not equals:
-            raise ConfigError(f"--set needs NAME=VALUE, got {setting!r}")
-        out[name.strip()] = parse_value(method, name.strip(), text.strip())
-    return out
+            raise runtime.ConfigError(f"--set needs NAME=VALUE, got {setting!r}")
+        overrides[name] = config.parse_value(method, name, text)
+    chosen = runtime.pick_device(device)
+    begun_with = config.settings_of(init, method) if init else {}
+    has_gpu = chosen.type != "cpu"
+    return profile, config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with), chosen
 
 
 def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.device) -> int:
@@ -150,18 +130,18 @@ def _report(folder: Path, manifest: Manifest, device: str) -> Path:
     from s2f_utils.metrics.evaluation import evaluate
     from s2f_utils.training.report import write_report
 
-    found, ways = [], ways_of(folder)
+    results, directions = [], ways_of(folder)
     not_scored = "" if manifest.split("val") else NO_VALIDATION
-    for direction in ways if not not_scored else ():
+    for direction in directions if not not_scored else ():
         translator = load(folder, device, direction=direction)
-        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
+        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if results else SCORES
         try:
-            found.append(evaluate(translator, manifest, folder / out, split="val", name=name))
+            results.append(evaluate(translator, manifest, folder / out, split="val", name=name))
         except DataError as error:
             not_scored = str(error)
             continue
         print(f"{direction.replace('-to-', ' → ')}, on the validation split; 's2f evaluate' scores the test split:")
-        print(found[-1].table())
+        print(results[-1].table())
     if not_scored:
         print(f"not scored: {not_scored}")
-    return write_report(folder, *found, not_scored=not_scored).resolve()
+    return write_report(folder, *results, not_scored=not_scored).resolve()

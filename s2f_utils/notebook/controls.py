@@ -67,10 +67,9 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
 def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
     """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it was scaled."""
-    scale = min(1.0, most_px / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-    return images.picture_uri(small), scale
+    small = Image.fromarray(picture)
+    small.thumbnail((most_px, most_px), Image.Resampling.LANCZOS, reducing_gap=None)
+    return images.picture_uri(np.asarray(small)), max(small.size) / max(picture.shape[:2])
 
 
 def _picture_at(address: str) -> np.ndarray:
@@ -153,10 +152,8 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     """
     import ipywidgets as w
 
-    from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import enhance
 
-    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     whole = enhance(photo, restorer, **(options | {"strength": 1.0})).image.astype(np.float32)
     strength = w.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
     ends = w.HTML("<small>0: the photo · 1: invented detail</small>")
@@ -191,10 +188,10 @@ def detail_slider(model: DetailModel, prepared: Any) -> Any:
     return _following({"detail": detail, "seed": seed}, [shown], draw)
 
 
-def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
+def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> Any:
     """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers, truncation, seeds.
 
-    given: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
+    picture: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
     """
     import ipywidgets as w
 
@@ -208,14 +205,14 @@ def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
     }
     wide = max(LEAST_WIDE_PX, min(model.size_px, 256))
     shown = w.Image(format="png", width=(NUM // 2 + 1) * wide)
-    drawing = images.resize(given, model.size_px, "stretch")[None]
+    drawing = images.resize(picture, model.size_px, "stretch")
 
     def draw() -> np.ndarray:
-        asked = {name: control.value for name, control in controls.items()}
-        (start, stop), noise = asked.pop("layers"), asked.pop("noise")
-        found = model.variants(own, NUM, layers=range(start, stop + 1), **asked)
-        faces = model.decode(found, noise=None if noise < 0 else noise)
-        rows = [np.concatenate([drawing, faces[: NUM // 2]]), np.concatenate([model.decode(own), faces[NUM // 2 :]])]
+        values = {name: control.value for name, control in controls.items()}
+        (start, stop), noise = values.pop("layers"), values.pop("noise")
+        variants = model.variants(w_plus, NUM, layers=range(start, stop + 1), **values)
+        faces = model.decode(variants, noise=None if noise < 0 else noise)
+        rows = [[drawing, *faces[: NUM // 2]], [*model.decode(w_plus), *faces[NUM // 2 :]]]
         shown.value = images.png_of(viz.sheet(rows))
         return faces
 
@@ -235,8 +232,8 @@ def _following(
     def follow(_change: object = None) -> None:
         setattr(box, name, draw())
 
-    for own_name, control in controls.items():
-        setattr(box, own_name, control)
+    for control_name, control in controls.items():
+        setattr(box, control_name, control)
         control.continuous_update = False  # an answer takes a moment: one when the slider is let go
         control.style.description_width = "initial"
         control.observe(follow, names="value")

@@ -6,14 +6,14 @@ Its sliders and buttons act while training runs in the foreground cell: the page
 
 from __future__ import annotations
 
+import contextlib
 import html
-import inspect
 import io
 import math
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,16 +54,16 @@ class TrainingPanel:
         if unknown := set(self.names) - set(ranges):
             raise ValueError(f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}")
         self.run, self.live, self.ranges = run, run.live, ranges
-        self.rows, self.events = read_log(run.folder)
-        self.sheets = sorted((run.folder / "samples").glob("*.png"))
-        self.box: Any = None  # all widgets, once they are made
-        self._shown_as = ""  # the output that it is shown in, once it is
+        self.box: Any = None  # all widgets, once they are shown
+        self._display_id = ""  # of the output that it is shown in
         self._poller: PagePoller | None = None
-        self._trains, self._stale = False, True
+        self._trains = False
         self._next_poll = self._next_draw = self._next_curves = 0.0
 
-    def _ipython_display_(self) -> None:
-        self.show()
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of losses of the run's log."""
+        return read_log(self.run.folder)[0]
 
     def show(self) -> bool:
         """Display the controls in this cell; False where there is no page."""
@@ -71,31 +71,37 @@ class TrainingPanel:
             return False
         if self.box is None:
             self._build()
-        self._shown_as = uuid.uuid4().hex
-        stills.show(self.box, None, display_id=self._shown_as)
+        self._display_id = uuid.uuid4().hex
+        stills.show(self.box, None, display_id=self._display_id)
         return True
+
+    _ipython_display_ = show
 
     def leave_still(self) -> None:
         """Leave a picture of the panel in the notebook: in its own output, or, where there is no page, in the cell's.
 
         Not in Colab, where it is not known whether an output with a widget may be written anew.
         """
-        if current_kernel() is None or not self.rows:
+        log = read_log(self.run.folder)
+        if current_kernel() is None or not log[0]:
             return
-        if not self._shown_as:
-            stills.show(None, self.still())
+        if not self._display_id:
+            stills.show(None, self.still(log))
         elif "google.colab" not in sys.modules:
-            stills.show(self.box, self.still(), display_id=self._shown_as, update=True)
+            stills.show(self.box, self.still(log), display_id=self._display_id, update=True)
 
-    def still(self) -> np.ndarray:
-        """Live values, curves and newest samples as they are now, uint8 (H, W, 3)."""
+    def still(self, log: tuple[list, list]) -> np.ndarray:
+        """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of `read_log`."""
         parts = [stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))]
         parts.append(stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images"))
-        parts.append(stills.figure(viz.curves({"": (self.rows, self.events)})))
-        if self.sheets:
-            parts.append(stills.text_line(f"samples at {int(self.sheets[-1].stem):,} images"))
-            parts.append(stills.fitted(images.load_rgb(self.sheets[-1])))
+        parts.append(stills.fitted(images.load_rgb(io.BytesIO(_png_of_curves(log)))))
+        if sheets := self._sheets():
+            parts.append(stills.text_line(f"samples at {int(sheets[-1].stem):,} images"))
+            parts.append(stills.fitted(images.load_rgb(sheets[-1])))
         return stills.stacked(parts)
+
+    def _sheets(self) -> list[Path]:
+        return sorted((self.run.folder / "samples").glob("*.png"))
 
     # The widgets, and what the person does
 
@@ -103,13 +109,13 @@ class TrainingPanel:
         import ipywidgets as w
         import matplotlib.figure  # noqa: F401  (so that the first drawing takes no longer than the others)
 
-        self.sliders = {name: self._make_slider(name) for name in self.names}
+        wide = w.Layout(width=WIDTH, max_width="99%")
+        self.sliders = {name: self._make_slider(name, wide) for name in self.names}
         self.buttons = {}
         for name, text in self.BUTTONS.items():
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
             self.buttons[name].on_click(lambda _button, name=name: self._press(name))
-        self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout=w.Layout(width=WIDTH, max_width="99%"))
-        self.progress, self.status = w.HTML(), w.HTML()
+        self.bar, self.progress, self.status = w.FloatProgress(min=0.0, max=1.0, layout=wide), w.HTML(), w.HTML()
         self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
         self.log_scale = w.ToggleButton(False, description="log scale", layout=w.Layout(width="8em"))
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
@@ -128,27 +134,21 @@ class TrainingPanel:
         self._follow_sheets()
         self._redraw_curves()
 
-    def _make_slider(self, name: str) -> Any:
+    def _make_slider(self, name: str, layout: Any) -> Any:
         """A slider for one live value, logarithmic where its range says so; it reports when it is let go."""
         import ipywidgets as w
 
-        limits, value = self.ranges[name], self.live[name]
-        low, high, whole = limits.low, limits.high, name in LAST
+        limits, value, is_whole = self.ranges[name], self.live[name], name in LAST
+        low, high, is_log = limits.low, limits.high, limits.log and limits.low > 0
         if name == "sample_every":  # its own range ends far beyond any training
             high = min(high, max(self.run.total_images, value))
-        label = f"{0.55 * max(map(len, self.names)) + 1:.1f}em"
-        common = {
-            "description": name, "continuous_update": False, "style": {"description_width": label},
-            "layout": w.Layout(width=WIDTH, max_width="99%"),
-        }  # fmt: skip
-        if limits.log and low > 0:
-            first, last = math.log10(low), math.log10(high)
-            scale = {"base": 10, "min": first, "max": last, "step": (last - first) / 200}
-            slider = w.FloatLogSlider(value, readout_format=",.0f" if whole else ".2", **scale, **common)
-        else:
-            step = 1.0 if whole else (high - low) / 200
-            readout = ".0f" if whole else ".4"
-            slider = w.FloatSlider(value, min=low, max=high, step=step, readout_format=readout, **common)
+        if is_log:
+            low, high = math.log10(low), math.log10(high)
+        slider = (w.FloatLogSlider if is_log else w.FloatSlider)(
+            value=value, min=low, max=high, step=1.0 if is_whole and not is_log else (high - low) / 200,
+            readout_format=",.0f" if is_whole else ".3", description=name, continuous_update=False, layout=layout,
+            style={"description_width": f"{0.55 * max(map(len, self.names)) + 1:.1f}em"},
+        )  # fmt: skip
         slider.observe(lambda change: self._move(name, change["new"]), "value")
         return slider
 
@@ -164,53 +164,34 @@ class TrainingPanel:
     # What the training loop calls
 
     def on_start(self, run: Any) -> None:
-        """Take up what the run has logged, and the page's messages."""
-        self.rows, self.events = read_log(run.folder)
-        self._trains, self._poller, self._stale = True, None, True
-        self._next_poll = self._next_draw = 0.0
+        """Listen to the page, if there is one that can be asked."""
+        self._trains, self._poller = True, None
+        self._next_poll = self._next_draw = self._next_curves = 0.0
         if self.box is not None and has_page():
-            try:
+            with contextlib.suppress(RuntimeError):
                 self._poller = PagePoller(current_kernel())
-            except RuntimeError:
-                self._poller = None
         self._draw()
-        self._follow_sheets()
 
     def on_step(self, run: Any) -> None:
         """Between two steps: let the page's messages act, and draw when that is affordable."""
         if self.box is None:
             return
-        now = time.monotonic()
-        if self._poller is not None and now >= self._next_poll:
+        if self._poller is not None and time.monotonic() >= self._next_poll:
             try:
                 self._poller.poll()
             except Exception:  # an unknown kernel: training matters more
                 self._poller = None
             self._next_poll = time.monotonic() + POLL_EVERY_S
-        if now >= self._next_draw:
+        if time.monotonic() >= self._next_draw:
             self._draw()
             self._next_draw = time.monotonic() + REDRAW_EVERY_S
-        if self._stale and time.monotonic() >= self._next_curves:
+        if time.monotonic() >= self._next_curves:
             self._redraw_curves()
 
     on_idle = on_step
 
-    def on_log(self, run: Any, row: Mapping[str, Any]) -> None:
-        """Another point of every curve."""
-        self.rows.append(dict(row))
-        self._stale = True
-
-    def on_change(self, run: Any, change: Any) -> None:
-        """Another mark in the curves."""
-        self.events.append({"event": "change", "images": run.images_seen, **vars(change)})
-        self._stale = True
-
     def on_sample(self, run: Any, path: Path) -> None:
         """Another sheet of samples; shown, if the newest one was shown before."""
-        self.events.append({"event": "sample", "images": run.images_seen, "file": f"samples/{path.name}", **run.scores})
-        if path not in self.sheets:
-            self.sheets.append(path)
-        self._stale = True
         self._follow_sheets()
 
     def on_end(self, run: Any, reason: str) -> None:
@@ -240,31 +221,34 @@ class TrainingPanel:
         self.status.value = html.escape("; ".join(filter(None, (state, paused_too, self.live.problem))))
 
     def _redraw_curves(self) -> None:
-        if self.box is None or not self.rows:
-            return
-        begun = time.monotonic()
-        file = io.BytesIO()
-        viz.curves({"": (self.rows, self.events)}, log=self.log_scale.value).savefig(file, format="png", dpi=DPI)
-        self.curves.value = file.getvalue()
-        self._stale = False
+        began = time.monotonic()
+        log = read_log(self.run.folder) if self.box is not None else ([], [])
+        if log[0]:
+            self.curves.value = _png_of_curves(log, self.log_scale.value)
         now = time.monotonic()
-        self._next_curves = now + max(LEAST_S, (now - begun) / SHARE)
+        self._next_curves = now + max(LEAST_S, (now - began) / SHARE)
 
     def _follow_sheets(self) -> None:
         """The slider through time reaches to the newest sheet, and stays there if it was at its end."""
-        if self.box is None or not self.sheets:
+        newest = len(self._sheets()) - 1
+        if self.box is None or newest < 0:
             return
-        at_end = self.through_time.value == self.through_time.max
-        self.through_time.max = len(self.sheets) - 1
-        self.samples.layout.display = ""
-        if at_end:
-            self.through_time.value = self.through_time.max
+        is_at_end = self.through_time.value == self.through_time.max
+        self.through_time.max, self.samples.layout.display = newest, ""
+        if is_at_end:
+            self.through_time.value = newest
         self._show_sheet()
 
     def _show_sheet(self) -> None:
-        path = self.sheets[self.through_time.value]
+        path = self._sheets()[self.through_time.value]
         self.picture.value = path.read_bytes()
         self.when.value = f"{int(path.stem):,} images"
+
+
+def _png_of_curves(log: tuple[list, list], log_scale: bool = False) -> bytes:
+    file = io.BytesIO()
+    viz.curves({"": log}, log=log_scale).savefig(file, format="png", dpi=DPI)
+    return file.getvalue()
 
 
 def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:
@@ -273,7 +257,7 @@ def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **opti
     `train(run, callbacks=[…], **options)` is the loop. Where the page cannot be asked while a cell runs, max_seconds=20
     trains for so long, and the cell again goes on with the values as they are then.
     """
-    if panel.show() and "progress" in inspect.signature(train).parameters:
+    if panel.show():
         options.setdefault("progress", False)  # one bar is enough
     try:
         reason = train(run, callbacks=[*options.pop("callbacks", ()), panel], **options)

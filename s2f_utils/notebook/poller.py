@@ -45,11 +45,10 @@ class PagePoller:
             self._stream = pair.to_stream if pair else kernel.shell_stream
             self._session, self._publish_status = kernel.session, kernel._publish_status
             self._handlers = {name: kernel.shell_handlers[name] for name in ("comm_open", "comm_msg", "comm_close")}
-            usable = callable(self._stream.flush) and callable(self._stream._recv_callback)
+            if not callable(self._stream.flush) or not callable(self._stream._recv_callback):
+                raise TypeError("nothing receives its messages")
         except (AttributeError, KeyError, TypeError) as error:
             raise RuntimeError(f"this kernel cannot be polled: {error}") from error
-        if not usable:
-            raise RuntimeError("this kernel cannot be polled: nothing receives its messages")
 
     def poll(self) -> int:
         """Handle the widget messages that have arrived; returns how many there were."""

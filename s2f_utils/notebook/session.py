@@ -51,7 +51,12 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     path /= name if profile == "demo" else f"{name}-{profile}"
     path.mkdir(parents=True, exist_ok=True)
     runtime.seed_everything(0)
-    _light_figures()
+    with contextlib.suppress(ImportError):
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        if get_ipython() is not None:  # figures as JPEG: a page of faces takes a fifth of the space that PNG does
+            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
     import torch
 
     label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
@@ -72,30 +77,17 @@ def check(condition: bool, lesson: str) -> None:
 def mount_drive(folder: Path) -> None:
     """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet.
 
-    Raises ValueError outside of Colab, where there is no Drive; FileNotFoundError where mounting did not help, which
-    would otherwise put results on a disk that goes with the session.
+    Raises FileNotFoundError where that fails: results would go to a disk that ends with the session.
     """
     if DRIVE not in (folder, *folder.parents) or (DRIVE / "MyDrive").is_dir():
         return
-    if "google.colab" not in sys.modules:
-        raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
-    from google.colab import drive
-
     try:
+        from google.colab import drive
+
         drive.mount(str(DRIVE))
-    except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
-        message = f"{folder}: Google Drive could not be mounted ({error}): allow it, or leave FOLDER empty"
+    except Exception as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
+        message = f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave FOLDER empty"
         raise FileNotFoundError(message) from error
-
-
-def _light_figures() -> None:
-    """Figures in a notebook as JPEG: a page of faces takes a fifth of the space that PNG does."""
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        if get_ipython() is not None:
-            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
@@ -107,8 +99,7 @@ def zip_results(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
-    left_out: set[str] = set()
-    num = 0
+    num, left_out = 0, set()
     with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)

@@ -22,10 +22,8 @@ from s2f_utils.pictures import images
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDE_PX = 900  # of a still: what a page's column shows without making it smaller
-HIGH_PX = 400  # of pictures beside each other
 GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
 QUALITY = 62
-DPI = 100  # of figures
 INK, FAINT = (40, 40, 40), (205, 205, 205)
 
 
@@ -82,7 +80,7 @@ def _parts(widget: Any) -> list[np.ndarray]:
         return [part for child in widget.children for part in _parts(child)]
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
-        return [_picture(widget)] if value else []
+        return [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))] if value else []
     if not isinstance(value, str):
         values = value if isinstance(value, tuple) else (value,)
         numbers = all(isinstance(v, int | float) for v in values)
@@ -92,55 +90,31 @@ def _parts(widget: Any) -> list[np.ndarray]:
     return [text_line(f"{label}: {text}" if label else text)] if text else []
 
 
-def _picture(widget: Any) -> np.ndarray:
-    picture = images.load_rgb(io.BytesIO(bytes(widget.value)))
-    asked = str(widget.width).removesuffix("px")
-    if asked.isdigit() and 0 < int(asked) != picture.shape[1]:
-        size = (int(asked), round(picture.shape[0] * int(asked) / picture.shape[1]))
-        picture = np.asarray(Image.fromarray(picture).resize(size))
-    return fitted(framed(picture))
-
-
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures below each other at the left, uint8 (H, W, 3) each, W at most 900, on white."""
     wide = [np.pad(p, ((GAP_PX, 0), (0, WIDE_PX - p.shape[1]), (0, 0)), constant_values=255) for p in parts]
     return np.concatenate([*wide, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
 
 
-def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures beside each other, uint8 (H, W, 3) each, brought to one height, with white between them."""
-    even = [np.asarray(Image.fromarray(p).resize((round(p.shape[1] * HIGH_PX / p.shape[0]), HIGH_PX))) for p in parts]
-    gapped = [np.pad(part, ((0, 0), (GAP_PX, 0), (0, 0)), constant_values=255) for part in even]
-    return np.concatenate(gapped, axis=1)[:, GAP_PX:]
-
-
-def fitted(picture: np.ndarray) -> np.ndarray:
-    """A picture, uint8 (H, W, 3), no wider than 900 pixels; a smaller one stays as it is."""
-    scale = min(1.0, WIDE_PX / picture.shape[1])
-    size = (WIDE_PX, round(picture.shape[0] * scale))
-    return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+def fitted(picture: np.ndarray, width: str = "") -> np.ndarray:
+    """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it is; 900 at most."""
+    asked = width.removesuffix("px")
+    new_width = min(WIDE_PX, int(asked) if asked.isdigit() and int(asked) else picture.shape[1])
+    size = (new_width, round(picture.shape[0] * new_width / picture.shape[1]))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
 def framed(picture: np.ndarray) -> np.ndarray:
     """A picture, uint8 (H, W, 3), with a thin edge, so that white paper is seen on a white page."""
-    edged = Image.fromarray(picture)
-    ImageDraw.Draw(edged).rectangle((0, 0, edged.width - 1, edged.height - 1), outline=FAINT)
-    return np.asarray(edged)
-
-
-def figure(made: Any) -> np.ndarray:
-    """A matplotlib figure as a picture, uint8 (H, 900, 3), its letters as large as they are meant."""
-    made.set_size_inches(WIDE_PX / DPI, made.get_figheight())
-    file = io.BytesIO()
-    made.savefig(file, format="png", dpi=DPI)
-    return images.load_rgb(file)
+    edged = picture.copy()
+    edged[[0, -1]] = edged[:, [0, -1]] = FAINT
+    return edged
 
 
 def text_line(text: str) -> np.ndarray:
     """Text on white, in as many lines as it needs; uint8 (H, 900, 3)."""
     lines = textwrap.wrap(text, int(WIDE_PX / (0.5 * FONT_PX))) or [""]
-    canvas = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(FONT_PX)
+    canvas, font = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white"), ImageFont.load_default(FONT_PX)
     for number, line in enumerate(lines):
-        draw.text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
+        ImageDraw.Draw(canvas).text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
     return np.asarray(canvas)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sheet(rows: Sequence[np.ndarray], gap_px: int = 4) -> np.ndarray:
-    """Rows of pictures, each uint8 (N, H, W, 3), as one uint8 picture with white gaps; all of one size."""
+def sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
+    """Rows of pictures, uint8 (H, W, 3) each, as one uint8 picture with white gaps; all of one size."""
     num = max(len(row) for row in rows)
-    _, height, width, _ = rows[0].shape
+    height, width, _ = rows[0][0].shape
     out = np.full((len(rows) * (height + gap_px) + gap_px, num * (width + gap_px) + gap_px, 3), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):

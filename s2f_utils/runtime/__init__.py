@@ -6,12 +6,13 @@ import contextlib
 import errno
 import functools
 import importlib
+import itertools
 import json
 import os
 import platform
 import random
 import re
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,12 @@ class ConfigError(ValueError):
 def lazily(places: Mapping[str, str]) -> Callable[[str], Any]:
     """A package's `__getattr__`: names by the modules that have them, which are imported when one is asked for."""
 
-    def found(name: str) -> Any:
+    def attribute(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"there is no {name!r} here")
         return getattr(importlib.import_module(places[name]), name)
 
-    return found
+    return attribute
 
 
 def num_cores() -> int:
@@ -53,21 +54,23 @@ def pick_device(wanted: str = "auto") -> torch.device:
     """The best device: cuda, then mps, then cpu; or the one asked for, with a ValueError if it is not there."""
     import torch
 
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    there = [name for name, is_there in available.items() if is_there]
-    if wanted != "auto" and wanted.split(":")[0] not in there:
-        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {', '.join(there)}")
-    return torch.device(there[0] if wanted == "auto" else wanted)
+    is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    names = [name for name in is_there if is_there[name]]
+    if wanted != "auto" and wanted.split(":")[0] not in names:
+        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {', '.join(names)}")
+    return torch.device(names[0] if wanted == "auto" else wanted)
+
+
+def _processor() -> str:
+    """What Linux says of the processor; "" elsewhere."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="ignore")
+    return ""
 
 
 def cpu_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with BF16)."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="ignore") as file:
-            flags = file.read()
-    except OSError:
-        return False
-    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", flags))
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()))
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,9 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
 
-def _float32(made: Any) -> Any:
+def _float32(output: Any) -> Any:
     """A tensor, or lists of tensors, in float32."""
-    return type(made)(map(_float32, made)) if isinstance(made, list | tuple) else made.float()
+    return type(output)(map(_float32, output)) if isinstance(output, list | tuple) else output.float()
 
 
 def pick_precision(device: torch.device, precision: str = "auto", memory_format: str = "auto") -> Precision:
@@ -171,21 +174,20 @@ def tuned(device: torch.device) -> Iterator[None]:
         cudnn.benchmark = before
 
 
-class Coming:
-    """A tensor of the device on its way to the CPU, for which nobody waits before `tensor()` asks for it."""
+def start_copy(value: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Begin to copy a tensor to the CPU; returns a function that waits for the copy and gives it."""
+    import torch
 
-    def __init__(self, value: torch.Tensor) -> None:
-        import torch
+    on_gpu = value.device.type == "cuda"
+    copy = value.detach().to("cpu", non_blocking=on_gpu)
+    done = torch.cuda.current_stream(value.device).record_event() if on_gpu else None
 
-        on_gpu = value.device.type == "cuda"
-        self._value = value.detach().to("cpu", non_blocking=on_gpu)
-        self._there = torch.cuda.current_stream(value.device).record_event() if on_gpu else None
+    def wait() -> torch.Tensor:
+        if done is not None:
+            done.synchronize()
+        return copy
 
-    def tensor(self) -> torch.Tensor:
-        """The tensor, on the CPU; waits until it has come."""
-        if self._there is not None:
-            self._there.synchronize()
-        return self._value
+    return wait
 
 
 def seed_everything(seed: int) -> None:
@@ -228,14 +230,12 @@ def new_run_folder(root: str | os.PathLike, name: str) -> Path:
     """Make and return the next free numbered folder under `root`, such as runs/0007-pix2pix-demo."""
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
-    number = 1 + max((int(m[1]) for p in root.iterdir() if (m := re.match(r"(\d{4,})-", p.name))), default=0)
-    while True:
+    numbers = [int(m[1]) for p in root.iterdir() if (m := re.match(r"(\d{4,})-", p.name))]
+    for number in itertools.count(1 + max(numbers, default=0)):
         folder = root / f"{number:04d}-{name}"
-        try:
+        with contextlib.suppress(FileExistsError):  # somebody else took the number in the meantime
             folder.mkdir()
             return folder
-        except FileExistsError:  # somebody else took the number in the meantime
-            number += 1
 
 
 def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
@@ -246,14 +246,12 @@ def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
 
 def machine_facts() -> dict[str, str]:
     """What a result has to say about where it was made: processor, GPU, memory, versions."""
+    import psutil
     import torch
     import torchvision
 
-    processor = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError, StopIteration), open("/proc/cpuinfo", encoding="utf-8") as file:
-        processor = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    import psutil
-
+    model = re.search(r"^model name\s*: (.+)$", _processor(), re.MULTILINE)
+    processor = model[1].strip() if model else platform.processor() or platform.machine()
     return {
         "processor": f"{processor}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -274,16 +272,12 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide the file from a shared folder's other users
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -328,11 +322,10 @@ def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = (""
 
     endings: of the files that will share the stem, such as ["-face.png", "-faces.png"]; one "" for a folder.
     """
-    chosen, number = stem, 1
-    while any((Path(folder) / f"{chosen}{ending}").exists() for ending in endings):
-        number += 1
-        chosen = f"{stem}-{number}"
-    return chosen
+    for number in itertools.count(1):
+        chosen = stem if number == 1 else f"{stem}-{number}"
+        if not any((Path(folder) / f"{chosen}{ending}").exists() for ending in endings):
+            return chosen
 
 
 def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
@@ -342,6 +335,5 @@ def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
     name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
     names = TRAINING_PROFILES if asked else PROFILE_NAMES
     if name not in names:
-        hint = f" ({name} is asked for by --profile {name}, in training)" if name in TRAINING_PROFILES else ""
-        raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
+        raise ConfigError(f"there is no profile {name!r} here: the profiles are {', '.join(names)}")
     return name

@@ -108,18 +108,11 @@ def randint(low: int, high: int, num: int, *shape: int) -> Tensor:
     return draw(lambda n: torch.randint(low, high, (n, *shape)), num)
 
 
-class _AllReduce(torch.autograd.Function):
+def _sum(value: Tensor) -> Tensor:
     """The sum of a tensor over the ranks; its gradient is summed alike, and can be differentiated again."""
+    from torch.distributed.nn.functional import all_reduce
 
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        total = value.contiguous().clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return _AllReduce.apply(grad)
+    return all_reduce(value)
 
 
 def gather(rows: Tensor) -> Tensor:
@@ -127,7 +120,7 @@ def gather(rows: Tensor) -> Tensor:
     if not is_shared():
         return rows
     zeros = torch.zeros_like(rows)
-    return _AllReduce.apply(torch.cat([rows if n == _rank else zeros for n in range(_world_size)]))
+    return _sum(torch.cat([rows if n == _rank else zeros for n in range(_world_size)]))
 
 
 def local_rows(rows: Tensor) -> Tensor:
@@ -137,7 +130,7 @@ def local_rows(rows: Tensor) -> Tensor:
 
 def mean(value: Tensor) -> Tensor:
     """The mean of a tensor over the ranks, without a gradient; in a single process the tensor itself."""
-    return _AllReduce.apply(value.detach()) / _world_size if is_shared() else value
+    return _sum(value.detach()) / _world_size if is_shared() else value
 
 
 def mean_losses(losses: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -8,13 +8,14 @@ ones, and gradients pass through. N pictures are (N, 3, S, S) in [-1, 1]; all dr
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import Coming, distributed, sent
+from s2f_utils.runtime import distributed, sent, start_copy
 
 EVERY_STEPS = 4  # p is adjusted
 
@@ -34,7 +35,7 @@ class AdaptiveP:
         self.p, self.images = 0.0, images
         self._signs: list[Tensor] = []
         self._seen = 0
-        self._asked: tuple[Coming, int] | None = None  # of a GPU: the last mean sign, and of how many images
+        self._asked: tuple[Callable[[], Tensor], int] | None = None  # mean sign, of how many
 
     def look(self, logits_real: Tensor, target: float) -> None:
         """Take in a whole batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1. A GPU's
@@ -46,19 +47,19 @@ class AdaptiveP:
         self._signs.append(logits_real.detach().sign().mean())
         self._seen += len(logits_real)
         if len(self._signs) == EVERY_STEPS:
-            self._asked = Coming(torch.stack([sent(sign, device) for sign in self._signs]).mean()), self._seen
+            self._asked = start_copy(torch.stack([sent(sign, device) for sign in self._signs]).mean()), self._seen
             self._signs, self._seen = [], 0
             if device.type != "cuda":
                 self._adjust(target)
 
     def _adjust(self, target: float) -> None:
         (sureness, seen), self._asked = self._asked, None
-        step = math.copysign(seen / self.images, sureness.tensor().item() - target)
+        step = math.copysign(seen / self.images, sureness().item() - target)
         self.p = min(1.0, max(0.0, self.p + step))
 
     def state_dict(self) -> dict[str, object]:
         """p, what was seen since it was adjusted, and what is still to be taken up."""
-        asked = {"asked": (float(self._asked[0].tensor()), self._asked[1])} if self._asked else {}
+        asked = {"asked": (float(self._asked[0]()), self._asked[1])} if self._asked else {}
         return {"p": self.p, "signs": [float(s) for s in self._signs], "seen": self._seen} | asked
 
     def load_state_dict(self, state: dict) -> None:
@@ -66,7 +67,7 @@ class AdaptiveP:
         self.p, self._seen = state["p"], state["seen"]
         self._signs = [torch.tensor(s) for s in state["signs"]]
         sureness, seen = state.get("asked", (None, 0))
-        self._asked = None if sureness is None else (Coming(torch.tensor(sureness)), seen)
+        self._asked = None if sureness is None else (start_copy(torch.tensor(sureness)), seen)
 
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:

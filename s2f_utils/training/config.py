@@ -29,6 +29,8 @@ REMOVED = {  # until the next release
     "keep_best": "num_snapshots keeps generators along the way, and 's2f evaluate --split val' scores them",
     "hint_share": "answers are given no colours any more; leave it out",
     "lambda_features": "use lambda_perceptual",
+    "detail_init": "--init with a run of realistic begins with both of its networks",
+    **dict.fromkeys(("disc_layers", "disc_layers_colour", "disc_crops", "disc_steps"), "it is fixed; leave it out"),
     "accumulate": "take a smaller batch_size",
     "keep_last": "the state that was saved last is always whole",
     "on_divergence": "training stops; begin again from the last good state with a lower learning rate",

@@ -124,12 +124,6 @@ def finished(
     return folder if folder and state["images_seen"] >= end == state["total_images"] else None
 
 
-def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
-    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
-    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    _model(find_method(resolved.method), resolved, precision, init, is_new=True)
-
-
 # Which run is taken up
 
 
