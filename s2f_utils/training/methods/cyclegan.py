@@ -22,7 +22,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -34,7 +34,7 @@ class CycleGANConfig(TrainConfig):
     apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
     base_filters: int = setting(64, above=0)  # channels of the generators' first layer
     num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
-    dropout: float = setting(0.0, 0, below=1)  # in the residual blocks
+    dropout: float = setting(0.0, 0, 1)  # in the residual blocks
     discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al.
     disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer, or of projected heads
     disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
@@ -51,13 +51,8 @@ class CycleGANConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(
-            self.direction == "sketch-to-photo",
-            "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
-            " (s2f translate RUN … --direction photo-to-sketch)",
-        )
-        if self.discriminator == "patchgan":
-            need_patches(self.disc_layers, self.size_px)
+        use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
+        need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
 
 
 class ImagePool:

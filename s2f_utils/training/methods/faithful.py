@@ -57,29 +57,15 @@ class FaithfulConfig(TrainConfig):
     weight_decay: float = setting(0.01, 0)  # AdamW's decay of the weights
     max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
 
-    def validate(self) -> None:
-        super().validate()
-        self.need_sizes()
-
     def unet_args(self, prefix: str = "") -> dict[str, Any]:
         """The arguments of a residual U-Net but for its dropout; prefix: of their settings."""
-        lists = {name: self.numbers(f"{prefix}{name}") for name in ("widths", "fine")}
+        lists = {name: self._numbers(f"{prefix}{name}") for name in ("widths", "fine")}
         return lists | {"blocks": getattr(self, f"{prefix}blocks")}
 
-    def need_sizes(self, prefix: str = "") -> None:
-        """Raise ConfigError where a residual U-Net's `widths` or `fine` cannot be."""
-        widths = self.numbers(f"{prefix}widths", least=2)
-        least_px = 4 * 2 ** (len(widths) - 1)
-        need(self.size_px >= least_px, f"{len(widths)} {prefix}widths need size_px of {least_px} or more")
-        fine = self.numbers(f"{prefix}fine", least=2)
-        need(len(fine) == 2, f"{prefix}fine must be two numbers, got {getattr(self, f'{prefix}fine')!r}")
-
-    def numbers(self, name: str, least: int = 1) -> tuple[int, ...]:
-        """The whole numbers in a setting that is a list of them; ConfigError where it is none, or too short."""
-        text = getattr(self, name)
-        parts = text.split(",")
-        fits = all(part.strip().isdecimal() and int(part) > 0 for part in parts) and len(parts) >= least
-        need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        """The whole numbers in a setting that is a list of them; ConfigError where it is none."""
+        parts = getattr(self, name).split(",")
+        need(all(part.strip().isdecimal() for part in parts), f"{name} must be whole numbers with commas, got {parts}")
         return tuple(map(int, parts))
 
 

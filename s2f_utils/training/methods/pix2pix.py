@@ -17,7 +17,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
+from s2f_utils.training.settings import FAST, TrainConfig, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +40,6 @@ class Pix2PixConfig(TrainConfig):
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
-
-    def validate(self) -> None:
-        super().validate()
-        deepest = self.size_px.bit_length() - 1
-        need(
-            self.num_downs == 0 or 5 <= self.num_downs <= deepest,
-            f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {self.size_px} px, got {self.num_downs}",
-        )
-        if self.discriminator == "patchgan":
-            need_patches(self.disc_layers, self.size_px)
 
 
 class Pix2Pix(Method):

@@ -63,26 +63,12 @@ class PSPConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        size = self.decoder_px
-        need(
-            self.encoder == "small" or self.style_dim == 512,
-            f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
-        )
-        need(
-            0 <= self.mix_from < self.num_styles,
-            f"mix_from must be from 0 to {self.num_styles - 1} for a generator of {size} px, got {self.mix_from}",
-        )
-        need(
-            self.size_px <= size,
-            f"size_px ({self.size_px}) must not be larger than the generator's faces (decoder_px {size})",
-        )
+        size, largest = self.size_px, self.decoder_px
+        need(size <= largest, f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})")
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
-        need(
-            not (is_map and moved),
-            "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
-            " right, and between two classes lies none",
-        )
+        names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
+        need(not (is_map and moved), f"{names} must be 0 with maps: between two classes lies none")
 
     @property
     def num_styles(self) -> int:

@@ -22,11 +22,10 @@ from s2f_utils.training.losses import discriminator_loss, generator_loss, l1_los
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, sizes_of
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import need, setting
+from s2f_utils.training.settings import setting
 
 # Of each PatchGAN its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of a photo.
 DISCRIMINATORS = ((2, "grey"), (3, "grey"), (2, "colour"))
-LEAST_PX = 2 ** (3 + 1) + 8  # so that two patches or more are left for the norm
 DISC_STEPS = 2  # of the discriminators for one of the generator: on 88 pairs they would otherwise lag behind
 CROPS = 3  # of each picture
 COLOUR_GAIN = 4.0  # colours are small beside brightness
@@ -116,14 +115,6 @@ class RealisticConfig(FaithfulConfig):
     beta1: float = 0.5
     disc_filters: int = setting(32, above=0)  # channels of the discriminators' first layers, or of projected heads
     disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
-
-    def validate(self) -> None:
-        super().validate()
-        self.need_sizes("detail_")
-        need(
-            (self.disc_crop_px or self.size_px) >= LEAST_PX,
-            f"disc_crop_px must be 0 (whole pictures) or {LEAST_PX} or more, got {self.disc_crop_px}",
-        )
 
 
 class Realistic(Method):

@@ -24,7 +24,7 @@ from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.method import Live, Method, frozen, slope_at
-from s2f_utils.training.settings import FAST, TrainConfig, need, setting
+from s2f_utils.training.settings import FAST, TrainConfig, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
@@ -60,14 +60,6 @@ class StyleGAN2Config(TrainConfig):
     lr_d: float = 2.5e-3  # and for the discriminator: 16/17
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
-
-    def validate(self) -> None:
-        super().validate()
-        need(
-            self.batch_size < 4 or self.batch_size % 4 == 0,
-            f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
-            " photos at a time",
-        )
 
 
 class LogisticGAN(Method):
