@@ -19,9 +19,7 @@ FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, e
 
 
 def load_generators(generators: Mapping[str, nn.Module], init: str | Path) -> None:
-    """Load what training begins with into its generators, by direction; CheckpointError where it is of another kind or
-    size, or goes the other way.
-    """
+    """Load what training begins with into its generators, by direction; CheckpointError where it does not fit."""
     if len(generators) > 1 and set(generators) != set(ways_of(init)):
         raise checkpoints.CheckpointError(
             f"{init}: has not a generator for {' and '.join(generators)}: begin with the folder of a cyclegan run"
@@ -42,9 +40,8 @@ def answering(init: str | Path, direction: str) -> nn.Module:
 
 
 def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES) -> None:
-    """Load a network into another of the same class and arguments, dropout apart; CheckpointError where they differ.
-
-    settings: those to choose otherwise then.
+    """Load a network into another of the same class and arguments, dropout apart; CheckpointError, which names the
+    settings to change, where they differ.
     """
     if type(given) is not type(wanted) or _without_dropout(given.args) != _without_dropout(wanted.args):
         raise checkpoints.CheckpointError(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
 from s2f_utils.inference.stages import generate
+from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.loading import load_generators
@@ -54,7 +55,7 @@ class Method(ABC):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # Of settings that may change while training runs: others than the usual ones, or in place of these (`ranges`).
     live_ranges: ClassVar[Mapping[str, Range]] = {}
-    # Weights of losses that stay 0 where a run begins with 0: what these losses look through is not loaded then.
+    # Weights of losses of pretrained features; one that is 0 at first stays 0, and needs no features.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()
 
     # What a run may begin with.
@@ -71,7 +72,8 @@ class Method(ABC):
     target_channels = 3  # and of those to be learned
     target_scale = 1  # how much larger these are
 
-    gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
+    # The memory format that measures faster: benchmarks/train_speed.py. "contiguous" where a norm has no other kernel.
+    cpu_format = gpu_format = "channels_last"
     net_g: nn.Module
     notes: Mapping[str, Any] = {}  # what a saved generator says about itself beside its size and direction
     kept: Mapping[str, nn.Module] = {}  # other networks that a later run may begin with, by their files' names
@@ -82,6 +84,8 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
+        if any(getattr(config, name) for name in self.fixed_at_0):
+            pretrained.check()
 
     def add(
         self, name: str, net: nn.Module, lr_name: str, *kind: Any, part: nn.Module | None = None, **options: Any
@@ -103,10 +107,8 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """ "channels_last" or "contiguous", whichever measures faster for these settings on a device of this kind:
-        benchmarks/train_speed.py.
-        """
-        return cls.gpu_format if device.type == "cuda" else "channels_last"
+        """The faster one for these settings on a device of this kind."""
+        return cls.gpu_format if device.type == "cuda" else cls.cpu_format
 
     @property
     def generators(self) -> dict[str, nn.Module]:
@@ -119,13 +121,13 @@ class Method(ABC):
 
         meta: what its file says about it.
         """
-        found = {name: net.args[name] for name in cls.same_args}
+        settings = {name: net.args[name] for name in cls.same_args}
         if "direction" in meta:
-            found["direction"] = meta["direction"]
+            settings["direction"] = meta["direction"]
         if "size_px" in meta:
             size = int(meta["size_px"])
-            found |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
-        return found
+            settings |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
+        return settings
 
     def begin_with(self, init: str | Path | None) -> None:
         """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
@@ -187,7 +189,7 @@ class Method(ABC):
         scale = self.scaler.scale(torch.ones((), device=value.device))
         return slope_at(value * scale, at) / scale
 
-    def told(self, penalty: Tensor) -> Tensor:
+    def logged(self, penalty: Tensor) -> Tensor:
         """A loss made of slopes, as it is logged: 0 where float16 was too narrow for it, which ends no training."""
         return penalty.detach().nan_to_num(0.0, 0.0, 0.0) if self.scaler.is_enabled() else penalty.detach()
 

@@ -37,7 +37,7 @@ class CycleGANConfig(TrainConfig):
     dropout: float = setting(0.0, 0, 1)  # in the residual blocks
     discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al.
     disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
     gan_loss: str = setting("lsgan", known=("lsgan", "vanilla"))  # squares or cross entropy; projected: always hinge
     pool_size: int = setting(50, 0)  # made pictures kept for each discriminator; 0, or a projected one: the newest only
     lambda_gan: float = 1.0  # weight of both adversarial losses
@@ -66,22 +66,20 @@ class ImagePool:
         self.pictures: list[Tensor] = []
 
     def query(self, made: Tensor) -> Tensor:
-        """For new pictures (N, C, H, W), detached, the pictures to judge, of the same shape.
-
-        Until the pool is full, the new ones are kept and returned. Then each is, with a probability of one half, put
-        into the place of an old one, which is returned instead.
+        """For new pictures (N, C, H, W), detached, those for the discriminator, of the same shape: the new ones, until
+        the pool is full; then half of them take the place of old ones, which are returned instead.
         """
         if self.size == 0:
             return made
-        judged = []
+        shown = []
         for picture in made.detach():
             if len(self.pictures) < self.size:
                 self.pictures.append(picture.clone())
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
                 picture, self.pictures[place] = self.pictures[place], picture.clone()  # noqa: PLW2901
-            judged.append(picture)
-        return torch.stack(judged)
+            shown.append(picture)
+        return torch.stack(shown)
 
     def state_dict(self) -> dict[str, object]:
         """The pictures, for the resume file."""
@@ -89,8 +87,7 @@ class ImagePool:
 
     def load_state_dict(self, state: Mapping[str, object], device: torch.device) -> None:
         """Take over the pictures of a resume file."""
-        kept = state["pictures"]
-        self.pictures = [] if kept is None else list(kept.to(device))
+        self.pictures = [] if state["pictures"] is None else list(state["pictures"].to(device))
 
 
 class CycleGAN(Method):
@@ -116,16 +113,12 @@ class CycleGAN(Method):
     same_args = ("num_blocks", "base_filters", "dropout")
     loaded_larger = 286 / 256
     data = "piles"
+    cpu_format = gpu_format = "contiguous"
     live_ranges = {
         "lambda_cycle_sketch": Range(0.0, 50.0),
         "lambda_cycle_photo": Range(0.0, 50.0),
         "lambda_identity": Range(0.0, 5.0),
     }
-
-    @classmethod
-    def memory_format(cls, config: CycleGANConfig, device: torch.device) -> str:
-        """As `Method.memory_format`; instance norm has no kernel of its own for channels last."""
-        return "contiguous"
 
     def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -1,5 +1,4 @@
-"""The faithful model: a residual U-Net trained by L1 and SSIM, without an opponent. It answers with what is to be
-expected, so it is near the truth and soft.
+"""The faithful model: a residual U-Net trained by L1 and SSIM, without a discriminator: near the truth, and soft.
 
 Shapes: B pairs in a batch, H = W = size_px.
 """
@@ -14,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision
 from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, weighted
@@ -90,8 +88,6 @@ class Faithful(Method):
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        if config.lambda_perceptual:
-            pretrained.check()
         net_g = models.build("resunet", dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
@@ -31,7 +30,7 @@ class Pix2PixConfig(TrainConfig):
     discriminator: str = setting("patchgan", known=("patchgan", "pixelgan", "projected"))  # projected: Sauer et al.
     augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
     disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
     gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
@@ -43,7 +42,7 @@ class Pix2PixConfig(TrainConfig):
 
 
 class Pix2Pix(Method):
-    """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` judges a and b together."""
+    """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` sees a and b together."""
 
     settings = Pix2PixConfig
     # In minutes of training with batch 4, batch norm has too few values at one pixel (num_downs=5), and the cross
@@ -79,8 +78,6 @@ class Pix2Pix(Method):
             net_d = models.build(
                 config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
             )
-        if config.lambda_perceptual:
-            pretrained.check()
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
         if config.discriminator != "projected":  # spectral norm sets its scale

@@ -115,8 +115,8 @@ class PSP(Method):
         )
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
-        self.net_d: nn.Module | None = None  # where its features say how far pictures are apart
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
+        self.net_d: nn.Module | None = None  # for its features
         if config.perceptual == "discriminator":
             common = {name: decoder[name] for name in ("channel_multiplier", "width")}
             net_d = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
@@ -129,21 +129,19 @@ class PSP(Method):
         """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        found = {name: decoder.args[name] for name in StyleGAN2.same_args}
-        found |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        settings = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
-            return found
+            return settings
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
-        return found | {"encoder": net.kind, "direction": net.card.direction} | kept
+        return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an
-        encoder of the published kind, as pSp does; or all from another pSp run.
-
-        Raises CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
+        """Take generator, mean style and discriminator from a StyleGAN2 run, and ArcFace's body for an encoder of the
+        published kind, or all from another pSp run; CheckpointError where sizes differ, WeightsError without weights.
         """
         config, device = self.config, self.precision.device
-        given, meta = checkpoints.load_network(find_generator(init))
+        given, _ = checkpoints.load_network(find_generator(init))
         if given.name == "stylegan2":
             given = given.to(device)
             load_into(self.net_g.decoder, given, init, FACES)
@@ -173,9 +171,7 @@ class PSP(Method):
         return {"discriminator": self.net_d} if self.net_d is not None else {}
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch, sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W), in [-1, 1]; returns the
-        losses, detached.
-        """
+        """One step on sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W); returns the losses, detached."""
         with self.precision.autocast():
             styles = self.net_g.encode(a)  # (B, L, D)
             mixed = self.mixed(styles, live["mixing"]) if live["mixing"] else styles
@@ -191,9 +187,7 @@ class PSP(Method):
         return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
-        """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
-        on the layers before must then hold under any colours.
-        """
+        """Styles (B, L, D), of which a share of the faces has random ones from layer `mix_from` on."""
         chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
         chosen = sent(distributed.rand(len(styles)) < share, styles.device)
         late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
@@ -215,11 +209,10 @@ class PSP(Method):
 
 
 def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces.
-
-    Cropped and resized as pSp does. Raises WeightsError where the weights are not here.
+    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces, which
+    are cropped and resized as pSp does. Raises WeightsError where the weights are not here.
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
-    made, true = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
-    return 1 - (made * true.detach()).sum(1).mean()
+    features_fake, features_real = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
+    return 1 - (features_fake * features_real.detach()).sum(1).mean()

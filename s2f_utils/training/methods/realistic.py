@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, generator_loss, l1_loss, perceptual_loss, ssim_loss, to_grey
@@ -34,23 +33,16 @@ COLOUR_GAIN = 4.0  # colours are small beside brightness
 class Discriminators(nn.Module):
     """PatchGANs with instance norm, as `DISCRIMINATORS` lists them, that look at grey sketches and at photos.
 
-    One sees the photo's brightness, "grey", or which colours go with that brightness, "colour". A discriminator of
-    colours has no say in the brightness: together they would be content with coloured speckles.
+    One sees the photo's brightness, "grey", or which colours go with that brightness, "colour", without a gradient to
+    the brightness: together they would be content with coloured speckles.
     """
 
     def __init__(self, base_filters: int) -> None:
         super().__init__()
-        nets = [
-            models.build(
-                "patchgan",
-                in_channels=2 if sees == "grey" else 5,
-                base_filters=base_filters,
-                num_layers=num_layers,
-                norm="instance",
-            )
-            for num_layers, sees in DISCRIMINATORS
-        ]
-        self.judges = nn.ModuleList(nets)  # their name in resume files
+        self.judges = nn.ModuleList()  # their name in resume files
+        for num_layers, sees in DISCRIMINATORS:
+            args = {"in_channels": 2 if sees == "grey" else 5, "base_filters": base_filters, "num_layers": num_layers}
+            self.judges.append(models.build("patchgan", norm="instance", **args))
 
     def forward(self, sketch: Tensor, photo: Tensor) -> list[Tensor]:
         """Sketches (B, 1, H, W), photos (B, 3, H, W) → of each discriminator its logits (B, 1, h, w)."""
@@ -118,10 +110,7 @@ class RealisticConfig(FaithfulConfig):
 
 
 class Realistic(Method):
-    """A trained faithful network, a second one that adds detail to its answer, and discriminators of that.
-
-    The first is loaded by `init` and not changed.
-    """
+    """A trained faithful network, which is not changed, a second one that adds detail, and discriminators of that."""
 
     settings = RealisticConfig
     gpu_format = "contiguous"
@@ -150,8 +139,6 @@ class Realistic(Method):
             net_d = models.build("projected", width=config.disc_filters, seed=config.seed)
         else:
             net_d = Discriminators(config.disc_filters)
-        if config.lambda_perceptual:
-            pretrained.check()
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     @classmethod
@@ -170,8 +157,7 @@ class Realistic(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
-        The discriminators go first, `DISC_STEPS` times: those of patches with new crops of the same pictures, a
-        projected one with whole pictures.
+        The discriminators go first, `DISC_STEPS` times; those of patches look at new crops each time.
         """
         fake_b, config = self.net_g(a), self.config
         if config.discriminator == "projected":

@@ -108,7 +108,7 @@ class LogisticGAN(Method):
             return {}
         penalty = r1_penalty(self.net_d, photos, self.shown, self.slope)
         self.descend(0.5 * live["r1_gamma"] * every * penalty, self.opt_d)
-        return {"loss_r1": self.told(penalty)}
+        return {"loss_r1": self.logged(penalty)}
 
 
 class StyleGAN2(LogisticGAN):
@@ -146,11 +146,6 @@ class StyleGAN2(LogisticGAN):
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
         self.path_mean = torch.zeros((), device=precision.device)
 
-    @property
-    def generators(self) -> dict[str, nn.Module]:
-        """The one generator: it has nothing to go by."""
-        return {FROM_NOISE: self.net_g}
-
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
         return super().state_dict() | {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
@@ -161,9 +156,7 @@ class StyleGAN2(LogisticGAN):
         self.path_mean = state["path_mean"].to(self.path_mean)
 
     def draw(self, num: int, mixing: float) -> Tensor:
-        """Styles (num, L, D) of random noise; a share `mixing` of them from one draw up to some layer, then from
-        another (style mixing).
-        """
+        """Styles (num, L, D) of random noise; a share `mixing` of them changes to another draw at some layer."""
         layers = self.net_g.num_layers
         z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
         z = sent(z, self.precision.device)
@@ -206,7 +199,7 @@ class StyleGAN2(LogisticGAN):
             with distributed.local_batch(half):
                 penalty = self._path_penalty(half, live["mixing"])
                 self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
-            losses["loss_path"] = self.told(penalty)
+            losses["loss_path"] = self.logged(penalty)
         self.steps += 1
         if self.steps * config.batch_size < config.noise_from_images:
             with torch.no_grad():
@@ -248,9 +241,8 @@ def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
 def r1_penalty(
     net_d: nn.Module, photos: Tensor, shown=lambda x: x, slope: Callable[[Tensor, Tensor], Tensor] = slope_at
 ) -> Tensor:
-    """The mean squared length of a discriminator's slope at real photos, a scalar ≥ 0; Mescheder et al. 2018, eq. 9.
-
-    photos: (B, 3, S, S). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
+    """The mean squared length of a discriminator's slope at real photos (B, 3, S, S), a scalar ≥ 0 (Mescheder et al.
+    2018, eq. 9). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
     """
     photos = photos.detach().requires_grad_()
     return slope(net_d(shown(photos)).sum(), photos).square().sum((1, 2, 3)).mean()
