@@ -56,9 +56,9 @@ def training_data(
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
-    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
-    learns from photos alone, these as both (a on the CPU, where it is `from_cpu`). share: those that are wanted here.
+    """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]; of piles
+    sketches a and photos b, of photos alone these as both (a on the CPU, where the method is `from_cpu`).
+    share: the part of the batch that is wanted.
     """
     config, kind = run.config, run.model.data
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
@@ -80,9 +80,7 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
-    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
-    learns from these alone.
-    """
+    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device, or photos as both."""
     if samples.paired:
         return samples.batch(range(len(samples)))
     photos = samples.photos.batch(range(len(samples.photos)))

@@ -45,10 +45,7 @@ def slope_at(value: Tensor, at: Tensor) -> Tensor:
 
 
 class Method(ABC):
-    """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs.
-
-    A method is one file under `methods/`, and one line in the table there.
-    """
+    """The base of all methods, each a file in `methods/` with a line in the table there. `net_g` turns a into b."""
 
     settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
     # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
@@ -107,7 +104,7 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The faster one for these settings on a device of this kind."""
+        """The one that is faster for these settings on such a device."""
         return cls.gpu_format if device.type == "cuda" else cls.cpu_format
 
     @property
@@ -117,10 +114,7 @@ class Method(ABC):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that a run needs to begin with this network, one of `begins_with`: at least its way and size.
-
-        meta: what its file says about it.
-        """
+        """The settings that a run needs to begin with this network, one of `begins_with`, whose file says `meta`."""
         settings = {name: net.args[name] for name in cls.same_args}
         if "direction" in meta:
             settings["direction"] = meta["direction"]
@@ -135,9 +129,8 @@ class Method(ABC):
             load_generators(self.generators, init)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The rows of a sheet of samples, (N, 3, S, S) each: "a", what comes out as "fake_b", the truth "b", …
-
-        a, b: pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
+        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the truth "b", … a, b: pictures
+        of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
         """
         return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
 
@@ -164,10 +157,8 @@ class Method(ABC):
         return {name: float(getattr(self.config, name)) for name in self.ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step
-        (scaled in float16). Only the weights that `opt` holds get a gradient.
-
-        max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
+        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step. Only the
+        weights of `opt` get a gradient, together clipped to the length `max_norm`; 0: never. Scaled in float16.
         """
         opt.zero_grad(set_to_none=True)
         weights = [p for group in opt.param_groups for p in group["params"]]
@@ -181,8 +172,8 @@ class Method(ABC):
             self.scaler.update()
 
     def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where that is too much,
-        the result is not finite: the scaler leaves out the step and lowers its scale.
+        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where it overflows, the
+        scaler leaves out the step and lowers its scale.
         """
         if not self.scaler.is_enabled():
             return slope_at(value, at)

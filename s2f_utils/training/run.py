@@ -90,7 +90,7 @@ def open_run(
         precision, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
     )  # fmt: skip
 
-    # What a new run says of itself, or the state of an interrupted one.
+    # The configuration of a new run, or the state of an interrupted one.
     if not is_new:
         run.load_state_dict(state)
     if is_first:

@@ -1,7 +1,6 @@
-"""The settings that every method has, as a frozen dataclass, and what values they may have.
+"""The settings that every method has, as a frozen dataclass from which each method's settings in `methods/` derive.
 
-A method's own settings derive from `TrainConfig`, in its file (`methods/`). A field declared by `setting` carries its
-limits; `validate` adds what several settings have to do with each other.
+A field declared by `setting` carries its limits; `validate` adds what several settings have to do with each other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again.
-
-`training.run.open_run` makes one or takes one up; `training.loop.train` runs it.
-"""
+"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
 
 @dataclass
 class TrainingRun:
-    """Everything that one run works with; made by `open_run`."""
+    """Everything that one run works with: `training.run.open_run` opens it, `training.loop.train` trains it."""
 
     method: str
     config: TrainConfig

@@ -1,7 +1,5 @@
-"""What a run writes down while it trains: `log.jsonl`; and callbacks that send it to Weights & Biases, TensorBoard.
-
-A tracker (`tracker="wandb"`) is sent losses, samples and live values. What goes wrong with it is reported once, and
-training goes on without it.
+"""What a run writes down while it trains: `log.jsonl`; and trackers, callbacks that send losses, samples and live
+values to Weights & Biases or TensorBoard. What goes wrong with one is reported once; training goes on without it.
 """
 
 from __future__ import annotations
@@ -210,9 +208,7 @@ def is_logged_in() -> bool:
 
 
 class TensorBoardTracker(Tracker):
-    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on begins
-    another file, whose first event says from which image on the files before it no longer count.
-    """
+    """Event files in a run's folder `tensorboard`; training that goes on begins another file of the same curves."""
 
     title, package = "TensorBoard", "tensorboard"
 

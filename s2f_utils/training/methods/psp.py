@@ -82,10 +82,7 @@ class PSPConfig(TrainConfig):
 
 
 class PSP(Method):
-    """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
-
-    Both are loaded by `init`: a StyleGAN2 run, or the shipped one.
-    """
+    """An encoder and its Adam; generator and discriminator come from `init` (a StyleGAN2 run), and are not changed."""
 
     settings = PSPConfig
     profiles = {

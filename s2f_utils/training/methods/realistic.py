@@ -53,10 +53,8 @@ class Discriminators(nn.Module):
 
 
 class CroppedPair:
-    """True and made pictures before discriminators of patches, with the losses that `ProjectedPair` has.
-
-    Each loss looks at new places, the same in true and made pictures, which go through a discriminator together.
-    sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
+    """Real and fake pictures before discriminators of patches, with the losses that `ProjectedPair` has, each of new
+    crops at the same places of both. sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class CroppedPair:
         return perceptual_loss(self.fake, self.real)
 
     def _logits(self, fake: Tensor) -> list[Tensor]:
-        """Of each discriminator its logits of `CROPS` places a picture, (2·CROPS·B, 1, h, w), true ones first."""
+        """Of each discriminator its logits of `CROPS` places a picture, (2·CROPS·B, 1, h, w), real ones first."""
         num, size = len(fake), fake.shape[-1]
         side = min(self.side_px or size, size)
         places = distributed.randint(0, size - side + 1, CROPS * num, 2).tolist()

@@ -57,7 +57,7 @@ class RestoreConfig(TrainConfig):
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
     perceptual: str = setting("vgg", known=("vgg", "discriminator", "efficientnet"))  # whose features
     lambda_l1: float = 0.1  # weight of the L1 loss
-    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
+    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
     lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of those that stand in for them
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
@@ -100,12 +100,9 @@ class Restore(LogisticGAN):
     same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are damaged while a GPU is at work on the last ones
     live_ranges = {
-        "lambda_style": Range(0.0, 100.0),
-        "lambda_id": Range(0.0, 20.0),
-        "lambda_gan": Range(0.0, 1.0),
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "damage": Range(0.0, 1.0),
-    }
+        "lambda_style": Range(0.0, 100.0), "lambda_id": Range(0.0, 20.0), "lambda_gan": Range(0.0, 1.0),
+        "r1_gamma": Range(1e-3, 100.0, log=True), "damage": Range(0.0, 1.0),
+    }  # fmt: skip
 
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -46,7 +46,7 @@ class StyleGAN2Config(TrainConfig):
     num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
     width: int = setting(512, above=0)  # most channels of a layer, in both networks
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
-    mixing: float = setting(0.9, 0, 1)  # share of made photos whose styles come from two draws
+    mixing: float = setting(0.9, 0, 1)  # share of fake photos whose styles come from two draws
     noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
@@ -173,8 +173,8 @@ class StyleGAN2(LogisticGAN):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
 
-        The discriminator first, then the generator. Every `r1_every`-th step the discriminator's slope at real photos
-        is lowered (R1), every `path_every`-th the generator is made to change as much for any step in style space.
+        The discriminator first, then the generator. Every `r1_every`-th step has R1, every `path_every`-th the path
+        length's regularisation.
         """
         losses, config = {}, self.config
 
