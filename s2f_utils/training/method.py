@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
+from s2f_utils.inference import ways_of
 from s2f_utils.inference.stages import generate
-from s2f_utils.models import pretrained
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
-from s2f_utils.training.loading import load_generators
+from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.settings import TrainConfig
 
 Live = LiveValues | Mapping[str, float]
@@ -125,8 +126,13 @@ class Method(ABC):
 
     def begin_with(self, init: str | Path | None) -> None:
         """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
-        if init is not None:
-            load_generators(self.generators, init)
+        if init is None:
+            return
+        if len(self.generators) > 1 and set(self.generators) != set(ways_of(init)):
+            ways = " and ".join(self.generators)
+            raise checkpoints.CheckpointError(f"{init}: has no generator for {ways}: begin with a cyclegan run")
+        for direction, net in self.generators.items():
+            load_into(net, answering(init, direction), init)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the truth "b", … a, b: pictures

@@ -55,9 +55,8 @@ def setting(default: Any, least: float = -math.inf, most: float = math.inf, **li
 
 
 def limits_of(kind: type, name: str) -> Limits:
-    """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any.
-
-    A learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
+    """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any; a
+    learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
     """
     for base in kind.__mro__:
         declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
