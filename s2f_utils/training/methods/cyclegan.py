@@ -158,7 +158,6 @@ class CycleGAN(Method):
         return {"a": a, "fake_b": fake_b, "b": b, "rec_a": rec_a, "fake_a": fake_a, "rec_b": rec_b}
 
     def state_dict(self) -> dict[str, object]:
-        """Both pools."""
         return {"photo_pool": self.photo_pool.state_dict(), "sketch_pool": self.sketch_pool.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:

@@ -103,20 +103,18 @@ class PSP(Method):
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args}
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args} | {"size_px": config.decoder_px}
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
-        net = models.build(
-            "psp", kind=config.encoder, encoder=encoder, decoder=decoder | {"size_px": config.decoder_px}
-        )
+        net = models.build("psp", kind=config.encoder, encoder=encoder, decoder=decoder)
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
         self.net_d: nn.Module | None = None  # for its features
         if config.perceptual == "discriminator":
-            common = {name: decoder[name] for name in ("channel_multiplier", "width")}
-            net_d = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
+            sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
+            net_d = models.build("stylegan2-disc", **sizes)
             self.net_d = self.nets["judge"] = precision.prepare(net_d.requires_grad_(False))  # its name in resume files
         self.out_px = config.decoder_px
         self.given_channels = 6 if config.direction == "both-to-photo" else 3

@@ -79,7 +79,6 @@ class LogisticGAN(Method):
         return {"discriminator": self.net_d}
 
     def state_dict(self) -> dict[str, object]:
-        """Steps."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
