@@ -221,9 +221,7 @@ def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
     for direction, net in first.generators.items():
         mine = second.model.generators[direction].state_dict()
         assert all(torch.equal(v, mine[k]) for k, v in net.state_dict().items())
-    with pytest.raises(
-        checkpoints.CheckpointError, match="has not a generator for sketch-to-photo and photo-to-sketch"
-    ):
+    with pytest.raises(checkpoints.CheckpointError, match="has no generator for sketch-to-photo and photo-to-sketch"):
         one = first.folder / "generator.safetensors"
         open_run(resolved, manifest, tmp_path / "third", init=one, device="cpu", progress=False)
     assert not (tmp_path / "third").exists()

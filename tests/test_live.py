@@ -36,8 +36,6 @@ def test_values_outside_the_limits_are_refused(live, value):
 def test_unknown_names_list_the_known(live):
     with pytest.raises(ValueError, match="lr, weight, pause, step, save, sample, stop"):
         live.set("momentum", 0.5)
-    with pytest.raises(ValueError, match="have not both"):
-        LiveValues({"a": 1.0}, {})
 
 
 def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):

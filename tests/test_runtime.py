@@ -71,6 +71,7 @@ def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
         log.row({"images": images, "loss": 1.0})
     with open(log.path, "a") as file:
         file.write('{"images": 8, "lo')  # killed in the middle of a line
+    log = RunLog(tmp_path)
     log.event("resume", images=4)
     log.row({"images": 6, "loss": 2.0})
     rows, events = read_log(tmp_path)

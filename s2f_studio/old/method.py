@@ -216,7 +216,7 @@ class RenderMethod(Method):
         if config.r1_every and self.steps % config.r1_every == 0:
             penalty = self._slope(real, small)
             loss_d = loss_d + 0.5 * config.r1_every * live["r1_gamma"] * penalty
-            losses["loss_r1"] = self.told(penalty)
+            losses["loss_r1"] = self.logged(penalty)
         self.descend(loss_d, self.opt_d, 2 * config.max_norm)
 
         with frozen(self.net_d):

@@ -26,10 +26,7 @@ def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
 
 
 class AdaptiveP:
-    """ADA's p, from 0 to 1: up where the discriminator is surer of real pictures than `target` says, else down.
-
-    images: so many at least from 0 to 1.
-    """
+    """ADA's p: up where the discriminator is surer of real pictures than `target` says, else down, by 1 / images."""
 
     def __init__(self, images: float) -> None:
         self.p, self.images = 0.0, images
@@ -38,8 +35,8 @@ class AdaptiveP:
         self._asked: tuple[Callable[[], Tensor], int] | None = None  # mean sign, of how many
 
     def look(self, logits_real: Tensor, target: float) -> None:
-        """Take in a whole batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1. A GPU's
-        answer is taken up a batch later, so that nobody waits for it.
+        """Take in a batch's logits; every fourth adjusts p by the heuristic r_t of eq. 1, on a GPU, without waiting, a
+        batch later.
         """
         device = logits_real.device
         if self._asked is not None:

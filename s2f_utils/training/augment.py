@@ -50,9 +50,8 @@ class PairedAffine:
     """Rotation, shift, shear, enlargement and bending, drawn anew for every pair, applied to sketch and photo alike, in
     one pass (bicubic with bending, so that photos stay sharp). Edges are continued by reflection.
 
-    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share) are the largest values, either way: 20, 5 and 5 in
-    project 1. `elastic` is the standard deviation of the shifts of a 6x6 grid, a share of the width, between which the
-    picture is bent smoothly (Simard et al. 2003).
+    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share): the largest values, either way; 20, 5 and 5 in project
+    1. `elastic`: the standard deviation of a 6x6 grid's shifts, a share of the width (Simard et al. 2003).
     """
 
     def __init__(

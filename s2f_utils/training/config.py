@@ -21,7 +21,6 @@ from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig, limits_of
 
-TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 REMOVED = {  # until the next release
     "check_memory": "leave it out; where memory ends, the error says what to lower",
     **dict.fromkeys(("input_brightness", "input_contrast", "input_lines"), "change the pictures before training"),
@@ -63,12 +62,12 @@ def parse_value(method: str, name: str, text: str) -> Any:
     _check_names(method, [name])
     kind = type(getattr(find_method(method).settings, name))
     if kind is bool:  # bool("false") is True
-        if text.lower() not in TRUTHS:
+        if text.lower() not in ("true", "false"):
             raise ConfigError(f"{name} must be true or false, got {text!r}")
-        return TRUTHS[text.lower()]
+        return text.lower() == "true"
     try:
-        return kind(float(text)) if kind is int and float(text) == int(float(text)) else kind(text)
-    except (ValueError, OverflowError):
+        return kind(float(text)) if kind is int and float(text).is_integer() else kind(text)
+    except ValueError:
         raise ConfigError(f"{name} must be a {kind.__name__}, got {text!r}") from None
 
 
@@ -102,13 +101,12 @@ def resolve(
     if profile != "full" and profile not in kind.profiles:
         others = " and ".join(name for name, other in METHODS.items() if profile in other.profiles)
         raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
-    on_cpu = f"{profile} on a CPU"
-    is_cut = not {"total_images", "epochs"} & set(yours)  # a length that one asks for is not
+    on_cpu, has_length = f"{profile} on a CPU", bool({"total_images", "epochs"} & set(yours))
     layers = {
         f"profile {profile}": kind.profiles.get(profile, {}),
         f"profile {on_cpu}": {} if has_gpu else kind.profiles.get(on_cpu, {}),
         "the model it begins with": begun_with or {},
-        "your length": {} if is_cut else {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0},
+        "your length": {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0} if has_length else {},
         "yours": yours,
     }
     values: dict[str, Any] = {}
@@ -136,15 +134,15 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: name → the comment beside it, after that of the class that the field comes
-    from, and the words that it may be. Raises OSError where there is no source to read.
+    """What each field of a dataclass means: name → the comments beside it in the class and its bases, and the words
+    that it may be. Raises OSError where there is no source to read.
     """
-    said: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
+    comments: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
     for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
         for name, comment in re.findall(r"^ +(\w+): .*?  # (.+)$", inspect.getsource(base), flags=re.MULTILINE):
-            said.get(name, []).append(comment)  # a class variable has no place
-    for name, comments in said.items():
+            comments.get(name, []).append(comment)  # a class variable has no place
+    for name, texts in comments.items():
         known = limits_of(kind, name).known
-        if not all(word in "; ".join(comments) for word in known):
-            comments.append(f"one of {', '.join(known)}")
-    return {name: "; ".join(comments) for name, comments in said.items()}
+        if not all(word in "; ".join(texts) for word in known):
+            texts.append(f"one of {', '.join(known)}")
+    return {name: "; ".join(texts) for name, texts in comments.items()}

@@ -32,42 +32,33 @@ def training_data(
     config: TrainConfig, method: type[Method], manifest: Manifest, rows: list[Row], device: torch.device, progress: bool
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
-    val, num = manifest.split("val"), config.num_samples
+    val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
     chosen = val or rows
+    if method.data == "piles":
+        sketches, photos = unpaired_rows(rows, config.apart, config.seed)
+        data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
+        if pairs := [row for row in chosen if row.sketch and row.photo]:
+            return data, paired_data(pairs[:num], size_px, device)
+        sketches = [row for row in chosen if row.sketch] or sketches
+        photos = [row for row in chosen if row.photo] or photos
+        return data, unpaired_data(sketches[:num], photos[:num], size_px, device)
     if method.data == "own":
         read = partial(method.own_data, manifest)
         places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
         few = [chosen[int(place)] for place in places]  # of neighbours, several may be of one person
     elif method.data == "photos":
         read, few = photo_data, [row for row in val if row.photo] + rows
-    elif method.data == "pairs":
+    else:
         given = "sketch" if config.direction in DIRECTIONS else config.direction.partition("-to-")[0]
         read = partial(paired_data, given=given)
         few = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])] or chosen
-    else:
-        return _piles(config, rows, chosen, device, progress)
-    data = read(rows, config.load_size_px, device, progress=progress)
-    return data, read(few[:num], config.size_px, device)
-
-
-def _piles(
-    config: TrainConfig, rows: list[Row], chosen: list[Row], device: torch.device, progress: bool
-) -> tuple[Data, Data]:
-    """As `training_data`, of two sides without pairs; sheets show pairs, where there are some among the chosen rows."""
-    num = config.num_samples
-    sketches, photos = unpaired_rows(rows, config.apart, config.seed)
-    data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
-    if pairs := [row for row in chosen if row.sketch and row.photo]:
-        return data, paired_data(pairs[:num], config.size_px, device)
-    sketches = [row for row in chosen if row.sketch] or sketches
-    photos = [row for row in chosen if row.photo] or photos
-    return data, unpaired_data(sketches[:num], photos[:num], config.size_px, device)
+    return read(rows, config.load_size_px, device, progress=progress), read(few[:num], size_px, device)
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
-    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
-    learns from photos alone, these as both (a on the CPU, where it is `from_cpu`). share: those that are wanted here.
+    """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]; of piles
+    sketches a and photos b, of photos alone these as both (a on the CPU, where the method is `from_cpu`).
+    share: the part of the batch that is wanted.
     """
     config, kind = run.config, run.model.data
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
@@ -89,9 +80,7 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
-    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
-    learns from these alone.
-    """
+    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device, or photos as both."""
     if samples.paired:
         return samples.batch(range(len(samples)))
     photos = samples.photos.batch(range(len(samples.photos)))
@@ -101,17 +90,8 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
     return samples.sketches.batch(range(num)), photos[:num]
 
 
-def pass_length(config: TrainConfig, kind: str, rows: list[Row]) -> int:
-    """How many images one pass over these rows shows."""
-    if kind != "piles":
-        return sum(row.photo is not None for row in rows) if kind == "photos" else len(rows)
-    return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
-
-
 def remarks_on_sides(data: Data) -> list[Remark]:
-    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
-    no pairs: what a pair's sides are called, is its owner's affair.
-    """
+    """What seems wrong with the two sides, by some pictures of each; DataError where unpaired ones are exchanged."""
 
     def read(path: Path) -> np.ndarray:
         picture = Image.fromarray(images.load_rgb(path))

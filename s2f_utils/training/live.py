@@ -6,7 +6,6 @@ The loop calls `poll()` once a step, in the foreground: Colab does not show what
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,8 +46,6 @@ class LiveValues:
     """
 
     def __init__(self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None) -> None:
-        if set(values) != set(ranges):
-            raise ValueError(f"every live value needs a range: {sorted(set(values) ^ set(ranges))} have not both")
         self.ranges = dict(ranges)
         self._values = {name: self._checked(name, value) for name, value in values.items()}
         self._values |= dict.fromkeys(COMMANDS, False)
@@ -70,7 +67,7 @@ class LiveValues:
         self._values |= {name: self._checked(name, value) for name, value in state.items() if name in self.ranges}
 
     def asked(self, command: str) -> bool:
-        """Whether `command` ("pause", "save", "sample", "stop") is asked for at the moment."""
+        """Whether a command is asked for at the moment."""
         return self._values[command]
 
     def done(self, command: str) -> None:
@@ -97,11 +94,9 @@ class LiveValues:
             return value
         if name not in self.ranges:
             raise ValueError(f"there is no live value {name!r}: the names are {', '.join([*self.ranges, *COMMANDS])}")
-        limits = self.ranges[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{name} must be a number, got {value!r}")
-        if not limits.low <= value <= limits.high:
-            raise ValueError(f"{name} must be between {limits.low:g} and {limits.high:g}, got {value:g}")
+        low, high = self.ranges[name].low, self.ranges[name].high
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
         return float(value)
 
     def poll(self) -> list[Change]:
@@ -134,8 +129,8 @@ class LiveValues:
                 self.problem = f"{CONTROLS}: {error}; it stays as it is"
 
     def write_controls(self) -> None:
-        """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
-        Where the disk does not take it, that is a problem (`take_problem`), and `poll` tries again.
+        """Write values and commands to `controls.json`, whose edits until now count. Where the disk does not take it,
+        that is a problem (`take_problem`), and `poll` tries again.
         """
         if self._controls is None:
             return

@@ -9,25 +9,13 @@ from typing import Any
 from torch import nn
 
 from s2f_utils import weights
-from s2f_utils.inference import find_generator, ways_of
+from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 
 SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
 FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
-
-
-def load_generators(generators: Mapping[str, nn.Module], init: str | Path) -> None:
-    """Load what training begins with into its generators, by direction; CheckpointError where it is of another kind or
-    size, or goes the other way.
-    """
-    if len(generators) > 1 and set(generators) != set(ways_of(init)):
-        raise checkpoints.CheckpointError(
-            f"{init}: has not a generator for {' and '.join(generators)}: begin with the folder of a cyclegan run"
-        )
-    for direction, net in generators.items():
-        load_into(net, answering(init, direction), init)
 
 
 def answering(init: str | Path, direction: str) -> nn.Module:
@@ -42,9 +30,8 @@ def answering(init: str | Path, direction: str) -> nn.Module:
 
 
 def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES) -> None:
-    """Load a network into another of the same class and arguments, dropout apart; CheckpointError where they differ.
-
-    settings: those to choose otherwise then.
+    """Load a network into another of the same class and arguments, dropout apart; CheckpointError, which names the
+    settings to change, where they differ.
     """
     if type(given) is not type(wanted) or _without_dropout(given.args) != _without_dropout(wanted.args):
         raise checkpoints.CheckpointError(

@@ -1,8 +1,7 @@
 """The one training loop, from top to bottom: what to do next, batch, step, averages, log, samples, save.
 
 Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a step waits for the
-device; losses are read back when a row of the log is due. Several processes run it together where torchrun starts
-them: each steps on its share of the batch, and rank zero alone reads live values, logs, samples and saves.
+device. Under torchrun each rank steps on its share of the batch; rank zero reads live values, logs, samples and saves.
 """
 
 from __future__ import annotations
@@ -137,9 +136,8 @@ def train(
             bar.update(run.images_seen - bar.n)
     notify("on_end", reason)
     if reason == "interrupted" and is_first:
-        seen = f"{run.images_seen:,} of {run.total_images:,} images"
-        how = "To go on, run the same command or cell again"
-        tqdm.write(f"interrupted after {seen}; all is saved in {run.folder}. {how}", file=sys.stderr)
+        text = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
+        tqdm.write(f"{text}. To go on, run the same command or cell again", file=sys.stderr)
     return reason
 
 
@@ -148,8 +146,7 @@ def decide(
 ) -> tuple[str, int, float]:
     """Take up what widgets, callbacks or controls.json changed since the last step, and decide what comes next: the
     reason to end, the number of images to step on (0: the end, or a pause), and the factor of the learning rates.
-
-    steps: made so far in this chunk, which ends at the time `until`, after one of them or in a pause.
+    steps: of this chunk, which ends at the time `until`, after one of them or in a pause.
     """
     live, is_over = run.live, time.monotonic() >= until
     if run.images_seen >= run.total_images:

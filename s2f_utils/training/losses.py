@@ -10,16 +10,13 @@ from torch import Tensor
 
 from s2f_utils.runtime import sent
 
-GAN_LOSSES = ("vanilla", "sigmoid", "lsgan", "hinge")
-
 
 def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
     """How far a discriminator's logits, of any shape, are from "all real" (or "all fake"); the mean, a scalar ≥ 0.
 
-    "vanilla" is the cross entropy of Goodfellow et al. 2014 with the generator's non-saturating form (pix2pix);
-    "sigmoid" the same in two steps, as small projects write it: where it rounds to 0 or 1, no gradient is left;
-    "lsgan" the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN); "hinge" how far they are from a margin of 1 on
-    the right side (Lim and Ye 2017), for the discriminator only: the generator's side is `generator_loss`.
+    "vanilla": the cross entropy of Goodfellow et al. 2014, the generator's part not saturating (pix2pix). "sigmoid":
+    the same in two steps, as small projects write it; where it rounds to 0 or 1, no gradient is left. "lsgan": the
+    squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN). "hinge": the discriminator's part of Lim and Ye 2017.
     """
     target = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
     if kind == "vanilla":
@@ -30,14 +27,12 @@ def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Te
         return F.mse_loss(logits, target)
     if kind == "hinge":
         return F.relu(1 - logits).mean() if is_real else F.relu(1 + logits).mean()
-    raise ValueError(f"kind must be one of {', '.join(GAN_LOSSES)}, got {kind!r}")
+    raise ValueError(f"kind must be one of vanilla, sigmoid, lsgan, hinge, got {kind!r}")
 
 
 def discriminator_loss(logits_real: Tensor, logits_fake: Tensor, kind: str = "vanilla") -> Tensor:
     """The discriminator's loss: real should read as real, fake as fake; half of the sum, as pix2pix slows it down."""
-    real = adversarial_loss(logits_real, True, kind)
-    fake = adversarial_loss(logits_fake, False, kind)
-    return 0.5 * (real + fake)
+    return 0.5 * (adversarial_loss(logits_real, True, kind) + adversarial_loss(logits_fake, False, kind))
 
 
 def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
@@ -86,9 +81,8 @@ def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
 
 
 def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """How far a discriminator's features of made and of true pictures are apart, each place's scaled to length 1; a
-    scalar ≥ 0, averaged over layers. As LPIPS of an image network's features (R. Zhang et al. 2018, eq. 1), without its
-    learned weights.
+    """The distance of a discriminator's features of fake and real pictures, each place's scaled to length 1, averaged
+    over layers; a scalar ≥ 0. As LPIPS (R. Zhang et al. 2018, eq. 1) without its learned weights.
     """
     apart = [
         (F.normalize(f.float(), dim=1) - F.normalize(r.detach().float(), dim=1)).square().sum(1).mean()
@@ -103,33 +97,27 @@ def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
 
 
 def perceptual_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0, a scalar ≥ 0: the
-    mean `pretrained.stride_distance` (after Johnson et al. 2016).
-
-    No gradient reaches the true pictures. Raises ImportError where the network is not installed.
+    """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0, a scalar ≥ 0 (after
+    Johnson et al. 2016). Raises ImportError where the network is not installed.
     """
     from s2f_utils.models.pretrained import features_of, stride_distance
 
     with torch.no_grad():
-        aim = features_of(real)
-    return stride_distance(features_of(fake), aim).mean()
-
-
-VGG_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)  # of GFPGAN's five layers of VGG-19
+        target = features_of(real)
+    return stride_distance(features_of(fake), target).mean()
 
 
 def feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """GFPGAN's perceptual loss: the L1 distance of VGG-19's features of two batches, (N, C_i, h_i, w_i) of five layers,
     the first two a tenth; a scalar ≥ 0 (Johnson et al. 2016; Wang et al. 2021, eq. 2).
     """
-    pairs = zip(VGG_WEIGHTS, fake, real, strict=True)
-    return sum(weight * F.l1_loss(f.float(), r.detach().float()) for weight, f, r in pairs)
+    layers = zip((0.1, 0.1, 1.0, 1.0, 1.0), fake, real, strict=True)
+    return sum(weight * F.l1_loss(f.float(), r.detach().float()) for weight, f, r in layers)
 
 
 def style_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """GFPGAN's style loss: the same distance of the features' Gram matrices (Gatys et al. 2016)."""
-    pairs = zip(VGG_WEIGHTS, fake, real, strict=True)
-    return sum(weight * F.l1_loss(gram(f.float()), gram(r.detach().float())) for weight, f, r in pairs)
+    return feature_distance([gram(f.float()) for f in fake], [gram(r.detach().float()) for r in real])
 
 
 def gram(features: Tensor) -> Tensor:

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
+from s2f_utils.inference import ways_of
 from s2f_utils.inference.stages import generate
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
-from s2f_utils.training.loading import load_generators
+from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.settings import TrainConfig
 
 Live = LiveValues | Mapping[str, float]
@@ -44,17 +46,14 @@ def slope_at(value: Tensor, at: Tensor) -> Tensor:
 
 
 class Method(ABC):
-    """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs.
-
-    A method is one file under `methods/`, and one line in the table there.
-    """
+    """The base of all methods, each a file in `methods/` with a line in the table there. `net_g` turns a into b."""
 
     settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
     # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # Of settings that may change while training runs: others than the usual ones, or in place of these (`ranges`).
     live_ranges: ClassVar[Mapping[str, Range]] = {}
-    # Weights of losses that stay 0 where a run begins with 0: what these losses look through is not loaded then.
+    # Weights of losses of pretrained features; one that is 0 at first stays 0, and needs no features.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()
 
     # What a run may begin with.
@@ -71,7 +70,8 @@ class Method(ABC):
     target_channels = 3  # and of those to be learned
     target_scale = 1  # how much larger these are
 
-    gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
+    # The memory format that measures faster: benchmarks/train_speed.py. "contiguous" where a norm has no other kernel.
+    cpu_format = gpu_format = "channels_last"
     net_g: nn.Module
     notes: Mapping[str, Any] = {}  # what a saved generator says about itself beside its size and direction
     kept: Mapping[str, nn.Module] = {}  # other networks that a later run may begin with, by their files' names
@@ -82,6 +82,8 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
+        if any(getattr(config, name) for name in self.fixed_at_0):
+            pretrained.check()
 
     def add(
         self, name: str, net: nn.Module, lr_name: str, *kind: Any, part: nn.Module | None = None, **options: Any
@@ -103,10 +105,8 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """ "channels_last" or "contiguous", whichever measures faster for these settings on a device of this kind:
-        benchmarks/train_speed.py.
-        """
-        return cls.gpu_format if device.type == "cuda" else "channels_last"
+        """The one that is faster for these settings on such a device."""
+        return cls.gpu_format if device.type == "cuda" else cls.cpu_format
 
     @property
     def generators(self) -> dict[str, nn.Module]:
@@ -115,27 +115,28 @@ class Method(ABC):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that a run needs to begin with this network, one of `begins_with`: at least its way and size.
-
-        meta: what its file says about it.
-        """
-        found = {name: net.args[name] for name in cls.same_args}
+        """The settings that a run needs to begin with this network, one of `begins_with`, whose file says `meta`."""
+        settings = {name: net.args[name] for name in cls.same_args}
         if "direction" in meta:
-            found["direction"] = meta["direction"]
+            settings["direction"] = meta["direction"]
         if "size_px" in meta:
             size = int(meta["size_px"])
-            found |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
-        return found
+            settings |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
+        return settings
 
     def begin_with(self, init: str | Path | None) -> None:
         """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
-        if init is not None:
-            load_generators(self.generators, init)
+        if init is None:
+            return
+        if len(self.generators) > 1 and set(self.generators) != set(ways_of(init)):
+            ways = " and ".join(self.generators)
+            raise checkpoints.CheckpointError(f"{init}: has no generator for {ways}: begin with a cyclegan run")
+        for direction, net in self.generators.items():
+            load_into(net, answering(init, direction), init)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The rows of a sheet of samples, (N, 3, S, S) each: "a", what comes out as "fake_b", the truth "b", …
-
-        a, b: pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
+        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the truth "b", … a, b: pictures
+        of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
         """
         return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
 
@@ -162,10 +163,8 @@ class Method(ABC):
         return {name: float(getattr(self.config, name)) for name in self.ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step
-        (scaled in float16). Only the weights that `opt` holds get a gradient.
-
-        max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
+        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step. Only the
+        weights of `opt` get a gradient, together clipped to the length `max_norm`; 0: never. Scaled in float16.
         """
         opt.zero_grad(set_to_none=True)
         weights = [p for group in opt.param_groups for p in group["params"]]
@@ -179,15 +178,15 @@ class Method(ABC):
             self.scaler.update()
 
     def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where that is too much,
-        the result is not finite: the scaler leaves out the step and lowers its scale.
+        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where it overflows, the
+        scaler leaves out the step and lowers its scale.
         """
         if not self.scaler.is_enabled():
             return slope_at(value, at)
         scale = self.scaler.scale(torch.ones((), device=value.device))
         return slope_at(value * scale, at) / scale
 
-    def told(self, penalty: Tensor) -> Tensor:
+    def logged(self, penalty: Tensor) -> Tensor:
         """A loss made of slopes, as it is logged: 0 where float16 was too narrow for it, which ends no training."""
         return penalty.detach().nan_to_num(0.0, 0.0, 0.0) if self.scaler.is_enabled() else penalty.detach()
 

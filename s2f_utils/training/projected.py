@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ AUGMENTATIONS = ("shared", "none")
 
 
 class SharedChange:
-    """A change of colours and place, drawn once for each picture and made in true and made ones alike, so that their
-    features can be compared place by place. num: of pictures, of which `SHARE` are changed; edges are mirrored.
+    """A change of colours and place, drawn once for each pair of a real and a fake picture, so that their features can
+    be compared place by place. num: of pairs, of which `SHARE` are changed; edges are mirrored.
     """
 
     SHARE = 0.6
@@ -48,12 +48,12 @@ class SharedChange:
 
 
 class ProjectedPair:
-    """True and made pictures, changed by the same draw and projected once: the discriminator's step and the generator's
-    after it look at the same features. Gradients reach the made pictures alone.
+    """Real and fake pictures, changed by the same draw and projected once: the discriminator's step and the generator's
+    after it look at the same features. Gradients reach the fake pictures alone.
 
-    net_d: the discriminator. sketch: what the pictures are answers to, (N, C, H, W), None for a discriminator without
-    sketches. real, fake: (N, 3, H, W) in [-1, 1]. augment: "shared" (`SharedChange`; sketches are moved alike) or
-    "none". within: the context in which features are taken, such as `Precision.autocast`.
+    net_d: the discriminator. sketch: what the pictures are answers to, (N, C, H, W), or None. real, fake: (N, 3, H, W)
+    in [-1, 1]. augment: "shared" (`SharedChange`; sketches are moved alike) or "none". within: the context in which
+    features are taken, such as `Precision.autocast`.
     """
 
     def __init__(
@@ -80,16 +80,13 @@ class ProjectedPair:
         """The discriminator's hinge loss, summed over its heads; nothing of it reaches the generator."""
         logits_real = self.net_d(self.real, self.sketch)
         logits_fake = self.net_d([x.detach() for x in self.fake], self.sketch)
-        return _summed(discriminator_loss(r, f, "hinge") for r, f in zip(logits_real, logits_fake, strict=True))
+        pairs = zip(logits_real, logits_fake, strict=True)
+        return torch.stack([discriminator_loss(r, f, "hinge") for r, f in pairs]).sum()
 
     def loss_gan(self) -> Tensor:
         """What the generator lowers: minus the mean logit of each head, summed."""
-        return _summed(generator_loss(logits, "hinge") for logits in self.net_d(self.fake, self.sketch))
+        return torch.stack([generator_loss(logits, "hinge") for logits in self.net_d(self.fake, self.sketch)]).sum()
 
     def loss_perceptual(self) -> Tensor:
-        """As `perceptual_loss`, of the pictures as they are changed; their features are there already."""
+        """As `perceptual_loss`, of the changed pictures, whose features are there already."""
         return stride_distance(self.features_fake, self.features_real).mean()
-
-
-def _summed(values: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(values)).sum()

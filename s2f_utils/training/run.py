@@ -15,13 +15,14 @@ import torch
 import s2f_utils
 from s2f_utils import runtime, weights
 from s2f_utils.data import DataError, Manifest, Row, terms_of
+from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.inference import find_generator, generator_file
 from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import DIRECTIONS, SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training.config import Resolved, find_method
-from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
+from s2f_utils.training.data import remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.settings import TrainConfig
@@ -52,17 +53,15 @@ def open_run(
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     if config.batch_size % ranks:
-        raise ConfigError(
-            f"batch_size must be a multiple of {ranks}, got {config.batch_size}: so many processes share it"
-        )
+        raise ConfigError(f"batch_size must be a multiple of {ranks}, the processes, got {config.batch_size}")
     device, memory_format, total = runtime.pick_device(device), config.memory_format, _length(resolved, rows)
     if memory_format == "auto" and device.type in ("cpu", "cuda"):
         memory_format = kind.memory_format(config, device)
     precision = runtime.pick_precision(device, config.precision, memory_format)
 
-    # The run to go on with: all ranks find the same one, and read its state. Rank zero alone writes files.
+    # The run that goes on: all ranks find the same one, and read its state. Rank zero alone writes files.
     begins = _beginning(init) if resume in ("auto", "never") or init else {}
-    folder, state = _run_to_go_on_with(resume, runs, name, resolved, rows, begins)
+    folder, state = _find_run(resume, runs, name, resolved, rows, begins)
     is_new = folder is None
 
     # Networks and data.
@@ -91,12 +90,12 @@ def open_run(
         precision, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
     )  # fmt: skip
 
-    # What a new run says of itself, or the state of an interrupted one.
+    # The configuration of a new run, or the state of an interrupted one.
     if not is_new:
         run.load_state_dict(state)
     if is_first:
         if is_new:
-            _write_facts(run, resolved, manifest, begins)
+            _write_config(run, resolved, manifest, begins)
         else:
             run.log.event("resume", images=run.images_seen)
             for path in folder.rglob(".*.part"):  # what a kill left half written
@@ -119,32 +118,41 @@ def finished(
     """The newest run of this name, if it is trained to its end with these settings, pairs and model to begin with;
     else None. Arguments as of `open_run`.
     """
-    name, rows = name or resolved.method, manifest.split("train")
-    folder, state, end = _newest(runs, name, resolved, rows, _beginning(init))
+    rows = manifest.split("train")
+    folder, state, end = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
     return folder if folder and state["images_seen"] >= end == state["total_images"] else None
 
 
+<<<<<<< HEAD
 # Which run is taken up
 
 
 def _run_to_go_on_with(
+=======
+def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
+    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
+    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
+    _model(find_method(resolved.method), resolved, precision, init, is_new=True)
+
+
+def _find_run(
+>>>>>>> 071e730908c95b0bda0bc34ee1052db39dc16a42
     resume: str | Path, runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
 ) -> tuple[Path | None, Mapping[str, Any]]:
-    """Its folder and its saved state; None and nothing where a new one is to begin."""
+    """The folder and the saved state of the run that goes on; None and {} where a new one is to begin."""
     if resume == "never":
         return None, {}
     if resume == "auto":
         folder, state, end = _newest(runs, name, resolved, rows, begins)
         return (folder, state) if folder and state["images_seen"] < end else (None, {})
     folder = Path(resume)
-    if not (folder / "resume.pt").is_file():
-        raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
+    state = _read_state(folder)
     if begins and not _began_with(folder, begins):
         raise checkpoints.CheckpointError(
             f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to go on with what it began"
             " with, or start a new run with --resume never"
         )
-    return folder, _read_state(folder)
+    return folder, state
 
 
 def _newest(
@@ -153,25 +161,21 @@ def _newest(
     """The newest run of this name, its saved state, and how many images it is to see; None where settings, pairs or the
     model to begin with are others.
     """
-    config, folder = resolved.config, runtime.last_run_folder(runs, name)
-    state = _read_state(folder) if folder else {}
-    if (
-        not folder
-        or why_not(state, resolved.method, config, [row.id for row in rows])
-        or not _began_with(folder, begins)
-    ):
-        return None, {}, 0
-    return folder, state, state["total_images"] if config.time_budget_s else _length(resolved, rows)
+    if folder := runtime.last_run_folder(runs, name):
+        state = _read_state(folder)
+        other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
+        if not other and _began_with(folder, begins):
+            by_time = resolved.config.time_budget_s
+            return folder, state, state["total_images"] if by_time else _length(resolved, rows)
+    return None, {}, 0
 
 
 def _read_state(folder: Path) -> Mapping[str, Any]:
     """The saved state of a run; CheckpointError where the file is no such thing."""
-    state = checkpoints.load_torch_file(folder / "resume.pt")
-    needed = {"method", "config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
-    if not isinstance(state, Mapping) or not needed <= set(state):
-        raise checkpoints.CheckpointError(
-            f"{folder / 'resume.pt'}: is not the resume file of a run: start a new run with --resume never"
-        )
+    path = folder / "resume.pt"
+    state = checkpoints.load_torch_file(path)
+    if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(state):
+        raise checkpoints.CheckpointError(f"{path}: is not the resume file of a run: start a new one: --resume never")
     return state
 
 
@@ -189,12 +193,13 @@ def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
 
 def _length(resolved: Resolved, rows: list[Row]) -> int:
     """How many images a training is to see, where no time budget ends it."""
-    config, num = resolved.config, pass_length(resolved.config, find_method(resolved.method).data, rows)
+    config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
+    if data == "photos":
+        num = sum(row.photo is not None for row in rows)
+    elif data == "piles":
+        num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
     total = config.total_images or round(config.epochs * config.copies * num)
     return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
-
-
-# What a run works with
 
 
 def _model(
@@ -224,11 +229,8 @@ def _live(model: Method, config: TrainConfig, total: int) -> tuple[dict[str, flo
     return values, ranges
 
 
-# What a run says of itself
-
-
-def _write_facts(run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]) -> None:
-    """Write the new run's `config.json`: what it was asked for, what it found, and the machine."""
+def _write_config(run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]) -> None:
+    """Write the new run's `config.json`: its settings, its data, and the machine."""
     facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
     facts |= {"total_images": run.total_images, **begins}
@@ -240,7 +242,7 @@ def _card(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], kno
     """What the run is trained on, with which settings and after which models. known: what its generator says so far."""
     parents = known.parents if known.data else _parents(run, pictures)
     terms = {*terms_of(manifest.settings), *(known.terms or ())}
-    terms = terms.union(*(parent.get("terms") or () for parent in parents))
+    terms |= {term for parent in parents for term in parent.get("terms") or ()}
     return ModelCard(
         method=run.method, settings=dataclasses.asdict(run.config), seed=run.config.seed, code=s2f_utils.__version__,
         trained=known.trained or time.strftime("%Y-%m-%d"), data=manifest.path.resolve().parent.name,
@@ -252,20 +254,19 @@ def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, An
     """Of the models that a run began with, and of those whose answers it learns from: name, SHA-256, and what their
     cards say of their training. pictures: the run's own, which are not repeated.
     """
-    config = run.config
+    config, parents = run.config, []
     init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
     experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
-    found = []
     for name in filter(None, map(str.strip, (init, *experts.split(",")))):
         parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
         with contextlib.suppress(FileNotFoundError, ImportError, ValueError):  # gone, where an old run is taken up
             path = find_generator(name)
-            parent["sha256"] = weights.sha256_of(path)
             card = checkpoints.card_of(path).training()
+            parent["sha256"] = weights.sha256_of(path)
             parent |= {key: card[key] for key in ("data", "terms", "pictures", "parents") if key in card}
         if parent.get("pictures") == pictures:
             parent["pictures"] = SAME_PICTURES
         if name in weights.WEIGHTS:
             parent["terms"] = [f"{name}: {weights.WEIGHTS[name].licence}"]
-        found.append(parent)
-    return found
+        parents.append(parent)
+    return parents

@@ -46,7 +46,7 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
         run.save()
     except OSError as error:
         last = ", the last" if at_end else ""
-        text = f"could not save at image {run.images_seen}{last}: {what_to_do(error, run.folder)}; {last_saved(run)}"
+        text = f"could not save at image {run.images_seen}{last}: {what_to_do(error, run.folder)}; {run.last_saved}"
         if not at_end:
             run.log.problem(f"{text}; training goes on")
             return
@@ -57,12 +57,6 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
     notify("on_save", run.resume_path)
 
 
-def last_saved(run: TrainingRun) -> str:
-    """What a resume would take up, in words."""
-    is_there = run.resume_path.is_file()
-    return f"what was saved at image {run.saved_at} is still there" if is_there else "nothing was saved yet"
-
-
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: the same pictures again and again (never of the test set), what comes out, and the
     truths. Log its scores (`run.scores`). Draws nothing at random.
@@ -71,12 +65,12 @@ def write_sheet(run: TrainingRun) -> Path:
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
     with torch.no_grad():
-        tensors = run.model.samples(a, b, run.generators)
-    rows = {name: images.to_uint8(pictures) for name, pictures in tensors.items()}
+        samples = run.model.samples(a, b, run.generators)
+    rows = {name: images.to_uint8(pictures) for name, pictures in samples.items()}
     run.scores = {}
     if run.samples.paired:
-        found = metrics.measure(rows["fake_b"], rows["b"], ("ssim", "psnr", "mse", "l1"))
-        run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+        values = metrics.measure(rows["fake_b"], rows["b"], ("ssim", "psnr", "mse", "l1"))
+        run.scores = {name: round(value.mean().item(), 4) for name, value in values.items()}
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"
     images.save(path, viz.sheet(list(rows.values())), generated=True)
     run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
@@ -99,21 +93,19 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
 
 @contextmanager
 def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator[None]:
-    """Within the block, callbacks are told what ends training, and an end of the memory is MemoryFullError."""
+    """Within the block, callbacks get the exception that ends training; where memory ends, what was trained is saved,
+    and MemoryFullError says what to lower.
+    """
     try:
         yield
     except BaseException as error:
         if not is_out_of_memory(error):
             notify("on_failure", error)
             raise
+        message = str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
         traceback.clear_frames(error.__traceback__)  # their tensors are what memory is full of
-        full = _memory_full(run, str(error), notify)
-        notify("on_failure", full)
-        raise full from None
-
-
-def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> MemoryFullError:
-    """The error that says what to lower; what was trained is saved before it."""
+    else:
+        return
     for opt in run.model.optimizers.values():
         opt.zero_grad(set_to_none=True)
     if torch.cuda.is_available():
@@ -121,14 +113,15 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
     with suppress(RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         if distributed.is_rank_zero():
             save(run, notify)
-    said = said.rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
-    run.log.event("out of memory", images=run.images_seen, message=said)
+    run.log.event("out of memory", images=run.images_seen, message=message)
     batch = round(run.live["batch_size"])
-    return MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({said}): choose a smaller batch than {batch}"
-        f" (--set batch_size=…), or a smaller size_px; {last_saved(run)}. In a notebook:"
+    full = MemoryFullError(
+        f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch than {batch}"
+        f" (--set batch_size=…), or a smaller size_px; {run.last_saved}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
+    notify("on_failure", full)
+    raise full from None
 
 
 @contextmanager

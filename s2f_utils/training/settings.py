@@ -1,7 +1,6 @@
-"""The settings that every method has, as a frozen dataclass, and what values they may have.
+"""The settings that every method has, as a frozen dataclass from which each method's settings in `methods/` derive.
 
-A method's own settings derive from `TrainConfig`, in its file (`methods/`). A field declared by `setting` carries its
-limits; `validate` adds what several settings have to do with each other.
+A field declared by `setting` carries its limits; `validate` adds what several settings have to do with each other.
 """
 
 from __future__ import annotations
@@ -31,28 +30,23 @@ def need(holds: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a setting may be: one of the `known` words, or a number within limits."""
+    """What a setting may be: one of the `known` words, or a number from `least` to `most` that is more than `above`."""
 
     least: float = -math.inf
     most: float = math.inf
     above: float = -math.inf
-    below: float = math.inf
     known: Sequence[str] = ()
 
-    def allow(self, value: Any) -> bool:
-        """Whether a value is within the limits."""
+    def check(self, name: str, value: Any) -> None:
+        """Raise ConfigError where the value of the setting `name` is not within the limits, or no finite number."""
         if self.known:
-            return value in self.known
-        return self.least <= value <= self.most and self.above < value < self.below
-
-    def __str__(self) -> str:
-        if self.known:
-            return f"one of {', '.join(word or repr(word) for word in self.known)}"
-        if self.most < math.inf:
-            return f"between {self.least:g} and {self.most:g}"
-        if self.below < math.inf:
-            return f"from {self.least:g} to less than {self.below:g}"
-        return f"{self.least:g} or more" if self.above == -math.inf else f"more than {self.above:g}"
+            need(value in self.known, f"{name} must be one of {', '.join(self.known)}, got {value!r}")
+        elif not isinstance(value, str):
+            wanted = f"{self.least:g} or more" if self.least > -math.inf else "a finite number"
+            wanted = f"more than {self.above:g}" if self.above > -math.inf else wanted
+            wanted = f"between {self.least:g} and {self.most:g}" if self.most < math.inf else wanted
+            fits = math.isfinite(value) and self.least <= value <= self.most and value > self.above
+            need(fits, f"{name} must be {wanted}, got {value!r}")
 
 
 def setting(default: Any, least: float = -math.inf, most: float = math.inf, **limits: Any) -> Any:
@@ -61,9 +55,8 @@ def setting(default: Any, least: float = -math.inf, most: float = math.inf, **li
 
 
 def limits_of(kind: type, name: str) -> Limits:
-    """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any.
-
-    A learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
+    """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any; a
+    learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
     """
     for base in kind.__mro__:
         declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
@@ -90,9 +83,9 @@ class TrainConfig:
     copies: int = setting(1, 1)  # how often a pass shows each pair, each time transformed anew (project 1: 130)
     flip: float = setting(0.5, 0, 1)  # probability of mirroring a pair
     rotate_deg: float = setting(0.0, 0)  # random rotation up to this angle, either way
-    shift_px: float = 0.0  # random shift up to this many pixels, either way, along both axes
+    shift_px: float = setting(0.0, 0)  # random shift up to this many pixels, either way, along both axes
     shear_deg: float = setting(0.0, 0)  # random shear up to this angle, either way
-    scale: float = setting(0.0, 0, below=0.5)  # random enlargement up to this share, either way
+    scale: float = setting(0.0, 0, 0.5)  # random enlargement up to this share, either way
     elastic: float = setting(0.0, 0, 0.1)  # random bending: spread of a 6x6 grid's shifts, a share of the width
     ema_half_life_images: float = setting(0.0, 0)  # half-life of the averaged generator's memory; 0: no average
     seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
@@ -108,18 +101,9 @@ class TrainConfig:
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         for name, value in vars(self).items():
-            need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
-            limits = limits_of(type(self), name)
-            need(limits == Limits() or limits.allow(value), f"{name} must be {limits}, got {value!r}")
+            limits_of(type(self), name).check(name, value)
         size, loaded, ways = self.size_px, self.load_size_px, ", ".join(self.directions)
         need(self.direction in self.directions, f"direction must be one of {ways}, got {self.direction!r}")
         need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
         need(loaded >= size, f"load_size_px ({loaded}) must not be smaller than size_px ({size}): it is cropped")
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
-        need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
-
-
-def need_patches(disc_layers: int, size_px: int) -> None:
-    """Raise ConfigError where a PatchGAN has so many layers that no patches are left of a picture."""
-    most = size_px.bit_length() - 3
-    need(disc_layers <= most, f"disc_layers must be at most {most} at {size_px} px, got {disc_layers}")

@@ -1,7 +1,4 @@
-"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again.
-
-`training.run.open_run` makes one or takes one up; `training.loop.train` runs it.
-"""
+"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again."""
 
 from __future__ import annotations
 
@@ -45,10 +42,10 @@ def check_space(folder: Path, model: Method, copies: int) -> None:
 def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
     """Why a run by this method, of these settings and pairs, cannot go on from a saved state; "" where it can."""
     new = {f.name: f.default for f in dataclasses.fields(config)}  # what a run was without a setting that came later
-    mine, theirs = dataclasses.asdict(config), new | state["config"]
-    other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs[key])
+    wanted, saved = dataclasses.asdict(config), new | state["config"]
+    other = sorted(key for key in wanted if key not in MAY_DIFFER and wanted[key] != saved[key])
     if state["method"] != method or other:
-        what = ", ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in other) or "another method"
+        what = ", ".join(f"{key}: {saved[key]} there, {wanted[key]} here" for key in other) or "another method"
         return f"was made with other settings ({what}): use the same"
     if state.get("version") != VERSION:
         return "was written by another version of this project: use that one"
@@ -57,7 +54,7 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
 
 @dataclass
 class TrainingRun:
-    """Everything that one run works with; made by `open_run`."""
+    """Everything that one run works with: `training.run.open_run` opens it, `training.loop.train` trains it."""
 
     method: str
     config: TrainConfig
@@ -99,7 +96,11 @@ class TrainingRun:
         """The networks to use, by direction: the averaged generators where there are some."""
         return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
 
-    # How far it is
+    @property
+    def last_saved(self) -> str:
+        """What a resume would take up, in words."""
+        is_there = self.resume_path.is_file()
+        return f"what was saved at image {self.saved_at} is still there" if is_there else "nothing was saved yet"
 
     @property
     def share_done(self) -> float:
@@ -115,11 +116,9 @@ class TrainingRun:
             self.total_images = self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
 
     def lr_factor(self) -> float:
-        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
-
-        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead. One with a time budget falls with the time, or with the
-        images where these come to their end first.
+        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass, as published:
+        1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. It falls with every image
+        in fewer than ten passes, and with `share_done` where there is a time budget.
         """
         share = self.config.constant_share
         if self.config.time_budget_s and share < 1:
@@ -211,10 +210,8 @@ class TrainingRun:
         runtime.set_rng_state(state["rng"])
 
     def save(self) -> None:
-        """Write the resume file and the generators, each complete or not at all.
-
-        Raises TrainingDiverged, and writes nothing, when weights are NaN: the last good state is worth keeping.
-        Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
+        """Write the resume file and the generators, each complete or not at all. Raises TrainingDiverged, and writes
+        nothing, when weights are NaN; OSError where the folder cannot be written to, or is gone.
         """
         os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)

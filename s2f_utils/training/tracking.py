@@ -1,7 +1,5 @@
-"""What a run writes down while it trains: `log.jsonl`; and callbacks that send it to Weights & Biases, TensorBoard.
-
-A tracker (`tracker="wandb"`) is sent losses, samples and live values. What goes wrong with it is reported once, and
-training goes on without it.
+"""What a run writes down while it trains: `log.jsonl`; and trackers, callbacks that send losses, samples and live
+values to Weights & Biases or TensorBoard. What goes wrong with one is reported once; training goes on without it.
 """
 
 from __future__ import annotations
@@ -39,39 +37,28 @@ WANDB_OPTIONS = {  # the installed version uses those that it knows
 class RunLog:
     """Appends to `log.jsonl`: rows of losses (`images`, losses, rates) and events (`event`, `images`, …).
 
-    A line is written and flushed at once; a line that a crash cut off is left behind, and the next one starts anew.
-    Lines that a full disk does not take are kept and written with the next one that it does.
+    What a full disk does not take is kept and written as soon as there is space. A line that a crash cut off stays so.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.jsonl"
-        self._waiting = ""
+        is_cut = self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n")
+        self._unwritten = b"\n" if is_cut else b""
+        self._is_full = False
 
     def row(self, values: dict[str, Any]) -> None:
         """A row of losses, or an event."""
-        is_first, self._waiting = not self._waiting, self._waiting + json.dumps(values) + "\n"
+        self._unwritten += json.dumps(values).encode() + b"\n"
         try:
-            self._write(self._waiting.encode())
-            self._waiting = ""
+            with open(self.path, "ab", buffering=0) as file:
+                while self._unwritten:
+                    self._unwritten = self._unwritten[file.write(self._unwritten) :]
+            self._is_full = False
         except OSError as error:  # a full disk must not end the training that the log is about
-            if is_first:
+            if not self._is_full:
                 why = f"{error.strerror}; the log is kept in memory until it can be written"
                 print(f"{self.path}: {why}", file=sys.stderr)
-
-    def _write(self, text: bytes) -> None:
-        """Append the whole text, after a line's end, or nothing of it."""
-        with open(self.path, "ab+", buffering=0) as file:
-            size = file.seek(0, 2)
-            if size:
-                file.seek(-1, 2)
-                text = (b"" if file.read(1) == b"\n" else b"\n") + text
-            try:
-                while text:
-                    text = text[file.write(text) :]
-            except OSError:
-                with contextlib.suppress(OSError):
-                    file.truncate(size)
-                raise
+            self._is_full = True
 
     def event(self, event: str, /, **details: Any) -> None:
         """Something that happened: "change", "sample", "save", "resume", "end", …"""
@@ -84,10 +71,8 @@ class RunLog:
 
 
 def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of losses and the events of a run, in order.
-
-    What an interrupted run had logged past the point from which it was resumed was not kept, and is left out. So is a
-    row of part of an interval ("partial"), which earlier versions wrote where training stopped.
+    """The rows of losses and the events of a run, in order, without what an interrupted run had logged past the point
+    from which it was resumed, and without rows of part of an interval ("partial"), which earlier versions wrote.
     """
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
@@ -110,9 +95,9 @@ def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, An
 
 
 class Tracker:
-    """Sends on what the log gets, at each event of `loop.train`; its x axis is images seen.
+    """Sends what the log gets to another program, at each event of `loop.train`; its x axis is images seen.
 
-    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) the other program, and may raise what it likes.
+    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) that program, and may raise what it likes.
     """
 
     title = package = ""  # of the other program, as messages name it, and the package that it needs
@@ -128,13 +113,15 @@ class Tracker:
             self.on_log(run, {})
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        self._log(run, row | {f"live/{name}": value for name, value in run.live.values().items()})
+        values = row | {f"live/{name}": value for name, value in run.live.values().items()}
+        self._attempt(run, "log", lambda: self._send(run, values))
 
     def on_change(self, run: Any, change: Change) -> None:
-        self._log(run, {f"live/{change.name}": float(change.new)})
+        self._attempt(run, "log", lambda: self._send(run, {f"live/{change.name}": float(change.new)}))
 
     def on_sample(self, run: Any, path: Path) -> None:
-        self._log(run, {f"samples/{name}": value for name, value in run.scores.items()}, path)
+        scores = {f"samples/{name}": value for name, value in run.scores.items()}
+        self._attempt(run, "log", lambda: self._send(run, scores, path))
 
     def on_end(self, run: Any, reason: str) -> None:
         if reason == "chunk":
@@ -145,9 +132,6 @@ class Tracker:
 
     def on_failure(self, run: Any, error: BaseException) -> None:
         self.on_end(run, "failure")
-
-    def _log(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
-        self._attempt(run, "log", lambda: self._send(run, values, sheet))
 
     def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
         """Do something with the other program; the first failure is reported, and nothing is tried after it."""
@@ -203,7 +187,7 @@ class WandbTracker(Tracker):
         tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
         return handle
 
-    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
         if sheet is not None:
             import wandb
 
@@ -224,9 +208,7 @@ def is_logged_in() -> bool:
 
 
 class TensorBoardTracker(Tracker):
-    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on begins
-    another file, whose first event says from which image on the files before it no longer count.
-    """
+    """Event files in a run's folder `tensorboard`; training that goes on begins another file of the same curves."""
 
     title, package = "TensorBoard", "tensorboard"
 
@@ -253,7 +235,7 @@ class TensorBoardTracker(Tracker):
         tqdm.write(f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr)
         return writer
 
-    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
         if sheet is not None:
             self.handle.add_image("samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC")
         for name, value in values.items():

@@ -14,7 +14,7 @@ from s2f_utils import models
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.settings import TrainConfig, setting
 
 
@@ -69,10 +69,9 @@ class CGAN(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
-        In turns: the discriminator on one batch in which real photos and made ones are concatenated, so that its batch
-        norm sees them together; then the generator through it. In that second half the discriminator normalises with
-        the statistics it has gathered from both, as a frozen network does in Keras: with those of made photos alone it
-        would be another discriminator than the one that learned.
+        In turns: the discriminator on one batch of real and fake photos, so that its batch norm sees both; then the
+        generator, while the discriminator normalises with its running statistics, as a frozen network does in Keras:
+        with those of fake photos alone it would be another discriminator than the one that learned.
         """
         kind, fake_b = self.config.gan_loss, self.net_g(a)
 
@@ -82,9 +81,7 @@ class CGAN(Method):
 
         with frozen(self.net_d):
             self.net_d.eval()
-            loss_gan = adversarial_loss(self.net_d(fake_b), True, kind)
+            losses = {"loss_gan": adversarial_loss(self.net_d(fake_b), True, kind), "loss_l1": l1_loss(fake_b, b)}
             self.net_d.train()
-            loss_l1 = l1_loss(fake_b, b)  # told, even where its weight is 0
-            loss = live["lambda_gan"] * loss_gan
-            self.descend(loss + live["lambda_l1"] * loss_l1 if live["lambda_l1"] else loss, self.opt_g)
-        return {"loss_d": loss_d.detach(), "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.detach()}
+            self.descend(weighted(losses, live), self.opt_g)
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

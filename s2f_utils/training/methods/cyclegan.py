@@ -22,7 +22,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -34,12 +34,12 @@ class CycleGANConfig(TrainConfig):
     apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
     base_filters: int = setting(64, above=0)  # channels of the generators' first layer
     num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
-    dropout: float = setting(0.0, 0, below=1)  # in the residual blocks
+    dropout: float = setting(0.0, 0, 1)  # in the residual blocks
     discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al.
     disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
     gan_loss: str = setting("lsgan", known=("lsgan", "vanilla"))  # squares or cross entropy; projected: always hinge
-    pool_size: int = setting(50, 0)  # made pictures kept for each discriminator; 0, or a projected one: the newest only
+    pool_size: int = setting(50, 0)  # fake pictures kept for each discriminator; 0, or a projected one: the newest only
     lambda_gan: float = 1.0  # weight of both adversarial losses
     lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
     lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
@@ -51,17 +51,12 @@ class CycleGANConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(
-            self.direction == "sketch-to-photo",
-            "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
-            " (s2f translate RUN … --direction photo-to-sketch)",
-        )
-        if self.discriminator == "patchgan":
-            need_patches(self.disc_layers, self.size_px)
+        use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
+        need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
 
 
 class ImagePool:
-    """The last `size` made pictures or so. A discriminator sees half of the time one of them instead of the newest.
+    """The last `size` fake pictures or so. A discriminator sees half of the time one of them instead of the newest.
 
     All draws come from torch's global CPU generator. Source: Shrivastava et al. 2017, section 2.3, as in CycleGAN.
     """
@@ -70,23 +65,21 @@ class ImagePool:
         self.size = size
         self.pictures: list[Tensor] = []
 
-    def query(self, made: Tensor) -> Tensor:
-        """For new pictures (N, C, H, W), detached, the pictures to judge, of the same shape.
-
-        Until the pool is full, the new ones are kept and returned. Then each is, with a probability of one half, put
-        into the place of an old one, which is returned instead.
+    def query(self, fake: Tensor) -> Tensor:
+        """For new pictures (N, C, H, W), detached, those for the discriminator, of the same shape: the new ones, until
+        the pool is full; then half of them take the place of old ones, which are returned instead.
         """
         if self.size == 0:
-            return made
-        judged = []
-        for picture in made.detach():
+            return fake
+        shown = []
+        for picture in fake.detach():
             if len(self.pictures) < self.size:
                 self.pictures.append(picture.clone())
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
                 picture, self.pictures[place] = self.pictures[place], picture.clone()  # noqa: PLW2901
-            judged.append(picture)
-        return torch.stack(judged)
+            shown.append(picture)
+        return torch.stack(shown)
 
     def state_dict(self) -> dict[str, object]:
         """The pictures, for the resume file."""
@@ -94,12 +87,11 @@ class ImagePool:
 
     def load_state_dict(self, state: Mapping[str, object], device: torch.device) -> None:
         """Take over the pictures of a resume file."""
-        kept = state["pictures"]
-        self.pictures = [] if kept is None else list(kept.to(device))
+        self.pictures = [] if state["pictures"] is None else list(state["pictures"].to(device))
 
 
 class CycleGAN(Method):
-    """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
+    """Two generators with one Adam, two discriminators with another, and a pool of fake pictures for each of these."""
 
     settings = CycleGANConfig
     # Pictures are read larger by 286 / 256, as published.
@@ -121,16 +113,12 @@ class CycleGAN(Method):
     same_args = ("num_blocks", "base_filters", "dropout")
     loaded_larger = 286 / 256
     data = "piles"
+    cpu_format = gpu_format = "contiguous"
     live_ranges = {
         "lambda_cycle_sketch": Range(0.0, 50.0),
         "lambda_cycle_photo": Range(0.0, 50.0),
         "lambda_identity": Range(0.0, 5.0),
     }
-
-    @classmethod
-    def memory_format(cls, config: CycleGANConfig, device: torch.device) -> str:
-        """As `Method.memory_format`; instance norm has no kernel of its own for channels last."""
-        return "contiguous"
 
     def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)
@@ -164,13 +152,12 @@ class CycleGAN(Method):
         return super().settings_from(net, {name: value for name, value in meta.items() if name != "direction"})
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Sketches, photos made of them, and sketches made of these again; then the same from photos."""
+        """Sketches, the photos of them, and the sketches of these again; then the same from photos."""
         fake_b, fake_a = generate(nets[TO_PHOTO], a), generate(nets[TO_SKETCH], b)
         rec_a, rec_b = generate(nets[TO_SKETCH], fake_b), generate(nets[TO_PHOTO], fake_a)
         return {"a": a, "fake_b": fake_b, "b": b, "rec_a": rec_a, "fake_a": fake_a, "rec_b": rec_b}
 
     def state_dict(self) -> dict[str, object]:
-        """Both pools."""
         return {"photo_pool": self.photo_pool.state_dict(), "sketch_pool": self.sketch_pool.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
@@ -181,12 +168,12 @@ class CycleGAN(Method):
         """One training step on sketches a and photos b, which are no pairs, (B, 3, H, W) each, in [-1, 1]; returns the
         losses, detached.
 
-        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code. What one
-        network is to do with several pictures, it does in one batch: no layer mixes the pictures of a batch.
+        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code. Each
+        network works on all of its pictures in one batch: no layer mixes the pictures of a batch.
         """
         kind, with_identity = self.config.gan_loss, live["lambda_identity"] > 0
 
-        # Sketch → photo → sketch, photo → sketch → photo, and what each generator makes of its own domain.
+        # Sketch → photo → sketch, photo → sketch → photo, and the identity mapping of each generator.
         fake_b, same_b = _each(self.net_g_photo, a, b if with_identity else None)
         fake_a, same_a, rec_a = _each(self.net_g_sketch, b, a if with_identity else None, fake_b)
         rec_b = self.net_g_photo(fake_a)
@@ -194,8 +181,8 @@ class CycleGAN(Method):
         if with_identity:
             losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
 
-        # The generators learn to pass as real, each before the discriminator of what it makes.
-        projected = {}  # or what projected discriminators see, which look at true and made pictures side by side
+        # The generators learn to pass as real, each before the discriminator of its output.
+        projected = {}  # by domain, the real and fake pictures as projected discriminators see them
         if self.config.discriminator == "projected":
             within = self.precision.autocast
             projected["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b, within=within)
@@ -214,15 +201,15 @@ class CycleGAN(Method):
                     loss = loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
             self.descend(loss, self.opt_g)
 
-        # Each discriminator learns to tell its domain's true pictures from made ones, new and old.
-        for domain, net, real, made, pool in (
+        # Each discriminator learns to tell its domain's real pictures from fake ones, new and old.
+        for domain, net, real, fake, pool in (
             ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
             ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
         ):
             if projected:
                 losses[f"loss_d_{domain}"] = projected[domain].loss_d()
                 continue
-            shown = self.precision.images(distributed.local_rows(pool.query(distributed.gather(made.detach()))))
+            shown = self.precision.images(distributed.local_rows(pool.query(distributed.gather(fake.detach()))))
             logits_real, logits_fake = _each(net, real, shown)
             losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
         self.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], self.opt_d)
@@ -230,7 +217,7 @@ class CycleGAN(Method):
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:
-    """What the network makes of several batches (B, C, H, W), run through it as one; None for None."""
+    """The network's outputs for several batches (B, C, H, W), run through it as one; None for None."""
     given = [batch for batch in batches if batch is not None]
-    made = iter(net(torch.cat(given)).split([len(batch) for batch in given]))
-    return [None if batch is None else next(made) for batch in batches]
+    outputs = iter(net(torch.cat(given)).split([len(batch) for batch in given]))
+    return [None if batch is None else next(outputs) for batch in batches]

@@ -1,5 +1,4 @@
-"""The faithful model: a residual U-Net trained by L1 and SSIM, without an opponent. It answers with what is to be
-expected, so it is near the truth and soft.
+"""The faithful model: a residual U-Net trained by L1 and SSIM, without a discriminator: near the truth, and soft.
 
 Shapes: B pairs in a batch, H = W = size_px.
 """
@@ -14,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision
 from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, weighted
@@ -57,29 +55,15 @@ class FaithfulConfig(TrainConfig):
     weight_decay: float = setting(0.01, 0)  # AdamW's decay of the weights
     max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
 
-    def validate(self) -> None:
-        super().validate()
-        self.need_sizes()
-
     def unet_args(self, prefix: str = "") -> dict[str, Any]:
         """The arguments of a residual U-Net but for its dropout; prefix: of their settings."""
-        lists = {name: self.numbers(f"{prefix}{name}") for name in ("widths", "fine")}
+        lists = {name: self._numbers(f"{prefix}{name}") for name in ("widths", "fine")}
         return lists | {"blocks": getattr(self, f"{prefix}blocks")}
 
-    def need_sizes(self, prefix: str = "") -> None:
-        """Raise ConfigError where a residual U-Net's `widths` or `fine` cannot be."""
-        widths = self.numbers(f"{prefix}widths", least=2)
-        least_px = 4 * 2 ** (len(widths) - 1)
-        need(self.size_px >= least_px, f"{len(widths)} {prefix}widths need size_px of {least_px} or more")
-        fine = self.numbers(f"{prefix}fine", least=2)
-        need(len(fine) == 2, f"{prefix}fine must be two numbers, got {getattr(self, f'{prefix}fine')!r}")
-
-    def numbers(self, name: str, least: int = 1) -> tuple[int, ...]:
-        """The whole numbers in a setting that is a list of them; ConfigError where it is none, or too short."""
-        text = getattr(self, name)
-        parts = text.split(",")
-        fits = all(part.strip().isdecimal() and int(part) > 0 for part in parts) and len(parts) >= least
-        need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        """The whole numbers in a setting that is a list of them; ConfigError where it is none."""
+        parts = getattr(self, name).split(",")
+        need(all(part.strip().isdecimal() for part in parts), f"{name} must be whole numbers with commas, got {parts}")
         return tuple(map(int, parts))
 
 
@@ -104,8 +88,6 @@ class Faithful(Method):
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        if config.lambda_perceptual:
-            pretrained.check()
         net_g = models.build("resunet", dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
+from s2f_utils.training.settings import FAST, TrainConfig, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Pix2PixConfig(TrainConfig):
     discriminator: str = setting("patchgan", known=("patchgan", "pixelgan", "projected"))  # projected: Sauer et al.
     augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
     disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
     gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
@@ -41,19 +40,9 @@ class Pix2PixConfig(TrainConfig):
     beta1: float = 0.5  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
 
-    def validate(self) -> None:
-        super().validate()
-        deepest = self.size_px.bit_length() - 1
-        need(
-            self.num_downs == 0 or 5 <= self.num_downs <= deepest,
-            f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {self.size_px} px, got {self.num_downs}",
-        )
-        if self.discriminator == "patchgan":
-            need_patches(self.disc_layers, self.size_px)
-
 
 class Pix2Pix(Method):
-    """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` judges a and b together."""
+    """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` sees a and b together."""
 
     settings = Pix2PixConfig
     # In minutes of training with batch 4, batch norm has too few values at one pixel (num_downs=5), and the cross
@@ -89,8 +78,6 @@ class Pix2Pix(Method):
             net_d = models.build(
                 config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
             )
-        if config.lambda_perceptual:
-            pretrained.check()
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
         if config.discriminator != "projected":  # spectral norm sets its scale

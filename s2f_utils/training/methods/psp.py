@@ -63,26 +63,12 @@ class PSPConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        size = self.decoder_px
-        need(
-            self.encoder == "small" or self.style_dim == 512,
-            f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
-        )
-        need(
-            0 <= self.mix_from < self.num_styles,
-            f"mix_from must be from 0 to {self.num_styles - 1} for a generator of {size} px, got {self.mix_from}",
-        )
-        need(
-            self.size_px <= size,
-            f"size_px ({self.size_px}) must not be larger than the generator's faces (decoder_px {size})",
-        )
+        size, largest = self.size_px, self.decoder_px
+        need(size <= largest, f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})")
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
-        need(
-            not (is_map and moved),
-            "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
-            " right, and between two classes lies none",
-        )
+        names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
+        need(not (is_map and moved), f"{names} must be 0 with maps: between two classes lies none")
 
     @property
     def num_styles(self) -> int:
@@ -96,10 +82,7 @@ class PSPConfig(TrainConfig):
 
 
 class PSP(Method):
-    """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
-
-    Both are loaded by `init`: a StyleGAN2 run, or the shipped one.
-    """
+    """An encoder and its Adam; generator and discriminator come from `init` (a StyleGAN2 run), and are not changed."""
 
     settings = PSPConfig
     profiles = {
@@ -120,20 +103,18 @@ class PSP(Method):
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args}
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args} | {"size_px": config.decoder_px}
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
-        net = models.build(
-            "psp", kind=config.encoder, encoder=encoder, decoder=decoder | {"size_px": config.decoder_px}
-        )
+        net = models.build("psp", kind=config.encoder, encoder=encoder, decoder=decoder)
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
-        self.net_d: nn.Module | None = None  # where its features say how far pictures are apart
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
+        self.net_d: nn.Module | None = None  # for its features
         if config.perceptual == "discriminator":
-            common = {name: decoder[name] for name in ("channel_multiplier", "width")}
-            net_d = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
+            sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
+            net_d = models.build("stylegan2-disc", **sizes)
             self.net_d = self.nets["judge"] = precision.prepare(net_d.requires_grad_(False))  # its name in resume files
         self.out_px = config.decoder_px
         self.given_channels = 6 if config.direction == "both-to-photo" else 3
@@ -143,21 +124,19 @@ class PSP(Method):
         """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        found = {name: decoder.args[name] for name in StyleGAN2.same_args}
-        found |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        settings = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
-            return found
+            return settings
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
-        return found | {"encoder": net.kind, "direction": net.card.direction} | kept
+        return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an
-        encoder of the published kind, as pSp does; or all from another pSp run.
-
-        Raises CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
+        """Take generator, mean style and discriminator from a StyleGAN2 run, and ArcFace's body for an encoder of the
+        published kind, or all from another pSp run; CheckpointError where sizes differ, WeightsError without weights.
         """
         config, device = self.config, self.precision.device
-        given, meta = checkpoints.load_network(find_generator(init))
+        given, _ = checkpoints.load_network(find_generator(init))
         if given.name == "stylegan2":
             given = given.to(device)
             load_into(self.net_g.decoder, given, init, FACES)
@@ -187,9 +166,7 @@ class PSP(Method):
         return {"discriminator": self.net_d} if self.net_d is not None else {}
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch, sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W), in [-1, 1]; returns the
-        losses, detached.
-        """
+        """One step on sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W); returns the losses, detached."""
         with self.precision.autocast():
             styles = self.net_g.encode(a)  # (B, L, D)
             mixed = self.mixed(styles, live["mixing"]) if live["mixing"] else styles
@@ -205,9 +182,7 @@ class PSP(Method):
         return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
-        """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
-        on the layers before must then hold under any colours.
-        """
+        """Styles (B, L, D), of which a share of the faces has random ones from layer `mix_from` on."""
         chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
         chosen = sent(distributed.rand(len(styles)) < share, styles.device)
         late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
@@ -229,11 +204,10 @@ class PSP(Method):
 
 
 def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces.
-
-    Cropped and resized as pSp does. Raises WeightsError where the weights are not here.
+    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces, which
+    are cropped and resized as pSp does. Raises WeightsError where the weights are not here.
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
-    made, true = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
-    return 1 - (made * true.detach()).sum(1).mean()
+    features_fake, features_real = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
+    return 1 - (features_fake * features_real.detach()).sum(1).mean()

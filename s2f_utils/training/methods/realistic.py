@@ -15,18 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, generator_loss, l1_loss, perceptual_loss, ssim_loss, to_grey
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, sizes_of
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import need, setting
+from s2f_utils.training.settings import setting
 
 # Of each PatchGAN its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of a photo.
 DISCRIMINATORS = ((2, "grey"), (3, "grey"), (2, "colour"))
-LEAST_PX = 2 ** (3 + 1) + 8  # so that two patches or more are left for the norm
 DISC_STEPS = 2  # of the discriminators for one of the generator: on 88 pairs they would otherwise lag behind
 CROPS = 3  # of each picture
 COLOUR_GAIN = 4.0  # colours are small beside brightness
@@ -35,23 +33,16 @@ COLOUR_GAIN = 4.0  # colours are small beside brightness
 class Discriminators(nn.Module):
     """PatchGANs with instance norm, as `DISCRIMINATORS` lists them, that look at grey sketches and at photos.
 
-    One sees the photo's brightness, "grey", or which colours go with that brightness, "colour". A discriminator of
-    colours has no say in the brightness: together they would be content with coloured speckles.
+    One sees the photo's brightness, "grey", or which colours go with that brightness, "colour", without a gradient to
+    the brightness: together they would be content with coloured speckles.
     """
 
     def __init__(self, base_filters: int) -> None:
         super().__init__()
-        nets = [
-            models.build(
-                "patchgan",
-                in_channels=2 if sees == "grey" else 5,
-                base_filters=base_filters,
-                num_layers=num_layers,
-                norm="instance",
-            )
-            for num_layers, sees in DISCRIMINATORS
-        ]
-        self.judges = nn.ModuleList(nets)  # their name in resume files
+        self.judges = nn.ModuleList()  # their name in resume files
+        for num_layers, sees in DISCRIMINATORS:
+            args = {"in_channels": 2 if sees == "grey" else 5, "base_filters": base_filters, "num_layers": num_layers}
+            self.judges.append(models.build("patchgan", norm="instance", **args))
 
     def forward(self, sketch: Tensor, photo: Tensor) -> list[Tensor]:
         """Sketches (B, 1, H, W), photos (B, 3, H, W) → of each discriminator its logits (B, 1, h, w)."""
@@ -62,10 +53,8 @@ class Discriminators(nn.Module):
 
 
 class CroppedPair:
-    """True and made pictures before discriminators of patches, with the losses that `ProjectedPair` has.
-
-    Each loss looks at new places, the same in true and made pictures, which go through a discriminator together.
-    sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
+    """Real and fake pictures before discriminators of patches, with the losses that `ProjectedPair` has, each of new
+    crops at the same places of both. sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
     """
 
     def __init__(
@@ -87,7 +76,7 @@ class CroppedPair:
         return perceptual_loss(self.fake, self.real)
 
     def _logits(self, fake: Tensor) -> list[Tensor]:
-        """Of each discriminator its logits of `CROPS` places a picture, (2·CROPS·B, 1, h, w), true ones first."""
+        """Of each discriminator its logits of `CROPS` places a picture, (2·CROPS·B, 1, h, w), real ones first."""
         num, size = len(fake), fake.shape[-1]
         side = min(self.side_px or size, size)
         places = distributed.randint(0, size - side + 1, CROPS * num, 2).tolist()
@@ -117,20 +106,9 @@ class RealisticConfig(FaithfulConfig):
     disc_filters: int = setting(32, above=0)  # channels of the discriminators' first layers, or of projected heads
     disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
 
-    def validate(self) -> None:
-        super().validate()
-        self.need_sizes("detail_")
-        need(
-            (self.disc_crop_px or self.size_px) >= LEAST_PX,
-            f"disc_crop_px must be 0 (whole pictures) or {LEAST_PX} or more, got {self.disc_crop_px}",
-        )
-
 
 class Realistic(Method):
-    """A trained faithful network, a second one that adds detail to its answer, and discriminators of that.
-
-    The first is loaded by `init` and not changed.
-    """
+    """A trained faithful network, which is not changed, a second one that adds detail, and discriminators of that."""
 
     settings = RealisticConfig
     gpu_format = "contiguous"
@@ -159,8 +137,6 @@ class Realistic(Method):
             net_d = models.build("projected", width=config.disc_filters, seed=config.seed)
         else:
             net_d = Discriminators(config.disc_filters)
-        if config.lambda_perceptual:
-            pretrained.check()
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     @classmethod
@@ -179,8 +155,7 @@ class Realistic(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
-        The discriminators go first, `DISC_STEPS` times: those of patches with new crops of the same pictures, a
-        projected one with whole pictures.
+        The discriminators go first, `DISC_STEPS` times; those of patches look at new crops each time.
         """
         fake_b, config = self.net_g(a), self.config
         if config.discriminator == "projected":

@@ -1,13 +1,14 @@
-"""GFPGAN's training (Wang et al. 2021): photos are made bad, and a restorer learns to give them back.
+"""GFPGAN's training (Wang et al. 2021): photos are damaged, and a restorer learns to give them back.
 
 Shapes: B photos in a batch, S = size_px. The published "simple" training: without the discriminators of eyes and mouth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -56,7 +57,7 @@ class RestoreConfig(TrainConfig):
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
     perceptual: str = setting("vgg", known=("vgg", "discriminator", "efficientnet"))  # whose features
     lambda_l1: float = 0.1  # weight of the L1 loss
-    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
+    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
     lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of those that stand in for them
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
@@ -72,14 +73,8 @@ class RestoreConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        need(
-            self.perceptual == "vgg" or not self.lambda_style,
-            f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features",
-        )
-        need(
-            round(512 * self.narrow) >= 8 and round(512 * self.narrow) % 4 == 0,
-            f"narrow must leave a number of channels that 4 divides, of 512: 0.25 and 0.5 do, got {self.narrow:g}",
-        )
+        text = f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features"
+        need(self.perceptual == "vgg" or not self.lambda_style, text)
 
 
 class Restore(LogisticGAN):
@@ -103,14 +98,11 @@ class Restore(LogisticGAN):
     }  # fmt: skip
     begins_with = ("gfpgan",)
     same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
-    from_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
+    from_cpu = True  # the next photos are damaged while a GPU is at work on the last ones
     live_ranges = {
-        "lambda_style": Range(0.0, 100.0),
-        "lambda_id": Range(0.0, 20.0),
-        "lambda_gan": Range(0.0, 1.0),
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "damage": Range(0.0, 1.0),
-    }
+        "lambda_style": Range(0.0, 100.0), "lambda_id": Range(0.0, 20.0), "lambda_gan": Range(0.0, 1.0),
+        "r1_gamma": Range(1e-3, 100.0, log=True), "damage": Range(0.0, 1.0),
+    }  # fmt: skip
 
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)
@@ -119,8 +111,8 @@ class Restore(LogisticGAN):
         if config.residual:
             net_g.paint_nothing()
         if config.discriminator == "patchgan":
-            filters = config.disc_width // 4
-            net_d = models.build("patchgan", in_channels=6, base_filters=filters, num_layers=2, norm="none")
+            size = {"base_filters": config.disc_width // 4, "num_layers": 2}
+            net_d = models.build("patchgan", in_channels=6, norm="none", **size)
             for part in net_d.modules():  # without norms, weights as small as published let little of a picture through
                 if isinstance(part, nn.Conv2d):
                     nn.init.kaiming_normal_(part.weight, 0.2)
@@ -149,21 +141,16 @@ class Restore(LogisticGAN):
             network("arcface", self.precision.device)
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:
-        """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way, on the device; seeds: from torch's generator
-        where None. Photos on the CPU spare waiting for a GPU.
-        """
+        """Photos (B, 3, S, S) in [-1, 1], each damaged in its own way, on the device; seeds: drawn where None."""
         seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
         with ThreadPoolExecutor(WORKERS) as pool:
-            made = list(pool.map(degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)))
-        return self.precision.images(sent(images.to_tensor(np.stack(made)), self.precision.device))
+            damaged = list(pool.map(degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)))
+        return self.precision.images(sent(images.to_tensor(np.stack(damaged)), self.precision.device))
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on the device; returns
-        the losses, detached.
-
-        The generator first, as published, then the discriminator, where it is asked; every `r1_every`-th step its slope
-        at real photos is lowered.
+        the losses, detached. The generator first, as published, then the discriminator, where a loss needs it.
         """
         losses, config = {}, self.config
         a = self.degraded(a, live["damage"])
@@ -176,8 +163,8 @@ class Restore(LogisticGAN):
                 losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
-                losses |= (seen := self._seen(fake_b, b))
-                weights = (live["lambda_perceptual"], live["lambda_style"])  # only VGG-19 tells styles, too
+                losses |= (seen := self._perceptual(fake_b, b))
+                weights = (live["lambda_perceptual"], live["lambda_style"])  # VGG-19 alone has a style loss
                 loss = loss + sum(weight * value for weight, value in zip(weights, seen.values(), strict=False))
             if live["lambda_id"]:
                 losses["loss_id"] = identity_loss(fake_b, b)
@@ -196,13 +183,13 @@ class Restore(LogisticGAN):
         return {name: value.detach() for name, value in losses.items()}
 
     def shown(self, photos: Tensor) -> Tensor:
-        """What the discriminator is shown of photos (B, 3, S, S): the one of patches also their fine detail, raised,
-        as three more channels. Norms would hide how strong it is, and without either it learns ten times as slowly.
+        """Photos (B, 3, S, S) as the discriminator is shown them: the one of patches also their fine detail, without
+        which it learns ten times as slowly.
         """
         return with_detail(photos) if self.config.discriminator == "patchgan" else photos
 
-    def _seen(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """How far the pictures are apart in the eyes of VGG-19, in content and style, or of what stands in for it."""
+    def _perceptual(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """The pictures' distance in VGG-19's features, and in their styles, or in other features."""
         if self.config.perceptual == "efficientnet":
             return {"loss_perceptual": perceptual_loss(fake_b, b)}
         with self.precision.autocast():
@@ -217,10 +204,9 @@ class Restore(LogisticGAN):
 
     @torch.no_grad()
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Photos made bad, always in the same way; what the restorer makes of them; and the photos."""
-        net = nets[self.config.direction]
-        bad = self.degraded(b, seeds=list(range(len(b))))
-        return {"a": bad, "fake_b": net(bad), "b": sent(b, bad.device)}
+        """Photos, always damaged in the same way; what the restorer makes of them; and the photos."""
+        damaged = self.degraded(b, seeds=list(range(len(b))))
+        return {"a": damaged, "fake_b": nets[self.config.direction](damaged), "b": sent(b, damaged.device)}
 
 
 def with_detail(photos: Tensor, gain: float = 4.0) -> Tensor:
@@ -230,11 +216,6 @@ def with_detail(photos: Tensor, gain: float = 4.0) -> Tensor:
 
 
 def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
-    """How far the pictures of the U-Net's levels, from 8 px to S, are from the photos made as small; summed, as
-    published. levels: (B, 3, s, s) each. photos: (B, 3, S, S).
-    """
-
-    def small(size: Sequence[int]) -> Tensor:
-        return F.interpolate(photos, size=size, mode="bilinear", align_corners=False, antialias=True)
-
-    return sum(l1_loss(level, small(level.shape[-2:])) for level in levels)
+    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed; photos: (B, 3, S, S)."""
+    small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
+    return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)

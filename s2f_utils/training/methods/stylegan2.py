@@ -24,7 +24,7 @@ from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.method import Live, Method, frozen, slope_at
-from s2f_utils.training.settings import FAST, TrainConfig, need, setting
+from s2f_utils.training.settings import FAST, TrainConfig, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
@@ -46,7 +46,7 @@ class StyleGAN2Config(TrainConfig):
     num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
     width: int = setting(512, above=0)  # most channels of a layer, in both networks
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
-    mixing: float = setting(0.9, 0, 1)  # share of made photos whose styles come from two draws
+    mixing: float = setting(0.9, 0, 1)  # share of fake photos whose styles come from two draws
     noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
@@ -60,14 +60,6 @@ class StyleGAN2Config(TrainConfig):
     lr_d: float = 2.5e-3  # and for the discriminator: 16/17
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
-
-    def validate(self) -> None:
-        super().validate()
-        need(
-            self.batch_size < 4 or self.batch_size % 4 == 0,
-            f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
-            " photos at a time",
-        )
 
 
 class LogisticGAN(Method):
@@ -87,7 +79,6 @@ class LogisticGAN(Method):
         return {"discriminator": self.net_d}
 
     def state_dict(self) -> dict[str, object]:
-        """Steps."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
@@ -116,7 +107,7 @@ class LogisticGAN(Method):
             return {}
         penalty = r1_penalty(self.net_d, photos, self.shown, self.slope)
         self.descend(0.5 * live["r1_gamma"] * every * penalty, self.opt_d)
-        return {"loss_r1": self.told(penalty)}
+        return {"loss_r1": self.logged(penalty)}
 
 
 class StyleGAN2(LogisticGAN):
@@ -154,11 +145,6 @@ class StyleGAN2(LogisticGAN):
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
         self.path_mean = torch.zeros((), device=precision.device)
 
-    @property
-    def generators(self) -> dict[str, nn.Module]:
-        """The one generator: it has nothing to go by."""
-        return {FROM_NOISE: self.net_g}
-
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
         return super().state_dict() | {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
@@ -169,9 +155,7 @@ class StyleGAN2(LogisticGAN):
         self.path_mean = state["path_mean"].to(self.path_mean)
 
     def draw(self, num: int, mixing: float) -> Tensor:
-        """Styles (num, L, D) of random noise; a share `mixing` of them from one draw up to some layer, then from
-        another (style mixing).
-        """
+        """Styles (num, L, D) of random noise; a share `mixing` of them changes to another draw at some layer."""
         layers = self.net_g.num_layers
         z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
         z = sent(z, self.precision.device)
@@ -188,8 +172,8 @@ class StyleGAN2(LogisticGAN):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
 
-        The discriminator first, then the generator. Every `r1_every`-th step the discriminator's slope at real photos
-        is lowered (R1), every `path_every`-th the generator is made to change as much for any step in style space.
+        The discriminator first, then the generator. Every `r1_every`-th step has R1, every `path_every`-th the path
+        length's regularisation.
         """
         losses, config = {}, self.config
 
@@ -214,7 +198,7 @@ class StyleGAN2(LogisticGAN):
             with distributed.local_batch(half):
                 penalty = self._path_penalty(half, live["mixing"])
                 self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
-            losses["loss_path"] = self.told(penalty)
+            losses["loss_path"] = self.logged(penalty)
         self.steps += 1
         if self.steps * config.batch_size < config.noise_from_images:
             with torch.no_grad():
@@ -256,9 +240,8 @@ def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
 def r1_penalty(
     net_d: nn.Module, photos: Tensor, shown=lambda x: x, slope: Callable[[Tensor, Tensor], Tensor] = slope_at
 ) -> Tensor:
-    """The mean squared length of a discriminator's slope at real photos, a scalar ≥ 0; Mescheder et al. 2018, eq. 9.
-
-    photos: (B, 3, S, S). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
+    """The mean squared length of a discriminator's slope at real photos (B, 3, S, S), a scalar ≥ 0 (Mescheder et al.
+    2018, eq. 9). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
     """
     photos = photos.detach().requires_grad_()
     return slope(net_d(shown(photos)).sum(), photos).square().sum((1, 2, 3)).mean()
