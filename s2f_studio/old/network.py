@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, RENDERS, ModelCard
-from s2f_utils.models.layers import doubled, twice
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Network, doubled, twice
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resunet import Noise
 from s2f_utils.pictures.attributes import TEXTURED

@@ -8,8 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
-from s2f_utils.models.layers import check_images
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Network, check_images
 
 
 def _layer(conv: nn.Module) -> list[nn.Module]:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.card import MEASURES, ModelCard
-from s2f_utils.models.layers import Dropout
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout, Network
 
 # (channels, blocks) of the four stages; each begins with stride 2
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))

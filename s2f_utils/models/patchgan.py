@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
-from s2f_utils.models.layers import norm_layer
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Network, norm_layer
 
 
 class PatchGAN(Network):

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.layers import Dropout, ReflectionPad, check_images, norm_layer
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout, Network, ReflectionPad, check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
 

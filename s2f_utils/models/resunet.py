@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ADDS_DETAIL, ModelCard
-from s2f_utils.models.layers import Dropout2d, check_images, twice
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout2d, Network, check_images, twice
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.runtime import distributed
 

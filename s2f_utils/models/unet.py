@@ -11,8 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.layers import Dropout, check_images, norm_layer
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout, Network, check_images, norm_layer
 
 
 class UNetLevel(nn.Module):
