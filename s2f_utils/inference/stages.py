@@ -27,8 +27,8 @@ from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.noise import normal
 from s2f_utils.models.psp import PSP
+from s2f_utils.models.resunet import TwoStage, on_colours
 from s2f_utils.models.stylegan2 import StyleGAN2
-from s2f_utils.models.twostage import TwoStage, on_colours
 
 U8, F32, I64 = "uint8", "float32", "int64"
 NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, with a number behind it

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from s2f_utils.models.card import COARSE, MEASURES, MIDDLE, TO_FACES, ModelCard, read_by
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.network import Network
+from s2f_utils.models.resunet import grey_of
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
-from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE
 
 TAPS = (6, 20, 23)  # the blocks of the body whose output is read

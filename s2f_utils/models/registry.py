@@ -18,10 +18,9 @@ from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.projected import ProjectedDiscriminator
 from s2f_utils.models.psp import PSP, PSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
-from s2f_utils.models.resunet import ResUNet
+from s2f_utils.models.resunet import ResUNet, TwoStage
 from s2f_utils.models.stylegan2 import StyleGAN2
 from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
-from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
 NETWORKS: dict[str, type[Network]] = {
