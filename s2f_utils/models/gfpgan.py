@@ -5,7 +5,6 @@ The network is spandrel's copy of the published "clean" version (Wang et al. 202
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,6 @@ from torch import Tensor, nn
 
 from s2f_utils.models.card import FROM_DAMAGED, RESTORES, ModelCard
 from s2f_utils.models.network import Network
-
-WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
 
 def _published() -> type[nn.Module]:
@@ -102,14 +99,4 @@ class GFPGAN(Network):
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
         levels = sum(key.startswith("toRGB.") and key.endswith(".weight") for key in shapes)
-        size, half = 2 ** (levels + 2), shapes["final_conv.weight"][0]
-        first, style = shapes["conv_body_first.weight"][0], shapes["stylegan_decoder.style_mlp.1.weight"][1]
-        return {
-            "size_px": size,
-            "num_style_feat": style,
-            "num_mlp": sum(key.startswith("stylegan_decoder.style_mlp.") and key.endswith(".weight") for key in shapes),
-            "narrow": 2 * half / WIDTH,
-            "channel_multiplier": first * size / (32 * half) if size >= 64 else 2.0,
-            "different_w": shapes["final_linear.weight"][0] == style * (2 * int(math.log2(size)) - 2),
-            "sft_half": shapes["condition_scale.0.2.weight"][0] == shapes["condition_scale.0.0.weight"][0],
-        }
+        return {"size_px": 2 ** (levels + 2)} if levels else None  # all else is alike in all published files

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -80,7 +77,3 @@ class IRSE50(Network):
         if x.shape[1:] != (3, INPUT_PX, INPUT_PX):
             raise ValueError(f"faces must be (N, 3, {INPUT_PX}, {INPUT_PX}), got {tuple(x.shape)}")
         return nn.functional.normalize(self.output_layer(self.body(self.input_layer(x))))
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        return {} if "output_layer.3.weight" in shapes else None

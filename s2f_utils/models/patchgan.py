@@ -5,8 +5,6 @@ Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
@@ -44,13 +42,13 @@ class PatchGAN(Network):
         return self.model(x)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What the layers make of the pictures, (N, C_i, h_i, w_i) each after its LeakyReLU, and the logits, last."""
-        found = []
+        """The features after each LeakyReLU, (N, C_i, h_i, w_i), and the logits, last."""
+        features = []
         for layer in self.model:
             x = layer(x)
             if isinstance(layer, nn.LeakyReLU):
-                found.append(x)
-        return [*found, x]
+                features.append(x)
+        return [*features, x]
 
     @property
     def receptive_field_px(self) -> int:
@@ -59,16 +57,6 @@ class PatchGAN(Network):
         for layer in reversed([m for m in self.model if isinstance(m, nn.Conv2d)]):
             size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
         return size
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        base_filters, in_channels, *_ = shapes["model.0.weight"]
-        return {
-            "in_channels": in_channels,
-            "base_filters": base_filters,
-            "num_layers": sum(len(shape) == 4 for shape in shapes.values()) - 2,
-            "norm": "batch" if "model.3.running_mean" in shapes else "instance",
-        }
 
 
 class PixelGAN(Network):

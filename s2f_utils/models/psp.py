@@ -25,7 +25,7 @@ TAPS = (6, 20, 23)  # the blocks of the body whose output is read
 
 
 class StyleBlock(nn.Module):
-    """A map of features becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
+    """A feature map becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
 
     def __init__(self, in_channels: int, width: int, size: int, style_dim: int) -> None:
         super().__init__()
@@ -87,11 +87,6 @@ class PSPEncoder(Network):
             if n in TAPS:
                 maps.append(x)
         return styles_of(self.styles, maps, self.latlayer2, self.latlayer1)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        num_styles = sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes)
-        return {"in_channels": shapes["input_layer.0.weight"][1], "num_styles": num_styles} if num_styles else None
 
 
 class SmallPSPEncoder(Network):
@@ -204,8 +199,7 @@ class PSP(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        def inside(part: str) -> dict[str, tuple[int, ...]]:
-            return {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
-
-        encoder, decoder = PSPEncoder.args_from(inside("encoder")), StyleGAN2.args_from(inside("decoder"))
-        return {"encoder": encoder, "decoder": decoder} if encoder and decoder else None
+        num_styles = sum(key.startswith("encoder.styles.") and key.endswith(".linear.weight") for key in shapes)
+        encoder = {"in_channels": shapes["encoder.input_layer.0.weight"][1], "num_styles": num_styles}
+        decoder = {key.removeprefix("decoder."): shape for key, shape in shapes.items()}
+        return {"encoder": encoder, "decoder": StyleGAN2.args_from(decoder)}

@@ -16,7 +16,7 @@ from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.projected import ProjectedDiscriminator
-from s2f_utils.models.psp import PSP, PSPEncoder
+from s2f_utils.models.psp import PSP
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet, TwoStage
 from s2f_utils.models.stylegan2 import StyleGAN2
@@ -37,7 +37,6 @@ NETWORKS: dict[str, type[Network]] = {
     "irse50": IRSE50,
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,
-    "psp-encoder": PSPEncoder,
     "psp": PSP,
     "gfpgan": GFPGAN,
 }
