@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import extend
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.inference.finding import VALUES, find_generator, terms_of
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import Translator
@@ -88,7 +87,7 @@ def _load_by_torch(
     model: str | Path, device: str, precision: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Translator:
     """As `load`, of all that PyTorch runs."""
-    from s2f_utils.inference.stages import PLAIN, kind_of
+    from s2f_utils.inference.stages import PLAIN, TorchEngine, kind_of
 
     extend("torch answers")
     path = find_generator(model, direction)

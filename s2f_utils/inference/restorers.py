@@ -14,7 +14,7 @@ import numpy as np
 
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import extend
-from s2f_utils.inference.engine import Engine, TorchEngine
+from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.finding import find_generator, terms_of
 from s2f_utils.inference.loading import OPENERS
 from s2f_utils.models.card import RESTORES, UnknownNetworkError
@@ -111,7 +111,7 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
 
 def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:
     """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
-    from s2f_utils.inference.stages import Restored
+    from s2f_utils.inference.stages import Restored, TorchEngine
 
     precision = runtime.pick_precision(device, "float32")
     stage = Restored(precision.prepare(net), precision)
