@@ -106,6 +106,21 @@ class Ask:
                 raise ValueError(f"{name} must be from -1 to 1, got {value:g}")
 
 
+def checked(picture: np.ndarray) -> np.ndarray:
+    """A picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of less
+    than 16 pixels.
+    """
+    picture = np.asarray(picture)
+    height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
+    if picture.dtype != np.uint8 or channels != [3]:
+        raise ValueError(
+            f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
+        )
+    if min(height, width) < LEAST_PX:
+        raise images.ImageError(f"a picture of {width}x{height} pixels shows no face: {LEAST_PX} pixels are the least")
+    return picture
+
+
 def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
     """One amount for each of `FACE_PARTS`, 0 for those left out. Raises ValueError for others, or beyond 0 to 1."""
     given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)

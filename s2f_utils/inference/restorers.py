@@ -5,6 +5,7 @@ Shapes: S pixels of a restorer's square crop.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,13 +131,11 @@ def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
             raise
         from spandrel import ModelLoader, UnsupportedModelError
 
-        try:
+        with contextlib.suppress(UnsupportedModelError):
             descriptor = ModelLoader().load_from_state_dict(dict(checkpoints.state_dict_of(path)))
-        except UnsupportedModelError:
-            descriptor = None
-        if descriptor is None or descriptor.purpose != "FaceSR":
-            raise
-        return ThroughSpandrel(descriptor), {}
+            if descriptor.purpose == "FaceSR":
+                return ThroughSpandrel(descriptor), {}
+        raise
     if net.card.does != RESTORES:
         raise UnknownNetworkError(
             f"{path}: is a {net.name}, which restores no faces: give one of {', '.join(names())}, or a run of"

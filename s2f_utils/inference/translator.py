@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Facts, Model
+from s2f_utils.inference.asking import MODES, Ask, Facts, Model, checked
 from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import images, masks
 
@@ -91,14 +91,7 @@ class Translator(Model):
         return self.engine.run(stage, batch)[0]
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
-        image = masks.picture_of(image) if self.reads_map else np.asarray(image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        if min(image.shape[:2]) < LEAST_PX:
-            raise images.ImageError(
-                f"a picture of {image.shape[1]}x{image.shape[0]} pixels shows no face: {LEAST_PX} pixels are the least"
-            )
-        return image
+        return checked(masks.picture_of(image) if self.reads_map else image)
 
     def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
         if self.reads_map:
