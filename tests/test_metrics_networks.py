@@ -30,8 +30,6 @@ def test_arcface_gives_the_published_features():
     assert models.count_parameters(net) == case["parameters"]
     with torch.inference_mode():
         assert agrees(net(reference.image(2, 3, 112)), case)
-    with pytest.raises(ValueError, match="112"):
-        net(torch.zeros(1, 3, 128, 128))
 
 
 def test_fids_inception_gives_the_published_features():

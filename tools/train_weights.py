@@ -189,8 +189,9 @@ def go_back(net: nn.Module, first: nn.Module, share: float) -> None:
 
 
 def _notes(meta: dict) -> dict:
-    """What a file says beside what its network is, which `save_generator` writes anew: the detail is no whole model."""
-    return {key: value for key, value in meta.items() if key not in ("network", "args", *ModelCard().as_json(""))}
+    """What a file's header has beside what its network is, which `save_generator` writes anew."""
+    of_network = ("network", "args", "does", "reads", "makes", "knows")  # the last four of earlier releases
+    return {key: value for key, value in meta.items() if key not in of_network}
 
 
 def main() -> None:

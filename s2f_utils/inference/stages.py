@@ -115,15 +115,8 @@ class AsPublished(nn.Module):
 
 
 @torch.no_grad()
-def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
-    """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
-
-    "deterministic": eval mode, the same answer every time. "paper": as `AsPublished`, so that answers vary.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if mode == "paper":
-        return AsPublished(net)(x)
+def generate(net: nn.Module, x: Tensor) -> Tensor:
+    """Run a generator in eval mode on images (N, C, H, W) in [-1, 1] → (N, 3, H, W) in [-1, 1]; its mode is kept."""
     training = net.training
     net.eval()
     try:

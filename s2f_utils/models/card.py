@@ -76,11 +76,6 @@ class ModelCard:
     pictures: Mapping[str, Any] = field(default_factory=dict)
     parents: Sequence[Mapping[str, Any]] = ()
 
-    def as_json(self, direction: str = "") -> dict[str, Any]:
-        """What the network is, for a file's header. direction: the way that it was trained to go."""
-        way = direction or self.direction
-        return {"does": self.does, "reads": read_by(way), "makes": made_by(way), "knows": sorted(self.knows)}
-
     def training(self) -> dict[str, Any]:
         """What it was trained on and how, for a file's header and a run's folder; {} where nothing is known."""
         told = {name: getattr(self, name) for name in TRAINING}

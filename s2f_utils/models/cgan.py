@@ -76,8 +76,6 @@ class DenseDiscriminator(Network):
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()
-        if size_px % 16:
-            raise ValueError(f"size_px must be a multiple of 16, got {size_px}")
         widths = [base_filters * 2**n for n in range(4)]
         layers: list[nn.Module] = []
         for n, (before, width) in enumerate(zip([in_channels, *widths], widths, strict=False)):
@@ -86,12 +84,6 @@ class DenseDiscriminator(Network):
             layers.append(nn.LeakyReLU(0.2))
         self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
         self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)
-        self.size_px = size_px
 
     def forward(self, x: Tensor) -> Tensor:
-        side = self.size_px
-        if x.ndim != 4 or x.shape[2:] != (side, side):
-            raise ValueError(
-                f"the dense layer fits {side}x{side} pixels only, got {tuple(x.shape)}: build it with another size_px"
-            )
         return self.dense(self.convolutions(x).flatten(1))  # (N, 1)

@@ -103,14 +103,13 @@ def load_torch_file(path: str | os.PathLike) -> Any:
 def save_generator(
     path: Path, net: nn.Module, meta: Mapping[str, Any], card: ModelCard | None = None, *, compact: bool = False
 ) -> Path:
-    """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
-    (`ModelCard.as_json`), and `meta`.
+    """Write a network's weights as safetensors, and in the file's header, as JSON, its name, its arguments, and `meta`.
 
     card: what it was trained on, kept apart in the header. compact: in a byte for each weight.
     """
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
-    network = {"network": net.name, "args": net.args, **net.card.as_json(meta.get("direction", ""))}
-    _save(path, packed(tensors) if compact else tensors, {**meta, **network}, card or ModelCard())
+    meta = {**meta, "network": net.name, "args": net.args}
+    _save(path, packed(tensors) if compact else tensors, meta, card or ModelCard())
     return path
 
 

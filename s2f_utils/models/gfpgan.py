@@ -29,7 +29,7 @@ class GFPGAN(Network):
     style. narrow: the share of the published width. channel_multiplier: channels from 64 px on. different_w: a style
     for each layer, else one for all. sft_half: half of the decoder's channels are led by the U-Net, else all.
     residual: what is painted is added to the damaged face, so that a small network need not paint again what is good;
-    not published. Raises ValueError for another size.
+    not published.
     """
 
     needs_contiguous = True  # the published code takes views that channels_last does not allow
@@ -45,8 +45,6 @@ class GFPGAN(Network):
         sft_half: bool = True,
         residual: bool = False,
     ) -> None:
-        if size_px not in (32, 64, 128, 256, 512, 1024):
-            raise ValueError(f"size_px must be a power of two from 32 to 1024, got {size_px}")
         super().__init__()
         published = _published()(
             out_size=size_px,
@@ -83,14 +81,8 @@ class GFPGAN(Network):
         """The restored faces, (N, 3, S, S). Where `return_rgb` is given, as the published class answers: those, and a
         list that holds, if it is true, the pictures of the U-Net's levels from 8 px to S.
 
-        randomize_noise: drawn from torch's global generator, as published; else the stored noise. Raises ValueError for
-        another size of x.
+        randomize_noise: drawn from torch's global generator, as published; else the stored noise.
         """
-        if x.ndim != 4 or x.shape[1:] != (3, self.size_px, self.size_px):
-            raise ValueError(
-                f"this restorer takes (N, 3, {self.size_px}, {self.size_px}), got {tuple(x.shape)}: align and resize"
-                " the face first (enhance does)"
-            )
         options |= {"return_rgb": bool(return_rgb), "randomize_noise": randomize_noise}
         made, levels = _published().forward(self, x.contiguous(), **options)
         made = x + made if self.residual else made

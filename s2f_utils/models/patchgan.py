@@ -23,8 +23,6 @@ class PatchGAN(Network):
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be 1 or more, got {num_layers}: a PixelGAN judges single pixels")
         bias = norm != "batch"
         widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
         layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]

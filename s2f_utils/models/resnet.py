@@ -56,8 +56,6 @@ class ResNet(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_blocks < 1:
-            raise ValueError(f"num_blocks must be 1 or more, got {num_blocks}")
         f, bias = base_filters, norm == "instance"
         layers = [ReflectionPad(3), nn.Conv2d(in_channels, f, 7, bias=bias), norm_layer(norm, f), nn.ReLU()]
         for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)

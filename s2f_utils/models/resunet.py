@@ -88,11 +88,7 @@ class ResUNet(Network):
         norm: str = "group",
     ) -> None:
         super().__init__()
-        if norm not in ("group", "none"):
-            raise ValueError(f"norm must be 'group' or 'none', got {norm!r}")
         widths, (half, full) = tuple(widths), fine
-        if len(widths) < 2 or any(width % GROUPS for width in (*widths, half)):
-            raise ValueError(f"widths and fine[0] must be multiples of {GROUPS}, two widths or more: {widths}, {fine}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.multiple_px = PATCH_PX * 2 ** (len(widths) - 1)
 
