@@ -107,7 +107,7 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     net, meta = _network(path)
     if entry:
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
-    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer)})
+    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer, path)})
 
 
 def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference.asking import Ask, advice_on
+from s2f_utils.extensions import extend
+from s2f_utils.inference.asking import PREPARERS, Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
@@ -24,11 +25,6 @@ STORED = -1  # instead of a seed: the noise that the generator keeps
 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
-
-    @property
-    def reads(self) -> str:
-        """What the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none."""
-        return self.facts.reads
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -71,12 +67,14 @@ class StyleModel(Translator):
         return range(int(first), self.num_layers)
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
-        return None if self.reads in ("", "map") else advice_on(self._checked(picture), self.reads)
+        """As `Model.advice`, of a picture that is to be encoded, uint8 (H, W, 3)."""
+        extend("answers")
+        is_plain = self.reads in ("", "map") or not PREPARERS
+        return None if is_plain else PREPARERS[0].advice_on(self._checked(picture), self.reads)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = super()._checked(image)
-        if not self.reads_map and masks.is_coloured(image):
+        if self.reads != "map" and masks.is_coloured(image):
             raise ValueError(
                 f"this model reads a {self.reads}, but a segmentation map was given: choose a model for maps"
             )

@@ -78,8 +78,7 @@ class ModelCard:
 
     def training(self) -> dict[str, Any]:
         """What it was trained on and how, for a file's header and a run's folder; {} where nothing is known."""
-        told = {name: getattr(self, name) for name in TRAINING}
-        return told if self.data or self.pictures else {}
+        return {name: getattr(self, name) for name in TRAINING} if self.data or self.pictures else {}
 
     def with_header(self, meta: Mapping[str, Any], training: Mapping[str, Any]) -> ModelCard:
         """The card with what a file's header says of the network and its training; unknown keys are ignored."""
@@ -93,7 +92,7 @@ class ModelCard:
         return dataclasses.replace(
             self,
             settings={k: _without_folders(v) if isinstance(v, str) else v for k, v in self.settings.items()},
-            pictures={side: {"num": found["num"]} for side, found in self.pictures.items()},
+            pictures={side: {"num": known["num"]} for side, known in self.pictures.items()},
             parents=[{"name": _without_folders(parent["name"])} for parent in self.parents],
         )
 

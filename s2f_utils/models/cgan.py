@@ -24,12 +24,9 @@ class FirstConvBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-
-        def conv() -> nn.Module:
-            return nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-
-        self.first = nn.Sequential(*_layer(conv()))
-        self.second = nn.Sequential(conv(), nn.BatchNorm2d(channels))
+        convs = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
+        self.first = nn.Sequential(*_layer(convs[0]))
+        self.second = nn.Sequential(convs[1], nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)

@@ -47,15 +47,9 @@ class GFPGAN(Network):
     ) -> None:
         super().__init__()
         published = _published()(
-            out_size=size_px,
-            num_style_feat=num_style_feat,
-            num_mlp=num_mlp,
-            narrow=narrow,
-            channel_multiplier=channel_multiplier,
-            input_is_latent=True,
-            different_w=different_w,
-            sft_half=sft_half,
-        )
+            out_size=size_px, num_style_feat=num_style_feat, num_mlp=num_mlp, narrow=narrow, input_is_latent=True,
+            channel_multiplier=channel_multiplier, different_w=different_w, sft_half=sft_half,
+        )  # fmt: skip
         for name, part in published.named_children():
             self.add_module(name, part)
         self.log_size, self.num_style_feat = published.log_size, num_style_feat  # what its forward asks for

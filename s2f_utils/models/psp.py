@@ -48,15 +48,11 @@ def style_blocks(num: int, in_channels: int, width: int, style_dim: int, side: i
 def styles_of(blocks: nn.ModuleList, maps: Sequence[Tensor], to_fine: nn.Module, to_middle: nn.Module) -> Tensor:
     """Fine, middle and coarse maps become a pyramid, whose levels the blocks read: three (N, C, h, w) → (N, L, D)."""
     fine, middle, coarse = maps
-    middle = upsample_add(coarse, to_middle(middle))
-    fine = upsample_add(middle, to_fine(fine))
-    read = [coarse if n < COARSE else middle if n < MIDDLE else fine for n in range(len(blocks))]
-    return torch.stack([block(level) for block, level in zip(blocks, read, strict=True)], 1)
-
-
-def upsample_add(x: Tensor, y: Tensor) -> Tensor:
-    """The coarser map, enlarged to the finer one's size, plus the finer one."""
-    return F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True) + y
+    pyramid = [coarse]
+    for finer in (to_middle(middle), to_fine(fine)):
+        coarser = F.interpolate(pyramid[-1], size=finer.shape[2:], mode="bilinear", align_corners=True)
+        pyramid.append(coarser + finer)
+    return torch.stack([block(pyramid[(n >= COARSE) + (n >= MIDDLE)]) for n, block in enumerate(blocks)], 1)
 
 
 class PSPEncoder(Network):

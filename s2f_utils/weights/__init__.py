@@ -123,14 +123,12 @@ def find(name: str) -> Path | None:
 def problem(*names: str) -> str:
     """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is downloaded."""
     try:
-        gone = [entry_of(name) for name in names if find(name) is None]
+        missing = [name for name in names if find(name) is None]
     except WeightsError as error:
         return str(error)
-    if not gone:
-        return ""
-    size = sum(entry.size for entry in gone) / 1e6
-    listed = " ".join(entry.name for entry in gone)
-    return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
+    size_mb = sum(WEIGHTS[name].size for name in missing) / 1e6
+    shown = f"{size_mb:,.{0 if size_mb >= 10 else 1}f} MB"
+    return f"its weights are not here ({shown}): s2f weights {' '.join(missing)}" if missing else ""
 
 
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
