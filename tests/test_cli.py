@@ -161,7 +161,7 @@ def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
     judge = tmp_path / "latest_net_D.pth"
     torch.save(models.build("patchgan", base_filters=4).state_dict(), judge)
     assert cli.main(["translate", str(judge), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "is a patchgan, which judges pictures: give a generator" in said(capsys)
+    assert "is a patchgan, which scores pictures: give a generator" in said(capsys)
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
     assert cli.main(["translate", str(tmp_path / "other.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
     assert "none of the networks known here" in said(capsys)

@@ -115,12 +115,12 @@ def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
     net, meta = checkpoints.load_network(path)
     if net.card.does not in (card.TRANSLATES, card.DRAWS, card.RENDERS):
-        judges = "which judges pictures: give a generator"
+        scores = "which scores pictures: give a generator"
         advice = {
             card.RESTORES: "which restores photos: use it with 's2f enhance'",
             card.ADDS_DETAIL: "which only adds detail to the answer of another model: give a run of 'realistic'",
         }
-        raise UnknownNetworkError(f"{path}: is a {net.name}, {advice.get(net.card.does, judges)}")
+        raise UnknownNetworkError(f"{path}: is a {net.name}, {advice.get(net.card.does, scores)}")
     return net, meta
 
 

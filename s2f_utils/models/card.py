@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TRANSLATES, ADDS_DETAIL, DRAWS = "translates", "adds detail", "draws"
-RESTORES, JUDGES, MEASURES, RENDERS = "restores", "judges", "measures", "renders"
+RESTORES, SCORES, MEASURES, RENDERS = "restores", "scores", "measures", "renders"
 # The ways that models go, as people say them: what is read, and what is made of it.
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
@@ -45,7 +45,7 @@ class ModelCard:
     """What a model is. Its class and arguments fix the first five fields, before a weight is read; its file has all.
 
     does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
-    chance, "restores" aligned faces, or "judges" or "measures" pictures.
+    chance, "restores" aligned faces, or "scores" or "measures" pictures.
     direction: the way that its arguments fix, "" where they do not. either_way: its published files go one way or the
     other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail",
     "styles". size_px: of its pictures, where its arguments fix that; else 0.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.card import SCORES, ModelCard
 from s2f_utils.models.network import Network, check_images
 
 
@@ -69,7 +69,7 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.card import SCORES, ModelCard
 from s2f_utils.models.network import Network, norm_layer
 
 
@@ -19,7 +19,7 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class PixelGAN(Network):
     Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.card import SCORES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, bias_of, widths_of, within_float16
 from s2f_utils.runtime import distributed
@@ -66,7 +66,7 @@ class StyleGAN2Discriminator(Network):
 
     GROUP = 4
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3
