@@ -61,15 +61,13 @@ def enhance(
 ) -> Enhanced:
     """A photo with its faces restored, U times as large.
 
-    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength: 1
-    adds all that the restorer changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as
-    it was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
-    upright face that fills it as in FFHQ, and is restored whole. largest_only: no other face is touched. background:
-    what enlarges the rest, "lanczos" or "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the
-    faces, where they are known.
+    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength:
+    from 0, the photo, to 1, all that the restorer changed. upscale: U, 1 to 4; at 1 every pixel without a face is as it
+    was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
+    upright face that fills it as in FFHQ, and is restored whole. background: what enlarges the rest, "lanczos" or
+    "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the faces, where they are known.
 
-    Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
-    such picture or setting, WeightsError where weights are needed that are not to be had.
+    Raises FaceError where no face is found, RestoreError, ValueError for another picture or setting, or WeightsError.
     """
     import cv2
 

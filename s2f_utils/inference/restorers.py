@@ -53,13 +53,8 @@ class Restorer:
     def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
         """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is painted with.
 
-        Raises RestoreError for an answer of NaN, or of one colour although the crop is not; ValueError for another
-        shape.
+        Raises RestoreError for an answer of NaN, or of one colour although the crop is not.
         """
-        if crop.dtype != np.uint8 or crop.shape != (self.size_px, self.size_px, 3):
-            raise ValueError(
-                f"{self.name} takes uint8 ({self.size_px}, {self.size_px}, 3), got {crop.dtype} {crop.shape}"
-            )
         x = crop / np.float32(127.5) - 1
         restored = self.engine.run("restore", crop[None], np.array([seed]))[0][0]  # float32 (S, S, 3), about [-1, 1]
         is_finite = np.isfinite(restored).all()

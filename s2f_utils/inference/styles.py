@@ -18,13 +18,13 @@ from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
 
-PUBLISHED_MIX_FROM = 8
+PUBLISHED_MIX_FROM = 8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
 class StyleModel(Translator):
-    """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
+    """A generator and, in a pSp model, the encoder (`load`). A StyleGAN2 alone reads nothing."""
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -60,9 +60,7 @@ class StyleModel(Translator):
 
     @property
     def open_layers(self) -> range:
-        """The layers that an encoder leaves open, for many answers to one drawing: those that it was trained with, else
-        from the eighth on, as published (from the seventh on in generators below 256 px).
-        """
+        """The layers that an encoder leaves to chance: as in its training, else from the eighth or seventh on."""
         first = self.meta.get("mix_from") or (PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE)
         return range(int(first), self.num_layers)
 

@@ -124,9 +124,7 @@ class Translator(Model):
 
 
 class DetailModel(Translator):
-    """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed; made by
-    `load`.
-    """
+    """A faithful model, and a second one that adds detail to its answers, as much as is wanted, from a seed."""
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; each picture's structure is made once."""

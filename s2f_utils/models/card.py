@@ -24,9 +24,7 @@ FOLDERS = re.compile(r"^.*?[\\/](?=(?:\d{4}-[^\\/]*[\\/])?[^\\/]*[\\/]*$)")  # a
 
 
 class UnknownNetworkError(ValueError):
-    """A state dict that fits no network of the project, or a network that does not do what was asked; the message says
-    what differs.
-    """
+    """A state dict that fits no network of the project, or a network that does something else than is needed."""
 
 
 def read_by(direction: str) -> str:

@@ -82,11 +82,6 @@ def load_torch_file(path: str | os.PathLike) -> Any:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
-    if path.suffix == ".pkl":
-        raise CheckpointError(
-            f"{path}: a pickle, such as NVIDIA's of StyleGAN2, runs code when it is opened, and is not opened here:"
-            " docs/stylegan.md says how to convert it elsewhere"
-        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
@@ -94,8 +89,8 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         why = f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download it again"
         if isinstance(error, pickle.UnpicklingError) and ("weights_only" in reason.lower() or "Unsupported" in reason):
             why = (
-                "holds Python objects, not only weights, and is not executed here: convert it where you trust it with"
-                " torch.save(net.state_dict(), path)"
+                "holds Python objects, not only weights, and would run their code: save net.state_dict() where you"
+                " trust it; for NVIDIA's pickles docs/stylegan.md says how to convert it elsewhere"
             )
         raise CheckpointError(f"{path}: {why}") from None
 

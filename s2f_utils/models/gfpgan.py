@@ -83,6 +83,8 @@ class GFPGAN(Network):
         return made if return_rgb is None else (made, levels)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        levels = sum(key.startswith("toRGB.") and key.endswith(".weight") for key in shapes)
-        return {"size_px": 2 ** (levels + 2)} if levels else None  # all else is alike in all published files
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        num_values, _ = shapes[
+            "final_linear.weight"
+        ]  # 2 log2 S - 2 styles of 512, all else is alike
+        return {"size_px": 2 ** (num_values // 1024 + 1)}

@@ -40,11 +40,11 @@ class Network(nn.Module):
         return net
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The arguments of the network whose state dict has these shapes; None, or a LookupError, where it is none of
-        this class. For published files, which do not say it; ours have a header.
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """The arguments of the network whose state dict has these shapes, of published files; ours have a header.
+        Raises LookupError where it is none of this class.
         """
-        return None
+        raise LookupError
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelCard:
@@ -58,14 +58,8 @@ class Network(nn.Module):
 
 
 def norm_layer(norm: str, num_channels: int) -> nn.Module:
-    """Batch norm with scale and shift, or instance norm without, as the published networks use them, or none."""
-    if norm == "batch":
-        return nn.BatchNorm2d(num_channels)
-    if norm == "instance":
-        return nn.InstanceNorm2d(num_channels)
-    if norm == "none":
-        return nn.Identity()
-    raise ValueError(f"norm must be 'batch', 'instance' or 'none', got {norm!r}")
+    """Batch norm with scale and shift, or instance norm without, as the published networks use them, or "none"."""
+    return {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "none": nn.Identity}[norm](num_channels)
 
 
 def check_images(x: Tensor, channels: int, multiple_px: int) -> None:

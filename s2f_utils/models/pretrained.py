@@ -106,18 +106,14 @@ def check(name: str = "efficientnet-lite0") -> None:
         raise ImportError(f"the features of {name}: {why}")
 
 
-def weights_file(backbone: Backbone) -> Path:
-    """The file with the weights, in its package."""
-    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
-
-
 def _network(backbone: Backbone) -> nn.Module:
     """timm's network with the package's weights, whose names differ and whose order does not, in eval mode."""
     import timm
 
     with torch.random.fork_rng(devices=[]):  # the weights that timm draws first must not move a training's generator
         net = timm.create_model(backbone.timm_name, pretrained=False)
-    own, weights = net.state_dict(), torch.load(weights_file(backbone), map_location="cpu", weights_only=True)
+    file = Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
+    own, weights = net.state_dict(), torch.load(file, map_location="cpu", weights_only=True)
     if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
         raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
     net.load_state_dict(dict(zip(own, weights.values(), strict=True)))

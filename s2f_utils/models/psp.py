@@ -182,7 +182,7 @@ class PSP(Network):
         return F.one_hot(far.argmin(1), len(self._palette)).permute(0, 3, 1, 2).float()
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         num_styles = sum(key.startswith("encoder.styles.") and key.endswith(".linear.weight") for key in shapes)
         encoder = {"in_channels": shapes["encoder.input_layer.0.weight"][1], "num_styles": num_styles}
         decoder = {key.removeprefix("decoder."): shape for key, shape in shapes.items()}

@@ -109,14 +109,11 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     like = []
     for name, network in NETWORKS.items():
         with contextlib.suppress(LookupError, ValueError, ZeroDivisionError):
-            args = network.args_from(shapes)
-            if args is None:
-                continue
+            net = build(name, **network.args_from(shapes))
             try:
-                net = build(name, **args)
                 net.load_state_dict(tensors)
                 return net.eval()
-            except (ValueError, RuntimeError) as error:
+            except RuntimeError as error:
                 like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
     what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
     raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the networks known here; {what}")

@@ -293,7 +293,7 @@ class StyleGAN2(Network):
         return self.style(z.to(self.input.input.device)).mean(0)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         width, style_dim = shapes["input.input"][1], shapes["style.1.weight"][1]
         doublings = sum(key.startswith("to_rgbs.") and key.endswith(".conv.weight") for key in shapes)
         size = 4 * 2**doublings
