@@ -84,7 +84,5 @@ class GFPGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        num_values, _ = shapes[
-            "final_linear.weight"
-        ]  # 2 log2 S - 2 styles of 512, all else is alike
+        num_values, _ = shapes["final_linear.weight"]  # 2 log2 S - 2 styles of 512, all else is alike
         return {"size_px": 2 ** (num_values // 1024 + 1)}
