@@ -160,7 +160,7 @@ def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
     state["model.11.extra"] = torch.zeros(1)
     with pytest.raises(models.UnknownNetworkError, match='seed: .* Unexpected key.* "model.11.extra"'):
         models.from_state_dict(state)
-    with pytest.raises(models.UnknownNetworkError, match="none of the networks"):
+    with pytest.raises(models.UnknownNetworkError, match="none of the generators"):
         models.from_state_dict({"fc.weight": torch.zeros(3, 3)})
     with pytest.raises(models.UnknownNetworkError, match="no tensors"):
         models.from_state_dict({})

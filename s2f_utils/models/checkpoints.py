@@ -89,7 +89,7 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         why = f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download it again"
         if isinstance(error, pickle.UnpicklingError) and ("weights_only" in reason.lower() or "Unsupported" in reason):
             why = (
-                "holds Python objects, not only weights, and would run their code: save net.state_dict() where you"
+                "holds Python objects, not only weights, and is not executed here: save net.state_dict() where you"
                 " trust it; for NVIDIA's pickles docs/stylegan.md says how to convert it elsewhere"
             )
         raise CheckpointError(f"{path}: {why}") from None

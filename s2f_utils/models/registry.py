@@ -109,14 +109,14 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     like = []
     for name, network in NETWORKS.items():
         with contextlib.suppress(LookupError, ValueError, ZeroDivisionError):
-            net = build(name, **network.args_from(shapes))
             try:
+                net = build(name, **network.args_from(shapes))
                 net.load_state_dict(tensors)
                 return net.eval()
             except RuntimeError as error:
                 like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
     what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
-    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the networks known here; {what}")
+    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the generators known here; {what}")
 
 
 extend("networks")
