@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.models.card import DIRECTIONS, JUDGES, MEASURES, RENDERS, ModelCard, made_by, read_by
+from s2f_utils.models.card import DIRECTIONS, MEASURES, RENDERS, SCORES, ModelCard, made_by, read_by
 from s2f_utils.pictures.images import GENERATED_NOTE
 
 TEMPLATE = Path(__file__).with_name("readme.md.jinja")
@@ -99,7 +99,7 @@ def _card_of(path: Path) -> ModelCard:
     card = checkpoints.card_of(path)
     if not card.network:
         raise ValueError(f"{path}: does not say what it is: only models trained by this project are published")
-    if card.does in (JUDGES, MEASURES):
+    if card.does in (SCORES, MEASURES):
         raise ValueError(f"{path}: is a {card.network}, which {card.does} pictures: give a generator")
     config = path.with_name("config.json")
     if card.terms is None and config.is_file():

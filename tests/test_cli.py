@@ -19,6 +19,7 @@ import torch
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, models
 from s2f_utils.data import read_manifest
+from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 
 TINY = [
@@ -158,13 +159,12 @@ def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys)
 
 def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
     drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
-    judge = tmp_path / "latest_net_D.pth"
-    torch.save(models.build("patchgan", base_filters=4).state_dict(), judge)
-    assert cli.main(["translate", str(judge), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "is a patchgan, which judges pictures: give a generator" in said(capsys)
+    net_d = checkpoints.save_generator(tmp_path / "net_d.safetensors", models.build("patchgan", base_filters=4), {})
+    assert cli.main(["translate", str(net_d), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "is a patchgan, which scores pictures: give a generator" in said(capsys)
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
     assert cli.main(["translate", str(tmp_path / "other.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "none of the networks known here" in said(capsys)
+    assert "none of the generators known here" in said(capsys)
     torch.save(models.build("patchgan", base_filters=4), tmp_path / "pickled.pth")
     assert cli.main(["translate", str(tmp_path / "pickled.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
     assert "not executed here" in said(capsys)

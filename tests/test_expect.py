@@ -25,7 +25,7 @@ from s2f_studio.faces.stages.lay import WALL, Laid
 from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference import load
-from s2f_utils.inference.engine import TorchEngine
+from s2f_utils.inference.stages import TorchEngine
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.training.config import resolve

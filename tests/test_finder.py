@@ -25,9 +25,9 @@ def test_every_weight_learns_and_wrong_shapes_are_refused():
 def test_it_is_saved_and_found_again(tmp_path):
     net = models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval()
     checkpoints.save_generator(tmp_path / "finder.safetensors", net, {})
-    again, meta = checkpoints.load_network(tmp_path / "finder.safetensors")
+    again, _ = checkpoints.load_network(tmp_path / "finder.safetensors")
     ink = torch.rand(1, 1, 128, 128)
-    assert meta["does"] == "measures" and torch.equal(net(ink).points, again.eval()(ink).points)
+    assert again.card.does == "measures" and torch.equal(net(ink).points, again.eval()(ink).points)
 
 
 def test_points_are_learned_where_they_are_and_may_lie_outside():

@@ -183,7 +183,7 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
 @pytest.mark.parametrize(
     ("token", "repo", "message"),
     [
-        ("", "user/faces", "no token for the hub"),
+        ("", "user/faces", "Invalid username or password.*log in"),
         (hub_server.NOBODY, "user/faces", "Invalid credentials.*log in"),
         (hub_server.READER, "user/faces", "You don't have the rights to write to user/faces: .*log in"),
         (hub_server.WRITER, "somebody/faces", "You don't have the rights to write to somebody/faces"),

@@ -12,7 +12,7 @@ from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_utils import inference, models
-from s2f_utils.inference.stages import generate
+from s2f_utils.inference.stages import AsPublished, generate
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 
@@ -39,14 +39,15 @@ def test_paper_mode_is_the_published_test_script(net):
     x = torch.rand(3, 3, 64, 64) * 2 - 1
     before = {k: v.clone() for k, v in net.state_dict().items()}
     torch.manual_seed(5)
-    found = generate(net, x, "paper")
+    with torch.no_grad():
+        found = AsPublished(net)(x)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert not any(m.training for m in net.modules())
     torch.manual_seed(5)
     with torch.no_grad():  # what the script does: the network left in training mode, one image at a time
         expected = torch.cat([net.train()(one) for one in x.split(1)])
     assert torch.allclose(found, expected, atol=1e-6)
-    assert not torch.equal(found, generate(net.eval(), x, "paper"))
+    assert not torch.equal(found, AsPublished(net.eval())(x))
 
 
 @pytest.fixture()

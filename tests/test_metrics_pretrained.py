@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.resources
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,8 @@ def timms(faces):
 
     backbone = networks.BACKBONES["efficientnet-lite2"]
     net = timm.create_model(backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)).eval()
-    weights = torch.load(networks.weights_file(backbone), map_location="cpu", weights_only=True).values()
+    file = importlib.resources.files(backbone.module) / backbone.file
+    weights = torch.load(file, map_location="cpu", weights_only=True).values()
     net.load_state_dict(dict(zip(net.state_dict(), weights, strict=False)))
     large = [np.asarray(Image.fromarray(face).resize((260, 260), Image.Resampling.BICUBIC)) for face in faces]
     x = torch.from_numpy(np.stack(large)).permute(0, 3, 1, 2).float()

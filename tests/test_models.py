@@ -17,6 +17,10 @@ CASES = {
     "patchgan_70_instance_in3": lambda: reference.image(1, 3, 256),
     "cyclegan_resnet_9_instance": lambda: reference.image(1, 3, 256),
 }
+DISCRIMINATORS = {  # are not recognised: nobody begins with a published one
+    "patchgan_70_batch_in6": {},
+    "patchgan_70_instance_in3": {"in_channels": 3, "norm": "instance"},
+}
 SMALL = {
     "unet": ({"num_downs": 5, "base_filters": 4}, 3),
     "resnet": ({"num_blocks": 2, "base_filters": 4}, 3),
@@ -29,7 +33,11 @@ SMALL = {
 def test_published_checkpoint_gives_the_published_output(name):
     case = reference.load(name)
     state_dict = reference.published_state_dict(case)
-    net = models.from_state_dict({f"module.{key}": value for key, value in state_dict.items()})
+    if name in DISCRIMINATORS:
+        net = models.build("patchgan", **DISCRIMINATORS[name]).eval()
+        net.load_state_dict(state_dict)
+    else:
+        net = models.from_state_dict({f"module.{key}": value for key, value in state_dict.items()})
     assert models.count_parameters(net) == case["parameters"]
     with torch.no_grad():
         out = net(CASES[name]())
@@ -86,8 +94,6 @@ def test_project_5s_networks_are_as_described(tmp_path):
         other = checkpoints.load_network(tmp_path / "net.safetensors")[0]
         assert (other.name, other.args) == (net.name, net.args)
         assert torch.equal(other(x), net.eval()(x))
-    with pytest.raises(ValueError, match="128x128 pixels only"):
-        net_d(torch.zeros(1, 3, 64, 64))
 
 
 def test_project_5s_block_adds_its_first_convolution_not_its_input():
@@ -118,7 +124,7 @@ def test_shape_gradients_and_round_trip(name, norm, tmp_path):
     checkpoints.save_generator(tmp_path / "net.safetensors", net, {})
     others = [checkpoints.load_network(tmp_path / "net.safetensors")[0]]
     assert others[0].args == net.args
-    if name != "pixelgan":  # published files of the others are known by their keys
+    if name in ("unet", "resnet"):  # published files of generators are known by their keys
         others.append(models.from_state_dict(net.state_dict()))
     for other in others:
         assert other.name == name
@@ -150,11 +156,11 @@ def test_unknown_networks_and_arguments_are_named():
 
 
 def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
-    state = models.build("patchgan", base_filters=4).state_dict()
+    state = models.build("seed", base_filters=4).state_dict()
     state["model.11.extra"] = torch.zeros(1)
-    with pytest.raises(models.UnknownNetworkError, match='patchgan: .* Unexpected key.* "model.11.extra"'):
+    with pytest.raises(models.UnknownNetworkError, match='seed: .* Unexpected key.* "model.11.extra"'):
         models.from_state_dict(state)
-    with pytest.raises(models.UnknownNetworkError, match="none of the networks"):
+    with pytest.raises(models.UnknownNetworkError, match="none of the generators"):
         models.from_state_dict({"fc.weight": torch.zeros(3, 3)})
     with pytest.raises(models.UnknownNetworkError, match="no tensors"):
         models.from_state_dict({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import importlib.util
 import math
 
@@ -44,7 +45,8 @@ def test_features_are_timms_own(name):
 
     backbone = pretrained.BACKBONES[name]
     theirs = timm.create_model(backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4))
-    weights = torch.load(pretrained.weights_file(backbone), map_location="cpu", weights_only=True).values()
+    file = importlib.resources.files(backbone.module) / backbone.file
+    weights = torch.load(file, map_location="cpu", weights_only=True).values()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=False)))
     net = pretrained.PretrainedFeatures(name)
     for height, width in ((64, 96), (backbone.size_px, backbone.size_px)):

@@ -13,8 +13,7 @@ import torch
 from s2f_utils import metrics, models, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
-from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.inference.stages import of_one
+from s2f_utils.inference.stages import TorchEngine, of_one
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation
 from tests.scored import drawn_set

@@ -17,6 +17,7 @@ from s2f_utils.pictures import images
 from tests import test_download
 
 SIZE_PX = 32
+SMALL = {"size_px": SIZE_PX, "narrow": 0.0625, "num_style_feat": 16, "num_mlp": 1}
 server = test_download.server
 
 
@@ -24,7 +25,7 @@ server = test_download.server
 def published(tmp_path_factory):
     """A file as GFPGAN's authors publish theirs, but small."""
     torch.manual_seed(0)
-    net = models.build("gfpgan", size_px=SIZE_PX, narrow=0.0625, num_style_feat=16, num_mlp=1)
+    net = models.build("gfpgan", **SMALL)
     path = tmp_path_factory.mktemp("published") / "GFPGANv1.4.pth"
     torch.save({"params_ema": net.state_dict()}, path)
     return path
@@ -34,6 +35,7 @@ def published(tmp_path_factory):
 def offered(published, server, monkeypatch, tmp_path):
     """A function: the server behaves in this way when GFPGAN 1.4 is asked for."""
     content = published.read_bytes()
+    monkeypatch.setattr(models.NETWORKS["gfpgan"], "args_from", staticmethod(lambda shapes: SMALL))
     monkeypatch.setattr(test_download, "CONTENT", content)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -175,7 +175,7 @@ def test_a_drawing_is_kept_when_the_model_changes_and_a_start_laid_anew(pad):
 
 def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
     for wrong, message in (
-        ("photo-to-sketch", "takes photos"), ("faces-64", "by chance"), ("sketch-to-photo-faithful", "is gone"),
+        ("photo-to-sketch", "reads a photo"), ("faces-64", "by chance"), ("sketch-to-photo-faithful", "is gone"),
         ("nowhere", "no such model"),
     ):  # fmt: skip
         with pytest.raises((ValueError, FileNotFoundError), match=message):
@@ -243,7 +243,7 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
 def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):
     given, face = pad.given, pad.face
     for content, said in (
-        (question(pad, seed="x"), "seed: "), (question(pad, model="photo-to-sketch"), "takes photos"),
+        (question(pad, seed="x"), "seed: "), (question(pad, model="photo-to-sketch"), "reads a photo"),
         (question(pad) | {"picture": "data:image/png;base64,AAAA"}, "this is"),
         ({"kind": "dance", "picture": picture_uri(given)}, "does not know 'dance'"),
     ):  # fmt: skip

@@ -218,13 +218,8 @@ def test_augmentation_with_no_probability_is_no_augmentation():
 
 def test_hue_keeps_grey_and_saturation_keeps_brightness(monkeypatch):
     grey = torch.full((64, 3, 4, 4), 0.3)
-<<<<<<< HEAD
     monkeypatch.setattr(distributed, "randn", lambda *s: torch.zeros(*s))  # no brightness, contrast or saturation
     monkeypatch.setattr(distributed, "randint", lambda low, high, num: torch.zeros(num))  # no inversion
-=======
-    monkeypatch.setattr(ada.distributed, "randn", torch.zeros)  # no brightness, contrast or saturation
-    monkeypatch.setattr(torch, "randint", lambda low, high, size: torch.zeros(size))  # no inversion
->>>>>>> 071e730908c95b0bda0bc34ee1052db39dc16a42
     assert torch.allclose(ada.transform_colours(grey, 1.0), grey, atol=1e-5)
     colours = torch.rand(64, 3, 4, 4)
     turned = ada.transform_colours(colours, 1.0)

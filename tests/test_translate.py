@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import models, runtime
-from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.inference.stages import of_two
+from s2f_utils.inference.stages import TorchEngine, of_two
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 

@@ -55,7 +55,7 @@ ROWS_NEAR, ROWS_FAR = 4, 3  # of the sheet
 NEAR, FAR = 0.15, 0.7  # degrees
 CHANNELS_LAST = {"memory_format": torch.channels_last}
 NETWORKS = ("net_g", "ema", "net_d", "encoder", "prior", "classifier", "projection")
-JUDGES = ("net_d", "encoder", "classifier", "projection")
+SCORES = ("net_d", "encoder", "classifier", "projection")
 
 
 class Training:
@@ -303,7 +303,7 @@ def save(training: Training, run: Path) -> None:
     os.replace(run / "state.part", run / "state.pt")
     tensors = {
         f"{name}.{key}": value.cpu().half().contiguous() if value.is_floating_point() else value.cpu().contiguous()
-        for name in JUDGES for key, value in state[name].items()
+        for name in SCORES for key, value in state[name].items()
     }  # fmt: skip
     save_file(tensors, run / "judges.part", metadata={"images_seen": str(training.images_seen)})
     os.replace(run / "judges.part", run / "judges.safetensors")
@@ -335,7 +335,7 @@ def load(training: Training, run: Path, init: Path | None) -> None:
         judges = load_file(init / "judges.safetensors")
         with safe_open(init / "judges.safetensors", "pt") as file:
             training.images_seen = int(file.metadata()["images_seen"])
-        for name in JUDGES:
+        for name in SCORES:
             own = {k.removeprefix(f"{name}."): v for k, v in judges.items() if k.startswith(f"{name}.")}
             getattr(training, name).load_state_dict(own)
         answer = checkpoints.load_network(init / "generator.safetensors")[0]

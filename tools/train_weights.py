@@ -24,7 +24,7 @@ from data_prep.sources.open_portraits import open_sets
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import DIRECTIONS, ModelCard
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
@@ -202,8 +202,9 @@ def go_back(net: nn.Module, first: nn.Module, share: float) -> None:
 
 
 def _notes(meta: dict) -> dict:
-    """What a file says beside what its network is, which `save_generator` writes anew: the detail is no whole model."""
-    return {key: value for key, value in meta.items() if key not in ("network", "args", *ModelCard().as_json(""))}
+    """What a file's header has beside what its network is, which `save_generator` writes anew."""
+    of_network = ("network", "args", "does", "reads", "makes", "knows")  # the last four of earlier releases
+    return {key: value for key, value in meta.items() if key not in of_network}
 
 
 def main() -> None:

@@ -55,7 +55,6 @@ def push(
         if dry_run:
             return 0
         package.check_terms(packed.card, i_may_publish)
-        hub.check_token()
         if not yes and not _agreed():
             print("nothing was sent")
             return 1

@@ -81,7 +81,7 @@ def _finder_of(path: Path, engine: str) -> Engine:
         found.takes("look")  # now, not when a picture is there
         return found
     from s2f_studio.drawings.look import Look
-    from s2f_utils.inference.engine import TorchEngine
+    from s2f_utils.inference.stages import TorchEngine
     from s2f_utils.models import checkpoints
 
     return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})

@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, RENDERS, ModelCard
-from s2f_utils.models.layers import doubled, twice
-from s2f_utils.models.network import Network
+from s2f_utils.models.card import RENDERS, SCORES, ModelCard
+from s2f_utils.models.network import Network, doubled, twice
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resunet import Noise
 from s2f_utils.pictures.attributes import TEXTURED
@@ -173,7 +172,7 @@ class RenderJudge(Network):
     logits (N, 1, H, W) and of features. It knows which place of a face it looks at.
     """
 
-    CARD = ModelCard(does=JUDGES, size_px=MADE_PX)
+    CARD = ModelCard(does=SCORES, size_px=MADE_PX)
 
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 192)) -> None:
         super().__init__()

@@ -64,7 +64,7 @@ def faces(
         _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, psi)))
         print(f"{counted(num, 'face')} in {out}; {images.GENERATED_NOTE}")
         return 0
-    chosen = net.layers_of(layers)
+    chosen = net.layers(layers)
 
     def answer(path: Path) -> None:
         given = masks.load(path) if net.reads == "map" else images.load_rgb(path)

@@ -60,18 +60,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of a model beside the picture; what a model does not know is left out of its answer.
+    """A question to a model beside the picture; a model ignores what it does not know (`Facts.knows`).
 
     seed: 0, or another answer. detail: from 0, faithful, to 1, realistic; it is invented. style: (1, L, D), of a chosen
     variant. labels: the map beside a sketch, for a model that reads both. strength: of a restorer, from 0, the picture
-    as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer: "expected", what a photo of such a drawing
-    looks like on average, "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely:
-    from 0, the shape as it is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`.
-    person: what is known of the person beside the drawing: "skin" and "hair" as a colour (`as_tone`), "glasses",
-    "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long),
-    "curls" from -1 to 1. fit: how a picture becomes a square, "stretch" or "pad"; None: as the model was trained.
-    square: an oblong picture is stretched, and its answer stays a square. large: an answer with twice as many pixels a
-    side as models of up to 256 pixels give.
+    as it is, to 1. mode: "deterministic", or "paper" (`stages.AsPublished`). answer: "expected", the posterior mean,
+    "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely: from 0, the shape as it
+    is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`. person: known attributes:
+    "skin" and "hair" as a colour (`as_tone`), and from -1 to 1 "glasses", "beard" and "hat" (no to yes), "age" (young
+    to old), "smile" (closed to teeth), "hair_length" (bald to long) and "curls". fit: how a picture becomes a square,
+    "stretch" or "pad"; None: as in training. square: an oblong picture is stretched, and its answer stays a square.
+    large: an answer with twice as many pixels a side, of models of up to 256 pixels.
     """
 
     seed: int = 0
@@ -106,6 +105,21 @@ class Ask:
                 raise ValueError(f"{name} must be from -1 to 1, got {value:g}")
 
 
+def checked(picture: np.ndarray) -> np.ndarray:
+    """A picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of less
+    than 16 pixels.
+    """
+    picture = np.asarray(picture)
+    height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
+    if picture.dtype != np.uint8 or channels != [3]:
+        raise ValueError(
+            f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
+        )
+    if min(height, width) < LEAST_PX:
+        raise images.ImageError(f"a picture of {width}x{height} pixels shows no face: {LEAST_PX} pixels are the least")
+    return picture
+
+
 def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
     """One amount for each of `FACE_PARTS`, 0 for those left out. Raises ValueError for others, or beyond 0 to 1."""
     given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
@@ -120,13 +134,11 @@ def person_of(text: str) -> dict[str, Any]:
     """A description of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
     person: dict[str, Any] = {}
     for part in filter(None, map(str.strip, text.split(","))):
-        name, equals, value = (one.strip() for one in part.partition("="))
-        if not equals:
-            raise ValueError(f"{part!r}: write it as age=0.5")
+        name, _, value = (one.strip() for one in part.partition("="))
         try:
             person[name] = value if name in COLOURED else float(value)
         except ValueError:
-            raise ValueError(f"{name} must be a number from -1 to 1, got {value!r}") from None
+            raise ValueError(f"{name} must be a number from -1 to 1, as in age=0.5, got {value!r}") from None
     return dict(Ask(person=person).person)
 
 
@@ -185,9 +197,3 @@ class Model(ABC):
         elif not isinstance(picture, np.ndarray):
             picture = images.load_rgb(picture)
         return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)
-
-
-def advice_on(picture: np.ndarray, reads: str) -> Remark | None:
-    """What to tell who gives this picture, uint8 (H, W, 3), to a model that reads sketches or photos, if anything."""
-    extend("answers")
-    return PREPARERS[0].advice_on(picture, reads) if PREPARERS else None

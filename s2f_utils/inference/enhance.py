@@ -17,7 +17,7 @@ from PIL import Image
 
 from s2f_utils import runtime, weights
 from s2f_utils.inference import restorers
-from s2f_utils.inference.asking import LEAST_PX, Ask, Facts, Model
+from s2f_utils.inference.asking import Ask, Facts, Model, checked
 from s2f_utils.inference.restorers import Restorer
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
@@ -27,8 +27,6 @@ FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into t
 BAND_ROWS = 512  # of a photo are pasted at once: large faces would take gigabytes
 TONE = 3.0  # grey levels by which the colours of a photo of one tone may differ from what its greys say
 LEAST_EYES_PX = 6.0  # between the eyes; there is nothing to restore in smaller faces
-UPSCALES = (1, 2, 3, 4)
-BACKGROUNDS = ("lanczos", "realesrgan")
 TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 
 
@@ -63,19 +61,17 @@ def enhance(
 ) -> Enhanced:
     """A photo with its faces restored, U times as large.
 
-    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength: 1
-    adds all that the restorer changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as
-    it was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
-    upright face that fills it as in FFHQ, and is restored whole. largest_only: no other face is touched. background:
-    what enlarges the rest, "lanczos" or "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the
-    faces, where they are known.
+    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength:
+    from 0, the photo, to 1, all that the restorer changed. upscale: U, 1 to 4; at 1 every pixel without a face is as it
+    was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
+    upright face that fills it as in FFHQ, and is restored whole. background: what enlarges the rest, "lanczos" or
+    "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the faces, where they are known.
 
-    Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
-    such picture or setting, WeightsError where weights are needed that are not to be had.
+    Raises FaceError where no face is found, RestoreError, ValueError for another picture or setting, or WeightsError.
     """
     import cv2
 
-    _check(image, strength, upscale, background, aligned)
+    _check(image, upscale, background, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     if aligned:
         where, matrices = [faces.centre_face(image.shape[:2])], []
@@ -96,7 +92,7 @@ def enhance(
         made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
     out = image.copy()
     if upscale > 1:
-        larger = image if background == "lanczos" else enlarged(image, restorer.engine.device)
+        larger = enlarged(image, restorer.engine.device) if background == "realesrgan" else image
         size = (image.shape[1] * upscale, image.shape[0] * upscale)
         out = np.array(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
     changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
@@ -125,29 +121,16 @@ class Enhancer(Model):
         return made
 
 
-def _check(image: np.ndarray, strength: float, upscale: int, background: str, aligned: bool) -> None:
-    shape = image.shape
-    if image.dtype != np.uint8 or image.ndim != 3 or shape[2] != 3:
-        raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {shape}: images.load_rgb reads a file so")
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength must be from 0 (the photo) to 1 (the restored face), got {strength}")
-    for name, value, known in (("upscale", upscale, UPSCALES), ("background", background, BACKGROUNDS)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
+def _check(image: np.ndarray, upscale: int, background: str, aligned: bool) -> None:
+    height, width, _ = checked(image).shape
     if background == "realesrgan" and upscale == 1:
         raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
-    if aligned and shape[0] != shape[1]:
-        raise ValueError(
-            f"an aligned picture is square, got {shape[1]}x{shape[0]}: leave aligned out, and the face is found"
-        )
-    if min(shape[:2]) < LEAST_PX:
+    if aligned and height != width:
+        raise ValueError(f"an aligned picture is square, got {width}x{height}: leave it out, and the face is found")
+    if height * width * upscale**2 > images.MAX_PIXELS:
         raise images.ImageError(
-            f"a picture of {shape[1]}x{shape[0]} pixels shows no face: {LEAST_PX} pixels are the least"
-        )
-    if shape[0] * shape[1] * upscale**2 > images.MAX_PIXELS:
-        raise images.ImageError(
-            f"{shape[1]}x{shape[0]} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that"
-            " are written: choose a smaller upscale"
+            f"{width}x{height} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that are"
+            " written: choose a smaller upscale"
         )
 
 

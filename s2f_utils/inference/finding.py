@@ -14,9 +14,7 @@ VALUES = ("signed", "unit")  # what a network is given: [-1, 1], or [0, 1], as p
 
 
 def generator_file(direction: str | None = None) -> str:
-    """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one, where a
-    method learns both.
-    """
+    """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one."""
     return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
 
 
@@ -95,13 +93,12 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
-    """Under which "terms" a model may be used, and its "training_data", as far as that is known."""
+def terms_of(model: str | Path, path: Path) -> dict[str, str]:
+    """Under which "terms" a model may be used, and its "training_data", as far as that is known. path: its file."""
     if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
         return {"terms": weights.OWN_TERMS}
     if entry := weights.WEIGHTS.get(str(model)):
         return {"terms": entry.licence}
-    path = Path(model) if Path(model).is_file() else find_generator(model, direction)
     if path.suffix != ".safetensors":
         return {}
     from s2f_utils.models import checkpoints

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import extend
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.inference.finding import VALUES, find_generator, terms_of
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import Translator
@@ -49,8 +48,6 @@ def load(
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
-    if values not in VALUES:
-        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     extend("answers")
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     for opener in OPENERS:
@@ -79,8 +76,7 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
     facts = model.facts
     if facts.reads not in ("sketch", "map"):
         reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
-        does = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
-        raise ValueError(f"{facts.name}: {does}: the pad gives a drawing or a label map; choose a model for those")
+        raise ValueError(f"{facts.name}: {reads}: the pad gives a drawing or a label map; choose a model for those")
     return model
 
 
@@ -88,11 +84,11 @@ def _load_by_torch(
     model: str | Path, device: str, precision: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Translator:
     """As `load`, of all that PyTorch runs."""
-    from s2f_utils.inference.stages import PLAIN, kind_of
+    from s2f_utils.inference.stages import PLAIN, TorchEngine, kind_of
 
     extend("torch answers")
     path = find_generator(model, direction)
-    net, meta = _network(model, path)
+    net, meta = _network(path)
     kind, about = kind_of(net), net.card
     chosen = runtime.pick_precision(runtime.pick_device(device), kind.precision or precision)
     if values != VALUES[0] and kind is not PLAIN:
@@ -103,37 +99,28 @@ def _load_by_torch(
     is_of_styles = kind.model is StyleModel
     size_px = about.size_px if is_of_styles else meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px
     return kind.model(
-        TorchEngine(stages, chosen),
-        net.name,
-        about.knows,
-        direction=_direction(model, net, meta, direction),
-        size_px=int(size_px),
-        fit=meta.get("fit", "stretch"),
-        meta={**meta, **terms_of(model, direction)},
+        TorchEngine(stages, chosen), net.name, about.knows, direction=_direction(model, net, meta, direction),
+        size_px=int(size_px), fit=meta.get("fit", "stretch"), meta={**meta, **terms_of(model, path)},
         name=name or (hub.pinned(model) if hub.is_name(model) else str(model)),
         layout="drawn" if is_of_styles and str(model) in weights.SHIPPED else layout,
-        at_once=at_once,
-        net=net,
-        precision=chosen,
-        files=(path, *kind.beside(model)),
-    )
+        at_once=at_once, net=net, precision=chosen, files=(path, *kind.beside(model)),
+    )  # fmt: skip
 
 
-def _network(model: str | Path, path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network in a model's file, and what the file says. Raises UnknownNetworkError for one that answers no
     pictures by itself.
     """
     from s2f_utils.models import checkpoints
 
     net, meta = checkpoints.load_network(path)
-    if net.card.does == card.RESTORES:
-        raise UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
-    if net.card.does == card.ADDS_DETAIL:
-        raise UnknownNetworkError(
-            f"{model}: only adds detail to the answer of another model: give a run of 'realistic'"
-        )
     if net.card.does not in (card.TRANSLATES, card.DRAWS, card.RENDERS):
-        raise UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
+        scores = "which scores pictures: give a generator"
+        advice = {
+            card.RESTORES: "which restores photos: use it with 's2f enhance'",
+            card.ADDS_DETAIL: "which only adds detail to the answer of another model: give a run of 'realistic'",
+        }
+        raise UnknownNetworkError(f"{path}: is a {net.name}, {advice.get(net.card.does, scores)}")
     return net, meta
 
 

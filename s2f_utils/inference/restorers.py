@@ -5,6 +5,7 @@ Shapes: S pixels of a restorer's square crop.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import extend
-from s2f_utils.inference.engine import Engine, TorchEngine
+from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.finding import find_generator, terms_of
 from s2f_utils.inference.loading import OPENERS
 from s2f_utils.models.card import RESTORES, UnknownNetworkError
@@ -52,13 +53,8 @@ class Restorer:
     def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
         """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is painted with.
 
-        Raises RestoreError for an answer of NaN, or of one colour although the crop is not; ValueError for another
-        shape.
+        Raises RestoreError for an answer of NaN, or of one colour although the crop is not.
         """
-        if crop.dtype != np.uint8 or crop.shape != (self.size_px, self.size_px, 3):
-            raise ValueError(
-                f"{self.name} takes uint8 ({self.size_px}, {self.size_px}, 3), got {crop.dtype} {crop.shape}"
-            )
         x = crop / np.float32(127.5) - 1
         restored = self.engine.run("restore", crop[None], np.array([seed]))[0][0]  # float32 (S, S, 3), about [-1, 1]
         is_finite = np.isfinite(restored).all()
@@ -106,12 +102,12 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     net, meta = _network(path)
     if entry:
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
-    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer)})
+    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer, path)})
 
 
 def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:
     """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
-    from s2f_utils.inference.stages import Restored
+    from s2f_utils.inference.stages import Restored, TorchEngine
 
     precision = runtime.pick_precision(device, "float32")
     stage = Restored(precision.prepare(net), precision)
@@ -130,13 +126,11 @@ def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
             raise
         from spandrel import ModelLoader, UnsupportedModelError
 
-        try:
+        with contextlib.suppress(UnsupportedModelError):
             descriptor = ModelLoader().load_from_state_dict(dict(checkpoints.state_dict_of(path)))
-        except UnsupportedModelError:
-            descriptor = None
-        if descriptor is None or descriptor.purpose != "FaceSR":
-            raise
-        return ThroughSpandrel(descriptor), {}
+            if descriptor.purpose == "FaceSR":
+                return ThroughSpandrel(descriptor), {}
+        raise
     if net.card.does != RESTORES:
         raise UnknownNetworkError(
             f"{path}: is a {net.name}, which restores no faces: give one of {', '.join(names())}, or a run of"

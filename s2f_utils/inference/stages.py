@@ -17,18 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.inference.asking import MODES
+from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.finding import VALUES, find_generator
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.noise import normal
 from s2f_utils.models.psp import PSP
+from s2f_utils.models.resunet import TwoStage, on_colours
 from s2f_utils.models.stylegan2 import StyleGAN2
-from s2f_utils.models.twostage import TwoStage, on_colours
 
 U8, F32, I64 = "uint8", "float32", "int64"
 NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, with a number behind it
@@ -113,15 +115,8 @@ class AsPublished(nn.Module):
 
 
 @torch.no_grad()
-def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
-    """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
-
-    "deterministic": eval mode, the same answer every time. "paper": as `AsPublished`, so that answers vary.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if mode == "paper":
-        return AsPublished(net)(x)
+def generate(net: nn.Module, x: Tensor) -> Tensor:
+    """Run a generator in eval mode on images (N, C, H, W) in [-1, 1] → (N, 3, H, W) in [-1, 1]; its mode is kept."""
     training = net.training
     net.eval()
     try:
@@ -234,7 +229,43 @@ class ThroughSpandrel(nn.Module):
         return 2 * self.descriptor(0.5 + 0.5 * x) - 1
 
 
-Stages = dict[str, nn.Module | Callable[[], nn.Module]]
+Stages = dict[str, nn.Module | Callable[[], nn.Module]]  # by name; functions make one when it is needed first
+
+
+class TorchEngine(Engine):
+    """Stages run by PyTorch on one device; their networks are prepared already (`Precision.prepare`)."""
+
+    name = "torch"
+
+    def __init__(self, stages: Stages, precision: runtime.Precision | None = None) -> None:
+        self.precision = precision or runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
+        self.device, self.stages = str(self.precision.device), dict(stages)
+        for stage in stages.values():
+            if isinstance(stage, nn.Module):
+                stage.to(self.precision.device)
+
+    def has(self, stage: str) -> bool:
+        return stage in self.stages
+
+    def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        tensors = [torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device) for one in inputs]
+        with torch.no_grad():
+            outputs = self.stage(stage)(*tensors)
+        return tuple(one.cpu().numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+    def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        return [tuple(shape) for _, *shape in self.stage(stage).inputs.values()]
+
+    def stage(self, stage: str) -> nn.Module:
+        """One of the stages."""
+        if not isinstance(self.stages[stage], nn.Module):
+            self.stages[stage] = self.stages[stage]().to(self.precision.device)
+        return self.stages[stage]
+
+    @property
+    def num_bytes(self) -> int:
+        loaded = nn.ModuleList(stage for stage in self.stages.values() if isinstance(stage, nn.Module))
+        return sum(t.numel() * t.element_size() for t in (*loaded.parameters(), *loaded.buffers()))
 
 
 def of_one(net: nn.Module, precision: runtime.Precision, _model: str | Path, values: str = VALUES[0]) -> Stages:

@@ -11,24 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference.asking import Ask, advice_on
+from s2f_utils.extensions import extend
+from s2f_utils.inference.asking import PREPARERS, Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
 
-PUBLISHED_MIX_FROM = 8
+PUBLISHED_MIX_FROM = 8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
 class StyleModel(Translator):
-    """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
-
-    @property
-    def reads(self) -> str:
-        """What the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none."""
-        return self.facts.reads
+    """A generator and, in a pSp model, the encoder (`load`). A StyleGAN2 alone reads nothing."""
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -47,40 +43,40 @@ class StyleModel(Translator):
         return len(self.mean)
 
     def layers(self, which: str) -> range:
-        """The layers of a level: "coarse" (pose and shape), "middle" (features and hair) or "fine" (colours and light).
-        Raises ValueError for any other.
+        """The layers of a level, "coarse" (pose and shape), "middle" (features and hair) or "fine" (colours and light),
+        or "open" (`open_layers`), or by numbers from 0, "5-9" or "4". Raises ValueError for any other.
         """
-        ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
-        if which not in ends:
-            raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
-        return range(*ends[which])
+        levels = {"open": self.open_layers, "coarse": range(COARSE), "middle": range(COARSE, MIDDLE)}
+        levels["fine"] = range(MIDDLE, self.num_layers)
+        if which in levels:
+            return levels[which]
+        first, _, last = which.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            raise ValueError(f"layers are {', '.join(levels)}, or numbers as in 5-9, got {which!r}")
+        chosen = range(int(first), int(last or first) + 1)
+        if not chosen or chosen[-1] >= self.num_layers:
+            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {which}")
+        return chosen
 
     @property
     def open_layers(self) -> range:
-        """The layers that an encoder leaves open, for many answers to one drawing: those that it was trained with, else
-        from the eighth on, as published (from the seventh on in generators below 256 px).
-        """
+        """The layers that an encoder leaves to chance: as in its training, else from the eighth or seventh on."""
         first = self.meta.get("mix_from") or (PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE)
         return range(int(first), self.num_layers)
 
-    def layers_of(self, text: str) -> range:
-        """The layers that a person names: "open", a level as in `layers`, or numbers from 0, "5-9" or "4"."""
-        if text == "open":
-            return self.open_layers
-        first, _, last = text.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal()):
-            return self.layers(text)
-        chosen = range(int(first), int(last or first) + 1)
-        if not chosen or chosen[-1] >= self.num_layers:
-            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {text}")
-        return chosen
-
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
-        return None if self.reads in ("", "map") else advice_on(_picture(picture, self.reads), self.reads)
+        """As `Model.advice`, of a picture that is to be encoded, uint8 (H, W, 3)."""
+        extend("answers")
+        is_plain = self.reads in ("", "map") or not PREPARERS
+        return None if is_plain else PREPARERS[0].advice_on(self._checked(picture), self.reads)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
-        return super()._checked(image if self.reads_map else _picture(image, self.reads))
+        image = super()._checked(image)
+        if self.reads != "map" and masks.is_coloured(image):
+            raise ValueError(
+                f"this model reads a {self.reads}, but a segmentation map was given: choose a model for maps"
+            )
+        return image
 
     def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
         if not self.reads:
@@ -173,14 +169,3 @@ def _lerp(one: np.ndarray, other: np.ndarray, share: Any) -> np.ndarray:
     """From one, at 0, to the other, at 1, both exactly; float32."""
     share = np.float32(share)
     return one * (1 - share) + other * share
-
-
-def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(
-            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
-        )
-    if masks.is_coloured(picture):
-        raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
-    return picture

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Facts, Model
+from s2f_utils.inference.asking import MODES, Ask, Facts, Model, checked
 from s2f_utils.inference.engine import Engine
+from s2f_utils.models.card import read_by
 from s2f_utils.pictures import images, masks
 
 LARGER = 2  # times the usual side, where a large answer is asked for
@@ -49,13 +50,13 @@ class Translator(Model):
     @functools.cached_property
     def facts(self) -> Facts:
         """What this model is."""
-        layout = "drawn" if self.reads_map else self.layout
+        layout = "drawn" if self.reads == "map" else self.layout
         return Facts(self.name, self.direction, self.size_px, self.knows, layout)
 
     @property
-    def reads_map(self) -> bool:
-        """Whether what goes in is a 19-class map."""
-        return self.direction == "map-to-photo"
+    def reads(self) -> str:
+        """As `Facts.reads`."""
+        return read_by(self.direction)
 
     @property
     def input_px(self) -> int:
@@ -91,17 +92,10 @@ class Translator(Model):
         return self.engine.run(stage, batch)[0]
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
-        image = masks.picture_of(image) if self.reads_map else np.asarray(image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        if min(image.shape[:2]) < LEAST_PX:
-            raise images.ImageError(
-                f"a picture of {image.shape[1]}x{image.shape[0]} pixels shows no face: {LEAST_PX} pixels are the least"
-            )
-        return image
+        return checked(masks.picture_of(image) if self.reads == "map" else image)
 
     def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
-        if self.reads_map:
+        if self.reads == "map":
             if ask.fit == "pad":
                 raise ValueError("a map is stretched to a square, never padded: leave fit out")
             return masks.resize(image, self.input_px)
@@ -121,7 +115,7 @@ class Translator(Model):
             made = np.asarray(Image.fromarray(made).resize((side_px, side_px), Image.Resampling.BICUBIC))
         if ask.square:
             return made
-        fit = "stretch" if self.reads_map else ask.fit or self.fit
+        fit = "stretch" if self.reads == "map" else ask.fit or self.fit
         as_trained = fit == self.fit == "pad"
         left, top, width, height = images.content_box(image.shape[:2], side_px, enlarge=not as_trained)
         if fit == "stretch":
@@ -130,9 +124,7 @@ class Translator(Model):
 
 
 class DetailModel(Translator):
-    """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed; made by
-    `load`.
-    """
+    """A faithful model, and a second one that adds detail to its answers, as much as is wanted, from a seed."""
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; each picture's structure is made once."""

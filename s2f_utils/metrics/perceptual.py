@@ -45,7 +45,8 @@ def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
         return torch.load(weights.get(name), map_location="cpu", weights_only=True)
 
     if name == "arcface":
-        net = models.from_state_dict(state("arcface"))
+        net = models.build("irse50")
+        net.load_state_dict(state("arcface"))
     elif name == "inception":
         net = features.FIDInception()
         net.net.load_state_dict(state("inception"))

@@ -5,15 +5,7 @@ torch is imported when one is asked for, not before.
 
 from s2f_utils.runtime import lazily
 
-__all__ = [
-    "NETWORKS",
-    "UnknownNetworkError",
-    "build",
-    "clean_state_dict",
-    "count_parameters",
-    "from_state_dict",
-    "init_weights",
-]
+__all__ = ["NETWORKS", "UnknownNetworkError", "build", "count_parameters", "from_state_dict", "init_weights"]
 __getattr__ = lazily(
     dict.fromkeys(__all__, "s2f_utils.models.registry") | {"UnknownNetworkError": "s2f_utils.models.card"}
 )

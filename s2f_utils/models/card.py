@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TRANSLATES, ADDS_DETAIL, DRAWS = "translates", "adds detail", "draws"
-RESTORES, JUDGES, MEASURES, RENDERS = "restores", "judges", "measures", "renders"
+RESTORES, SCORES, MEASURES, RENDERS = "restores", "scores", "measures", "renders"
 # The ways that models go, as people say them: what is read, and what is made of it.
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
@@ -24,9 +24,7 @@ FOLDERS = re.compile(r"^.*?[\\/](?=(?:\d{4}-[^\\/]*[\\/])?[^\\/]*[\\/]*$)")  # a
 
 
 class UnknownNetworkError(ValueError):
-    """A state dict that fits no network of the project, or a network that does not do what was asked; the message says
-    what differs.
-    """
+    """A state dict that fits no network of the project, or a network that does something else than is needed."""
 
 
 def read_by(direction: str) -> str:
@@ -45,7 +43,7 @@ class ModelCard:
     """What a model is. Its class and arguments fix the first five fields, before a weight is read; its file has all.
 
     does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
-    chance, "restores" aligned faces, or "judges" or "measures" pictures.
+    chance, "restores" aligned faces, or "scores" or "measures" pictures.
     direction: the way that its arguments fix, "" where they do not. either_way: its published files go one way or the
     other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail",
     "styles". size_px: of its pictures, where its arguments fix that; else 0.
@@ -76,15 +74,9 @@ class ModelCard:
     pictures: Mapping[str, Any] = field(default_factory=dict)
     parents: Sequence[Mapping[str, Any]] = ()
 
-    def as_json(self, direction: str = "") -> dict[str, Any]:
-        """What the network is, for a file's header. direction: the way that it was trained to go."""
-        way = direction or self.direction
-        return {"does": self.does, "reads": read_by(way), "makes": made_by(way), "knows": sorted(self.knows)}
-
     def training(self) -> dict[str, Any]:
         """What it was trained on and how, for a file's header and a run's folder; {} where nothing is known."""
-        told = {name: getattr(self, name) for name in TRAINING}
-        return told if self.data or self.pictures else {}
+        return {name: getattr(self, name) for name in TRAINING} if self.data or self.pictures else {}
 
     def with_header(self, meta: Mapping[str, Any], training: Mapping[str, Any]) -> ModelCard:
         """The card with what a file's header says of the network and its training; unknown keys are ignored."""
@@ -98,7 +90,7 @@ class ModelCard:
         return dataclasses.replace(
             self,
             settings={k: _without_folders(v) if isinstance(v, str) else v for k, v in self.settings.items()},
-            pictures={side: {"num": found["num"]} for side, found in self.pictures.items()},
+            pictures={side: {"num": known["num"]} for side, known in self.pictures.items()},
             parents=[{"name": _without_folders(parent["name"])} for parent in self.parents],
         )
 

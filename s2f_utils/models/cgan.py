@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
-from s2f_utils.models.layers import check_images
-from s2f_utils.models.network import Network
+from s2f_utils.models.card import SCORES, ModelCard
+from s2f_utils.models.network import Network, check_images
 
 
 def _layer(conv: nn.Module) -> list[nn.Module]:
@@ -25,12 +24,9 @@ class FirstConvBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-
-        def conv() -> nn.Module:
-            return nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-
-        self.first = nn.Sequential(*_layer(conv()))
-        self.second = nn.Sequential(conv(), nn.BatchNorm2d(channels))
+        convs = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
+        self.first = nn.Sequential(*_layer(convs[0]))
+        self.second = nn.Sequential(convs[1], nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
@@ -73,12 +69,10 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()
-        if size_px % 16:
-            raise ValueError(f"size_px must be a multiple of 16, got {size_px}")
         widths = [base_filters * 2**n for n in range(4)]
         layers: list[nn.Module] = []
         for n, (before, width) in enumerate(zip([in_channels, *widths], widths, strict=False)):
@@ -87,12 +81,6 @@ class DenseDiscriminator(Network):
             layers.append(nn.LeakyReLU(0.2))
         self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
         self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)
-        self.size_px = size_px
 
     def forward(self, x: Tensor) -> Tensor:
-        side = self.size_px
-        if x.ndim != 4 or x.shape[2:] != (side, side):
-            raise ValueError(
-                f"the dense layer fits {side}x{side} pixels only, got {tuple(x.shape)}: build it with another size_px"
-            )
         return self.dense(self.convolutions(x).flatten(1))  # (N, 1)

@@ -82,11 +82,6 @@ def load_torch_file(path: str | os.PathLike) -> Any:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
-    if path.suffix == ".pkl":
-        raise CheckpointError(
-            f"{path}: a pickle, such as NVIDIA's of StyleGAN2, runs code when it is opened, and is not opened here:"
-            " docs/stylegan.md says how to convert it elsewhere"
-        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
@@ -94,8 +89,8 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         why = f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download it again"
         if isinstance(error, pickle.UnpicklingError) and ("weights_only" in reason.lower() or "Unsupported" in reason):
             why = (
-                "holds Python objects, not only weights, and is not executed here: convert it where you trust it with"
-                " torch.save(net.state_dict(), path)"
+                "holds Python objects, not only weights, and is not executed here: save net.state_dict() where you"
+                " trust it; for NVIDIA's pickles docs/stylegan.md says how to convert it elsewhere"
             )
         raise CheckpointError(f"{path}: {why}") from None
 
@@ -103,14 +98,13 @@ def load_torch_file(path: str | os.PathLike) -> Any:
 def save_generator(
     path: Path, net: nn.Module, meta: Mapping[str, Any], card: ModelCard | None = None, *, compact: bool = False
 ) -> Path:
-    """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
-    (`ModelCard.as_json`), and `meta`.
+    """Write a network's weights as safetensors, and in the file's header, as JSON, its name, its arguments, and `meta`.
 
     card: what it was trained on, kept apart in the header. compact: in a byte for each weight.
     """
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
-    network = {"network": net.name, "args": net.args, **net.card.as_json(meta.get("direction", ""))}
-    _save(path, packed(tensors) if compact else tensors, {**meta, **network}, card or ModelCard())
+    meta = {**meta, "network": net.name, "args": net.args}
+    _save(path, packed(tensors) if compact else tensors, meta, card or ModelCard())
     return path
 
 

@@ -65,15 +65,13 @@ class DISTS(nn.Module):
         kernel = torch.outer(hann, hann)
         self.register_buffer("kernel", (kernel / kernel.sum()).view(1, 1, 3, 3), persistent=False)
 
-    def _pooled(self, x: Tensor) -> Tensor:
-        kernel = self.kernel.expand(x.shape[1], 1, 3, 3)
-        squared = nn.functional.conv2d(x.square(), kernel, stride=2, padding=1, groups=x.shape[1])
-        return (squared + 1e-12).sqrt()
-
     def _maps(self, x: Tensor) -> list[Tensor]:
         maps, h = [x], (x - self.mean) / self.std
         for start, end in self.stages:
-            h = self.features[start:end](self._pooled(h) if start else h)
+            if start:
+                kernel, groups = self.kernel.expand(h.shape[1], 1, 3, 3), h.shape[1]
+                h = (nn.functional.conv2d(h.square(), kernel, stride=2, padding=1, groups=groups) + 1e-12).sqrt()
+            h = self.features[start:end](h)
             maps.append(h)
         return maps
 

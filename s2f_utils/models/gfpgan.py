@@ -5,7 +5,6 @@ The network is spandrel's copy of the published "clean" version (Wang et al. 202
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,6 @@ from torch import Tensor, nn
 
 from s2f_utils.models.card import FROM_DAMAGED, RESTORES, ModelCard
 from s2f_utils.models.network import Network
-
-WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
 
 def _published() -> type[nn.Module]:
@@ -32,7 +29,7 @@ class GFPGAN(Network):
     style. narrow: the share of the published width. channel_multiplier: channels from 64 px on. different_w: a style
     for each layer, else one for all. sft_half: half of the decoder's channels are led by the U-Net, else all.
     residual: what is painted is added to the damaged face, so that a small network need not paint again what is good;
-    not published. Raises ValueError for another size.
+    not published.
     """
 
     needs_contiguous = True  # the published code takes views that channels_last does not allow
@@ -48,19 +45,11 @@ class GFPGAN(Network):
         sft_half: bool = True,
         residual: bool = False,
     ) -> None:
-        if size_px not in (32, 64, 128, 256, 512, 1024):
-            raise ValueError(f"size_px must be a power of two from 32 to 1024, got {size_px}")
         super().__init__()
         published = _published()(
-            out_size=size_px,
-            num_style_feat=num_style_feat,
-            num_mlp=num_mlp,
-            narrow=narrow,
-            channel_multiplier=channel_multiplier,
-            input_is_latent=True,
-            different_w=different_w,
-            sft_half=sft_half,
-        )
+            out_size=size_px, num_style_feat=num_style_feat, num_mlp=num_mlp, narrow=narrow, input_is_latent=True,
+            channel_multiplier=channel_multiplier, different_w=different_w, sft_half=sft_half,
+        )  # fmt: skip
         for name, part in published.named_children():
             self.add_module(name, part)
         self.log_size, self.num_style_feat = published.log_size, num_style_feat  # what its forward asks for
@@ -86,30 +75,14 @@ class GFPGAN(Network):
         """The restored faces, (N, 3, S, S). Where `return_rgb` is given, as the published class answers: those, and a
         list that holds, if it is true, the pictures of the U-Net's levels from 8 px to S.
 
-        randomize_noise: drawn from torch's global generator, as published; else the stored noise. Raises ValueError for
-        another size of x.
+        randomize_noise: drawn from torch's global generator, as published; else the stored noise.
         """
-        if x.ndim != 4 or x.shape[1:] != (3, self.size_px, self.size_px):
-            raise ValueError(
-                f"this restorer takes (N, 3, {self.size_px}, {self.size_px}), got {tuple(x.shape)}: align and resize"
-                " the face first (enhance does)"
-            )
         options |= {"return_rgb": bool(return_rgb), "randomize_noise": randomize_noise}
         made, levels = _published().forward(self, x.contiguous(), **options)
         made = x + made if self.residual else made
         return made if return_rgb is None else (made, levels)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        levels = sum(key.startswith("toRGB.") and key.endswith(".weight") for key in shapes)
-        size, half = 2 ** (levels + 2), shapes["final_conv.weight"][0]
-        first, style = shapes["conv_body_first.weight"][0], shapes["stylegan_decoder.style_mlp.1.weight"][1]
-        return {
-            "size_px": size,
-            "num_style_feat": style,
-            "num_mlp": sum(key.startswith("stylegan_decoder.style_mlp.") and key.endswith(".weight") for key in shapes),
-            "narrow": 2 * half / WIDTH,
-            "channel_multiplier": first * size / (32 * half) if size >= 64 else 2.0,
-            "different_w": shapes["final_linear.weight"][0] == style * (2 * int(math.log2(size)) - 2),
-            "sft_half": shapes["condition_scale.0.2.weight"][0] == shapes["condition_scale.0.0.weight"][0],
-        }
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        num_values, _ = shapes["final_linear.weight"]  # 2 log2 S - 2 styles of 512, all else is alike
+        return {"size_px": 2 ** (num_values // 1024 + 1)}

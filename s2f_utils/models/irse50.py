@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.card import MEASURES, ModelCard
-from s2f_utils.models.layers import Dropout
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout, Network
 
 # (channels, blocks) of the four stages; each begins with stride 2
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
@@ -78,10 +74,4 @@ class IRSE50(Network):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != (3, INPUT_PX, INPUT_PX):
-            raise ValueError(f"faces must be (N, 3, {INPUT_PX}, {INPUT_PX}), got {tuple(x.shape)}")
         return nn.functional.normalize(self.output_layer(self.body(self.input_layer(x))))
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        return {} if "output_layer.3.weight" in shapes else None

@@ -5,13 +5,10 @@ Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
-from s2f_utils.models.layers import norm_layer
-from s2f_utils.models.network import Network
+from s2f_utils.models.card import SCORES, ModelCard
+from s2f_utils.models.network import Network, norm_layer
 
 
 class PatchGAN(Network):
@@ -22,12 +19,10 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be 1 or more, got {num_layers}: a PixelGAN judges single pixels")
         bias = norm != "batch"
         widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
         layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
@@ -45,13 +40,13 @@ class PatchGAN(Network):
         return self.model(x)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What the layers make of the pictures, (N, C_i, h_i, w_i) each after its LeakyReLU, and the logits, last."""
-        found = []
+        """The features after each LeakyReLU, (N, C_i, h_i, w_i), and the logits, last."""
+        features = []
         for layer in self.model:
             x = layer(x)
             if isinstance(layer, nn.LeakyReLU):
-                found.append(x)
-        return [*found, x]
+                features.append(x)
+        return [*features, x]
 
     @property
     def receptive_field_px(self) -> int:
@@ -61,16 +56,6 @@ class PatchGAN(Network):
             size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
         return size
 
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        base_filters, in_channels, *_ = shapes["model.0.weight"]
-        return {
-            "in_channels": in_channels,
-            "base_filters": base_filters,
-            "num_layers": sum(len(shape) == 4 for shape in shapes.values()) - 2,
-            "norm": "batch" if "model.3.running_mean" in shapes else "instance",
-        }
-
 
 class PixelGAN(Network):
     """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
@@ -78,7 +63,7 @@ class PixelGAN(Network):
     Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

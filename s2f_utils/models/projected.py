@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from s2f_utils.models import pretrained
-from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.card import SCORES, ModelCard
 from s2f_utils.models.network import Network
 
 COARSE = (2, 3)  # the strides, by number, at which a head is shown the sketch, too: 16 and 32
@@ -62,7 +62,7 @@ class ProjectedDiscriminator(Network):
     network. Raises ImportError where they are not installed.
     """
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(
         self, features: str = "efficientnet-lite0", width: int = 64, sketch_channels: int = 3, seed: int = 0

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from s2f_utils.models.card import COARSE, MEASURES, MIDDLE, TO_FACES, ModelCard, read_by
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.network import Network
+from s2f_utils.models.resunet import grey_of
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
-from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE
 
 TAPS = (6, 20, 23)  # the blocks of the body whose output is read
 
 
 class StyleBlock(nn.Module):
-    """A map of features becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
+    """A feature map becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
 
     def __init__(self, in_channels: int, width: int, size: int, style_dim: int) -> None:
         super().__init__()
@@ -48,15 +48,11 @@ def style_blocks(num: int, in_channels: int, width: int, style_dim: int, side: i
 def styles_of(blocks: nn.ModuleList, maps: Sequence[Tensor], to_fine: nn.Module, to_middle: nn.Module) -> Tensor:
     """Fine, middle and coarse maps become a pyramid, whose levels the blocks read: three (N, C, h, w) → (N, L, D)."""
     fine, middle, coarse = maps
-    middle = upsample_add(coarse, to_middle(middle))
-    fine = upsample_add(middle, to_fine(fine))
-    read = [coarse if n < COARSE else middle if n < MIDDLE else fine for n in range(len(blocks))]
-    return torch.stack([block(level) for block, level in zip(blocks, read, strict=True)], 1)
-
-
-def upsample_add(x: Tensor, y: Tensor) -> Tensor:
-    """The coarser map, enlarged to the finer one's size, plus the finer one."""
-    return F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True) + y
+    pyramid = [coarse]
+    for finer in (to_middle(middle), to_fine(fine)):
+        coarser = F.interpolate(pyramid[-1], size=finer.shape[2:], mode="bilinear", align_corners=True)
+        pyramid.append(coarser + finer)
+    return torch.stack([block(pyramid[(n >= COARSE) + (n >= MIDDLE)]) for n, block in enumerate(blocks)], 1)
 
 
 class PSPEncoder(Network):
@@ -87,11 +83,6 @@ class PSPEncoder(Network):
             if n in TAPS:
                 maps.append(x)
         return styles_of(self.styles, maps, self.latlayer2, self.latlayer1)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        num_styles = sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes)
-        return {"in_channels": shapes["input_layer.0.weight"][1], "num_styles": num_styles} if num_styles else None
 
 
 class SmallPSPEncoder(Network):
@@ -151,20 +142,11 @@ class PSP(Network):
         self, kind: str = "psp", encoder: Mapping[str, Any] | None = None, decoder: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        if kind not in ENCODERS:
-            raise ValueError(f"kind must be one of {', '.join(ENCODERS)}, got {kind!r}")
         self.kind = kind
         self.encoder = ENCODERS[kind].build(**(encoder or {}))
         self.reads = read_by(WAYS[self.encoder.args["in_channels"]])  # "sketch", "map", "photo" or "sketch and map"
         self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
-        styles = (self.encoder.args["num_styles"], self.encoder.args.get("style_dim", 512))
-        if styles != (self.decoder.num_layers, self.decoder.style_dim):
-            raise ValueError(
-                f"the encoder answers with {styles[0]} styles of {styles[1]} values, a generator of"
-                f" {self.decoder.size_px} px takes {self.decoder.num_layers} of {self.decoder.style_dim}: take the"
-                " encoder that was trained for it"
-            )
-        self.register_buffer("latent_avg", torch.zeros(styles))
+        self.register_buffer("latent_avg", torch.zeros(self.decoder.num_layers, self.decoder.style_dim))
         self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
 
     @classmethod
@@ -181,10 +163,7 @@ class PSP(Network):
         return self.latent_avg + self.encoder(self.planes(x))
 
     def planes(self, x: Tensor) -> Tensor:
-        """What the encoder is given: (N, 3 or 6, H, W) → (N, C, P, P). Raises ValueError for other channels."""
-        want = 6 if self.reads == "sketch and map" else 3
-        if x.ndim != 4 or x.shape[1] != want:
-            raise ValueError(f"an encoder of a {self.reads} takes (N, {want}, H, W), got {tuple(x.shape)}")
+        """The encoder's input: (N, 3 or 6, H, W) → (N, C, P, P)."""
         size = (self.encoder.input_px,) * 2
         parts = []
         if self.reads != "map":
@@ -203,9 +182,8 @@ class PSP(Network):
         return F.one_hot(far.argmin(1), len(self._palette)).permute(0, 3, 1, 2).float()
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        def inside(part: str) -> dict[str, tuple[int, ...]]:
-            return {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
-
-        encoder, decoder = PSPEncoder.args_from(inside("encoder")), StyleGAN2.args_from(inside("decoder"))
-        return {"encoder": encoder, "decoder": decoder} if encoder and decoder else None
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        num_styles = sum(key.startswith("encoder.styles.") and key.endswith(".linear.weight") for key in shapes)
+        encoder = {"in_channels": shapes["encoder.input_layer.0.weight"][1], "num_styles": num_styles}
+        decoder = {key.removeprefix("decoder."): shape for key, shape in shapes.items()}
+        return {"encoder": encoder, "decoder": StyleGAN2.args_from(decoder)}

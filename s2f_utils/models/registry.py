@@ -16,12 +16,11 @@ from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.projected import ProjectedDiscriminator
-from s2f_utils.models.psp import PSP, PSPEncoder
+from s2f_utils.models.psp import PSP
 from s2f_utils.models.resnet import ResNet, SeedGenerator
-from s2f_utils.models.resunet import ResUNet
+from s2f_utils.models.resunet import ResUNet, TwoStage
 from s2f_utils.models.stylegan2 import StyleGAN2
 from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
-from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
 NETWORKS: dict[str, type[Network]] = {
@@ -38,7 +37,6 @@ NETWORKS: dict[str, type[Network]] = {
     "irse50": IRSE50,
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,
-    "psp-encoder": PSPEncoder,
     "psp": PSP,
     "gfpgan": GFPGAN,
 }
@@ -111,17 +109,14 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     like = []
     for name, network in NETWORKS.items():
         with contextlib.suppress(LookupError, ValueError, ZeroDivisionError):
-            args = network.args_from(shapes)
-            if args is None:
-                continue
             try:
-                net = build(name, **args)
+                net = build(name, **network.args_from(shapes))
                 net.load_state_dict(tensors)
                 return net.eval()
-            except (ValueError, RuntimeError) as error:
+            except RuntimeError as error:
                 like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
     what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
-    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the networks known here; {what}")
+    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the generators known here; {what}")
 
 
 extend("networks")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.layers import Dropout, ReflectionPad, check_images, norm_layer
-from s2f_utils.models.network import Network
-
-USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
+from s2f_utils.models.network import Dropout, Network, ReflectionPad, check_images, norm_layer
 
 
 class ResnetBlock(nn.Module):
@@ -57,8 +55,6 @@ class ResNet(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if num_blocks < 1:
-            raise ValueError(f"num_blocks must be 1 or more, got {num_blocks}")
         f, bias = base_filters, norm == "instance"
         layers = [ReflectionPad(3), nn.Conv2d(in_channels, f, 7, bias=bias), norm_layer(norm, f), nn.ReLU()]
         for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)
@@ -71,14 +67,14 @@ class ResNet(Network):
         layers += [ReflectionPad(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         self.in_channels = in_channels
-        self.multiple_px, self.usual_px = 4, USUAL_PX if num_blocks >= 9 else 128  # as published
+        self.multiple_px, self.usual_px = 4, 256 if num_blocks >= 9 else 128  # as published
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         base_filters, in_channels, *_ = shapes["model.1.weight"]
         blocks = {key.split(".")[1] for key in shapes if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)}
         second = shapes.get("model.10.conv_block.6.weight", ())  # a convolution only where dropout comes before it
@@ -116,14 +112,14 @@ class SeedGenerator(Network):
         for width in (4 * f, 2 * f):
             layers += [nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
         self.model = nn.Sequential(*layers, nn.Conv2d(f, out_channels, 7, padding=3), nn.Tanh())
-        self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, USUAL_PX
+        self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, 256
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         base_filters, in_channels, *_ = shapes["model.0.weight"]
         out_channels = shapes["model.10.weight"][0]
         return {"in_channels": in_channels, "out_channels": out_channels, "base_filters": base_filters}

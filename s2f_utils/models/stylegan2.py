@@ -243,20 +243,11 @@ class StyleGAN2(Network):
 
     def forward(self, styles: Tensor, input_is_latent: bool = False, randomize_noise: bool = True) -> Tensor:
         """styles: z, (N, D) or (N, L, D), or w with `input_is_latent`. Noise is drawn from torch's global generator, or
-        the stored one where `randomize_noise` is off.
-
-        Raises ValueError for another shape of styles.
+        the stored one where `randomize_noise` is off. Raises ValueError for another shape of styles.
         """
-        if styles.ndim not in (2, 3) or styles.shape[-1] != self.style_dim:
-            raise ValueError(
-                f"styles must be (N, {self.style_dim}) or (N, {self.num_layers}, {self.style_dim}), got"
-                f" {tuple(styles.shape)}"
-            )
-        if styles.ndim == 3 and styles.shape[1] != self.num_layers:
-            raise ValueError(
-                f"{styles.shape[1]} styles were given: a generator of {self.size_px} px takes {self.num_layers}; the"
-                " encoder belongs to a generator of another size"
-            )
+        if styles.shape[1:] not in ((self.style_dim,), (self.num_layers, self.style_dim)):
+            shapes = f"(N, {self.style_dim}) or (N, {self.num_layers}, {self.style_dim})"
+            raise ValueError(f"styles must be {shapes} at {self.size_px} px, got {tuple(styles.shape)}")
         latent = styles if input_is_latent else self.map(styles)
         if latent.ndim == 2:
             latent = latent[:, None].expand(-1, self.num_layers, -1)
@@ -302,7 +293,7 @@ class StyleGAN2(Network):
         return self.style(z.to(self.input.input.device)).mean(0)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         width, style_dim = shapes["input.input"][1], shapes["style.1.weight"][1]
         doublings = sum(key.startswith("to_rgbs.") and key.endswith(".conv.weight") for key in shapes)
         size = 4 * 2**doublings

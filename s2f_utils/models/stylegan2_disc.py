@@ -7,13 +7,12 @@ arXiv:1912.04958; key names as in stylegan2-pytorch (rosinality).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.card import SCORES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, bias_of, widths_of, within_float16
 from s2f_utils.runtime import distributed
@@ -62,12 +61,12 @@ class StyleGAN2Discriminator(Network):
     """One logit an image: (N, C, S, S) → (N, 1).
 
     Each image also sees how much the four images of its group differ (minibatch standard deviation), so that a
-    generator with little variety is found out. Where N is no multiple of 4, groups are smaller.
+    generator with little variety is noticed. Where N is no multiple of 4, groups are smaller.
     """
 
     GROUP = 4
 
-    CARD = ModelCard(does=JUDGES)
+    CARD = ModelCard(does=SCORES)
 
     def __init__(
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3
@@ -98,16 +97,9 @@ class StyleGAN2Discriminator(Network):
         return std[:, None, None, None].expand(len(here), 1, height, width)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What each block makes of the images, (N, C_i, h_i, w_i)."""
-        found = []
+        """The features after each block, (N, C_i, h_i, w_i)."""
+        features = []
         for layer in self.convs:
             x = layer(x)
-            found.append(x)
-        return found
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        (first, in_channels, *_), (width, *_) = shapes["convs.0.0.weight"], shapes["final_conv.0.weight"]
-        size = 4 * 2 ** sum(key.endswith(".skip.1.weight") for key in shapes)
-        multiplier = first * size / (32 * width)
-        return {"size_px": size, "channel_multiplier": multiplier, "width": width, "in_channels": in_channels}
+            features.append(x)
+        return features

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.layers import Dropout, check_images, norm_layer
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout, Network, check_images, norm_layer
 
 
 class UNetLevel(nn.Module):
@@ -89,7 +89,7 @@ class UNet(Network):
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         base_filters, in_channels, *_ = shapes["model.model.0.weight"]
         downs = [key for key in shapes if re.fullmatch(r"(model\.)+1\.(model\.\d\.)*model\.1\.weight", key)]
         return {

@@ -123,20 +123,7 @@ def finished(
     return folder if folder and state["images_seen"] >= end == state["total_images"] else None
 
 
-<<<<<<< HEAD
-# Which run is taken up
-
-
-def _run_to_go_on_with(
-=======
-def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
-    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
-    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    _model(find_method(resolved.method), resolved, precision, init, is_new=True)
-
-
 def _find_run(
->>>>>>> 071e730908c95b0bda0bc34ee1052db39dc16a42
     resume: str | Path, runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
 ) -> tuple[Path | None, Mapping[str, Any]]:
     """The folder and the saved state of the run that goes on; None and {} where a new one is to begin."""

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class WeightsFile:
 
     name: str
     file_name: str
-    urls: tuple[str, ...]
+    urls: Sequence[str]
     size: int
     sha256: str
     licence: str
@@ -40,14 +41,10 @@ class WeightsFile:
     use: str = "metric"
 
 
-def _published() -> dict[str, WeightsFile]:
-    """The entries of published.toml, by name."""
-    with open(Path(__file__).with_name("published.toml"), "rb") as file:
-        entries = tomllib.load(file)
-    return {name: WeightsFile(name, **entry | {"urls": tuple(entry["urls"])}) for name, entry in entries.items()}
-
-
-WEIGHTS: dict[str, WeightsFile] = _published()
+WEIGHTS: dict[str, WeightsFile] = {
+    name: WeightsFile(name, **entry)
+    for name, entry in tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8")).items()
+}
 
 # Our own, trained by tools/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
@@ -126,14 +123,12 @@ def find(name: str) -> Path | None:
 def problem(*names: str) -> str:
     """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is downloaded."""
     try:
-        gone = [entry_of(name) for name in names if find(name) is None]
+        missing = [name for name in names if find(name) is None]
     except WeightsError as error:
         return str(error)
-    if not gone:
-        return ""
-    size = sum(entry.size for entry in gone) / 1e6
-    listed = " ".join(entry.name for entry in gone)
-    return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
+    size_mb = sum(WEIGHTS[name].size for name in missing) / 1e6
+    shown = f"{size_mb:,.{0 if size_mb >= 10 else 1}f} MB"
+    return f"its weights are not here ({shown}): s2f weights {' '.join(missing)}" if missing else ""
 
 
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
@@ -149,24 +144,22 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
         raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
-    failed_at, message = _failed.get(target, (-RETRY_AFTER_S, ""))
-    if time.monotonic() - failed_at < RETRY_AFTER_S and message:
+    failed_at, message = _failed.get(target, (0.0, ""))
+    if message and time.monotonic() - failed_at < RETRY_AFTER_S:
         raise WeightsError(message)
-    about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
-    print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
-    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": entry.size > 5_000_000}
-    reasons = []
+    size_mb, reasons = entry.size / 1e6, []
+    print(f"downloading {entry.file_name} ({size_mb:,.1f} MB): {entry.what}; licence: {entry.licence}", file=sys.stderr)
+    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": size_mb > 5}
     for url in entry.urls:
         try:
             fetch(url, target, sha256=entry.sha256 or None, **options)
+            size = target.stat().st_size
+            if entry.sha256 or size > entry.size / 2:
+                return target
+            target.unlink()
+            reasons.append(f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)")
         except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
-            continue
-        size = target.stat().st_size
-        if entry.sha256 or size > entry.size / 2:
-            return target
-        target.unlink()
-        reasons.append(f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)")
     message = (
         f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
         " name that folder in S2F_WEIGHTS"

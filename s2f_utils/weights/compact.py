@@ -56,14 +56,14 @@ def tensors_of(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     from safetensors.numpy import load_file
 
-    held = load_file(path)
-    found = {}
-    for key in sorted(held):
-        if key + SCALE in held:
-            found[key] = held[key].astype(np.float32) * held[key + SCALE].astype(np.float32)
-        elif held[key].dtype.kind == "f" and not key.endswith(SCALE):
-            found[key] = held[key].astype(np.float32)
-    return found
+    stored = load_file(path)
+    tensors = {}
+    for key in sorted(stored):
+        if key + SCALE in stored:
+            tensors[key] = stored[key].astype(np.float32) * stored[key + SCALE].astype(np.float32)
+        elif stored[key].dtype.kind == "f" and not key.endswith(SCALE):
+            tensors[key] = stored[key].astype(np.float32)
+    return tensors
 
 
 def expanded(path: str | os.PathLike) -> np.ndarray:

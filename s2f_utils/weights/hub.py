@@ -28,7 +28,6 @@ NAME = re.compile(r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.
 GENERATOR = "generator.safetensors"
 OURS = [GENERATOR, "generator-*-to-*.safetensors", "expected.safetensors"]
 COMMIT = re.compile(r"[0-9a-f]{40}")
-LOGIN = "'hf auth login', or HF_TOKEN"
 TIMEOUT_S = 30.0
 
 
@@ -64,18 +63,6 @@ def folder(model: str | Path) -> Path:
 def pinned(model: str | Path) -> str:
     """The name of a model with the commit that is loaded. Raises what `folder` raises."""
     return f"{PREFIX}{parse(model)[0]}@{folder(model).name}"
-
-
-def check_token() -> None:
-    """Raise, with what to do, ImportError without the hub's client, WeightsError where nobody is logged in."""
-    _api()
-    import huggingface_hub
-
-    if not huggingface_hub.get_token():
-        raise WeightsError(
-            "no token for the hub: make one that may write at https://huggingface.co/settings/tokens, then give it with"
-            " 'hf auth login', or set HF_TOKEN"
-        )
 
 
 def send(
@@ -140,12 +127,13 @@ def _find(repo: str, revision: str) -> Path:
                 raise
             print(f"{model}: the hub cannot be reached; taken is what is here, commit {cached.name}", file=sys.stderr)
             return cached
-        files = [one for one in info.siblings or () if any(fnmatch(one.rfilename, pattern) for pattern in OURS)]
-        if GENERATOR not in [one.rfilename for one in files]:
-            shown = ", ".join(sorted(one.rfilename for one in info.siblings or ())[:5]) or "nothing"
+        files = {one.rfilename: one for one in info.siblings or ()}
+        if GENERATOR not in files:
+            shown = ", ".join(sorted(files)[:5]) or "nothing"
             raise WeightsError(f"{model}: has no {GENERATOR} (there is {shown}), and no other file is ever opened")
-        snapshot = _cached(repo, info.sha)
-        missing = [one for one in files if snapshot is None or not (snapshot / one.rfilename).is_file()]
+        there = _cached(repo, info.sha)
+        ours = [one for name, one in files.items() if any(fnmatch(name, pattern) for pattern in OURS)]
+        missing = [one for one in ours if there is None or not (there / one.rfilename).is_file()]
         if missing:
             _show_terms(model, info, missing)
         snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
@@ -167,16 +155,16 @@ def _cached(repo: str, revision: str) -> Path | None:
 
 def _show_terms(model: str, info: ModelInfo, missing: list[RepoSibling]) -> None:
     """Print what is fetched and under which terms."""
-    size = sum(file.size or 0 for file in missing) / 1e6
+    size_mb = sum(file.size or 0 for file in missing) / 1e6
     card = info.card_data.to_dict() if info.card_data else {}
-    licence = card.get("license_name") or card.get("license") or "none is said, ask its owner"
-    terms = "; ".join(card.get("training_data_terms") or [])
-    shown = f"; its training data: {terms}" if terms else ""
-    print(f"downloading {model}, commit {info.sha} ({size:,.1f} MB): licence: {licence}{shown}", file=sys.stderr)
+    shown = f"licence: {card.get('license_name') or card.get('license') or 'none is given, ask its owner'}"
+    if terms := "; ".join(card.get("training_data_terms") or []):
+        shown += f"; its training data: {terms}"
+    print(f"downloading {model}, commit {info.sha} ({size_mb:,.1f} MB): {shown}", file=sys.stderr)
 
 
 def _check(model: str, path: Path, file: RepoSibling) -> None:
-    """Compare a fetched file with the SHA-256 that the hub publishes; another file is deleted. Raises WeightsError."""
+    """Compare a file with the SHA-256 that the hub publishes; another one is deleted. Raises WeightsError."""
     published = (file.lfs or {}).get("sha256")
     if not published or sha256_of(path) != published:
         path.resolve().unlink()
@@ -189,7 +177,7 @@ def _check(model: str, path: Path, file: RepoSibling) -> None:
 
 @contextlib.contextmanager
 def _explained(model: str) -> Iterator[None]:
-    """Turn what the client raises into a WeightsError that begins with `model`: what the hub said, and what to do."""
+    """Turn what the client raises into a WeightsError that begins with `model`: the hub's reason, and what to do."""
     from huggingface_hub import errors
 
     http_error = errors.HfHubHTTPError.__bases__[0]  # httpx's, or httpx2's
@@ -199,7 +187,7 @@ def _explained(model: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps a broken upload
         if cause is None or getattr(cause, "errno", None) is not None:  # such as a full disk
             raise
-        said = (getattr(cause, "server_message", None) or str(cause) or type(cause).__name__).splitlines()[0][:200]
+        reason = (getattr(cause, "server_message", None) or str(cause) or type(cause).__name__).splitlines()[0][:200]
         refused = isinstance(cause, errors.HfHubHTTPError) and cause.response.status_code < 500
-        advice = f"check the name, or log in as somebody who may do this: {LOGIN}" if refused else "try again later"
-        raise WeightsError(f"{model}: {said}: {advice}") from None
+        login = "check the name, or log in as somebody who may do this: 'hf auth login', or HF_TOKEN"
+        raise WeightsError(f"{model}: {reason}: {login if refused else 'try again later'}") from None

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from s2f_studio.drawings.finder import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.layers import Dropout2d, twice
-from s2f_utils.models.network import Network
+from s2f_utils.models.network import Dropout2d, Network, twice
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.pictures.attributes import TOLD, WORN
 

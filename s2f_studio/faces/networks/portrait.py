@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_utils.models.card import JUDGES, MEASURES, RENDERS, ModelCard
+from s2f_utils.models.card import MEASURES, RENDERS, SCORES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import normal
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES as ATTRIBUTES
@@ -176,7 +176,7 @@ class PortraitDiscriminator(Network):
     repeats at the finest scale, which the features let pass.
     """
 
-    CARD = ModelCard(JUDGES, size_px=SIZE_PX)
+    CARD = ModelCard(SCORES, size_px=SIZE_PX)
 
     def __init__(self, width: int = 64, hidden: int = 96) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from s2f_studio.drawings.bending import STEP_PX
 from s2f_studio.engines import plane
 from s2f_utils.inference.stages import F32, I64, as_pictures
-from s2f_utils.models.layers import doubled
+from s2f_utils.models.network import doubled
 from s2f_utils.models.noise import normal, uniform
 
 PEOPLE_PX = 256

@@ -14,7 +14,7 @@ from s2f_studio.engines import plane
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CHANNELS, CODE_DIM, NUM_VALUES, SIZE_PX, Portrait, with_known
 from s2f_studio.faces.stages.lay import BEYOND_PX, COARSE, PEOPLE_PX, SOFT_PX
 from s2f_utils.inference.stages import F32, I64, as_pictures
-from s2f_utils.models.layers import doubled
+from s2f_utils.models.network import doubled
 from s2f_utils.models.noise import normal
 
 BLUR_PX, POWER = 9.0, 1.3  # what is expected is blurred by so much at degree 1
