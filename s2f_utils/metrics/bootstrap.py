@@ -49,20 +49,14 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
 
 @dataclass(frozen=True)
 class Repeated:
-    """What a metric found that trains networks itself: for N images S times, each time by another training.
+    """Scores of N images in S trainings of a metric's own networks.
 
-    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a repetition's networks judged
-    the image.
+    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a training's networks it was
+    scored by.
     """
 
     values: np.ndarray
     networks: np.ndarray
-
-    def __sub__(self, other: Repeated) -> Repeated:
-        """The difference on the same images; ValueError where they were not divided alike among networks."""
-        if not np.array_equal(self.networks, other.networks):
-            raise ValueError("both must be measured on the same images with the same seeds and folds")
-        return Repeated(self.values - other.values, self.networks)
 
 
 def bootstrap_repeated(found: Repeated, *, num_resamples: int = 2000, seed: int = 0) -> Interval:

@@ -78,8 +78,7 @@ class Evaluation:
     @property
     def columns(self) -> list[str]:
         """The metrics that were measured: those with a value for each image, then those of whole sets."""
-        first = self.rows[0]
-        return [*first.values, *(name for name in first.figures if name in metrics.METRICS)]
+        return [*self.rows[0].values, *self.rows[0].figures]
 
     def row(self, key: str) -> Scored:
         """The row of this key. KeyError if there is none."""
@@ -238,7 +237,7 @@ def _write(result: Evaluation) -> None:
     result.write_csv(result.folder / "per_image.csv")
     rows = {
         row.key: {"label": row.label, **{name: vars(interval) for name, interval in row.intervals().items()}}
-        | {name: row.figures[name] for name in result.columns if name in row.figures}
+        | row.figures
         for row in result.rows
     }
     manifest = result.manifest

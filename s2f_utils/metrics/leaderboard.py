@@ -26,7 +26,6 @@ from s2f_utils.pictures import images, viz
 FILTERED, HAIR = "filtered", "hair"
 FILTERED_SHARPNESS = 0.95
 SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")  # the columns that are printed
-PAIRED = ("ssim", "psnr", "l1", "patch_auc")  # the columns of differences between rows
 HOW_TO_MAKE = "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
 
 
@@ -211,7 +210,7 @@ def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
 
 
 def as_dict(board: Evaluation) -> dict[str, Any]:
-    """Everything but the pictures, for JSON: means, intervals, paired differences, seeds taken together."""
+    """Everything but the pictures, for JSON: means, intervals, and over seeds."""
     rows = []
     for row in board.rows:
         intervals = row.intervals()
@@ -219,9 +218,8 @@ def as_dict(board: Evaluation) -> dict[str, Any]:
         rows.append(
             {"key": row.key, "model": row.label, "kind": row.kind, **training, "seed": row.seed}
             | {name: _number(intervals[name].mean) if name in intervals else None for name in board.rows[0].values}
-            | {name: _number(value) if isinstance(value, float) else value for name, value in row.figures.items()}
+            | {name: _number(value) for name, value in row.figures.items()}
             | {"intervals": {name: [_number(i.low), _number(i.high)] for name, i in intervals.items()}}
-            | {"paired": _paired(board, row)}
         )
     return {
         "data": board.manifest.path.parent.name,
@@ -237,18 +235,6 @@ def as_dict(board: Evaluation) -> dict[str, Any]:
 
 def _number(value: float) -> float | None:
     return round(float(value), 5) if np.isfinite(value) else None
-
-
-def _paired(board: Evaluation, row: Scored) -> dict[str, dict[str, list[float | None]]]:
-    """For a model, its mean difference to the first model, to ridge and to the control, with intervals."""
-    if row.kind != "model":
-        return {}
-    found = {}
-    for name, other in (("best", board.rows[0]), ("ridge", board.row("ridge")), (FILTERED, board.row(FILTERED))):
-        if other is not row:
-            gaps = {c: row.minus(other, c) for c in PAIRED if c in row.values}
-            found[name] = {c: [_number(gap.mean), _number(gap.low), _number(gap.high)] for c, gap in gaps.items()}
-    return found
 
 
 def over_seeds(board: Evaluation) -> list[dict[str, Any]]:

@@ -141,17 +141,13 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):
-    """The patch test with each seed: a value for every picture, and the areas by seed."""
+    """The patch test with each seed: a value for every picture."""
     true, people, num_steps = reference.pictures, reference.people, reference.steps or NUM_STEPS
 
-    def score(made: Pictures) -> SetScores:
-        tests = [patch_test(made, true, people, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
-        facts = {
-            "auc_by_seed": [round(test.auc, 4) for test in tests],
-            "std_over_folds": round(float(np.mean([np.std(test.folds) for test in tests])), 4),
-        }
+    def score(fakes: Pictures) -> SetScores:
+        tests = [patch_test(fakes, true, people, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
         repeated = Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
-        return SetScores({"patch_auc": repeated.values.mean(axis=0)}, {"patch_test": facts}, {"patch_auc": repeated})
+        return SetScores({"patch_auc": repeated.values.mean(axis=0)}, repeated={"patch_auc": repeated})
 
     return score
 

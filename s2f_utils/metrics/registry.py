@@ -9,7 +9,6 @@ import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from s2f_utils import weights
-from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
+from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
@@ -40,13 +39,13 @@ class Reference:
 
 @dataclass
 class SetScores:
-    """The scores of a set of outputs, by metric: values for each picture, float64 (N,), or a figure of the whole set
-    (further facts are under other names, in a form that JSON takes). repeated: of metrics that train networks, each
-    repetition's values; those in `values` are their means.
+    """Scores of a set of outputs by metric: values of each picture, float64 (N,), or one figure of the whole set.
+
+    repeated: of metrics that train networks, each training's values; those in `values` are their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
     repeated: dict[str, Repeated] = field(default_factory=dict)
 
     def interval(self, name: str) -> Interval | None:
@@ -67,12 +66,6 @@ class SetScores:
         interval = self.interval(name)
         return interval.mean if interval else float("nan")
 
-    def minus(self, other: SetScores, name: str) -> Interval:
-        """The mean difference to other scores of the same images, and its 95 % interval."""
-        if name in self.repeated:
-            return bootstrap_repeated(self.repeated[name] - other.repeated[name])
-        return paired_difference(self.values[name], other.values[name])
-
     def cell(self, name: str) -> str:
         """A table's cell: mean and interval, the number of a metric of sets, or a dash."""
         digits = METRICS[name].digits
@@ -88,7 +81,7 @@ class Metric:
 
     of_pair: an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. of_sets: the true
     photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics that share their
-    work share the function. A metric of pairs may have of_sets as well, for further facts.
+    work share the function.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
     question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. It needs min_side_px of the pictures,
@@ -236,8 +229,8 @@ def measure_sets(outputs: Mapping[str, Pictures], reference: Reference, names: S
     for of_sets, chosen in asked.items():
         score = of_sets(reference, chosen)
         for key, pictures in tqdm(outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None):
-            found = score(pictures)
-            scores[key].values |= found.values
-            scores[key].repeated |= found.repeated
-            scores[key].figures |= {n: float(v) if n in METRICS else v for n, v in found.figures.items()}
+            new = score(pictures)
+            scores[key].values |= new.values
+            scores[key].repeated |= new.repeated
+            scores[key].figures |= {name: float(figure) for name, figure in new.figures.items()}
     return scores

@@ -8,14 +8,13 @@ Two pictures, uint8 (H, W, 3), go in and one float comes out. Differences are ta
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
+from s2f_utils.metrics.registry import Metric, as_batch, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
@@ -151,16 +150,6 @@ def spectrum(fake: np.ndarray, real: np.ndarray) -> float:
     return float(np.abs(spectrum_db(fake, real)).mean())
 
 
-def _octaves_of_sets(reference: Reference, names: Sequence[str]):
-    """A further fact: the mean of `spectrum_db` over the pictures, octave by octave."""
-
-    def score(made: Pictures) -> SetScores:
-        found = [spectrum_db(*pair) for pair in zip(made, reference.pictures, strict=True)]
-        return SetScores(figures={"spectrum_db": [round(float(v), 3) for v in np.mean(found, axis=0)]})
-
-    return score
-
-
 def surest_face(picture: np.ndarray) -> faces.Face | None:
     """The face of a picture, uint8 (H, W, 3), that the detector is surest of, down to a score of 0.3."""
     given = picture.shape[1::-1]
@@ -218,8 +207,7 @@ register(
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
-        "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
-        of_sets=_octaves_of_sets, min_side_px=16,
+        "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", "spectrum error", question="real", min_side_px=16,
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
