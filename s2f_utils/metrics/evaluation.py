@@ -7,7 +7,7 @@ import functools
 import hashlib
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,13 +31,18 @@ MAX_TRAIN_FOR_TRIVIAL = 1000
 
 @dataclass
 class Scored(metrics.SetScores):
-    """A row of a table. kind: "model", "control" (filtered faithful, hair alone) or "trivial"."""
+    """A row of a table. kind: "model", "control" (filtered faithful, hair alone) or "trivial".
+
+    Of saved outputs: name, the model's, to which `label` adds the inference mode; files: {id: PNG}.
+    """
 
     key: str = ""
     label: str = ""
     kind: str = "model"
     seed: int | None = None
     standing: Standing = Standing()
+    name: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
 
 @dataclass
