@@ -17,12 +17,12 @@ from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import squared
+from s2f_utils.data.stores import map_picture, squared
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
 BATCH = 16
@@ -288,8 +288,7 @@ def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.n
         if path is None:
             raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
         is_map = column == "mask"
-        shown = masks.colour(masks.resize(masks.read(path), size_px)) if is_map else images.load_rgb(path)
-        pictures.append(squared(path, shown, size_px))
+        pictures.append(map_picture(path, size_px) if is_map else squared(path, images.load_rgb(path), size_px))
     stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
     return stacked[:, 0], stacked[:, 1]
 
