@@ -28,3 +28,11 @@ def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeyp
     assert command[1:5] == ["-m", "pip", "install", "--quiet"] and options == {"check": True}
     assert f"sketch-to-face[train] @ git+{ELSEWHERE}@v1.2.3" in command
     assert any(part.startswith("torch==") for part in command)
+
+
+def test_a_result_behind_an_arrow_stays():
+    marks = [f"<!-- {name}:start -->\n{{}}\n<!-- {name}:end -->" for name in ("badges", "first", "clone")]
+    line = badges.colab_badge(ELSEWHERE, "02_x.ipynb") + " Old title → *SSIM 0.87*  "
+    text = "\n".join(marks).format(line, "", "")
+    made = badges.updated_readme(text, {"01_y.ipynb": "First", "02_x.ipynb": "Second"}, ELSEWHERE)
+    assert "01_y.ipynb) First  \n" in made and "02_x.ipynb) Second → *SSIM 0.87*  \n" in made

@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from s2f_utils import models, runtime
 from s2f_utils.data import read_manifest
@@ -185,11 +186,15 @@ def run_of(method, manifest, folder, resume="never", **changes):
     return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
 
 
-@pytest.mark.parametrize("method", ["pix2pix", "realistic"])
+@pytest.mark.parametrize("method", ["pix2pix", "realistic", "cyclegan"])
 def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, manifest, tmp_path):
-    chosen = {"discriminator": "projected", "disc_filters": 8, "lambda_perceptual": 0.5, "seed": 3}
+    paired = method != "cyclegan"
+    chosen = {"discriminator": "projected", "disc_filters": 8, "seed": 3} | (
+        {"lambda_perceptual": 0.5} if paired else {}
+    )
     whole = run_of(method, manifest, tmp_path / "whole", **chosen)
-    before = {name: value.clone() for name, value in whole.model.net_d.state_dict().items()}
+    nets_d = nn.ModuleList([net for name, net in whole.model.nets.items() if name.startswith("net_d")])
+    before = {name: value.clone() for name, value in nets_d.state_dict().items()}
     assert train(whole, progress=False) == "done"
     first = run_of(method, manifest, tmp_path / "parts", **chosen)
     assert train(first, callbacks=[StopAt(6)], progress=False) == "stopped"
@@ -198,11 +203,11 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     assert second.images_seen == 6 and train(second, progress=False) == "done"
     expected, found = all_tensors(whole), all_tensors(second)
     assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
-    after = whole.model.net_d.state_dict()
-    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"heads", "logits", "sketch"}  # and no projection
+    after = nets_d.state_dict()
+    changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"heads", "logits"} | ({"sketch"} if paired else set())  # and no projection
     rows = read_log(whole.folder)[0]
-    assert {"loss_d", "loss_gan", "loss_l1", "loss_perceptual"} <= set(rows[0])
+    assert not paired or {"loss_d", "loss_gan", "loss_l1", "loss_perceptual"} <= set(rows[0])
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
 
 

@@ -14,7 +14,7 @@ from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
-from s2f_utils.runtime import ConfigError
+from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training import ada
 from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.loop import train
@@ -218,8 +218,8 @@ def test_augmentation_with_no_probability_is_no_augmentation():
 
 def test_hue_keeps_grey_and_saturation_keeps_brightness(monkeypatch):
     grey = torch.full((64, 3, 4, 4), 0.3)
-    monkeypatch.setattr(torch, "randn", lambda *s: torch.zeros(*s))  # no brightness, contrast or saturation
-    monkeypatch.setattr(torch, "randint", lambda low, high, size: torch.zeros(size))  # no inversion
+    monkeypatch.setattr(distributed, "randn", lambda *s: torch.zeros(*s))  # no brightness, contrast or saturation
+    monkeypatch.setattr(distributed, "randint", lambda low, high, num: torch.zeros(num))  # no inversion
     assert torch.allclose(ada.transform_colours(grey, 1.0), grey, atol=1e-5)
     colours = torch.rand(64, 3, 4, 4)
     turned = ada.transform_colours(colours, 1.0)

@@ -100,8 +100,13 @@ def between(text: str, marker: str, content: str) -> str:
 
 
 def updated_readme(text: str, titles: dict[str, str], repository: str) -> str:
-    """README.md with a badge for each notebook (`titles`: file name → title) and the right clone command."""
-    badges = "\n".join(f"{colab_badge(repository, name)} {title}  " for name, title in titles.items())
+    """README.md with a badge for each notebook (`titles`: file name → title) and the right clone command. What stands
+    behind an arrow in a notebook's line, a result, stays.
+    """
+    block = text.partition("<!-- badges:start -->")[2].partition("<!-- badges:end -->")[0]
+    results = dict(re.findall(r"(?m)/notebooks/(\S+?)\) .*?( → .*?)? *$", block))
+    lines = {name: f"{title}{results.get(name, '')}  " for name, title in titles.items()}
+    badges = "\n".join(f"{colab_badge(repository, name)} {line}" for name, line in lines.items())
     folder = repository.rpartition("/")[2]
     text = between(text, "badges", badges)
     text = between(text, "first", colab_badge(repository, FIRST))

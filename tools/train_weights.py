@@ -24,7 +24,7 @@ from data_prep.sources.open_portraits import open_sets
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import ModelCard
+from s2f_utils.models.card import DIRECTIONS, ModelCard
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
@@ -60,8 +60,16 @@ PIX2PIX = {
     "lr_g": 5e-4, "lr_d": 2e-4, "total_images": 60_000, "constant_share": 0.6, "flip": 0.5,
     "ema_half_life_images": 1_500.0, "log_every_images": 256, "sample_every_images": 2_000, "num_samples": 12,
 }  # fmt: skip
+# The lesson of notebook 03: without pairs, each person on one side only, and projected discriminators for both sides.
+CYCLEGAN = {
+    "size_px": 128, "load_size_px": 143, "batch_size": 4, "base_filters": 32, "num_blocks": 6,
+    "discriminator": "projected", "disc_filters": 64, "lambda_gan": 1.0, "lambda_identity": 0.0, "lr_g": 5e-4,
+    "lr_d": 2e-4, "total_images": 22_000, "constant_share": 0.6, "flip": 0.5, "ema_half_life_images": 1_000.0,
+    "log_every_images": 120, "sample_every_images": 1_000, "num_samples": 12,
+}  # fmt: skip
 # What `tools/fit_codes.py` leaves in the folder of runs; what says which face is expected of the other half of people.
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
+TO_SKETCH = DIRECTIONS[1]
 OPEN_FACES = "open-faces"  # real faces in colour with made sketches: what the lessons learn from
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
@@ -94,6 +102,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     ),
     "map-to-face-64": ("psp", "faces", "faces-64", {**ENCODER, "direction": "map-to-photo", "lambda_l2": 0.0}),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
+    "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
     "restorer-256-pixels": (
         "restore", "photo-to-sketch", None,
         {**RESTORER, "lambda_perceptual": 0.0, "lambda_gan": 0.0, "total_images": 22_000, "lr_g": 6e-4},
@@ -110,7 +119,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 # et al. 2022): on validation people better than either.
 PART_OF_THE_WAY, PART = {"expected-third": 0.7}, "part-of-the-way.safetensors"
 # Lessons and tools, which may be kept in a byte for each weight.
-COMPACT = {"pix2pix-128", "faces-64", "sketch-to-face-64", "map-to-face-64", "restorer-256", "photo-to-sketch"}
+COMPACT = {"faces-64", "sketch-to-face-64", "map-to-face-64", "restorer-256", "photo-to-sketch", "pix2pix-128"}
 
 
 def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None) -> Path:
@@ -157,13 +166,17 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
     if begin and weights.shipped(begin):
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     card = checkpoints.card_of(trained / "generator.safetensors").public()  # of 22,000 pictures the hashes are 2 MB
-    if folder == OPEN_FACES:
+    if folder.startswith(OPEN_FACES):
         sets = {name for name in open_sets() if any(f"_{name}__" in row.id for row in manifest.pairs)}
         card = replace(card, data="open-portraits", terms=learned_from(sets))
     if method == "stylegan2":  # pSp's losses look through its eyes
         judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
         beside = path.with_name(f"{name}-discriminator.safetensors")
         checkpoints.save_generator(beside, judge.half(), _notes(about), card, compact=name in COMPACT)
+    if method == "cyclegan":
+        back, about = checkpoints.load_network(trained / f"generator-{TO_SKETCH}.safetensors")
+        other, about = f"{name}-{TO_SKETCH}", meta | {"direction": about["direction"]}
+        checkpoints.save_generator(weights.shipped(other), back.half(), _notes(about | {"name": other}), card)
     checkpoints.save_generator(path, net.half(), _notes(meta), card, compact=name in COMPACT)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path

@@ -1,0 +1,139 @@
+"""The trained lessons on test people: how near answers are to the photo, how like photos they look, and whether skin
+becomes lighter or darker.
+
+`python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes results/lessons.json, whose
+table stands in docs/results.md (`make tables`), and with `--sheets` the first sixteen answers of each, not the best.
+Pictures are at 128 px; the face is where aligned faces have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import common
+import faces_inside as inside
+import numpy as np
+
+import s2f_utils as s2f
+from s2f_utils import weights
+from s2f_utils.data import read_manifest
+from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, evaluation
+from s2f_utils.pictures import faces, images, viz
+
+SIZE_PX, MOST_RIDGE = 128, 1000
+LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-photo")
+DARK_BELOW, LIGHT_FROM = 28.0, 48.0  # degrees of ITA: tan and darker; light (Chardon et al. 1991 cut at 28 and 41)
+SHEET = 16
+
+
+def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
+    """What a model makes of sketches, (N, 256, 256, 3) → (N, 128, 128, 3), and its seconds a picture."""
+    model = s2f.load(name)
+    model(sketches[0])
+    start = time.perf_counter()
+    made = [model(sketch) for sketch in sketches]
+    seconds = (time.perf_counter() - start) / len(made)
+    return np.stack([images.resize(picture, SIZE_PX) for picture in made]), seconds
+
+
+def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
+    """All numbers of one row. Halves: made of one half of the people against photos of the other, as shares of what
+    photos of the first have.
+    """
+    five = faces.TEMPLATE * SIZE_PX
+    outline = inside.outline_of(five)
+    mask, cheeks = inside.mask_of(outline, made[0].shape), inside.cheeks_of(five, outline, made[0].shape)
+    rows = [inside.similarity_inside(one, other, mask) for one, other in zip(made, true, strict=True)]
+    tones = np.array(
+        [[inside.skin_tone(picture, cheeks) for picture in (m, t)] for m, t in zip(made, true, strict=True)]
+    )
+    shift, groups = tones[:, 0] - tones[:, 1], {"all": np.ones(len(made), bool)}
+    groups |= {"dark": tones[:, 1] < DARK_BELOW, "light": tones[:, 1] >= LIGHT_FROM}
+    groups["medium"] = ~groups["dark"] & ~groups["light"]
+    return {
+        "face": common.rounded({key: bootstrap_mean(np.array([row[key] for row in rows])) for key in rows[0]}),
+        "sharpness": float(METRICS["sharpness"].measure(made, true).mean()),
+        "skin_tone": {name: _shift(shift[who]) for name, who in groups.items()},
+        **_of_halves(made, true),
+    }
+
+
+def _shift(degrees: np.ndarray) -> dict[str, float]:
+    return {"num": len(degrees), "shift": round(float(degrees.mean()), 2) if len(degrees) else float("nan")}
+
+
+def _of_halves(made: np.ndarray, true: np.ndarray, times: int = 20) -> dict[str, float]:
+    found, features, of_true = [], distribution.pooled(made), distribution.pooled(true)
+    for seed in range(times):
+        first, other = np.array_split(np.random.default_rng(seed).permutation(len(true)), 2)
+        pairs = [(which[first], of_true[other]) for which in (features, of_true)]
+        found.append([
+            [f(*pair) for pair in pairs]
+            for f in (distribution.frechet_distance, distribution.held, lambda a, b: distribution.held(b, a))
+        ])  # fmt: skip
+    ours, floor = np.mean(found, axis=0).T
+    return dict(zip(("frechet_ratio", "precision", "recall"), (ours / floor).round(3).tolist(), strict=True))
+
+
+def main() -> None:
+    """Measure the lessons that are shipped, and answers that need no model."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--num", type=int, help="test people (default: all)")
+    parser.add_argument("--sheets", type=Path, help="folder for sheets of sixteen answers")
+    args = parser.parse_args()
+    manifest = read_manifest(args.data / "manifest-photos.csv")
+    people = {row.identity: row for row in reversed(manifest.split("test"))}  # the first picture of each
+    test, train = list(people.values())[: args.num], manifest.split("train")[:MOST_RIDGE]
+    (sketches, large), (known, photos) = (
+        evaluation.load_pairs(rows, size, "sketch-to-photo") for rows, size in ((test, 256), (train, SIZE_PX))
+    )
+    true, small = (np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches))
+    table = {"sketch": (small, None), "mean": (np.broadcast_to(images.rounded(photos.mean(0)), true.shape), None)}
+    features = [baselines.sketch_features(one) for one in (known, small)]
+    flat = baselines.ridge(features[0], photos.reshape(len(photos), -1), features[1])
+    table["ridge"] = (images.rounded(flat).reshape(true.shape), None)
+    for name in LESSONS:
+        table[name] = answers_of(name, sketches)
+    results = {"num": len(test), "rows": {}}
+    for name, (made, seconds) in table.items():
+        path = weights.shipped(weights.RENDER if name == weights.DEFAULT else name)
+        facts = {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)} if path else {}
+        results["rows"][name] = measured(made, true) | facts
+        if args.sheets and path:
+            rows = [list(some[:SHEET]) for some in (small, made, true)]
+            images.save(args.sheets / f"{name}.jpg", viz.sheet([np.stack(row) for row in rows]), generated=True)
+    common.write("lessons", results)
+
+
+def table(found: dict) -> str:
+    """The table of docs/results.md."""
+    named = {"sketch": "the sketch itself", "mean": "mean of the training photos", "ridge": "ridge regression"}
+    rows = []
+    for name, row in found["results"]["rows"].items():
+        face, tone = row["face"], row["skin_tone"]
+        tones = [f"{tone[group]['shift']:+.1f}" for group in ("all", "dark", "medium", "light")]
+        share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
+        cost = [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"] if "seconds" in row else ["–", "–"]
+        near = [common.with_interval(face["face_ssim"], 3), common.with_interval(face["face_psnr"], 1)]
+        rows.append([named.get(name, f"`{name}`"), *near, *share, *tones, *cost])
+    head = [
+        "test people",
+        "SSIM in the face ↑",
+        "PSNR ↑",
+        "sharpness → 1",
+        "Fréchet ratio ↓",
+        "precision ↑",
+        "recall ↑",
+    ]
+    head[0] = f"{found['results']['num']} {head[0]}"
+    skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]
+    return common.markdown(head + skin, rows) + f"\n\n{common.machine_of(found)}."
+
+
+TABLES = {"lessons": table}
+
+if __name__ == "__main__":
+    main()
