@@ -69,7 +69,7 @@ def usual_detail() -> list[dict[str, Any]]:
     ]
 
 
-def run_of(entry: leaderboard.Entry) -> dict[str, Any]:
+def run_of(entry: leaderboard.Scored) -> dict[str, Any]:
     """{"run": the run that outputs come from}, or {} where they lie in no run's folder."""
     parents = next(iter(entry.files.values())).resolve().parents
     folder = next((parent for parent in parents if (parent / "config.json").is_file()), None)

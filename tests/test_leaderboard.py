@@ -85,24 +85,16 @@ def test_every_row_is_there_and_measured_by_its_pictures(board, data):
     assert far.standing.league == "unknown" and board.row("ridge").standing.league == "18-only"
     assert far.mean("ssim") < board.row("near, seed 0").mean("ssim")
     assert board.row("near, seed 0").mean("rank1") > 0.6 > 0.3 > board.row("mean").mean("rank1")
-    assert len(far.figures["spectrum_db"]) >= 4 and far.figures["spectrum_db"][0] > 2  # noise: too much fine detail
     assert "ms_ssim" in board.missing and "161 px" in board.missing["ms_ssim"]
     assert list(board.row("hair").values) == ["rank1", "rank5", "mrr"]
     assert board.row("near, seed 0").values["patch_auc"].shape == (12,)
 
 
-def test_seeds_are_taken_together_and_models_compared_in_pairs(board):
+def test_seeds_are_taken_together(board):
     (group,) = leaderboard.over_seeds(board)
     means = [board.row(f"near, seed {k}").mean("psnr") for k in (0, 1)]
     assert group["seeds"] == [0, 1] and group["psnr"]["mean"] == pytest.approx(np.mean(means), abs=1e-4)
     assert group["psnr"]["std"] == pytest.approx(np.std(means, ddof=1), abs=1e-4)
-    rows = {(row["model"], row["seed"]): row for row in leaderboard.as_dict(board)["rows"]}
-    mean, low, high = rows["far", 0]["paired"]["best"]["ssim"]
-    assert low <= mean <= high < 0
-    assert (
-        set(rows["near", 0]["paired"]) == {"ridge", "filtered"}
-        and rows[metrics.TRIVIAL_ROWS["ridge"], None]["paired"] == {}
-    )
 
 
 def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
@@ -127,12 +119,8 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
 
 
 def test_intervals_of_the_patch_test_hold_its_own_training(board):
-    model, filtered = board.rows[0], board.row("filtered")
+    model = board.rows[0]
     assert model.interval("patch_auc") == metrics.bootstrap_repeated(model.repeated["patch_auc"])
-    apart = model.minus(filtered, "patch_auc")
-    assert apart.mean == pytest.approx(model.mean("patch_auc") - filtered.mean("patch_auc"))
-    assert apart == metrics.bootstrap_repeated(model.repeated["patch_auc"] - filtered.repeated["patch_auc"])
-    assert model.minus(filtered, "ssim") == metrics.paired_difference(model.values["ssim"], filtered.values["ssim"])
 
 
 def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):

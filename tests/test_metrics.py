@@ -258,14 +258,6 @@ def test_an_interval_over_networks_holds_their_spread():
     assert found.high - found.low > 1.5 * (alone.high - alone.low)
 
 
-def test_a_difference_needs_the_same_folds():
-    one = metrics.Repeated(np.ones((1, 10)), np.arange(10)[None] % 5)
-    same = metrics.bootstrap_repeated(one - metrics.Repeated(np.full((1, 10), 0.25), one.networks))
-    assert (same.mean, same.low, same.high) == (0.75, 0.75, 0.75)
-    with pytest.raises(ValueError, match="the same seeds and folds"):
-        one - metrics.Repeated(one.values, one.networks[:, ::-1])
-
-
 # --- the patch test ---
 
 
@@ -416,7 +408,7 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     names = ("patch_auc", "rank1", "mrr", "spectrum", "ssim")
     found = metrics.measure_sets(made, metrics.Reference(cuts, people, seeds=2, steps=2), names)
     assert set(found["softer"].values) == {"patch_auc", "rank1", "mrr"}
-    assert set(found["softer"].figures) == {"patch_test", "spectrum_db"}
+    assert found["softer"].figures == {}
     assert found["softer"].values["rank1"].mean() > 0.9 > 0.2 > found["mixed up"].values["rank1"].mean()
     tests = [metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)]
     repeated = found["softer"].repeated["patch_auc"]

@@ -1,4 +1,4 @@
-"""Data sets as training reads them: the manifest here, one row a pair, and in `stores` its pictures as batches."""
+"""Data sets: the manifest here, and in `stores` its pictures as batches."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ CUFS_TERMS = "CUFS: for research only; not to be redistributed; ask its authors"
 
 
 class DataError(ValueError):
-    """A data set that cannot be used; the message says what is wrong with which file and what to do."""
+    """A data set that cannot be used."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a manifest: a pair, or one picture of a set without pairs.
-
-    Paths are None where there is no such picture. attributes: what the file has in further columns, by their names.
-    """
+    """A pair, or one picture of a set without pairs; paths are None without one. attributes: of further columns."""
 
     split: str
     id: str
@@ -50,19 +47,16 @@ class Manifest:
 
 
 def terms_of(settings: Mapping[str, Any]) -> list[str]:
-    """What the owners of a set's pictures allow, as `data_prep` writes it beside the set; [] where nothing is known.
-
-    settings: a manifest's. Sets of CUFS that were made before they said so are known by their layout.
-    """
-    said = set(settings.get("terms") or ())
-    return sorted(said | ({CUFS_TERMS} if "cufs" in str(settings.get("layout", "")).split("+") else set()))
+    """The licence terms in a manifest's settings; of older sets of CUFS by their layout; [] where unknown."""
+    is_cufs = "cufs" in str(settings.get("layout", "")).split("+")
+    return sorted({*(settings.get("terms") or ()), *([CUFS_TERMS] if is_cufs else ())})
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:
-    """Read a data set's `manifest.csv`, given the file or its folder.
+    """Read a `manifest.csv`, given the file or its folder.
 
-    Raises DataError when it is missing, has other columns, is empty, names files that do not exist, or has an
-    identity in two splits; FileNotFoundError when there is no such folder.
+    Raises FileNotFoundError without such a folder; DataError when the file is missing, has other columns, is empty,
+    names files that do not exist, or has an identity in two splits.
     """
     path = Path(path)
     if not path.exists():

@@ -1,7 +1,4 @@
-"""Pictures of a data set as batches of uint8: kept on the device, or read ahead while training.
-
-Shapes: N pairs, B pairs in a batch, S pixels of the square picture as loaded.
-"""
+"""Pictures of a data set as batches of uint8, on the device or prefetched. Shapes: B pairs in a batch, S pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from s2f_utils.data import DataError, Row
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import sent
 
-# what a method that learns from pairs is given → the columns of the manifest that it needs
+# a paired method's input → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
     "sketch": ("sketch",),
     "map": ("mask",),
@@ -32,9 +29,7 @@ GIVEN: dict[str, tuple[str, ...]] = {
 
 class PictureStore:
     """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps` (19-class maps, in their
-    colours), or 6 of both.
-
-    After `load` all are decoded and kept on the device; without it each is read anew for every batch.
+    colours), or 6 of both; decoded once by `load`, or anew for every batch.
     """
 
     def __init__(self, paths: Sequence[Path], size_px: int, device: torch.device, maps: Sequence[Path] = ()) -> None:
@@ -70,21 +65,19 @@ class PictureStore:
         if self.paths:
             parts.append(squared(self.paths[index], images.load_rgb(self.paths[index]), self.size_px))
         if self.maps:
-            parts.append(_map_picture(self.maps[index], self.size_px))
+            parts.append(map_picture(self.maps[index], self.size_px))
         return np.concatenate(parts, axis=2)
 
 
 @functools.lru_cache(maxsize=1)
 def _readers() -> ThreadPoolExecutor:
-    """The threads that decode pictures: Pillow gives the interpreter free meanwhile."""
+    """The threads that decode pictures, in which Pillow releases the interpreter lock."""
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="read")
 
 
 class Data:
-    """Sketches and photos in two stores: those of one index belong together, or, where it is not `paired`, each side
-    comes in an order of its own, so that a batch's are not of the same faces. Either side may be empty.
-
-    A set that fits is decoded once and kept on the device; of a larger one a GPU's next batches are read ahead.
+    """Sketches and photos in two stores, either of which may be empty: pairs by index, or shuffled apart where it is
+    not `paired`. A set that fits is resident on the device; of a larger one a GPU's next batches are prefetched.
     """
 
     def __init__(
@@ -96,12 +89,12 @@ class Data:
         for store in (sketches, photos):
             if self.resident:
                 store.load(progress)
-        self.ahead = 0 if self.device.type == "cpu" else 4  # batches: a CPU has nothing better to do meanwhile
-        self._coming: dict[tuple[int, int], Future] = {}
+        self.ahead = 0 if self.device.type == "cpu" else 4  # batches
+        self._prefetched: dict[tuple[int, int], Future] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def __len__(self) -> int:
-        """How many images one pass shows: every picture of the larger side once."""
+        """Images of one epoch: every picture of the larger side once."""
         return max(len(self.sketches), len(self.photos))
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -111,8 +104,8 @@ class Data:
     def batch_at(
         self, position: int, num: int, copies: int, seed: int, share: slice = slice(None)
     ) -> tuple[Tensor, Tensor]:
-        """The `num` sketches and photos that follow after `position` images of a training with this seed: two uint8
-        tensors (num, C, S, S) on the device. share: those of them that are wanted here.
+        """The `num` sketches and photos after `position` images of a training with this seed: two uint8 tensors
+        (num, C, S, S) on the device. share: this rank's part of them.
         """
 
         def chosen(position: int) -> list[np.ndarray]:
@@ -124,10 +117,9 @@ class Data:
             sketches, photos = chosen(position)
             return self.sketches.batch(sketches), self.photos.batch(photos)
         wanted = [(position + n * num, num) for n in range(1 + self.ahead)]
-        self._coming = {
-            key: self._coming.get(key) or self._reader.submit(self._decode, *chosen(key[0])) for key in wanted
-        }
-        sketches, photos = self._coming[wanted[0]].result()
+        before = self._prefetched
+        self._prefetched = {k: before.get(k) or self._reader.submit(self._decode, *chosen(k[0])) for k in wanted}
+        sketches, photos = self._prefetched[wanted[0]].result()
         return sent(sketches, self.device), sent(photos, self.device)
 
     def _decode(self, sketches: np.ndarray, photos: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -137,18 +129,15 @@ class Data:
 def paired_data(
     pairs: Sequence[Row], size_px: int, device: torch.device, *, given: str = "sketch", progress: bool = False
 ) -> Data:
-    """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
+    """Pairs as uint8 batches: inputs (B, 3, S, S), or six channels of "both", and photos (B, 3, S, S).
 
-    given: what stands in the sketch's place, a key of `GIVEN`: maps are pictures in CelebAMask-HQ's colours, "both" has
-    six channels. Raises DataError where a row lacks what is needed.
+    given: the input, a key of `GIVEN`; maps are in CelebAMask-HQ's colours. Raises DataError for incomplete rows.
     """
     for pair in pairs:
         lacking = [what for what in (*GIVEN[given], "photo") if getattr(pair, what) is None]
         if lacking:
             hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
-            raise DataError(
-                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave the row out{hint}"
-            )
+            raise DataError(f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it out{hint}")
     first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
     photos = [pair.photo for pair in pairs]
     sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
@@ -156,10 +145,7 @@ def paired_data(
 
 
 def photo_data(rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False) -> Data:
-    """Photos alone, for a method that learns from nothing else: batches of no sketches and as many photos.
-
-    Raises DataError where no row has a photo.
-    """
+    """Photos alone: batches of no sketches and B photos. Raises DataError where no row has a photo."""
     paths = [row.photo for row in rows if row.photo]
     if not paths:
         raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
@@ -176,10 +162,9 @@ def unpaired_data(
 
 
 def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tuple[list[Row], list[Row]]:
-    """The rows whose sketch, and those whose photo, a training without pairs sees.
+    """The rows whose sketch, and those whose photo, a training without pairs uses. Raises DataError for an empty side.
 
-    apart: of a person the sketches or the photos are used, never both, so that no face is in both lists; which of them,
-    is drawn so that both sides have about as many pictures. Raises DataError where a side is empty.
+    apart: nobody is in both lists, which are balanced by chance.
     """
     sides = [p for p in pairs if p.sketch], [p for p in pairs if p.photo]
     lacking = [name for name, rows in zip(("sketches", "photos"), sides, strict=True) if not rows]
@@ -207,7 +192,7 @@ def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tu
     return chosen
 
 
-def _map_picture(path: Path, size_px: int) -> np.ndarray:
+def map_picture(path: Path, size_px: int) -> np.ndarray:
     """A 19-class map in its colours, uint8 (S, S, 3); DataError where it is none."""
     try:
         return masks.colour(masks.resize(masks.read(path), size_px))
@@ -238,7 +223,7 @@ def free_bytes(device: torch.device) -> int:
 
 @functools.lru_cache(maxsize=8)
 def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
-    """The order of one pass: every item `copies` times, shuffled; the same for the same seed, epoch and stream."""
+    """The shuffled order of one epoch, with every item `copies` times, by seed, epoch and stream."""
     key = [seed, epoch, stream] if stream else [seed, epoch]
     rng = np.random.default_rng(np.random.SeedSequence(key))
     return rng.permutation(num_items * copies) % num_items
@@ -247,19 +232,12 @@ def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int 
 def indices_at(
     images_seen: int, batch_size: int, num_items: int, copies: int, seed: int, stream: int = 0
 ) -> np.ndarray:
-    """Which items the batch after `images_seen` images holds: the place in the data follows from that one number.
-
-    Of no items it is an empty batch.
-    """
+    """Items of the batch after `images_seen` images: int64 (batch_size,), which that number alone decides; or (0,)."""
     if num_items == 0:
         return np.empty(0, np.int64)
-    length = num_items * copies
-    parts = []
-    position = images_seen
-    while batch_size > 0:
-        epoch, start = divmod(position, length)
-        part = epoch_order(num_items, copies, seed, epoch, stream)[start : start + batch_size]
-        parts.append(part)
-        position += len(part)
-        batch_size -= len(part)
+    parts, position, end = [], images_seen, images_seen + batch_size
+    while position < end:
+        epoch, start = divmod(position, num_items * copies)
+        parts.append(epoch_order(num_items, copies, seed, epoch, stream)[start : start + end - position])
+        position += len(parts[-1])
     return np.concatenate(parts)

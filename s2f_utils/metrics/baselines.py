@@ -1,4 +1,4 @@
-"""The trivial answers that a model has to beat: the sketch itself, the mean face, the nearest face, ridge regression.
+"""Trivial baselines that a model has to beat: the sketch itself, the mean face, the nearest face, ridge regression.
 
 Shapes: T training pairs, N test pairs, pictures uint8 (…, H, W, 3) with H = W a multiple of 64 (or below 64).
 """
@@ -15,13 +15,13 @@ FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `f
 
 def trivial_labels(direction: str) -> dict[str, str]:
     """The trivial rows' keys and labels for a direction, such as "sketch-to-photo"."""
-    given, _, made = direction.partition("-to-")
+    source, _, target = direction.partition("-to-")
     several = {"sketch": "sketches", "map": "maps", "photo": "photos"}
     return {
-        "sketch": f"the {given} itself",
-        "mean": f"mean of the training {several[made]}",
-        "nearest": f"{made} of the nearest training {given}",
-        "ridge": f"ridge regression of {several[made]} on {several[given]}",
+        "sketch": f"the {source} itself",
+        "mean": f"mean of the training {several[target]}",
+        "nearest": f"{target} of the nearest training {source}",
+        "ridge": f"ridge regression of {several[target]} on {several[source]}",
     }
 
 
@@ -40,10 +40,7 @@ def sketch_features(sketches: np.ndarray) -> np.ndarray:
 
 
 def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -> np.ndarray:
-    """Ridge regression in its dual form: features (T, F), targets (T, P), new (N, F) → predictions float64 (N, P).
-
-    Both sides are centred; the penalty is λ = 3·trace(Gram)/T.
-    """
+    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P)."""
     mean_x, mean_y = features.mean(axis=0), targets.mean(axis=0)
     x, y = features - mean_x, targets - mean_y
     gram = x @ x.T
@@ -70,12 +67,10 @@ def trivial_predictions(
 
 
 def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> np.ndarray:
-    """Pictures through an unsharp mask and fine grain ("filtered faithful"), as anybody can do to blurred ones.
+    """Outputs (N, H, W, 3) through an unsharp mask and fine grain ("filtered faithful"), which buy sharpness.
 
-    pictures, like: uint8 (N, H, W, 3) and (M, H, W, 3), outputs and training photos. Mask and grain grow together, from
-    nothing to an amount of 3 at σ 1.5 px and a standard deviation of 8 grey levels, until the mean gradient is `ratio`
-    of the photos'; pictures that are sharper are returned as they are. Whoever calls a model realistic has to beat this
-    on the patch test: a sharpness ratio near 1 can be bought.
+    Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8 grey levels, until the
+    mean gradient is `ratio` of that of the photos `like` (M, H, W, 3); sharper pictures are returned as they are.
     """
     target = ratio * np.mean([gradient(photo) for photo in like])
     low, high = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""How sure a mean over a few images is: bootstrap intervals (Efron 1979), paired for two models on the same images."""
+"""Bootstrap confidence intervals of means over images (Efron 1979), paired for two models on the same images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Interval:
     high: float
 
     def text(self, digits: int) -> str:
-        """As a table shows it: "0.7012 [0.6900, 0.7100]"."""
+        """For tables: "0.7012 [0.6900, 0.7100]"."""
         return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
@@ -49,35 +49,29 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
 
 @dataclass(frozen=True)
 class Repeated:
-    """What a metric found that trains networks itself: for N images S times, each time by another training.
+    """Scores of N images in S trainings of a metric's own networks.
 
-    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a repetition's networks judged
-    the image.
+    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a training's networks it was
+    scored by.
     """
 
     values: np.ndarray
     networks: np.ndarray
 
-    def __sub__(self, other: Repeated) -> Repeated:
-        """The difference on the same images; ValueError where they were not divided alike among networks."""
-        if not np.array_equal(self.networks, other.networks):
-            raise ValueError("both must be measured on the same images with the same seeds and folds")
-        return Repeated(self.values - other.values, self.networks)
 
-
-def bootstrap_repeated(found: Repeated, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean and its 95 % percentile interval over resampled images and, crossed with them, resampled networks: it
-    holds the spread of the metric's own training, and errs on the wide side (Owen 2007, "The pigeonhole bootstrap").
+def bootstrap_repeated(scores: Repeated, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
+    """The mean and its 95 % percentile interval over images crossed with networks, which includes the spread of the
+    metric's own training and is conservative (Owen 2007, "The pigeonhole bootstrap").
     """
-    repeats, num = found.values.shape
-    own = found.networks + np.arange(repeats)[:, None] * (found.networks.max() + 1)  # other networks in each repetition
-    names, own = np.unique(own, return_inverse=True)
-    own, known = own.reshape(repeats, num), np.isfinite(found.values)
-    values, rng, means = np.where(known, found.values, 0.0), np.random.default_rng(seed), []
+    repeats, num = scores.values.shape
+    network = scores.networks + np.arange(repeats)[:, None] * (scores.networks.max() + 1)  # others in each training
+    names, network = np.unique(network, return_inverse=True)
+    network, known = network.reshape(repeats, num), np.isfinite(scores.values)
+    values, rng, means = np.where(known, scores.values, 0.0), np.random.default_rng(seed), []
     for _ in range(num_resamples):
         of_images, of_networks = (np.bincount(rng.integers(0, n, n), minlength=n) for n in (num, len(names)))
-        drawn = of_images * of_networks[own] * known  # how often each value was
+        drawn = of_images * of_networks[network] * known  # how often each value was
         if drawn.any():
             means.append(float((drawn * values).sum() / drawn.sum()))
     low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(found.values[known].mean()), float(low), float(high))
+    return Interval(float(scores.values[known].mean()), float(low), float(high))

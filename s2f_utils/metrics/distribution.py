@@ -1,5 +1,5 @@
-"""How far a set of outputs is from a set of true photos: FID and KID in Inception's features; in EfficientNet's the
-Fréchet distance, and how much of each set the other holds. Sums are in float64.
+"""Distances of a set of outputs to a set of true photos, in float64: FID and KID in Inception's features; in
+EfficientNet's the Fréchet distance, precision and recall.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 
 
 def features(pictures: Pictures) -> Tensor:
-    """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU.
+    """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU. Raises WeightsError without weights.
 
     Pictures are resized to 299 px without aliasing (Parmar, Zhang, Zhu 2022: other resizes move FID by 6 and more).
-    Raises WeightsError when the weights are not here.
     """
     return torch.cat([answer("inception", as_batch(picture, INCEPTION_PX)).cpu() for picture in pictures])
 
@@ -45,28 +44,23 @@ def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
-    """The Fréchet distance of two normal distributions with the means and covariances of features (N, F), (M, F).
+    """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of features (N, F), (M, F): FID's (Heusel et al. 2017).
 
-    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½), FID's (Heusel et al. 2017). With Σ = RᵀR the eigenvalues of Σ₁Σ₂ are the
-    squared singular values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex. R is the triangle
-    of a QR decomposition of the centred features, which has twice the digits that Σ would have.
+    With Σ = RᵀR, R of a QR decomposition of the centred features, the eigenvalues of Σ₁Σ₂ are the squared singular
+    values of R₁R₂ᵀ, so that the root's trace is their sum: exact, and never complex.
     """
     sides = _checked(a, b)
     means = [side.mean(dim=0) for side in sides]
-    roots = [
-        torch.linalg.qr(side - mean, mode="r").R / (len(side) - 1) ** 0.5
-        for side, mean in zip(sides, means, strict=True)
-    ]
+    centred = [side - mean for side, mean in zip(sides, means, strict=True)]
+    roots = [torch.linalg.qr(side, mode="r").R / (len(side) - 1) ** 0.5 for side in centred]
     trace_of_root = torch.linalg.svdvals(roots[0] @ roots[1].T).sum()
     shift = (means[0] - means[1]).square().sum()
     return max(0.0, float(shift + roots[0].square().sum() + roots[1].square().sum() - 2.0 * trace_of_root))
 
 
 def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
-    """The squared maximum mean discrepancy with the kernel (x·y / F + 1)³, unbiased, of features (N, F), (M, F).
-
-    KID over all pictures at once (Bińkowski et al. 2018); its mean does not depend on their number, and it can be
-    below 0. Published values are often multiplied by 1000.
+    """The unbiased squared maximum mean discrepancy with the kernel (x·y / F + 1)³ of features (N, F), (M, F): KID over
+    all pictures at once (Bińkowski et al. 2018). Published values are often multiplied by 1000.
     """
     a, b = _checked(a, b)
 
@@ -84,9 +78,7 @@ def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
 
 
 def held(some: np.ndarray | Tensor, others: np.ndarray | Tensor) -> float:
-    """The share of features (M, F) that lie in the manifold of others (N, F), N > 3: within the distance of one of them
-    to its third nearest neighbour among them (Kynkäänniemi et al. 2019, eq. 1 and 2).
-    """
+    """The share of features (M, F) in the manifold of others (N, F), N > 3 (Kynkäänniemi et al. 2019, eq. 1 and 2)."""
     if len(others) <= NEIGHBOURS or not len(some):
         raise ValueError(f"one picture, and {NEIGHBOURS + 1} to hold it, are needed, got {len(some)} and {len(others)}")
     some, others = torch.as_tensor(some), torch.as_tensor(others)
@@ -103,15 +95,15 @@ def _of_inception(reference: Reference, names: Sequence[str]):
     true = features(reference.pictures)
     distances = {"fid": frechet_distance, "kid": kernel_distance}
 
-    def score(made: Pictures) -> SetScores:
-        if "fid" in names and min(len(made), len(reference.pictures)) < ENOUGH:
+    def score(fakes: Pictures) -> SetScores:
+        if "fid" in names and min(len(fakes), len(true)) < ENOUGH:
             warnings.warn(
-                f"FID of {len(made)} and {len(reference.pictures)} pictures compares with no published one:"
+                f"FID of {len(fakes)} and {len(true)} pictures compares with no published one:"
                 f" {ENOUGH:,} or more are needed; KID is the fairer of the two here",
                 stacklevel=2,
             )
-        found = features(made)
-        return SetScores(figures={name: distances[name](found, true) for name in names})
+        fake = features(fakes)
+        return SetScores(figures={name: distances[name](fake, true) for name in names})
 
     return score
 
@@ -119,11 +111,11 @@ def _of_inception(reference: Reference, names: Sequence[str]):
 def _of_efficientnet(reference: Reference, names: Sequence[str]):
     """The Fréchet distance, precision and recall, from the same features."""
     true = pooled(reference.pictures)
-    numbers = {"frechet": frechet_distance, "precision": held, "recall": lambda made, true: held(true, made)}
+    measures = {"frechet": frechet_distance, "precision": held, "recall": lambda fake, true: held(true, fake)}
 
-    def score(pictures: Pictures) -> SetScores:
-        made = pooled(pictures)
-        return SetScores(figures={name: numbers[name](made, true) for name in names})
+    def score(fakes: Pictures) -> SetScores:
+        fake = pooled(fakes)
+        return SetScores(figures={name: measures[name](fake, true) for name in names})
 
     return score
 

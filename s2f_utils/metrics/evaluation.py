@@ -1,6 +1,4 @@
-"""Scoring a model on the pairs of a split, inside of their padding, beside the trivial answers: outputs as PNG, a table
-per image, means with intervals.
-"""
+"""Scores of a model on the pairs of a split, inside of their padding, beside those of trivial baselines."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import functools
 import hashlib
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +17,12 @@ from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import squared
+from s2f_utils.data.stores import map_picture, squared
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
 BATCH = 16
@@ -33,9 +31,9 @@ MAX_TRAIN_FOR_TRIVIAL = 1000
 
 @dataclass
 class Scored(metrics.SetScores):
-    """One line of a table: the scores of a model, or of an answer that needs none.
+    """A row of a table. kind: "model", "control" (filtered faithful, hair alone) or "trivial".
 
-    kind: "model", "control" (filtered faithful, hair alone) or "trivial". standing: what its training means for them.
+    Of saved outputs: name, the model's, to which `label` adds the inference mode; files: {id: PNG}.
     """
 
     key: str = ""
@@ -43,15 +41,17 @@ class Scored(metrics.SetScores):
     kind: str = "model"
     seed: int | None = None
     standing: Standing = Standing()
+    name: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
 
 @dataclass
 class Evaluation:
     """The pairs of a split, and the rows of scores on them.
 
-    missing: {metric: why it was not measured}. pictures: inputs ("input"), true outputs ("truth") and each row's
-    outputs, by its key, uint8 (N, size_px, size_px, 3). Raises DataError where no row of the split has
-    both pictures, when a photo of the split is among the training photos, and when padded pictures were resized.
+    missing: {metric: why it was not measured}. pictures: "input", "truth" and each row's outputs by its key, uint8
+    (N, size_px, size_px, 3). Raises DataError for a split without pairs, for a leak into the training photos, and for
+    padded pictures of another size.
     """
 
     manifest: Manifest
@@ -69,6 +69,7 @@ class Evaluation:
         if not self.pairs:
             raise DataError(f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split")
         refuse_leaks(self.manifest, self.split)
+        self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
         made_at = self.manifest.settings.get("size_px", self.size_px)
         if any(self.boxes) and made_at != self.size_px:
@@ -80,15 +81,9 @@ class Evaluation:
         self.pictures |= {"input": inputs, "truth": truths}
 
     @property
-    def ids(self) -> list[str]:
-        """The names of the pairs."""
-        return [pair.id for pair in self.pairs]
-
-    @property
     def columns(self) -> list[str]:
         """The metrics that were measured: those with a value for each image, then those of whole sets."""
-        first = self.rows[0]
-        return [*first.values, *(name for name in first.figures if name in metrics.METRICS)]
+        return [*self.rows[0].values, *self.rows[0].figures]
 
     def row(self, key: str) -> Scored:
         """The row of this key. KeyError if there is none."""
@@ -136,9 +131,9 @@ class Evaluation:
         seeds: int = 1,
         steps: int | None = None,
     ) -> None:
-        """Fill rows with what these metrics, of pairs and of sets, find of their pictures, and `missing`.
+        """Score rows by these metrics, of pairs and of sets, and fill `missing`.
 
-        truths: what they are compared with; None: the true outputs. seeds, steps: of metrics that train networks.
+        truths: ground truth; None: the true outputs. seeds, steps: of metrics that train networks.
         """
         people = [pair.identity for pair in self.pairs]
         true = self.cut(self.pictures["truth"] if truths is None else truths)
@@ -146,9 +141,9 @@ class Evaluation:
         of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
         scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names)
         for row in tqdm(rows, "metrics of pairs", unit="row", leave=False, disable=None):
-            found = scores[row.key]
-            row.values = metrics.measure(outputs[row.key], true, of_pairs) | found.values
-            row.figures, row.repeated = found.figures, found.repeated
+            of_set = scores[row.key]
+            row.values = metrics.measure(outputs[row.key], true, of_pairs) | of_set.values
+            row.figures, row.repeated = of_set.figures, of_set.repeated
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
     @functools.cached_property
@@ -158,7 +153,7 @@ class Evaluation:
         return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
 
     def trivial_rows(self) -> list[Scored]:
-        """The rows that need no model, to be measured; none for the training split, or without training pairs."""
+        """The trivial baselines, not yet scored; none for the training split, or without training pairs."""
         if self.split == "train" or not len(self.training_pairs[0]):
             return []
         standing = Standing(f"{len(self.manifest.split('train'))}-only", "")
@@ -167,7 +162,7 @@ class Evaluation:
         return [Scored(key=key, label=label, kind="trivial", standing=standing) for key, label in labels.items()]
 
     def write_csv(self, path: Path) -> None:
-        """Write every image's values, complete or not at all; nothing where an image has none."""
+        """Write every image's values; an empty cell where it has none."""
         columns, nothing = list(self.rows[0].values), np.full(len(self.pairs), np.nan)
         with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -209,16 +204,15 @@ def evaluate(
     allow_seen: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Translate a split, score it beside the trivial rows, and write the results into the folder `out`.
+    """Translate a split, score it beside the trivial rows, and write the results into the folder `out`:
+    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
 
-    Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
-    DataError when the split is empty, when one of its photos is among the training photos, or when the model has seen
-    one of its pairs or people, as far as its file says, unless it is the training split; allow_seen: score it all the
-    same.
+    Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the split, other than the
+    training split; allow_seen: score it nevertheless.
     """
     result = Evaluation(manifest, split, translator.direction, translator.size_px, folder=Path(out))
     standing = standing_of(translator.files, manifest, split, result.ids)
-    if not allow_seen and split != "train":  # that the training pairs were seen, everybody expects
+    if not allow_seen and split != "train":
         standing.refuse_seen(translator.name, split)
     began = time.monotonic()
     result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
@@ -232,30 +226,30 @@ def evaluate(
 
 
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
-    """The model's outputs for inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
-    made = []
+    """The model's outputs for inputs, uint8 (N, H, W, 3) both."""
+    outputs = []
     bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
     with bar, torch.random.fork_rng():
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH]
-            made.append(translator.translate_batch(batch, mode=mode))
+            outputs.append(translator.translate_batch(batch, mode=mode))
             bar.update(len(batch))
-    return np.concatenate(made)
+    return np.concatenate(outputs)
 
 
 def _write(result: Evaluation) -> None:
     result.write_csv(result.folder / "per_image.csv")
     rows = {
         row.key: {"label": row.label, **{name: vars(interval) for name, interval in row.intervals().items()}}
-        | {name: row.figures[name] for name in result.columns if name in row.figures}
+        | row.figures
         for row in result.rows
     }
-    manifest, split = result.manifest, result.split
+    manifest = result.manifest
     facts = {
         "data": manifest.path.resolve().parent.name,
-        "split": split,
-        "pairs_sha256": digest_of_pairs(manifest.split(split), result.direction),
+        "split": result.split,
+        "pairs_sha256": digest_of_pairs(result.pairs, result.direction),
         "num_images": len(result.pairs),
         "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
@@ -271,11 +265,11 @@ def _write(result: Evaluation) -> None:
 
 def columns_of(direction: str) -> tuple[str, str]:
     """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest does not have."""
-    given, _, made = direction.partition("-to-")
+    source, _, target = direction.partition("-to-")
     known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
-    if given not in known:
-        raise DataError(f"a model that reads {given} is not scored: give one that reads sketches, maps or photos")
-    return known[given], known[made]
+    if source not in known:
+        raise DataError(f"a model that reads {source} is not scored: give one that reads sketches, maps or photos")
+    return known[source], known[target]
 
 
 def complete(rows: Iterable[Row], direction: str) -> list[Row]:
@@ -285,8 +279,8 @@ def complete(rows: Iterable[Row], direction: str) -> list[Row]:
 
 
 def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
-    in CelebAMask-HQ's colours. Raises DataError for a pair that lacks one.
+    """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's colours. Raises DataError
+    for a pair that lacks one.
     """
     pictures = []
     for pair, column in itertools.product(pairs, columns_of(direction)):
@@ -294,16 +288,13 @@ def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.n
         if path is None:
             raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
         is_map = column == "mask"
-        shown = masks.colour(masks.resize(masks.read(path), size_px)) if is_map else images.load_rgb(path)
-        pictures.append(squared(path, shown, size_px))
+        pictures.append(map_picture(path, size_px) if is_map else squared(path, images.load_rgb(path), size_px))
     stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
     return stacked[:, 0], stacked[:, 1]
 
 
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
-    """The SHA-256 of the pairs that are scored in this direction, ids and files, by which a split is known again
-    whatever its folder is called; "" where there are none.
-    """
+    """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where there are none."""
     scored = sorted(complete(pairs, direction), key=lambda pair: pair.id)
     paths = ([getattr(pair, column) for column in columns_of(direction)] for pair in scored)
     lines = [" ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)]

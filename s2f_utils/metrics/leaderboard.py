@@ -1,15 +1,11 @@
-"""The leaderboard: several models' saved outputs, measured by every metric beside the answers that need no model.
-
-It is computed from the pictures alone, so that whoever has them gets the same table.
-"""
+"""The leaderboard: saved outputs of several models, scored by every metric beside trivial baselines."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +22,17 @@ from s2f_utils.pictures import images, viz
 FILTERED, HAIR = "filtered", "hair"
 FILTERED_SHARPNESS = 0.95
 SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")  # the columns that are printed
-PAIRED = ("ssim", "psnr", "l1", "patch_auc")  # the columns of differences between rows
 HOW_TO_MAKE = "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
-
-
-@dataclass
-class Entry(Scored):
-    """Saved outputs, a row to be scored: files: {id: PNG}. name: the model's; `label` adds the inference mode where
-    there are several, `key` the seed. standing: as `evaluate` wrote it.
-    """
-
-    name: str = ""
-    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
 
 def find_outputs(
     spec: str, ids: Sequence[str], direction: str = "sketch-to-photo", pairs: Sequence[Row] = ()
-) -> list[Entry]:
-    """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
+) -> list[Scored]:
+    """The saved outputs in "PATH" or "NAME=PATH", one row for each inference mode, not yet scored.
 
-    One entry for each inference mode, of the newest evaluation in this direction and, where the `pairs` are given, of
-    these. Name and seed come from the run's `config.json` where there is one. Raises DataError when there are no
-    outputs, when some are missing, go the other way or were made of other pictures, or are JPEG files, whose blocks and
-    blurs would be scored as well.
+    PATH is a run folder, whose newest evaluation in this direction, of these `pairs`, is taken, an evaluation's folder,
+    or a folder of pictures by id. Raises DataError when there are no such outputs, some are missing, or they are JPEG
+    files, whose compression would be scored.
     """
     name, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -60,19 +44,16 @@ def find_outputs(
     if run := next((folder for folder in (path, path.parent) if (folder / "config.json").is_file()), None):
         name = name or re.sub(r"^\d{4}-", "", run.resolve().name)
         seed = json.loads((run / "config.json").read_text(encoding="utf-8")).get("config", {}).get("seed")
-    name, entries = name or path.resolve().name, []
+    name, standing, rows = name or path.resolve().name, leaks.Standing.from_json(facts), []
     for mode in modes:
         label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
         key = label if seed is None else f"{label}, seed {seed}"
-        standing = leaks.Standing.from_json(facts)
-        entries.append(Entry(key=key, label=label, seed=seed, standing=standing, name=name, files=_files(mode, ids)))
-    return entries
+        rows.append(Scored(key=key, label=label, seed=seed, standing=standing, name=name, files=_files(mode, ids)))
+    return rows
 
 
 def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
-    """The folders of pictures, one for each inference mode, and what `evaluate` wrote of them; of a run's evaluations
-    the newest that goes this way and is of the pairs with this digest.
-    """
+    """The folders of pictures, one for each inference mode, and their `metrics.json`."""
 
     def written(folder: Path) -> tuple[int, str]:
         file = folder / "metrics.json"
@@ -98,18 +79,15 @@ def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
     files = {name: folder / f"{name}.png" for name in ids}
     gone = [name for name, path in files.items() if not path.is_file()]
     if jpeg := [name for name in gone for s in (".jpg", ".jpeg", ".webp") if (folder / f"{name}{s}").is_file()]:
-        raise DataError(
-            f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save them as PNG, compression would be scored, too"
-        )
+        raise DataError(f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save PNG, compression would be scored")
     if gone:
-        raise DataError(
-            f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png): {HOW_TO_MAKE}"
-        )
+        example = f"such as {gone[0]}.png"
+        raise DataError(f"{folder}: {len(gone)} of {len(ids)} outputs are missing ({example}): {HOW_TO_MAKE}")
     return files
 
 
 def build(
-    entries: Sequence[Entry],
+    entries: Sequence[Scored],
     manifest: Manifest,
     *,
     split: str = "test",
@@ -120,13 +98,12 @@ def build(
     open_league: Sequence[str] = (),
     allow_seen: bool = False,
 ) -> Evaluation:
-    """Measure entries, trivial rows and controls on a split; models from the highest SSIM down, unproven ones last.
+    """Score outputs, trivial rows and controls on a split; models from the highest SSIM down, unproven ones last.
 
-    columns: metrics beside SSIM and those of sets; None: all that compare models. patch_seeds: how often the patch test
-    is repeated (0: left out). patch_steps: its length; None: the protocol's. open_league: names of models that saw
-    other data, as a person says. allow_seen: take models that have seen pairs of the split, and mark them. Raises
-    DataError when the split or the training split is empty, when outputs are of several sizes, when a test image is
-    among the training images, or when a model has seen one.
+    columns: metrics beside SSIM and those of sets; None: all that compare models. patch_seeds: repetitions of the patch
+    test (0: left out). patch_steps: its length; None: the protocol's. open_league: names of models that are declared
+    open. allow_seen: take models that were trained on pairs of the split, and mark them. Raises DataError as
+    `evaluate`, without training pairs, and when outputs are of several sizes.
     """
     names = dict.fromkeys(("ssim", *(metrics.group("all") if columns is None else columns), *metrics.group("sets")))
     check_names(list(names))
@@ -157,8 +134,7 @@ def build(
     return board
 
 
-def _check(entries: Sequence[Entry], open_league: Sequence[str]) -> None:
-    """DataError for two rows of one name, and for a name of the open league that no model has."""
+def _check(entries: Sequence[Scored], open_league: Sequence[str]) -> None:
     keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
     if twice := [key for key in keys if keys.count(key) > 1]:
         raise DataError(f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH")
@@ -166,21 +142,19 @@ def _check(entries: Sequence[Entry], open_league: Sequence[str]) -> None:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
 
 
-def _loaded(entry: Entry, ids: Sequence[str], size_px: int) -> np.ndarray:
+def _loaded(row: Scored, ids: Sequence[str], size_px: int) -> np.ndarray:
     """The outputs, uint8 (N, size_px, size_px, 3)."""
-    pictures = [images.load_rgb(entry.files[name]) for name in ids]
+    pictures = [images.load_rgb(row.files[name]) for name in ids]
     if other := [picture.shape for picture in pictures if picture.shape[:2] != (size_px, size_px)]:
         raise DataError(
-            f"{entry.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
+            f"{row.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
             " a table compares squares of one size: score them apart"
         )
     return np.stack(pictures)
 
 
 def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
-    """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos; not one of
-    a model that may have seen these pairs.
-    """
+    """The row of the highest SSIM among those softer than photos and proven, as sharp as the training photos."""
     _, like = board.training_pairs
     level = FILTERED_SHARPNESS * np.mean([structure.gradient(photo) for photo in like])
     truths, ssim = board.cut(board.pictures["truth"]), {}
@@ -195,8 +169,9 @@ def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
 
 
 def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
-    """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`; returns the table's
-    path. gallery: how many faces the contact sheet has, evenly from the first model's worst to its best by SSIM.
+    """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`.
+
+    gallery: faces on the contact sheet, evenly from the first model's worst to its best by SSIM. Returns the table.
     """
     out = Path(out)
     board.write_csv(out / "per_image.csv")
@@ -211,7 +186,7 @@ def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
 
 
 def as_dict(board: Evaluation) -> dict[str, Any]:
-    """Everything but the pictures, for JSON: means, intervals, paired differences, seeds taken together."""
+    """Everything but the pictures, for JSON: means, intervals, and over seeds."""
     rows = []
     for row in board.rows:
         intervals = row.intervals()
@@ -219,9 +194,8 @@ def as_dict(board: Evaluation) -> dict[str, Any]:
         rows.append(
             {"key": row.key, "model": row.label, "kind": row.kind, **training, "seed": row.seed}
             | {name: _number(intervals[name].mean) if name in intervals else None for name in board.rows[0].values}
-            | {name: _number(value) if isinstance(value, float) else value for name, value in row.figures.items()}
+            | {name: _number(value) for name, value in row.figures.items()}
             | {"intervals": {name: [_number(i.low), _number(i.high)] for name, i in intervals.items()}}
-            | {"paired": _paired(board, row)}
         )
     return {
         "data": board.manifest.path.parent.name,
@@ -239,42 +213,30 @@ def _number(value: float) -> float | None:
     return round(float(value), 5) if np.isfinite(value) else None
 
 
-def _paired(board: Evaluation, row: Scored) -> dict[str, dict[str, list[float | None]]]:
-    """For a model, its mean difference to the first model, to ridge and to the control, with intervals."""
-    if row.kind != "model":
-        return {}
-    found = {}
-    for name, other in (("best", board.rows[0]), ("ridge", board.row("ridge")), (FILTERED, board.row(FILTERED))):
-        if other is not row:
-            gaps = {c: row.minus(other, c) for c in PAIRED if c in row.values}
-            found[name] = {c: [_number(gap.mean), _number(gap.low), _number(gap.high)] for c, gap in gaps.items()}
-    return found
-
-
 def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
-    """Models that are there with several seeds: mean and standard deviation of every column over the seeds."""
+    """Mean and standard deviation of every column over the seeds of a model that has several."""
     groups: dict[tuple[str, str], list[Scored]] = {}
     for row in board.rows:
         if row.kind == "model":
             groups.setdefault((row.label, row.standing.league), []).append(row)
-    found = []
+    table = []
     for (label, league), rows in groups.items():
         if len(rows) > 1:
             means = {name: [row.mean(name) for row in rows] for name in rows[0].values}
-            found.append(
+            table.append(
                 {"model": label, "league": league, "seeds": [row.seed for row in rows]}
                 | {c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))} for c, v in means.items()}
             )
-    return found
+    return table
 
 
 def floor_note(area: float, label: str) -> str:
-    """What a reader of a table has to know of the patch test's floor. label: of the row of true pictures of others."""
+    """The patch test's floor, for below a table. label: of the row of true pictures of other people."""
     return f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have that (“{label}”)."
 
 
 def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
-    """The table with the columns that matter most, what put models into their leagues, and what was not measured."""
+    """The table with these columns, why models are in their leagues, and what was not measured."""
     chosen, rows = [name for name in columns if name in board.columns], []
     for row in board.rows:
         label = f"{row.label} ({row.standing.text})" if row.standing.text else row.label
@@ -282,8 +244,8 @@ def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
     for group in over_seeds(board):
         cells = []
         for name in chosen:
-            found, digits = group.get(name, {"mean": None}), METRICS[name].digits
-            cells.append("–" if found["mean"] is None else f"{found['mean']:.{digits}f} ± {found['std']:.{digits}f}")
+            over, digits = group.get(name, {"mean": None}), METRICS[name].digits
+            cells.append("–" if over["mean"] is None else f"{over['mean']:.{digits}f} ± {over['std']:.{digits}f}")
         rows.append([f"**{group['model']}, {len(group['seeds'])} seeds**", group["league"], "", *cells])
     headings = ["model", "league", "seed", *(METRICS[name].heading for name in chosen)]
     models, nearest = [row for row in board.rows if row.kind == "model"], board.row("nearest")

@@ -1,8 +1,6 @@
-"""What must not be in training and in testing at once: photos of a data set, and what a model was trained on, with its
-league, by the hashes of its training pictures.
+"""Train-test leakage: photos of a data set in two splits, and scored pairs among a model's training pictures.
 
-The hash of a picture is the first 8 bytes of the SHA-256 of its file. A model's card has those of its training
-pictures; a picture that was saved anew, resized or cut otherwise is another file, and is not found.
+The hash of a picture is the first 8 bytes of the SHA-256 of its file; a model's card has those of its training set.
 """
 
 from __future__ import annotations
@@ -30,17 +28,14 @@ HASH_BYTES = 8
 
 
 def refuse_leaks(manifest: Manifest, split: str) -> None:
-    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
-    score too good: as they lie there, or by what they were cut out of, which data_prep notes in their files. That
-    nobody is in two splits is checked when a manifest is read.
-    """
+    """Raise DataError when a photo of this split, or what it was cut out of, is nearly the same as a training photo."""
     if split == "train":
         return
     pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
         prints = list(pool.map(_prints, pairs))
-    twins = [twin for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]) if twin.sure]
-    if twins:
+    twins = duplicates.find_twins(prints, [pair.split for pair in pairs])
+    if twins := [twin for twin in twins if twin.sure]:
         named = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins]
         raise DataError(
             f"{manifest.path}: {len(named)} photos of the split {split!r} are among the training photos"
@@ -79,22 +74,20 @@ def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any
 def _hashes(paths: Sequence[Path | None], progress: bool = False) -> list[bytes]:
     """The hash of each file, b"" where there is none."""
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        found = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b"", paths)
-        return list(tqdm(found, "hashing pictures", len(paths), leave=False, disable=not progress or len(paths) < 1000))
+        hashes = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b"", paths)
+        silent = not progress or len(paths) < 1000
+        return list(tqdm(hashes, "hashing pictures", len(paths), leave=False, disable=silent))
 
 
 def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
     """The hashes of each row's pictures."""
     columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
-    return [set(found) - {b""} for found in zip(*columns, strict=True)]
+    return [set(hashes) - {b""} for hashes in zip(*columns, strict=True)]
 
 
 @dataclass
 class TrainedOn:
-    """What a model and those that it began with were trained on, as far as their cards (`ModelCard.training`) say.
-
-    hashes: of pictures. data: names of data sets. published: named weights among them. gap: why not all is known.
-    """
+    """Training data of a model and its parents. published: named weights among them. gap: why not all is known."""
 
     hashes: set[bytes] = field(default_factory=set)
     data: set[str] = field(default_factory=set)
@@ -104,25 +97,25 @@ class TrainedOn:
 
 def trained_on(files: Sequence[Path]) -> TrainedOn:
     """What the model in these files was trained on. Raises CheckpointError where one of them cannot be read."""
-    found, cards = TrainedOn(gap="" if files else "the model does not say which file it was loaded from"), []
+    model, cards = TrainedOn(gap="" if files else "the model does not say which file it was loaded from"), []
     for path in map(Path, files):
         name = _published_name(path)
-        is_own = not name and path.suffix == ".safetensors"
-        cards.append((name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {}))
+        has_card = not name and path.suffix == ".safetensors"
+        cards.append((name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if has_card else {}))
     while cards:
         (name, card), *cards = cards
         cards = [(parent["name"], parent) for parent in card.get("parents", ())] + cards
-        found.data |= {card.get("data", "")} - {""}
+        model.data |= {card.get("data", "")} - {""}
         pictures = card.get("pictures")
         if name in weights.model_names():
-            found.published.add(name)
-            found.gap = found.gap or f"{name} was published without the hashes of its training pictures"
+            model.published.add(name)
+            model.gap = model.gap or f"{name} was published without the hashes of its training pictures"
         elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
-            found.gap = found.gap or f"{name} has no hashes of its training pictures"
+            model.gap = model.gap or f"{name} has no hashes of its training pictures"
         elif pictures != SAME_PICTURES:
             packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
-            found.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
-    return found
+            model.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
+    return model
 
 
 def _published_name(path: Path) -> str:
@@ -135,10 +128,9 @@ def _published_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a model's training means for its scores on a split: its league, why it is in it, and the ids of those of
-    `num` scored pairs that it was trained on, or on another picture of the same person.
+    """A model's league and why; `seen`: which of `num` scored pairs, or of their people, were in its training set.
 
-    unknown: why it may have seen more, "" where all that it was trained on is known.
+    unknown: why it may have seen more, "" where its whole training set is known.
     """
 
     league: str = UNKNOWN
@@ -154,24 +146,24 @@ class Standing:
 
     @property
     def is_proven(self) -> bool:
-        """Whether it is known where the model learned, and that it has seen nothing of the split."""
+        """Whether the training set is known, and has nothing of the split."""
         return self.league != UNKNOWN and not self.seen
 
     def as_json(self) -> dict[str, Any]:
-        """For a file: the number is that of what is known to have been seen."""
+        """For `metrics.json`."""
         seen = {"num": len(self.seen), "of": self.num, "pairs": self.seen, "unknown": self.unknown}
         return {"league": self.league, "league_because": self.why, "seen": seen}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Standing:
-        """What `as_json` wrote; nothing is known where it wrote nothing."""
+        """What `as_json` wrote, or an unknown standing."""
         if "league" not in facts:
             return cls()
         seen = facts["seen"]
         return cls(facts["league"], facts["league_because"], seen["of"], tuple(seen["pairs"]), seen["unknown"])
 
     def refuse_seen(self, name: str, split: str) -> None:
-        """Raise DataError where something was seen of the split that the model is to be scored on."""
+        """Raise DataError where pairs of the split were in the training set."""
         if self.seen:
             raise DataError(
                 f"{name} {self.text} pairs of the split {split!r} in its training ({_few(self.seen)}): scores would be"
@@ -181,12 +173,9 @@ class Standing:
 
 
 def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequence[str]) -> Standing:
-    """What the training of the model in these files means for its scores on those pairs of a split that have these ids.
-
-    Raises CheckpointError where one of the files cannot be read.
-    """
+    """The standing of the model in these files on the pairs of a split with these ids; errors as in `trained_on`."""
     model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
-    people = {row.identity for row, own in zip(rows, _hashes_of(rows), strict=True) if own & model.hashes}
+    people = {row.identity for row, hashes in zip(rows, _hashes_of(rows), strict=True) if hashes & model.hashes}
     seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
     sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:

@@ -1,5 +1,5 @@
-"""Distances between what networks make of two pictures: LPIPS, DISTS, ArcFace's identity score, and EfficientNet's
-features, which nothing is trained against. Their weights are found or fetched; EfficientNet's come as a package.
+"""Metrics of pairs in pretrained features: LPIPS, DISTS, ArcFace's identity score, and EfficientNet's features, which
+nothing is trained against.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ EFFICIENTNET = "efficientnet-lite2"
 
 
 def network(name: str, device: torch.device) -> nn.Module:
-    """A network that scores and losses look through, by its name, on a device; it is loaded once, and is not trained.
+    """A pretrained network of metrics and losses on a device, loaded once and frozen. Raises WeightsError.
 
     "lpips_alex", "lpips_vgg": two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1). "vgg19": a batch in [-1, 1] → five
     tensors of features. "dists": two batches in [0, 1] → (N,). "arcface": faces (N, 3, 112, 112) in [-1, 1] → (N, 512).
     "inception", FID's: (N, 3, 299, 299) in [0, 255] → (N, 2048). "efficientnet-lite2": a batch in [-1, 1] → features at
-    four strides. Raises WeightsError where its weights are neither here nor to be had.
+    four strides.
     """
     if name == EFFICIENTNET:
         from s2f_utils.models.pretrained import shared_features
@@ -56,18 +56,18 @@ def _loaded(name: str, places: tuple[Path, ...]) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks torchvision in an old way
             net = lpips.LPIPS(net=name.removeprefix("lpips_"), pnet_rand=True, verbose=False)  # the heads come along
-        found = state("alexnet" if name == "lpips_alex" else "vgg16")
-        own = {key: f"features.{key.split('.', 1)[1]}" for key in net.net.state_dict()}  # of "slice2.3.weight"
-        net.net.load_state_dict({key: found[theirs] for key, theirs in own.items()})
+        backbone = state("alexnet" if name == "lpips_alex" else "vgg16")
+        keys = net.net.state_dict()  # such as "slice2.3.weight"
+        net.net.load_state_dict({key: backbone[f"features.{key.split('.', 1)[1]}"] for key in keys})
     else:
         net = features.DISTS() if name == "dists" else features.VGG19Features()
-        found = state("vgg16") | state("dists") if name == "dists" else state("vgg19")
-        net.load_state_dict({key: found[key].detach() for key in net.state_dict()})
+        loaded = state("vgg16") | state("dists") if name == "dists" else state("vgg19")
+        net.load_state_dict({key: loaded[key].detach() for key in net.state_dict()})
     return net.eval().requires_grad_(False)
 
 
 def answer(name: str, *batches: Tensor, **options: bool) -> Any:
-    """What a `network` answers to these batches, on the GPU where there is one, in full float32."""
+    """The output of a `network` for these batches, on the GPU where there is one, in full float32."""
     device = runtime.pick_device()
     net = network(name, device)
     with exactly():
@@ -75,10 +75,9 @@ def answer(name: str, *batches: Tensor, **options: bool) -> Any:
 
 
 def distance(name: str, fake: np.ndarray, real: np.ndarray) -> float:
-    """How far two pictures, uint8 (H, W, 3), are apart by a `network`; 0 is the same picture.
+    """The distance of two pictures, uint8 (H, W, 3), by a `network`; 0 for the same picture.
 
-    name: "lpips_alex", for judging, or "lpips_vgg", which networks are trained with (LPIPS 0.1, R. Zhang et al. 2018);
-    "dists", which forgives texture that lies elsewhere (Ding et al. 2020), in [0, 1].
+    name: "lpips_alex" or "lpips_vgg" (LPIPS 0.1, R. Zhang et al. 2018), or "dists" (Ding et al. 2020), in [0, 1].
     """
     options = {} if name == "dists" else {"normalize": True}  # from [0, 1]
     return answer(name, as_batch(fake) / 255.0, as_batch(real) / 255.0, **options).item()
@@ -90,9 +89,7 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
 
 
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
-    """The cosine of the ArcFace features of two aligned faces (Deng et al. 2019), in [-1, 1]; strangers are near 0. The
-    faces are cropped as in pSp's identity loss.
-    """
+    """The cosine of ArcFace's features (Deng et al. 2019) of two aligned faces, cropped as by pSp's loss: [-1, 1]."""
     features = []
     for picture in (fake, real):
         top, left, bottom, right = crop_box(*picture.shape[:2])
@@ -102,25 +99,21 @@ def identity(fake: np.ndarray, real: np.ndarray) -> float:
 
 
 def efficientnet(picture: np.ndarray) -> list[Tensor]:
-    """EfficientNet-lite2's features of a picture, uint8 (H, W, 3), at 260 px, the network's own size: four of
-    (1, C, h, w), at strides 4, 8, 16 and 32.
-    """
+    """EfficientNet-lite2's features of a picture, uint8 (H, W, 3), at 260 px: (1, C, h, w) at strides 4, 8, 16, 32."""
     from s2f_utils.models.pretrained import BACKBONES
 
     return answer(EFFICIENTNET, as_batch(picture, BACKBONES[EFFICIENTNET].size_px) / 127.5 - 1)
 
 
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
-    """The L1 distance of EfficientNet-lite2's features of two pictures, its strides weighted as in the loss of that
-    name; 0 is the same picture.
-    """
+    """The L1 distance of EfficientNet-lite2's features of two pictures, weighted as in the loss of that name."""
     from s2f_utils.models.pretrained import stride_distance
 
     return stride_distance(efficientnet(fake), efficientnet(real)).item()
 
 
 def without_efficientnet(height: int, width: int) -> str:
-    """Why EfficientNet's features are not at hand, with what to install; "" where they are."""
+    """What to install for EfficientNet's features; "" for nothing."""
     try:
         from s2f_utils.models import pretrained
     except ImportError as error:

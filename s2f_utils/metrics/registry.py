@@ -1,6 +1,5 @@
-"""The table of metrics: what each one asks, which way is better, what it needs, and the code that it agrees with.
-
-Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H, W, 3) or a list of arrays of any sizes.
+"""The table of metrics: definitions, requirements, reference implementations. Pictures are uint8 RGB (H, W, 3); a set
+of them is an array (N, H, W, 3) or a list of arrays of any sizes.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from s2f_utils import weights
-from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
+from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
@@ -26,10 +24,9 @@ GROUPS = ("all", "project1", "sets", "features")
 
 @dataclass(frozen=True)
 class Reference:
-    """The true photos that whole sets of outputs are measured against.
+    """The ground truth of sets of outputs: N pictures, in the outputs' order, and the person in each.
 
-    pictures: N of them; picture n of every set of outputs is an answer to the same input. people: who is in each.
-    seeds, steps: how often a metric that trains networks is repeated, and for how many steps (None: the protocol's).
+    seeds, steps: repetitions and length of metrics that train networks (None: the protocol's).
     """
 
     pictures: Pictures
@@ -40,19 +37,17 @@ class Reference:
 
 @dataclass
 class SetScores:
-    """The scores of a set of outputs, by metric: values for each picture, float64 (N,), or a figure of the whole set
-    (further facts are under other names, in a form that JSON takes). repeated: of metrics that train networks, each
-    repetition's values; those in `values` are their means.
+    """Scores of a set of outputs by metric: values of each picture, float64 (N,), or one figure of the whole set.
+
+    repeated: of metrics that train networks, each training's values; those in `values` are their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
     repeated: dict[str, Repeated] = field(default_factory=dict)
 
     def interval(self, name: str) -> Interval | None:
-        """A mean and its 95 % interval over images, and over networks of a metric that trains them; None where no image
-        has a value.
-        """
+        """Mean and 95 % interval, over images and a metric's own networks; None where no image has a value."""
         values = self.values.get(name, np.empty(0))
         if np.isnan(values).all():
             return None
@@ -67,12 +62,6 @@ class SetScores:
         interval = self.interval(name)
         return interval.mean if interval else float("nan")
 
-    def minus(self, other: SetScores, name: str) -> Interval:
-        """The mean difference to other scores of the same images, and its 95 % interval."""
-        if name in self.repeated:
-            return bootstrap_repeated(self.repeated[name] - other.repeated[name])
-        return paired_difference(self.values[name], other.values[name])
-
     def cell(self, name: str) -> str:
         """A table's cell: mean and interval, the number of a metric of sets, or a dash."""
         digits = METRICS[name].digits
@@ -86,14 +75,11 @@ class SetScores:
 class Metric:
     """A metric of pairs of pictures, or of sets of them.
 
-    of_pair: an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. of_sets: the true
-    photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics that share their
-    work share the function. A metric of pairs may have of_sets as well, for further facts.
-
-    best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
-    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. It needs min_side_px of the pictures,
-    min_people, a package, weights by their names; missing: for pictures of (height, width), what else is missing, with
-    the way to get it; "" for nothing.
+    of_pair: an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. of_sets: a reference
+    and the names of metrics → a function that scores a set of outputs; metrics may share one. best: the value for
+    identical pictures. higher_is_better: None where the best value lies between worse ones. question: one of
+    `QUESTIONS`. group: one of `GROUPS`, "" for none. min_side_px, min_people, package, weights: what it needs; missing:
+    (height, width) → what else is missing, with the way to get it.
     """
 
     name: str
@@ -115,7 +101,7 @@ class Metric:
 
     @property
     def short(self) -> str:
-        """The name as people write it."""
+        """The name in text."""
         return self.title or self.name.upper().replace("_", " ")
 
     @property
@@ -125,9 +111,7 @@ class Metric:
         return f"{self.short}{f' ({self.unit})' if self.unit else ''} {arrow}"
 
     def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
-        """The value of one pair, uint8 (H, W, 3) each. Raises ValueError for pictures that cannot be compared, and for
-        a metric of sets.
-        """
+        """The value of one pair; ValueError for pictures that cannot be compared, and for a metric of sets."""
         if not self.of_pair:
             raise ValueError(f"{self.name} is a metric of sets and has no value for a pair: use measure_sets")
         if fake.dtype != np.uint8 or real.dtype != np.uint8 or fake.ndim != 3 or fake.shape[2] != 3:
@@ -163,19 +147,16 @@ def register(*metrics: Metric) -> None:
 
 
 def group(name: str) -> tuple[str, ...]:
-    """The metrics of a group, by question and then as they were registered, which is the order of the tables.
+    """The metrics of a group, in the order of the tables: by question, then as registered.
 
-    "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
-    "features": of pairs and sets in pretrained features, measured where they are asked for.
+    "all": of pairs; "project1": a published protocol with its errors; "sets"; "features": in pretrained features.
     """
     members = [metric for metric in METRICS.values() if metric.group == name]
     return tuple(metric.name for metric in sorted(members, key=lambda metric: QUESTIONS.index(metric.question)))
 
 
 def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
-    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]; side_px: it is resized to a
-    square of these by Pillow's bicubic filter, which does not alias.
-    """
+    """uint8 (H, W, C) → float32 (1, C, H, W) in [0, 255]; side_px: resized to a square, without aliasing."""
     if side_px:
         picture = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
@@ -183,7 +164,7 @@ def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
 
 @contextlib.contextmanager
 def exactly(learns: bool = False) -> Iterator[None]:
-    """Within the block a GPU's convolutions are in full float32, and networks only answer, unless one learns."""
+    """Context of full float32 convolutions on a GPU, without gradients unless something learns."""
     with torch.inference_mode(not learns), torch.backends.cudnn.flags(True, deterministic=True, allow_tf32=False):
         yield
 
@@ -195,10 +176,8 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def not_measured(names: Sequence[str], height: int, width: int, num_people: int | None = None) -> dict[str, str]:
-    """{metric: why it cannot be measured here, with the way to get it} of those that cannot.
-
-    height, width: of the smallest picture. num_people: how many different people there are; None: enough. Raises
-    ValueError for unknown names.
+    """{metric: why it cannot be measured, and the way to get it}, for the smallest picture's height and width and this
+    number of people (None: enough). Raises ValueError for unknown names.
     """
     check_names(names)
     return {name: why for name in names if (why := METRICS[name].why_not(height, width, num_people))}
@@ -210,10 +189,9 @@ def smallest(pictures: Pictures) -> tuple[int, int]:
 
 
 def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Every metric for every pair of pictures, N of uint8 (H, W, 3) twice → {name: float64 (N,)}.
+    """Every metric of every pair, {name: float64 (N,)}, but for those of `not_measured`.
 
-    A metric that cannot be measured here is left out: `not_measured` says why. Raises ValueError for pictures that
-    cannot be compared, for unknown names, and for metrics of sets.
+    Raises ValueError for pictures that cannot be compared, unknown names, and metrics of sets.
     """
     if len(fakes) != len(reals):
         raise ValueError(f"as many outputs as true pictures are needed, got {len(fakes)} and {len(reals)}")
@@ -222,10 +200,8 @@ def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str,
 
 
 def measure_sets(outputs: Mapping[str, Pictures], reference: Reference, names: Sequence[str]) -> dict[str, SetScores]:
-    """Every set of outputs against the true photos: {key: pictures} → {key: scores}, by the metrics with `of_sets`.
-
-    A metric that cannot be measured here is left out: `not_measured` says why. The true photos are prepared once, and
-    one kind of features is held at a time. Raises ValueError for unknown names.
+    """Scores of sets of outputs by the metrics with `of_sets`, {key: pictures} → {key: scores}, but for those of
+    `not_measured`; the reference's features are computed once. Raises ValueError for unknown names.
     """
     left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
     asked: dict[Callable, list[str]] = {}
@@ -236,8 +212,8 @@ def measure_sets(outputs: Mapping[str, Pictures], reference: Reference, names: S
     for of_sets, chosen in asked.items():
         score = of_sets(reference, chosen)
         for key, pictures in tqdm(outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None):
-            found = score(pictures)
-            scores[key].values |= found.values
-            scores[key].repeated |= found.repeated
-            scores[key].figures |= {n: float(v) if n in METRICS else v for n, v in found.figures.items()}
+            new = score(pictures)
+            scores[key].values |= new.values
+            scores[key].repeated |= new.repeated
+            scores[key].figures |= {name: float(figure) for name, figure in new.figures.items()}
     return scores

@@ -1,7 +1,5 @@
-"""Retrieval: is the true photo near the top when a gallery is sorted by likeness to the generated one?
-
-On CUFS such ranks flatter: its artists drew from the photo, pose and hair included. `CAVEAT` says so, and belongs
-beside every such number, as do the rows of the raw sketch and of the hair alone.
+"""Retrieval: the rank of the true photo in a gallery sorted by similarity to the output. `CAVEAT` belongs beside every
+such number, as do the rows of the raw sketch and of the hair alone.
 """
 
 from __future__ import annotations
@@ -27,10 +25,8 @@ FACE = (0.5, 0.58, 0.27, 0.34)  # centre x, y and half axes of the face in an al
 
 
 def features(pictures: Pictures) -> np.ndarray:
-    """What is compared: HOG in cells of 8, 16 and 32 px and uniform LBP of radius 1, 2 and 4 px in an 8x8 grid, of the
-    grey picture at 128 px: uint8 (N, H, W, 3) → float32 (N, F), every kind scaled to length 1.
-
-    Dalal and Triggs 2005; Ahonen, Hadid and Pietikäinen 2006; both scikit-image's.
+    """HOG in cells of 8, 16 and 32 px (Dalal and Triggs 2005) and uniform LBP of radius 1, 2 and 4 px in an 8x8 grid
+    (Ahonen, Hadid and Pietikäinen 2006) at 128 px: uint8 (N, H, W, 3) → float32 (N, F), every kind of length 1.
     """
     from skimage.feature import hog, local_binary_pattern
 
@@ -48,31 +44,26 @@ def features(pictures: Pictures) -> np.ndarray:
 
 
 def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """At which place, from 1, each query's own picture is when the gallery is sorted by cosine similarity.
+    """The rank, from 1, of each query's own picture by cosine similarity; ties have their mean rank: float64 (N,).
 
-    queries, gallery: float (N, F), row n of both is the same person. Ties count as the mean of the places they take.
-    Returns float64 (N,). Raises ValueError for other shapes.
+    queries, gallery: float (N, F), row n of both is the same person. Raises ValueError for other shapes.
     """
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
     sides = (side.astype(np.float64) for side in (queries, gallery))
     rows, others = (side / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-12) for side in sides)
-    places = []
-    for n, row in enumerate(rows):
-        likeness = (others @ row).round(9)  # equal pictures are equally alike whatever the order of the sums
-        places.append(1.0 + (likeness > likeness[n]).sum() + ((likeness == likeness[n]).sum() - 1) / 2)
-    return np.array(places)
+    similarity = (rows @ others.T).round(9)  # equal pictures are ties whatever the order of the sums
+    own = similarity.diagonal()[:, None]
+    return 1.0 + (similarity > own).sum(axis=1) + ((similarity == own).sum(axis=1) - 1) / 2
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:
-    """Per-image values of rank-1, rank-5 (0 or 1) and reciprocal rank, whose means are the published figures."""
+    """Per-image values of rank-1, rank-5 (0 or 1) and reciprocal rank."""
     return {"rank1": (places <= 1).astype(float), "rank5": (places <= 5).astype(float), "mrr": 1.0 / places}
 
 
 def without_face(pictures: Pictures) -> np.ndarray:
-    """Pictures whose inner face, an ellipse from brows to chin, is painted over with its mean colour: what is left is
-    hair, outline, neck and collar. uint8 (N, H, W, 3), aligned portraits → the same shape.
-    """
+    """Aligned portraits, uint8 (N, H, W, 3), with the mean colour over an ellipse from brows to chin."""
     import cv2
 
     out = []
@@ -91,9 +82,9 @@ def _of_sets(reference: Reference, names: Sequence[str]):
     """Ranks of the true photos in the gallery of all of them."""
     gallery = features(reference.pictures)
 
-    def score(made: Pictures) -> SetScores:
-        found = scores(ranks(features(made), gallery))
-        return SetScores({name: found[name] for name in names})
+    def score(fakes: Pictures) -> SetScores:
+        values = scores(ranks(features(fakes), gallery))
+        return SetScores({name: values[name] for name in names})
 
     return score
 

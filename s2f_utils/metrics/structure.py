@@ -1,21 +1,17 @@
-"""Metrics of pairs of pictures that need no network: of pixels, structure, colour, sharpness and spectrum, and of where
-the parts of the face are; and some with a published error.
-
-Two pictures, uint8 (H, W, 3), go in and one float comes out. Differences are taken in float64: in uint8,
-`(a - b) ** 2` wraps modulo 256, which makes a PSNR of 11 read as 28.
+"""Metrics of pairs without pretrained features: pixels, structure, colour, sharpness, spectrum, landmarks, and some
+with a published error. Two pictures, uint8 (H, W, 3), go in and one float comes out; differences are in float64.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, register
+from s2f_utils.metrics.registry import Metric, as_batch, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
@@ -37,9 +33,7 @@ def ssim(fake: np.ndarray, real: np.ndarray) -> float:
 
 
 def ssim_rgb(fake: np.ndarray, real: np.ndarray, side_px: int) -> float:
-    """Structural similarity on each colour in a uniform window: 7 px are scikit-image's default, which reads lower; 3
-    px so small that noise looks like structure.
-    """
+    """Structural similarity on each colour in a uniform window: 7 px are scikit-image's default, which reads lower."""
     from skimage.metrics import structural_similarity
 
     return float(structural_similarity(fake, real, win_size=side_px, data_range=255, channel_axis=2))
@@ -61,9 +55,8 @@ def _difference(fake: np.ndarray, real: np.ndarray, wraps: bool) -> np.ndarray:
 def mse(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
     """Mean squared difference over all pixels and colours, in [0, 65025].
 
-    wraps: as it must not be computed, in uint8: the difference and its square wrap modulo 256, so that -1 counts as
-    255. So did a face reconstruction project (SSIM .862, PSNR 30.93, MSE 52.93, L2 57893 on CUHK), with a window of 3x3
-    for SSIM: its protocol is shown beside the right one.
+    wraps: in uint8, where difference and square wrap modulo 256: a published error (SSIM .862 in a window of 3x3, PSNR
+    30.93, MSE 52.93, L2 57893 on CUHK), to recognise its numbers.
     """
     return float(np.mean(_difference(fake, real, wraps) ** 2))
 
@@ -80,9 +73,7 @@ def l1(fake: np.ndarray, real: np.ndarray) -> float:
 
 
 def l2_norm(fake: np.ndarray, real: np.ndarray, wraps: bool = False) -> float:
-    """Euclidean length of the difference of two pictures as vectors; grows with the number of pixels. wraps: the
-    difference does, as in `mse`, and not its square.
-    """
+    """Euclidean length of the difference of two pictures as vectors. wraps: the difference does, not its square."""
     return float(np.sqrt(np.sum(_difference(fake, real, wraps).astype(np.float64) ** 2)))
 
 
@@ -102,17 +93,14 @@ def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
 
 
 def gradient(picture: np.ndarray) -> float:
-    """Mean of √(Δx² + Δy²), forward differences of the grey values in [0, 255]: how much there is to see up close."""
+    """Mean of √(Δx² + Δy²), forward differences of the grey values in [0, 255]."""
     grey = luminance(picture).astype(np.float64)
     across, down = np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]
     return float(np.sqrt(across**2 + down**2).mean())
 
 
 def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
-    """The output's mean gradient over the truth's: below 1 is softer, above 1 is harsher; NaN for a blank truth.
-
-    Grain raises it as detail does, so that it says nothing alone (../docs/metrics.md).
-    """
+    """The output's mean gradient over the truth's; NaN for a blank truth. Grain raises it as detail does."""
     true = gradient(real)
     return gradient(fake) / true if true else float("nan")
 
@@ -136,11 +124,10 @@ def _power(picture: np.ndarray) -> np.ndarray:
 
 
 def spectrum_db(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """How much more power the output has than the truth, in dB for each octave, from the finest: float64 (octaves,).
+    """The output's power over the truth's, in dB for each octave from the finest: float64 (octaves,), at most five.
 
     The radial power spectrum of the grey picture, 16 px at least, under a Hann window; octave 0 is 1/4 to 1/2 cycle a
-    pixel, octave 1 is 1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A
-    quarter of a quantisation step's power is added to both, so that flat pictures have a value.
+    pixel. A quarter of a quantisation step's power is added to both, so that flat pictures have a value.
     """
     floor = real.shape[0] * real.shape[1] / 12 / 4
     return 10 * np.log10((_power(fake) + floor) / (_power(real) + floor))
@@ -151,43 +138,31 @@ def spectrum(fake: np.ndarray, real: np.ndarray) -> float:
     return float(np.abs(spectrum_db(fake, real)).mean())
 
 
-def _octaves_of_sets(reference: Reference, names: Sequence[str]):
-    """A further fact: the mean of `spectrum_db` over the pictures, octave by octave."""
-
-    def score(made: Pictures) -> SetScores:
-        found = [spectrum_db(*pair) for pair in zip(made, reference.pictures, strict=True)]
-        return SetScores(figures={"spectrum_db": [round(float(v), 3) for v in np.mean(found, axis=0)]})
-
-    return score
-
-
 def surest_face(picture: np.ndarray) -> faces.Face | None:
-    """The face of a picture, uint8 (H, W, 3), that the detector is surest of, down to a score of 0.3."""
-    given = picture.shape[1::-1]
-    scale = max(1.0, SHOWN_PX / max(given))
-    size = (round(given[0] * scale), round(given[1] * scale))
+    """The face of the highest score, 0.3 at least, in a picture, uint8 (H, W, 3)."""
+    original = picture.shape[1::-1]
+    scale = max(1.0, SHOWN_PX / max(original))
+    size = (round(original[0] * scale), round(original[1] * scale))
     shown = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-    found = faces.detect(shown, min_score=faces.LOWEST_SCORE)
-    surest = max(found, key=lambda face: face.score, default=None)
+    surest = max(faces.detect(shown, min_score=faces.LOWEST_SCORE), key=lambda face: face.score, default=None)
     if surest is None or scale == 1.0:
         return surest
-    landmarks = (surest.landmarks + 0.5) * (np.array(given) / size) - 0.5
+    landmarks = (surest.landmarks + 0.5) * (np.array(original) / size) - 0.5
     return faces.Face.around(landmarks, surest.score, surest.method)
 
 
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean distance of the five landmarks from the truth's, in the truth's eye distances, at most 1.
 
-    1 also for an output in which no face is found; NaN where none is found in the true photo. Raises WeightsError when
-    the detector is not here.
+    1 also for an output without a face; NaN for a true photo without one. Raises WeightsError without a detector.
     """
     true = surest_face(real)
     if true is None:
         return float("nan")
-    made = surest_face(fake)
-    if made is None:
+    detected = surest_face(fake)
+    if detected is None:
         return NO_FACE
-    distances = np.hypot(*(made.landmarks - true.landmarks).T)
+    distances = np.hypot(*(detected.landmarks - true.landmarks).T)
     return min(NO_FACE, float(distances.mean()) / true.eye_distance)
 
 
@@ -218,8 +193,7 @@ register(
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
-        "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
-        of_sets=_octaves_of_sets, min_side_px=16,
+        "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", "spectrum error", question="real", min_side_px=16,
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",

@@ -1,11 +1,11 @@
-"""How a person in a drawing is described: attributes, parts of a face, and tones of hair and skin."""
+"""Attributes of a person in a drawing, parts of a face, and tones of hair and skin."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 WORN = ("glasses", "beard", "hat")
-# What else a network may be told of a person, from -1 to 1: by which label of portrait_labels.csv, and what it means.
+# Further inputs of a network about a person, from -1 to 1: the column of portrait_labels.csv, and its labels' values.
 TRAITS: dict[str, tuple[str, dict[str, float]]] = {
     "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
     "smile": ("mouth", {"closed": -1.0, "smile-closed": 0.0, "teeth": 1.0}),
@@ -13,15 +13,14 @@ TRAITS: dict[str, tuple[str, dict[str, float]]] = {
     "curls": ("hair_texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
-TOLD = WORN + tuple(TRAITS)  # all that a network may be told
-TEXTURED = ("age", "smile", "curls")  # of `TRAITS`: what is seen in a face's texture
-FOUND_PARTS = ("person", "hair")  # what a finder maps,
-FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and what it says
+TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
+TEXTURED = ("age", "smile", "curls")  # those of `TRAITS` in a face's texture
+FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
+FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
-# of a face, whose shape may be drawn to a likely one
-FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")
+FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")  # whose shape can be moved to a likely one
 COLOURED = ("skin", "hair")
-# What can be asked of a portrait, and how many numbers it has, in [-1, 1]: yes or no, how old, how curly or long, RGB.
+# Conditions of a portrait and their dimensions, in [-1, 1]: yes or no, how old, how curly or long, RGB.
 PORTRAIT_ATTRIBUTES = {
     "glasses": 1, "beard": 1, "hat": 1, "open mouth": 1, "age": 1, "curls": 1, "hair length": 1,
     "skin": 3, "hair": 3, "lips": 3,

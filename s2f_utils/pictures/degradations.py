@@ -1,7 +1,7 @@
-"""Good photos made bad as in life, to train and measure restorers: blur, downsampling, noise, JPEG, in this order.
+"""Synthetic degradation of photos, to train and measure restorers: x = [(y ⊛ k) ↓ r + n] JPEG ↑ r.
 
-x = [(y ⊛ k) ↓ r + n] JPEG ↑ r: the chain of GFPGAN (Wang et al. 2021, arXiv:2101.04061, section 4.1), with the ranges
-of its published training. Those are for faces of 512 px; for others lengths are scaled.
+GFPGAN's (Wang et al. 2021, arXiv:2101.04061, section 4.1), with the ranges of its published training for faces of 512
+px; for others lengths are scaled.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ranges:
-    """From which ranges a degradation is drawn, evenly each. Published training also changes brightness, contrast,
-    saturation and hue of some; that is left out.
-    """
+    """Uniform distributions of a degradation; published training also has colour jitter of some, which is left out."""
 
     sigma: Range = (0.1, 10.0)  # of the Gaussian blur, pixels at 512 px
     ratio: Range = (0.8, 8.0)  # width before to width after
@@ -41,9 +39,7 @@ PUBLISHED = Ranges()
 
 
 def softer(ranges: Ranges, share: float, least: float = 0.0) -> Ranges:
-    """The ranges with their far ends drawn in: 1 leaves them as they are, 0 leaves (nearly) nothing to restore. least:
-    how much damage there is at least, from 0 to `share`.
-    """
+    """Narrower ranges: share 1 leaves them as they are, 0 has (nearly) no damage. least: of damage, 0 to `share`."""
     if not 0 <= least <= share <= 1:
         raise ValueError(f"share must be from 0 to 1, got {share}")
     cut = {}
@@ -63,7 +59,7 @@ STRENGTHS: Mapping[str, Ranges] = {
 
 @dataclass(frozen=True)
 class Degradation:
-    """One draw: what is done to a picture, in its own pixels. sigmas: along two axes, the first turned by `angle`."""
+    """One draw, in the picture's pixels. sigmas: along two axes, the first turned by `angle`."""
 
     sigmas: tuple[float, float]
     angle: float
@@ -99,9 +95,7 @@ def blur_kernel(sigmas: tuple[float, float], angle: float = 0.0, width: int = KE
 
 
 def stages(photo: np.ndarray, how: Degradation, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A photo, uint8 (H, W, 3), after each step of the chain: "blurred", "smaller", "noisy", "jpeg", and "degraded", as
-    large as it was; uint8 (h, w, 3) each. rng: of the noise.
-    """
+    """A photo, uint8 (H, W, 3), after each step: "blurred", "smaller", "noisy", "jpeg", and "degraded", of its size."""
     import cv2
 
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
@@ -124,10 +118,7 @@ def stages(photo: np.ndarray, how: Degradation, rng: np.random.Generator) -> dic
 
 
 def degrade(photo: np.ndarray, seed: int | np.random.Generator, ranges: Ranges | str = PUBLISHED) -> np.ndarray:
-    """A photo made bad: uint8 (H, W, 3) → the same shape. The same seed gives the same picture.
-
-    ranges: or a key of `STRENGTHS`. Raises ValueError for another type, shape or name.
-    """
+    """A degraded photo, uint8 (H, W, 3) → the same shape. ranges: or a key of `STRENGTHS`. ValueError for others."""
     if isinstance(ranges, str):
         if ranges not in STRENGTHS:
             raise ValueError(f"the strengths are {', '.join(STRENGTHS)}, got {ranges!r}")

@@ -1,4 +1,4 @@
-"""Pictures that are there twice: nearly the same picture, by a perceptual hash and then by its pixels."""
+"""Near-duplicates of pictures, by a perceptual hash and then by their pixels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from PIL import Image
 
 from s2f_utils.pictures.images import luminance
 
-# Near-duplicates, measured on CUFS: JPEG 30, a quarter of the size, contrast, 30 % darker, 25 % brighter, 1 % cut off
-# differ in at most 36 of 256 bits, and their pixels then correlate by 0.968 and more (sketches cut by 1 %: 0.960).
-# Different people: more than 56 bits for portraits, 44 and more for CUFS's sketches, 34 and more for its photos, of
-# which none correlates by more than 0.92. Of 6,000 drawn faces, three pairs (of 18 million) correlate by 0.97 to 0.98,
-# so that only what is above is called the same without a doubt: copies that were compressed, resized or darkened have
-# 0.996 and more.
+# Measured on CUFS: JPEG 30, a quarter of the size, contrast, 30 % darker, 25 % brighter, 1 % cut off differ in at most
+# 36 of 256 bits, and correlate by 0.968 and more (sketches cut by 1 %: 0.960). Different people: 34 bits and more, and
+# at most 0.92. Three of 18 million pairs of drawn faces correlate by 0.97 to 0.98; compressed, resized or darkened
+# copies by 0.996 and more.
 MAX_BITS = 36
 MIN_CORRELATION, SURE_CORRELATION = 0.968, 0.985
 ROWS_AT_ONCE = 512
@@ -26,7 +24,7 @@ OWN_NOTE, SOURCE_NOTE = "print", "source_print"  # of a picture, and of what it 
 
 @dataclass(frozen=True)
 class Twins:
-    """Two pictures, by their places, that are nearly the same, and how well their grey values correlate."""
+    """Two near-duplicates, by their indices, and the correlation of their grey values."""
 
     first: int
     second: int
@@ -34,7 +32,7 @@ class Twins:
 
     @property
     def sure(self) -> bool:
-        """Whether these are copies without a doubt; the others are for people to look at."""
+        """Whether these are certainly copies; others are for people to review."""
         return self.correlation >= SURE_CORRELATION
 
 
@@ -46,9 +44,7 @@ def perceptual_hash(photo: np.ndarray) -> str:
 
 
 def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) -> list[tuple[int, int]]:
-    """The places (i < j) of hashes, 64 hexadecimal digits each, that differ in at most `MAX_BITS`; with `groups`, only
-    where the groups differ. An empty hash is near nothing.
-    """
+    """Indices (i < j) of hashes, 64 hexadecimal digits or empty, that differ in at most `MAX_BITS`, and in `groups`."""
     known = [n for n, text in enumerate(hashes) if text]
     if len(known) < 2:
         return []
@@ -66,12 +62,12 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """What `correlation` compares: uint8 (H, W, 3) → the grey values at 48 px, uint8 (48, 48)."""
+    """Grey values at 48 px, for `correlation`: uint8 (H, W, 3) → uint8 (48, 48)."""
     return np.asarray(Image.fromarray(luminance(image)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """How alike two thumbnails are, in [-1, 1]: the correlation of their grey values."""
+    """The correlation of two thumbnails, in [-1, 1]."""
     a, b = (image.astype(np.float64) - image.mean() for image in (first, second))
     spread = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / spread) if spread else 1.0
@@ -79,7 +75,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Print:
-    """What a picture is known again by: its perceptual hash and its thumbnail, uint8 (48, 48)."""
+    """A picture's fingerprint: its perceptual hash and its thumbnail, uint8 (48, 48)."""
 
     phash: str
     thumbnail: np.ndarray
@@ -95,15 +91,13 @@ class Print:
 
     @classmethod
     def from_note(cls, text: str) -> Print:
-        """The print that `as_note` made a text of."""
+        """The inverse of `as_note`."""
         phash, _, pixels = text.partition(" ")
         return cls(phash, np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE_PX, SIDE_PX))
 
 
 def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print, ...]:
-    """The prints of a picture whose file has these notes: its own, and that of what it was cut out of, where it is
-    known. own: instead of the one in the notes.
-    """
+    """The prints of a picture, `own` or by its file's notes, and of what it was cut out of, by its notes or `own`."""
     own = own or (Print.from_note(notes[OWN_NOTE]) if OWN_NOTE in notes else None)
     return tuple(p for p in (own, Print.from_note(notes[SOURCE_NOTE]) if SOURCE_NOTE in notes else own) if p)
 
@@ -111,19 +105,15 @@ def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print
 def find_twins(
     prints: Sequence[Sequence[Print]], groups: Sequence[object] | None = None, *, progress: bool = False
 ) -> list[Twins]:
-    """Pictures that are nearly the same: near by hash, and alike by `correlation`, in one of their prints.
-
-    prints: for each picture those of `prints_of`: two faces of one photo are cut out differently, so that both what is
-    seen and what it was cut out of are compared. groups: only pairs whose groups differ are looked at.
-    """
+    """Near-duplicates by hash and `correlation` of one of their prints (`prints_of`), where `groups` differ."""
     from tqdm.auto import tqdm
 
-    found: dict[tuple[int, int], float] = {}
+    alike: dict[tuple[int, int], float] = {}
     for kind in range(2):
         known = [seen[kind] if seen else None for seen in prints]
         pairs = near_pairs([seen.phash if seen else "" for seen in known], groups)
         for pair in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
-            alike = correlation(*(known[place].thumbnail for place in pair))
-            if alike >= MIN_CORRELATION:
-                found[pair] = max(alike, found.get(pair, 0.0))
-    return [Twins(*pair, alike) for pair, alike in sorted(found.items())]
+            value = correlation(*(known[place].thumbnail for place in pair))
+            if value >= MIN_CORRELATION:
+                alike[pair] = max(value, alike.get(pair, 0.0))
+    return [Twins(*pair, value) for pair, value in sorted(alike.items())]

@@ -1,7 +1,4 @@
-"""Pictures in and out: the only place where files, uint8 arrays and tensors are converted into one another.
-
-At the edges an image is RGB uint8, HWC, [0, 255]; inside the networks it is float32, NCHW, [-1, 1].
-"""
+"""Conversions between picture files, RGB uint8 arrays HWC in [0, 255], and float32 tensors NCHW in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -37,11 +34,11 @@ DAMAGED = (OSError, SyntaxError, EOFError, ValueError, struct.error, zlib.error)
 
 
 class ImageError(ValueError):
-    """A picture that cannot be used; the message names the file, what is wrong and what to do."""
+    """A picture that cannot be used."""
 
 
 def is_image_name(path: str | os.PathLike) -> bool:
-    """Whether a file name ends like a picture's; hidden files (`._x.jpg` of macOS archives) do not count."""
+    """Whether a file name has a picture's suffix, and is not hidden (`._x.jpg` of macOS archives)."""
     path = Path(path)
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
@@ -69,9 +66,7 @@ def luminance(picture: np.ndarray) -> np.ndarray:
 
 
 def rgb_of(picture: Image.Image) -> np.ndarray:
-    """An opened picture as it is meant to be seen, EXIF rotation obeyed, as uint8 (H, W, 3): 16 bits are scaled to 8,
-    transparency is laid over white paper.
-    """
+    """An opened picture, EXIF rotation applied, over white paper, as uint8 (H, W, 3); 16 bits are scaled to 8."""
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         values = np.asarray(picture, dtype=np.float64)
@@ -85,11 +80,10 @@ def rgb_of(picture: Image.Image) -> np.ndarray:
 
 
 def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """Read a picture file as it is meant to be seen, EXIF rotation obeyed, any mode turned into RGB: uint8 (H, W, 3).
+    """Read a picture file, or an animation's first picture, as `rgb_of`: uint8 (H, W, 3).
 
-    source: a path, or an open binary file, which `name` then names in errors. Of an animation, the first picture.
-    Raises FileNotFoundError when there is no such file and ImageError when it is no picture, is cut off, or has more
-    than `MAX_PIXELS` pixels.
+    source: a path, or an open binary file; name: for errors. Raises FileNotFoundError without such a file, and
+    ImageError when it is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
     """
     with _opened(source, name or str(source)) as picture:
         return rgb_of(picture)
@@ -97,7 +91,7 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
 
 @contextlib.contextmanager
 def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.Image]:
-    """An opened picture; whatever is wrong with its file, also where it is decoded, is an error that says so."""
+    """An opened picture; FileNotFoundError or ImageError for its file, also within the block, where it is decoded."""
     if isinstance(source, str | os.PathLike) and not Path(source).is_file():
         raise FileNotFoundError(f"{shown}: no such picture file")
     try:
@@ -128,11 +122,10 @@ def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.
 def save(
     path: str | os.PathLike, image: np.ndarray, *, generated: bool = False, notes: Mapping[str, str] | None = None
 ) -> Path:
-    """Write a picture, complete or not at all; the suffix chooses the format.
+    """Write a picture, uint8 (H, W, 3) or (H, W), atomically; the suffix chooses the format.
 
-    `image` is uint8, (H, W, 3) RGB or (H, W) grey. With `generated`, a PNG's metadata say that a network made it;
-    `notes` are further words by key, which `read_notes` gives back. The note "content", "left,top,width,height", says
-    where the picture lies in its padding.
+    generated, notes: a PNG's metadata: that a network made it, and text by key for `read_notes`; the note "content",
+    "left,top,width,height", is the place of a padded picture.
     """
     path, image = Path(path), np.asarray(image)
     file_format = Image.registered_extensions().get(path.suffix.lower())
@@ -161,21 +154,17 @@ def png_of(image: np.ndarray, *, generated: bool = False, notes: Mapping[str, st
 
 
 def paper_colour(image: np.ndarray) -> tuple[int, int, int]:
-    """The median colour of the outermost pixels of a uint8 (H, W, 3) picture: what to pad it with.
-
-    Where they are darker than the picture, drawn hair fills its rim, and the lightest tenth of them is the paper.
-    """
+    """The median colour of the rim of a picture, uint8 (H, W, 3); its lightest tenth where it is dark, drawn hair."""
     rim = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     is_hair = np.median(rim) < np.median(image) - HAIR_AT_RIM
     return tuple(int(v) for v in np.percentile(rim, 90 if is_hair else 50, axis=0))
 
 
 def resize(image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple | None = None) -> np.ndarray:
-    """Make a picture square, `size_px` x `size_px`, with PIL's bicubic filter; a label map by nearest neighbour.
+    """A square of a picture, uint8 (H, W, 3), by PIL's bicubic filter, or of a label map (H, W) by nearest neighbour.
 
-    image: uint8 (H, W, 3), or (H, W) for a label map, whose padding is class 0. fit: "stretch" changes the aspect ratio
-    (track A of the protocol: 200x250 becomes 256x256); "pad" keeps it: a smaller picture keeps its pixels and is
-    centred on `fill` (the paper's colour, if None; track B: black), a larger one is first shrunk to fit.
+    fit: "stretch" changes the aspect ratio (track A of the protocol); "pad" keeps it (track B): the picture, shrunk if
+    it is larger, is centred on `fill` (the paper's colour, if None), a map on class 0.
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
@@ -192,17 +181,14 @@ def resize(image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple
 
 
 def content_box(shape: tuple[int, int], size_px: int, *, enlarge: bool = False) -> tuple[int, int, int, int]:
-    """Where a padded picture of (height, width) lies in its square: (left, top, width, height) in pixels."""
+    """The place of a padded picture of (height, width) in its square: (left, top, width, height) in pixels."""
     scale = size_px / max(shape) if enlarge else min(1.0, size_px / max(shape))
     height, width = (max(1, round(side * scale)) for side in shape)
     return (size_px - width) // 2, (size_px - height) // 2, width, height
 
 
 def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """Read a label map as its photo is read: uint8 (H, W), one class a pixel; of a palette the indices.
-
-    source, name: as in `load_rgb`. Raises ImageError when the file is no picture, or has colours instead of labels.
-    """
+    """Read a label map, or a palette's indices, as `load_rgb` its photo: uint8 (H, W). ImageError also for colours."""
     shown = name or str(source)
     with _opened(source, shown) as picture:
         if picture.mode not in ("L", "P", "1", "I", "I;16"):
@@ -214,23 +200,20 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
 
 
 def read_content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
-    """Where a padded picture's content lies, (left, top, width, height), by its PNG's metadata; None if not padded."""
+    """The place of a padded picture, (left, top, width, height), in its PNG's metadata; None if not padded."""
     text = read_notes(path).get("content")
     return tuple(map(int, text.split(","))) if text else None
 
 
 def read_notes(path: str | os.PathLike) -> dict[str, str]:
-    """The notes in a PNG's metadata that `save` wrote, by key; {} for other pictures. Only the header is read."""
+    """The notes of `save` in a PNG's metadata, by key; {} for other pictures. Only the header is read."""
     with Image.open(path) as picture:
-        found = {key: str(text) for key, text in picture.info.items() if str(key).startswith(NOTE_PREFIX)}
-    return {key.removeprefix(NOTE_PREFIX): text for key, text in found.items()}
+        notes = {key: str(text) for key, text in picture.info.items() if str(key).startswith(NOTE_PREFIX)}
+    return {key.removeprefix(NOTE_PREFIX): text for key, text in notes.items()}
 
 
 def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """uint8 [0, 255], (H, W, 3) or (N, H, W, 3), → float32 (N, 3, H, W) in [-1, 1].
-
-    A uint8 tensor that is already (N, C, H, W) keeps its place and device.
-    """
+    """uint8 (H, W, 3) or (N, H, W, 3), or a uint8 tensor (N, C, H, W) on any device → float32 (N, C, H, W), [-1, 1]."""
     import torch
 
     if not isinstance(images, torch.Tensor):
@@ -245,10 +228,7 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
 
 
 def to_uint8(tensor: torch.Tensor) -> np.ndarray:
-    """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3) in [0, 255], rounded and clamped.
-
-    Raises ValueError when a value is not finite: such a picture must not be saved as if it were one.
-    """
+    """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3), rounded and clamped. ValueError for NaN or infinity."""
     import torch
 
     tensor = tensor.detach()
@@ -261,12 +241,12 @@ def to_uint8(tensor: torch.Tensor) -> np.ndarray:
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
-    """A file's content as an address that a page shows."""
+    """A file's content as a data URI."""
     return f"data:{kind};base64," + base64.b64encode(content).decode("ascii")
 
 
 def picture_uri(picture: np.ndarray) -> str:
-    """A picture, uint8 (H, W, 3) or (H, W), as an address that a page shows (PNG)."""
+    """A picture, uint8 (H, W, 3) or (H, W), as a data URI (PNG)."""
     return data_uri(png_of(picture))
 
 

@@ -32,12 +32,12 @@ PALETTE = np.array(
 
 
 class MaskError(ValueError):
-    """A map that is none; the message says what was found and what to do."""
+    """A file or array that is no map."""
 
 
 def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """One map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3) each, where not black: uint8 (H, W).
-    Raises MaskError for an unknown name, for parts of different sizes, and where there are none.
+    """A map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3), where not black: uint8 (H, W).
+    Raises MaskError for unknown names, and parts of different sizes.
     """
     if unknown := sorted(set(parts) - set(CLASSES[1:])):
         raise MaskError(f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}")
@@ -54,7 +54,7 @@ def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def colour(labels: np.ndarray) -> np.ndarray:
-    """The map in the data set's colours: uint8 (H, W) → (H, W, 3)."""
+    """The map in `PALETTE`: uint8 (H, W) → (H, W, 3)."""
     _check(labels)
     return PALETTE[labels]
 
@@ -84,9 +84,7 @@ def is_coloured(picture: np.ndarray) -> bool:
 
 
 def labels_of(picture: np.ndarray) -> np.ndarray:
-    """A map as class numbers, uint8 (H, W), from that or from a picture in the data set's colours, uint8 (H, W, 3).
-    Raises MaskError for anything else.
-    """
+    """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3). Raises MaskError for anything else."""
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
         raise MaskError(f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}")
@@ -117,8 +115,8 @@ def load(path: str | os.PathLike) -> np.ndarray:
 
 
 def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """The numbers in a map's file, uint8 (H, W), of class numbers or in the data set's colours, which count where there
-    are no numbers, and in a palette of another order. source, name, errors: as in `images.load_labels`.
+    """The class numbers in a map's file, uint8 (H, W): its labels, or, without them or with a palette of another order,
+    those of its colours. source, name, errors: as in `images.load_labels`.
     """
     picture = images.load_rgb(source, name=name)
     if hasattr(source, "seek"):
@@ -133,28 +131,28 @@ def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np
     return from_colours(picture) if is_other_order else labels
 
 
-def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:
-    """A plane for each class, float32 (num, H, W), of 0 and 1."""
-    _check(labels, num)
-    return (labels[None] == np.arange(num, dtype=np.uint8)[:, None, None]).astype(np.float32)
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """A plane for each class, float32 (19, H, W), of 0 and 1."""
+    _check(labels)
+    return (labels[None] == np.arange(len(CLASSES), dtype=np.uint8)[:, None, None]).astype(np.float32)
 
 
-def resize(given: np.ndarray, size_px: int) -> np.ndarray:
+def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
     """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px, by nearest neighbour."""
-    if given.ndim == 2:
-        _check(given)
-    return np.asarray(Image.fromarray(given).resize((size_px, size_px), Image.Resampling.NEAREST))
+    if labels.ndim == 2:
+        _check(labels)
+    return np.asarray(Image.fromarray(labels).resize((size_px, size_px), Image.Resampling.NEAREST))
 
 
-def _check(labels: np.ndarray, num: int = len(CLASSES)) -> None:
+def _check(labels: np.ndarray) -> None:
     if labels.ndim != 2:
         raise MaskError(f"a map must be (H, W), got {labels.shape}: from_colours reads a picture in colours")
-    if labels.size and labels.max() >= num:
-        raise MaskError(f"a map's classes go from 0 to {num - 1}, got {labels.max()}: {unknown_labels(labels)}")
+    if labels.size and labels.max() >= len(CLASSES):
+        raise MaskError(f"a map's classes go from 0 to 18, got {labels.max()}: {unknown_labels(labels)}")
 
 
 def unknown_labels(labels: np.ndarray) -> str:
-    """What is wrong with a map that has higher numbers than there are classes."""
+    """What is wrong with a map of unknown classes."""
     numbers = np.unique(labels)
     if set(numbers.tolist()) <= {0, 255}:
         return "it is black and white, a part's picture or a mask of the person; join_parts makes a map of parts"

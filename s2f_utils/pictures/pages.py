@@ -1,4 +1,4 @@
-"""HTML pages that are one file: nothing in them refers to another file or address."""
+"""Self-contained HTML pages."""
 
 from __future__ import annotations
 
@@ -28,10 +28,7 @@ BODY
 
 
 def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **values: Any) -> Path:
-    """Write a page whose body is a Jinja template filled with `values`, which are escaped; returns its path.
-
-    body, style: templates of what is below the title, and of further CSS rules.
-    """
+    """Write a page, and return its path. body, style: Jinja templates, with escaped `values`, of HTML and CSS."""
     import jinja2
 
     page = _PAGE.replace("STYLE", style).replace("BODY", body)
@@ -43,7 +40,7 @@ def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **
 
 
 def webp_uri(picture: np.ndarray, max_side_px: int | None = None) -> str:
-    """A picture for showing, uint8 (H, W, 3) or (H, W), as a data URI (WebP, quality 92), shrunk if it is larger."""
+    """A picture, uint8 (H, W, 3) or (H, W), as a data URI (WebP, quality 92) of at most this size."""
     from PIL import Image
 
     image, buffer = Image.fromarray(picture), io.BytesIO()

@@ -1,11 +1,11 @@
-"""What there is to tell a person about pictures: a code with data. A front end words it, or takes the words here."""
+"""Remarks on pictures for users: a code with data, worded here or by a front end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# By code, what is said where a front end has no words of its own; data stand in braces.
+# The default words by code, with data in braces.
 WORDS: dict[str, str] = {
     # A picture that is not what the models learned from (`domain`).
     "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
@@ -45,10 +45,7 @@ WORDS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Remark:
-    """Something to tell a person.
-
-    code: a key of `WORDS`; ValueError for others. data: what its words have in braces.
-    """
+    """A remark. code: a key of `WORDS`; ValueError for others. data: values for the braces in its words."""
 
     code: str
     data: Mapping[str, object] = field(default_factory=dict, hash=False)

@@ -1,7 +1,4 @@
-"""Two sides of a set, sketches and photos: are they what their names say, and which picture lies on the wrong one?
-
-28 features of each picture tell drawings from photos (`features`); a side is (N, 28) of them.
-"""
+"""Sketches and photos of a set classified by 28 `features`: exchanged sides, and pictures on the wrong one."""
 
 from __future__ import annotations
 
@@ -9,19 +6,16 @@ import numpy as np
 
 from s2f_utils.pictures.remarks import Remark
 
-FEATURES_PX = 128  # `features` wants pictures of this size
-COLOUR = 24  # the place in `features` that says how colourful a picture is
-MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
+FEATURES_PX = 128  # the size of pictures for `features`
+COLOUR = 24  # the index of colourfulness in `features`
+MIN_TO_COMPARE = 12  # pictures of a side
 DARKER = 25.0  # grey levels by which sketches are never darker than photos
-ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
+ALIKE = 0.85  # share of pictures on their own side below which the two sides are indistinguishable
 WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
 
 
 def features(small: np.ndarray) -> np.ndarray:
-    """What tells drawings from photos: the histogram of grey values, how colourful, how rough; float32 (28,).
-
-    small: uint8 (128, 128, 3).
-    """
+    """Histogram of grey values, colourfulness and roughness of a picture, uint8 (128, 128, 3): float32 (28,)."""
     rgb = small.astype(np.float32)
     grey = rgb.mean(axis=2)
     histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
@@ -32,10 +26,7 @@ def features(small: np.ndarray) -> np.ndarray:
 
 
 def are_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
-    """Whether the sketches are colourful and the photos are not, and lighter; both `features`, (N, 28) and (M, 28).
-
-    Toned paper is colourful, too, but lighter than photos are.
-    """
+    """Whether sketches are more colourful than photos, and darker, unlike toned paper: `features` (N, 28), (M, 28)."""
     colours = [float(np.median(side[:, COLOUR])) for side in (drawn, photographed)]
     return colours[0] > 2 * colours[1] + 0.1 and np.median(_level(drawn)) < np.median(_level(photographed))
 
@@ -47,9 +38,8 @@ def _level(side: np.ndarray) -> np.ndarray:
 
 
 def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the sketches look like photos, and which of the photos like sketches: two arrays of bool, (N,) and (M,).
-
-    drawn, photographed: `features` of each picture. With fewer than `MIN_TO_COMPARE` of a side, none does.
+    """Which sketches look like photos, and photos like sketches, by `features` (N, 28) and (M, 28): bool (N,), (M,);
+    none with fewer than `MIN_TO_COMPARE` of a side.
     """
     if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
         return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
@@ -58,9 +48,7 @@ def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarr
 
 
 def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
-    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other; by a linear
-    discriminant, leave-one-out.
-    """
+    """Leave-one-out margins of a linear discriminant, sketches first: 1 as expected, below 0 on the other side."""
     x = np.concatenate([drawn, photographed]).astype(np.float64)
     x = np.column_stack([x, np.ones(len(x))])
     y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
@@ -71,10 +59,7 @@ def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
 
 
 def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
-    """What seems wrong with two sides that a model is to learn to translate into each other; [] if nothing.
-
-    sketches, photos: `features` of some of each, (N, 28) and (M, 28).
-    """
+    """Remarks on two sides of a training set, by `features` of some of each, (N, 28) and (M, 28); [] for none."""
     if are_exchanged(sketches, photos):
         return [Remark("exchanged")]
     if np.median(_level(sketches)) < np.median(_level(photos)) - DARKER:

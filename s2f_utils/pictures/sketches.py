@@ -1,7 +1,7 @@
 """Sketches from photos: one pure function for each style, and a random mixture of them.
 
 A photo is uint8 (H, W, 3) RGB; a sketch is uint8 (H, W), dark lines on white (255). Lengths are shares of the picture's
-longer side, so that a style looks the same at every size. `STYLES` has the functions by name.
+longer side.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
 def pencil(photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, shading: float = 0.15) -> np.ndarray:
     """A soft pencil drawing: colour dodge, the grey photo divided by its blurred self, over a light shading.
 
-    strength: darkness of the lines, 0 (white paper) to 3. width: of the blur, a share of the longer side, 0.002 to 0.1:
-    narrow gives fine lines, wide gives broad ones. shading: how much of the photo's tones the pencil keeps, 0 to 1.
+    strength: darkness of the lines, 0 (white paper) to 3. width: of the blur, and of the lines, 0.002 to 0.1. shading:
+    how much of the photo's tones remain, 0 to 1.
     """
     grey = _blur(_grey(photo), 0.001 * max(photo.shape[:2]))  # single pixels of noise are not drawn
     soft = _blur(grey, width * max(photo.shape[:2]))
@@ -58,8 +58,8 @@ def xdog(
     """An ink drawing: the extended difference of Gaussians (Winnemöller, Kyprianidis and Olsen 2012, eqs. 5 and 7).
 
     strength: of the edges against the tones, 0 to 3 (the paper's p = 30 · strength). width: sigma of the narrower
-    Gaussian, a share of the longer side, 0.001 to 0.02; the wider one is 1.6 times as wide. sharpness: the paper's φ, 1
-    (soft) to 100 (black and white). darkness: the paper's ε, the tone below which all is ink, 0 to 1.
+    Gaussian, 0.001 to 0.02; the other's is 1.6 times as wide. sharpness: φ, 1 (soft) to 100 (black and white).
+    darkness: ε, the tone below which all is ink, 0 to 1.
     """
     p, sigma, grey = 30.0 * strength, width * max(photo.shape[:2]), _grey(photo)
     below = darkness - ((1 + p) * _blur(grey, sigma) - p * _blur(grey, 1.6 * sigma))
@@ -67,18 +67,12 @@ def xdog(
 
 
 def contour(
-    photo: np.ndarray,
-    *,
-    strength: float = 1.0,
-    width: float = 0.005,
-    smoothing: float = 0.005,
-    simplify: float = 0.003,
+    photo: np.ndarray, *, strength: float = 1.0, width: float = 0.005, smoothing: float = 0.005, simplify: float = 0.003
 ) -> np.ndarray:
-    """A line drawing: Canny's edges (Canny 1986), short ones left out, the others straightened and drawn as strokes.
+    """A line drawing: the longer of Canny's edges (Canny 1986), simplified (Douglas-Peucker) and drawn as strokes.
 
-    strength: how weak an edge may be and still be drawn, 0 (none) to 3. width: of the strokes, 0.002 to 0.03.
-    smoothing: sigma before the edges are looked for, 0 to 0.05. simplify: how far a stroke may leave its edge
-    (Douglas-Peucker), 0 to 0.05. Lengths are shares of the longer side.
+    strength: sensitivity to weak edges, 0 (none) to 3. width: of the strokes, 0.002 to 0.03. smoothing: sigma before
+    edge detection, 0 to 0.05. simplify: distance of a stroke from its edge, 0 to 0.05.
     """
     import cv2
 
@@ -103,10 +97,8 @@ def strokes(
 ) -> np.ndarray:
     """A drawing by hand: edges as separate strokes that wobble, fade and are sometimes left out, and hatched darks.
 
-    The same `seed` draws the same strokes. strength: how weak an edge may be and still be drawn, 0 (none) to 3. width:
-    of the strokes, 0.002 to 0.03. wobble: how far a stroke strays from its edge, 0 to 0.02. missing: share of the
-    strokes that are left out, 0 to 0.9. hatching: how densely hair and other dark parts are hatched, 0 (not at all) to
-    1. Lengths are shares of the longer side.
+    strength: sensitivity to weak edges, 0 (none) to 3. width: of the strokes, 0.002 to 0.03. wobble: distance of a
+    stroke from its edge, 0 to 0.02. missing: share of omitted strokes, 0 to 0.9. hatching: its density, 0 to 1.
     """
     import cv2
 
@@ -224,10 +216,7 @@ def make_sketch(photo: np.ndarray, style: str, *, mask: np.ndarray | None = None
 
 
 def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> np.ndarray:
-    """A sketch in a random style of random strength, of `RANDOM`, the same for the same `seed`: for training that does
-    not depend on one style. Half of the sketches are darkest-of-two blends of two styles, as drawings with lines and
-    shading are. "outlines" are drawn only where there is a mask.
-    """
+    """A sketch in a random style of `RANDOM`, or the darker of two for half of the seeds; "outlines" needs a mask."""
     rng, drawn = np.random.default_rng(seed), []
     for _ in range(int(rng.integers(1, 3))):
         style = str(rng.choice([name for name in RANDOM if mask is not None or name != "outlines"]))

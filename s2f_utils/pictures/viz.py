@@ -55,9 +55,8 @@ def curves(
 ) -> Figure:
     """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live values changed.
 
-    runs: {label: (rows, events)} as `tracking.read_log` gives them; with several, each has its colour. only: names as
-    `curve_names` gives them; none: every loss, and SSIM and PSNR of the samples. x: "images", "seconds" or "epoch".
-    log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less).
+    runs: {label: (rows, events)} of `tracking.read_log`. only: of `curve_names`; none: every loss, SSIM and PSNR. x:
+    "images", "seconds" or "epoch". log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less).
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -90,8 +89,8 @@ def curves(
     elif any(runs):
         figure.suptitle(next(iter(runs)), fontsize=10)
     if marks:
-        told = [f"{n}: {text}".replace(" ", "\u00a0") for n, (_, _, text) in enumerate(marks, start=1)]
-        text = textwrap.fill("live changes   " + "   ".join(told), 65 * across, break_long_words=False)
+        notes = [f"{n}: {text}".replace(" ", "\u00a0") for n, (_, _, text) in enumerate(marks, start=1)]
+        text = textwrap.fill("live changes   " + "   ".join(notes), 65 * across, break_long_words=False)
         figure.supxlabel(text, fontsize=7.5, color="0.3")
     return figure
 
@@ -106,7 +105,7 @@ def _along(rows: Entries, x: str) -> Callable[[float], float]:
 def _draw_curve(
     axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: str
 ) -> None:
-    """A column of the rows, thin as it is and bold smoothed; a score of the samples, always the same, as it is."""
+    """A column of the rows, raw and smoothed, or a score of the samples."""
     entries = [event for event in events if event.get("event") == "sample"] if name in SCORES else rows
     known = [entry for entry in entries if name in entry]  # a loss of weight 0 may be left out
     x, y = [along(entry["images"]) for entry in known], [entry[name] for entry in known]
@@ -118,9 +117,7 @@ def _draw_curve(
 
 
 def change_marks(events: Entries, gap: float, along: Callable[[float], float] = float) -> list[tuple[float, str]]:
-    """Where live values changed and what: [(x, "lr_g 0.0002 → 0.0001")]; changes within `gap` of each other are one,
-    so that a slider's way is one. along: from images seen to x.
-    """
+    """Changes of live values, [(x, "lr_g 0.0002 → 0.0001")], merged within `gap`. along: from images seen to x."""
     groups: list[tuple[float, dict[str, list[float]]]] = []
     for event in events:
         if event.get("event") != "change" or isinstance(event["new"], bool):  # commands are none
@@ -129,8 +126,8 @@ def change_marks(events: Entries, gap: float, along: Callable[[float], float] = 
         if not groups or at - groups[-1][0] > gap:
             groups.append((at, {}))
         groups[-1][1].setdefault(event["name"], [event["old"], 0.0])[1] = event["new"]
-    told = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in moved.items()] for _, moved in groups]
-    return [(at, ", ".join(texts)) for (at, _), texts in zip(groups, told, strict=True)]
+    texts = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in changed.items()] for _, changed in groups]
+    return [(at, ", ".join(text)) for (at, _), text in zip(groups, texts, strict=True)]
 
 
 def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: bool) -> None:
@@ -150,7 +147,7 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
 
 
 def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """Each answer as a point: SSIM across, the patch test's area downwards (Blau and Michaeli 2018).
+    """SSIM against the patch test's area (Blau and Michaeli 2018).
 
     points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
     """
@@ -173,9 +170,7 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
 
 
 def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()) -> Figure:
-    """Named rows of pictures, each uint8 (N, H, W, 3), as a figure with the names at the left, and above, if given, the
-    names of the columns.
-    """
+    """Rows of pictures, uint8 (N, H, W, 3), with their names at the left, and those of the columns above."""
     from matplotlib.figure import Figure
 
     num = max(len(pictures) for pictures in rows.values())
@@ -195,7 +190,7 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns:
 
 
 def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figure:
-    """Pictures, (title, (H, W, 3) or (H, W) in greys), so many in a row, as a figure that fills a notebook's column."""
+    """Pictures, (title, (H, W, 3) or (H, W) in greys), so many across a notebook's column."""
     from matplotlib.figure import Figure
 
     down = -(-len(pictures) // across)

@@ -1,7 +1,4 @@
-"""Faces in photos and drawings: by YuNet, by points that are given, or by what is left where neither can be had.
-
-YuNet is asked again about photos that lie on their side, and about drawings.
-"""
+"""Face detection in photos and drawings: YuNet with test-time augmentation, given points, and fallbacks."""
 
 from __future__ import annotations
 
@@ -54,14 +51,10 @@ def find_face(
 ) -> Face:
     """The one face of a portrait or a drawing.
 
-    image: uint8 (H, W, 3) RGB. drawing: as `detect_drawn`, else as `detect_turned`. points: hand-given landmarks
-    instead of a detector, (3, 2) the eyes and the mouth's middle, (4, 2) the eyes and the mouth's corners, or (5, 2)
-    all; pixels. fallback: where no face is found: "none" (an error), "cascade" (scikit-image's frontal-face cascade, a
-    box only, and the centre where that fails), or "centre" (the face fills the picture as in FFHQ). detector: "yunet",
-    or "none", where it cannot be had (`detector_problem`).
-
-    Raises FaceError when nothing is found, WeightsError when YuNet is asked for and cannot be had, ValueError for other
-    shapes.
+    image: uint8 (H, W, 3) RGB. drawing: as `detect_drawn`, else as `detect_turned`. points: as `face_from_points`,
+    instead of a detector. fallback, without a face: "none" (an error), "cascade" (scikit-image's, a box only, then the
+    centre), or "centre" (the face fills the picture as in FFHQ). detector: "yunet" or "none". Raises FaceError without
+    a face, WeightsError without YuNet's file, ValueError for other shapes.
     """
     if detector not in DETECTORS:
         raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}")
@@ -81,9 +74,7 @@ def find_face(
 
 
 def _cascade(image: np.ndarray) -> Face | None:
-    """The largest box of scikit-image's LBP frontal-face cascade, with the landmarks where they are on average; None
-    where it finds none, or scikit-image is not installed.
-    """
+    """The largest box of scikit-image's LBP frontal-face cascade, with mean landmarks; None without one, or it."""
     try:
         from skimage.color import rgb2gray
     except ImportError:  # serving needs none of it
@@ -105,7 +96,7 @@ def _cascade(image: np.ndarray) -> Face | None:
 
 @functools.lru_cache(maxsize=1)
 def _cascade_detector() -> Any:
-    """scikit-image's cascade, read once; it keeps nothing of a picture, so that threads share it."""
+    """scikit-image's cascade, which is stateless: threads share it."""
     from skimage import data
     from skimage.feature import Cascade
 
@@ -113,7 +104,7 @@ def _cascade_detector() -> Any:
 
 
 def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
-    """Why YuNet cannot be used here; "" when it can. It is fetched if it is not here, as `weights.get` does it."""
+    """Why YuNet cannot be used; "" when it can. Its file is downloaded if need be, as `weights.get` does."""
     try:
         weights.get("yunet", timeout_s=timeout_s, attempts=attempts)
     except weights.WeightsError as error:
@@ -123,9 +114,7 @@ def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _detector(places: tuple[Path, ...], process: int, thread: int):
-    """YuNet, one for each process (a forked one must not use its parent's), each thread (it keeps the size of its
-    picture between two calls) and the folders of weights.
-    """
+    """YuNet, which has state: one for each process, thread and list of folders of weights."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
@@ -139,11 +128,10 @@ def _detector(places: tuple[Path, ...], process: int, thread: int):
 def detect(
     image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = SIDE_PX, min_share: float = MIN_FACE_SHARE
 ) -> list[Face]:
-    """All faces that YuNet finds, the largest first, but for those narrower than `min_share` of the shorter side.
+    """YuNet's faces, the largest first, without those narrower than `min_share` of the shorter side.
 
-    image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this, because YuNet
-    was trained on faces of 10 to 300 px; where nothing is found, half and twice the size are tried as well. Raises
-    WeightsError when the detector's file is not here and cannot be fetched.
+    image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this, then to half
+    and twice of it where nothing is detected. Raises WeightsError without the detector's file.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
@@ -179,11 +167,10 @@ def _detect_at(image: np.ndarray, scale: float, min_share: float) -> list[Face]:
 
 
 def detect_turned(image: np.ndarray) -> Face | None:
-    """The face of a photo that may lie on its side or stand on its head.
+    """The face of a photo that may be rotated by 90, 180 or 270 degrees; landmarks in the picture as it is.
 
-    The largest upright face, if the detector is sure of one (0.92). Else a turned one, if it is sure of that, and surer
-    by 0.03 than of the upright one: it was trained on upright faces, and sees faces in profiles that are turned. Else
-    the surest upright one, if any. Landmarks are those of the picture as it is.
+    The largest upright face, if one has a score of 0.92. Else a rotated one of that score, 0.03 above the upright one's
+    (YuNet detects faces in rotated profiles). Else the upright one of the highest score, if any.
     """
     upright = detect(image)
     best = max(upright, key=lambda face: face.score, default=None)
@@ -194,7 +181,7 @@ def detect_turned(image: np.ndarray) -> Face | None:
 
 
 def _turned(image: np.ndarray, **options: float) -> list[Face]:
-    """The faces that the detector is sure of in a picture that is turned by 90, 180 and 270 degrees."""
+    """The faces of a score of 0.92 in a picture that is rotated by 90, 180 and 270 degrees."""
     turned_faces, (height, width) = [], image.shape[:2]
     for quarter in (1, 2, 3):
         turned = np.ascontiguousarray(np.rot90(image, quarter))
@@ -207,10 +194,8 @@ def _turned(image: np.ndarray, **options: float) -> list[Face]:
 
 
 def detect_all(image: np.ndarray) -> list[Face]:
-    """Every face of a photo, uint8 (H, W, 3), the largest first, whichever way each is turned; landmarks found twice.
-
-    A turned face counts where the detector is surer of it than of an upright one at its place, as in `detect_turned`.
-    Raises WeightsError when the detector is not to be had.
+    """Every face of a photo, uint8 (H, W, 3), the largest first, upright or rotated (as `detect_turned`), and refined.
+    Raises WeightsError without the detector's file.
     """
     upright, longest = [], max(image.shape[:2])
     for scale in dict.fromkeys(min(1.0, side / longest) for side in ALL_SIDES_PX):
@@ -222,10 +207,10 @@ def detect_all(image: np.ndarray) -> list[Face]:
     return [refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
 
 
-def apart(found: Sequence[Face]) -> list[Face]:
-    """Faces without those that lie where one before them does: the same face, found again."""
+def apart(faces: Sequence[Face]) -> list[Face]:
+    """Non-maximum suppression: faces, the best first, without those that lie where one before them does."""
     kept: list[Face] = []
-    for face in found:
+    for face in faces:
         away = ((np.hypot(*(face.middle - k.middle)), 1.5 * max(face.eye_distance, k.eye_distance)) for k in kept)
         if all(distance > reach for distance, reach in away):
             kept.append(face)
@@ -233,11 +218,10 @@ def apart(found: Sequence[Face]) -> list[Face]:
 
 
 def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
-    """The face of a drawing: the detector knows photos, so it is asked again with lower demands.
+    """The face of a drawing, by test-time augmentation, as the detector was trained on photos.
 
-    Where the plain drawing gives no score of 0.9, it is looked at in six ways, its lines softened to tones twice and
-    each mirrored, and the landmarks are the median of the answers that agree with the surest. views: 1 takes the plain
-    drawing's answer.
+    Without a score of 0.9 for the drawing itself, it is detected in six views, blurred twice and each mirrored, and the
+    landmarks are the median of those that agree with the best. views: 1 takes the drawing itself.
     """
     import cv2
 
@@ -245,25 +229,24 @@ def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
     surest = max(plain, key=lambda face: face.score, default=None)
     if views == 1 or (surest and surest.score >= DRAWING_SCORE):
         return surest
-    answers = list(plain)
+    faces = list(plain)
     for sigma in (0.0, *DRAWING_BLURS):
         soft = cv2.GaussianBlur(image, (0, 0), sigma * max(image.shape[:2])) if sigma else image
-        answers += detect(soft, min_score=LOWEST_SCORE) if sigma else []
+        faces += detect(soft, min_score=LOWEST_SCORE) if sigma else []
         for face in detect(np.ascontiguousarray(soft[:, ::-1]), min_score=LOWEST_SCORE):
             points = (face.landmarks * [-1, 1] + [image.shape[1] - 1, 0])[[1, 0, 2, 4, 3]]
-            answers.append(Face.around(points, face.score, "yunet"))
-    if not answers:
+            faces.append(Face.around(points, face.score, "yunet"))
+    if not faces:
         return None
-    best = max(answers, key=lambda face: face.score)
-    agree = [f.landmarks for f in answers if np.abs(f.middle - best.middle).max() < 0.5 * best.eye_distance]
+    best = max(faces, key=lambda face: face.score)
+    agree = [f.landmarks for f in faces if np.abs(f.middle - best.middle).max() < 0.5 * best.eye_distance]
     points = np.median(agree, axis=0)
     return Face.around(points, best.score, "yunet") if is_plausible(points) else best
 
 
 def refined(image: np.ndarray, face: Face, drawing: bool, *, alone: bool = True) -> Face:
-    """The same face with its landmarks found once more, in its upright crop, where all faces are of one size: aligned
-    by them, the eyes of portraits lie closer together (a standard deviation of 1.1 % of the width, 1.3 % without).
-    alone: whether it is the only face of its drawing; of photos that is never sure.
+    """The face with its landmarks detected again in its upright crop, which aligns the eyes of portraits better (a
+    standard deviation of 1.1 % of the width, 1.3 % without). alone: whether it is the only face of its drawing.
     """
     matrix = alignment(face.landmarks, REFINE_PX, zoom=0.9)
     crop = warp(image, matrix, REFINE_PX, border="paper" if drawing else "reflect")

@@ -1,4 +1,4 @@
-"""A face as five points: what they are, where they may lie, the transforms between faces, and square crops of them.
+"""Five facial landmarks, similarity transforms of them, and square crops.
 
 Points are (x, y) in pixels, x to the right, y downwards, (0, 0) the centre of the first pixel; the five landmarks are
 the eye on the picture's left, the eye on its right, the tip of the nose, and the mouth's corners, left and right.
@@ -32,9 +32,9 @@ class FaceError(ValueError):
 class Face:
     """A face in a picture.
 
-    landmarks: float64 (5, 2), pixels. box: (left, top, width, height), pixels. score: the detector's, in [0, 1], 1 for
-    given points, 0 for a guess. method: "yunet", "points", "cascade" or "centre". turn: the degrees, counterclockwise,
-    0, 90, 180 or 270, after which the detector knew the face: 0 for a picture that stands upright.
+    landmarks: float64 (5, 2), pixels. box: (left, top, width, height), pixels. score: in [0, 1], 1 for given points, 0
+    for a guess. method: "yunet", "points", "cascade" or "centre". turn: the rotation, in degrees counterclockwise, 0,
+    90, 180 or 270, in which the detector saw it upright.
     """
 
     landmarks: np.ndarray
@@ -63,7 +63,7 @@ class Face:
 
 
 def is_plausible(landmarks: np.ndarray) -> bool:
-    """Whether five points can be an upright face, tilted by less than 60°: what detectors get wrong on drawings."""
+    """Whether five points can be an upright face, tilted by less than 60°."""
     left_eye, right_eye, nose, left_mouth, right_mouth = landmarks
     across, down = right_eye - left_eye, (left_mouth + right_mouth - left_eye - right_eye) / 2
     eyes, height = np.hypot(*across), np.hypot(*down)
@@ -75,18 +75,20 @@ def is_plausible(landmarks: np.ndarray) -> bool:
 
 
 def face_from_points(points: np.ndarray | Sequence) -> Face:
-    """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
-    given = np.asarray(points, dtype=np.float64)
-    if given.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(given).all():
-        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {given.shape}")
-    landmarks = given
-    if len(given) < 5:
-        used = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]] if len(given) == 3 else np.eye(5)[[0, 1, 3, 4]]
-        landmarks = transform(TEMPLATE, similarity(used @ TEMPLATE, given))
-        landmarks[:2] = given[:2]
-        if len(given) == 4:
-            landmarks[3:] = given[2:]
-    across = landmarks[1] - landmarks[0]  # hand-given, any tilt is meant
+    """A face from points: (3, 2) eyes and the mouth's middle, (4, 2) eyes and the mouth's corners, or (5, 2) all five
+    landmarks; missing ones are the mean face's. Raises FaceError where they are no face.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if points.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(points).all():
+        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {points.shape}")
+    landmarks = points
+    if len(points) < 5:
+        used = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]] if len(points) == 3 else np.eye(5)[[0, 1, 3, 4]]
+        landmarks = transform(TEMPLATE, similarity(used @ TEMPLATE, points))
+        landmarks[:2] = points[:2]
+        if len(points) == 4:
+            landmarks[3:] = points[2:]
+    across = landmarks[1] - landmarks[0]  # any tilt is allowed
     level = np.array([[across[0], -across[1]], [across[1], across[0]]]) / max(float(np.hypot(*across)), 1e-9)
     if not is_plausible(landmarks @ level):
         raise FaceError(
@@ -97,7 +99,7 @@ def face_from_points(points: np.ndarray | Sequence) -> Face:
 
 
 def centre_face(shape: tuple[int, int]) -> Face:
-    """A face taken to fill the middle of a picture of (height, width) as an FFHQ face fills its crop."""
+    """A face that fills the middle of a picture of (height, width) as an FFHQ face fills its crop."""
     height, width = shape
     side = min(height, width)
     landmarks = TEMPLATE * side + np.array([(width - side) / 2, (height - side) / 2]) - 0.5
@@ -105,10 +107,8 @@ def centre_face(shape: tuple[int, int]) -> Face:
 
 
 def similarity(source: np.ndarray, target: np.ndarray, point_weights: np.ndarray | None = None) -> np.ndarray:
-    """The similarity transform that brings `source` closest to `target`, least squares (Umeyama 1991; no mirroring).
-
-    source, target: (N, 2), N ≥ 2. point_weights: (N,), how much each point counts. Returns float64 (2, 3), to be
-    multiplied with (x, y, 1).
+    """The least-squares similarity transform of points (N, 2), N ≥ 2, to `target` (Umeyama 1991; no mirroring), with
+    weights (N,): float64 (2, 3), to be multiplied with (x, y, 1).
     """
     a, b = (points[:, 0] + 1j * points[:, 1] for points in (np.asarray(source, float), np.asarray(target, float)))
     share = np.ones(len(a)) if point_weights is None else np.asarray(point_weights, float)
@@ -142,9 +142,8 @@ def rescaled(matrix: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
 def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity", zoom: float = 1.0) -> np.ndarray:
     """The (2, 3) matrix from a picture's pixels to those of its aligned crop of `size_px`.
 
-    method: "similarity" fits the five landmarks to `TEMPLATE`; "ffhq" is the published FFHQ rule, an oriented square
-    from the eyes and the mouth's middle (Karras et al. 2019, `recreate_aligned_images`), whose scale follows the larger
-    of eye distance and face height. zoom: above 1 shows less around the face.
+    method: "similarity" fits the five landmarks to `TEMPLATE`; "ffhq" is the oriented square of FFHQ (Karras et al.
+    2019, `recreate_aligned_images`). zoom: above 1 shows less around the face.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -167,9 +166,8 @@ def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity"
 def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "reflect") -> np.ndarray:
     """Cut the square out that `matrix` (2, 3) maps a picture's pixels to; uint8 (H, W, 3) → (size_px, size_px, 3).
 
-    A picture that shrinks is low-pass filtered first (Lanczos), so that nothing is aliased. Beyond the picture's edge,
-    "reflect" mirrors it and fades into its blurred and then its median colour, as FFHQ's crops do (with a narrower
-    blurred rim inside of the picture); "paper" continues the paper's colour, for drawings.
+    A picture that shrinks is low-pass filtered first (Lanczos). Beyond its edge, "reflect" mirrors it and fades into
+    its blurred and then its median colour, as FFHQ's crops do; "paper" continues the paper's colour, for drawings.
     """
     import cv2
 
@@ -203,7 +201,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "
 
 
 def warp_labels(labels: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
-    """Cut a label map as `warp` cuts its photo, by nearest neighbour: uint8 (H, W) → (size_px, size_px), 0 outside."""
+    """`warp` of a label map, by nearest neighbour: uint8 (H, W) → (size_px, size_px), 0 outside."""
     import cv2
 
     return cv2.warpAffine(labels, matrix, (size_px, size_px), flags=cv2.INTER_NEAREST)
@@ -217,10 +215,7 @@ def align(
 
 
 def uniform_crop(image: np.ndarray, box: Sequence[float], size_px: int) -> np.ndarray:
-    """The same part of every picture, without a detector (project 3): crop, then resize to a square.
-
-    box: (left, top, right, bottom) as shares of width and height, 0 to 1.
-    """
+    """A square resize of the part in `box`: (left, top, right, bottom) as shares of width and height, 0 to 1."""
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise ValueError(f"box must be left, top, right, bottom as shares from 0 to 1, got {tuple(box)}")
