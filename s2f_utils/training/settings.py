@@ -28,6 +28,12 @@ def need(holds: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def need_patches(disc_layers: int, size_px: int) -> None:
+    """Raise ConfigError where a PatchGAN has so many layers that no patches are left of a picture."""
+    most = size_px.bit_length() - 3
+    need(disc_layers <= most, f"disc_layers must be at most {most} at {size_px} px, got {disc_layers}")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a setting may be: one of the `known` words, or a number from `least` to `most` that is more than `above`."""

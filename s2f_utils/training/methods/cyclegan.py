@@ -22,7 +22,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, setting
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -53,6 +53,8 @@ class CycleGANConfig(TrainConfig):
         super().validate()
         use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
         need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
 
 
 class ImagePool:

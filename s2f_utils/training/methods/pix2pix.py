@@ -16,7 +16,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, setting
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,14 @@ class Pix2PixConfig(TrainConfig):
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        super().validate()
+        deepest = self.size_px.bit_length() - 1
+        fits = self.num_downs == 0 or 5 <= self.num_downs <= deepest
+        need(fits, f"num_downs must be 0 or from 5 to {deepest} at {self.size_px} px, got {self.num_downs}")
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
 
 
 class Pix2Pix(Method):

@@ -65,6 +65,8 @@ class PSPConfig(TrainConfig):
         super().validate()
         size, largest = self.size_px, self.decoder_px
         need(size <= largest, f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})")
+        num = self.num_styles
+        need(0 <= self.mix_from < num, f"mix_from must be from 0 to {num - 1} for this generator, got {self.mix_from}")
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
         names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
