@@ -51,7 +51,7 @@ class Method(ABC):
     settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
     # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    # Of settings that may change while training runs: others than the usual ones, or in place of these (`ranges`).
+    # Settings that may change while training runs, beside the usual ones or with another range (`ranges`).
     live_ranges: ClassVar[Mapping[str, Range]] = {}
     # Weights of losses of pretrained features; one that is 0 at first stays 0, and needs no features.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()

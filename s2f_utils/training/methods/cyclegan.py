@@ -31,7 +31,7 @@ TO_PHOTO, TO_SKETCH = DIRECTIONS
 class CycleGANConfig(TrainConfig):
     """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
 
-    apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
+    apart: bool = True  # each person's sketch or photo is shown, never both; False: all pictures of both sides
     base_filters: int = setting(64, above=0)  # channels of the generators' first layer
     num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
     dropout: float = setting(0.0, 0, 1)  # in the residual blocks
@@ -58,7 +58,7 @@ class CycleGANConfig(TrainConfig):
 
 
 class ImagePool:
-    """The last `size` fake pictures or so. A discriminator sees half of the time one of them instead of the newest.
+    """Up to `size` earlier fake pictures. Half of the time a discriminator sees one of them instead of the newest.
 
     All draws come from torch's global CPU generator. Source: Shrivastava et al. 2017, section 2.3, as in CycleGAN.
     """
