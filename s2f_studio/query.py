@@ -93,7 +93,7 @@ class Query(BaseModel):
     enhance: bool = Field(False, description="restore the photo, which invents detail")
     strength: Share = Field(0.5, description="of enhance: 0 leaves the photo, 1 invents most")
     restorer: Name = Field("", description="an id of GET /api/models; default: our own")
-    seed: int = Field(0, ge=0, le=MOST_SEED, description="0, or another answer")
+    seed: int = Field(0, ge=0, le=MOST_SEED, description="0: the usual answer; each other number another one")
     detail: Share = Field(DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added")
     answer: Literal[ANSWERS] = Field(
         ANSWERS[0], description="expected is what such a drawing means on average, rendered, as auto, a photo of"

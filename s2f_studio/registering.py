@@ -40,7 +40,7 @@ def add_methods() -> None:
 
 
 def add_answers() -> None:
-    """How drawings are prepared, exported models opened, and networks that expect or render faces asked."""
+    """How drawings are prepared, and exported models opened."""
     from s2f_studio.drawings import prepare
     from s2f_studio.export import exported
     from s2f_utils.inference import asking, loading

@@ -20,7 +20,8 @@ _RING = np.stack([np.cos(np.linspace(0, 2 * np.pi, 16, endpoint=False)),
 def field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
     """Where the pixels of a bent picture come from: what lies at the points `origin` comes to lie at `to`.
 
-    to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: how far a point may stay off, about pixels.
+    to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: by how much a point may miss its place, about
+    pixels.
     """
     return _spread(coarse_field(to, origin, size_px, smooth=smooth), size_px)
 
@@ -59,7 +60,7 @@ def bend(image: np.ndarray, where: np.ndarray, *, border: int | tuple[int, ...] 
 
 
 def through(points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
-    """Where points (M, 2) of the picture before come to lie, by the same spline the other way round: (M, 2)."""
+    """Where points (M, 2) of the unbent picture come to lie, by the same spline the other way round: (M, 2)."""
     origin, to = _anchored(origin, to, size_px)
     weights = _system(origin, smooth) @ np.concatenate([to, np.zeros((3, 2))])
     return _basis(np.asarray(points, np.float64), origin) @ weights

@@ -15,7 +15,7 @@ from s2f_studio.drawings.cleanup import flatten_paper
 from s2f_utils.pictures.images import lab, luminance
 from s2f_utils.pictures.remarks import Remark
 
-SIDE_PX = 256  # pictures are looked at at this size
+SIDE_PX = 256  # the size at which pictures are classified
 LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are looked for before a drawing is called faint
 TONE = 40  # grey levels below the paper from which a smooth place is a tone, not paper
 SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which a place is smooth

@@ -18,8 +18,8 @@ class Look(nn.Module):
 
     In: pictures uint8 (N, S, S, 3); affine float32 (N, 2, 3), from their pixels to those of `LOOK_PX`; paper float32
     (N,), the grey level beyond their edges. Out, in the pictures' pixels: points float32 (N, 164, 2); off (N, 164), by
-    how much each may be off; parts (N, 2, S, S) as `portrait.FOUND_PARTS`, and flags (N, 5) as `portrait.FOUND_FLAGS`,
-    both in [0, 1].
+    how much each may be off; parts (N, 2, S, S) as `attributes.FOUND_PARTS`, and flags (N, 5) as
+    `attributes.FOUND_FLAGS`, both in [0, 1].
     """
 
     inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}

@@ -38,14 +38,14 @@ SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that is ready for a model, and what was found on the way; looked at and judged once.
+    """A picture that is ready for a model, and what was found on the way; looked at once.
 
     image: what the model reads, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet that
     was cut out and cleaned, upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the
     image's. face: as it was found on the paper. verdict: of `domain.verdict` on the paper before it was cleaned, in
-    even light. All three are None where the picture was taken as it is. warnings: for the person, most important first;
-    empty when all is well. corners: of the sheet that was cut out, float64 (4, 2), pixels of the drawing as it was
-    given, clockwise from the top left; None where nothing was.
+    even light. Matrix, face and verdict are None where the picture was taken as it is. warnings: for the person, most
+    important first; empty when all is well. corners: of the sheet that was cut out, float64 (4, 2), pixels of the
+    drawing as it was given, clockwise from the top left; None where nothing was.
     """
 
     image: np.ndarray

@@ -32,7 +32,7 @@ LOOKS = 2  # at the picture as it is, and with the face laid as the first look f
 class Understood:
     """A face as it was understood.
 
-    points: float64 (164, 2), pixels of the picture, as `faces.mesh` orders them. off: float64 (164,), by how many
+    points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), by how many
     pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
     abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """

@@ -1,1 +1,1 @@
-"""What runs a model's stages: PyTorch, or onnxruntime; and export to ONNX."""
+"""Which engine runs a model's stages, and onnxruntime's; PyTorch's is in `s2f_utils.inference.stages`."""

@@ -17,7 +17,7 @@ from s2f_utils.weights.compact import expanded
 
 DESCRIPTION = "model.json"
 FORMAT = 1
-usual_threads = 0  # `engines.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
+usual_threads = 0  # `choice.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
 
 
 class OnnxEngine(Engine):

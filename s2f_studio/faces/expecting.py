@@ -23,8 +23,8 @@ from s2f_utils.pictures.remarks import Remark
 _, EXPECTED, RENDERED = ANSWERS
 CRUDE_FROM = 0.25  # of the finder's "crude", 0 to 1, much is left open (docs/drawings.md)
 NOT_DRAWN = 0.5  # of the finder's flags, below
-# The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
-HAT_IN_DOUBT = 0.05  # of its "hat", from there
+# The finder takes hair that is drawn down to the brows for a hat: the share of hair above the brows decides.
+HAT_IN_DOUBT = 0.05  # the finder's "hat" from which on that is looked at
 # Of a hat, in careful and in crude drawings (of 49 crude hats 45 are inside).
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
 SURELY, HAT_SURE = 0.95, 0.5

@@ -42,7 +42,7 @@ def inside_face() -> np.ndarray:
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """Where one of `portrait.TOLD` is seen, in [0, 1]: float32 (S, S); age is seen everywhere."""
+    """Where one of `attributes.TOLD` is seen, in [0, 1]: float32 (S, S); age is seen everywhere."""
     import cv2
 
     points = mesh.mean_shape(MEAN_PX)

@@ -1,1 +1,3 @@
-"""The answer path that a generator of portraits is going to replace."""
+"""The generator that answers today, `render`, shipped as sketch-to-photo-rendered. `faces/networks/portrait.py` is to
+take its place: that one is in training, and no shipped model uses it.
+"""

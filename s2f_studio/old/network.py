@@ -1,6 +1,6 @@
-"""A believable photo of the face that is to be expected, another one for every code: a network and its judge. Ours.
+"""A believable photo of an expected face, another one for every code: a network and its discriminator. Ours.
 
-Shapes: N faces, in the frame in which a face has its mean shape (`pictures.faces.mesh`): 128 pixels of what is
+Shapes: N faces, in the frame in which a face has its mean shape (`drawings.mesh`): 128 pixels of what is
 expected, 256 of the photo.
 """
 

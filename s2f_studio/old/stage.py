@@ -19,15 +19,15 @@ from s2f_studio.old.network import GIVEN_PX, MADE_PX
 from s2f_utils.inference.stages import F32, I64
 from s2f_utils.pictures.attributes import TEXTURED
 
-THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
+THIN = 0.15  # of a person: less is not shown: another background would shine through
 BESIDE_PX = 3  # of 256
 TRAIT_GUIDANCE = 3.0  # how much what is said of a person is exaggerated in the rendered texture
 TEMPERATURE = 0.5  # of the codes that a seed draws; 1: as different as training's faces, with harsh light at times
-HAIR, PERSON = 0.4, 0.5  # from this share on, it is
+HAIR, PERSON = 0.4, 0.5  # a pixel is hair, or of the person, from this share on
 UNLIKE_SKIN = 20.0  # distance in CIELAB from the cheeks' tone
 LEAST = 0.02  # of the pixels; less is no hat
 CAST, ALIKE = 0.7, 30.0  # how much of a cast is taken away; how far in CIELAB hues are alike
-SATURATION = 0.5  # of what hues differ by in a hat, of which one is left, and in hair
+SATURATION = 0.5  # share of the differences in hue that is kept in hair, and in a hat of one hue
 CLOSE_PX, SOFT_PX = 9, 2.0
 
 

@@ -146,7 +146,7 @@ class Engine:
         except TimeoutError:
             raise Refusal(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
 
-    async def answer(self, content: bytes, query: Query) -> dict[str, Any]:
+    async def answer(self, content: bytes, query: Query) -> tuple[dict[str, Any], bytes]:
         """The answers to an upload, as `answering.as_json`, and the first PNG. Raises Refusal."""
         choice, restorer = await asyncio.to_thread(self._chosen, query)
         at = [time.perf_counter()]
@@ -175,7 +175,7 @@ class Engine:
         return told, answer.made[0].png
 
     def _chosen(self, query: Query) -> tuple[Choice, Choice | None]:
-        """The model, and the restorer where one is asked for. Raises Refusal for both at once, Refusal."""
+        """The model, and the restorer where one is asked for. Raises Refusal for sketches to be restored."""
         choice = self.catalogue.choose(query.model, query.direction)
         if query.enhance and choice.direction == "photo-to-sketch":
             raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")

@@ -42,7 +42,7 @@ IN_PAD = HERE | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD} | {
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
-VAGUE = 0.235  # of the eyes' distance, by how much points are off: of drawn faces at most .22, of scrawls more
+VAGUE = 0.235  # how far points may be off, in eye distances: .22 at most in drawn faces, more in scrawls
 FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
 
 

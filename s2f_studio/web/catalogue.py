@@ -42,7 +42,7 @@ class Choice:
     """A model, or a restorer, that can be chosen.
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
-    `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
+    `asking.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
     it has all answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
     never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
     """

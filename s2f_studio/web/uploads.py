@@ -94,7 +94,7 @@ def picture_in(uri: str) -> np.ndarray:
 
 class _opened:
     """A context in which an upload's header is read and found harmless: (picture, format); errors while it is decoded
-    become UploadErrors.
+    become Refusals.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -62,15 +62,16 @@ class Facts:
 class Ask:
     """A question to a model beside the picture; a model ignores what it does not know (`Facts.knows`).
 
-    seed: 0, or another answer. detail: from 0, faithful, to 1, realistic; it is invented. style: (1, L, D), of a chosen
-    variant. labels: the map beside a sketch, for a model that reads both. strength: of a restorer, from 0, the picture
-    as it is, to 1. mode: "deterministic", or "paper" (`stages.AsPublished`). answer: "expected", the posterior mean,
-    "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely: from 0, the shape as it
-    is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`. person: known attributes:
-    "skin" and "hair" as a colour (`as_tone`), and from -1 to 1 "glasses", "beard" and "hat" (no to yes), "age" (young
-    to old), "smile" (closed to teeth), "hair_length" (bald to long) and "curls". fit: how a picture becomes a square,
-    "stretch" or "pad"; None: as in training. square: an oblong picture is stretched, and its answer stays a square.
-    large: an answer with twice as many pixels a side, of models of up to 256 pixels.
+    seed: 0 gives the usual answer, each other number another one. detail: from 0, faithful, to 1, realistic; it is
+    invented. style: (1, L, D), of a chosen variant. labels: the map beside a sketch, for a model that reads both.
+    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper"
+    (`stages.AsPublished`). answer: "expected", the posterior mean, "rendered", a believable photo of somebody like
+    that, or "auto", which is rendered. likely: from 0, the shape as it is drawn, to 1, a shape that people have; one
+    number, or one for each of `FACE_PARTS`. person: known attributes: "skin" and "hair" as a colour (`as_tone`), and
+    from -1 to 1 "glasses", "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed to teeth),
+    "hair_length" (bald to long) and "curls". fit: how a picture becomes a square, "stretch" or "pad"; None: as in
+    training. square: an oblong picture is stretched, and its answer stays a square. large: an answer with twice as many
+    pixels a side, of models of up to 256 pixels.
     """
 
     seed: int = 0

@@ -72,7 +72,7 @@ def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
     if x.shape[2] % multiple_px or x.shape[3] % multiple_px:
         raise ValueError(
             f"height and width must be multiples of {multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
-            "inference.translate pads and crops back"
+            "a model from s2f_utils.load pads and crops back"
         )
 
 

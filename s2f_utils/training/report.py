@@ -33,7 +33,8 @@ rows below the model are trivial answers: a model that does not beat them has le
 <h2>Training</h2>
 {% if curves %}<img src="{{ curves }}" alt="losses over images seen">
 <p>Pale: as logged; solid: smoothed. A falling <code>loss_l1</code> (or <code>loss_cycle_…</code>) is progress;
-<code>loss_gan</code> and <code>loss_d</code> (CycleGAN has one for each side) need not fall: they balance.</p>{% endif %}
+<code>loss_gan</code> and <code>loss_d</code> (CycleGAN has one for each side) need not fall: they balance.</p>
+{% endif %}
 {% for sheet in sheets %}<p>Samples after {{ "{:,}".format(sheet.stem | int) }} images:</p>
 <img src="{{ uri(load(sheet), 1200) }}" alt="{{ sheet.stem }}">
 {% endfor %}

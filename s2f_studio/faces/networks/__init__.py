@@ -1,1 +1,1 @@
-"""The landmark finder, the expected face, and the generator of portraits."""
+"""The expected face, and the generator of portraits, which is in training: no shipped model uses it."""

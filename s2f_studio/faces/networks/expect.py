@@ -1,6 +1,6 @@
 """The face to be expected from a drawing: a network that reads it bent to the mean shape. Ours.
 
-Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its mean shape (`pictures.faces.mesh`).
+Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its mean shape (`drawings.mesh`).
 """
 
 from __future__ import annotations
