@@ -60,6 +60,8 @@ SHIPPED: dict[str, str] = {
     RENDER: "a believable photo of that face",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "notebook 02's pix2pix, trained long: from a made sketch to a photo, 128 px",
+    "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
+    "cyclegan-128-photo-to-sketch": "and its way back",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
     "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",
     "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
