@@ -9,6 +9,7 @@ from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, models, weights
 from s2f_utils.models import checkpoints
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.weights.download import sha256_of
@@ -117,6 +118,15 @@ def test_photo_to_sketch_draws(drawn):
     made = np.stack([net.translate(photo) for photo in drawn["photo"][:4]]).astype(float)
     assert np.ptp(made, axis=3).mean() < 12  # grey
     assert np.percentile(made, 60) > 200 and np.percentile(made, 2) < 140  # dark lines on light paper
+
+
+def test_a_shipped_cyclegan_goes_both_ways_by_one_name(drawn):
+    there, back = (inference.load("cyclegan-128", "cpu", direction=way) for way in DIRECTIONS)
+    assert (there.direction, back.direction) == DIRECTIONS
+    sketch = images.resize(drawn["sketch"][0], 128)
+    again = back.translate(there.translate(sketch))
+    grey = [picture.mean(axis=2).ravel() for picture in (sketch, again)]
+    assert np.corrcoef(*grey)[0, 1] > 0.5  # the lines come back
 
 
 def test_offline_in_one_command(no_detector, tmp_path):

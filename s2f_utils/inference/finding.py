@@ -29,7 +29,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
         model = weights.RENDER
     if instead := weights.GONE.get(str(model)):
         raise FileNotFoundError(f"{model}: is gone: use {instead}, or train faithful and realistic on your own pairs")
-    path = weights.shipped(f"{model}-{direction}") or weights.shipped(str(model))
+    path = weights.shipped(str(model))
     if str(model) in weights.model_names() and not path:
         return weights.get(str(model))
     path = path or _folder_of(model)

@@ -49,6 +49,8 @@ def load(
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     extend("answers")
+    if weights.shipped(f"{model}-{direction}"):  # the other way of a shipped CycleGAN
+        model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     for opener in OPENERS:
         if (opened := opener.open_model(model, device, engine, **options)) is not None:
