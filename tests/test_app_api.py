@@ -26,7 +26,7 @@ from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.query import Query  # noqa: E402
 from s2f_studio.server import api, gate  # noqa: E402
 from s2f_studio.server.engine import Engine, Limits  # noqa: E402
-from s2f_studio.web import catalogue, page  # noqa: E402
+from s2f_studio.web import answering, catalogue, page  # noqa: E402
 from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
 from s2f_utils import inference, models, runtime  # noqa: E402
@@ -147,6 +147,13 @@ def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, 
     assert np.array_equal(by_name[names[0]], shown(alone["pictures"][0]["png"]))
 
 
+def test_several_answers_are_of_the_seeds_that_they_name(client):
+    asked = {"model": "sketch-to-face-64", "headers": AS_JSON}
+    made = ask(client, seed="5", candidates="3", **asked).json()["pictures"]
+    assert [one["notes"]["seed"] for one in made] == ["5", "6", "7"]
+    assert made[2]["png"] == ask(client, seed="7", **asked).json()["pictures"][0]["png"] != made[0]["png"]
+
+
 @pytest.mark.detector
 def test_points_are_found_on_the_upload_and_can_be_given(client):
     found = ask(client, headers=AS_JSON, answer="expected").json()
@@ -235,6 +242,18 @@ def test_enhance_adds_detail_by_its_strength(client):
     )
     assert (none == plain).all()
     assert 0 < np.abs(half - plain).mean() < np.abs(whole - plain).mean()
+
+
+def test_a_restorer_is_asked_with_the_seed_and_the_strength():
+    asked = []
+
+    class Restorer:
+        def answer(self, pictures, asks):
+            asked.extend(asks)
+            return pictures
+
+    answering.restored(Restorer(), np.zeros((64, 64, 3), np.uint8), Query(seed=5, strength=0.25))
+    assert [(one.seed, one.strength) for one in asked] == [(5, 0.25)]
 
 
 def test_models_are_listed_without_a_path(client, runs):

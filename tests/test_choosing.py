@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s2f_studio.drawings import face as finding
 from s2f_studio.drawings.face import checked, choose
+from s2f_studio.drawings.prepare import understand
+from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces.geometry import Face
 
@@ -42,3 +45,25 @@ def test_choices_are_read_as_they_are_typed():
     for wrong in ("middle", "0", "-1", "1.5", "1,2,3,4", "nan", True, [1, 2]):
         with pytest.raises(ValueError, match="a face is meant by left, right"):
             checked(wrong)
+
+
+@pytest.fixture()
+def three(monkeypatch):
+    """A picture in which the detector sees three faces, the surest in the middle, and that."""
+    seen = [face(850, 200, score=0.96), face(450, 200, score=0.99), face(150, 200, 100.0, score=0.91)]
+    monkeypatch.setattr(finding, "detector_problem", lambda: "")
+    monkeypatch.setattr(faces, "detect", lambda *given, **options: seen)
+    monkeypatch.setattr(faces, "refined", lambda picture, found, *given, **options: found)
+    return np.full(SHAPE, 128, np.uint8)
+
+
+@pytest.mark.parametrize(("which", "x"), [("left", 150), (1, 150), (2, 450), ("3", 850), ("right", 850), (None, 150)])
+@pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
+def test_the_face_that_is_meant_is_laid_for_the_model(three, which, x, direction):
+    asked = Facts("mine", direction, 64)
+    ready = understand(three, asked, face=which, clean="never")
+    assert ready.face.middle[0] == pytest.approx(x)
+    (told,) = [remark.data for remark in ready.warnings if remark.code == "faces"]
+    assert told["num"] == 3 and told["taken"] == [150, 450, 850].index(x) + 1
+    by_hand = understand(three, asked, points=[(600, 150), (650, 150), (625, 200)], clean="never")
+    assert by_hand.face.method == "points" and by_hand.face.landmarks[0].tolist() == [600, 150]

@@ -73,6 +73,15 @@ def test_an_official_split_is_kept_and_val_comes_from_training():
         split_by_identity(rows, {"test": 0.1})
 
 
+def test_a_person_follows_the_pictures_that_have_a_split_and_is_refused_in_two():
+    rows = people(20)
+    rows[0]["split"] = "val"  # which nobody is drawn into
+    assert split_by_identity(rows)[:3] == ["val"] * 3
+    rows[1]["split"] = "train"
+    with pytest.raises(DataPrepError, match="p0 in train and val"):
+        split_by_identity(rows)
+
+
 # Layouts
 
 

@@ -81,6 +81,19 @@ def test_similarity_agrees_with_scikit_image():
         np.testing.assert_allclose(ours, theirs.params[:2], atol=1e-9)
 
 
+# Of aligned FFHQ faces at 512 px, as GFPGAN has it; weights that were trained on them expect faces there.
+PUBLISHED = np.array([[192.98, 239.95], [318.90, 240.19], [256.63, 314.01], [201.26, 371.41], [313.08, 371.15]])
+
+
+def test_faces_are_laid_on_the_published_template():
+    face = faces.transform(PUBLISHED, np.array([[0.6, -0.3, 40.0], [0.3, 0.6, 10.0]]))  # smaller, tilted, elsewhere
+    np.testing.assert_allclose(faces.transform(face, faces.alignment(face, 512)), PUBLISHED, atol=1e-9)
+    face[2:4] += [12, -7]  # the eyes count most, the nose least: as if they were there so often
+    often = [4, 4, 1, 2, 2]
+    expected = faces.similarity(np.repeat(face, often, axis=0), np.repeat(PUBLISHED, often, axis=0))
+    np.testing.assert_allclose(faces.alignment(face, 512), expected, atol=1e-9)
+
+
 def test_the_ffhq_rule_gives_the_published_square():
     """The quad of `recreate_aligned_images` (NVlabs/ffhq-dataset), worked out by hand."""
     landmarks = np.array([[40.0, 50], [80, 50], [60, 70], [45, 90], [75, 90]])

@@ -63,6 +63,9 @@ def test_agreement_with_scikit_image_and_numpy(pair):
         *grey, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     assert structure.ssim(fake, real) == pytest.approx(ssim, abs=1e-12)
+    for name, its_own in (("ssim_rgb_7x7", {}), ("ssim_3x3", {"win_size": 3})):
+        theirs = skimage.metrics.structural_similarity(fake, real, data_range=255, channel_axis=2, **its_own)
+        assert metrics.METRICS[name].compute(fake, real) == pytest.approx(theirs, abs=1e-12)
     assert structure.psnr(fake, real) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(real, fake), abs=1e-9)
     assert structure.mse(fake, real) == pytest.approx(skimage.metrics.mean_squared_error(real, fake), abs=1e-9)
     assert structure.l2_norm(fake, real) == pytest.approx(np.linalg.norm(fake.astype(float) - real.astype(float)))

@@ -52,6 +52,13 @@ def test_the_budget_is_kept_on_a_machine_that_changes(start, seconds_of):
         assert set(likely) <= set(range(1998, 2004))
 
 
+def test_the_rates_fall_in_the_share_of_time_that_is_not_constant(start):
+    run, factors = start(constant_share=0.6), []
+    for run.spent_s in (0.0, 0.5 * BUDGET_S, 0.8 * BUDGET_S, BUDGET_S):
+        factors.append(run.lr_factor())
+    assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
 def test_never_longer_than_the_settings_say(start):
     run = start(total_images=400)
     trained(run, lambda t: 0.01)

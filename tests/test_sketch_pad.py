@@ -137,6 +137,16 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
     assert all(np.argmin(row) == n for n, row in enumerate(far)), far
 
 
+@pytest.mark.parametrize("answer", ["rendered", "expected"])
+def test_hair_has_the_colour_that_is_said(pad, answer):
+    lightness = []
+    for colour in ("#201008", "#ffd080"):
+        pad.set(person={"hair": colour}, answer=answer)
+        lightness.append(images.lab(pad.translate())[..., 0])
+    lighter, hair, nose = lightness[1] - lightness[0], np.s_[20:50, 110:146], np.s_[140:160, 118:138]
+    assert lighter[hair].mean() > max(20, 2 * lighter[nose].mean())
+
+
 # Models
 
 

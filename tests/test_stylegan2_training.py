@@ -234,7 +234,9 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     rows = [dataclasses.replace(row, sketch=None) for row in manifest.pairs]
     photos = dataclasses.replace(manifest, pairs=rows)
     run = begin(photos, tmp_path, total_images=16)
-    assert train(run, progress=False) == "done" and (run.folder / "discriminator.safetensors").is_file()
+    assert train(run, progress=False) == "done"
+    card = checkpoints.card_of(run.folder / "discriminator.safetensors")  # others begin with it
+    assert card.pictures and card.training() == run.card.training()
     none = dataclasses.replace(manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs])
     with pytest.raises(DataError, match="there are no photos"):
         begin(none, tmp_path)

@@ -583,6 +583,13 @@ def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
     assert weight.mean().item() == pytest.approx(0.5)
 
 
+def test_the_loop_tells_the_average_how_many_images_it_saw(tiny, manifest, tmp_path):
+    run, told = start(tiny, manifest, tmp_path, total_images=7, ema_half_life_images=8.0), []
+    run.ema["sketch-to-photo"].update = lambda num_images, images_seen: told.append((num_images, images_seen))
+    train(run, progress=False)
+    assert told == [(2, 2), (2, 4), (2, 6), (1, 7)]
+
+
 def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
     orders = []
     for batch_size in (1, 2, 5):

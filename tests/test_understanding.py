@@ -61,6 +61,8 @@ def test_what_was_cut_is_said_and_can_be_undone():
     assert remark.code == "cut" and np.abs(ready.corners - corners).max() < 8
     assert np.abs(np.array(remark.data["corners"]) - corners / [760, 900]).max() < 0.01
     assert remark.data["percent"] == pytest.approx(41, abs=2) and f"{remark.data['percent']} % of" in str(remark)
+    eyes = (ready.face.landmarks[:2] + 0.5) / ready.paper.shape[1::-1]  # on the sheet, not on the desk
+    assert np.abs(eyes - np.array([[150, 215], [270, 215]]) / [420, 510]).max() < 0.02
     whole = drawings.prepare(scene, points=points, clean="whole")
     assert whole.corners is None and whole.paper.shape == scene.shape and "cut" not in codes(whole.warnings)
     away = drawings.prepare(scene, points=points + [0, 890 - points[2, 1]])  # its mouth lies beside the sheet
