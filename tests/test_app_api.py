@@ -420,6 +420,14 @@ def test_every_field_reaches_the_network(client, name):
     assert [one["png"] for one in found[0]["pictures"]] != [one["png"] for one in found[1]["pictures"]]
 
 
+def test_detail_and_seed_are_asked_of_a_run_that_adds_detail():
+    facts = inference.Facts("run", "sketch-to-photo", 64, frozenset({"detail"}))
+    asks = Query(detail=0.3, seed=7, candidates=4).asks(facts)
+    assert {name: (ask.seed, ask.detail) for name, ask in asks} == {
+        "realistic": (7, 0.3), "faithful": (7, 0.0), "variation 1": (8, 0.3), "variation 2": (9, 0.3),
+    }  # fmt: skip
+
+
 def test_defaults_are_the_same_in_every_front_end(client):
     """The form, its description, the page, the command line, and calls from Python."""
     from s2f_studio.cli import translate

@@ -17,7 +17,6 @@ from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
-from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.cgan import CGAN
@@ -416,19 +415,6 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
     assert modes == [(True, 4), (False, 2)]  # it learns from both kinds at once; made photos alone change nothing in it
     assert torch.equal(*statistics) and statistics[0].any()
     assert model.net_d.training and all(weight.requires_grad for weight in model.net_d.parameters())
-
-
-def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():
-    logits = torch.tensor([-3.0, 0.5, 4.0])
-    for is_real in (True, False):
-        one, other = (losses.adversarial_loss(logits, is_real, kind) for kind in ("vanilla", "sigmoid"))
-        assert one.item() == pytest.approx(other.item(), rel=1e-5)
-    sure = torch.tensor([30.0], requires_grad=True)  # a judge that is wrong and sure of it
-    slopes = [
-        torch.autograd.grad(losses.adversarial_loss(sure, False, kind), sure)[0].item()
-        for kind in ("vanilla", "sigmoid")
-    ]
-    assert slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0  # one learns from it, the other cannot
 
 
 def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):

@@ -16,6 +16,7 @@ from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures.attributes import TEXTURED
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -138,3 +139,21 @@ def test_what_is_said_of_a_person_changes_the_face_and_its_opposite_changes_it_t
     towards, away = (one - none for one in (more, less))
     together = (towards * away).sum() / np.sqrt((towards**2).sum() * (away**2).sum())
     assert together < 0.1  # apart, not both towards something else
+
+
+def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tones(shipped):
+    drawing, tones = drawings.prepare(drawings.example("plain-man")).image, {"skin": "#c08058", "hair": "#5a3a28"}
+    points = understood(drawing).points
+    where = np.concatenate([points[mesh.PARTS[part]] for part in ("left_iris", "right_iris", "lips")])
+    (left, top), (right, bottom) = np.rint([where.min(axis=0), where.max(axis=0)]).astype(int)
+    one, other = (shipped.translate(drawing, seed=seed, person=tones).astype(int) for seed in (1, 2))
+    change = np.abs(one - other)
+    assert change[top:bottom, left:right].mean() > 3 and change[:16, :16].mean() > 3
+
+
+def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):
+    drawing, given, run = drawings.prepare(drawings.example("plain-man")).image, {}, shipped.engine.run
+    monkeypatch.setattr(shipped.engine, "run", lambda name, *inputs: given.update({name: inputs}) or run(name, *inputs))
+    shipped.translate(drawing, seed=3, person=dict.fromkeys(TEXTURED, -0.5))
+    _, seeds, traits = given["render"]
+    assert seeds == [3] and (traits == -0.5).all()

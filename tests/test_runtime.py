@@ -77,3 +77,18 @@ def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
     rows, events = read_log(tmp_path)
     assert [(row["images"], row["loss"]) for row in rows] == [(2, 1.0), (4, 1.0), (6, 2.0)]
     assert [event["event"] for event in events] == ["resume"]
+
+
+def test_values_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "values.json"
+    runtime.write_json(path, {"lr_g": 1e-3})
+    before = path.read_bytes()
+
+    def broken(self, text, **_options):
+        self.write_bytes(text[:9].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_text", broken)
+    with pytest.raises(OSError, match="No space"):
+        runtime.write_json(path, {"lr_g": 2e-3})
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["values.json"]

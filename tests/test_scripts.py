@@ -243,11 +243,14 @@ globalThis.document = { createElement: (tag) => new Element(tag), createElementN
 @needs_node
 def test_what_the_upload_page_asks_at_first_are_the_defaults_of_every_front_end():
     listed = [choice.listed() for choice in Catalogue(None, official=False).list().values()]
+    run = {"id": "run", "kind": "model", "state": "ready", "direction": WAYS[0], "detail": True, "answers": 8}
     code = f"""
       const box = choices({json.dumps(page.about())}, () => {{}}, () => {{}});
-      box.take({json.dumps(listed)});
       box.fillFaces(1);
-      for (const way of {json.dumps(WAYS)}) {{ box.show(way); tell(box.fields()); }}
+      for (const models of {json.dumps([listed, [run]])}) {{
+        box.take(models);
+        for (const way of {json.dumps(WAYS)}) {{ box.show(way); tell(box.fields()); }}
+      }}
     """
     for told in run_node("choices.js", DOCUMENT + code):
         query = asked({name: value for name, value in told.items() if value != ""})

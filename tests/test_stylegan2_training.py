@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from s2f_utils import inference, models
-from s2f_utils.data import DataError, read_manifest
+from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
@@ -381,6 +381,8 @@ def test_the_distance_of_a_judge_sees_what_changed():
 
 def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_path):
     run = begin(manifest, tmp_path / "runs", "psp", init=faces, direction="map-to-photo")
+    shown = stores.map_picture(manifest.split("train")[0].mask, run.config.load_size_px)
+    assert np.array_equal(run.data.sketches.batch([0])[0].permute(1, 2, 0), shown)  # and not its sketch
     train(run, progress=False)
     model = inference.load(run.folder, "cpu")
     assert model.direction == "map-to-photo" and model.size_px == 32

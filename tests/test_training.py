@@ -12,6 +12,7 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from s2f_utils import models
 from s2f_utils.data import Manifest, read_manifest, stores
@@ -46,14 +47,14 @@ class StopAt:
 
 
 def all_tensors(run):
-    """All tensors of the state that a run has saved at its end."""
+    """All tensors of the state and of the generator that a run has saved at its end."""
     state = checkpoints.load_torch_file(run.resume_path)
     flat = {f"{net}.{k}": v for net, tensors in state["nets"].items() for k, v in tensors.items()}
     flat |= {f"ema.{way}.{k}": v for way, tensors in state["ema"].items() for k, v in tensors.items()}
     for name, opt in state["optimizers"].items():
         flat |= {f"{name}.{i}.{k}": v for i, slot in opt["state"].items() for k, v in slot.items()}
     flat["rng"] = state["rng"]["torch"]
-    return flat
+    return flat | {f"file.{k}": v for k, v in load_file(run.folder / "generator.safetensors").items()}
 
 
 def handed_to(opt):
