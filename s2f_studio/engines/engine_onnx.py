@@ -17,6 +17,7 @@ from s2f_utils.weights.compact import expanded
 
 DESCRIPTION = "model.json"
 FORMAT = 1
+HINT = "hint"  # colours, which graphs of realistic took that earlier versions exported; NaN: none
 usual_threads = 0  # `choice.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
 
 
@@ -45,6 +46,8 @@ class OnnxEngine(Engine):
         """As `Engine.run`."""
         session = self._session(stage)
         names = [one.name for one in session.get_inputs()]
+        if len(names) == len(given) + 1 and names[-1] == HINT:
+            given = (*given, np.full((len(given[0]), 3, 4, 4), np.nan, np.float32))  # none
         return tuple(session.run(None, dict(zip(names, map(np.ascontiguousarray, given), strict=True))))
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
