@@ -15,7 +15,6 @@ from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.models import checkpoints
-from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
@@ -424,11 +423,3 @@ def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
     checkpoints.save_resume(run.resume_path, state | {"version": 1})
     with pytest.raises(checkpoints.CheckpointError, match="another version of this project"):
         start(manifest, tmp_path, resume=run.folder)
-
-
-@pytest.mark.parametrize("method", ["pix2pix", "faithful", "realistic", "cyclegan"])
-def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(method):
-    """They lay them over the profile's own; a name that is none would stop them."""
-    changes = profiles.short_settings(method, "demo", has_gpu=False)
-    chosen = resolve(method, "demo", changes, has_gpu=False).config
-    assert changes and {name: getattr(chosen, name) for name in changes} == changes
