@@ -50,13 +50,11 @@ def wait_until(holds) -> None:
 
 
 def process_of(number: int) -> int:
-    """A job that says who did it."""
     time.sleep(0.02)
     return os.getpid()
 
 
 def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_path, monkeypatch, capsys):
-    """Also for paths that begin in the folder where the command is given, and where a picture is broken."""
     file, processes = scheduler
     photo = folders / "photos" / "anna1.png"
     photo.write_bytes(photo.read_bytes()[:200])

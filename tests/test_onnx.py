@@ -214,7 +214,6 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
 
 def test_a_graph_of_an_earlier_version_that_takes_colours_gets_none(tmp_path):
-    """The structure of an exported realistic took a hint beside the picture: (N, 3, 4, 4), NaN for none."""
     sizes = {"picture": (onnx.TensorProto.UINT8, ["N", "H", "W", 3]), "hint": (onnx.TensorProto.FLOAT, ["N", 3, 4, 4])}
     takes = [onnx.helper.make_tensor_value_info(name, *size) for name, size in sizes.items()]
     gives = onnx.helper.make_tensor_value_info("base", *sizes["hint"])

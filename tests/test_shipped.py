@@ -130,7 +130,6 @@ def test_a_shipped_cyclegan_goes_both_ways_by_one_name(drawn):
 
 
 def test_offline_in_one_command(no_detector, tmp_path):
-    """What a newcomer types first; no detector, no network."""
     drawing = images.save(tmp_path / "mine.png", drawings.example("glasses"))
     status, out, err = command("translate", drawing, "--out", tmp_path / "out", "--device", "cpu")
     assert status == 0, err
