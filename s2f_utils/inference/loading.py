@@ -48,6 +48,8 @@ def load(
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    if values not in VALUES:
+        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     extend("answers")
     if weights.shipped(f"{model}-{direction}"):  # the other way of a shipped CycleGAN
         model = f"{model}-{direction}"
