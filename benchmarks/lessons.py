@@ -24,7 +24,7 @@ from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
 LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-photo")
-DARK_BELOW, LIGHT_FROM = 28.0, 48.0  # degrees of ITA: tan and darker; light (Chardon et al. 1991 cut at 28 and 41)
+DARK_BELOW, LIGHT_FROM = 28.0, 41.0  # degrees: below, tan and darker; from there on, light (Chardon et al. 1991)
 SHEET, SHOWN = 16, "_congress-118__"  # pictures of this set are in the public domain, and may be shown
 
 
@@ -46,11 +46,9 @@ def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
     outline = inside.outline_of(five)
     mask, cheeks = inside.mask_of(outline, made[0].shape), inside.cheeks_of(five, outline, made[0].shape)
     rows = [inside.similarity_inside(one, other, mask) for one, other in zip(made, true, strict=True)]
-    tones = np.array(
-        [[inside.skin_tone(picture, cheeks) for picture in (m, t)] for m, t in zip(made, true, strict=True)]
-    )
-    shift, groups = tones[:, 0] - tones[:, 1], {"all": np.ones(len(made), bool)}
-    groups |= {"dark": tones[:, 1] < DARK_BELOW, "light": tones[:, 1] >= LIGHT_FROM}
+    tone, true_tone = (np.array([inside.skin_tone(one, cheeks) for one in some]) for some in (made, true))
+    shift, groups = tone - true_tone, {"all": np.ones(len(made), bool)}
+    groups |= {"dark": true_tone < DARK_BELOW, "light": true_tone >= LIGHT_FROM}
     groups["medium"] = ~groups["dark"] & ~groups["light"]
     return {
         "face": common.rounded({key: bootstrap_mean(np.array([row[key] for row in rows])) for key in rows[0]}),
@@ -120,16 +118,8 @@ def table(found: dict) -> str:
         cost = [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"] if "seconds" in row else ["–", "–"]
         near = [common.with_interval(face["face_ssim"], 3), common.with_interval(face["face_psnr"], 1)]
         rows.append([named.get(name, f"`{name}`"), *near, *share, *tones, *cost])
-    head = [
-        "test people",
-        "SSIM in the face ↑",
-        "PSNR ↑",
-        "sharpness → 1",
-        "Fréchet ratio ↓",
-        "precision ↑",
-        "recall ↑",
-    ]
-    head[0] = f"{found['results']['num']} {head[0]}"
+    people = f"{found['results']['num']} test people"
+    head = [people, "SSIM in the face ↑", "PSNR ↑", "sharpness → 1", "Fréchet ratio ↓", "precision ↑", "recall ↑"]
     skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]
     return common.markdown(head + skin, rows) + f"\n\n{common.machine_of(found)}."
 

@@ -12,8 +12,6 @@ from PIL import Image, ImageOps
 
 @dataclass(frozen=True)
 class Pair:
-    """One pair of the copy: its files."""
-
     sketch: Path
     photo: Path
 
@@ -35,7 +33,6 @@ def _exchange(first: Path, second: Path) -> None:
 
 
 def _copy_to(pair: Pair, other: Pair, change: Callable[[Image.Image], Image.Image] | None) -> None:
-    """Put this pair into `other`'s folders under a name of its own."""
     for source, target in ((pair.sketch, other.sketch), (pair.photo, other.photo)):
         path = target.with_name(f"x-{pair.photo.stem}{source.suffix}")
         if change is None:

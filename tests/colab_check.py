@@ -53,7 +53,6 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def pip(*arguments: str) -> str:
-    """Run pip in this environment and return what it printed."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 

@@ -45,7 +45,6 @@ def use_float64() -> None:
 
 
 def work(job: Mapping[str, Any]) -> None:
-    """Train one job's run."""
     if job.get("float64"):
         use_float64()
     settings = {"precision": "float32", "memory_format": "contiguous", **job["settings"]}
@@ -57,7 +56,6 @@ def work(job: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Command line."""
     torch.set_num_threads(1)
     with distributed.process_group("cpu"):
         for job in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):

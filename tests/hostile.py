@@ -27,7 +27,6 @@ def saved(picture: Image.Image, kind: str, **options) -> bytes:
 
 
 def scrawl(side_px: int = 512) -> bytes:
-    """A line to and fro, as a PNG."""
     places = np.random.default_rng(2).integers(40, side_px - 40, (25, 2))
     picture = Image.new("RGB", (side_px, side_px), "white")
     ImageDraw.Draw(picture).line([tuple(map(int, place)) for place in places], fill="black", width=5)
@@ -35,7 +34,6 @@ def scrawl(side_px: int = 512) -> bytes:
 
 
 def house(side_px: int = 400) -> bytes:
-    """A drawing of a house, as a PNG."""
     picture = Image.new("RGB", (side_px, side_px), "white")
     pen = ImageDraw.Draw(picture)
     pen.rectangle((100, 200, 300, 360), outline="black", width=4)

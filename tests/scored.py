@@ -16,7 +16,6 @@ SIZE = 32
 
 
 def drawn_set(root, name, faces, num_test=4):
-    """A set of drawn faces of these numbers, the first ones for testing."""
     for place, number in enumerate(faces):
         face, split = draw_face(number, size_px=SIZE), "test" if place < num_test else "train"
         images.save(root / "raw" / name / split / "sketches" / f"p{number}.png", face.sketch)
@@ -26,7 +25,6 @@ def drawn_set(root, name, faces, num_test=4):
 
 
 def run_on(manifest, runs, name, tiny, init=None, **changes):
-    """The folder of a run of a few steps."""
     resolved = tiny(total_images=4, **changes)
     run = open_run(resolved, manifest, runs, name=name, init=init, resume="never", device="cpu", progress=False)
     assert train(run, progress=False) == "done"
@@ -39,7 +37,6 @@ def score(model, manifest, out, **options):
 
 
 def standing(manifest, folder, **options):
-    """League and reason of the outputs in this folder."""
     entries = leaderboard.find_outputs(f"it={folder}", [pair.id for pair in manifest.split("test")])
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, **options)
     return board.rows[0].standing.league, board.rows[0].standing.why

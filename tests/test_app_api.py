@@ -42,7 +42,6 @@ AS_JSON = {"accept": "application/json"}
 
 
 def run_folder(runs: Path, name: str, net, **meta) -> Path:
-    """A run folder that holds a generator."""
     folder = runs / name
     folder.mkdir(parents=True)
     checkpoints.save_generator(folder / "generator.safetensors", net, {"size_px": 64, "fit": "stretch", **meta})
@@ -542,7 +541,6 @@ def test_rates_are_limited_for_each_address():
 
 
 def hold(engine, model):
-    """Take the thread of a model; a function that lets it go."""
     go_on = threading.Event()
     engine.models.call(model, lambda _model: go_on.wait(60))
     return go_on.set

@@ -122,7 +122,6 @@ def test_bad_empty_folder(tmp_path, trained, capsys):
 
 @pytest.fixture()
 def own_copy(faces_manifest, tmp_path):
-    """A copy of the data set that a test may spoil; path of its manifest."""
     shutil.copytree(faces_manifest.parent, tmp_path / "data")
     return tmp_path / "data" / "manifest.csv"
 
@@ -219,11 +218,7 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")
-@pytest.mark.parametrize(
-    "args",
-    [["--help"], ["weights"]],
-    ids=["help", "weights"],
-)
+@pytest.mark.parametrize("args", [["--help"], ["weights"]], ids=["help", "weights"])
 def test_a_reader_that_has_left_is_no_failure(args):
     read, write = os.pipe()
     os.close(read)

@@ -27,7 +27,6 @@ def asked(capsys, monkeypatch, tmp_path):
 
 
 def without(monkeypatch, **versions: str | None) -> None:
-    """Let packages have another version, or (None) be missing."""
     real = metadata.version
 
     def version(name: str) -> str:

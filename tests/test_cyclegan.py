@@ -15,7 +15,9 @@ from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.models import checkpoints
+from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
+from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.cgan import CGAN
@@ -416,6 +418,19 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
     assert model.net_d.training and all(weight.requires_grad for weight in model.net_d.parameters())
 
 
+def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():
+    logits = torch.tensor([-3.0, 0.5, 4.0])
+    for is_real in (True, False):
+        one, other = (losses.adversarial_loss(logits, is_real, kind) for kind in ("vanilla", "sigmoid"))
+        assert one.item() == pytest.approx(other.item(), rel=1e-5)
+    sure = torch.tensor([30.0], requires_grad=True)  # a judge that is wrong and sure of it
+    slopes = [
+        torch.autograd.grad(losses.adversarial_loss(sure, False, kind), sure)[0].item()
+        for kind in ("vanilla", "sigmoid")
+    ]
+    assert slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0  # one learns from it, the other cannot
+
+
 def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
     run = start(manifest, tmp_path)
     train(run, callbacks=[StopAt(4)], progress=False)
@@ -423,3 +438,11 @@ def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
     checkpoints.save_resume(run.resume_path, state | {"version": 1})
     with pytest.raises(checkpoints.CheckpointError, match="another version of this project"):
         start(manifest, tmp_path, resume=run.folder)
+
+
+@pytest.mark.parametrize("method", ["pix2pix", "faithful", "realistic", "cyclegan"])
+def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(method):
+    """They lay them over the profile's own; a name that is none would stop them."""
+    changes = profiles.short_settings(method, "demo", has_gpu=False)
+    chosen = resolve(method, "demo", changes, has_gpu=False).config
+    assert changes and {name: getattr(chosen, name) for name in changes} == changes

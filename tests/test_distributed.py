@@ -48,13 +48,11 @@ SETTINGS = {
 
 
 def command(num: int, *arguments: object) -> list[str]:
-    """A command line of so many processes; of one, without torchrun."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num)] if num > 1 else []
     return [sys.executable, *torchrun, *map(str, arguments)]
 
 
 def run(num: int, *arguments: object) -> subprocess.CompletedProcess:
-    """So many processes of a command, to their end."""
     return subprocess.run(
         command(num, *arguments), env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
     )
@@ -70,7 +68,6 @@ def do_jobs(num: int, jobs: Sequence[Mapping[str, Any]], place: Path) -> None:
 
 
 def folder_of(place: Path, name: str) -> Path:
-    """The only run of this name."""
     (folder,) = place.glob(f"[0-9]*-{name}")
     return folder
 

@@ -68,7 +68,6 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture()
 def server():
-    """The address of the server, e.g. http://127.0.0.1:40000."""
     Server.seen = []
     running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     running.daemon_threads = True

@@ -18,8 +18,6 @@ SIZE_PX = 128
 
 
 class Answers(torch.nn.Module):
-    """A network whose answer a test chooses."""
-
     name, size_px = "gfpgan", SIZE_PX
 
     def __init__(self, answer) -> None:

@@ -53,7 +53,6 @@ def portrait(number: int, size: int = 200) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory) -> Path:
-    """A folder with portraits, points.npz and labels.csv."""
     folder = tmp_path_factory.mktemp("people")
     made = [portrait(n) for n in range(NUM)]
     names = [f"person-{n}" for n in range(NUM)]

@@ -136,16 +136,12 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
 
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig(TrainConfig):
-    """A residual U-Net that learns by the squared error."""
-
     blocks: int = setting(1, above=0)  # residual blocks a level
     lambda_l2: float = 1.0  # weight of the squared error
     lr_g: float = 1e-3  # Adam's learning rate
 
 
 class Toy(Method):
-    """The network and its Adam."""
-
     settings = ToyConfig
     profiles = {"fast": {"size_px": 32, "load_size_px": 34, "batch_size": 4, "total_images": 12, "num_samples": 2}}
     begins_with = ("resunet",)

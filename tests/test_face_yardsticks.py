@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from pathlib import Path
 
@@ -12,12 +13,21 @@ import skimage.metrics
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import faces as faces_benchmark  # noqa: E402
 import faces_inside as inside  # noqa: E402
 import faces_measures  # noqa: E402
 
 from s2f_utils.pictures import faces  # noqa: E402
 
 FIVE = faces.TEMPLATE * 256 - 0.5
+
+
+def test_it_shares_nothing_with_sketches_to_train_on():
+    for path in (ROOT / "benchmarks").glob("crude_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(("s2f_", "data_prep")):
+                assert node.module in ("s2f_utils.pictures",), path
+                assert {alias.name for alias in node.names} <= {"faces", "images", "viz", "mask_of"}, path
 
 
 def test_landmark_error_by_hand():
@@ -32,6 +42,19 @@ def test_landmark_error_by_hand():
     assert faces_measures.meant_error(faces.Face.around(moved_nose, 0.9, "yunet"), noseless) == pytest.approx(5 / eyes)
     assert faces_measures.meant_error(None, five) == 1
     assert faces_measures.meant_error(faces.Face.around(five + 500, 0.9, "yunet"), five) == 1
+
+
+def test_a_model_against_ridge_by_hand(tmp_path):
+    rng, names = np.random.default_rng(0), faces_benchmark.OVER_RIDGE
+    ridge = {name: rng.random(50) for name in names}
+    assert faces_benchmark.over_ridge(ridge, tmp_path, "fs2k-trained-all") == {}
+    place = tmp_path / "per-image" / "fs2k-zero-shot-all" / "ridge.npz"
+    place.parent.mkdir(parents=True)
+    np.savez(place, **ridge)
+    mine = {name: values + rng.normal(0.1, 0.01, 50) for name, values in ridge.items()}
+    for name, (mean, low, high) in faces_benchmark.over_ridge(mine, tmp_path, "fs2k-trained-all").items():
+        assert mean == pytest.approx((mine[name] - ridge[name]).mean(), abs=1e-4)
+        assert 0.09 < low < mean < high < 0.11  # pair by pair: the values themselves are much further apart
 
 
 def test_residue_is_one_for_the_drawing_and_none_for_its_shading():

@@ -23,7 +23,6 @@ def found(drawn):
 
 
 def error(face, true_landmarks):
-    """The largest distance of a landmark, in eye distances."""
     eyes = np.hypot(*(true_landmarks[1] - true_landmarks[0]))
     return np.hypot(*(face.landmarks - true_landmarks).T).max() / eyes
 

@@ -63,7 +63,6 @@ def waiting_is_an_error():
 
 @pytest.fixture()
 def repeatable():
-    """cuDNN's and cuBLAS' kernels that give the same every time."""
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)

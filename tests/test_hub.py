@@ -32,7 +32,6 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def trained(faces_manifest, tmp_path_factory):
-    """A run folder with scores."""
     runs = tmp_path_factory.mktemp("runs")
     assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
     (folder,) = runs.iterdir()
@@ -60,7 +59,6 @@ def hub(monkeypatch, tmp_path):
 
 
 def forget():
-    """As in a new process."""
     door._find.cache_clear()
 
 
@@ -73,7 +71,6 @@ def answer(model, **more) -> np.ndarray:
 
 
 def other(run: Path, target: Path) -> Path:
-    """A copy of a run whose generator is another one."""
     shutil.copytree(run, target)
     path = target / "generator.safetensors"
     net, meta = checkpoints.load_network(path)

@@ -26,7 +26,6 @@ SIZE = 128
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Sixteen drawn faces at 128 px."""
     return [draw_face(index, size_px=SIZE) for index in range(16)]
 
 

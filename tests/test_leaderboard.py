@@ -24,7 +24,6 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """30 drawn faces, 12 of them for testing."""
     root = tmp_path_factory.mktemp("board") / "raw"
     for n in range(30):
         face = draw_face(n, size_px=SIZE)
@@ -35,7 +34,6 @@ def data(tmp_path_factory):
 
 
 def save_outputs(data, folder, change, suffix=".png"):
-    """Outputs made from the true photos by `change`."""
     rng = np.random.default_rng(0)
     for pair in read_manifest(data).split("test"):
         made = change(images.load_rgb(pair.photo).astype(float), rng)

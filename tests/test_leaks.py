@@ -55,7 +55,6 @@ def cheat(mine, tmp_path, tiny):
 
 
 def evaluated(capsys, model, manifest, out, *more):
-    """The exit status of `s2f evaluate`, and what it printed."""
     command = ["evaluate", str(model), "--data", str(manifest.path.parent), "--out", str(out), "--metrics", "ssim"]
     status = main([*command, *more])
     return status, "".join(capsys.readouterr())

@@ -31,7 +31,6 @@ def locked() -> dict[str, set[str]]:
 
 
 def constraints() -> dict[str, tuple[Requirement, list[str]]]:
-    """{line: (its requirement, its hashes)} of constraints.txt."""
     text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {line: (Requirement(line.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines}

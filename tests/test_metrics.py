@@ -168,7 +168,6 @@ def photo():
 
 
 def blurred(picture: np.ndarray, times: int = 1) -> np.ndarray:
-    """Means of 3x3 pixels, the rim left as it is."""
     out = picture.astype(float)
     for _ in range(times):
         mean = sum(np.roll(out, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
@@ -387,6 +386,18 @@ def test_frechet_distance_agrees_with_the_matrix_root():
         np.trace(one + two) - 2 * np.sqrt(np.linalg.eigvals(one @ two).real).sum()
     )
     assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
+
+
+def test_set_distances_do_not_change_with_blocks(monkeypatch):
+    """With features far from 0, and one that is nearly constant."""
+    rng = np.random.default_rng(2)
+    mixed = rng.normal(size=(40, 40)) / 6
+    mixed[:, 0] *= 1e-6
+    a, b = (rng.gamma(1.0, 0.4, (num, 40)) @ mixed + 3 for num in (33, 90))
+    whole = distribution.frechet_distance(a, b), distribution.kernel_distance(a, b)
+    monkeypatch.setattr(distribution, "BLOCK", 16)
+    assert distribution.frechet_distance(a, b) == pytest.approx(whole[0], rel=1e-10)
+    assert distribution.kernel_distance(a, b) == pytest.approx(whole[1], rel=1e-9)
 
 
 # --- the table ---

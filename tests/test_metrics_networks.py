@@ -125,7 +125,6 @@ def test_identity_from_a_file(own_weights, pictures):
 
 
 def of_sets(fakes, reals, names=("fid", "kid")):
-    """The figures of one set of outputs."""
     people = [str(n) for n in range(len(reals))]
     return metrics.measure_sets({"made": fakes}, metrics.Reference(reals, people), names)["made"].figures
 

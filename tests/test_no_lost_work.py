@@ -37,7 +37,6 @@ def start(tiny, manifest, folder, *, resume="never", **changes):
 
 
 def small(method, **changes):
-    """A method's model at 32 px, without dropout."""
     values = {"size_px": 32, "load_size_px": 32, "precision": "float32", **changes}
     return METHODS[method](resolve(method, "fast", values).config, FLOAT32)
 
@@ -180,7 +179,6 @@ class SmallDisk:
 
 @pytest.fixture()
 def disk(tmp_path):
-    """A tmpfs of 8 MB."""
     found = SmallDisk(tmp_path / "disk")
     found.folder.mkdir()
     if not found.command("mount", "-t", "tmpfs", "-o", "size=8m", "s2f-test"):

@@ -10,7 +10,6 @@ from s2f_utils.models.noise import FIRST, STREAM, as_seeds, normal, uniform
 
 
 def hashed(x: int) -> int:
-    """The published hash, in Python's own whole numbers."""
     x = (x ^ x >> 16) * 0x21F0AAAD & 0xFFFFFFFF
     x = (x ^ x >> 15) * 0x735A2D97 & 0xFFFFFFFF
     return x ^ x >> 15

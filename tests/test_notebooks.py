@@ -67,7 +67,7 @@ def test_template(path):
 @pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: p.name)
 def test_committed_outputs_are_a_demo_run_without_errors(path):
     notebook = load(path)
-    assert path.stat().st_size < 1_500_000
+    assert path.stat().st_size < 1_200_000
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
     assert not [o for o in outputs if WIDGET in o.get("data", {})], "a widget is a blank without its kernel"

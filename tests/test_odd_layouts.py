@@ -76,10 +76,7 @@ def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
     assert by_split(rows) == {"train": [*"123"], "val": [], "test": ["4", "5"]}
 
 
-@pytest.mark.parametrize(
-    ("stray", "where"),
-    [(".ipynb_checkpoints", "photos/"), ("__MACOSX", "")],
-)
+@pytest.mark.parametrize(("stray", "where"), [(".ipynb_checkpoints", "photos/"), ("__MACOSX", "")])
 def test_stray_folders_are_passed_over(tmp_path, faces, capsys, stray, where):
     for name in ("1.png", "train/epoch001_fake.png", "photos/2.png"):
         images.save(tmp_path / "src" / where / stray / name, faces[3].photo)

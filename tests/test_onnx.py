@@ -54,7 +54,6 @@ def by_graphs():
 
 @pytest.fixture(scope="module")
 def folder(shipped, tmp_path_factory) -> Path:
-    """The shipped models, exported."""
     return export(shipped, tmp_path_factory.mktemp("onnx") / "face")
 
 

@@ -37,13 +37,11 @@ OURS = {"s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks"}
 
 
 def pins() -> list[str]:
-    """The lines of requirements.txt, without comments."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [pin for line in lines if (pin := line.partition(" #")[0].strip()) and not pin.startswith("#")]
 
 
 def conda_pins() -> list[str]:
-    """What environment.yml has pip install."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     return from_pip

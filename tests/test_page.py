@@ -181,7 +181,6 @@ def test_node_can_read_a_script(path, tmp_path):
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory) -> Path:
-    """The scripts and their facts, as node reads them."""
     folder = tmp_path_factory.mktemp("scripts")
     shutil.copytree(STATIC, folder, dirs_exist_ok=True)
     facts = facts_of_page(has_detector=False) | {"runtime": {}}

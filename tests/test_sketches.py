@@ -20,7 +20,6 @@ def face():
 
 
 def ink(sketch):
-    """The share of dark pixels."""
     return float(np.mean(sketch < 128))
 
 

@@ -16,7 +16,6 @@ pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
 
 
 def ink(picture):
-    """How much of a picture is not white."""
     return float((picture < 200).any(axis=2).mean())
 
 

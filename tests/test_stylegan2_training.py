@@ -39,7 +39,6 @@ def manifest(faces_manifest):
 
 @pytest.fixture(scope="module")
 def faces(manifest, tmp_path_factory):
-    """A finished run of stylegan2, small."""
     run = begin(manifest, tmp_path_factory.mktemp("faces"))
     train(run, progress=False)
     return run.folder
@@ -79,7 +78,6 @@ def test_the_penalty_is_the_squared_slope_of_the_logits():
 
 
 def adam(opt):
-    """Learning rate and second beta of an optimiser."""
     return opt.param_groups[0]["lr"], opt.param_groups[0]["betas"][1]
 
 

@@ -82,7 +82,6 @@ def test_attributes_say_what_the_picture_shows(faces):
 
 
 def cheek(face: Face) -> np.ndarray:
-    """Mean colour of the skin between eyes and mouth."""
     y0, y1 = face.landmarks[:2, 1].mean(), face.landmarks[3:, 1].mean()
     rows = np.arange(face.mask.shape[0])[:, None]
     return face.photo[(face.mask == LABEL["skin"]) & (rows > y0) & (rows < y1)].mean(0)

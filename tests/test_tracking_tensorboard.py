@@ -17,7 +17,6 @@ from tests.test_tracking import Steer, problems, start
 
 
 def track(manifest, runs, **changes):
-    """As `start`, with TensorBoard."""
     return start(manifest, runs, **{"tracker": "tensorboard"} | changes)
 
 

@@ -24,7 +24,6 @@ def rgb(grey):
 
 @pytest.fixture(scope="module")
 def own():
-    """A pair of small networks with weights at random."""
     torch.manual_seed(0)
     small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
     net = models.build("twostage", structure=small, detail=small)

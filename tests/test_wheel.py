@@ -32,7 +32,6 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
-    """A folder with what the wheel holds, as pip lays it out."""
     folder = tmp_path_factory.mktemp("site")
     wheel.extractall(folder)
     return folder

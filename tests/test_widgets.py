@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_run(folder):
-    """As far as a panel knows a run."""
     values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "batch_size": 4.0, "sample_every": 500.0}
     ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
     ranges |= {"augment": Range(0, 2), "batch_size": Range(1, 64), "sample_every": Range(1, 1e9, log=True)}
@@ -49,7 +48,6 @@ def polled(page, monkeypatch):
 
 
 def train(run, callbacks=(), at_step=None, progress=True):
-    """The loop's protocol without a network."""
     log = RunLog(run.folder)
     for callback in callbacks:
         callback.on_start(run)

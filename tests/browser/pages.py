@@ -72,7 +72,6 @@ def until(page: Any, asked: str, arg: Any = None, slowest_s: float = SLOWEST_S) 
 
 
 def choose_model(pad: Any, name: str) -> None:
-    """Choose another model, under More."""
     model = pad.get_by_label("model", exact=True)
     if not model.is_visible():
         pad.get_by_text("More", exact=True).click()
@@ -87,7 +86,6 @@ def front_end() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         return made.getsockname()[1]

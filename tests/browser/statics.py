@@ -9,8 +9,6 @@ import threading
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Files, and nothing on stderr."""
-
     def log_message(self, *_given) -> None:
         pass
 

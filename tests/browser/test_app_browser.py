@@ -150,7 +150,6 @@ def test_a_map_is_painted_with_the_label_brush(page):
 
 
 def begun_again(page):
-    """The page after a reload."""
     page.reload()
     until(page, "document.querySelector('.s2f-version, .s2f-views')")
     settled(page)

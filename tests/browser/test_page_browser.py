@@ -65,7 +65,6 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The page, exported."""
     if given := os.environ.get("S2F_PAGE"):
         return Path(given)
     try:
@@ -289,7 +288,6 @@ def pad_facts() -> Facts:
 
 @pytest.fixture(scope="module")
 def model():
-    """In Python, by PyTorch."""
     return inference.load(weights.DEFAULT, "cpu", engine="torch")
 
 

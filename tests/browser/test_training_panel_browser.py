@@ -63,7 +63,6 @@ class Steered:
         run_all(self.page, FRONT, address, "02.ipynb")
 
     def log(self, name):
-        """The rows and events of the newest run of this name."""
         (path,) = self.folder.glob(f"runs/02_pix2pix/runs/*-{name}/log.jsonl")
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         return [line for line in lines if "event" not in line], [line for line in lines if "event" in line]
@@ -78,12 +77,10 @@ class Steered:
         return now[-1]
 
     def press(self, name, command):
-        """Press a button; returns its event."""
         button = self.panel().get_by_role("button", name=name, exact=True)
         return self.act(button.click, lambda event: event["event"] == "change" and event["name"] == command)
 
     def panel(self):
-        """The first panel of the page."""
         buttons = self.page.get_by_role("button", name="Sample now", exact=True).first
         return buttons.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][last()]")
 
@@ -98,7 +95,6 @@ class Steered:
         return now
 
     def images(self):
-        """How many images the panel says were seen."""
         text = self.panel().get_by_text(re.compile(r"^[\d,]+ of [\d,]+ images")).inner_text()
         return int(text.partition(" ")[0].replace(",", ""))
 
@@ -106,7 +102,6 @@ class Steered:
         self.page.screenshot(path=self.folder / f"{FRONT}-{name}.png")
 
     def handle(self, name):
-        """A slider's handle, by its label."""
         row = self.panel().locator(".widget-slider", has=self.page.get_by_text(name, exact=True))
         return row.locator(".noUi-handle, .ui-slider-handle")
 

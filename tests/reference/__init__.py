@@ -16,7 +16,6 @@ from torch import Tensor
 
 
 def load(name: str) -> dict:
-    """A case by its name."""
     return json.loads((Path(__file__).with_name(f"{name}.json")).read_text(encoding="utf-8"))
 
 
