@@ -1,7 +1,7 @@
 """How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
 
-`python benchmarks/faces.py --sets lay fs2k-mouths --model "LABEL=MODEL?detail=.5"` measures a model, three minutes after
-six for what is known of photos: a name, a run folder, a file, or `package.module:function`, which takes a drawing, uint8
+`python benchmarks/faces.py --sets lay fs2k-mouths --model "LABEL=MODEL?detail=.5"` measures a model in three minutes,
+the first one in ten: a name, a run folder, a file, or `package.module:function`, which takes a drawing, uint8
 (256, 256, 3), and gives an answer of that size. Without `--sets` it takes some hours on one core, and goes on where it
 was stopped; without `--model` it measures the shipped answers. `--num 100` is a quick look, whose rows are not written
 without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge; all in --work,
@@ -25,7 +25,7 @@ from typing import Any
 import common
 import faces_strangers
 import numpy as np
-from faces_measures import Yardstick, spread
+from faces_measures import Yardstick
 from faces_people import OF_PEOPLE
 from faces_sets import SETS, FaceSet, load
 from faces_tables import BY_MARKER
@@ -41,7 +41,6 @@ DEFAULT = [
     "rendered, as drawn=sketch-to-photo?answer=rendered&likely=0",
 ]
 EACH = "each"
-SPREAD_DRAWINGS, SPREAD_ANSWERS = 10, 32
 
 
 @dataclass
@@ -123,12 +122,6 @@ def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.nd
         return found["made"]
 
 
-def some_of(chosen: FaceSet) -> range:
-    """The places of a few drawings, of every degree in turn."""
-    step = len(chosen.people) // SPREAD_DRAWINGS + 1
-    return range(0, len(chosen.people), step + (step % len(set(chosen.kinds)) == 0))
-
-
 def _plain(label: str) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in label)
 
@@ -163,8 +156,6 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
             if args.sheets:
                 path = args.work / "sheets" / f"{chosen.name}-worst-{_plain(name)}.png"
                 faces_strangers.worst_sheet(chosen, made, yardstick.values, path)
-            if chosen.name == "crude" and named.variants:
-                row |= spread(named.varied, chosen, some_of(chosen), SPREAD_ANSWERS if args.num is None else 4)
         keep(row)
     if args.sheets:
         faces_strangers.contact_sheets(chosen, sheet, args.work / "sheets")
@@ -186,17 +177,6 @@ TRIVIAL = ("the drawing itself", "mean photo", "nearest", "ridge", "true photo")
 UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch test, which needs no doubt about them
 OVER_RIDGE = ("ssim", "face_ssim", "psnr", "l1")
 ORDER = {name: place for place, name in enumerate(SETS)}
-
-
-def compared(work: Path, chosen: str, one: str, other: str) -> list[str]:
-    """By how much one model's values differ from another's, picture by picture: a line for each measure, with the 95 %
-    interval of a paired bootstrap.
-    """
-    folder = work / "per-image" / chosen
-    with np.load(folder / f"{_plain(one)}.npz") as first, np.load(folder / f"{_plain(other)}.npz") as second:
-        shared = [name for name in first.files if name in second.files]
-        apart = {name: metrics.bootstrap_mean(first[name] - second[name]) for name in shared}
-    return [f"{name}: {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for name, d in apart.items()]
 
 
 def over_ridge(values: Mapping[str, np.ndarray], work: Path, chosen: str) -> dict[str, list[float]]:
@@ -242,7 +222,7 @@ TABLES = BY_MARKER
 COLUMNS = (
     "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
     "frechet_ratio", "precision", "recall", "spread_identity", "too_like", "closed_to_open", "open_to_closed",
-    "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
+    "spread_skin_tone", "spread_hair", "detector", "landmarks", "residue", "nearest_photo",
 )  # fmt: skip
 
 
@@ -275,14 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--again", action="store_true", help="also what is measured already")
     parser.add_argument("--sheets", action="store_true", help="contact sheets, and the worst eight, into WORK/sheets")
     parser.add_argument("--strangers", type=int, metavar="SEED", help="single pictures into WORK/strangers")
-    parser.add_argument(
-        "--compare", nargs=3, metavar=("SET", "MODEL", "MODEL"),
-        help="of what was measured, the difference of two models' values: SET as fs2k-zero-shot-all",
-    )  # fmt: skip
     args = parser.parse_args(arguments)
-    if args.compare:
-        print("\n".join(compared(args.work, *args.compare)))
-        return
     if common.ROOT in (args.work.resolve(), *args.work.resolve().parents):
         raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
     rows = Rows(args.num, args.num is None or args.write)

@@ -1,8 +1,9 @@
 """How like photos of people answers are, and whether they are different people, in networks that no training saw.
 
 lay: 80 drawings by lay people, for which there is no one true photo. EfficientNet-lite2 compares their answers with
-photos of 300 test people, dlib's recogniser (King 2017) with each other, and with training people. fs2k-mouths: mouths
-of answers to 160 of FS2K's test drawings, beside the true photos', by MediaPipe's face mesh.
+photos of 300 test people; dlib's recogniser (King 2017) compares them with training people, and answers of eight codes
+with each other, as do skin tone and the hair's lightness (standard deviations over those of the test people).
+fs2k-mouths: mouths of answers to 160 of FS2K's test drawings, beside the true photos', by MediaPipe's face mesh.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import faces_inside as inside
 import faces_sets
 import numpy as np
 import torch
@@ -31,9 +33,15 @@ from s2f_utils.pictures import images, viz
 
 NUM_CODES, NUM_SHOWN, SHOWN_PX = 8, 8, 128
 NUM_MOUTHS = 160
+DIVISIONS = 100  # of the test people; with 20, the ratio of one set of answers varies by 3 %, precision by .04
 CLOSED, OPEN = 0.03, 0.08  # between the inner lips, in eye distances: closed below, open above
 PUPILS, LIPS, OF_SKIN = (468, 473), (13, 14), slice(468)  # of the face mesh's 478 points
-FACE_BOX = (52, 77, 202, 228)  # left, top, right, bottom of aligned faces at 256 px, as dlib's detector has it: the mean
+FACE_BOX = (
+    52,
+    77,
+    202,
+    228,
+)  # left, top, right, bottom of aligned faces at 256 px, as dlib's detector has it: the mean
 RECOGNISER, FIVE = "dlib_face_recognition_resnet_model_v1.dat", "shape_predictor_5_face_landmarks.dat"
 OF_HALVES = {"frechet_ratio": frechet_distance, "precision": held, "recall": lambda made, true: held(true, made)}
 
@@ -114,8 +122,8 @@ def _drawn(
 
 
 def known_people(portraits: Path, work: Path) -> dict[str, np.ndarray]:
-    """Of photos of the test people, one each, none of them made: "features" (N, 352), "identities" (N, 128); of all
-    training photos "known" (T, 128). Raises SystemExit where the portraits are not there.
+    """Of photos of the test people, one each, none of them made: "features" (N, 352), "identities" (N, 128), "tones"
+    (N, 2); of all training photos "known" (T, 128). Raises SystemExit where the portraits are not there.
     """
     if not portraits.is_dir():
         raise SystemExit(f"{portraits}: no open portraits: python -m data_prep download open-portraits {portraits}")
@@ -126,7 +134,8 @@ def known_people(portraits: Path, work: Path) -> dict[str, np.ndarray]:
         test = Gallery(list({one.labels["person"]: one for one in reversed(true)}.values()))
         photos, train = [one.photo for one in test], Gallery([one for one in sitters if one.split == "train"])
         known = identities([one.photo for one in tqdm(train, desc="training photos", mininterval=10)])
-        return {"features": pooled(photos).numpy(), "identities": identities(photos), "known": known}
+        looks = np.array([inside.tones(one) for one in photos])
+        return {"features": pooled(photos).numpy(), "identities": identities(photos), "tones": looks, "known": known}
 
     return faces_sets.kept(work / "open-people.npz", find)
 
@@ -149,10 +158,12 @@ def of_lay(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
         coded = np.stack([[named.varied(drawings[n], seed) for seed in range(1, NUM_CODES + 1)] for n in places])
     rows = [np.concatenate([drawings[n][None], own]) for n, own in zip(places, coded, strict=True)]
     images.save(sheet, viz.sheet([np.stack([images.resize(one, SHOWN_PX) for one in row]) for row in rows]))
-    found = halves(pooled(made).numpy(), people["features"], paired=False)
+    found = halves(pooled(made).numpy(), people["features"], paired=False, times=DIVISIONS)
     found["spread_identity"] = spread(np.stack([identities(own) for own in coded]), people["identities"])
+    looks = np.array([[inside.tones(one) for one in own] for own in coded]).std(axis=1).mean(axis=0)
+    found |= zip(("spread_skin_tone", "spread_hair"), looks / people["tones"].std(axis=0), strict=True)
     found["too_like"] = too_like(identities(made), people["identities"], people["known"])
-    return {"num": len(made), **{name: round(value, 3) for name, value in found.items()}}
+    return {"num": len(made), **{name: round(float(value), 3) for name, value in found.items()}}
 
 
 def of_mouths(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
@@ -164,7 +175,12 @@ def of_mouths(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
     made = np.stack([named.as_drawn(chosen.drawings[n]) for n in tqdm(some, desc=named.label)])
     sides = (chosen.truths[some], chosen.drawings[some], made)
     true, drawn, mine = (_meshes(args.mesh, side, args.work) for side in sides)
-    return {"num": len(made), **mouths(mine, true), "mesh_off": off(mine, true), "mesh_off_of_drawings": off(drawn, true)}
+    return {
+        "num": len(made),
+        **mouths(mine, true),
+        "mesh_off": off(mine, true),
+        "mesh_off_of_drawings": off(drawn, true),
+    }
 
 
 def mouths(made: np.ndarray, true: np.ndarray) -> dict[str, float]:

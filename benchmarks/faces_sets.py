@@ -13,7 +13,7 @@ from pathlib import Path
 
 import crude_drawings
 import numpy as np
-from crude_people import SIZE_PX, labels_of, people
+from crude_drawings import SIZE_PX, labels_of, people
 from PIL import Image
 from tqdm import tqdm
 
