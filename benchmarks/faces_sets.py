@@ -90,7 +90,7 @@ def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
 
 
 def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
-    train = kept(work / "portraits-train.npz", lambda: _photos(data, "train"))
+    train = kept(work / "portraits-train.npz", lambda: {"photos": np.stack([p.photo for p in people(data, "train")])})
     found = list(people(data, "test", num))
     made = []
     for person in tqdm(found, desc="drawing", unit="person"):
@@ -108,11 +108,6 @@ def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
         train_labels=labels_of("train"),
         trivial_league="portraits",
     )
-
-
-def _photos(data: Path, split: str) -> dict[str, np.ndarray]:
-    found = list(tqdm(people(data, split), desc=f"{split} portraits", unit="portrait"))
-    return {"names": np.array([p.name for p in found]), "photos": np.stack([p.photo for p in found])}
 
 
 def fs2k_rows(data: Path, split: str) -> list[tuple[str, Path, Path, str]]:
@@ -196,7 +191,7 @@ def _aligned(rows: list[tuple[str, Path, Path, str]]) -> dict[str, np.ndarray]:
     for name, photo_path, sketch_path, style in tqdm(rows, desc="aligning", unit="pair"):
         photo, sketch = images.load_rgb(photo_path), images.load_rgb(sketch_path)
         if sketch.shape != photo.shape:
-            sketch = _resized(sketch, photo.shape[1::-1])
+            sketch = np.asarray(Image.fromarray(sketch).resize(photo.shape[1::-1], Image.Resampling.BICUBIC))
         face = faces.find_face(photo, fallback="centre")
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         values = (name, style, faces.warp(photo, matrix, SIZE_PX), faces.warp(sketch, matrix, SIZE_PX), face.method)
@@ -205,10 +200,6 @@ def _aligned(rows: list[tuple[str, Path, Path, str]]) -> dict[str, np.ndarray]:
     return {
         key: np.stack(values) if key in ("photos", "sketches") else np.array(values) for key, values in made.items()
     }
-
-
-def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def _cuhk(data: Path, work: Path, num: int | None) -> FaceSet:
