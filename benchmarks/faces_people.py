@@ -64,8 +64,7 @@ def halves(made: np.ndarray, photos: np.ndarray, *, paired: bool, times: int = 2
 
 
 def spread(answers: np.ndarray, people: np.ndarray) -> float:
-    """How far answers to one drawing are apart, (D, C, F), as a share of how far people are, (N, F): mean distances. Two
-    photos of one person have .40 by the recogniser."""
+    """The mean distance of answers to one drawing, (D, C, F), over that of people, (N, F); photos of one person: .40."""
     within = np.mean([apart(own, own)[np.triu_indices(len(own), 1)].mean() for own in answers])
     return float(within / apart(people, people)[np.triu_indices(len(people), 1)].mean())
 
