@@ -64,7 +64,7 @@ def halves(made: np.ndarray, photos: np.ndarray, *, paired: bool, times: int = 2
 
 
 def spread(answers: np.ndarray, people: np.ndarray) -> float:
-    """The mean distance of answers to one drawing, (D, C, F), over that of people, (N, F); photos of one person: .40."""
+    """The mean distance of answers to one drawing, (D, C, F), over that of people, (N, F); one person's photos: .40."""
     within = np.mean([apart(own, own)[np.triu_indices(len(own), 1)].mean() for own in answers])
     return float(within / apart(people, people)[np.triu_indices(len(people), 1)].mean())
 
