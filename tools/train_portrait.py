@@ -378,7 +378,8 @@ def main() -> None:
     args = parser.parse_args()
     args.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    training = Training(args.data, args.expect, torch.device("cuda" if torch.cuda.is_available() else "cpu"), args.batch)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    training = Training(args.data, args.expect, device, args.batch)
     load(training, args.run, args.init)
     training.began_at = training.images_seen
     torch.manual_seed(training.images_seen)
