@@ -59,6 +59,7 @@ class StyleGAN2Config(TrainConfig):
     noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
     discriminator: str = setting("stylegan2", known=("stylegan2", "projected"))
     disc_filters: int = setting(64, above=0)  # channels of a projected discriminator's heads
+    disc_from_images: int = setting(0, 0)  # with an encoder: from this image on there is a discriminator, as in VQGAN
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
     ada_images: float = setting(500_000.0, above=0)  # of these at least from no augmentation to the full one
@@ -232,19 +233,24 @@ class StyleGAN2(LogisticGAN):
         With an encoder the first half of the fake photos is made of the codes of real ones, which they are to look
         like: all that the photos show has a code then, and no mode can be lost.
         """
-        own, w = 0, self.draw(len(b), live["mixing"])
-        if "encoder" in self.nets:
-            own = len(b) // 2
+        num, losses = len(b), {}
+        has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
+        own = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
+        w = self.draw(num, live["mixing"])
+        if own:
             code = self.nets["encoder"](features_of(b))[:own]
             w_own = self.net_g.map(code + CODE_NOISE * sent(distributed.randn(*code.shape), b.device))
             w = torch.cat([w_own[:, None].expand(-1, w.shape[1], -1), w[own:]])
         fake_b = self.net_g(w, input_is_latent=True)
         pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
-        losses = {"loss_d": pair.loss_d()}
-        self.descend(losses["loss_d"], self.opt_d)
+        if has_disc:
+            losses["loss_d"] = pair.loss_d()
+            self.descend(losses["loss_d"], self.opt_d)
         with frozen(self.net_d):
-            losses["loss_g"] = pair.loss_gan()
-            loss = live["lambda_gan"] * losses["loss_g"]
+            loss = torch.zeros((), device=b.device)
+            if has_disc:
+                losses["loss_g"] = pair.loss_gan()
+                loss = live["lambda_gan"] * losses["loss_g"]
             if own:
                 features = ([f[:own] for f in some] for some in (pair.features_fake, pair.features_real))
                 losses["loss_perceptual"] = stride_distance(*features).mean()
