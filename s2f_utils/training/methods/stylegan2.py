@@ -74,6 +74,11 @@ class StyleGAN2Config(TrainConfig):
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
 
+    def validate(self) -> None:
+        super().validate()
+        fits = self.discriminator == "projected" or not self.lambda_perceptual
+        need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
+
 
 class LogisticGAN(Method):
     """What StyleGAN2 and GFPGAN have in common: photos alone to learn from, and a discriminator that is kept smooth."""
@@ -153,7 +158,6 @@ class StyleGAN2(LogisticGAN):
             r1_every = 0
         else:
             net_d = models.build("stylegan2-disc", **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")})
-            need(not config.lambda_perceptual, "lambda_perceptual needs discriminator=projected")
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every))
         if config.lambda_perceptual:
