@@ -1,14 +1,11 @@
-"""Maps of real faces in CelebAMask-HQ's classes, for the lesson of pSp, made from what is known of the open portraits:
-points, who is in the picture, hair. Where real CelebAMask-HQ maps are at hand, those are better.
+"""Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits: points, person, hair.
 
-`python tools/lesson_maps.py PORTRAITS OUT`, PORTRAITS as for tools/lesson_data.py. Writes a data set of 128 pixels with
-pencil sketches. Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked.
+Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked. Where real maps are
+at hand, those are better.
 """
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -16,8 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.__main__ import main as data_prep
-from data_prep.make.gallery import Gallery, sitters_of
+from data_prep.make.gallery import Gallery, Sitter
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings.mesh import PARTS
 from s2f_utils.pictures import masks
@@ -65,27 +61,13 @@ def map_of(portrait: Portrait) -> np.ndarray:
     return masks.join_parts({name: (255 * part).astype(np.uint8) for name, part in parts.items()})
 
 
-def make(portraits: Path, out: Path, size_px: int = 128) -> None:
-    """Write the data set."""
-    sitters = [one for one in sitters_of(portraits) if one.labels.get("colour") != "grey"]
+def write(sitters: list[Sitter], folder: Path) -> None:
+    """Write aligned photos and their maps, to photos and masks in a folder for each split."""
     gallery = Gallery(sitters)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary, "open-portraits")
-        for number, sitter in enumerate(tqdm(sitters, unit="portrait")):
-            portrait = gallery.cut_out(number)
-            name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}.png"
-            for side, picture in (("photos", portrait.photo), ("masks", map_of(portrait))):
-                file = folder / sitter.split / side / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(picture).save(file)
-        asked = ["--align", "none", "--size", str(size_px), "--style", "pencil", "--identity", "^([^_]+)_"]
-        if data_prep(["pairs", f"photos:{folder}", str(out), *asked]):
-            raise SystemExit("the maps could not be made")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("portraits", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args()
-    make(args.portraits, args.out)
+    for number, sitter in enumerate(tqdm(sitters, unit="portrait")):
+        portrait = gallery.cut_out(number)
+        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}.png"
+        for side, picture in (("photos", portrait.photo), ("masks", map_of(portrait))):
+            file = folder / sitter.split / side / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(file)
