@@ -192,7 +192,7 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
 
     def work(path: Path) -> None:
         picture = images.load_rgb(path)
-        if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
+        if model in SHIPPED and (advice := domain.advice(picture, translator.reads)):
             say(path, advice)
         if more.align or asked.eyes or face is not None:
             drawn = translator.direction == "sketch-to-photo"

@@ -170,12 +170,20 @@ def _stretched(grey: np.ndarray) -> np.ndarray:
     return 1 - np.clip((light - grey.astype(np.float32)) / max(float(light - dark), FAINT_BELOW), 0, 1)
 
 
-def advice(picture: np.ndarray, direction: str = "sketch-to-photo") -> Remark | None:
-    """What to tell the person whose picture, uint8 (H, W, 3), a shipped model gets as it is; None if all is well."""
-    kind = verdict(picture).kind
-    if direction == "photo-to-sketch":
-        return Remark("not-a-photo") if kind in ("drawing", "faint", "inverted") else None
-    return None if kind == "drawing" else Remark(kind)
+def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark | None:
+    """What to tell who gives a picture, uint8 (H, W, 3), to a model that reads a "sketch" or a "photo"; None if all is
+    well. encoded: by a model of styles, whose small drawings are not judged: in them, lines are tones.
+    """
+    seen = verdict(picture)
+    if encoded and min(picture.shape[:2]) < SMALL_PX and seen.coloured < COLOURED_FROM:
+        return None
+    kind = seen.kind
+    if reads == "photo":
+        code = "drawing-for-photos" if encoded else "not-a-photo"
+        return Remark(code) if kind in ("drawing", "faint", "inverted") else None
+    if kind == "drawing":
+        return None
+    return Remark("photo-for-sketches" if encoded and kind == "photo" else kind)
 
 
 def _ink_contrast(image: Image.Image, light: float) -> float:

@@ -87,7 +87,7 @@ def understand(
     if facts.reads == "photo":
         found, notes = find_any(picture, drawing=False, points=points, face=face)
         matrix = faces.alignment(found.landmarks, facts.size_px)
-        advice = domain.advice(picture, "photo-to-sketch")
+        advice = domain.advice(picture, "photo")
         warnings = (*([advice] if advice else []), *notes)
         return Drawing(faces.align(picture, found, facts.size_px), picture, matrix, found, warnings=warnings)
     drawing = prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
@@ -156,19 +156,6 @@ def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) ->
     """A drawing with its face where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
     target = LAYOUTS[layout] * size_px - 0.5
     return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
-
-
-def advice_on(picture: np.ndarray, reads: str) -> Remark | None:
-    """What to tell who gives this picture, uint8 (H, W, 3), to a model that reads sketches or photos as they are."""
-    verdict = domain.verdict(picture)
-    if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
-        return None  # lines that are drawn so small are tones
-    kind = verdict.kind
-    if reads == "photo":
-        return Remark("drawing-for-photos") if kind in ("drawing", "faint", "inverted") else None
-    if kind == "photo":
-        return Remark("photo-for-sketches")
-    return None if kind == "drawing" else Remark(kind)
 
 
 def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool:

@@ -13,11 +13,10 @@ from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
-from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.restorers import Restorer
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import DetailModel, Translator
+from s2f_utils.inference.translator import DetailModel, Model, Translator
 from s2f_utils.models.card import UnknownNetworkError
 
 KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, StyleModel)}

@@ -20,9 +20,8 @@ from s2f_studio.drawings.understanding import finder
 from s2f_studio.engines.engine_onnx import DESCRIPTION, FORMAT
 from s2f_studio.export.exported import RESTORER
 from s2f_utils import runtime
-from s2f_utils.inference.asking import Model
 from s2f_utils.inference.stages import TorchEngine
-from s2f_utils.inference.translator import Translator
+from s2f_utils.inference.translator import Model, Translator
 from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import images
 

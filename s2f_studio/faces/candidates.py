@@ -14,8 +14,9 @@ from s2f_studio.drawings.prepare import Drawing, framed
 from s2f_studio.faces import restored
 from s2f_studio.faces.expecting import EXPECTED, RENDERED
 from s2f_utils import models
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask, Model
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask
 from s2f_utils.inference.restorers import Restorer
+from s2f_utils.inference.translator import Model
 from s2f_utils.pictures import images
 
 TILE_PX = 256  # of a sheet of candidates

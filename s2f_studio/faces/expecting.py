@@ -5,7 +5,6 @@ What is done to pixels are stages (`inference.stages`), run by an engine; here i
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,7 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import ANSWERS, Ask, Facts
+from s2f_utils.inference.asking import ANSWERS, Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_utils.pictures.remarks import Remark
@@ -39,14 +38,10 @@ class ExpectModel(Translator):
     A drawing is understood, bent to the mean shape, answered there, and the answer is bent back.
     """
 
+    ASKED = frozenset({"likely", "person"})
+
     def __post_init__(self) -> None:
         self.size_px = FACE_PX  # of the drawings that are given; the network's own pictures are smaller
-
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """As `Translator.facts`."""
-        alone = super().facts
-        return replace(alone, knows=alone.knows | {"likely", "person"})
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
@@ -185,11 +180,7 @@ class RenderModel(ExpectModel):
     A question may ask for what is expected instead (`Ask.answer`).
     """
 
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """As `Translator.facts`."""
-        alone = super().facts
-        return replace(alone, knows=alone.knows | {"answer"})
+    ASKED = ExpectModel.ASKED | {"answer"}
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """Says that a drawing, uint8 (H, W, 3), leaves much open, where the question leaves the answer open."""

@@ -14,8 +14,9 @@ from s2f_studio.drawings.face import Which
 from s2f_studio.drawings.prepare import FRAMES, Drawing, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Model
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.loading import load
+from s2f_utils.inference.translator import Model
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 

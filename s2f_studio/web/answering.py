@@ -115,7 +115,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
     """What there is to say about a picture that is taken as it is; nothing where it was not to be looked at."""
     if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
-    advice = domain.advice(picture, facts.direction)
+    advice = domain.advice(picture, facts.reads)
     return (advice,) if advice else ()
 
 
