@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,6 @@ from s2f_utils import runtime
 from s2f_utils.inference.engine import Engine, EngineError
 from s2f_utils.weights.compact import expanded
 
-DESCRIPTION = "model.json"
-FORMAT = 1
 HINT = "hint"  # colours, which graphs of realistic took that earlier versions exported; NaN: none
 usual_threads = 0  # `choice.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
 
@@ -90,33 +87,3 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     except Exception as error:  # neither onnxruntime nor safetensors has a common base for what it raises
         reason = str(error).strip().splitlines()[0][:120]
         raise EngineError(f"{path}: cannot be run by onnxruntime ({reason}): export the model again") from None
-
-
-def description(folder: str | Path) -> dict[str, Any]:
-    """What the model.json of a folder says. Raises FileNotFoundError, or EngineError where it is none of ours."""
-    path = Path(folder) / DESCRIPTION
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: no {DESCRIPTION}: 's2f export' makes such folders")
-    return described_in(path)
-
-
-def described_in(path: Path) -> dict[str, Any]:
-    """What a description of a model says, whose graphs lie beside it. Raises EngineError."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "stages" not in found:
-        raise EngineError(f"{path}: is damaged, or of another program: export the model again")
-    if found.get("format") != FORMAT:
-        raise EngineError(f"{path}: is of format {found.get('format')}, this version reads {FORMAT}: export it again")
-    files = [graph_of(stage, told) for stage, told in found["stages"].items()]
-    missing = [name for name in files if not path.with_name(name).is_file()]
-    if missing:
-        raise EngineError(f"{path.parent}: {missing[0]} is missing: copy the whole folder, or export the model again")
-    return found
-
-
-def graph_of(stage: str, told: Mapping[str, Any]) -> str:
-    """The name of a stage's file. told: what the description says of the stage."""
-    return told.get("file", f"{stage}.onnx")

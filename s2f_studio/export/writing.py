@@ -17,8 +17,7 @@ import torch
 from torch import nn
 
 from s2f_studio.drawings.understanding import finder
-from s2f_studio.engines.engine_onnx import DESCRIPTION, FORMAT
-from s2f_studio.export.exported import RESTORER
+from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_utils import runtime
 from s2f_utils.inference.stages import TorchEngine
 from s2f_utils.inference.translator import Model, Translator

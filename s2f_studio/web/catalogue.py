@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import choice as engines
-from s2f_studio.engines.engine_onnx import DESCRIPTION, description
-from s2f_studio.export.exported import RESTORER
+from s2f_studio.export.exported import DESCRIPTION, RESTORER, described
 from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
@@ -165,7 +164,7 @@ class Catalogue:
         found = []
         for file in sorted(self.runs.glob(f"*/{DESCRIPTION}"))[-200:]:
             try:
-                choice = _of_folder(file.parent, description(file.parent))
+                choice = _of_folder(file.parent, described(file))
                 found += [replace(choice, changed_ns=file.stat().st_mtime_ns)] if choice else []
             except NO_RUN:
                 continue
