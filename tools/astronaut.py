@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
-from s2f_studio.drawings import domain
+from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_utils import inference, weights
@@ -38,7 +38,7 @@ def main() -> None:
         candidates.Candidate("its sketch", sketch, 0.0, 0),
         *candidates.candidates(inference.load(device="cpu"), sketch),
     ]
-    shown = drawings.Drawing(photo, whole, matrix, face, domain.verdict(whole), ())
+    shown = drawings.Drawing(photo, whole, matrix, face, paper.verdict(whole), ())
     print(images.save(args.out, candidates.sheet(shown, found, first="a photo"), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]

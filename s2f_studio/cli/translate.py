@@ -126,7 +126,7 @@ def translate(
     Args:
         inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name
     """
-    from s2f_studio.drawings.face import checked
+    from s2f_studio.drawings.prepare import checked
     from s2f_utils import runtime
     from s2f_utils.inference import find_pictures
 
@@ -179,7 +179,6 @@ def _check(model: str | None, of_candidates: dict[str, Any], of_models: dict[str
 
 def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable[[Path], None]:
     """What is done with each picture where one model answers."""
-    from s2f_studio.drawings import domain
     from s2f_studio.drawings import prepare as drawings
     from s2f_utils.inference import load
     from s2f_utils.pictures import faces, images
@@ -192,7 +191,7 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
 
     def work(path: Path) -> None:
         picture = images.load_rgb(path)
-        if model in SHIPPED and (advice := domain.advice(picture, translator.reads)):
+        if model in SHIPPED and (advice := drawings.advice(picture, translator.reads)):
             say(path, advice)
         if more.align or asked.eyes or face is not None:
             drawn = translator.direction == "sketch-to-photo"

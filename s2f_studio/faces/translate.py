@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings.face import Which
-from s2f_studio.drawings.prepare import FRAMES, Drawing, framed, prepare
+from s2f_studio.drawings.prepare import FRAMES, Drawing, Which, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS

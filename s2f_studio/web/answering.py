@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_studio.drawings import domain, mesh
-from s2f_studio.drawings.prepare import Drawing, understand
+from s2f_studio.drawings import mesh
+from s2f_studio.drawings.prepare import Drawing, advice, understand
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
@@ -115,8 +115,8 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
     """What there is to say about a picture that is taken as it is; nothing where it was not to be looked at."""
     if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
-    advice = domain.advice(picture, facts.reads)
-    return (advice,) if advice else ()
+    remark = advice(picture, facts.reads)
+    return (remark,) if remark else ()
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:

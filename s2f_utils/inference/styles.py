@@ -66,8 +66,8 @@ class StyleModel(Translator):
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """As `Model.advice`, of a picture that is to be encoded, uint8 (H, W, 3)."""
-        domain = None if self.reads in ("", "map") else studio("drawings.domain")
-        return domain and domain.advice(self._checked(picture), self.reads, encoded=True)
+        drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
+        return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = super()._checked(image)

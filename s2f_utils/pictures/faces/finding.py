@@ -217,15 +217,16 @@ def apart(faces: Sequence[Face]) -> list[Face]:
     return kept
 
 
-def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
+def detect_drawn(image: np.ndarray, *, views: int = 6, plain: list[Face] | None = None) -> Face | None:
     """The face of a drawing, by test-time augmentation, as the detector was trained on photos.
 
     Without a score of 0.9 for the drawing itself, it is detected in six views, blurred twice and each mirrored, and the
-    landmarks are the median of those that agree with the best. views: 1 takes the drawing itself.
+    landmarks are the median of those that agree with the best. views: 1 takes the drawing itself. plain: what `detect`
+    finds in it from `LOWEST_SCORE` on, where that is known.
     """
     import cv2
 
-    plain = detect(image, min_score=LOWEST_SCORE)
+    plain = detect(image, min_score=LOWEST_SCORE) if plain is None else plain
     surest = max(plain, key=lambda face: face.score, default=None)
     if views == 1 or (surest and surest.score >= DRAWING_SCORE):
         return surest
