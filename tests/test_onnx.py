@@ -20,8 +20,8 @@ onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pi
 
 from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.engines import choice as engines  # noqa: E402
-from s2f_studio.engines.engine_onnx import OnnxEngine  # noqa: E402
+from s2f_studio.engines import running as engines  # noqa: E402
+from s2f_studio.engines.running import OnnxEngine  # noqa: E402
 from s2f_studio.export.exported import described  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_utils import inference, models, weights  # noqa: E402

@@ -12,7 +12,7 @@ import numpy as np
 
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
-from s2f_studio.engines import choice
+from s2f_studio.engines import running
 from s2f_utils import weights
 from s2f_utils.inference.asking import LEAST_PX
 from s2f_utils.inference.engine import Engine
@@ -66,7 +66,7 @@ def finder(engine: str = "auto") -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
     path = weights.shipped(weights.FINDER)
     try:
-        return _finder_of(path, choice.chosen(engine, "cpu"))
+        return _finder_of(path, running.chosen(engine, "cpu"))
     except (FileNotFoundError, ValueError):
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
@@ -74,10 +74,8 @@ def finder(engine: str = "auto") -> Engine:
 
 
 def _finder_of(path: Path, engine: str) -> Engine:
-    if engine == choice.ONNX:
-        from s2f_studio.engines.engine_onnx import OnnxEngine
-
-        found = OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
+    if engine == running.ONNX:
+        found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # now, not when a picture is there
         return found
     from s2f_studio.drawings.look import Look

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import choice
-from s2f_studio.engines.engine_onnx import OnnxEngine
+from s2f_studio.engines import running
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
@@ -39,9 +38,9 @@ def open_model(
     is_exported = file.name == DESCRIPTION
     found = described(file) if file.is_file() and (is_exported or values == "signed") else None
     does_all = found is not None and found["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
-    usual = does_all or (found is not None and not choice.is_there(choice.TORCH))
-    wanted = choice.chosen(choice.ONNX if is_exported else engine, device, has_graphs=usual)
-    if wanted == choice.TORCH:
+    usual = does_all or (found is not None and not running.is_there(running.TORCH))
+    wanted = running.chosen(running.ONNX if is_exported else engine, device, has_graphs=usual)
+    if wanted == running.TORCH:
         return None
     if found is None:
         raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
@@ -63,8 +62,8 @@ def open_model(
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
     """As `restorers.load`; None where PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
     file = description_of(restorer)
-    engine = choice.ONNX if file.name == DESCRIPTION else engine
-    if choice.chosen(engine, device, has_graphs=file.is_file()) == choice.TORCH:
+    engine = running.ONNX if file.name == DESCRIPTION else engine
+    if running.chosen(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
     if not file.is_file():
         raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
@@ -107,12 +106,12 @@ def graph_of(stage: tuple[str, Mapping[str, Any]]) -> str:
     return said.get("file", f"{name}.onnx")
 
 
-def _engine(found: Mapping[str, Any], file: Path) -> OnnxEngine:
+def _engine(found: Mapping[str, Any], file: Path) -> running.OnnxEngine:
     """What runs the graphs that a description names; those that come along keep their weights elsewhere."""
     own = {stage: one for stage, one in found["stages"].items() if file.name == DESCRIPTION or stage != SHARED}
     graphs = {stage: file.with_name(graph_of((stage, one))) for stage, one in own.items()}
     held = {stage: [_weights_beside(file, name) for name in one.get("weights", ())] for stage, one in own.items()}
-    return OnnxEngine(graphs, held)
+    return running.OnnxEngine(graphs, held)
 
 
 def _weights_beside(file: Path, name: str) -> Path:

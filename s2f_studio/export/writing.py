@@ -1,6 +1,6 @@
 """Models as ONNX: a folder with a graph for each stage, and model.json, which says how they are put together.
 
-Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch (`engine_onnx`).
+Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch (`engines.running`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_studio.engines import choice as engines
+from s2f_studio.engines import running as engines
 from s2f_studio.query import Query
 from s2f_studio.web import answering, drawing, uploads
 from s2f_studio.web.catalogue import Catalogue, Choice, load

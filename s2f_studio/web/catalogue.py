@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import choice as engines
+from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, described
 from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
@@ -84,7 +84,7 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """The model in memory. at_once: pictures in one pass. engine: as in `choice.chosen`.
+    """The model in memory. at_once: pictures in one pass. engine: as in `running.chosen`.
 
     Raises Refusal with what is wrong with its file, without its path.
     """
