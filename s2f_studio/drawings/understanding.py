@@ -12,6 +12,7 @@ import numpy as np
 
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
+from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running
 from s2f_utils import weights
 from s2f_utils.inference.asking import LEAST_PX
@@ -19,7 +20,6 @@ from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
-LOOK_PX = 256  # pictures are looked at in this size
 SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
 REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
@@ -126,7 +126,7 @@ def _framed(picture: np.ndarray) -> np.ndarray:
         wide = max(last + 1 - first for first, last in spans) / FILLED
         if wide < SMALL * side:
             (left, top), side = ((first + last + 1 - wide) / 2 for first, last in spans), wide
-    scale = LOOK_PX / side
+    scale = FACE_PX / side
     return np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
 
 
@@ -151,7 +151,7 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
     for look in range(LOOKS):
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
-            affine = np.stack([faces.alignment(mesh.five_of(own), LOOK_PX) for own in points.astype(np.float64)])
+            affine = np.stack([faces.alignment(mesh.five_of(own), FACE_PX) for own in points.astype(np.float64)])
     return [
         Understood(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,

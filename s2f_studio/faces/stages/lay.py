@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.bending import STEP_PX
+from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import plane
 from s2f_utils.inference.stages import F32, I64, as_pictures
 from s2f_utils.models.network import doubled
 from s2f_utils.models.noise import normal, uniform
 
-PEOPLE_PX = 256
+PEOPLE_PX = FACE_PX
 WALL = (214, 217, 221)  # behind the expected person
 STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations

@@ -47,7 +47,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         },
         "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
         "looking": {
-            "look_px": understanding.LOOK_PX, "inked": understanding.INKED, "small": understanding.SMALL,
+            "look_px": mesh.FACE_PX, "inked": understanding.INKED, "small": understanding.SMALL,
             "filled": understanding.FILLED, "by_hand": understanding.BY_HAND, "looks": understanding.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
