@@ -46,7 +46,7 @@ class OfCandidates:
         person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls
             from -1 to 1
         variations: how many other answers (default: 1)
-        frame: paper: lay the picture back onto the drawing; person: without the wall behind the person
+        frame: paper: lay the picture back onto the drawing; person: without the person's background
     """
 
     clean: Literal["auto", "always", "never", "whole"] | None = None

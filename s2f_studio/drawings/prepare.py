@@ -163,7 +163,7 @@ def example(name: str) -> np.ndarray:
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
     """What a model made, uint8 (S, S, 3): as it is ("square"), or laid back onto the drawing ("paper"), there without
-    the wall behind the person ("person"). Raises ValueError for other frames.
+    the person's background ("person"). Raises ValueError for other frames.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")

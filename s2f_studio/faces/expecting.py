@@ -60,15 +60,15 @@ class ExpectModel(Translator):
         return np.stack(self.answer_squares(batch, [Ask(mode=mode, likely=0.0)] * len(batch)))
 
     def laid(self, person: np.ndarray, points: np.ndarray, ask: Ask) -> np.ndarray:
-        """A person in the mean shape, (4, P, P), at points (164, 2) before a wall: uint8 (S, S, 3), S is P, or twice
-        that where a large answer is asked for.
+        """A person in the mean shape, (4, P, P), at points (164, 2) before a background: uint8 (S, S, 3), S is P,
+        or twice that where a large answer is asked for.
         """
         coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, person[None], coarse[None], np.array([self.wall(ask)]))[0][0]
+        return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[0][0]
 
-    def wall(self, ask: Ask) -> int:
-        """Which wall is behind the person, as `stages.lay.backdrop` numbers them."""
+    def background(self, ask: Ask) -> int:
+        """Which background is behind the person, as `stages.lay.backdrop` numbers them."""
         return -1
 
     def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
@@ -228,8 +228,8 @@ class RenderModel(ExpectModel):
             person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
         return self.laid(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
 
-    def wall(self, ask: Ask) -> int:
-        """As `ExpectModel.wall`: as in a studio, behind people who are rendered."""
+    def background(self, ask: Ask) -> int:
+        """As `ExpectModel.background`: a studio's, behind people who are rendered."""
         return -1 if ask.answer == EXPECTED else ask.seed
 
 

@@ -182,11 +182,9 @@ class Engine:
         return choice, self.catalogue.restorer(query.restorer) if query.enhance else None
 
     def _prepare(self, content: bytes, choice: Choice, query: Query) -> answering.Ready:
-        read = uploads.read_map if choice.reads == "map" else uploads.read_picture
-        return answering.prepare(read(content), query, choice.facts)
+        return answering.prepare(uploads.read(content, choice.reads), query, choice.facts)
 
     def drawing_of(self, content: bytes, model: str) -> dict[str, Any]:
         """An upload for the sketch pad, as `drawing.told`. Raises Refusal."""
         choice = self.catalogue.choose(model)
-        read = uploads.read_map if choice.reads == "map" else uploads.read_picture
-        return drawing.told(read(content), choice.facts, answering.IN_PAD)
+        return drawing.told(uploads.read(content, choice.reads), choice.facts, answering.IN_PAD)

@@ -224,8 +224,7 @@ def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
 
 
 def _shipped() -> list[Choice]:
-    names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
-    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
+    mb = {path.stem: path.stat().st_size / 1e6 for path in weights.SHIPPED_FOLDER.glob("*.safetensors")}
     both = sum(mb[name] for name in (weights.EXPECT, weights.RENDER, weights.FINDER))
     return [
         Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo",
@@ -241,10 +240,11 @@ def _shipped() -> list[Choice]:
 
 
 def _official() -> list[Choice]:
-    found = []
+    found, places = [], weights.places()
     ways = {"psp-sketch": "sketch-to-photo", "psp-map": "map-to-photo"}
     for name, entry in weights.WEIGHTS.items():
-        common = {"source": "official", "here": _is_here(entry), "size_mb": entry.size / 1e6, "terms": entry.licence}
+        here = any((place / entry.file_name).is_file() for place in places)  # its digest is checked when it is loaded
+        common = {"source": "official", "here": here, "size_mb": entry.size / 1e6, "terms": entry.licence}
         if name in ways:
             layout = "" if name == "psp-map" else "aligned"
             found.append(
@@ -253,8 +253,3 @@ def _official() -> list[Choice]:
         elif entry.use == "restorer":
             found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))
     return found
-
-
-def _is_here(entry: weights.WeightsFile) -> bool:
-    """Whether a file of this name lies in one of the folders; its digest is checked when it is loaded."""
-    return any((place / entry.file_name).is_file() for place in weights.places())
