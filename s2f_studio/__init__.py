@@ -1,4 +1,10 @@
-"""From a drawing to a face: what understands drawings, expects faces, and serves them; over `s2f_utils`."""
+"""From a drawing to a face: what understands drawings, expects faces, and serves them; over `s2f_utils`.
+
+A drawing's way, from `s2f translate` (`faces.translate`), the app (`web.answering`) or a call of a model: `prepare` in
+`drawings.prepare` has its paper judged and cleaned (`drawings.paper`) and finds its face; `faces.expecting` finds the
+face's points (`drawings.understanding`), has networks answer, and lays the answer at these points. Its networks lie in
+`faces.networks`, what is done to pixels before and after them in `faces.stages`.
+"""
 
 
 def register(table: str) -> None:

@@ -25,7 +25,6 @@ from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
 RESCAN_S = 5.0
-SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
@@ -70,7 +69,7 @@ class Choice:
     @property
     def reads(self) -> str:
         """ "sketch", "photo" or "map"; restorers read photos."""
-        return SPEAKS.get(self.direction, "photo")
+        return self.facts.reads or "photo"
 
     def listed(self) -> dict[str, Any]:
         """The model as a page lists it: never with its path."""
