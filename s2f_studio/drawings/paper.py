@@ -237,7 +237,7 @@ class Paper:
     points: np.ndarray | None = None
 
 
-def cleaned(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None) -> Paper:
+def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None) -> Paper:
     """A drawing's paper, uint8 (H, W, 3), judged, and cleaned as far as `clean` says (`prepare.prepare`).
 
     points: of the face, float64 (N, 2), pixels of the drawing, where they were given.

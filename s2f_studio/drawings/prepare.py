@@ -17,7 +17,7 @@ import numpy as np
 from s2f_studio.drawings import background
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.drawings.paper import Verdict, advice, cleaned, detector_problem
+from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_utils.inference.asking import LAYOUTS, LEAST_PX, Facts
 from s2f_utils.pictures import faces, images, masks
@@ -118,8 +118,8 @@ def prepare(
     says how many there are. Raises ValueError for other arrays, for less than 16 pixels, and for points that are not
     numbers, FaceError for points that are no face or lie outside of the picture, and for a face that is not there.
     """
-    points, which = _checked_all(drawing, points, clean, face)
-    paper = cleaned(drawing, clean, points)
+    points, which = _check_arguments(drawing, points, clean, face)
+    paper = clean_paper(drawing, clean, points)
     upright, found, about_face = upright_face(paper.image, paper.points, which)
     matrix = faces.alignment(found.landmarks, size_px)
     image = faces.warp(upright, matrix, size_px, border="paper")
@@ -128,7 +128,7 @@ def prepare(
     return Drawing(image, upright, matrix, found, paper.verdict, remarks, paper.corners)
 
 
-def _checked_all(
+def _check_arguments(
     drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
 ) -> tuple[np.ndarray | None, Which]:
     """The points and which face is meant. Raises what `prepare` raises for what cannot be."""

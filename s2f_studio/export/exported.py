@@ -34,46 +34,46 @@ def open_model(
 
     Raises EngineError, UnknownNetworkError for a restorer, and ValueError for a direction that is not the model's.
     """
-    file = description_of(model)
+    file = description_file(model)
     is_exported = file.name == DESCRIPTION
-    found = described(file) if file.is_file() and (is_exported or values == "signed") else None
-    does_all = found is not None and found["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
-    usual = does_all or (found is not None and not running.is_there(running.TORCH))
+    spec = read_description(file) if file.is_file() and (is_exported or values == "signed") else None
+    does_all = spec is not None and spec["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
+    usual = does_all or (spec is not None and not running.is_there(running.TORCH))
     wanted = running.chosen(running.ONNX if is_exported else engine, device, has_graphs=usual)
     if wanted == running.TORCH:
         return None
-    if found is None:
+    if spec is None:
         raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
-    if found["kind"] == RESTORER:
+    if spec["kind"] == RESTORER:
         raise UnknownNetworkError(f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
-    if found["kind"] not in KINDS:
-        raise EngineError(f"{model}: is a {found['kind']}, which this version does not know: export the model again")
-    if direction not in (None, found["direction"]):
-        raise ValueError(f"{model}: goes {found['direction']}, not {direction}: leave the direction out")
-    graphs = _engine(found, file)
+    if spec["kind"] not in KINDS:
+        raise EngineError(f"{model}: is a {spec['kind']}, which this version does not know: export the model again")
+    if direction not in (None, spec["direction"]):
+        raise ValueError(f"{model}: goes {spec['direction']}, not {direction}: leave the direction out")
+    graphs = _engine(spec, file)
     used = {path for paths in graphs.weights.values() for path in paths if path.parent == weights.SHIPPED_FOLDER}
-    return KINDS[found["kind"]](
-        graphs, found["network"], frozenset(found["knows"]), direction=found["direction"], size_px=found["size_px"],
-        fit=found["fit"], meta=dict(found["meta"]), name=name or str(model), layout=found["layout"], at_once=at_once,
+    return KINDS[spec["kind"]](
+        graphs, spec["network"], frozenset(spec["knows"]), direction=spec["direction"], size_px=spec["size_px"],
+        fit=spec["fit"], meta=dict(spec["meta"]), name=name or str(model), layout=spec["layout"], at_once=at_once,
         files=tuple(sorted(used, key=lambda path: (path.stem != file.stem, path.name))),  # its own first
     )  # fmt: skip
 
 
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
     """As `restorers.load`; None where PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
-    file = description_of(restorer)
+    file = description_file(restorer)
     engine = running.ONNX if file.name == DESCRIPTION else engine
     if running.chosen(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
     if not file.is_file():
         raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
-    found = described(file)
-    if found["kind"] != RESTORER:
-        raise UnknownNetworkError(f"{restorer}: is a {found['network']}, which restores no faces")
-    return Restorer(str(restorer), _engine(found, file), found["size_px"], dict(found["meta"]))
+    spec = read_description(file)
+    if spec["kind"] != RESTORER:
+        raise UnknownNetworkError(f"{restorer}: is a {spec['network']}, which restores no faces")
+    return Restorer(str(restorer), _engine(spec, file), spec["size_px"], dict(spec["meta"]))
 
 
-def description_of(model: str | Path) -> Path:
+def description_file(model: str | Path) -> Path:
     """The file that describes a model's graphs, which lie beside it: in a folder, or else of one that comes along, by
     its name; it may not be there.
     """
@@ -82,34 +82,34 @@ def description_of(model: str | Path) -> Path:
     return own if own.is_file() else weights.GRAPHS / f"{name}.json"
 
 
-def described(file: Path) -> dict[str, Any]:
+def read_description(file: Path) -> dict[str, Any]:
     """What a description of a model says. Raises FileNotFoundError, or EngineError where it is none of ours."""
     if not file.is_file():
         raise FileNotFoundError(f"{file.parent}: no {file.name}: 's2f export' makes such folders")
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        spec = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or "stages" not in found:
+        spec = None
+    if not isinstance(spec, dict) or "stages" not in spec:
         raise EngineError(f"{file}: is damaged, or of another program: export the model again")
-    if found.get("format") != FORMAT:
-        raise EngineError(f"{file}: is of format {found.get('format')}, this version reads {FORMAT}: export it again")
-    missing = [name for name in map(graph_of, found["stages"].items()) if not file.with_name(name).is_file()]
+    if spec.get("format") != FORMAT:
+        raise EngineError(f"{file}: is of format {spec.get('format')}, this version reads {FORMAT}: export it again")
+    missing = [name for name in map(graph_file, spec["stages"].items()) if not file.with_name(name).is_file()]
     if missing:
         raise EngineError(f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model again")
-    return found
+    return spec
 
 
-def graph_of(stage: tuple[str, Mapping[str, Any]]) -> str:
+def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
     """The name of a stage's file. stage: its name, and what the description says of it."""
     name, said = stage
     return said.get("file", f"{name}.onnx")
 
 
-def _engine(found: Mapping[str, Any], file: Path) -> running.OnnxEngine:
+def _engine(spec: Mapping[str, Any], file: Path) -> running.OnnxEngine:
     """What runs the graphs that a description names; those that come along keep their weights elsewhere."""
-    own = {stage: one for stage, one in found["stages"].items() if file.name == DESCRIPTION or stage != SHARED}
-    graphs = {stage: file.with_name(graph_of((stage, one))) for stage, one in own.items()}
+    own = {stage: one for stage, one in spec["stages"].items() if file.name == DESCRIPTION or stage != SHARED}
+    graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {stage: [_weights_beside(file, name) for name in one.get("weights", ())] for stage, one in own.items()}
     return running.OnnxEngine(graphs, held)
 

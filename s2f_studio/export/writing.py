@@ -108,10 +108,10 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
 def _said_of(model: Model, stage: str) -> dict[str, str]:
     """What a graph's metadata say."""
     facts = model.facts
-    told = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
+    about = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
     named = ("method", "trained", "training_pairs", "training_data", "terms")
     learned = {key: str(model.meta[key]) for key in named if key in model.meta}
-    return told | learned | {"note": images.GENERATED_NOTE}
+    return about | learned | {"note": images.GENERATED_NOTE}
 
 
 def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:

@@ -102,8 +102,8 @@ class ExpectModel(Translator):
         for words, hidden, drawn, scales in steps:
             now = [n for n, names in enumerate(words) if names]
             if now:
-                told, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
-                made, _ = self._answered(squares[now], seen, told, [drawn[n] for n in now])
+                without, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
+                made, _ = self._answered(squares[now], seen, without, [drawn[n] for n in now])
                 by = np.stack([guidance(words[n], scales) for n in now])
                 raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
                 last[now] = made
@@ -115,11 +115,11 @@ class ExpectModel(Translator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What the network says, (N, 5, 128, 128), and of which tones, (N, 6)."""
         points = np.stack([one.points for one in found]).astype(np.float32)
-        told = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
+        attributes = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
         drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
         tones = np.stack([tones_of(ask) for ask in asks])
         seeds = np.array([ask.seed or -1 for ask in asks])
-        return self.engine.run("expect", squares, points, told, drawn, tones, seeds)
+        return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
 
 
 def told_of(found: Understood, ask: Ask) -> np.ndarray:

@@ -171,8 +171,8 @@ class Engine:
         self.answered += 1
         steps = ["prepared", "translated", *(["enhanced"] if restorer else []), "finished"]
         seconds = {step: round(end - start, 4) for step, start, end in zip(steps, at, at[1:], strict=False)}
-        told = await self.in_pool(answering.as_json, answer, facts, seconds)
-        return told, answer.made[0].png
+        reply = await self.in_pool(answering.as_json, answer, facts, seconds)
+        return reply, answer.made[0].png
 
     def _chosen(self, query: Query) -> tuple[Choice, Choice | None]:
         """The model, and the restorer where one is asked for. Raises Refusal for sketches to be restored."""
@@ -185,6 +185,6 @@ class Engine:
         return answering.prepare(uploads.read(content, choice.reads), query, choice.facts)
 
     def drawing_of(self, content: bytes, model: str) -> dict[str, Any]:
-        """An upload for the sketch pad, as `drawing.told`. Raises Refusal."""
+        """An upload for the sketch pad, as `drawing.for_pad`. Raises Refusal."""
         choice = self.catalogue.choose(model)
-        return drawing.told(uploads.read(content, choice.reads), choice.facts, answering.IN_PAD)
+        return drawing.for_pad(uploads.read(content, choice.reads), choice.facts, answering.IN_PAD)

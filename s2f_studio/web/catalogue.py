@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import running as engines
-from s2f_studio.export.exported import DESCRIPTION, RESTORER, described
+from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
 from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
@@ -163,7 +163,7 @@ class Catalogue:
         found = []
         for file in sorted(self.runs.glob(f"*/{DESCRIPTION}"))[-200:]:
             try:
-                choice = _of_folder(file.parent, described(file))
+                choice = _of_folder(file.parent, read_description(file))
                 found += [replace(choice, changed_ns=file.stat().st_mtime_ns)] if choice else []
             except NO_RUN:
                 continue
@@ -207,19 +207,19 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
 
 
-def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
+def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     """An exported model, None where it translates nothing."""
     name = re.sub(r"[^\w.-]", "-", folder.name)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(told["size_px"]), "size_mb": size}
+    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(spec["size_px"]), "size_mb": size}
     title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
-    if told["kind"] == RESTORER:
+    if spec["kind"] == RESTORER:
         return Choice(f"run:{name}", title, kind="restorer", **common)
-    if told["direction"] not in WAYS:
+    if spec["direction"] not in WAYS:
         return None
-    two, knows = "detail" in told["knows"], set(told["knows"])
-    common |= {"chooses": told["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
-    return Choice(f"run:{name}", title, direction=told["direction"], detail=two, layout=told["layout"], **common)
+    two, knows = "detail" in spec["knows"], set(spec["knows"])
+    common |= {"chooses": spec["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
+    return Choice(f"run:{name}", title, direction=spec["direction"], detail=two, layout=spec["layout"], **common)
 
 
 def _shipped() -> list[Choice]:

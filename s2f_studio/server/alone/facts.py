@@ -79,9 +79,9 @@ def _meaning() -> dict[str, Any]:
     names = (
         "NOT_DRAWN", "HAT_IN_DOUBT", "HAT_FROM", "MOST_HAIR", "SURELY", "HAT_SURE", "SCRAWLED_FROM", "BEARD_FROM",
     )  # fmt: skip
-    told = {name.lower(): getattr(expecting, name) for name in names}
-    told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
-    return told | {"crude_from": expecting.CRUDE_FROM}
+    meaning = {name.lower(): getattr(expecting, name) for name in names}
+    meaning |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
+    return meaning | {"crude_from": expecting.CRUDE_FROM}
 
 
 def _cleaning() -> dict[str, Any]:
