@@ -242,14 +242,15 @@ def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | N
 
     points: of the face, float64 (N, 2), pixels of the drawing, where they were given.
     """
-    sheet = _sheet(drawing, points) if clean in ("auto", "always") else None
+    grey = luminance(drawing)
+    sheet = _sheet(drawing, grey, points) if clean in ("auto", "always") else None
     if sheet is None:
         corners, image, seen = None, drawing, verdict(drawing)
     else:
         corners, image, seen = sheet
-        points = points if points is None else _on_sheet(points, corners)
-    even = in_even_light(image, seen) if clean != "never" else None
-    image, remarks = _cleaned(image, seen, even, clean)
+        grey, points = luminance(image), points if points is None else _on_sheet(points, corners)
+    even = in_even_light(grey, seen) if clean != "never" else None
+    image, remarks = _cleaned(image, grey, seen, even, clean)
     about_sheet = [] if corners is None else [_cut(drawing, corners)]
     return Paper(image, seen if even is None else even[1], remarks, about_sheet, corners, points)
 
@@ -266,11 +267,11 @@ def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool
 
 
 def _cleaned(
-    paper: np.ndarray, seen: Verdict, even: tuple[np.ndarray, Verdict] | None, clean: str
+    paper: np.ndarray, grey: np.ndarray, seen: Verdict, even: tuple[np.ndarray, Verdict] | None, clean: str
 ) -> tuple[np.ndarray, list[Remark]]:
     """The paper, cleaned where that is wished and leaves something of it, and what is to be said about it.
 
-    even: as `in_even_light`; None also for clean "never".
+    grey: its greys. even: as `in_even_light`; None also for clean "never".
     """
     kind = seen.kind
     warnings = [] if kind == "drawing" else [Remark("shadow" if even else kind)]
@@ -280,7 +281,7 @@ def _cleaned(
     if even:
         flat, unevenness = even[0], None
     else:
-        flat, unevenness = cleanup.flatten_paper(paper, shadows="hard" if kind == "photo" else "soft")
+        flat, unevenness = cleanup.flatten_paper(grey, shadows="hard" if kind == "photo" else "soft")
     if clean != "always" and not (even or kind == "faint" or needs_cleaning(paper, unevenness)):
         return paper, warnings
     lines = cleanup.clear_rim(cleanup.stretch_contrast(flat))
@@ -297,7 +298,7 @@ def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdi
     (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that; None for what is no such
     drawing.
 
-    picture: uint8 (H, W, 3). seen: the verdict on it as it is; photo, as a rule.
+    picture: uint8 (H, W, 3), or its greys, (H, W). seen: the verdict on it as it is; photo, as a rule.
     """
     if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW or seen.photo > SURE:
         return None
@@ -307,11 +308,14 @@ def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdi
     return (flat, again) if again.kind == "drawing" and has_no_tones else None
 
 
-def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Verdict] | None:
+def _sheet(
+    drawing: np.ndarray, grey: np.ndarray, points: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, Verdict] | None:
     """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it; None where there is
-    none, where what looked like one bears no drawing, and where it would cut a face or leave a point out.
+    none, where what looked like one bears no drawing, and where it would cut a face or leave a point out. grey: the
+    picture's greys.
     """
-    corners = cleanup.find_sheet(drawing)
+    corners = cleanup.find_sheet(grey)
     if corners is None:
         return None
     sheet = cleanup.straighten(drawing, corners)
