@@ -71,7 +71,7 @@ ENCODER = {
 ENCODER |= {
     "decoder_px": 128, "encoder": "small", "batch_size": 16, "total_images": 60_000, "constant_share": 0.5,
     "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0, "perceptual": "efficientnet",
-    "lambda_lpips": 1.0, "lambda_l2": 0.5, "lambda_w": 0.0002, "mixing": 0.25, "sample_every_images": 2_000,
+    "lambda_lpips": 1.0, "lambda_l2": 0.5, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 5,
 }  # fmt: skip
 # What `tools/fit_codes.py` leaves in the folder of runs; what says which face is expected of the other half of people.
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
