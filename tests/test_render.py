@@ -10,7 +10,7 @@ import torch
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
-from s2f_studio.faces.expecting import to_add
+from s2f_studio.faces.expecting import missing_accessories
 from s2f_studio.old import pixels
 from s2f_utils import models
 from s2f_utils.data import read_manifest
@@ -120,8 +120,9 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
 def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(shipped, name, there):
     drawing = drawings.prepare(drawings.example("plain-man")).image
     found = understood(drawing)
-    assert to_add(Ask(person={name: 0.5}), found) == {name} and to_add(Ask(), found) == set()
-    assert to_add(Ask(person={name: 1.0}), understood(drawings.prepare(drawings.example(name)).image)) == set()
+    assert missing_accessories(Ask(person={name: 0.5}), found) == {name} and missing_accessories(Ask(), found) == set()
+    shows_it = understood(drawings.prepare(drawings.example(name)).image)
+    assert missing_accessories(Ask(person={name: 1.0}), shows_it) == set()
     bare, worn = (shipped.translate(drawing, person=one).astype(int) for one in ({}, {name: 1.0}))
     change = np.abs(worn - bare).mean(axis=2)
     where = np.concatenate([found.points[mesh.PARTS[part]] for part in there])
