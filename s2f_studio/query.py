@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from s2f_studio.drawings.prepare import CLEAN, checked
+from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY, Ask, Facts, amounts_of, person_of
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
@@ -50,7 +50,7 @@ def _person(given: Any) -> Any:
 
 
 def _face(given: str) -> str:
-    checked(given)
+    parse_face_choice(given)
     return given
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.prepare import Drawing, advice, understand
+from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
@@ -120,7 +120,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = understand(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
+    ready = prepare_for(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}

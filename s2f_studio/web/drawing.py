@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.prepare import laid
+from s2f_studio.drawings.prepare import place_face
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
@@ -87,7 +87,7 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
     if facts.reads == "map":
         return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
-    return laid(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
+    return place_face(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
 
 
 def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict
 def _example(name: str, layout: str, with_detector: bool) -> np.ndarray:
     """An example with its face where models of this layout expect it: uint8 (512, 512, 3)."""
     prepared = drawings.prepare(drawings.example(name), size_px=DRAWING_PX)
-    return laid(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
+    return place_face(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
 
 
 def shown(given: np.ndarray) -> np.ndarray:
