@@ -66,7 +66,7 @@ def finder(engine: str = "auto") -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
     path = weights.shipped(weights.FINDER)
     try:
-        return _finder_of(path, running.chosen(engine, "cpu"))
+        return _finder_of(path, running.choose_engine(engine, "cpu"))
     except (FileNotFoundError, ValueError):
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"

@@ -39,7 +39,7 @@ def open_model(
     spec = read_description(file) if file.is_file() and (is_exported or values == "signed") else None
     does_all = spec is not None and spec["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
     usual = does_all or (spec is not None and not running.is_there(running.TORCH))
-    wanted = running.chosen(running.ONNX if is_exported else engine, device, has_graphs=usual)
+    wanted = running.choose_engine(running.ONNX if is_exported else engine, device, has_graphs=usual)
     if wanted == running.TORCH:
         return None
     if spec is None:
@@ -63,7 +63,7 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
     """As `restorers.load`; None where PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
     file = description_file(restorer)
     engine = running.ONNX if file.name == DESCRIPTION else engine
-    if running.chosen(engine, device, has_graphs=file.is_file()) == running.TORCH:
+    if running.choose_engine(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
     if not file.is_file():
         raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
