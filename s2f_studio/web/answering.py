@@ -1,7 +1,7 @@
-"""A picture and a question in, answers out, without anything that is kept between two of them.
+"""From a picture and a request to answers, without any state between requests.
 
-The steps are `prepare`, `answers`, `restored` and `finish`; `answer` is all of them, and the server runs each where
-there is room for it.
+The steps are `prepare`, `answers`, `restored` and `finish`. The server (`server.engine`) schedules each of them; only
+the notebook's widget calls `answer`, which runs them all.
 """
 
 from __future__ import annotations
