@@ -1,28 +1,38 @@
 """Drawings to test models with, at five degrees of abstraction, of people whom no training has seen.
 
-`python benchmarks/crude_drawings.py --data ../shared/data --out OUT` writes a contact sheet. Nothing here is used by a
-training, and nothing of a training's drawings is used here: what is measured is not what was learned. Every drawing
-knows where it meant the landmarks to be, and what it shows.
+Nothing here is used by a training, and nothing of a training's drawings is used here: what is measured is not what was
+learned. Every drawing knows where it meant the landmarks to be, and what it shows. The people are portraits with their
+landmarks and labels (portrait_labels.csv, given by looking at each portrait), laid out as models expect faces.
 """
 
 from __future__ import annotations
 
-import argparse
+import csv
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import common  # noqa: F401  (puts the clone first)
 import numpy as np
-from crude_hair import add_beard, add_glasses, add_hair, add_hat, head_window
-from crude_pen import Pen
-from crude_people import CORNERS, NOSE, OVAL, PUPILS, SIZE_PX, Person, five_of, people
+from crude_pen import Pen, add_beard, add_glasses, add_hair, add_hat, head_window
 from faces_inside import mask_of
 from PIL import Image, ImageFilter
 from skimage import measure
 
-from s2f_utils.pictures import images, viz
+import data_prep
+from s2f_utils.pictures import faces, images
 
+SIZE_PX = 256
+LABELS = Path(data_prep.__file__).parent / "sources" / "portrait_labels.csv"
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+# Of the face mesh's 478 points, in the order of the five landmarks; the nose's tip as the detector sees it lies between
+# the mesh's points 1 and 4.
+PUPILS, NOSE, CORNERS = (468, 473), (1, 4), (61, 291)
+NOSE_SHARES = (0.3, 0.7)
 DEGREES = ("soft pencil", "careful lines", "few lines", "symbols", "oval and dots")
 MOVED = (0.0, 0.02, 0.05, 0.09, 0.13)  # standard deviation of each part's place, in eye distances
 ADDED = {"glasses": 0.12, "beard": 0.1, "hat": 0.12}  # how often a cruder drawing has what its person has not
@@ -44,6 +54,39 @@ PARTS = {
     "mouth": (*LIP_TOP, *LIP_UNDER, *MOUTH_TOP, *MOUTH_UNDER),
     "outline": OVAL,
 }
+
+
+@dataclass(frozen=True)
+class Person:
+    """photo: uint8 (256, 256, 3), aligned. mesh: float64 (478, 2), its landmarks. labels: as portrait_labels.csv."""
+
+    name: str
+    photo: np.ndarray
+    mesh: np.ndarray
+    labels: dict[str, str]
+
+
+def five_of(mesh: np.ndarray) -> np.ndarray:
+    """The five landmarks of a mesh: float64 (5, 2)."""
+    nose = sum(share * mesh[n] for share, n in zip(NOSE_SHARES, NOSE, strict=True))
+    return np.array([*mesh[list(PUPILS)], nose, *mesh[list(CORNERS)]])
+
+
+def labels_of(split: str = "") -> list[dict[str, str]]:
+    """The rows of the labels, of one split or of all."""
+    with open(LABELS, newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if split in ("", row["split"])]
+
+
+def people(data: Path, split: str, num: int | None = None) -> Iterator[Person]:
+    """The people of a split, the first `num` of them. data: the folder of portraits/ and portraits_landmarks.npz."""
+    with np.load(data / "portraits_landmarks.npz") as found:
+        meshes = dict(zip(found["names"].tolist(), found["points"].astype(np.float64), strict=True))
+    for labels in labels_of(split)[:num]:
+        file = f"{labels['name']}.jpg"
+        matrix = faces.alignment(five_of(meshes[file]), SIZE_PX)
+        photo = faces.warp(images.load_rgb(data / "portraits" / file), matrix, SIZE_PX)
+        yield Person(labels["name"], photo, faces.transform(meshes[file], matrix), labels)
 
 
 @dataclass(frozen=True)
@@ -254,7 +297,8 @@ def _pencil(pen: Pen, person: Person) -> np.ndarray:
     rng, size = pen.rng, SIZE_PX
     soft = Image.fromarray(person.photo).convert("L").filter(ImageFilter.GaussianBlur(1.2))
     tone = np.asarray(soft, float)
-    window = np.maximum(head_window(person.mesh[list(OVAL)], size), _face(person.mesh))
+    oval = person.mesh[list(OVAL)]
+    window = np.maximum(head_window(oval, size), mask_of(oval, (size, size)).astype(float))
     low, high = np.quantile(tone[window > 0.5], (0.02, rng.uniform(0.6, 0.8)))
     dark = np.clip((high - tone) / max(high - low, 1), 0, 1) ** rng.uniform(0.8, 1.3) * window
     angle = rng.uniform(0.5, 1.2) * (1 if rng.random() < 0.7 else -1)
@@ -267,28 +311,6 @@ def _pencil(pen: Pen, person: Person) -> np.ndarray:
     return images.rounded(np.clip(paper + rng.normal(0, 2.5, (size, size, 1)) - 3, 0, 255))
 
 
-def _face(mesh: np.ndarray) -> np.ndarray:
-    return mask_of(mesh[list(OVAL)], (SIZE_PX, SIZE_PX)).astype(float)
-
-
 _DRAW: tuple[Callable[[Pen, np.ndarray, Person, dict], tuple[str, ...]], ...] = (
     _softly, _carefully, _with_few_lines, _in_symbols, _as_oval_and_dots,
 )  # fmt: skip
-
-
-def main() -> None:
-    """Write a contact sheet: a person a row, the photo and the five drawings."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="a folder outside of the project")
-    parser.add_argument("--num", type=int, default=8)
-    args = parser.parse_args()
-    rows = [
-        np.stack([person.photo, *(draw(person, degree).picture for degree in DEGREES)])
-        for person in people(args.data, "test", args.num)
-    ]
-    images.save(args.out / "crude.png", viz.sheet(rows))
-
-
-if __name__ == "__main__":
-    main()

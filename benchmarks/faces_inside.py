@@ -65,6 +65,19 @@ def skin_tone(picture: np.ndarray, mask: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(light - 50.0, yellow)))
 
 
+def tones(picture: np.ndarray) -> tuple[float, float]:
+    """An aligned face's skin tone (ITA, degrees), and its hair's L*: the median of a band above the forehead."""
+    from skimage.color import rgb2lab
+
+    five = faces.TEMPLATE * picture.shape[0] - 0.5
+    outline = outline_of(five)
+    top, high, middle = outline[:, 1].min(), np.ptp(outline[:, 1]), outline[:, 0].mean()
+    rows = slice(max(0, round(top - 0.18 * high)), max(2, round(top - 0.04 * high)))
+    columns = slice(round(middle - 0.2 * high), round(middle + 0.2 * high))
+    hair = float(np.median(rgb2lab(picture[rows, columns])[..., 0]))
+    return skin_tone(picture, cheeks_of(five, outline, picture.shape)), hair
+
+
 def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> float:
     """The correlation of an answer's fine detail with the drawing's lines within the mask, in [-1, 1].
 

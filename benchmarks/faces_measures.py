@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faces_inside as inside
 import numpy as np
-from faces_kept import Judges, shown_by_drawing, shown_by_labels
-from faces_looks import Looks
+from faces_people import halves
 from faces_sets import FaceSet, thumbnails
+from PIL import Image
 
 from s2f_utils import metrics
+from s2f_utils.metrics import distribution
 from s2f_utils.metrics.structure import NO_FACE, gradient, surest_face
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
@@ -20,11 +21,19 @@ HEAD = (0.5, 0.52, 0.37, 0.46)  # centre x, y and half axes of what is looked at
 WALL = 128
 CAREFUL = "careful lines"
 LIKE_A_STRANGER = 0.99  # of true photos, the quantile of how like they are to the likest training photo
+LEAST_OF_A_KIND = 10  # drawings of one degree or style, for distances of halves
 SCORES = ("ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "residue",
           "detector", "landmarks", "face_found")  # fmt: skip
+REGIONS = {  # left, top, right, bottom of an aligned face, in shares
+    "glasses": (0.2, 0.36, 0.8, 0.6),
+    "beard": (0.22, 0.58, 0.78, 0.96),
+    "hair": (0.0, 0.0, 1.0, 0.95),
+}
+SEEN_PX = 64
+PENALTY = 0.1  # of the mean eigenvalue
 BY_ATTRIBUTE = ("ssim", "face_ssim", "skin_tone", "sharpness")
 NULL = dict.fromkeys((
-    *SCORES, "light_shift", "skin_tone_shift", "patch_auc", "frechet", "frechet_ratio", "nearest_photo",
+    *SCORES, "light_shift", "skin_tone_shift", "patch_auc", "frechet_ratio", "precision", "recall", "nearest_photo",
     "nearest_photo_max", "nearest_of_true_photos", "copied", "spread_skin_tone", "spread_hair",
     "kept_glasses", "kept_beard", "kept_hair", "fooled", "retouched",
 ))  # fmt: skip
@@ -40,24 +49,16 @@ class Yardstick:
         labels = [shown_by_labels(own) for own in chosen.train_labels]
         self.judges = Judges(chosen.train_photos, labels) if labels else None
         self.true_five = [face.landmarks if face else None for face in found]
-        self.photos = [at_one_wall(photo) for photo in chosen.train_photos] if self.crude else chosen.train_photos
-        self.looks = Looks(self.photos)
         self.known = thumbnails(chosen.train_photos)
-        own = dict(zip(chosen.people, chosen.truths, strict=True))  # a person once
-        self.truth_of = own
-        self.true_nearest = (thumbnails(list(own.values())) @ self.known.T).max(axis=1)
+        self.truth_of = dict(zip(chosen.people, chosen.truths, strict=True))  # a person once
+        self.true_nearest = (thumbnails(list(self.truth_of.values())) @ self.known.T).max(axis=1)
         self.values: dict[str, np.ndarray] = {}  # of the answers that were measured last
-        self.floors = {kind: self._distance(chosen.truths, kind) for kind in sorted(set(chosen.kinds))}
+        self.kinds = sorted(set(chosen.kinds))
+        self.features = distribution.pooled(chosen.truths).numpy()
 
     def places(self, kind: str) -> list[int]:
         """The places of the drawings of one degree or style."""
         return [n for n, own in enumerate(self.set.kinds) if own == kind]
-
-    def _distance(self, pictures: Sequence[np.ndarray], kind: str) -> float:
-        some = [pictures[n] for n in self.places(kind)]
-        if len(some) < 3:
-            return float("nan")
-        return self.looks.distance([at_one_wall(p) for p in some] if self.crude else some)
 
     def per_image(self, made: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Values of every answer: {name: float64 (N,)}, NaN where one has none."""
@@ -85,13 +86,11 @@ class Yardstick:
 
     def of_sets(self, made: Sequence[np.ndarray], patch_steps: int | None) -> dict[str, Any]:
         """Figures of the whole set; patch_steps: None for the protocol's, 0 to leave the patch test out."""
-        distances = {kind: self._distance(made, kind) for kind in self.floors}
-        ratios = {kind: distances[kind] / self.floors[kind] for kind in self.floors}
+        features, places = distribution.pooled(made).numpy(), [self.places(kind) for kind in self.kinds]
+        by_kind = [halves(features[n], self.features[n], paired=True) for n in places if len(n) >= LEAST_OF_A_KIND]
         nearest = (thumbnails(made) @ self.known.T).max(axis=1)
         found = {
-            "frechet": _mean(list(distances.values())),
-            "frechet_ratio": _mean(list(ratios.values())),
-            "frechet_ratio_by_kind": {kind: _rounded(ratio) for kind, ratio in ratios.items()},
+            **{name: _mean([own[name] for own in by_kind]) for name in ("frechet_ratio", "precision", "recall")},
             "nearest_photo": float(np.median(nearest)),
             "nearest_photo_max": float(nearest.max()),
             "copied": float((nearest > np.quantile(self.true_nearest, LIKE_A_STRANGER)).mean()),
@@ -126,7 +125,7 @@ class Yardstick:
         row |= {name: _rounded(figure) for name, figure in self.of_sets(made, patch_steps).items()}
         row["intervals"] = {n: [_rounded(i.low), _rounded(i.high)] for n, i in means.items()}
         row["by_kind"] = {
-            kind: {name: _rounded(_mean(v[self.places(kind)])) for name, v in values.items()} for kind in self.floors
+            kind: {name: _rounded(_mean(v[self.places(kind)])) for name, v in values.items()} for kind in self.kinds
         }
         if self.set.attributes:
             row["by_attribute"] = self._by_attribute()
@@ -145,6 +144,73 @@ class Yardstick:
                 cells = {name: [_rounded(v) for v in (i.mean, i.low, i.high)] for name, i in means.items()}
                 found.setdefault(attribute, {})[word] = {"num": int(some.sum()), **cells}
         return found
+
+
+def shown_by_labels(labels: Mapping[str, str]) -> dict[str, bool]:
+    """What a person's labels say: {"glasses", "beard", "hair": bool}; hair: to the jaw or longer."""
+    beard = labels["beard"] not in ("none", "stubble")
+    return {"glasses": labels["glasses"] == "1", "beard": beard, "hair": labels["hair_length"] in ("medium", "long")}
+
+
+def shown_by_drawing(shows: Mapping[str, bool | str]) -> dict[str, bool]:
+    """What a drawing shows, in the same words."""
+    return {
+        "glasses": bool(shows["glasses"]),
+        "beard": bool(shows["beard"]),
+        "hair": shows["hair_length"] in ("medium", "long"),
+    }
+
+
+class Judges:
+    """Whether answers show what was drawn: for each of `REGIONS`, ridge regression of the label on gradient histograms.
+
+    As good as its area under the ROC curve on true photos of test people, in the row "true photo"; there are too few
+    hats (4 of 471 training people) to learn them from. photos: uint8 (T, H, W, 3), aligned; labels: as
+    `shown_by_labels` gives them.
+    """
+
+    def __init__(self, photos: Sequence[np.ndarray], labels: Sequence[Mapping[str, bool]]) -> None:
+        self.fits = {}
+        for name, box in REGIONS.items():
+            x = np.stack([_gradients(photo, box) for photo in photos])
+            y = np.array([own[name] for own in labels], float)
+            weight = np.where(y > 0, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))
+            mean = (weight @ x) / weight.sum()
+            rows = (x - mean) * np.sqrt(weight)[:, None]
+            gram = rows @ rows.T
+            penalty = PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram))
+            target = (2 * y - 1) * np.sqrt(weight)
+            self.fits[name] = mean, rows.T @ np.linalg.solve(gram + penalty, target)
+
+    def areas(self, made: Sequence[np.ndarray], shown: Sequence[Mapping[str, bool]]) -> dict[str, float]:
+        """How well a judge tells answers to drawings that show a thing from others: the area under its ROC curve; 0.5:
+        nothing is kept. NaN where all drawings, or none, show it.
+        """
+        found = {}
+        for name, (mean, weights) in self.fits.items():
+            scores = np.array([(_gradients(picture, REGIONS[name]) - mean) @ weights for picture in made])
+            is_there = np.array([own[name] for own in shown], bool)
+            found[name] = area(scores[is_there], scores[~is_there])
+        return found
+
+
+def area(above: np.ndarray, below: np.ndarray) -> float:
+    """The share of pairs in which the first has the higher score; ties count half; NaN where there is no pair."""
+    if not len(above) or not len(below):
+        return float("nan")
+    difference = np.asarray(above)[:, None] - np.asarray(below)[None]
+    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+
+
+def _gradients(picture: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    from skimage.feature import hog
+
+    height, width = picture.shape[:2]
+    part = Image.fromarray(luminance(picture)).crop(
+        (round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height))
+    )
+    grey = np.asarray(part.resize((SEEN_PX, SEEN_PX), Image.Resampling.BOX))
+    return np.concatenate([hog(grey, 8, (cell, cell), (2, 2)) for cell in (8, 16)])
 
 
 def at_one_wall(picture: np.ndarray) -> np.ndarray:
@@ -175,41 +241,6 @@ def _shifts(made: np.ndarray, true: np.ndarray, five: np.ndarray, outline: np.nd
     light = [float(luminance(picture)[mask].mean()) for picture in (made, true)]
     tone = [inside.skin_tone(picture, cheeks) for picture in (made, true)]
     return {"light_shift": light[0] - light[1], "skin_tone_shift": tone[0] - tone[1]}
-
-
-def tones(picture: np.ndarray, five: np.ndarray, outline: np.ndarray) -> tuple[float, float]:
-    """The skin's tone (ITA, degrees) and the hair's L*: the median of a band above the forehead."""
-    from skimage.color import rgb2lab
-
-    five = np.where(np.isnan(five), faces.TEMPLATE * picture.shape[0] - 0.5, five)
-    tone = inside.skin_tone(picture, inside.cheeks_of(five, outline, picture.shape))
-    top, high, middle = outline[:, 1].min(), np.ptp(outline[:, 1]), outline[:, 0].mean()
-    rows = slice(max(0, round(top - 0.18 * high)), max(2, round(top - 0.04 * high)))
-    columns = slice(round(middle - 0.2 * high), round(middle + 0.2 * high))
-    return tone, float(np.median(rgb2lab(picture[rows, columns])[..., 0]))
-
-
-def spread(
-    answer: Callable[[np.ndarray, int], np.ndarray], chosen: FaceSet, places: Sequence[int], num: int
-) -> dict[str, Any]:
-    """How much skin tone and hair lightness vary over `num` answers to each of some drawings, as a share of how much
-    they vary over the training people's photos (standard deviations), and whether landmarks are kept.
-    """
-    template = faces.TEMPLATE * chosen.drawings.shape[1] - 0.5
-    people = np.array([tones(photo, template, inside.outline_of(template)) for photo in chosen.train_photos])
-    within, errors = [], []
-    for n in places:
-        made = [answer(chosen.drawings[n], seed) for seed in range(1, num + 1)]
-        within.append(np.std([tones(p, chosen.five[n], chosen.outlines[n]) for p in made], axis=0))
-        errors += [meant_error(surest_face(p), chosen.five[n]) for p in made]
-    shares = np.mean(within, axis=0) / people.std(axis=0)
-    return {
-        "spread_skin_tone": _rounded(float(shares[0])),
-        "spread_hair": _rounded(float(shares[1])),
-        "spread_landmarks": _rounded(float(np.mean(errors))),
-        "training_skin_tone": [_rounded(v) for v in np.quantile(people[:, 0], (0.05, 0.5, 0.95))],
-        "training_hair": [_rounded(v) for v in np.quantile(people[:, 1], (0.05, 0.5, 0.95))],
-    }
 
 
 def _mean(values: Sequence[float]) -> float:

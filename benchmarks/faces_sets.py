@@ -13,7 +13,7 @@ from pathlib import Path
 
 import crude_drawings
 import numpy as np
-from crude_people import SIZE_PX, labels_of, people
+from crude_drawings import SIZE_PX, labels_of, people
 from PIL import Image
 from tqdm import tqdm
 
@@ -22,7 +22,7 @@ from s2f_utils import runtime
 from s2f_utils.metrics.baselines import ridge, sketch_features
 from s2f_utils.pictures import duplicates, faces, images
 
-SETS = ("crude", "fs2k-zero-shot", "fs2k-trained", "cuhk")
+SETS = ("lay", "fs2k-mouths", "crude", "fs2k-zero-shot", "fs2k-trained", "cuhk")  # the first two: faces_people.py
 MAX_RIDGE = 1000  # training pairs, as in `metrics.evaluation`
 
 
@@ -71,14 +71,14 @@ class FaceSet:
 
 
 def load(name: str, data: Path, work: Path, num: int | None = None) -> FaceSet:
-    """A set of `SETS`; num: its first so many people. Raises SystemExit where its data are not there."""
+    """One of the other `SETS`; num: its first so many people. Raises SystemExit where its data are not there."""
     if not (data / {"crude": "portraits", "cuhk": "cufs"}.get(name, "fs2k")).is_dir():
         raise SystemExit(f"{data}: the data of {name} are not there")
     made = {"crude": _crude, "cuhk": _cuhk}.get(name, _fs2k)(data, work, num)
     return replace(made, name=name)
 
 
-def _kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """What a file holds; made and written where it is not there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np
 
 
 def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
-    train = _kept(work / "portraits-train.npz", lambda: _photos(data, "train"))
+    train = kept(work / "portraits-train.npz", lambda: {"photos": np.stack([p.photo for p in people(data, "train")])})
     found = list(people(data, "test", num))
     made = []
     for person in tqdm(found, desc="drawing", unit="person"):
@@ -108,11 +108,6 @@ def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
         train_labels=labels_of("train"),
         trivial_league="portraits",
     )
-
-
-def _photos(data: Path, split: str) -> dict[str, np.ndarray]:
-    found = list(tqdm(people(data, split), desc=f"{split} portraits", unit="portrait"))
-    return {"names": np.array([p.name for p in found]), "photos": np.stack([p.photo for p in found])}
 
 
 def fs2k_rows(data: Path, split: str) -> list[tuple[str, Path, Path, str]]:
@@ -137,9 +132,9 @@ def _fs2k(data: Path, work: Path, num: int | None) -> FaceSet:
         if num is not None:  # of all styles; in its order, the annotation has one after the other
             rows = rows[:: max(1, len(rows) // num)][:num] if split == "test" else rows
         size = "" if num is None or split == "train" else f"-{num}"
-        parts[split] = _kept(work / f"fs2k-{split}{size}.npz", lambda rows=rows: _aligned(rows))
+        parts[split] = kept(work / f"fs2k-{split}{size}.npz", lambda rows=rows: _aligned(rows))
     train, test = parts["train"], parts["test"]
-    leaks = _kept(work / "fs2k-leaks.npz", lambda: _leaks(data))["ids"]
+    leaks = kept(work / "fs2k-leaks.npz", lambda: _leaks(data))["ids"]
     clean = ~np.isin(train["ids"], leaks)
     return FaceSet(
         "fs2k-zero-shot",
@@ -167,8 +162,8 @@ def fs2k_attributes(data: Path, ids: Sequence[str]) -> dict[str, list[str]]:
 
 def fs2k_train(data: Path, work: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """The official training pairs without leaks: ids, sketches and photos, uint8 (N, 256, 256, 3)."""
-    train = _kept(work / "fs2k-train.npz", lambda: _aligned(fs2k_rows(data, "train")))
-    clean = ~np.isin(train["ids"], _kept(work / "fs2k-leaks.npz", lambda: _leaks(data))["ids"])
+    train = kept(work / "fs2k-train.npz", lambda: _aligned(fs2k_rows(data, "train")))
+    clean = ~np.isin(train["ids"], kept(work / "fs2k-leaks.npz", lambda: _leaks(data))["ids"])
     return train["ids"][clean].tolist(), train["sketches"][clean], train["photos"][clean]
 
 
@@ -196,7 +191,7 @@ def _aligned(rows: list[tuple[str, Path, Path, str]]) -> dict[str, np.ndarray]:
     for name, photo_path, sketch_path, style in tqdm(rows, desc="aligning", unit="pair"):
         photo, sketch = images.load_rgb(photo_path), images.load_rgb(sketch_path)
         if sketch.shape != photo.shape:
-            sketch = _resized(sketch, photo.shape[1::-1])
+            sketch = np.asarray(Image.fromarray(sketch).resize(photo.shape[1::-1], Image.Resampling.BICUBIC))
         face = faces.find_face(photo, fallback="centre")
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         values = (name, style, faces.warp(photo, matrix, SIZE_PX), faces.warp(sketch, matrix, SIZE_PX), face.method)
@@ -205,10 +200,6 @@ def _aligned(rows: list[tuple[str, Path, Path, str]]) -> dict[str, np.ndarray]:
     return {
         key: np.stack(values) if key in ("photos", "sketches") else np.array(values) for key, values in made.items()
     }
-
-
-def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def _cuhk(data: Path, work: Path, num: int | None) -> FaceSet:

@@ -12,8 +12,18 @@ FS2K = ("fs2k-zero-shot", "fs2k-trained")
 FAMILIES = {"fs2k-zero-shot": "nothing of FS2K was learned from", "fs2k-trained": "trained on FS2K's training pairs"}
 
 HEADS = {  # of the tables in docs: what is shown of each set, with its digits
+    "lay": {
+        "frechet_ratio": ("Fréchet, × true halves' ↓", 1), "precision": ("precision, of theirs → 1", 2),
+        "recall": ("recall → 1", 2),
+        "spread_identity": ("identity over codes, × people's → 1", 2), "spread_skin_tone": ("skin", 2),
+        "spread_hair": ("hair", 2), "too_like": ("too like a training photo ↓", 2),
+    },
+    "fs2k-mouths": {
+        "closed_to_open": ("closed mouths that open ↓", 2), "open_to_closed": ("open ones that close ↓", 2),
+        "mesh_off": ("face mesh off, of the eye distance ↓", 3), "mesh_off_of_drawings": ("the drawings' own", 3),
+    },
     "crude": {
-        "frechet_ratio": ("Fréchet, × true photos' ↓", 1), "patch_auc": ("patch AUC → .5", 2),
+        "patch_auc": ("patch AUC → .5", 2),
         "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
         "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
         "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
@@ -93,7 +103,7 @@ def _with_interval(row: dict, column: str, digits: int) -> str:
 
 def fs2k_styles(found: dict) -> str:
     """FS2K by artist: SSIM in the face, and sharpness."""
-    rows = _of_styles(found)
+    rows = [r for r in _rows(found, FS2K) if r["kind"] != "control"]
     styles = list(rows[0]["by_kind"])
     cells = [
         [_label(r, rows), *(f"{r['by_kind'][s]['face_ssim']:.3f}, {r['by_kind'][s]['sharpness']:.2f}" for s in styles)]
@@ -102,13 +112,9 @@ def fs2k_styles(found: dict) -> str:
     return common.markdown(["SSIM in the face, sharpness", *styles], cells)
 
 
-def _of_styles(found: dict) -> list[dict]:
-    return [r for r in _rows(found, FS2K) if r["kind"] != "control"]
-
-
 def fs2k_paired(found: dict) -> str:
     """By how much models are above ridge regression on the same pairs."""
-    rows = _of_pairs(found)
+    rows = [r for r in _rows(found, FS2K) if r.get("over_ridge")]
     digits = {"face_ssim": ("SSIM in the face", 3), "ssim": ("SSIM", 3), "psnr": ("PSNR", 1), "l1": ("L1", 1)}
     cells = [[_label(r, rows), *(_signed(r["over_ridge"][n], d) for n, (_, d) in digits.items())] for r in rows]
     head = ["above ridge regression", *(title for title, _ in digits.values())]
@@ -118,10 +124,6 @@ def fs2k_paired(found: dict) -> str:
 def _signed(gap: Sequence[float], digits: int) -> str:
     mean, low, high = (f"{value:+.{digits}f}" for value in gap)
     return f"{mean} ({low} to {high})"
-
-
-def _of_pairs(found: dict) -> list[dict]:
-    return [r for r in _rows(found, FS2K) if r.get("over_ridge")]
 
 
 def fs2k_attributes(found: dict) -> str:
@@ -134,7 +136,10 @@ def fs2k_attributes(found: dict) -> str:
         cells = []
         for attribute, word, num in _words(rows):
             scores = [r["by_attribute"][attribute][word] for r in rows]
-            shown = [f"{s['face_ssim'][0]:.3f} ±{_half(s['face_ssim']):.3f}, {s['sharpness'][0]:.2f}" for s in scores]
+            shown = [
+                f"{s['face_ssim'][0]:.3f} ±{(s['face_ssim'][2] - s['face_ssim'][1]) / 2:.3f}, {s['sharpness'][0]:.2f}"
+                for s in scores
+            ]
             cells.append([f"{attribute}: {word}", str(num), *shown])
         if rows:
             tables.append(common.markdown([FAMILIES[name], "pairs", *(r["model"] for r in rows)], cells))
@@ -144,15 +149,11 @@ def fs2k_attributes(found: dict) -> str:
 def _words(rows: Sequence[dict]) -> list[tuple[str, str, int]]:
     """Attribute, word, and of how many people it is said: the words of most first."""
     said = rows[0]["by_attribute"] if rows else {}
-    return [(a, w, own["num"]) for a, words in said.items() for w, own in sorted(words.items(), key=_fewer)]
-
-
-def _fewer(pair: tuple[str, dict]) -> int:
-    return -pair[1]["num"]
-
-
-def _half(interval: Sequence[float]) -> float:
-    return (interval[2] - interval[1]) / 2
+    return [
+        (a, w, own["num"])
+        for a, words in said.items()
+        for w, own in sorted(words.items(), key=lambda pair: -pair[1]["num"])
+    ]
 
 
 def _of_attributes(found: dict, name: str) -> list[dict]:

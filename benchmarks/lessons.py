@@ -15,6 +15,7 @@ from pathlib import Path
 import common
 import faces_inside as inside
 import numpy as np
+from faces_people import halves
 
 import s2f_utils as s2f
 from s2f_utils import weights
@@ -54,25 +55,12 @@ def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
         "face": common.rounded({key: bootstrap_mean(np.array([row[key] for row in rows])) for key in rows[0]}),
         "sharpness": float(METRICS["sharpness"].measure(made, true).mean()),
         "skin_tone": {name: _shift(shift[who]) for name, who in groups.items()},
-        **_of_halves(made, true),
+        **halves(*(distribution.pooled(some).numpy() for some in (made, true)), paired=True),
     }
 
 
 def _shift(degrees: np.ndarray) -> dict[str, float]:
     return {"num": len(degrees), "shift": round(float(degrees.mean()), 2) if len(degrees) else float("nan")}
-
-
-def _of_halves(made: np.ndarray, true: np.ndarray, times: int = 20) -> dict[str, float]:
-    found, features, of_true = [], distribution.pooled(made), distribution.pooled(true)
-    for seed in range(times):
-        first, other = np.array_split(np.random.default_rng(seed).permutation(len(true)), 2)
-        pairs = [(which[first], of_true[other]) for which in (features, of_true)]
-        found.append([
-            [f(*pair) for pair in pairs]
-            for f in (distribution.frechet_distance, distribution.held, lambda a, b: distribution.held(b, a))
-        ])  # fmt: skip
-    ours, floor = np.mean(found, axis=0).T
-    return dict(zip(("frechet_ratio", "precision", "recall"), (ours / floor).round(3).tolist(), strict=True))
 
 
 def main() -> None:

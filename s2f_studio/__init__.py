@@ -1,8 +1,48 @@
-"""From a drawing to a face: what understands drawings, expects faces, and serves them; over `s2f_utils`."""
+"""From a drawing to a face: what understands drawings, expects faces, and serves them; over `s2f_utils`.
+
+A drawing's way, from `s2f translate` (`faces.translate`), the app (`web.answering`) or a call of a model: `prepare` in
+`drawings.prepare` has its paper judged and cleaned (`drawings.paper`) and finds its face; `faces.expecting` finds the
+face's points (`drawings.understanding`), has networks answer, and lays the answer at these points. Its networks lie in
+`faces.networks`, what is done to pixels before and after them in `faces.stages`.
+"""
 
 
-def register(what: str) -> None:
-    """Put this package's networks, methods, answers or commands into the tables of `s2f_utils` (`extensions.DOORS`)."""
-    from s2f_studio import registering
+def register(table: str) -> None:
+    """Put this package's networks, methods, kinds of models or commands into one of the tables of `s2f_utils`
+    (`extensions.TABLES`); what that needs is imported now.
+    """
+    if table == "networks":
+        from s2f_studio.drawings.finder import Finder
+        from s2f_studio.faces.networks import portrait
+        from s2f_studio.faces.networks.expect import Expect
+        from s2f_studio.old.network import Render, RenderJudge
+        from s2f_utils.models.registry import NETWORKS
 
-    getattr(registering, "add_" + what.replace(" ", "_"))()
+        NETWORKS.update({
+            "finder": Finder,
+            "expect": Expect,
+            "render": Render,
+            "render-judge": RenderJudge,
+            "portrait": portrait.Portrait,
+            "portrait-generator": portrait.PortraitGenerator,
+            "portrait-disc": portrait.PortraitDiscriminator,
+            "style-encoder": portrait.StyleEncoder,
+            "code-prior": portrait.CodePrior,
+        })  # fmt: skip
+    elif table == "methods":
+        from s2f_studio.faces.method import ExpectMethod
+        from s2f_studio.old.method import RenderMethod
+        from s2f_utils.training.methods import METHODS
+
+        METHODS.update({"expect": ExpectMethod, "render": RenderMethod})
+    elif table == "kinds":
+        from s2f_studio.loading import KINDS as OURS
+        from s2f_utils.inference.stages import KINDS
+
+        KINDS[:0] = OURS
+    elif table == "commands":
+        from s2f_studio.cli import app, export, finetune, push, translate
+        from s2f_utils.cli.main import COMMANDS
+
+        ours = (translate.translate, finetune.finetune, export.export, push.push, app.app)
+        COMMANDS.update({command.__name__: command for command in ours})

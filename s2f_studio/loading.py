@@ -13,23 +13,8 @@ from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.stages import KINDS, Kind, stages_of
+from s2f_utils.inference.stages import Kind, stages_of
 from s2f_utils.inference.translator import LARGER
-
-
-def add_kinds() -> None:
-    """Add them to `s2f_utils.inference.stages`."""
-    KINDS[:0] = [
-        Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
-        Kind(
-            lambda net: net.name == "portrait", PortraitModel, _portrayed, aligned=True, precision="float32",
-            beside=lambda model: (find_generator(expected_by(model)),),
-        ),
-        Kind(
-            lambda net: net.name == "render", RenderModel, _rendered, aligned=True, precision="float32",
-            beside=lambda model: (find_generator(expected_by(model)),),
-        ),
-    ]  # fmt: skip
 
 
 def expected_by(model: str | Path) -> str | Path:
@@ -52,3 +37,16 @@ def _rendered(net: nn.Module, precision: runtime.Precision, model: str | Path) -
 def _portrayed(net: nn.Module, precision: runtime.Precision, model: str | Path) -> dict[str, nn.Module]:
     placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
     return {"portray": portray.Portrayed(precision.prepare(net))} | placed | stages_of(expected_by(model), precision)
+
+
+KINDS = [
+    Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
+    Kind(
+        lambda net: net.name == "portrait", PortraitModel, _portrayed, aligned=True, precision="float32",
+        beside=lambda model: (find_generator(expected_by(model)),),
+    ),
+    Kind(
+        lambda net: net.name == "render", RenderModel, _rendered, aligned=True, precision="float32",
+        beside=lambda model: (find_generator(expected_by(model)),),
+    ),
+]  # fmt: skip

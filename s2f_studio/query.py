@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from s2f_studio.drawings.face import checked
-from s2f_studio.drawings.prepare import CLEAN
+from s2f_studio.drawings.prepare import CLEAN, checked
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY, Ask, Facts, amounts_of, person_of
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import domain, understanding
+from s2f_studio.drawings import paper, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.translate import translate_drawing
@@ -83,8 +83,8 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
 @pytest.mark.parametrize("more", [{}, {"candidates": 4}, {"person": "hair=#332211"}])
 def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch):
     judged = []
-    verdict = domain.verdict
-    monkeypatch.setattr(domain, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture))
+    verdict = paper.verdict
+    monkeypatch.setattr(paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture))
     understanding._remembered.cache_clear()
     answering.answer(drawings.example("curls"), asked(more), model)
     assert judged == [(510, 420, 3)]

@@ -430,8 +430,7 @@ def test_detail_and_seed_are_asked_of_a_run_that_adds_detail():
 def test_defaults_are_the_same_in_every_front_end(client):
     """The form, its description, the page, the command line, and calls from Python."""
     from s2f_studio.cli import translate
-    from s2f_studio.faces.candidates import candidates
-    from s2f_studio.faces.translate import translate_drawing
+    from s2f_studio.faces.translate import candidates, translate_drawing
     from s2f_utils.cli import main  # noqa: F401 - the command line is there
 
     usual = Query()

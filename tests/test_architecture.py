@@ -33,7 +33,6 @@ ROOMS = {
         "extensions": set(),
     },
     "s2f_studio": {
-        "registering": {"cli", "export", "loading", "old", "faces", "drawings"},
         "cli": {"hub", "server", "web", "export", "faces", "drawings", "engines"},
         "hub": set(),
         "server": {"web", "query", "export", "faces", "drawings", "engines"},

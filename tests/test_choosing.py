@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import face as finding
-from s2f_studio.drawings.face import checked, choose
-from s2f_studio.drawings.prepare import understand
+from s2f_studio.drawings import prepare as finding
+from s2f_studio.drawings.prepare import checked, choose, understand
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.faces.geometry import Face
+from s2f_utils.pictures.faces import Face
 
 SHAPE = (400, 1000, 3)  # oblong, so that width and height are not the same to the code
 

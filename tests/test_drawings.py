@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_studio.drawings import cleanup, domain
+from s2f_studio.drawings import cleanup, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.remarks import Remark
@@ -41,7 +41,7 @@ def some():
 
 
 def kinds(pictures):
-    return [domain.verdict(picture).kind for picture in pictures]
+    return [paper.verdict(picture).kind for picture in pictures]
 
 
 def test_drawings_are_known_in_every_style_and_on_photographed_paper(some):
@@ -65,7 +65,7 @@ def test_what_is_no_drawing_is_said_to_be_what_it_is(some):
 
 def test_white_even_paper_is_left_alone_and_photographed_paper_is_cleaned(some):
     clean, dirty = rgb(some[0].sketch), photographed(some[0].sketch)
-    assert not drawings.needs_cleaning(clean) and drawings.needs_cleaning(dirty)
+    assert not paper.needs_cleaning(clean) and paper.needs_cleaning(dirty)
     points = some[0].landmarks[[0, 1, 3, 4]]
     ready = drawings.prepare(clean, points=points)
     assert np.array_equal(ready.paper, clean) and ready.warnings == ()
@@ -103,9 +103,9 @@ def test_few_lines_on_a_large_grey_sheet_stay():
     drawing = drawing.resize((width, round(width * drawing.height / drawing.width)), Image.Resampling.LANCZOS)
     sheet = np.full((1754, 1240, 3), 255, np.uint8)
     sheet[500 : 500 + drawing.height, 300 : 300 + width] = np.asarray(drawing)
-    assert domain.verdict(sheet).kind == "drawing"
+    assert paper.verdict(sheet).kind == "drawing"
     scan = np.clip(sheet * 0.88 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
-    assert domain.verdict(scan).kind == "drawing"
+    assert paper.verdict(scan).kind == "drawing"
     lines = cleanup.clean(scan, sheet=False).image
     assert lines.min() < 60 and np.percentile(lines, 90) == 255
     empty = np.clip(sheet * 0 + 224 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
@@ -163,7 +163,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
     for seed, name in enumerate(("plain-man", "beard")):
         drawing = drawings.example(name)
         dark = in_a_shadow(drawing, seed)
-        assert domain.verdict(dark).kind == "photo"
+        assert paper.verdict(dark).kind == "photo"
         ready = drawings.prepare(dark, points=points)
         assert ready.verdict.kind == "drawing" and ready.warnings == (Remark("shadow"),)
         assert np.percentile(ready.paper, 30) > 240 and ready.paper.min() < 60
@@ -171,8 +171,8 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
         kept = drawings.prepare(dark, points=points, clean="never")
         assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
-        seen = domain.verdict(face.photo)
-        assert seen.kind != "drawing" and drawings.in_even_light(face.photo, seen) is None
+        seen = paper.verdict(face.photo)
+        assert seen.kind != "drawing" and paper.in_even_light(face.photo, seen) is None
 
 
 def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):

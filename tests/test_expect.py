@@ -21,7 +21,7 @@ from s2f_studio.drawings.regions import filled
 from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
 from s2f_studio.faces.stages.expect import Bent
-from s2f_studio.faces.stages.lay import WALL, Laid
+from s2f_studio.faces.stages.lay import PLAIN, Laid
 from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference import load
@@ -228,7 +228,7 @@ def test_an_answer_bent_back_lies_at_the_drawings_shape():
     lips, oval = (filled(points[mesh.PARTS[part]], FACE_PX) > 0 for part in ("lips", "oval"))
     inner = lips & (filled(points[mesh.PARTS["lips"]].mean(0) + 0.5 * (points[mesh.PARTS["lips"]]
                     - points[mesh.PARTS["lips"]].mean(0)), FACE_PX) > 0)  # fmt: skip
-    assert (made[inner, 2] > 120).all() and (made[0, 0] == WALL).all()
+    assert (made[inner, 2] > 120).all() and (made[0, 0] == PLAIN).all()
     skin = made[oval & ~lips]
     assert ((skin[:, 0] > 100) & (skin[:, 1] < 60)).mean() > 0.9
     large = laid(face, points, 2 * FACE_PX)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import faces as faces_benchmark  # noqa: E402
 import faces_inside as inside  # noqa: E402
 import faces_measures  # noqa: E402
+import faces_people as people  # noqa: E402
 
 from s2f_utils.pictures import faces  # noqa: E402
 
@@ -31,8 +32,7 @@ def test_it_shares_nothing_with_sketches_to_train_on():
 
 
 def test_landmark_error_by_hand():
-    five = FIVE
-    eyes = np.hypot(*(five[1] - five[0]))
+    five, eyes = FIVE, np.hypot(*(FIVE[1] - FIVE[0]))
     face = faces.Face.around(five + [3, 4], 0.9, "yunet")
     assert faces_measures.meant_error(face, five) == pytest.approx(5 / eyes)
     noseless = five.copy()
@@ -42,6 +42,20 @@ def test_landmark_error_by_hand():
     assert faces_measures.meant_error(faces.Face.around(moved_nose, 0.9, "yunet"), noseless) == pytest.approx(5 / eyes)
     assert faces_measures.meant_error(None, five) == 1
     assert faces_measures.meant_error(faces.Face.around(five + 500, 0.9, "yunet"), five) == 1
+
+
+def test_halves_spread_likeness_and_mouths_by_hand():
+    photos = np.random.default_rng(0).normal(size=(240, 6))
+    other, alike = (people.halves(photos[:60] / by, photos[60:], paired=False) for by in (1, 50))
+    assert people.halves(photos, photos, paired=True) == dict.fromkeys(other, 1)
+    assert all(0.5 < value < 2 for value in other.values()) and alike["recall"] < 0.1 and alike["frechet_ratio"] > 4
+    assert people.spread(np.repeat(photos[:3, None], 8, axis=1), photos) == 0
+    assert people.spread(photos.reshape(30, 8, 6), photos) == pytest.approx(1, abs=0.05)
+    assert [people.too_like(one, photos[99:], photos[:50]) for one in (photos[:9], photos[:9] + 9)] == [1, 0]
+    true = np.zeros((4, 478, 2))
+    true[:, people.PUPILS[1], 0], true[:, people.LIPS[1], 1] = 1, [0.01, 0.02, 0.1, np.nan]
+    found = people.mouths(true[[2, 0, 1, 3]], true)
+    assert found == {"closed_to_open": 0.5, "num_closed": 2, "open_to_closed": 1, "num_open": 1}
 
 
 def test_a_model_against_ridge_by_hand(tmp_path):
@@ -78,8 +92,7 @@ def test_residue_is_one_for_the_drawing_and_none_for_its_shading():
 def test_only_the_inside_counts():
     rng = np.random.default_rng(2)
     true = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    points = FIVE
-    mask = inside.mask_of(inside.outline_of(points), true.shape)
+    points, mask = FIVE, inside.mask_of(inside.outline_of(FIVE), true.shape)
     same = inside.compare(true, true, points)
     assert same == {"face_ssim": pytest.approx(1), "face_psnr": np.inf, "face_l1": 0, "face_light": 0, "skin_tone": 0}
     other_wall = np.where(mask[..., None], true, 0).astype(np.uint8)
@@ -88,9 +101,8 @@ def test_only_the_inside_counts():
     darker = np.where(mask[..., None], true // 2, true).astype(np.uint8)
     found = inside.compare(darker, true, points)
     assert found["face_l1"] == pytest.approx((true[mask] - (true // 2)[mask]).mean())
-    assert found["face_psnr"] == pytest.approx(
-        skimage.metrics.peak_signal_noise_ratio(true[mask], darker[mask], data_range=255)
-    )
+    psnr = skimage.metrics.peak_signal_noise_ratio(true[mask], darker[mask], data_range=255)
+    assert found["face_psnr"] == pytest.approx(psnr)
     assert found["face_light"] > 50 and found["skin_tone"] > 1
     outside = inside.compare(true, true, points + 1000)
     assert all(np.isnan(v) for v in outside.values()) and set(outside) == set(inside.COMPARED)

@@ -10,7 +10,7 @@ import torch
 
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import candidates
+from s2f_studio.faces.translate import candidates
 from s2f_utils import inference, models
 from s2f_utils.inference.stages import AsPublished, generate
 from s2f_utils.models import checkpoints
@@ -102,7 +102,7 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
     looked = []
     model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
-    found = candidates.candidates(model, square)
+    found = candidates(model, square)
     assert [one.name for one in found] == ["rendered", "expected", "variation"] and len(looked) == 2
     asks = [inference.Ask(seed=one.seed, answer=one.answer) for one in found]
     for one, ask in zip(found, asks, strict=True):

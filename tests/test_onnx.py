@@ -20,8 +20,9 @@ onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pi
 
 from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.engines import choice as engines  # noqa: E402
-from s2f_studio.engines.engine_onnx import OnnxEngine, description  # noqa: E402
+from s2f_studio.engines import running as engines  # noqa: E402
+from s2f_studio.engines.running import OnnxEngine  # noqa: E402
+from s2f_studio.export.exported import read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_utils import inference, models, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
@@ -205,7 +206,7 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
         with pytest.raises(EngineError, match=message):
             inference.load(broken(change)).translate(np.full((64, 64, 3), 255, np.uint8))
     with pytest.raises(FileNotFoundError, match="no model.json"):
-        description(tmp_path)
+        read_description(tmp_path / "model.json")
     picture = tmp_path / "drawing.png"
     images.save(picture, drawn("beard"))
     assert main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")]) == 0

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_studio.drawings import bending, cleanup, domain, mesh
+from s2f_studio.drawings import bending, cleanup, mesh, paper
 from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.server.alone import ort
@@ -262,7 +262,7 @@ def test_paper_is_judged_and_cleaned_as_in_python(module, name):
     (faint, needs), made, flat, ratio = in_node(module, imports, code, given)
     wanted, by = cleanup.flatten_paper(given)
     assert np.abs(flat - wanted.ravel()).max() <= 1 and np.allclose(ratio, by, atol=1e-4)
-    assert bool(faint) == (domain.verdict(given).kind == "faint") and bool(needs) == drawings.needs_cleaning(given)
+    assert bool(faint) == (paper.verdict(given).kind == "faint") and bool(needs) == paper.needs_cleaning(given)
     if "photo" not in name.split():  # which is never cleaned
         assert np.abs(made - cleanup.stretch_contrast(wanted).ravel()).max() <= 2
 

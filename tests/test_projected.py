@@ -188,12 +188,12 @@ def run_of(method, manifest, folder, resume="never", **changes):
     return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
 
 
-@pytest.mark.parametrize("method", ["pix2pix", "realistic", "cyclegan"])
+@pytest.mark.parametrize("method", ["pix2pix", "realistic", "cyclegan", "stylegan2"])
 def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, manifest, tmp_path):
-    paired = method != "cyclegan"
-    chosen = {"discriminator": "projected", "disc_filters": 8, "seed": 3} | (
-        {"lambda_perceptual": 0.5} if paired else {}
-    )
+    paired = method in METHODS
+    chosen = {"discriminator": "projected", "disc_filters": 8, "seed": 3}
+    chosen |= {"lambda_perceptual": 0.5} if method != "cyclegan" else {}
+    chosen |= {"disc_from_images": 4} if method == "stylegan2" else {}
     whole = run_of(method, manifest, tmp_path / "whole", **chosen)
     nets_d = nn.ModuleList([net for name, net in whole.model.nets.items() if name.startswith("net_d")])
     before = {name: value.clone() for name, value in nets_d.state_dict().items()}
@@ -210,6 +210,7 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     assert changed == {"heads", "logits"} | ({"sketch"} if paired else set())  # and no projection
     rows = read_log(whole.folder)[0]
     assert not paired or {"loss_d", "loss_gan", "loss_l1", "loss_perceptual"} <= set(rows[0])
+    assert method != "stylegan2" or ["loss_d" in row for row in rows] == [False] * 2 + [True] * 4
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
 
 

@@ -149,6 +149,8 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
     one, other = (shipped.translate(drawing, seed=seed, person=tones).astype(int) for seed in (1, 2))
     change = np.abs(one - other)
     assert change[top:bottom, left:right].mean() > 3 and change[:16, :16].mean() > 3
+    usual = shipped.translate(drawing, likely={"mouth": 1.0})  # of codes 0
+    assert np.abs(shipped.coded(drawing, [0.0] * 16, Ask(likely={"mouth": 1.0})).astype(int) - usual).max() <= 1
 
 
 def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import candidates, restored
+from s2f_studio.faces import translate
 from s2f_utils import cli, inference, weights
 from s2f_utils.inference import restorers
 from s2f_utils.pictures import images
@@ -26,16 +26,16 @@ def restorer(offered):  # noqa: F811
 
 def test_it_lies_between_the_face_and_what_the_restorer_makes_of_a_small_one(restorer):
     large = images.resize(FACE, restorer.size_px).astype(float)
-    small = images.resize(images.resize(FACE, restored.SMALL_PX, "stretch"), restorer.size_px, "stretch")
-    wanted = large + restored.STRENGTH * (restorer.restore(small) - large)
-    assert np.abs(restored.restored(FACE, restorer) - wanted).max() <= 1
+    small = images.resize(images.resize(FACE, translate.SMALL_PX, "stretch"), restorer.size_px, "stretch")
+    wanted = large + translate.STRENGTH * (restorer.restore(small) - large)
+    assert np.abs(translate.restored(FACE, restorer) - wanted).max() <= 1
 
 
 def test_it_is_one_more_candidate_with_its_terms(restorer):
     model = inference.load("sketch-to-photo", "cpu")
     ready = drawings.prepare(drawings.example("plain-man")).image
-    plain = candidates.candidates(model, ready)
-    found = candidates.candidates(model, ready, restorer=restorer)
+    plain = translate.candidates(model, ready)
+    found = translate.candidates(model, ready, restorer=restorer)
     assert [one.name for one in found] == ["rendered", "expected", "restored", "variation"]
     assert [one.name for one in plain] == ["rendered", "expected", "variation"]
     (own,) = [one for one in found if one.name == "restored"]
@@ -53,4 +53,4 @@ def test_on_the_command_line_where_its_file_is_here_and_nowhere_else(offered, tm
     assert cli.main(["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "with")]) == 0
     assert "one more answer is restored by gfpgan-1.4: Apache-2.0" in capsys.readouterr().err
     assert images.read_notes(tmp_path / "with" / "d-restored.png")["terms"].startswith("Apache-2.0")
-    assert restored.here() == "gfpgan-1.4"
+    assert translate.restorer_here() == "gfpgan-1.4"

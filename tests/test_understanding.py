@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_studio.drawings import cleanup, domain
+from s2f_studio.drawings import cleanup, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.cli.main import main
 from s2f_utils.pictures import images
@@ -95,8 +95,8 @@ def some():
 
 
 def test_drawings_with_smudged_tones_are_drawings(some):
-    seen = [domain.verdict(smudged(face)) for face in some]
-    assert sum(verdict.tones >= domain.TONES_FROM for verdict in seen) >= 4  # these were photos once
+    seen = [paper.verdict(smudged(face)) for face in some]
+    assert sum(verdict.tones >= paper.TONES_FROM for verdict in seen) >= 4  # these were photos once
     assert [verdict.kind for verdict in seen].count("drawing") >= 6
 
 

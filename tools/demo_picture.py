@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.faces import candidates  # noqa: E402
+from s2f_studio.faces.translate import candidates  # noqa: E402
 from s2f_utils import inference  # noqa: E402  (the clone's)
 from s2f_utils.data import read_manifest  # noqa: E402  (the clone's)
 from s2f_utils.metrics import evaluation  # noqa: E402  (the clone's)
@@ -39,7 +39,7 @@ def drawn() -> np.ndarray:
     """Drawings, photos of somebody like that and of two others, what is expected, in rows."""
     model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
-    found = [{c.name: c.picture for c in candidates.candidates(model, one, 3, 2)} for one in inputs]
+    found = [{c.name: c.picture for c in candidates(model, one, 3, 2)} for one in inputs]
     names = ("rendered", "variation 1", "variation 2", "expected")
     return viz.sheet([np.stack(inputs), *(np.stack([by_name[name] for by_name in found]) for name in names)])
 

@@ -26,14 +26,14 @@ def aligned_of(split: str) -> np.ndarray:
         faces = [
             p.astype(float) for name, p in zip(found["names"], found["points"], strict=True) if splits[name] == split
         ]
-    mean = mesh.mean_shape(likely.SHAPE_PX)
+    mean = mesh.mean_shape(mesh.FACE_PX)
     return np.stack([transform(points, similarity(points, mean)) for points in faces])
 
 
 def main() -> None:
     """Write them."""
     faces = aligned_of("train")
-    middle = 2 * mesh.mean_shape(likely.SHAPE_PX)[:, 0].mean()
+    middle = 2 * mesh.mean_shape(mesh.FACE_PX)[:, 0].mean()
     twins = faces[:, mesh.mirror()] * [-1, 1] + [middle, 0]
     mean, components, spread = likely.fitted(np.concatenate([faces, twins]), NUM)
     np.savez(likely.SHAPES, mean=np.float32(mean), components=np.float32(components), spread=np.float32(spread))

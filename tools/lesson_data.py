@@ -2,7 +2,8 @@
 
 `python tools/lesson_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download open-portraits PORTRAITS` leaves
 it. Writes OUT/manifest.csv with a pencil, an ink and a contour sketch of each photo, and OUT/manifest-photos.csv with
-each photo once, for methods that learn from photos alone. People keep the split that all shipped models share.
+each photo once, for methods that learn from photos alone. With `--maps`, for pSp, each photo has a map of its parts
+(lesson_maps.py) and a pencil sketch. People keep the split that all shipped models share.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ import csv
 import tempfile
 from pathlib import Path
 
+import lesson_maps
+
 from data_prep.__main__ import main as data_prep
-from data_prep.make.gallery import sitters_of
+from data_prep.make.gallery import Sitter, sitters_of
 
 STYLES = "pencil,xdog,contour"
 
 
-def make(portraits: Path, out: Path, size_px: int = 256) -> None:
+def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> None:
     """Write the data set."""
+    sitters = [one for one in sitters_of(portraits) if one.labels.get("colour") != "grey"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "open-portraits")  # the manifest's source
-        for sitter in sitters_of(portraits):
-            if sitter.labels.get("colour") == "grey":
-                continue
-            name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}{sitter.file.suffix}"
-            link = folder / sitter.split / name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(sitter.file.resolve())
-        asked = ["--align", "face", "--size", str(size_px), "--style", STYLES, "--identity", "^([^_]+)_"]
+        (lesson_maps.write if maps else link)(sitters, folder)
+        asked = ["--align", "none" if maps else "face", "--style", "pencil" if maps else STYLES]
+        asked += ["--size", str(size_px), "--identity", "^([^_]+)_"]
         if data_prep(["pairs", f"photos:{folder}", str(out), *asked]):
             raise SystemExit("the pairs could not be made")
+    if maps:
+        return
     with open(out / "manifest.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     with open(out / "manifest-photos.csv", "w", newline="", encoding="utf-8") as file:
@@ -40,15 +41,20 @@ def make(portraits: Path, out: Path, size_px: int = 256) -> None:
         writer.writerows(row for row in rows if row["id"].endswith(f"-{STYLES.partition(',')[0]}"))
 
 
-def main() -> None:
-    """Read the command line."""
+def link(sitters: list[Sitter], folder: Path) -> None:
+    """Link the portraits' files, in a folder for each split."""
+    for sitter in sitters:
+        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}{sitter.file.suffix}"
+        file = folder / sitter.split / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.symlink_to(sitter.file.resolve())
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("portraits", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=256, help="pixels (default: 256)")
+    parser.add_argument("--maps", action="store_true", help="with maps of the faces' parts")
     args = parser.parse_args()
-    make(args.portraits, args.out, args.size)
-
-
-if __name__ == "__main__":
-    main()
+    make(args.portraits, args.out, args.size, args.maps)

@@ -78,7 +78,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=weights.SHIPPED_FOLDER) as temporary:
         folder = Path(temporary) / "graphs"
         folder.mkdir()
-        for name in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS):
             runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
             print(name, flush=True)
         save_file(store.constants, folder / CONSTANTS)

@@ -61,9 +61,9 @@ SCORES = ("net_d", "encoder", "classifier", "projection")
 class Training:
     """The networks, their optimisers, and the data, on one device."""
 
-    def __init__(self, folder: Path, expect: list[Path], device: torch.device) -> None:
+    def __init__(self, folder: Path, expect: list[Path], device: torch.device, batch: int | None = None) -> None:
         self.device, self.precision = device, pick_precision(device)
-        self.batch = 64 if device.type == "cuda" else 16
+        self.batch = batch or (64 if device.type == "cuda" else 16)
         self.own = self.batch // 2  # pictures of a batch that have their own photo's code
         self.data = read(folder, device)
         self.values = self.data.values()
@@ -88,6 +88,8 @@ class Training:
         self.opt_c = torch.optim.Adam(self.classifier.parameters(), self._rate(1e-3), weight_decay=1e-4, **on_gpu)
         self.recorded: dict[bool, Recorded] | None = {} if device.type == "cuda" else None
         self.images_seen = self.began_at = 0
+        pairs = zip(self.ema.state_dict().values(), self.net_g.state_dict().values(), strict=True)
+        self.averaged = tuple(zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True))
         self.skin = skin_area(SIZE_PX, device)
         self.shown = torch.tensor(SHOWN, device=device)
 
@@ -265,9 +267,7 @@ class Training:
     def _average(self) -> None:
         steps = self.images_seen // self.batch
         weight = 1 - min(EMA_LAST, (1 + steps) / (20 + steps))
-        pairs = zip(self.ema.state_dict().values(), self.net_g.state_dict().values(), strict=True)
-        mine, theirs = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-        torch._foreach_lerp_(list(mine), list(theirs), weight)
+        torch._foreach_lerp_(*map(list, self.averaged), weight)
 
     @torch.no_grad()
     def sheet(self, num: int = 14) -> Image.Image:
@@ -372,12 +372,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--expect", type=Path, nargs=2, required=True, help="for fold 0 and fold 1, who saw neither")
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--batch", type=int, help="pictures in a step; default: 64 on a GPU, else 16")
     parser.add_argument("--finish", action="store_true", help="let the learning rates fall over the last third")
     parser.add_argument("--init", type=Path, help="another run to begin with")
     args = parser.parse_args()
     args.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    training = Training(args.data, args.expect, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    training = Training(args.data, args.expect, device, args.batch)
     load(training, args.run, args.init)
     training.began_at = training.images_seen
     torch.manual_seed(training.images_seen)

@@ -2,7 +2,7 @@
 
 PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of parts of at most 15 MB,
 for tools/train_expected.py and tools/train_portrait.py. Each portrait in colour that is for training is bent to the
-mean shape, with its background, and five drawings are made of it, from careful to crude. A part has, for N portraits:
+mean shape, with its background, and three drawings are made of it, from careful to crude. A part has, for N portraits:
 `pictures`, the bytes of four pictures each (photo as JPEG; person above hair, the drawings above each other, and by how
 much they were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `attributes.TOLD` orders them, NaN where
 not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes; fold
@@ -29,7 +29,7 @@ from s2f_studio.faces.networks.portrait import SIZE_PX
 from s2f_studio.faces.shaped import planes_of
 from s2f_utils.pictures.attributes import TRAITS
 
-DRAWINGS = 5
+DRAWINGS = 3
 MOST_BYTES = 15_000_000  # of a part
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
 EVENED = {"mouth": 0.9, "age": 0.4, "glasses": 0.3, "presents": 0.6, "skin": 0.5, "hair_length": 0.3}
@@ -94,9 +94,9 @@ def packed(portrait: Portrait, number: int) -> list[bytes]:
     parts = bent((255 * np.dstack([portrait.person, portrait.hair])).astype(np.uint8), portrait.points)[0]
     drawings = drawn(portrait, number)
     return [
-        bytes_of(bent(portrait.photo, portrait.points)[0], "JPEG", quality=94, subsampling=0),
+        bytes_of(bent(portrait.photo, portrait.points)[0], "JPEG", quality=89, subsampling=0),
         bytes_of(np.concatenate(list(parts.transpose(2, 0, 1))), "WEBP", quality=50),
-        bytes_of(np.concatenate(list(drawings[:, 0])), "WEBP", quality=40),
+        bytes_of(np.concatenate(list(drawings[:, 0])), "WEBP", quality=38),
         bytes_of(np.concatenate(list(drawings[:, 1:].reshape(-1, SIZE_PX, SIZE_PX))), "WEBP", quality=80),
     ]
 

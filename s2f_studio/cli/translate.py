@@ -46,7 +46,7 @@ class OfCandidates:
         person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls
             from -1 to 1
         variations: how many other answers (default: 1)
-        frame: paper: lay the picture back onto the drawing; person: without the wall behind the person
+        frame: paper: lay the picture back onto the drawing; person: without the person's background
     """
 
     clean: Literal["auto", "always", "never", "whole"] | None = None
@@ -126,7 +126,7 @@ def translate(
     Args:
         inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name
     """
-    from s2f_studio.drawings.face import checked
+    from s2f_studio.drawings.prepare import checked
     from s2f_utils import runtime
     from s2f_utils.inference import find_pictures
 
@@ -179,7 +179,6 @@ def _check(model: str | None, of_candidates: dict[str, Any], of_models: dict[str
 
 def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable[[Path], None]:
     """What is done with each picture where one model answers."""
-    from s2f_studio.drawings import domain
     from s2f_studio.drawings import prepare as drawings
     from s2f_utils.inference import load
     from s2f_utils.pictures import faces, images
@@ -192,7 +191,7 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
 
     def work(path: Path) -> None:
         picture = images.load_rgb(path)
-        if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
+        if model in SHIPPED and (advice := drawings.advice(picture, translator.reads)):
             say(path, advice)
         if more.align or asked.eyes or face is not None:
             drawn = translator.direction == "sketch-to-photo"
@@ -212,9 +211,7 @@ def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str
     """What is done with each drawing where a model makes candidates."""
     from tqdm.auto import tqdm
 
-    from s2f_studio.faces import restored
-    from s2f_studio.faces.candidates import check_several
-    from s2f_studio.faces.translate import translate_drawing
+    from s2f_studio.faces.translate import check_several, restorer_here, terms_of, translate_drawing
     from s2f_utils.inference import load, restorers
     from s2f_utils.inference.asking import person_of
     from s2f_utils.pictures import images
@@ -226,8 +223,8 @@ def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str
     query |= {"num_variations" if name == "variations" else name: value for name, value in given.items()}
     query |= {"person": person_of(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}
-    if restorer := restored.here():  # a published one; nothing is fetched for it
-        warn(f"one more answer is restored by {restorer}: {restored.terms_of(restorer)}")
+    if restorer := restorer_here():  # a published one; nothing is fetched for it
+        warn(f"one more answer is restored by {restorer}: {terms_of(restorer)}")
         query["restorer"] = restorers.load(restorer, asked.device)
     say = _warner()
 

@@ -1,1 +1,1 @@
-"""Drawings: paper cleaned, domain recognised, face and landmarks found, bent to the mean shape."""
+"""Drawings: paper judged and cleaned, face and landmarks found, bent to the mean shape."""

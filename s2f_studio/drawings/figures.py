@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import understand
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 
-FACE_PX = 256
 STRAIGHT = 0.75  # of the faces; the most turned heads are left out
 
 

@@ -17,7 +17,6 @@ from s2f_utils.inference.asking import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
-SHAPE_PX = 256  # the frame that the components are in
 MOST = 2.0  # standard deviations that a likely face is away from the mean, along each component
 USUAL_OFF_PX = 1.0  # of 256: by how much points are off, where that is not said
 # What a reader calls a part → parts of `mesh`.

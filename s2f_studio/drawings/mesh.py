@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 MEAN_PX = 128  # of the frame that drawings are bent to, in which a face has its mean shape
-FACE_PX = 256  # of drawings that are bent, and of answers
+FACE_PX = 256  # of drawings that are looked at and bent, and of answers
 # part → numbers in the face mesh, around the part; clockwise from the top for the oval
 MESH: dict[str, tuple[int, ...]] = {
     "oval": (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176,

@@ -1,7 +1,8 @@
 """From any picture to what a model reads: cleaned paper, an aligned face, and remarks; and back onto the paper.
 
 `prepare` makes a drawing ready, `understand` whatever a model reads; both give a `Drawing`, which carries all that was
-found. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`.
+found. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is meant by None
+(the largest, of equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_studio.drawings import background, cleanup, domain
+from s2f_studio.drawings import background
 from s2f_studio.drawings.cleanup import LINES_BELOW
-from s2f_studio.drawings.face import Which, checked, detector_problem, find_any, points_inside, upright_face
 from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_utils.inference.asking import LAYOUTS, LEAST_PX, Facts
 from s2f_utils.pictures import faces, images, masks
@@ -28,12 +29,14 @@ EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
 PAPER_PX = 512  # of a drawing that is laid as drawn faces lie
-EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
-FACE_INSIDE = 0.9  # of a face lies on its sheet; of faces on sheets that were photographed, .999 and more
-SHEET_PX = 64  # of a sheet that can bear a drawing
-# Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
-# photos have colours, and grey ones have tones left.
-SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
+RATHER_SURE = 0.85  # as it lies; a turned drawing that is surer is known at the first look
+SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
+INK_BELOW = 60  # grey levels below the paper
+ENOUGH = 0.7  # score of a face that counts beside others; in 526 single drawings no second one has more than 0.3
+LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
+AS_LARGE = 0.85  # of the largest one's width
+
+Which = str | int | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Drawing:
 
     image: what the model reads, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet that
     was cut out and cleaned, upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the
-    image's. face: as it was found on the paper. verdict: of `domain.verdict` on the paper before it was cleaned, in
+    image's. face: as it was found on the paper. verdict: of `paper.verdict` on the paper before it was cleaned, in
     even light. Matrix, face and verdict are None where the picture was taken as it is. warnings: for the person, most
     important first; empty when all is well. corners: of the sheet that was cut out, float64 (4, 2), pixels of the
     drawing as it was given, clockwise from the top left; None where nothing was.
@@ -52,7 +55,7 @@ class Drawing:
     paper: np.ndarray
     matrix: np.ndarray | None = None
     face: faces.Face | None = None
-    verdict: domain.Verdict | None = None
+    verdict: Verdict | None = None
     warnings: tuple[Remark, ...] = ()
     corners: np.ndarray | None = None
 
@@ -87,9 +90,9 @@ def understand(
     if facts.reads == "photo":
         found, notes = find_any(picture, drawing=False, points=points, face=face)
         matrix = faces.alignment(found.landmarks, facts.size_px)
-        advice = domain.advice(picture, "photo-to-sketch")
-        warnings = (*([advice] if advice else []), *notes)
-        return Drawing(faces.align(picture, found, facts.size_px), picture, matrix, found, warnings=warnings)
+        said = advice(picture, "photo")
+        warnings = (*([said] if said else []), *notes)
+        return Drawing(faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings)
     drawing = prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
     if facts.layout == "drawn":
         return replace(drawing, image=laid(drawing.paper, drawing.face.landmarks, "drawn", PAPER_PX))
@@ -115,27 +118,17 @@ def prepare(
     says how many there are. Raises ValueError for other arrays, for less than 16 pixels, and for points that are not
     numbers, FaceError for points that are no face or lie outside of the picture, and for a face that is not there.
     """
-    points, which = _checked(drawing, points, clean, face)
-    sheet = _sheet(drawing, points) if clean in ("auto", "always") else None
-    if sheet is None:
-        corners, paper, seen = None, drawing, domain.verdict(drawing)
-    else:
-        corners, paper, seen = sheet
-        points = points if points is None else _on_sheet(points, corners)
-    even = in_even_light(paper, seen) if clean != "never" else None
-    paper, warnings = _cleaned(paper, seen, even, clean)
-    paper, found, about_face = upright_face(paper, points, which)
+    points, which = _check_arguments(drawing, points, clean, face)
+    paper = clean_paper(drawing, clean, points)
+    upright, found, about_face = upright_face(paper.image, paper.points, which)
     matrix = faces.alignment(found.landmarks, size_px)
-    image = faces.warp(paper, matrix, size_px, border="paper")
-    if image.min() > LINES_BELOW >= paper.min():
-        warnings.append(Remark("empty"))
-    if corners is not None:
-        about_face = [_cut(drawing, corners), *about_face]
-    verdict = seen if even is None else even[1]
-    return Drawing(image, paper, matrix, found, verdict, (*warnings, *about_face), corners)
+    image = faces.warp(upright, matrix, size_px, border="paper")
+    empty = [Remark("empty")] if image.min() > LINES_BELOW >= upright.min() else []
+    remarks = (*paper.remarks, *empty, *paper.about_sheet, *about_face)
+    return Drawing(image, upright, matrix, found, paper.verdict, remarks, paper.corners)
 
 
-def _checked(
+def _check_arguments(
     drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
 ) -> tuple[np.ndarray | None, Which]:
     """The points and which face is meant. Raises what `prepare` raises for what cannot be."""
@@ -158,126 +151,6 @@ def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) ->
     return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
 
 
-def advice_on(picture: np.ndarray, reads: str) -> Remark | None:
-    """What to tell who gives this picture, uint8 (H, W, 3), to a model that reads sketches or photos as they are."""
-    verdict = domain.verdict(picture)
-    if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
-        return None  # lines that are drawn so small are tones
-    kind = verdict.kind
-    if reads == "photo":
-        return Remark("drawing-for-photos") if kind in ("drawing", "faint", "inverted") else None
-    if kind == "photo":
-        return Remark("photo-for-sketches")
-    return None if kind == "drawing" else Remark(kind)
-
-
-def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool:
-    """Whether this is photographed or scanned paper, not white or not even: uint8 (H, W, 3).
-
-    unevenness: as `cleanup.flatten_paper` measures it, where that is known.
-    """
-    paper = float(np.percentile(drawing.mean(axis=2), 80))
-    if paper < WHITE_PAPER:
-        return True
-    return (cleanup.flatten_paper(drawing)[1] if unevenness is None else unevenness) > EVEN_PAPER
-
-
-def _cleaned(
-    paper: np.ndarray, seen: domain.Verdict, even: tuple[np.ndarray, domain.Verdict] | None, clean: str
-) -> tuple[np.ndarray, list[Remark]]:
-    """The paper, cleaned where that is wished and leaves something of it, and what is to be said about it.
-
-    even: as `in_even_light`; None also for clean "never".
-    """
-    kind = seen.kind
-    warnings = [] if kind == "drawing" else [Remark("shadow" if even else kind)]
-    is_paper = even or kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
-    if clean == "never" or (clean != "always" and not is_paper):
-        return paper, warnings
-    if even:
-        flat, unevenness = even[0], None
-    else:
-        flat, unevenness = cleanup.flatten_paper(paper, shadows="hard" if kind == "photo" else "soft")
-    if clean != "always" and not (even or kind == "faint" or needs_cleaning(paper, unevenness)):
-        return paper, warnings
-    lines = cleanup.clear_rim(cleanup.stretch_contrast(flat))
-    has_lines = lines.min() <= LINES_BELOW
-    if kind == "faint":
-        warnings = [Remark("strengthened" if has_lines else "no-lines")]
-    elif not has_lines:
-        return paper, [*warnings, Remark("not-cleaned")]
-    return np.repeat(lines[..., None], 3, axis=2), warnings
-
-
-def in_even_light(picture: np.ndarray, seen: domain.Verdict) -> tuple[np.ndarray, domain.Verdict] | None:
-    """A drawing in a shadow with edges, or on a table nearly as light as its paper, when its light is evened out
-    (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that; None for what is no such
-    drawing.
-
-    picture: uint8 (H, W, 3). seen: the verdict on it as it is; photo, as a rule.
-    """
-    if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW or seen.photo > domain.SURE:
-        return None
-    flat = cleanup.flatten_paper(picture, shadows="hard")[0]
-    verdict = domain.verdict(np.repeat(flat[..., None], 3, axis=2))
-    has_no_tones = verdict.tones < SHADOWED_TONES_BELOW and verdict.white >= SHADOWED_WHITE_FROM
-    return (flat, verdict) if verdict.kind == "drawing" and has_no_tones else None
-
-
-def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, domain.Verdict] | None:
-    """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it; None where there is
-    none, where what looked like one bears no drawing, and where it would cut a face or leave a point out.
-    """
-    corners = cleanup.find_sheet(drawing)
-    if corners is None:
-        return None
-    sheet = cleanup.straighten(drawing, corners)
-    if min(sheet.shape[:2]) < SHEET_PX:
-        return None
-    verdict = domain.verdict(sheet)
-    if verdict.kind not in ("drawing", "faint", "coloured"):
-        return None
-    if points is not None:
-        on_it = _on_sheet(points, corners)
-        is_whole = bool(((on_it >= 0) & (on_it < sheet.shape[1::-1])).all())
-    else:
-        is_whole = _face_inside(drawing, corners) >= FACE_INSIDE
-    return (corners, sheet, verdict) if is_whole else None
-
-
-def _on_sheet(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Points of the picture, (N, 2), on the sheet that is cut out of it."""
-    import cv2
-
-    return cv2.perspectiveTransform(points[None], cleanup.sheet_matrix(corners)[0])[0]
-
-
-def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
-    """How much of the surest face lies within these corners; 1 where none is found."""
-    import cv2
-
-    found = [] if detector_problem() else faces.detect(drawing)
-    if not found:
-        return 1.0
-    box = max(found, key=lambda face: face.score).box
-    return cv2.intersectConvexConvex(_corners_of(box), corners.astype(np.float32))[0] / (box[2] * box[3])
-
-
-def _corners_of(box: Sequence[float]) -> np.ndarray:
-    """The corners of a box, (left, top, width, height): float32 (4, 2)."""
-    left, top, width, height = box
-    return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
-
-
-def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
-    """What is to be said about a sheet that was cut out."""
-    x, y = corners.T
-    area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
-    shares = np.clip((corners + 0.5) / drawing.shape[1::-1], 0, 1).round(4).tolist()
-    percent = round(100 * (1 - area / (drawing.shape[0] * drawing.shape[1])))
-    return Remark("cut", {"percent": percent, "corners": shares})
-
-
 def example(name: str) -> np.ndarray:
     """One of the drawings that come with the project, uint8 (510, 420, 3): strokes in code, no training has seen them.
 
@@ -290,7 +163,7 @@ def example(name: str) -> np.ndarray:
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
     """What a model made, uint8 (S, S, 3): as it is ("square"), or laid back onto the drawing ("paper"), there without
-    the wall behind the person ("person"). Raises ValueError for other frames.
+    the person's background ("person"). Raises ValueError for other frames.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -300,8 +173,8 @@ def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.nda
 def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, person: bool = False) -> np.ndarray:
     """Lay what a model made back where the face is on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
 
-    feather: width of the soft rim, a share of the image's side. person: leave the wall behind the person out
-    (`background.person_mask`); what is taken for wall by mistake, such as loose curls, stays as it was drawn.
+    feather: width of the soft rim, a share of the image's side. person: leave the background of the person out
+    (`background.person_mask`); what is taken for background by mistake, such as loose curls, stays as it was drawn.
     """
     import cv2
 
@@ -319,3 +192,148 @@ def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, pe
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return images.rounded(laid * share + prepared.paper * (1 - share))
+
+
+def checked(which: Which) -> Which:
+    """The same choice as None, "left", "right" or a number; text of a number is read, too. ValueError for others."""
+    text = "" if which is None else str(which).strip().lower()
+    if text in ("", "auto", "left", "right"):
+        return text if text in ("left", "right") else None
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise ValueError(f"a face is meant by left, right, or its number from the left; got {which!r}")
+
+
+def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) -> int:
+    """The place, among faces from left to right, of the one that is meant in a picture of this shape (H, W, …).
+
+    which: as `checked` gives it. Raises FaceError where there is no such face, saying which there are.
+    """
+    if not found:
+        raise faces.FaceError("no face was found that could be chosen: give the eyes and the mouth by hand")
+    if which is None:
+        widest, centre = max(face.box[2] for face in found), np.array(shape[1::-1]) / 2
+        large = [n for n, face in enumerate(found) if face.box[2] >= AS_LARGE * widest]
+        return min(large, key=lambda n: float(np.hypot(*(found[n].middle - centre))))
+    if which in ("left", "right"):
+        return 0 if which == "left" else len(found) - 1
+    if which > len(found):
+        raise faces.FaceError(f"there is no face {which}: {len(found)} found, counted from the left")
+    return which - 1
+
+
+def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> faces.Face:
+    """The face of hand-given points. Raises FaceError where they lie outside of a picture of this shape (H, W, …)."""
+    face, (height, width) = faces.face_from_points(points), shape[:2]
+    if (np.asarray(points) < -0.5).any() or (np.asarray(points) > [width - 0.5, height - 0.5]).any():
+        raise faces.FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
+    return face
+
+
+def find_any(
+    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None, face: Which = None
+) -> tuple[faces.Face, list[Remark]]:
+    """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
+
+    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if it can be had; scikit-image's
+    cascade; the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie
+    outside, and for a face that is not there.
+    """
+    if points is not None:
+        return points_inside(points, picture.shape), []
+    problem, which = detector_problem(), checked(face)
+    if problem:
+        return _completed(picture, which, None, problem, drawing, [])
+    seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
+    detected, about = _among_others(seen, picture.shape, which, drawing)
+    detected = detected or (faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture))
+    return _completed(picture, which, detected, problem, drawing, about)
+
+
+def _among_others(
+    seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which, drawing: bool
+) -> tuple[faces.Face | None, list[Remark]]:
+    """The face that is meant and what is to be said, where several of those that are seen in a picture count; else
+    None.
+    """
+    found = faces.apart(sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score))
+    widest = max((face.box[2] for face in found), default=0)
+    found = sorted((f for f in found if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0])
+    if len(found) < 2:
+        is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
+        return (found[0] if is_sure else None), []
+    taken, sides = choose(found, which, shape), shape[1::-1] * 2
+    boxes = [[round(float(v) / side, 4) for v, side in zip(face.box, sides, strict=True)] for face in found]
+    return found[taken], [Remark("faces", {"num": len(found), "taken": taken + 1, "boxes": boxes})]
+
+
+def _completed(
+    picture: np.ndarray, which: Which, detected: faces.Face | None, problem: str, drawing: bool, about: list[Remark]
+) -> tuple[faces.Face, list[Remark]]:
+    """The detected face with its landmarks refined, or the best guess, and what to tell the person about it.
+
+    problem: why there is no detector, or "". about: what there is to say about others beside it. Raises FaceError where
+    a second face is asked for and there is one.
+    """
+    if isinstance(which, int) and which > 1 and not about:
+        choose([detected] if detected else [], which, picture.shape)
+    if detected:
+        face = faces.refined(picture, detected, drawing, alone=not about)
+        rough = [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
+        return face, [*about, *rough]
+    face = faces.find_face(picture, fallback="cascade", detector="none")
+    remarks = [Remark("no-face" if face.method == "centre" else "rough-face")]
+    if problem:
+        remarks.append(Remark("no-detector", {"problem": problem.partition(" (")[0]}))
+    return _centre_of_ink(picture) if face.method == "centre" and drawing else face, remarks
+
+
+def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
+    """The face as it is where a drawing fills its picture, on the part of the picture that is drawn on."""
+    grey = drawing.mean(axis=2)
+    rows, columns = np.nonzero(grey < np.median(grey) - INK_BELOW)
+    if len(rows) < 16:
+        return faces.centre_face(drawing.shape[:2])
+    (top, bottom), (left, right) = (np.percentile(at, (0.5, 99.5)) for at in (rows, columns))
+    side = 1.2 * max(16.0, min(bottom - top, right - left))  # shoulders and long hair do not count
+    corner = np.array([(left + right) / 2, (top + bottom) / 2]) - side / 2
+    face = faces.centre_face((round(side), round(side)))
+    box = (face.box[0] + corner[0], face.box[1] + corner[1], *face.box[2:])
+    return replace(face, landmarks=face.landmarks + corner, box=box)
+
+
+def upright_face(
+    paper: np.ndarray, points: np.ndarray | None, which: Which
+) -> tuple[np.ndarray, faces.Face, list[Remark]]:
+    """The paper, turned if need be, the face on it, and what to tell the person about it."""
+    if points is not None:
+        return paper, *find_any(paper, points=points)
+    if problem := detector_problem():
+        return paper, *_completed(paper, which, None, problem, True, [])
+    seen, turned = faces.detect(paper, min_score=faces.LOWEST_SCORE), paper
+    detected, about = _among_others(seen, paper.shape, which, drawing=True)
+    if detected is None:
+        turned, detected, seen = _surest_turn(paper, seen)
+        if turned is not paper:
+            one_of, about = _among_others(seen, turned.shape, which, drawing=True)
+            detected = one_of or detected
+    face, remarks = _completed(turned, which, detected, "", True, about)
+    return turned, face, remarks if turned is paper else [Remark("turned"), *remarks]
+
+
+def _surest_turn(paper: np.ndarray, seen: list[faces.Face]) -> tuple[np.ndarray, faces.Face | None, list[faces.Face]]:
+    """The paper, by quarter turns as the detector is surest of a face, where it is surer than as the paper lies; that
+    face, and all that are seen then. seen: those that are seen as it lies.
+    """
+    upright = faces.detect_drawn(paper, plain=seen)
+    best, beat = (paper, upright, seen), upright.score + SURER if upright else 0.0
+    if upright and upright.score >= faces.DRAWING_SCORE:
+        return best
+    views = 1 if upright and upright.score >= RATHER_SURE else 6
+    for quarters in (1, 2, 3):
+        turned = np.ascontiguousarray(np.rot90(paper, quarters))
+        there = faces.detect(turned, min_score=faces.LOWEST_SCORE)
+        face = faces.detect_drawn(turned, views=views, plain=there)
+        if face and face.score > beat:
+            best, beat = (turned, face, there), face.score
+    return best

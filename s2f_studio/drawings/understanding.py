@@ -12,14 +12,14 @@ import numpy as np
 
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
-from s2f_studio.engines import choice
+from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.engines import running
 from s2f_utils import weights
 from s2f_utils.inference.asking import LEAST_PX
 from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
-LOOK_PX = 256  # pictures are looked at in this size
 SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
 REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
@@ -66,7 +66,7 @@ def finder(engine: str = "auto") -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
     path = weights.shipped(weights.FINDER)
     try:
-        return _finder_of(path, choice.chosen(engine, "cpu"))
+        return _finder_of(path, running.chosen(engine, "cpu"))
     except (FileNotFoundError, ValueError):
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
@@ -74,10 +74,8 @@ def finder(engine: str = "auto") -> Engine:
 
 
 def _finder_of(path: Path, engine: str) -> Engine:
-    if engine == choice.ONNX:
-        from s2f_studio.engines.engine_onnx import OnnxEngine
-
-        found = OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
+    if engine == running.ONNX:
+        found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # now, not when a picture is there
         return found
     from s2f_studio.drawings.look import Look
@@ -128,7 +126,7 @@ def _framed(picture: np.ndarray) -> np.ndarray:
         wide = max(last + 1 - first for first, last in spans) / FILLED
         if wide < SMALL * side:
             (left, top), side = ((first + last + 1 - wide) / 2 for first, last in spans), wide
-    scale = LOOK_PX / side
+    scale = FACE_PX / side
     return np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
 
 
@@ -153,7 +151,7 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
     for look in range(LOOKS):
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
-            affine = np.stack([faces.alignment(mesh.five_of(own), LOOK_PX) for own in points.astype(np.float64)])
+            affine = np.stack([faces.alignment(mesh.five_of(own), FACE_PX) for own in points.astype(np.float64)])
     return [
         Understood(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,

@@ -1,1 +1,1 @@
-"""Which engine runs a model's stages, and onnxruntime's; PyTorch's is in `s2f_utils.inference.stages`."""
+"""What runs a model's stages; PyTorch's engine is in `s2f_utils.inference.stages`."""

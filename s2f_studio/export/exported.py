@@ -5,21 +5,23 @@ PyTorch is not needed. `open_model` and `open_restorer` are what `s2f_utils.infe
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import choice
-from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
+from s2f_studio.engines import running
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
-from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.restorers import Restorer
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import DetailModel, Translator
+from s2f_utils.inference.translator import DetailModel, Model, Translator
 from s2f_utils.models.card import UnknownNetworkError
 
+DESCRIPTION = "model.json"  # of a folder's graphs; of those that come along, the model's name with .json
+FORMAT = 1
 KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, StyleModel)}
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
@@ -28,107 +30,90 @@ SHARED = "look"  # the finder's stage: those that come along are served by one (
 def open_model(
     model: str | Path, device: str, engine: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Model | None:
-    """As `inference.load`; None where PyTorch runs the model. Raises EngineError, and ValueError for a direction that
-    is not the model's.
+    """As `inference.load`; None where PyTorch runs the model.
+
+    Raises EngineError, UnknownNetworkError for a restorer, and ValueError for a direction that is not the model's.
     """
-    comes_along = has_graphs(model) and values == "signed"
-    usual = comes_along and (is_all(model) or not choice.is_there(choice.TORCH))
-    wanted = choice.chosen(choice.ONNX if is_exported(model) else engine, device, has_graphs=usual)
-    if wanted == choice.TORCH:
+    file = description_file(model)
+    is_exported = file.name == DESCRIPTION
+    spec = read_description(file) if file.is_file() and (is_exported or values == "signed") else None
+    does_all = spec is not None and spec["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
+    usual = does_all or (spec is not None and not running.is_there(running.TORCH))
+    wanted = running.chosen(running.ONNX if is_exported else engine, device, has_graphs=usual)
+    if wanted == running.TORCH:
         return None
-    if not (is_exported(model) or comes_along):
+    if spec is None:
         raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
-    found = load_exported(model, name=name or str(model), at_once=at_once)
-    if direction not in (None, found.direction):
-        raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
-    return found
+    if spec["kind"] == RESTORER:
+        raise UnknownNetworkError(f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
+    if spec["kind"] not in KINDS:
+        raise EngineError(f"{model}: is a {spec['kind']}, which this version does not know: export the model again")
+    if direction not in (None, spec["direction"]):
+        raise ValueError(f"{model}: goes {spec['direction']}, not {direction}: leave the direction out")
+    graphs = _engine(spec, file)
+    used = {path for paths in graphs.weights.values() for path in paths if path.parent == weights.SHIPPED_FOLDER}
+    return KINDS[spec["kind"]](
+        graphs, spec["network"], frozenset(spec["knows"]), direction=spec["direction"], size_px=spec["size_px"],
+        fit=spec["fit"], meta=dict(spec["meta"]), name=name or str(model), layout=spec["layout"], at_once=at_once,
+        files=tuple(sorted(used, key=lambda path: (path.stem != file.stem, path.name))),  # its own first
+    )  # fmt: skip
 
 
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
-    """As `restorers.load`; None where PyTorch runs it. Raises EngineError."""
-    comes_along = has_graphs(restorer)
-    wanted = choice.chosen(choice.ONNX if is_exported(restorer) else engine, device, has_graphs=comes_along)
-    if wanted == choice.TORCH:
+    """As `restorers.load`; None where PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
+    file = description_file(restorer)
+    engine = running.ONNX if file.name == DESCRIPTION else engine
+    if running.chosen(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
-    if not (is_exported(restorer) or comes_along):
+    if not file.is_file():
         raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
-    return Restorer(*restorer_parts(restorer))
+    spec = read_description(file)
+    if spec["kind"] != RESTORER:
+        raise UnknownNetworkError(f"{restorer}: is a {spec['network']}, which restores no faces")
+    return Restorer(str(restorer), _engine(spec, file), spec["size_px"], dict(spec["meta"]))
 
 
-def is_exported(model: str | Path) -> bool:
-    """Whether this is such a folder."""
-    return (Path(model) / DESCRIPTION).is_file()
-
-
-def has_graphs(name: str | Path) -> bool:
-    """Whether a model comes along, by this name, as graphs."""
-    return _shipped(name).is_file()
-
-
-def is_all(name: str | Path) -> bool:
-    """Whether the graphs of a model that comes along do all that its network does: styles are fitted with gradients,
-    which PyTorch alone has.
+def description_file(model: str | Path) -> Path:
+    """The file that describes a model's graphs, which lie beside it: in a folder, or else of one that comes along, by
+    its name; it may not be there.
     """
-    return has_graphs(name) and described_in(_shipped(name))["kind"] != StyleModel.__name__
+    name = weights.RENDER if str(model) == weights.DEFAULT else str(model)
+    own = Path(model) / DESCRIPTION
+    return own if own.is_file() else weights.GRAPHS / f"{name}.json"
 
 
-def load_exported(model: str | Path, *, name: str = "", at_once: int = 1) -> Translator:
-    """The model that answers from a folder, or, by its name, one that comes along, by onnxruntime on the CPU. name,
-    at_once: as in `load`.
-
-    Raises FileNotFoundError, EngineError, or UnknownNetworkError for a restorer.
-    """
-    told, engine = _opened(model)
-    if told["kind"] == RESTORER:
-        raise UnknownNetworkError(f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
-    if told["kind"] not in KINDS:
-        raise EngineError(f"{model}: is a {told['kind']}, which this version does not know: export the model again")
-    return KINDS[told["kind"]](
-        engine,
-        told["network"],
-        frozenset(told["knows"]),
-        direction=told["direction"],
-        size_px=told["size_px"],
-        fit=told["fit"],
-        meta=dict(told["meta"]),
-        name=name or told["name"],
-        layout=told["layout"],
-        at_once=at_once,
-        files=_networks(model, engine),
-    )
+def read_description(file: Path) -> dict[str, Any]:
+    """What a description of a model says. Raises FileNotFoundError, or EngineError where it is none of ours."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file.parent}: no {file.name}: 's2f export' makes such folders")
+    try:
+        spec = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        spec = None
+    if not isinstance(spec, dict) or "stages" not in spec:
+        raise EngineError(f"{file}: is damaged, or of another program: export the model again")
+    if spec.get("format") != FORMAT:
+        raise EngineError(f"{file}: is of format {spec.get('format')}, this version reads {FORMAT}: export it again")
+    missing = [name for name in map(graph_file, spec["stages"].items()) if not file.with_name(name).is_file()]
+    if missing:
+        raise EngineError(f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model again")
+    return spec
 
 
-def restorer_parts(model: str | Path) -> tuple[str, OnnxEngine, int, dict[str, Any]]:
-    """Name, engine, size and facts of a restorer in a folder, or that comes along. Raises as `load_exported`, and
-    UnknownNetworkError for a model that restores nothing.
-    """
-    told, engine = _opened(model)
-    if told["kind"] != RESTORER:
-        raise UnknownNetworkError(f"{model}: is a {told['network']}, which restores no faces")
-    return str(model), engine, told["size_px"], dict(told["meta"])
+def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
+    """The name of a stage's file. stage: its name, and what the description says of it."""
+    name, said = stage
+    return said.get("file", f"{name}.onnx")
 
 
-def _networks(model: str | Path, engine: OnnxEngine) -> tuple[Path, ...]:
-    """The files of a model that comes along, its own first; of an exported folder nobody says them."""
-    used = {path for paths in engine.weights.values() for path in paths if path.parent == weights.SHIPPED_FOLDER}
-    first = weights.RENDER if str(model) == weights.DEFAULT else str(model)
-    return tuple(sorted(used, key=lambda path: (path.stem != first, path.name)))
+def _engine(spec: Mapping[str, Any], file: Path) -> running.OnnxEngine:
+    """What runs the graphs that a description names; those that come along keep their weights elsewhere."""
+    own = {stage: one for stage, one in spec["stages"].items() if file.name == DESCRIPTION or stage != SHARED}
+    graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
+    held = {stage: [_weights_beside(file, name) for name in one.get("weights", ())] for stage, one in own.items()}
+    return running.OnnxEngine(graphs, held)
 
 
-def _shipped(name: str | Path) -> Path:
-    return weights.GRAPHS / f"{name}.json"
-
-
-def _opened(model: str | Path) -> tuple[dict[str, Any], OnnxEngine]:
-    """What the description of a model says, and its engine; one that comes along keeps its weights elsewhere."""
-    comes_along = not is_exported(model) and has_graphs(model)
-    told, folder = (described_in(_shipped(model)), weights.GRAPHS) if comes_along else (description(model), Path(model))
-    own = {stage: one for stage, one in told["stages"].items() if not comes_along or stage != SHARED}
-    graphs = {stage: folder / graph_of(stage, one) for stage, one in own.items()}
-    held = {stage: [_weights_in(folder, name) for name in one.get("weights", ())] for stage, one in own.items()}
-    return told, OnnxEngine(graphs, held)
-
-
-def _weights_in(folder: Path, name: str) -> Path:
-    beside = folder / name
-    return beside if beside.is_file() else folder.parent / name
+def _weights_beside(file: Path, name: str) -> Path:
+    beside = file.with_name(name)
+    return beside if beside.is_file() else file.parent.parent / name

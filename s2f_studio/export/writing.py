@@ -1,6 +1,6 @@
 """Models as ONNX: a folder with a graph for each stage, and model.json, which says how they are put together.
 
-Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch (`engine_onnx`).
+Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch (`engines.running`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import torch
 from torch import nn
 
 from s2f_studio.drawings.understanding import finder
-from s2f_studio.engines.engine_onnx import DESCRIPTION, FORMAT
-from s2f_studio.export.exported import RESTORER
+from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_utils import runtime
-from s2f_utils.inference.asking import Model
 from s2f_utils.inference.stages import TorchEngine
-from s2f_utils.inference.translator import Translator
+from s2f_utils.inference.translator import Model, Translator
 from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import images
 
@@ -110,10 +108,10 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
 def _said_of(model: Model, stage: str) -> dict[str, str]:
     """What a graph's metadata say."""
     facts = model.facts
-    told = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
+    about = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
     named = ("method", "trained", "training_pairs", "training_data", "terms")
     learned = {key: str(model.meta[key]) for key in named if key in model.meta}
-    return told | learned | {"note": images.GENERATED_NOTE}
+    return about | learned | {"note": images.GENERATED_NOTE}
 
 
 def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:

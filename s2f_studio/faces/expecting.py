@@ -5,7 +5,6 @@ What is done to pixels are stages (`inference.stages`), run by an engine; here i
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,7 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import ANSWERS, Ask, Facts
+from s2f_utils.inference.asking import ANSWERS, Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_utils.pictures.remarks import Remark
@@ -39,14 +38,10 @@ class ExpectModel(Translator):
     A drawing is understood, bent to the mean shape, answered there, and the answer is bent back.
     """
 
+    ASKED = frozenset({"likely", "person"})
+
     def __post_init__(self) -> None:
         self.size_px = FACE_PX  # of the drawings that are given; the network's own pictures are smaller
-
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """As `Translator.facts`."""
-        alone = super().facts
-        return replace(alone, knows=alone.knows | {"likely", "person"})
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
@@ -65,15 +60,15 @@ class ExpectModel(Translator):
         return np.stack(self.answer_squares(batch, [Ask(mode=mode, likely=0.0)] * len(batch)))
 
     def laid(self, person: np.ndarray, points: np.ndarray, ask: Ask) -> np.ndarray:
-        """A person in the mean shape, (4, P, P), at points (164, 2) before a wall: uint8 (S, S, 3), S is P, or twice
-        that where a large answer is asked for.
+        """A person in the mean shape, (4, P, P), at points (164, 2) before a background: uint8 (S, S, 3), S is P,
+        or twice that where a large answer is asked for.
         """
         coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, person[None], coarse[None], np.array([self.wall(ask)]))[0][0]
+        return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[0][0]
 
-    def wall(self, ask: Ask) -> int:
-        """Which wall is behind the person, as `stages.lay.backdrop` numbers them."""
+    def background(self, ask: Ask) -> int:
+        """Which background is behind the person, as `stages.lay.backdrop` numbers them."""
         return -1
 
     def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
@@ -107,8 +102,8 @@ class ExpectModel(Translator):
         for words, hidden, drawn, scales in steps:
             now = [n for n, names in enumerate(words) if names]
             if now:
-                told, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
-                made, _ = self._answered(squares[now], seen, told, [drawn[n] for n in now])
+                without, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
+                made, _ = self._answered(squares[now], seen, without, [drawn[n] for n in now])
                 by = np.stack([guidance(words[n], scales) for n in now])
                 raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
                 last[now] = made
@@ -120,11 +115,11 @@ class ExpectModel(Translator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What the network says, (N, 5, 128, 128), and of which tones, (N, 6)."""
         points = np.stack([one.points for one in found]).astype(np.float32)
-        told = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
+        attributes = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
         drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
         tones = np.stack([tones_of(ask) for ask in asks])
         seeds = np.array([ask.seed or -1 for ask in asks])
-        return self.engine.run("expect", squares, points, told, drawn, tones, seeds)
+        return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
 
 
 def told_of(found: Understood, ask: Ask) -> np.ndarray:
@@ -185,11 +180,7 @@ class RenderModel(ExpectModel):
     A question may ask for what is expected instead (`Ask.answer`).
     """
 
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """As `Translator.facts`."""
-        alone = super().facts
-        return replace(alone, knows=alone.knows | {"answer"})
+    ASKED = ExpectModel.ASKED | {"answer"}
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """Says that a drawing, uint8 (H, W, 3), leaves much open, where the question leaves the answer open."""
@@ -237,8 +228,8 @@ class RenderModel(ExpectModel):
             person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
         return self.laid(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
 
-    def wall(self, ask: Ask) -> int:
-        """As `ExpectModel.wall`: as in a studio, behind people who are rendered."""
+    def background(self, ask: Ask) -> int:
+        """As `ExpectModel.background`: a studio's, behind people who are rendered."""
         return -1 if ask.answer == EXPECTED else ask.seed
 
 

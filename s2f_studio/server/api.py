@@ -142,10 +142,10 @@ def _add_answers(app: Any, engine: Engine) -> None:
             query = asked(fields)
         except ValueError as error:
             raise Refusal(422, str(error)) from None
-        told, png = await while_there(request, engine.in_time(engine.answer(content, query)))
-        request.scope["state"]["said"] = {"model": told["model"], "seconds": told["seconds"]}
+        reply, png = await while_there(request, engine.in_time(engine.answer(content, query)))
+        request.scope["state"]["said"] = {"model": reply["model"], "seconds": reply["seconds"]}
         if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse(told, headers={"vary": "accept"})
+            return JSONResponse(reply, headers={"vary": "accept"})
         headers = {"vary": "accept", "content-disposition": 'attachment; filename="generated.png"'}
         return Response(png, media_type="image/png", headers=headers)
 

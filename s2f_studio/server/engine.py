@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_studio.engines import choice as engines
+from s2f_studio.engines import running as engines
 from s2f_studio.query import Query
 from s2f_studio.web import answering, drawing, uploads
 from s2f_studio.web.catalogue import Catalogue, Choice, load
@@ -171,8 +171,8 @@ class Engine:
         self.answered += 1
         steps = ["prepared", "translated", *(["enhanced"] if restorer else []), "finished"]
         seconds = {step: round(end - start, 4) for step, start, end in zip(steps, at, at[1:], strict=False)}
-        told = await self.in_pool(answering.as_json, answer, facts, seconds)
-        return told, answer.made[0].png
+        reply = await self.in_pool(answering.as_json, answer, facts, seconds)
+        return reply, answer.made[0].png
 
     def _chosen(self, query: Query) -> tuple[Choice, Choice | None]:
         """The model, and the restorer where one is asked for. Raises Refusal for sketches to be restored."""
@@ -182,11 +182,9 @@ class Engine:
         return choice, self.catalogue.restorer(query.restorer) if query.enhance else None
 
     def _prepare(self, content: bytes, choice: Choice, query: Query) -> answering.Ready:
-        read = uploads.read_map if choice.reads == "map" else uploads.read_picture
-        return answering.prepare(read(content), query, choice.facts)
+        return answering.prepare(uploads.read(content, choice.reads), query, choice.facts)
 
     def drawing_of(self, content: bytes, model: str) -> dict[str, Any]:
-        """An upload for the sketch pad, as `drawing.told`. Raises Refusal."""
+        """An upload for the sketch pad, as `drawing.for_pad`. Raises Refusal."""
         choice = self.catalogue.choose(model)
-        read = uploads.read_map if choice.reads == "map" else uploads.read_picture
-        return drawing.told(read(content), choice.facts, answering.IN_PAD)
+        return drawing.for_pad(uploads.read(content, choice.reads), choice.facts, answering.IN_PAD)

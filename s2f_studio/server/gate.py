@@ -73,25 +73,25 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        told = _Told(scope, send)
+        exchange = _Exchange(scope, send)
         is_post = scope["method"] != "GET"
         self.engine.waiting += is_post
         try:
             self._check(scope)
             if is_post:
-                receive = await _in_memory(receive, told)
-            await self.app(scope, receive, told.send)
+                receive = await _in_memory(receive, exchange)
+            await self.app(scope, receive, exchange.send)
         except (Refusal, ConnectionError) as error:
-            await told.answer(getattr(error, "status", GONE), str(error), getattr(error, "retry_s", 0))
+            await exchange.answer(getattr(error, "status", GONE), str(error), getattr(error, "retry_s", 0))
         except asyncio.CancelledError:  # it took longer than the app waits for at its end
-            await told.answer(503, "the app is ending: start it again")
+            await exchange.answer(503, "the app is ending: start it again")
         except Exception as error:
             trace, place = "".join(traceback.format_exception(error)), "/".join(scope["path"].split("/")[:3])[:100]
             LOGGER.error(json.dumps({"time": _now(), "path": place, "failed": type(error).__name__, "trace": trace}))
-            await told.answer(500, "this went wrong, and why is in the app's log: try something else")
+            await exchange.answer(500, "this went wrong, and why is in the app's log: try something else")
         finally:
             self.engine.waiting -= is_post
-            told.log()
+            exchange.log()
 
     def _check(self, scope: Message) -> None:
         """Raise Refusal for a request that is not answered, whatever it asks for."""
@@ -109,7 +109,7 @@ class Gate:
             raise Refusal(429, f"{self.engine.waiting - 1} requests wait already: try again in a moment", retry_s=1)
 
 
-class _Told:
+class _Exchange:
     """Adds headers to an answer, and says in one line of JSON what became of a request; never what was in it."""
 
     def __init__(self, scope: Message, send: Send) -> None:
@@ -146,22 +146,22 @@ class _Told:
         LOGGER.info(json.dumps(line))
 
 
-async def _in_memory(receive: Receive, told: _Told) -> Receive:
+async def _in_memory(receive: Receive, exchange: _Exchange) -> Receive:
     """A body, read whole, as the app receives it. Raises Refusal where it is too large or too slow, ConnectionError."""
     parts, more = [], True
     try:
         async with asyncio.timeout(BODY_S):
-            while more and told.bytes_in < DROPPED_BYTES:
+            while more and exchange.bytes_in < DROPPED_BYTES:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ConnectionError("the visitor is gone")
-                told.bytes_in += len(message.get("body", b""))
-                parts = [*parts, message["body"]] if told.bytes_in <= BODY_BYTES and message.get("body") else parts
+                exchange.bytes_in += len(message.get("body", b""))
+                parts = [*parts, message["body"]] if exchange.bytes_in <= BODY_BYTES and message.get("body") else parts
                 more = message.get("more_body", False)
     except TimeoutError:
         raise Refusal(408, f"the upload took longer than {BODY_S:g} seconds: try again") from None
-    if told.bytes_in > BODY_BYTES:
-        raise too_large(told.bytes_in)
+    if exchange.bytes_in > BODY_BYTES:
+        raise too_large(exchange.bytes_in)
     left = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
 
     async def received() -> Message:

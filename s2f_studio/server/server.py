@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import choice as engines
+from s2f_studio.engines import running as engines
 from s2f_studio.server import api, gate
 from s2f_studio.server.engine import Engine, Limits
 from s2f_studio.web.catalogue import Catalogue
@@ -49,10 +49,10 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. engine: as in `choice.chosen`. notice: a sentence
-    that stays in sight, beside the note that faces are guesses. offline: nothing is downloaded from now on in this
-    process (S2F_OFFLINE), not even the face detector. local_only: answer only who asks for localhost or for an address
-    in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
+    runs: the folder of run folders whose models are offered, or None. engine: as in `running.chosen`. notice: a
+    sentence that stays in sight, beside the note that faces are guesses. offline: nothing is downloaded from now on in
+    this process (S2F_OFFLINE), not even the face detector. local_only: answer only who asks for localhost or for an
+    address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:

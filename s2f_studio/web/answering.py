@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_studio.drawings import domain, mesh
-from s2f_studio.drawings.prepare import Drawing, understand
+from s2f_studio.drawings import mesh
+from s2f_studio.drawings.prepare import Drawing, advice, understand
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
@@ -115,8 +115,8 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
     """What there is to say about a picture that is taken as it is; nothing where it was not to be looked at."""
     if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
-    advice = domain.advice(picture, facts.direction)
-    return (advice,) if advice else ()
+    remark = advice(picture, facts.reads)
+    return (remark,) if remark else ()
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
@@ -219,22 +219,22 @@ def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
 
 def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
     """An answer with its pictures as addresses that a page can show."""
-    ready, told = given.ready, {remark.code: remark.data for remark in given.remarks}
-    several = told.get("faces", {})
+    ready, by_code = given.ready, {remark.code: remark.data for remark in given.remarks}
+    several = by_code.get("faces", {})
     shown = masks.colour(ready.given) if ready.given.ndim == 2 else ready.given
-    as_given = "turned" not in told and "cut" not in told
+    as_given = "turned" not in by_code and "cut" not in by_code
     return {
         "model": facts.name,
         "direction": facts.direction,
         "note": images.GENERATED_NOTE,
         "warnings": worded(given.remarks, ready.found),
-        "codes": list(told),
+        "codes": list(by_code),
         "face_found": ready.found,
         "points": None if ready.points is None else [list(point) for point in ready.points],
         "num_faces": several.get("num", 1),
         "faces": list(several.get("boxes", ())) if as_given else [],
         "taken": several.get("taken", 1),
-        "sheet": told.get("cut", {}).get("corners"),
+        "sheet": by_code.get("cut", {}).get("corners"),
         "given": images.data_uri(images.png_of(shown)),
         "pictures": [_handed_out(one) for one in given.made],
         "seconds": dict(seconds or {}),
@@ -261,8 +261,8 @@ def _handed_out(made: Made) -> dict[str, Any]:
 def worded(remarks: Sequence[Remark], found: bool = True, words: Mapping[str, str] = HERE) -> list[str]:
     """What there is to say in a page's words; in one sentence where no face was found for sure."""
     about_face = ("rough-face", "no-face", "no-detector")
-    told = [remark.worded(words) for remark in remarks if found or remark.code not in about_face]
+    sentences = [remark.worded(words) for remark in remarks if found or remark.code not in about_face]
     if not found:
         is_missing = any(remark.code == "no-detector" for remark in remarks)
-        told.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
-    return list(dict.fromkeys(one for one in told if one))
+        sentences.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
+    return list(dict.fromkeys(one for one in sentences if one))

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import choice as engines
-from s2f_studio.engines.engine_onnx import DESCRIPTION, description
-from s2f_studio.export.exported import RESTORER
+from s2f_studio.engines import running as engines
+from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
 from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
@@ -26,7 +25,6 @@ from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
 RESCAN_S = 5.0
-SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
@@ -71,7 +69,7 @@ class Choice:
     @property
     def reads(self) -> str:
         """ "sketch", "photo" or "map"; restorers read photos."""
-        return SPEAKS.get(self.direction, "photo")
+        return self.facts.reads or "photo"
 
     def listed(self) -> dict[str, Any]:
         """The model as a page lists it: never with its path."""
@@ -85,7 +83,7 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """The model in memory. at_once: pictures in one pass. engine: as in `choice.chosen`.
+    """The model in memory. at_once: pictures in one pass. engine: as in `running.chosen`.
 
     Raises Refusal with what is wrong with its file, without its path.
     """
@@ -165,7 +163,7 @@ class Catalogue:
         found = []
         for file in sorted(self.runs.glob(f"*/{DESCRIPTION}"))[-200:]:
             try:
-                choice = _of_folder(file.parent, description(file.parent))
+                choice = _of_folder(file.parent, read_description(file))
                 found += [replace(choice, changed_ns=file.stat().st_mtime_ns)] if choice else []
             except NO_RUN:
                 continue
@@ -209,24 +207,23 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
 
 
-def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
+def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     """An exported model, None where it translates nothing."""
     name = re.sub(r"[^\w.-]", "-", folder.name)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(told["size_px"]), "size_mb": size}
+    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(spec["size_px"]), "size_mb": size}
     title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
-    if told["kind"] == RESTORER:
+    if spec["kind"] == RESTORER:
         return Choice(f"run:{name}", title, kind="restorer", **common)
-    if told["direction"] not in WAYS:
+    if spec["direction"] not in WAYS:
         return None
-    two, knows = "detail" in told["knows"], set(told["knows"])
-    common |= {"chooses": told["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
-    return Choice(f"run:{name}", title, direction=told["direction"], detail=two, layout=told["layout"], **common)
+    two, knows = "detail" in spec["knows"], set(spec["knows"])
+    common |= {"chooses": spec["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
+    return Choice(f"run:{name}", title, direction=spec["direction"], detail=two, layout=spec["layout"], **common)
 
 
 def _shipped() -> list[Choice]:
-    names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
-    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
+    mb = {path.stem: path.stat().st_size / 1e6 for path in weights.SHIPPED_FOLDER.glob("*.safetensors")}
     both = sum(mb[name] for name in (weights.EXPECT, weights.RENDER, weights.FINDER))
     return [
         Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo",
@@ -242,10 +239,11 @@ def _shipped() -> list[Choice]:
 
 
 def _official() -> list[Choice]:
-    found = []
+    found, places = [], weights.places()
     ways = {"psp-sketch": "sketch-to-photo", "psp-map": "map-to-photo"}
     for name, entry in weights.WEIGHTS.items():
-        common = {"source": "official", "here": _is_here(entry), "size_mb": entry.size / 1e6, "terms": entry.licence}
+        here = any((place / entry.file_name).is_file() for place in places)  # its digest is checked when it is loaded
+        common = {"source": "official", "here": here, "size_mb": entry.size / 1e6, "terms": entry.licence}
         if name in ways:
             layout = "" if name == "psp-map" else "aligned"
             found.append(
@@ -254,8 +252,3 @@ def _official() -> list[Choice]:
         elif entry.use == "restorer":
             found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))
     return found
-
-
-def _is_here(entry: weights.WeightsFile) -> bool:
-    """Whether a file of this name lies in one of the folders; its digest is checked when it is loaded."""
-    return any((place / entry.file_name).is_file() for place in weights.places())

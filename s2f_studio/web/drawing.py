@@ -90,7 +90,7 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
     return laid(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
 
 
-def told(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
+def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
     """A person's picture for a page's pad: {"drawing": its address, "warnings": what there is to say, "codes"}.
 
     words: of the page, as in `Remark.worded`. Raises Refusal.

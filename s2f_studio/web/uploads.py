@@ -54,6 +54,11 @@ def format_of(content: bytes) -> str:
     raise Refusal(415, f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these")
 
 
+def read(content: bytes, reads: str) -> np.ndarray:
+    """What was uploaded for a model that reads this: as `read_map` or `read_picture`. Raises Refusal."""
+    return read_map(content) if reads == "map" else read_picture(content)
+
+
 def read_picture(content: bytes) -> np.ndarray:
     """An uploaded drawing or photo, upright, on white paper where it was transparent: uint8 (H, W, 3), its longer side
     at most `KEPT_PX`.

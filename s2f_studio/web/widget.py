@@ -250,7 +250,7 @@ class SketchPad:
             return {"drawing": images.picture_uri(drawing.shown(drawing.start_of(content["start"], content["name"])))}
         picture = uploads.picture_in(content["picture"])
         if kind == "drawing":
-            return drawing.told(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
+            return drawing.for_pad(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
         if kind == "shown":
             self.face = picture
             return {}

@@ -3,9 +3,10 @@
 What needs torch is imported when it is asked for, not before.
 """
 
-from s2f_utils.inference.asking import MODES, Ask, Facts, Model
+from s2f_utils.inference.asking import MODES, Ask, Facts
 from s2f_utils.inference.finding import find_generator, find_pictures, generator_file, is_model, ways_of
 from s2f_utils.inference.loading import load, load_for_drawings, load_styles
+from s2f_utils.inference.translator import Model
 
 __all__ = [
     "MODES", "Ask", "Facts", "Model", "find_generator", "find_pictures", "generator_file", "is_model", "load",

@@ -1,25 +1,17 @@
-"""One question to a model, what a model is, and what every model answers by.
-
-A question (`Ask`) carries all that is asked beside the picture; a model is read-only while it answers, so that threads
-may share it. Shapes: S pixels of a model's pictures.
-"""
+"""One question to a model, `Ask`, and what a model is, `Facts`. Shapes: S pixels of a model's pictures."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from s2f_utils.extensions import extend
-from s2f_utils.inference.engine import Engine
 from s2f_utils.models.card import read_by
-from s2f_utils.pictures import faces, images, masks
+from s2f_utils.pictures import faces
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
-from s2f_utils.pictures.remarks import Remark
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "expected", "rendered")  # which answer is given, where a model has several
@@ -32,9 +24,6 @@ LAYOUTS = {
     "aligned": faces.TEMPLATE,
     "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
 }
-# What a package adds that prepares drawings: objects with `understand(picture, facts, **options)`, whose `image` is the
-# picture as the model reads it, and `advice_on(picture, reads)`, a `Remark` or None. The first one is used.
-PREPARERS: list[Any] = []
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,7 @@ class Facts:
     knows: frozenset[str] = frozenset()  # what it makes of a question: seed, detail, styles, answer, likely, person
     layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": it takes pictures as they are
 
-    @property
+    @functools.cached_property
     def reads(self) -> str:
         """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
         return read_by(self.direction)
@@ -106,21 +95,6 @@ class Ask:
                 raise ValueError(f"{name} must be from -1 to 1, got {value:g}")
 
 
-def checked(picture: np.ndarray) -> np.ndarray:
-    """A picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of less
-    than 16 pixels.
-    """
-    picture = np.asarray(picture)
-    height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
-    if picture.dtype != np.uint8 or channels != [3]:
-        raise ValueError(
-            f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
-        )
-    if min(height, width) < LEAST_PX:
-        raise images.ImageError(f"a picture of {width}x{height} pixels shows no face: {LEAST_PX} pixels are the least")
-    return picture
-
-
 def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
     """One amount for each of `FACE_PARTS`, 0 for those left out. Raises ValueError for others, or beyond 0 to 1."""
     given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
@@ -141,60 +115,3 @@ def person_of(text: str) -> dict[str, Any]:
         except ValueError:
             raise ValueError(f"{name} must be a number from -1 to 1, as in age=0.5, got {value!r}") from None
     return dict(Ask(person=person).person)
-
-
-class Model(ABC):
-    """A trained network that answers pictures; made by `inference.load`."""
-
-    facts: Facts
-    engine: Engine
-
-    @abstractmethod
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many questions → as many answers, uint8 (H, W, 3).
-
-        Nothing in the model changes: threads may ask at once.
-        """
-
-    @property
-    def num_bytes(self) -> int:
-        """How much memory its weights take."""
-        return self.engine.num_bytes
-
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
-        return None
-
-    def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
-        """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
-        return self.answer([picture], [Ask(**asked)])[0]
-
-    def __call__(
-        self,
-        picture: str | Path | np.ndarray,
-        *,
-        points: Any = None,
-        clean: str = "auto",
-        face: str | int | None = None,
-        **asked: Any,
-    ) -> np.ndarray:
-        """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
-
-        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned, by the
-        first of `PREPARERS`; without one, maps and models that take pictures as they are can be used. points, clean,
-        face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, unless it says otherwise.
-        Raises what `prepare`, `Ask` and `answer` raise.
-        """
-        facts = self.facts
-        if "labels" in asked and facts.layout:
-            raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
-        extend("answers")
-        if PREPARERS:
-            picture = PREPARERS[0].understand(picture, facts, points=points, clean=clean, face=face).image
-        elif facts.reads == "map":
-            picture = masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
-        elif facts.layout:
-            raise ValueError(f"{facts.name}: needs aligned pictures, and s2f_studio, which aligns them, is not there")
-        elif not isinstance(picture, np.ndarray):
-            picture = images.load_rgb(picture)
-        return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)

@@ -17,8 +17,9 @@ from PIL import Image
 
 from s2f_utils import runtime, weights
 from s2f_utils.inference import restorers
-from s2f_utils.inference.asking import Ask, Facts, Model, checked
+from s2f_utils.inference.asking import Ask, Facts
 from s2f_utils.inference.restorers import Restorer
+from s2f_utils.inference.translator import Model, checked
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError

@@ -6,21 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2f_utils import runtime, weights
-from s2f_utils.extensions import extend
-from s2f_utils.inference.asking import Model
+from s2f_utils.extensions import extend, studio
 from s2f_utils.inference.finding import VALUES, find_generator, terms_of
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import Translator
+from s2f_utils.inference.translator import Model, Translator
 from s2f_utils.models import card
 from s2f_utils.models.card import DIRECTIONS, TO_FACES, UnknownNetworkError
 from s2f_utils.weights import hub
 
 if TYPE_CHECKING:
     from torch import nn
-
-# What a package adds that opens models which PyTorch does not run: objects with `open_model(model, device, engine,
-# **options)` as `load`, and `open_restorer(restorer, device, engine)` as `restorers.load`; None for what they leave.
-OPENERS: list[Any] = []
 
 
 def load(
@@ -50,14 +45,12 @@ def load(
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    extend("answers")
     if weights.shipped(f"{model}-{direction}"):  # the other way of a shipped CycleGAN
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
-    for opener in OPENERS:
-        if (opened := opener.open_model(model, device, engine, **options)) is not None:
-            return opened
-    return _load_by_torch(model, device, precision, **options)
+    exported = studio("export.exported")
+    opened = exported and exported.open_model(model, device, engine, **options)  # None where PyTorch is to run it
+    return opened or _load_by_torch(model, device, precision, **options)
 
 
 def load_styles(
@@ -90,7 +83,7 @@ def _load_by_torch(
     """As `load`, of all that PyTorch runs."""
     from s2f_utils.inference.stages import PLAIN, TorchEngine, kind_of
 
-    extend("torch answers")
+    extend("kinds")
     path = find_generator(model, direction)
     net, meta = _network(path)
     kind, about = kind_of(net), net.card

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_utils import runtime, weights
-from s2f_utils.extensions import extend
+from s2f_utils.extensions import studio
 from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.finding import find_generator, terms_of
-from s2f_utils.inference.loading import OPENERS
 from s2f_utils.models.card import RESTORES, UnknownNetworkError
 from s2f_utils.pictures import images
 
@@ -88,10 +87,9 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER
-    extend("answers")
-    for opener in OPENERS:
-        if (opened := opener.open_restorer(restorer, device, engine)) is not None:
-            return opened
+    exported = studio("export.exported")
+    if opened := exported and exported.open_restorer(restorer, device, engine):
+        return opened
     chosen, entry = runtime.pick_device(device), weights.WEIGHTS.get(str(restorer))
     try:
         path = weights.get(entry.name) if entry and entry.use == "restorer" else find_generator(restorer)

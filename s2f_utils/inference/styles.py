@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.extensions import extend
-from s2f_utils.inference.asking import PREPARERS, Ask
+from s2f_utils.extensions import studio
+from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
@@ -66,9 +66,8 @@ class StyleModel(Translator):
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """As `Model.advice`, of a picture that is to be encoded, uint8 (H, W, 3)."""
-        extend("answers")
-        is_plain = self.reads in ("", "map") or not PREPARERS
-        return None if is_plain else PREPARERS[0].advice_on(self._checked(picture), self.reads)
+        drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
+        return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = super()._checked(image)

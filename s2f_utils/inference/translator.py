@@ -1,27 +1,85 @@
-"""From a trained network to pictures: one image, any aspect ratio, or many at once.
+"""What every model answers by, `Model`, and networks that translate: one image, any aspect ratio, or many at once.
 
-A picture goes in as uint8 (H, W, 3) and comes out with the same aspect ratio. Shapes: P pixels of the square that the
-network reads, S of the square that it makes.
+A picture goes in as uint8 (H, W, 3) and comes out with the same aspect ratio. A model is read-only while it answers, so
+that threads may share it. Shapes: P pixels of the square that the network reads, S of the square that it makes.
 """
 
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.asking import MODES, Ask, Facts, Model, checked
+from s2f_utils.extensions import studio
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, LEAST_PX, MODES, Ask, Facts
 from s2f_utils.inference.engine import Engine
-from s2f_utils.models.card import read_by
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.remarks import Remark
 
 LARGER = 2  # times the usual side, where a large answer is asked for
 SMALL_PX = 256  # larger answers are large already
+
+
+class Model(ABC):
+    """A trained network that answers pictures; made by `inference.load`."""
+
+    facts: Facts
+    engine: Engine
+
+    @abstractmethod
+    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many questions → as many answers, uint8 (H, W, 3).
+
+        Nothing in the model changes: threads may ask at once.
+        """
+
+    @property
+    def num_bytes(self) -> int:
+        """How much memory its weights take."""
+        return self.engine.num_bytes
+
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+        """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
+        return None
+
+    def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
+        """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
+        return self.answer([picture], [Ask(**asked)])[0]
+
+    def __call__(
+        self,
+        picture: str | Path | np.ndarray,
+        *,
+        points: Any = None,
+        clean: str = "auto",
+        face: str | int | None = None,
+        **asked: Any,
+    ) -> np.ndarray:
+        """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
+
+        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned
+        (`s2f_studio.drawings.prepare`); without that package, maps and models that take pictures as they are can be
+        used. points, clean, face: as in `prepare`. asked: the fields of `Ask`; half of the detail, unless it says
+        otherwise. Raises what `prepare`, `Ask` and `answer` raise.
+        """
+        facts = self.facts
+        if "labels" in asked and facts.layout:
+            raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
+        if drawings := studio("drawings.prepare"):
+            picture = drawings.understand(picture, facts, points=points, clean=clean, face=face).image
+        elif facts.reads == "map":
+            picture = masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
+        elif facts.layout:
+            raise ValueError(f"{facts.name}: needs aligned pictures, and s2f_studio, which aligns them, is not there")
+        elif not isinstance(picture, np.ndarray):
+            picture = images.load_rgb(picture)
+        return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)
 
 
 @dataclass
@@ -30,9 +88,10 @@ class Translator(Model):
 
     engine: what runs its stages. network, knows: the network's name, and what it knows (`models.card`). layout: as in
     `Facts`. at_once: squares that one pass of the network answers. net, precision: the network itself, and its number
-    format, where torch runs it.
+    format, where torch runs it. ASKED: what a question may ask of the class beside that (`Facts.knows`).
     """
 
+    ASKED: ClassVar[frozenset[str]] = frozenset()
     engine: Engine
     network: str = ""
     knows: frozenset[str] = frozenset()
@@ -50,13 +109,13 @@ class Translator(Model):
     @functools.cached_property
     def facts(self) -> Facts:
         """What this model is."""
-        layout = "drawn" if self.reads == "map" else self.layout
-        return Facts(self.name, self.direction, self.size_px, self.knows, layout)
+        facts = Facts(self.name, self.direction, self.size_px, self.knows | self.ASKED, self.layout)
+        return replace(facts, layout="drawn") if facts.reads == "map" else facts
 
     @property
     def reads(self) -> str:
         """As `Facts.reads`."""
-        return read_by(self.direction)
+        return self.facts.reads
 
     @property
     def input_px(self) -> int:
@@ -147,6 +206,21 @@ class DetailModel(Translator):
         one_way(self.network, [Ask(mode=mode)])
         seeds, amounts = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
         return self.engine.run("detail", batch, self.engine.run("structure", batch)[0], amounts, seeds)[0]
+
+
+def checked(picture: np.ndarray) -> np.ndarray:
+    """A picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of less
+    than 16 pixels.
+    """
+    picture = np.asarray(picture)
+    height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
+    if picture.dtype != np.uint8 or channels != [3]:
+        raise ValueError(
+            f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
+        )
+    if min(height, width) < LEAST_PX:
+        raise images.ImageError(f"a picture of {width}x{height} pixels shows no face: {LEAST_PX} pixels are the least")
+    return picture
 
 
 def one_way(network: str, asks: Sequence[Ask]) -> None:

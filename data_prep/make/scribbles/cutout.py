@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import background, mesh
 from s2f_studio.drawings.regions import bare_skin, filled
-from s2f_utils.pictures.faces.geometry import Face
+from s2f_utils.pictures.faces import Face
 
 LONG = ("medium", "long", "")  # hair that may hang below the chin; "": unknown
 SMALLEST = 80  # pixels of a piece of hair

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings import bending, mesh
-from s2f_studio.drawings.mesh import NUM_POINTS
+from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
 from s2f_studio.engines import plane
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.shaped import SHIFT_SHARE
@@ -22,7 +22,6 @@ from s2f_utils.inference.stages import F32, I64, U8, channels_first
 from s2f_utils.models.network import doubled
 from s2f_utils.pictures.attributes import TOLD
 
-DRAWN_PX = 256  # of the drawings
 TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
 
 
@@ -45,8 +44,8 @@ class Bent(nn.Module):
         self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
 
     def forward(self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor) -> Tensor:
-        small = F.avg_pool2d(channels_first(picture).mean(1, keepdim=True), DRAWN_PX // SIDE_PX)
-        where = self.where((points + 0.5) * (SIDE_PX / DRAWN_PX) - 0.5)
+        small = F.avg_pool2d(channels_first(picture).mean(1, keepdim=True), FACE_PX // SIDE_PX)
+        where = self.where((points + 0.5) * (SIDE_PX / FACE_PX) - 0.5)
         bent = plane.taken(small, where, 255.0)
         ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)
         by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (SHIFT_SHARE * SIDE_PX)
@@ -76,7 +75,7 @@ class Expected(nn.Module):
     """
 
     inputs = {
-        "picture": (U8, DRAWN_PX, DRAWN_PX, 3), "points": (F32, NUM_POINTS, 2), "told": (F32, len(TOLD)),
+        "picture": (U8, FACE_PX, FACE_PX, 3), "points": (F32, NUM_POINTS, 2), "told": (F32, len(TOLD)),
         "added": (F32, len(ADDED)), "tones": (F32, 6), "seed": (I64,),
     }  # fmt: skip
     outputs = ("raw", "tones_taken")

@@ -1,4 +1,4 @@
-"""People in the mean shape, laid at a drawing's shape before a wall.
+"""People in the mean shape, laid at a drawing's shape before a background.
 
 Shapes: N people, P = 256 pixels of them and of drawings, S of the picture.
 """
@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.bending import STEP_PX
+from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import plane
 from s2f_utils.inference.stages import F32, I64, as_pictures
 from s2f_utils.models.network import doubled
 from s2f_utils.models.noise import normal, uniform
 
-PEOPLE_PX = 256
-WALL = (214, 217, 221)  # behind the expected person
+PEOPLE_PX = FACE_PX
+PLAIN = (214, 217, 221)  # background of the expected person
 STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
 FALL, GRAIN = 70.0, 1.2  # darker at the corners
@@ -29,8 +30,8 @@ COARSE = 4  # soft things are worked out at so much less
 
 class Laid(nn.Module):
     """In: people (N, 4, P, P), colours times person and person, in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), where
-    each block of the picture is taken from (`bending.coarse_field`); wall int64 (N,), the seed of a studio's wall, -1
-    for a plain one. Out: picture uint8 (N, S, S, 3).
+    each block of the picture is taken from (`bending.coarse_field`); background int64 (N,), the seed of a studio's, -1
+    for a plain one; in graphs it is called wall. Out: picture uint8 (N, S, S, 3).
     """
 
     inputs = {
@@ -52,17 +53,17 @@ class Laid(nn.Module):
         fading = torch.from_numpy(0.5 + 0.5 * np.cos(np.pi * away)).float()
         self.register_buffer("fading", fading[None, None], persistent=False)
 
-    def forward(self, people: Tensor, coarse: Tensor, wall: Tensor) -> Tensor:
+    def forward(self, people: Tensor, coarse: Tensor, background: Tensor) -> Tensor:
         scale = self.side_px // PEOPLE_PX
         large = self.continued(people)
         large = doubled(large).clamp(0, 1) if scale == 2 else large
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale)
         bent = plane.taken(large, where + scale * BEYOND_PX)
-        behind = F.interpolate(backdrop(wall), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)
+        behind = F.interpolate(backdrop(background), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)
         return as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
 
     def continued(self, people: Tensor) -> Tensor:
-        """People with `BEYOND_PX` more on each side, where their edges go on and fade into the wall."""
+        """People with `BEYOND_PX` more on each side, where their edges go on and fade into the background."""
         wider = F.pad(people, (BEYOND_PX,) * 4, mode="replicate")
         small = plane.blurred(F.avg_pool2d(wider, COARSE), SOFT_PX / COARSE)
         soft = F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
@@ -90,8 +91,8 @@ def crown(people: Tensor) -> Tensor:
 
 
 def backdrop(seeds: Tensor) -> Tensor:
-    """What is behind a person, (N, 3, P, P) in [0, 255]: a studio's wall, light from one side, darker at the corners,
-    another for another seed; 0: a plain grey one; -1: one colour, `WALL`.
+    """What is behind a person, (N, 3, P, P) in [0, 255]: a studio, light from one side, darker at the corners,
+    another for another seed; 0: a plain grey one; -1: one colour, `PLAIN`.
     """
     own = seeds.clamp_min(0)
     light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)
@@ -106,5 +107,5 @@ def backdrop(seeds: Tensor) -> Tensor:
     grey = grey - FALL * (x.square() + (y + 0.05).square())
     grain = GRAIN * normal(own, PEOPLE_PX**2, 3).view(-1, 1, PEOPLE_PX, PEOPLE_PX)
     made = (grey + tint[:, :, None, None] + grain).clamp(0, 255)
-    plain = torch.tensor(WALL, dtype=torch.float32, device=seeds.device).view(1, 3, 1, 1)
+    plain = torch.tensor(PLAIN, dtype=torch.float32, device=seeds.device).view(1, 3, 1, 1)
     return torch.where((seeds < 0).view(-1, 1, 1, 1), plain, made)

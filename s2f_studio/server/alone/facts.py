@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import bending, cleanup, domain, face, likely, mesh, understanding
+from s2f_studio.drawings import bending, cleanup, likely, mesh, paper, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import expecting, words
 from s2f_studio.web import drawing, page
@@ -47,7 +47,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         },
         "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
         "looking": {
-            "look_px": understanding.LOOK_PX, "inked": understanding.INKED, "small": understanding.SMALL,
+            "look_px": mesh.FACE_PX, "inked": understanding.INKED, "small": understanding.SMALL,
             "filled": understanding.FILLED, "by_hand": understanding.BY_HAND, "looks": understanding.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
@@ -68,8 +68,8 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "lowest_score": finding.LOWEST_SCORE, "trusted": finding.TRUSTED_IN_DRAWINGS,
             "blurs": list(finding.DRAWING_BLURS), "refine_px": finding.REFINE_PX,
             "least_share": finding.MIN_FACE_SHARE, "side_px": finding.SIDE_PX, "overlap": finding.OVERLAP,
-            "most": finding.MOST, "enough": face.ENOUGH, "large_enough": face.LARGE_ENOUGH,
-            "as_large": face.AS_LARGE,
+            "most": finding.MOST, "enough": drawings.ENOUGH, "large_enough": drawings.LARGE_ENOUGH,
+            "as_large": drawings.AS_LARGE,
         },
     }  # fmt: skip
 
@@ -79,16 +79,16 @@ def _meaning() -> dict[str, Any]:
     names = (
         "NOT_DRAWN", "HAT_IN_DOUBT", "HAT_FROM", "MOST_HAIR", "SURELY", "HAT_SURE", "SCRAWLED_FROM", "BEARD_FROM",
     )  # fmt: skip
-    told = {name.lower(): getattr(expecting, name) for name in names}
-    told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
-    return told | {"crude_from": expecting.CRUDE_FROM}
+    meaning = {name.lower(): getattr(expecting, name) for name in names}
+    meaning |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
+    return meaning | {"crude_from": expecting.CRUDE_FROM}
 
 
 def _cleaning() -> dict[str, Any]:
     """Of paper: when it is cleaned, and how."""
     return {
-        "even_paper": drawings.EVEN_PAPER, "white_paper": drawings.WHITE_PAPER, "grid": cleanup.GRID,
-        "faint_below": domain.FAINT_BELOW, "lines_share": domain.LINES_SHARE,
+        "even_paper": paper.EVEN_PAPER, "white_paper": paper.WHITE_PAPER, "grid": cleanup.GRID,
+        "faint_below": paper.FAINT_BELOW, "lines_share": paper.LINES_SHARE,
     }  # fmt: skip
 
 

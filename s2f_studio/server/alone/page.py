@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.engines.engine_onnx import described_in, graph_of
+from s2f_studio.export.exported import description_file, graph_file, read_description
 from s2f_studio.server.alone.facts import MODELS, facts_of_page, script_of
 from s2f_studio.server.alone.ort import PACKAGE, VERSION, write_runtime
 from s2f_studio.web import drawing, page
@@ -109,8 +109,9 @@ def _write_models(folder: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
     """
     graphs, held = {}, {}
     for name in MODELS:
-        for stage, told in described_in(weights.GRAPHS / f"{name}.json")["stages"].items():
-            graphs[stage], held[stage] = f"models/{graph_of(stage, told)}", [f"models/{one}" for one in told["weights"]]
+        for stage, said in read_description(description_file(name))["stages"].items():
+            graphs[stage] = f"models/{graph_file((stage, said))}"
+            held[stage] = [f"models/{one}" for one in said["weights"]]
     for name in {Path(file).name for file in (*graphs.values(), *(one for files in held.values() for one in files))}:
         inside = weights.GRAPHS / name
         shutil.copyfile(inside if inside.is_file() else weights.SHIPPED_FOLDER / name, folder / name)

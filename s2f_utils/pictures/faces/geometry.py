@@ -7,7 +7,6 @@ the eye on the picture's left, the eye on its right, the tip of the nose, and th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -26,84 +25,6 @@ METHODS = ("similarity", "ffhq")
 
 class FaceError(ValueError):
     """No face could be found or used; the message says what was tried and what to do."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face in a picture.
-
-    landmarks: float64 (5, 2), pixels. box: (left, top, width, height), pixels. score: in [0, 1], 1 for given points, 0
-    for a guess. method: "yunet", "points", "cascade" or "centre". turn: the rotation, in degrees counterclockwise, 0,
-    90, 180 or 270, in which the detector saw it upright.
-    """
-
-    landmarks: np.ndarray
-    box: tuple[float, float, float, float]
-    score: float
-    method: str
-    turn: int = 0
-
-    @classmethod
-    def around(cls, landmarks: np.ndarray, score: float, method: str, turn: int = 0) -> Face:
-        """A face with the box that a detector would put around these landmarks."""
-        eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
-        side = 2.0 * max(np.hypot(*(landmarks[1] - landmarks[0])), 0.9 * np.hypot(*(mouth - eyes)))
-        x, y = (eyes + mouth) / 2
-        return cls(landmarks, (x - side / 2, y - 0.6 * side, side, 1.25 * side), score, method, turn)
-
-    @property
-    def middle(self) -> np.ndarray:
-        """The mean of the landmarks, (x, y) in pixels."""
-        return self.landmarks.mean(axis=0)
-
-    @property
-    def eye_distance(self) -> float:
-        """Between the eyes, in pixels."""
-        return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
-
-
-def is_plausible(landmarks: np.ndarray) -> bool:
-    """Whether five points can be an upright face, tilted by less than 60°."""
-    left_eye, right_eye, nose, left_mouth, right_mouth = landmarks
-    across, down = right_eye - left_eye, (left_mouth + right_mouth - left_eye - right_eye) / 2
-    eyes, height = np.hypot(*across), np.hypot(*down)
-    if eyes < 2 or height < 2 or abs(np.degrees(np.arctan2(across[1], across[0]))) > 60:
-        return False
-    upright = (across[0] * down[1] - across[1] * down[0]) / (eyes * height)  # sine of the angle between both
-    nose_at = np.dot(nose - (left_eye + right_eye) / 2, down) / height**2
-    return bool(upright > 0.7 and 0.5 < height / eyes < 4.5 and 0.1 < nose_at < 1.0)
-
-
-def face_from_points(points: np.ndarray | Sequence) -> Face:
-    """A face from points: (3, 2) eyes and the mouth's middle, (4, 2) eyes and the mouth's corners, or (5, 2) all five
-    landmarks; missing ones are the mean face's. Raises FaceError where they are no face.
-    """
-    points = np.asarray(points, dtype=np.float64)
-    if points.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(points).all():
-        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {points.shape}")
-    landmarks = points
-    if len(points) < 5:
-        used = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]] if len(points) == 3 else np.eye(5)[[0, 1, 3, 4]]
-        landmarks = transform(TEMPLATE, similarity(used @ TEMPLATE, points))
-        landmarks[:2] = points[:2]
-        if len(points) == 4:
-            landmarks[3:] = points[2:]
-    across = landmarks[1] - landmarks[0]  # any tilt is allowed
-    level = np.array([[across[0], -across[1]], [across[1], across[0]]]) / max(float(np.hypot(*across)), 1e-9)
-    if not is_plausible(landmarks @ level):
-        raise FaceError(
-            "the points are not a face: the order is the eye on the left, as the upright face shows it, the eye on the"
-            " right, the mouth (x, y in pixels)"
-        )
-    return Face.around(landmarks, 1.0, "points")
-
-
-def centre_face(shape: tuple[int, int]) -> Face:
-    """A face that fills the middle of a picture of (height, width) as an FFHQ face fills its crop."""
-    height, width = shape
-    side = min(height, width)
-    landmarks = TEMPLATE * side + np.array([(width - side) / 2, (height - side) / 2]) - 0.5
-    return Face.around(landmarks, 0.0, "centre")
 
 
 def similarity(source: np.ndarray, target: np.ndarray, point_weights: np.ndarray | None = None) -> np.ndarray:
@@ -205,13 +126,6 @@ def warp_labels(labels: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndar
     import cv2
 
     return cv2.warpAffine(labels, matrix, (size_px, size_px), flags=cv2.INTER_NEAREST)
-
-
-def align(
-    image: np.ndarray, face: Face, size_px: int = 256, *, method: str = "similarity", zoom: float = 1.0
-) -> np.ndarray:
-    """The aligned square crop of a face: `warp` by `alignment`; uint8 (size_px, size_px, 3)."""
-    return warp(image, alignment(face.landmarks, size_px, method=method, zoom=zoom), size_px)
 
 
 def uniform_crop(image: np.ndarray, box: Sequence[float], size_px: int) -> np.ndarray:

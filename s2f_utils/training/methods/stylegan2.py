@@ -1,4 +1,6 @@
-"""StyleGAN2 (Karras et al. 2020): photos from chance alone, against a discriminator that is kept smooth.
+"""StyleGAN2 (Karras et al. 2020): photos from chance alone, against a discriminator that is kept smooth, or against a
+projected one (Sauer et al. 2021), with an encoder beside the generator that learns from real photos (Larsen et al.
+2016, "VAE-GAN").
 
 Shapes: B photos in a batch, S = size_px, D style values, L layers.
 """
@@ -17,17 +19,24 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference import find_generator
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import FROM_NOISE
+from s2f_utils.models.pretrained import features_of, stride_distance
+from s2f_utils.models.stylegan2 import EqualLinear
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.method import Live, Method, frozen, slope_at
-from s2f_utils.training.settings import FAST, TrainConfig, setting
+from s2f_utils.training.projected import ProjectedPair
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
+PLACES = (4, 2)  # to which the encoder's features at strides 16 and 32 are averaged
+ENCODER_WIDTH = 320
+CODE_NOISE = 0.35  # standard deviation of what is added to an encoded photo's code, whose own is 1
+LAMBDA_COLOUR = 4.0  # weight of the L1 loss of such a photo's colours, averaged over 8 × 8 pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,9 @@ class StyleGAN2Config(TrainConfig):
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
     mixing: float = setting(0.9, 0, 1)  # share of fake photos whose styles come from two draws
     noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
+    discriminator: str = setting("stylegan2", known=("stylegan2", "projected"))
+    disc_filters: int = setting(64, above=0)  # channels of a projected discriminator's heads
+    disc_from_images: int = setting(0, 0)  # with an encoder: from this image on there is a discriminator, as in VQGAN
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
     ada_images: float = setting(500_000.0, above=0)  # of these at least from no augmentation to the full one
@@ -58,8 +70,14 @@ class StyleGAN2Config(TrainConfig):
     path_every: int = setting(4, 0)  # steps between two looks at it; 0: never
     lr_g: float = 2.5e-3  # Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)
     lr_d: float = 2.5e-3  # and for the discriminator: 16/17
+    lambda_perceptual: float = 0.0  # above 0, half of a batch is made of codes of its own photos, to look like them
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
+
+    def validate(self) -> None:
+        super().validate()
+        fits = self.discriminator == "projected" or not self.lambda_perceptual
+        need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
 
 
 class LogisticGAN(Method):
@@ -125,6 +143,7 @@ class StyleGAN2(LogisticGAN):
             **FAST, "size_px": 32, "load_size_px": 32, "batch_size": 8, "style_dim": 16, "num_mlp": 2, "width": 16,
         },
     }  # fmt: skip
+    fixed_at_0 = ("lambda_perceptual",)
     begins_with = ("stylegan2",)
     same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
     live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True), "mixing": Range(0.0, 1.0), "ada_target": Range(0.0, 1.0)}
@@ -133,11 +152,19 @@ class StyleGAN2(LogisticGAN):
         super().__init__(config, precision)
         sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
         net_g = models.build("stylegan2", **sizes)
-        net_d = models.build("stylegan2-disc", **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")})
-        path_every = config.path_every if config.lambda_path else 0
+        r1_every, path_every = config.r1_every, config.path_every if config.lambda_path else 0
+        if config.discriminator == "projected":
+            net_d = models.build("projected", width=config.disc_filters, sketch_channels=0, seed=config.seed)
+            r1_every = 0
+        else:
+            net_d = models.build("stylegan2-disc", **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")})
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
-        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
-        for opt, every in ((self.opt_g, path_every), (self.opt_d, config.r1_every)):
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every))
+        if config.lambda_perceptual:
+            self.nets["encoder"] = precision.prepare(PhotoEncoder(config.style_dim))
+            both = nn.ModuleList([self.net_g, self.nets["encoder"]])
+            self.opt_g = self.optimize(both, "lr_g", betas=lazy_betas(config, path_every))
+        for opt, every in ((self.opt_g, path_every), (self.opt_d, r1_every)):
             for group in opt.param_groups:  # saved with a run: one from before goes on without it, as it began
                 group["lr_share"] = lazy_share(every)
                 group["lr"] *= group["lr_share"]
@@ -176,6 +203,8 @@ class StyleGAN2(LogisticGAN):
         length's regularisation.
         """
         losses, config = {}, self.config
+        if config.discriminator == "projected":
+            return self.step_projected(b, live)
 
         with torch.no_grad():
             fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
@@ -199,11 +228,50 @@ class StyleGAN2(LogisticGAN):
                 penalty = self._path_penalty(half, live["mixing"])
                 self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
             losses["loss_path"] = self.logged(penalty)
+        self._count()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def step_projected(self, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S); returns the losses.
+
+        With an encoder the first half of the fake photos is made of the codes of real ones, which they are to look
+        like: all that the photos show has a code then, and no mode can be lost.
+        """
+        num, losses = len(b), {}
+        has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
+        own = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
+        w = self.draw(num, live["mixing"])
+        if own:
+            code = self.nets["encoder"](features_of(b))[:own]
+            w_own = self.net_g.map(code + CODE_NOISE * sent(distributed.randn(*code.shape), b.device))
+            w = torch.cat([w_own[:, None].expand(-1, w.shape[1], -1), w[own:]])
+        fake_b = self.net_g(w, input_is_latent=True)
+        pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
+        if has_disc:
+            losses["loss_d"] = pair.loss_d()
+            self.descend(losses["loss_d"], self.opt_d)
+        with frozen(self.net_d):
+            loss = torch.zeros((), device=b.device)
+            if has_disc:
+                losses["loss_g"] = pair.loss_gan()
+                loss = live["lambda_gan"] * losses["loss_g"]
+            if own:
+                features = ([f[:own] for f in some] for some in (pair.features_fake, pair.features_real))
+                losses["loss_perceptual"] = stride_distance(*features).mean()
+                small = (F.avg_pool2d(x[:own].float(), 8) for x in (fake_b, b))
+                losses["loss_colour"] = F.l1_loss(*small)
+                loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
+                loss = loss + LAMBDA_COLOUR * losses["loss_colour"]
+            self.descend(loss, self.opt_g)
+        self._count()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _count(self) -> None:
+        """A step is done; noise stays out until `noise_from_images`."""
         self.steps += 1
-        if self.steps * config.batch_size < config.noise_from_images:
+        if self.steps * self.config.batch_size < self.config.noise_from_images:
             with torch.no_grad():
                 torch._foreach_zero_(self.noise_weights)
-        return {name: value.detach() for name, value in losses.items()}
 
     def _path_penalty(self, num: int, mixing: float) -> Tensor:
         """How much the lengths of the generator's slopes differ from their running mean (Karras et al. 2020, eq. 4)."""
@@ -223,6 +291,25 @@ class StyleGAN2(LogisticGAN):
         mean = net.mean_latent()
         faces = net(mean + PSI * (net.map(z) - mean), input_is_latent=True, randomize_noise=False).clamp(-1, 1)
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
+
+
+class PhotoEncoder(nn.Module):
+    """Pretrained features of real photos at strides 4 to 32 (`features_of`) → their codes (B, D), of mean 0 and
+    variance 1 over a batch, as the noise is that faces are made of.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        channels = pretrained.BACKBONES["efficientnet-lite0"].channels[2:]
+        num_features = sum(num * side**2 for num, side in zip(channels, PLACES, strict=True))
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(num_features, affine=False), EqualLinear(num_features, ENCODER_WIDTH), nn.GELU(),
+            EqualLinear(ENCODER_WIDTH, dim), nn.BatchNorm1d(dim, affine=False),
+        )  # fmt: skip
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        coarse = zip(features[2:], PLACES, strict=True)
+        return self.layers(torch.cat([F.adaptive_avg_pool2d(f.float(), side).flatten(1) for f, side in coarse], dim=1))
 
 
 def lazy_share(every: int) -> float:

@@ -94,9 +94,9 @@ export async function answer(engine, drawing, ask) {
   const found = await understood(engine, given), isRendered = ask.answer === "rendered";
   const person = isRendered ? await rendered(engine, given, found, ask) : (await expected(engine, given, found, ask)).people;
   const points = likely(found.points, ask.likely, found.offByHand), coarse = coarseField(points);
-  const side = Math.sqrt(coarse.length / 2), wall = tensor.whole(isRendered ? ask.seed : -1);
+  const side = Math.sqrt(coarse.length / 2), background = tensor.whole(isRendered ? ask.seed : -1);
   const stage = ask.large ? "lay_large" : "lay";
-  return pictureOf((await engine.run(stage, person, tensor.floats(coarse, [1, side, side, 2]), wall)).picture);
+  return pictureOf((await engine.run(stage, person, tensor.floats(coarse, [1, side, side, 2]), background)).picture);
 }
 
 // The sketch of an aligned photo.

@@ -1,8 +1,11 @@
-"""Stages run by onnxruntime, from graphs that `export.writing` wrote, or that come along: PyTorch is not needed."""
+"""What runs a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
+
+onnxruntime runs graphs that `export.writing` wrote, or that come along; PyTorch's engine is in `s2f_utils.inference`.
+"""
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,10 +18,57 @@ from s2f_utils import runtime
 from s2f_utils.inference.engine import Engine, EngineError
 from s2f_utils.weights.compact import expanded
 
-DESCRIPTION = "model.json"
-FORMAT = 1
+TORCH, ONNX = "torch", "onnx"
+ENGINES = ("auto", TORCH, ONNX)
+NEEDS = {
+    TORCH: f"PyTorch, for models of your own, published ones, and training: pip install '{runtime.EVERYTHING}'",
+    ONNX: "onnxruntime: pip install onnxruntime",
+}
 HINT = "hint"  # colours, which graphs of realistic took that earlier versions exported; NaN: none
-usual_threads = 0  # `choice.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
+usual_threads = 0  # `set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
+
+
+def is_there(engine: str) -> bool:
+    """Whether an engine's package is installed."""
+    return importlib.util.find_spec({TORCH: "torch", ONNX: "onnxruntime"}[engine]) is not None
+
+
+def chosen(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
+    """The engine that a model is run by: the one asked for, or, with "auto", PyTorch on a GPU, and on a CPU
+    onnxruntime, the faster one for the usual answers (docs/onnx.md), if the model has graphs.
+
+    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError where its package is missing.
+    """
+    device = str(device)
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if engine == ONNX and device not in ("auto", "cpu"):
+        raise ValueError(f"onnxruntime computes on the CPU here: leave device {device} out, or take engine {TORCH}")
+    if engine == "auto":
+        engine = ONNX if has_graphs and is_there(ONNX) and not on_gpu(device) else TORCH
+    if not is_there(engine):
+        raise EngineError(f"this needs {NEEDS[engine]}")
+    return engine
+
+
+def on_gpu(device: str = "auto") -> bool:
+    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for one that is not there."""
+    device = str(device)
+    if device == "cpu" or (device == "auto" and not is_there(TORCH)):
+        return False
+    if not is_there(TORCH):
+        raise EngineError(f"device {device!r} needs {NEEDS[TORCH]}")
+    return runtime.pick_device(device).type != "cpu"
+
+
+def set_threads(num: int) -> None:
+    """So many threads for one answer, of every engine, from now on."""
+    global usual_threads
+    usual_threads = num
+    if is_there(TORCH):
+        import torch
+
+        torch.set_num_threads(num)
 
 
 class OnnxEngine(Engine):
@@ -90,33 +140,3 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     except Exception as error:  # neither onnxruntime nor safetensors has a common base for what it raises
         reason = str(error).strip().splitlines()[0][:120]
         raise EngineError(f"{path}: cannot be run by onnxruntime ({reason}): export the model again") from None
-
-
-def description(folder: str | Path) -> dict[str, Any]:
-    """What the model.json of a folder says. Raises FileNotFoundError, or EngineError where it is none of ours."""
-    path = Path(folder) / DESCRIPTION
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder}: no {DESCRIPTION}: 's2f export' makes such folders")
-    return described_in(path)
-
-
-def described_in(path: Path) -> dict[str, Any]:
-    """What a description of a model says, whose graphs lie beside it. Raises EngineError."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "stages" not in found:
-        raise EngineError(f"{path}: is damaged, or of another program: export the model again")
-    if found.get("format") != FORMAT:
-        raise EngineError(f"{path}: is of format {found.get('format')}, this version reads {FORMAT}: export it again")
-    files = [graph_of(stage, told) for stage, told in found["stages"].items()]
-    missing = [name for name in files if not path.with_name(name).is_file()]
-    if missing:
-        raise EngineError(f"{path.parent}: {missing[0]} is missing: copy the whole folder, or export the model again")
-    return found
-
-
-def graph_of(stage: str, told: Mapping[str, Any]) -> str:
-    """The name of a stage's file. told: what the description says of the stage."""
-    return told.get("file", f"{stage}.onnx")
