@@ -44,7 +44,7 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
 def link(sitters: list[Sitter], folder: Path) -> None:
     """Link the portraits' files, in a folder for each split."""
     for sitter in sitters:
-        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}{sitter.file.suffix}"
+        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}{sitter.file.suffix}"
         file = folder / sitter.split / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.symlink_to(sitter.file.resolve())

@@ -66,7 +66,7 @@ def write(sitters: list[Sitter], folder: Path) -> None:
     gallery = Gallery(sitters)
     for number, sitter in enumerate(tqdm(sitters, unit="portrait")):
         portrait = gallery.cut_out(number)
-        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '-')}.png"
+        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}.png"
         for side, picture in (("photos", portrait.photo), ("masks", map_of(portrait))):
             file = folder / sitter.split / side / name
             file.parent.mkdir(parents=True, exist_ok=True)
