@@ -21,7 +21,7 @@ def test_the_shipped_files_are_here_and_small():
     sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
     others = {weights.EXPECT: ("expect", 128), weights.RENDER: ("render", 256)}
-    lessons = {"pix2pix-128": ("unet", 128)}
+    lessons = {"pix2pix-128": ("unet", 128), "sketch-to-face-128": ("psp", 128)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
     of_faces = {"faces-64": "stylegan2", "sketch-to-face-64": "psp", "map-to-face-64": "psp"}
     for name in weights.SHIPPED:

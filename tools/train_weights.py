@@ -69,7 +69,7 @@ ENCODER = {
     key: FACES[key] for key in ("size_px", "load_size_px", "style_dim", "num_mlp", "width", "channel_multiplier")
 }
 ENCODER |= {
-    "decoder_px": 128, "encoder": "small", "batch_size": 16, "total_images": 60_000, "constant_share": 0.5,
+    "decoder_px": 128, "encoder": "small", "batch_size": 16, "total_images": 28_000, "constant_share": 0.5,
     "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0, "perceptual": "efficientnet",
     "lambda_lpips": 1.0, "lambda_l2": 0.5, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 5,
 }  # fmt: skip
