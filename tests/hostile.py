@@ -139,25 +139,17 @@ def endless_tiff() -> bytes:
 
 # {what: (status, bytes)}: what is taken has 200, and is a picture of a face.
 GOOD = {
-    "PNG": lambda: saved(drawing(), "PNG"),
-    "JPEG": lambda: saved(drawing(), "JPEG"),
-    "WebP": lambda: saved(drawing(), "WEBP"),
-    "BMP": lambda: saved(drawing(), "BMP"),
+    "PNG": lambda: saved(drawing(), "PNG"), "JPEG": lambda: saved(drawing(), "JPEG"),
+    "WebP": lambda: saved(drawing(), "WEBP"), "BMP": lambda: saved(drawing(), "BMP"),
     "TIFF": lambda: saved(drawing(), "TIFF", compression="tiff_lzw"),
-    "grey": lambda: saved(drawing().convert("L"), "PNG"),
-    "one bit": lambda: saved(drawing().convert("1"), "PNG"),
+    "grey": lambda: saved(drawing().convert("L"), "PNG"), "one bit": lambda: saved(drawing().convert("1"), "PNG"),
     "CMYK JPEG": lambda: saved(drawing().convert("CMYK"), "JPEG"),
     "CMYK TIFF": lambda: saved(drawing().convert("CMYK"), "TIFF"),
-    "16-bit grey PNG": lambda: deep_grey("PNG"),
-    "16-bit grey TIFF": lambda: deep_grey("TIFF"),
-    "16-bit RGB PNG": deep_rgb,
-    "palette with transparency": palette,
-    "transparent paper": on_glass,
-    "turned by EXIF": turned,
-    "broken EXIF": bad_exif,
-    "script in a PNG's words": with_words,
+    "16-bit grey PNG": lambda: deep_grey("PNG"), "16-bit grey TIFF": lambda: deep_grey("TIFF"),
+    "16-bit RGB PNG": deep_rgb, "palette with transparency": palette, "transparent paper": on_glass,
+    "turned by EXIF": turned, "broken EXIF": bad_exif, "script in a PNG's words": with_words,
     "a TIFF that is its own successor": endless_tiff,
-}
+}  # fmt: skip
 BAD = {
     "empty": (422, lambda: b""),
     "zeros": (415, lambda: b"\0" * 5000),
