@@ -15,16 +15,17 @@ from pathlib import Path
 import common
 import faces_inside as inside
 import numpy as np
-from faces_people import halves
+from faces_people import apart, halves
 
 import s2f_utils as s2f
-from s2f_utils import weights
+from s2f_utils import inference, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, evaluation
 from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
-LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-photo")
+LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", "sketch-to-photo")
+AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 DARK_BELOW, LIGHT_FROM = 28.0, 41.0  # degrees: below, tan and darker; from there on, light (Chardon et al. 1991)
 SHEET, SHOWN = 16, "_congress-118__"  # pictures of this set are in the public domain, and may be shown
 
@@ -59,6 +60,18 @@ def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
     }
 
 
+def faces_at_random(true: np.ndarray, known: np.ndarray) -> dict[str, float]:
+    """The row of faces from noise at truncation 1. nearest: the median distance to the nearest training photo, `known`,
+    in lite2's features, as a multiple of that of photos of test people.
+    """
+    model = inference.load_styles(AT_RANDOM)
+    made = np.stack([images.resize(one, SIZE_PX) for one in model.decode(model.draw(len(true) // 2, seed=0, psi=1.0))])
+    of_made, of_true, of_known = (distribution.pooled(some).numpy() for some in (made, true, known))
+    near = [float(np.median(apart(some, of_known).min(axis=1))) for some in (of_made, of_true)]
+    sharpness = float(METRICS["sharpness"].measure(made, true[: len(made)]).mean())
+    return {"sharpness": sharpness, **halves(of_made, of_true, paired=False), "nearest": round(near[0] / near[1], 3)}
+
+
 def _shift(degrees: np.ndarray) -> dict[str, float]:
     return {"num": len(degrees), "shift": round(float(degrees.mean()), 2) if len(degrees) else float("nan")}
 
@@ -72,18 +85,18 @@ def main() -> None:
     args = parser.parse_args()
     manifest = read_manifest(args.data / "manifest-photos.csv")
     people = {row.identity: row for row in reversed(manifest.split("test"))}  # the first picture of each
-    test, train = list(people.values())[: args.num], manifest.split("train")[:MOST_RIDGE]
+    test, train = list(people.values())[: args.num], manifest.split("train")
     (sketches, large), (known, photos) = (
         evaluation.load_pairs(rows, size, "sketch-to-photo") for rows, size in ((test, 256), (train, SIZE_PX))
     )
     true, small = (np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches))
     table = {"sketch": (small, None), "mean": (np.broadcast_to(images.rounded(photos.mean(0)), true.shape), None)}
-    features = [baselines.sketch_features(one) for one in (known, small)]
-    flat = baselines.ridge(features[0], photos.reshape(len(photos), -1), features[1])
+    features = [baselines.sketch_features(one) for one in (known[:MOST_RIDGE], small)]
+    flat = baselines.ridge(features[0], photos[:MOST_RIDGE].reshape(len(features[0]), -1), features[1])
     table["ridge"] = (images.rounded(flat).reshape(true.shape), None)
     for name in LESSONS:
         table[name] = answers_of(name, sketches)
-    results = {"num": len(test), "rows": {}}
+    results = {"num": len(test), "rows": {}, "at_random": faces_at_random(true, photos)}
     for name, (made, seconds) in table.items():
         path = weights.shipped(weights.RENDER if name == weights.DEFAULT else name)
         facts = {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)} if path else {}
@@ -106,6 +119,9 @@ def table(found: dict) -> str:
         cost = [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"] if "seconds" in row else ["–", "–"]
         near = [common.with_interval(face["face_ssim"], 3), common.with_interval(face["face_psnr"], 1)]
         rows.append([named.get(name, f"`{name}`"), *near, *share, *tones, *cost])
+    row = found["results"]["at_random"]
+    share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
+    rows.append([f"`{AT_RANDOM}`, faces at random", "–", "–", *share, *["–"] * 6])
     people = f"{found['results']['num']} test people"
     head = [people, "SSIM in the face ↑", "PSNR ↑", "sharpness → 1", "Fréchet ratio ↓", "precision ↑", "recall ↑"]
     skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]

@@ -1,9 +1,10 @@
-"""From a drawing to a face: what understands drawings, expects faces, and serves them; over `s2f_utils`.
+"""From a drawing to a face: analysis of drawings, face models, and the apps that serve them; built on `s2f_utils`.
 
-A drawing's way, from `s2f translate` (`faces.translate`), the app (`web.answering`) or a call of a model: `prepare` in
-`drawings.prepare` has its paper judged and cleaned (`drawings.paper`) and finds its face; `faces.expecting` finds the
-face's points (`drawings.understanding`), has networks answer, and lays the answer at these points. Its networks lie in
-`faces.networks`, what is done to pixels before and after them in `faces.stages`.
+The path of a drawing, from `s2f translate` (`faces.translate`), the app (`server.engine`) or a call of a model:
+`drawings.prepare` cleans its paper (`drawings.paper`) and finds its face; `faces.expecting` finds the face's landmarks
+(`drawings.understanding`), runs the networks, and warps the answer to these landmarks. The network of the average face
+is `faces.networks.expect`; the photo is painted by `old.network` today, which `faces.networks.portrait` is going to
+replace. Pixel work before and after them is done in `faces.stages` and `old.stage`.
 """
 
 

@@ -1,4 +1,4 @@
-"""How networks that expect or render faces answer, where PyTorch runs them."""
+"""The studio's kinds of models and their stages, if PyTorch runs them (onnxruntime: `export.exported`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2f_utils.inference.translator import LARGER
 
 
 def expected_by(model: str | Path) -> str | Path:
-    """What says which face is to be expected, where a model renders it: the file beside its own, or ours."""
+    """The model of the average face for a rendering one: the file beside it, or the shipped one."""
     beside = find_generator(model).with_name("expected.safetensors")
     return beside if beside.is_file() else weights.EXPECT
 

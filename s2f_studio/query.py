@@ -1,6 +1,6 @@
-"""The question that every front end asks about a picture.
+"""The request of every front end for answers to a picture.
 
-One model: its fields, bounds and defaults are the form's, the JSON schema's, the page's and the widget's.
+Form, JSON schema, page and widget all take their fields, bounds and defaults from this one model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from s2f_studio.drawings.prepare import CLEAN, checked
+from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY, Ask, Facts, amounts_of, person_of
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
@@ -19,7 +19,7 @@ WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 _, EXPECTED, RENDERED = ANSWERS
 ALIGN = ("auto", "always", "never")
 MOST_SEED = 2**31 - 1
-TEXT_OF = {  # fields that are no numbers or words by themselves: how they are written
+TEXT_OF = {  # fields that are neither numbers nor words: how to write them
     "likely": {"type": "string", "maxLength": 100, "default": f"{LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300},
     "points": {
@@ -50,12 +50,12 @@ def _person(given: Any) -> Any:
 
 
 def _face(given: str) -> str:
-    checked(given)
+    parse_face_choice(given)
     return given
 
 
 def _points(given: Any) -> Any:
-    """Three pairs, or six numbers with commas between them."""
+    """Three pairs, or six numbers separated by commas."""
     if given is None:
         return None
     try:
@@ -80,7 +80,7 @@ Which = Annotated[str, BeforeValidator(_face), Field(max_length=100)]
 
 
 class Query(BaseModel):
-    """What is asked about a picture; what a model does not know is left out of its answer.
+    """The settings of a request; a model ignores those that it does not know.
 
     points: eyes and mouth, three (x, y): shares of the picture's width and height.
     """
@@ -121,7 +121,7 @@ class Query(BaseModel):
     )
 
     def asks(self, facts: Facts) -> list[tuple[str, Ask]]:
-        """What is asked of a model, by name: as many questions as there are candidates, where it has several answers.
+        """The requests for a model with these facts, by name: one for each candidate if it has several answers.
 
         facts: of the model.
         """
@@ -148,7 +148,7 @@ class Query(BaseModel):
 
 
 def asked(fields: Mapping[str, Any]) -> Query:
-    """A question of these fields, as text or as values. Raises ValueError with one sentence that names the field."""
+    """A request from fields, as text or as values. Raises ValueError with one sentence that names the field."""
     try:
         return Query.model_validate(dict(fields))
     except ValidationError as error:
@@ -156,7 +156,7 @@ def asked(fields: Mapping[str, Any]) -> Query:
 
 
 def problem_of(error: ValidationError) -> str:
-    """What is wrong with a question, in one sentence that names the field."""
+    """What is wrong with a request, in one sentence that names the field."""
     one = error.errors()[0]
     name = str(one["loc"][0])[:40] if one["loc"] else "the question"
     if one["type"] == "extra_forbidden":
@@ -174,5 +174,5 @@ def schema() -> dict[str, dict[str, Any]]:
 
 
 def defaults() -> dict[str, Any]:
-    """What is asked where nothing is said, as JSON knows it."""
+    """The default of every field, for JSON."""
     return Query().model_dump(mode="json")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio.drawings import prepare as finding
-from s2f_studio.drawings.prepare import checked, choose, understand
+from s2f_studio.drawings.prepare import choose, parse_face_choice, prepare_for
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import Face
@@ -39,10 +39,10 @@ def test_without_a_choice_the_largest_of_equally_large_ones_the_most_central_is_
 
 def test_choices_are_read_as_they_are_typed():
     typed = {"": None, " Auto": None, "LEFT ": "left", "2": 2, 3: 3}
-    assert {text: checked(text) for text in typed} == typed
+    assert {text: parse_face_choice(text) for text in typed} == typed
     for wrong in ("middle", "0", "-1", "1.5", "1,2,3,4", "nan", True, [1, 2]):
-        with pytest.raises(ValueError, match="a face is meant by left, right"):
-            checked(wrong)
+        with pytest.raises(ValueError, match="a face is selected by left, right"):
+            parse_face_choice(wrong)
 
 
 @pytest.fixture()
@@ -59,9 +59,9 @@ def three(monkeypatch):
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
 def test_the_face_that_is_meant_is_laid_for_the_model(three, which, x, direction):
     asked = Facts("mine", direction, 64)
-    ready = understand(three, asked, face=which, clean="never")
+    ready = prepare_for(three, asked, face=which, clean="never")
     assert ready.face.middle[0] == pytest.approx(x)
     (told,) = [remark.data for remark in ready.warnings if remark.code == "faces"]
     assert told["num"] == 3 and told["taken"] == [150, 450, 850].index(x) + 1
-    by_hand = understand(three, asked, points=[(600, 150), (650, 150), (625, 200)], clean="never")
+    by_hand = prepare_for(three, asked, points=[(600, 150), (650, 150), (625, 200)], clean="never")
     assert by_hand.face.method == "points" and by_hand.face.landmarks[0].tolist() == [600, 150]

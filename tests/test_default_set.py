@@ -36,13 +36,9 @@ def collection(tmp_path):
     return tmp_path / "portraits"
 
 
-def test_auto_is_drawn_in_the_fast_profile(alone, capsys):
-    made = read_manifest(data_prep.make_default(alone / "set", profile="fast", progress=False))
-    assert made.settings["source"] == "synthetic"
-    assert "drawn by code" in capsys.readouterr().out
-
-
-def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch):
+def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(alone, capsys, monkeypatch):
+    made = read_manifest(data_prep.make_default(alone / "fast", profile="fast", progress=False))
+    assert made.settings["source"] == "synthetic" and "drawn by code" in capsys.readouterr().out
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
     assert made.settings["source"] == "synthetic"

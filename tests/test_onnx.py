@@ -237,14 +237,15 @@ def test_weights_are_the_same_without_pytorch():
 
 def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert engines.chosen() == "onnx" and engines.chosen("torch") == "torch"
-    assert engines.chosen(has_graphs=False) == "torch"
+    assert engines.choose_engine() == "onnx" and engines.choose_engine("torch") == "torch"
+    assert engines.choose_engine(has_graphs=False) == "torch"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert engines.chosen() == "torch" and engines.chosen(device="cpu") == "onnx" and engines.on_gpu("cuda")
+    assert engines.choose_engine() == "torch" and engines.choose_engine(device="cpu") == "onnx"
+    assert engines.on_gpu("cuda")
     with pytest.raises(ValueError, match="computes on the CPU here"):
-        engines.chosen("onnx", "cuda")
+        engines.choose_engine("onnx", "cuda")
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
-        engines.chosen("jax")
+        engines.choose_engine("jax")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert inference.load("sketch-to-face-64").engine.name == "torch"  # its styles are fitted with gradients
     assert inference.load("photo-to-sketch").engine.name == "onnx" and restorers.load().engine.name == "onnx"
@@ -253,13 +254,13 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     with pytest.raises(EngineError, match="has no graphs: write them where PyTorch is"):
         inference.load(path, engine="onnx")
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert engines.chosen() == "onnx" and not engines.on_gpu()
-    for ask in (lambda: engines.chosen("torch"), lambda: inference.load(path), lambda: engines.on_gpu("cuda")):
+    assert engines.choose_engine() == "onnx" and not engines.on_gpu()
+    for ask in (lambda: engines.choose_engine("torch"), lambda: inference.load(path), lambda: engines.on_gpu("cuda")):
         with pytest.raises(EngineError, match=r"needs PyTorch, .* pip install 'sketch-to-face\[train\]'"):
             ask()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineError, match="needs onnxruntime: pip install onnxruntime"):
-        engines.chosen("onnx")
+        engines.choose_engine("onnx")
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import threading
+from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,12 +16,14 @@ import pytest
 from PIL import Image
 
 from data_prep.__main__ import main
+from data_prep.make import gallery, scribbles_set
 from data_prep.sources import download as named_sets
 from data_prep.sources import open_portraits
 from s2f_utils.pictures import images
 from s2f_utils.weights import download
 
 SETS = {"congress-118": 22, "18f-team": 8}
+LISTED = ("set", "name", "path", "sha256", "left", "top", "right", "bottom", "scale")
 BOX = (10, 20, 50, 70)  # left, top, right, bottom
 SCALE = 0.5
 
@@ -83,9 +86,7 @@ def published(tmp_path, monkeypatch):
     Server.files["/senate/a.png"] = whole = original(200)
     whole_file = named_sets._File((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
     with open(tmp_path / "list.csv", "w", newline="") as file:
-        csv.writer(file).writerows(
-            [["set", "name", "path", "sha256", "left", "top", "right", "bottom", "scale"], *rows]
-        )
+        csv.writer(file).writerows([LISTED, *rows])
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
     monkeypatch.setattr(open_portraits, "RAW", address)
     monkeypatch.setattr(named_sets, "portrait_files", lambda: [whole_file])
@@ -110,8 +111,7 @@ def in_folder(out: Path) -> set[str]:
 
 
 def credits_of(out: Path) -> dict[str, dict[str, str]]:
-    with open(out / "credits.csv", newline="", encoding="utf-8") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
+    return {row["file"]: row for row in open_portraits._read_csv(out / "credits.csv")}
 
 
 def test_a_download_that_broke_off_goes_on_to_the_end(published, tmp_path, capsys):
@@ -140,9 +140,7 @@ def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
     assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
     row = credits_of(out)["18f-team/face-3.webp"]
     assert row["sha256"] == download.sha256_of(out / "18f-team" / "face-3.webp")
-    assert row["original"].endswith(
-        "/18F/18f.gsa.gov/0a55c75e6d9bc71c80136a3867dac52356177443/my%20pictures/Face-3.png"
-    )
+    assert row["original"].endswith(published["18f-team/face-3.webp"].replace(" ", "%20"))
     assert (row["terms"], row["credit"], row["changes"]) == ("CC0", "18F", "cut out and scaled")
 
 
@@ -158,3 +156,23 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(publis
     assert "another SHA-256" in lines[changed] and "404" in lines[missing]
     assert "2 of 31 portraits are missing" in shown.err
     assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
+
+
+def test_a_person_is_in_one_split_and_in_one_half():
+    rows = open_portraits._read_csv(gallery.OPEN_LABELS)
+    splits, people = defaultdict(set), {row["sha256"]: row["person"] for row in rows}
+    for row in rows:
+        splits[row["person"]].add(row["split"])
+    assert Counter(map(tuple, splits.values())) == {("train",): 2223, ("val",): 59, ("test",): 300}
+    by_id = defaultdict(set)  # files of these two sets are named by the same ids of people
+    for row in open_portraits._read_csv(open_portraits.LIST):
+        if row["set"] in ("congress-118", "reform-congress"):
+            by_id[row["name"]].add(people[row["sha256"][: gallery.KEY_DIGITS]])
+    assert len(by_id) == 1109 and all(len(own) == 1 for own in by_id.values())
+    sitters = [gallery.Sitter("", Path(), np.empty(0), row["split"], row) for row in rows]
+    trained = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
+    among = [{one.labels["person"] for one in own} for own in scribbles_set._galleries(trained).values()]
+    assert sum(map(len, among)) == len(set.union(*among)) == 2223 + 59
+    older = {row["name"]: row["split"] for row in open_portraits._read_csv(gallery.OUR_LABELS)}
+    for file in named_sets.portrait_files():
+        assert splits[people[file.sha256[: gallery.KEY_DIGITS]]] == {older[Path(file.name).stem]}, file.name

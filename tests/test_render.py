@@ -10,13 +10,13 @@ import torch
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
-from s2f_studio.faces.expecting import to_add
+from s2f_studio.faces.expecting import missing_accessories
 from s2f_studio.old import pixels
 from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures.attributes import TEXTURED
+from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -120,8 +120,8 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
 def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(shipped, name, there):
     drawing = drawings.prepare(drawings.example("plain-man")).image
     found = understood(drawing)
-    assert to_add(Ask(person={name: 0.5}), found) == {name} and to_add(Ask(), found) == set()
-    assert to_add(Ask(person={name: 1.0}), understood(drawings.prepare(drawings.example(name)).image)) == set()
+    assert missing_accessories(Ask(person={name: 0.5}), found) == {name} and missing_accessories(Ask(), found) == set()
+    assert not missing_accessories(Ask(person={name: 1.0}), understood(drawings.prepare(drawings.example(name)).image))
     bare, worn = (shipped.translate(drawing, person=one).astype(int) for one in ({}, {name: 1.0}))
     change = np.abs(worn - bare).mean(axis=2)
     where = np.concatenate([found.points[mesh.PARTS[part]] for part in there])
@@ -156,6 +156,7 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
 def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):
     drawing, given, run = drawings.prepare(drawings.example("plain-man")).image, {}, shipped.engine.run
     monkeypatch.setattr(shipped.engine, "run", lambda name, *inputs: given.update({name: inputs}) or run(name, *inputs))
-    shipped.translate(drawing, seed=3, person=dict.fromkeys(TEXTURED, -0.5))
+    shipped.translate(drawing, seed=3, person=dict.fromkeys(TEXTURED, -0.5) | {"glasses": 1.0})
+    assert given["expect"][2][0, TOLD.index("glasses")] == 1
     _, seeds, traits = given["render"]
     assert seeds == [3] and (traits == -0.5).all()

@@ -155,5 +155,5 @@ def test_the_command_line_takes_a_face(couple, tmp_path, capsys):
     made = images.load_rgb(next((tmp_path / "out").glob("*-expected.png")))
     changed = (np.abs(made.astype(int) - couple[0]).max(axis=2) > 60).mean(axis=0)
     assert changed[: couple[1][1]].mean() < changed[couple[1][1] :].mean() / 4
-    assert main([*asked, "--face", "middle"]) == 2 and "a face is meant by" in capsys.readouterr().err
+    assert main([*asked, "--face", "middle"]) == 2 and "a face is selected by" in capsys.readouterr().err
     assert main([*asked, "--face", "left", "--eyes", "1,2,3,4", "--mouth", "3,5"]) == 2

@@ -126,14 +126,14 @@ def translate(
     Args:
         inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name
     """
-    from s2f_studio.drawings.prepare import checked
+    from s2f_studio.drawings.prepare import parse_face_choice
     from s2f_utils import runtime
     from s2f_utils.inference import find_pictures
 
     model, inputs = _model_and_inputs(inputs, of_models.direction)
     if bool(asked.eyes) != bool(asked.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
-    face = checked(asked.face)
+    face = parse_face_choice(asked.face)
     if face is not None and asked.eyes:
         raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
     paths = find_pictures(inputs)

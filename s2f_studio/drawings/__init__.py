@@ -1,1 +1,1 @@
-"""Drawings: paper judged and cleaned, face and landmarks found, bent to the mean shape."""
+"""Drawings: paper judged and cleaned, face and landmarks found, warped to the mean shape."""

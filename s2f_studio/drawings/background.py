@@ -1,4 +1,4 @@
-"""The person in a portrait, and what is behind: a mask, and another background."""
+"""The person in a portrait: a mask, and another background."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def person_mask(
 ) -> np.ndarray:
     """How much each pixel belongs to the person: float32 (H, W) in [0, 1].
 
-    photo: uint8 (H, W, 3). method: "labels", everything that the label map `labels`, integer (H, W), does not call
-    background (class 0); "grabcut", OpenCV's GrabCut (Rother et al. 2004), started from the head and shoulders below
+    photo: uint8 (H, W, 3). method: "labels", all but the background (class 0) of the label map `labels`, integer
+    (H, W); "grabcut", OpenCV's GrabCut (Rother et al. 2004), started from the head and shoulders below
     `face`, no download; "rembg", the optional package of that name with its network for people, which it downloads.
 
-    Raises ValueError when what the method needs is not there.
+    Raises ValueError if an input or package that the method needs is missing.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -52,7 +52,7 @@ def _rembg(photo: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _rembg_session(new_session: Callable[[str], object]) -> object:
-    """Loading the network takes seconds, and is done once."""
+    """Loads the network only once: it takes seconds."""
     return new_session("u2net_human_seg")
 
 
@@ -78,7 +78,7 @@ def _grabcut(photo: np.ndarray, face: Face, side_px: int = 256, rounds: int = 4)
 
 
 def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
-    """GrabCut's start: the face is person, the upper corners and sides are background, the rest likely one of both."""
+    """GrabCut's start: the face is person, the upper corners and sides are background, the rest probably either."""
     import cv2
 
     height, width = shape

@@ -1,7 +1,7 @@
 """Clean-up of a photographed or scanned drawing: perspective, shadow and paper tone, the sheet's edges, handwriting.
 
-`clean` does all of it; each stage is a function of its own. A drawing is uint8 (H, W, 3) RGB or (H, W) grey; what comes
-back is uint8 (H, W) grey, dark lines on white paper (255).
+`clean` does all of it; each stage is a function of its own. A drawing is uint8 (H, W, 3) RGB or (H, W) grey; the
+result is uint8 (H, W) grey, dark lines on white paper (255).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy as np
 
 from s2f_utils.pictures.images import luminance, rounded
 
-LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
+LINES_BELOW = 200  # grey level of lines on cleaned paper, at most
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
-SHEET_PX = 400  # the longer side at which a sheet is looked for
-# A sheet's side is a straight step from light to dark. Points along it, so far to both sides, in pixels of `SHEET_PX`.
+SHEET_PX = 400  # the longer side at which a sheet is searched for
+# A sheet's side is a straight step from light to dark. Points along it, reach to both sides, in pixels of `SHEET_PX`.
 SIDE_POINTS, BESIDE_PX, STEP_PX = 60, 14, 5
 STRAIGHT_WITHIN_PX, STEP_FROM = 3.0, 12.0
-# Of faces between dark hair that look like sheets, at most .53 of the sides is such a step; of sheets on tables, at
+# In faces between dark hair that look like sheets, at most .53 of the sides is such a step; in sheets on tables, at
 # least .68.
 STRAIGHT_FROM = 0.6
 
@@ -27,8 +27,8 @@ STRAIGHT_FROM = 0.6
 @dataclass(frozen=True)
 class Cleaned:
     """A cleaned drawing, uint8 (H, W), and what was done: the sheet's corners in the original ((4, 2) pixels, clockwise
-    from the top left, None where no sheet was found), the shares of the picture's pixels that were ink at the rim and
-    were taken away, and how much brighter the paper's brightest part was than its darkest.
+    from the top left, None if no sheet was found), the share of pixels that were ink at the rim and were removed, and
+    the ratio between the paper's brightest and darkest part.
     """
 
     image: np.ndarray
@@ -42,7 +42,7 @@ def clean(
 ) -> Cleaned:
     """Straighten the sheet, even out the paper, stretch the contrast, clear the rim.
 
-    sheet: look for a sheet of paper that lies on something darker, and cut it out. shadows: "soft" for light that
+    sheet: find a sheet of paper on a darker ground, and cut it out. shadows: "soft" for light that
     changes slowly over the paper, "hard" for a shadow with edges (large dark areas of the drawing become lighter, too).
     strength: of the contrast, 0.25 (pale lines stay pale) to 4. rim: width of the strip along the edges that is
     searched for the sheet's edges and for handwriting, a share of each side, 0 (leave it) to 0.25.
@@ -65,16 +65,16 @@ def _grey(drawing: np.ndarray) -> np.ndarray:
 
 
 def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
-    """The corners of a sheet of paper on something darker: (4, 2) pixels, clockwise from the top left; None if there is
-    none, which is so for a scan whose paper fills the picture, and where its sides would not be straight: a pale face
-    between dark hair is no sheet.
+    """The corners of a sheet of paper on a darker ground: (4, 2) pixels, clockwise from the top left; None if there is
+    none, as in a scan whose paper fills the picture, or if its sides would not be straight: a pale face between dark
+    hair is no sheet.
     """
     import cv2
 
     grey = _grey(drawing)
     scale = SHEET_PX / max(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    # The drawing's own lines are closed, so that only what is large and dark, the table, remains.
+    # The drawing's lines are closed, so that only large dark areas, the table, remain.
     closed = cv2.morphologyEx(cv2.GaussianBlur(small, (0, 0), 2), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
     level, bright = cv2.threshold(closed, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     inside, outside = closed[bright > 0], closed[bright == 0]
@@ -108,10 +108,10 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
 
 
 def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
-    """How much of a quadrilateral's sides is a step from light to dark that lies on a straight line: 0 to 1.
+    """The share of a quadrilateral's sides that is a step from light to dark on a straight line: 0 to 1.
 
-    grey: uint8 (H, W), at `SHEET_PX`. corners: (4, 2), clockwise. Sides along the picture's frame do not count; 0 where
-    all do.
+    grey: uint8 (H, W), at `SHEET_PX`. corners: (4, 2), clockwise. Sides along the picture's frame do not count; 0 if
+    no side counts.
     """
     import cv2
 
@@ -130,7 +130,7 @@ def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
         steps = window[:, :-STEP_PX] - window[:, STEP_PX:]
         found, clear = steps.argmax(axis=1), steps.max(axis=1) >= STEP_FROM
         near = np.ones(len(found), bool)
-        for _ in range(2):  # the second time without what is far from the line
+        for _ in range(2):  # the second time without outliers
             line = np.polyval(np.polyfit(along[seen][near], found[near], 1), along[seen])
             away = np.abs(found - line)
             near = away <= np.median(away)
@@ -141,7 +141,7 @@ def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
 def sheet_matrix(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     """The perspective, (3, 3), from the picture's pixels to the sheet's, and the sheet's width and height.
 
-    corners: as `find_sheet` gives them. The sides become as long as they are in the picture, on average.
+    corners: as `find_sheet` gives them. Opposite sides get the mean of their lengths in the picture.
     """
     import cv2
 
@@ -152,7 +152,7 @@ def sheet_matrix(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def straighten(drawing: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Cut a sheet out and undo its perspective (`sheet_matrix`)."""
+    """Cut out a sheet and undo its perspective (`sheet_matrix`)."""
     import cv2
 
     matrix, size = sheet_matrix(corners)
@@ -164,8 +164,8 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
     paper.
 
     The paper's brightness is a cubic surface through the brightest parts of 24 × 24 blocks; blocks that are darker than
-    it, drawn hair and shading, are left out of the fit in turn. "hard" closes the lines instead and follows what is
-    left.
+    it, drawn hair and shading, are left out of the fit in turn. "hard" closes the lines instead and follows the
+    remaining brightness.
     """
     import cv2
 
@@ -195,7 +195,7 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
 
 
 def _ninetieths(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The 90th percentile of each block between these borders; blocks of one size at once, as a call takes long."""
+    """The 90th percentile of each block between these borders; blocks of one size in one call, which is faster."""
     ninetieths = np.empty((len(rows) - 1, len(columns) - 1), np.float32)
     heights, widths = np.diff(rows), np.diff(columns)
     for height in np.unique(heights):
@@ -208,8 +208,8 @@ def _ninetieths(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
 
 
 def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> np.ndarray:
-    """The paper's brightness at each point, shadows' edges included: lines are closed, and what is then still much
-    darker than the smooth surface is drawn, not shadow.
+    """The paper's brightness at each point, with the edges of shadows: lines are closed, and areas still much darker
+    than the smooth surface count as drawn, not as shadow.
     """
     import cv2
 
@@ -226,8 +226,8 @@ def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> n
 def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
     """Make the paper white and the darkest lines nearly black: uint8 (H, W) → uint8 (H, W).
 
-    What is within the paper's own noise becomes white. strength: the exponent after it, 0.25 to 4. A page without lines
-    stays white.
+    Values within the paper's noise become white. strength: the exponent applied after that, 0.25 to 4. A page without
+    lines stays white.
     """
     if not 0.25 <= strength <= 4:
         raise ValueError(f"strength must be from 0.25 to 4, got {strength:g}")
@@ -244,11 +244,11 @@ def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
 
 
 def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:
-    """Whiten what lies at the edges and does not belong to the drawing: the sheet's edges, and handwriting.
+    """Whiten content at the edges that does not belong to the drawing: the sheet's edges, and handwriting.
 
     lines: uint8 (H, W), dark on white. rim: width of the strip, a share of each side. A connected piece of ink (gaps up
-    to 0.6 % of the longer side are closed) that lies in the strip as a whole is taken away; so is a long thin one that
-    runs along an edge. What reaches further into the picture stays.
+    to 0.6 % of the longer side are closed) that lies entirely in the strip is removed; so is a long thin one along an
+    edge. Ink that reaches further into the picture stays.
     """
     import cv2
 

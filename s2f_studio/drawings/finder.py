@@ -1,4 +1,4 @@
-"""Finds the 164 points of a face in a drawing or a photo, how sure it is of each, and what else is drawn. Ours.
+"""Finds the 164 landmarks of a face in a drawing or a photo, the error of each, and what else is drawn. Ours.
 
 Shapes: N pictures, P = 164 points, S = 128 pixels.
 """
@@ -22,10 +22,10 @@ BEYOND = 1.15  # points may lie outside of the picture, by 7 % of its side
 
 @dataclass(frozen=True)
 class Found:
-    """What the network finds in N pictures.
+    """The network's output for N pictures.
 
-    points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of the mean distance, in
-    pixels of 128, by which a point is expected to be off. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags: (N, 5),
+    points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of each point's
+    expected error, in pixels of 128. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags: (N, 5),
     logits of `FOUND_FLAGS`; "crude" is the degree of abstraction, 0 to 1.
     """
 
@@ -54,8 +54,8 @@ class Finder(Network):
     """Ink (N, 1, 128, 128), 0 for paper to 1 for black, of a face that fills the picture about as an aligned one does →
     `Found`.
 
-    An encoder to 8 × 8, a look at all of it at once, a way back up to 32 × 32, and for each point the mean place of a
-    map there (Sun et al. 2018, "Integral human pose regression").
+    An encoder to 8 × 8, a dense layer over all of it, a decoder to 32 × 32, and for each point the mean position of a
+    heat map there (Sun et al. 2018, "Integral human pose regression").
     """
 
     CARD = ModelCard(does=MEASURES, size_px=SIDE_PX)

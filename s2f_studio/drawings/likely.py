@@ -1,4 +1,4 @@
-"""Likely faces: the shapes that people have, as a mean and principal components, and how a drawn face is drawn to them.
+"""Likely faces: the shapes that people have, as a mean and principal components, and moving a drawn face towards them.
 
 An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a square picture; the
 components hold no person's shape. `tools/fit_shapes.py` makes them.
@@ -17,9 +17,9 @@ from s2f_utils.inference.asking import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
-MOST = 2.0  # standard deviations that a likely face is away from the mean, along each component
-USUAL_OFF_PX = 1.0  # of 256: by how much points are off, where that is not said
-# What a reader calls a part → parts of `mesh`.
+MOST = 2.0  # standard deviations of a likely face from the mean along each component, at most
+USUAL_OFF_PX = 1.0  # of 256: the default error of points
+# A part in users' words → parts of `mesh`.
 PARTS: dict[str, tuple[str, ...]] = {
     "eyes": ("left_eye", "right_eye", "left_iris", "right_iris"),
     "brows": ("left_brow", "right_brow"),
@@ -39,7 +39,7 @@ def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fitted(aligned: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`shapes` of N faces (N, 164, 2), their mirror images among them, laid on the mean: `num` components, num < N."""
+    """`shapes` of N faces (N, 164, 2), with their mirror images, aligned to the mean: `num` components, num < N."""
     mean = aligned.mean(axis=0)
     away = (aligned - mean).reshape(len(aligned), -1)
     _, lengths, components = np.linalg.svd(away, full_matrices=False)
@@ -47,10 +47,10 @@ def fitted(aligned: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np.ndarray:
-    """Where a face (164, 2) lies along the components, in their standard deviations: (K,), from -`MOST` to `MOST`.
+    """A face's coordinates along the components, in their standard deviations: (K,), from -`MOST` to `MOST`.
 
-    off: by how much each point may be off, (164,) or one number, in the points' pixels; None: `USUAL_OFF_PX`. What
-    is less sure says less, and the mean more (the maximum a posteriori under normal distributions).
+    off: the expected error of each point, (164,) or one number, in the points' pixels; None: `USUAL_OFF_PX`. Less
+    certain points weigh less, and the mean more (the maximum a posteriori under normal distributions).
     """
     mean, components, spread = shapes()
     laid = similarity(points, mean)
@@ -66,9 +66,9 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
 def likely(
     points: np.ndarray, amount: float | Mapping[str, float] = 1.0, off: np.ndarray | float | None = None
 ) -> np.ndarray:
-    """A face's points (164, 2) on the way to a likely face: float64 (164, 2), in the same place, size and turn.
+    """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position, size and rotation.
 
-    amount: from 0, as they are, to 1, a face that people have; one number, or one for each of `PARTS` (0 for those left
+    amount: from 0, unchanged, to 1, the likely face; one number, or one for each of `PARTS` (0 for those left
     out). off: as in `coordinates`. Raises ValueError for another part or amount.
     """
     amounts = amounts_of(amount)

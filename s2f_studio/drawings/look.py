@@ -1,4 +1,4 @@
-"""Where the points of a face are in a picture, and what else is drawn."""
+"""The stage that runs the finder: landmarks of a face in a picture, and what else is drawn."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from s2f_utils.inference.stages import F32, U8, channels_first
 
 
 class Look(nn.Module):
-    """One look at pictures, each laid as an affine map says.
+    """One pass of the finder over pictures, each transformed by an affine map.
 
     In: pictures uint8 (N, S, S, 3); affine float32 (N, 2, 3), from their pixels to those of `FACE_PX`; paper float32
-    (N,), the grey level beyond their edges. Out, in the pictures' pixels: points float32 (N, 164, 2); off (N, 164), by
-    how much each may be off; parts (N, 2, S, S) as `attributes.FOUND_PARTS`, and flags (N, 5) as
+    (N,), the grey level beyond their edges. Out, in the pictures' pixels: points float32 (N, 164, 2); off (N, 164),
+    the expected error of each; parts (N, 2, S, S) as `attributes.FOUND_PARTS`, and flags (N, 5) as
     `attributes.FOUND_FLAGS`, both in [0, 1].
     """
 

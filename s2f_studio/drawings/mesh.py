@@ -1,6 +1,6 @@
-"""A face as 164 points: which they are, their mean shape, and their mirror image.
+"""A face as 164 landmarks: which they are, their mean shape, and their mirror image.
 
-The points are a choice from the 478 of MediaPipe's face mesh (Kartynnik et al. 2019), in its terms: `MESH` has their
+The points are a subset of the 478 of MediaPipe's face mesh (Kartynnik et al. 2019), in its terms: `MESH` has their
 numbers there. Points are (x, y) in pixels, (0, 0) the centre of the first pixel; left and right are the picture's.
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-MEAN_PX = 128  # of the frame that drawings are bent to, in which a face has its mean shape
-FACE_PX = 256  # of drawings that are looked at and bent, and of answers
-# part → numbers in the face mesh, around the part; clockwise from the top for the oval
+MEAN_PX = 128  # side of the frame to which drawings are warped, in which a face has its mean shape
+FACE_PX = 256  # side of drawings when they are analysed and warped, and of answers
+# part → indices in the face mesh, around the part; clockwise from the top for the oval
 MESH: dict[str, tuple[int, ...]] = {
     "oval": (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176,
              149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
@@ -31,7 +31,7 @@ MESH: dict[str, tuple[int, ...]] = {
 IN_MESH = np.array([number for part in MESH.values() for number in part])
 NUM_POINTS = len(IN_MESH)
 _ENDS = np.cumsum([0, *map(len, MESH.values())])
-# part → places of its points among the 164
+# part → indices of its points among the 164
 PARTS = {name: np.arange(_ENDS[n], _ENDS[n + 1]) for n, name in enumerate(MESH)}
 # the face's five landmarks, as `faces` orders them: eyes, nose, corners of the mouth
 FIVE = np.array([PARTS["left_iris"][0], PARTS["right_iris"][0], PARTS["nose"][5], PARTS["lips"][0], PARTS["lips"][10]])
@@ -43,7 +43,7 @@ def five_of(points: np.ndarray) -> np.ndarray:
 
 
 def eye_distance(points: np.ndarray) -> np.ndarray:
-    """Between the middles of the eyes: (..., 164, 2) → (...), pixels."""
+    """The distance between the centres of the eyes: (..., 164, 2) → (...), pixels."""
     between = points[..., FIVE[1], :] - points[..., FIVE[0], :]
     return np.hypot(between[..., 0], between[..., 1])
 
@@ -57,7 +57,7 @@ def mean_shape(size_px: int = 256) -> np.ndarray:
 
 @functools.cache
 def mirror() -> np.ndarray:
-    """The place of each point's mirror image: integer (164,)."""
+    """The index of each point's mirror image: integer (164,)."""
     shape = mean_shape(256)
     flipped = shape * [-1, 1] + [255, 0]
     found = np.empty(NUM_POINTS, int)

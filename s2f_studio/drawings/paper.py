@@ -1,8 +1,8 @@
-"""The paper of a drawing: judged, cut out of its picture, cleaned.
+"""The paper of a drawing: classified, cut out of its picture, cleaned.
 
-Is a picture what the models were trained on, dark lines on light, even paper, without colours? A few shares of its
-pixels decide, and a small logistic regression where they leave it open; whether there is a face, is the detector's
-question. What is wrong is remarked on, and nothing is refused: the models answer to anything.
+Is a picture what the models were trained on, dark lines on light, even paper, without colours? A few statistics of its
+pixels decide, and a small logistic regression in doubtful cases; the face detector decides whether there is a face.
+Faults lead to remarks, and nothing is refused: the models answer any picture.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from s2f_utils.pictures.images import lab, luminance
 from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # the size at which pictures are classified
-LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are looked for before a drawing is called faint
-TONE = 40  # grey levels below the paper from which a smooth place is a tone, not paper
-SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which a place is smooth
+LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are searched for before a drawing counts as faint
+TONE = 40  # grey levels below the paper from which a smooth area is a tone, not paper
+SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which an area is smooth
 COLOURED_CHROMA = 8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
-# Thresholds, chosen on one half of the pictures that docs/models.md tells of, and measured on the other half.
+# Thresholds, chosen on one half of the pictures described in docs/models.md, and measured on the other half.
 INVERTED_BELOW = 0.2
 FAINT_BELOW = 60.0
 TONES_FROM = 0.06
 COLOURED_FROM = 0.03
 WHITE_FROM = 0.3
-SMALL_PX = 128  # in a drawing that is smaller, lines are tones
+SMALL_PX = 128  # in smaller drawings lines look like tones
 # The regression that `git show 8d9355c:tools/fit_domain.py` fitted: (mean, deviation, weight) of each trait, and the
-# bias. Above 0 it says photo; above DOUBTFUL a picture with tones is one, too; above SURE it is no drawing in a shadow
-# either.
+# bias. Above 0 the picture is a photo; above DOUBTFUL a picture with tones is one as well; above SURE it is not even a
+# drawing in a shadow.
 TRAITS = {
     "tones": (0.3033, 0.1996, 0.589),
     "pale_tones": (0.3488, 0.2035, 0.3475),
@@ -50,14 +50,14 @@ TRAITS = {
     "lines_ratio": (0.2154, 0.2157, -0.8051),
     "uneven": (0.6646, 0.8661, 0.6014),
 }  # fmt: skip
-# Few lines on a large sheet are as few edges as a blurred photo has: with more white than this, the odds are these.
+# A few lines on a large sheet have as few edges as a blurred photo: with more white than this, these are the odds.
 MOST_WHITE, OF_PAPER = 0.85, -5.0
 BIAS, DOUBTFUL, SURE = -1.454, -1.0, 4.0
-EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
-FACE_INSIDE = 0.9  # of a face lies on its sheet; of faces on sheets that were photographed, .999 and more
-SHEET_PX = 64  # of a sheet that can bear a drawing
-# Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
-# photos have colours, and grey ones have tones left.
+EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper this even and this white are clean already
+FACE_INSIDE = 0.9  # the share of a face that lies on its sheet, at least; on photographed sheets it is .999 and more
+SHEET_PX = 64  # smallest side of a sheet
+# After correction for a hard shadow, a drawing has no tones left and white paper, and was not coloured before; photos
+# have colours, and grey ones keep tones.
 SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
 
 
@@ -68,7 +68,7 @@ class Verdict:
     lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
     contrast: grey levels between these two, or between the paper and lines that are fewer than that. tones: share of
     the pixels that are smooth and much darker than the paper, and tones_inverted the same for the negative: high for
-    photos; 1 where the picture is too light to be a negative, so that it was not measured. coloured: share of the
+    photos; 1, not measured, if the picture is too light to be a negative. coloured: share of the
     pixels whose chroma is 8 or more beside the paper's. white: share of the pixels within 16 grey levels of the
     lightest 2 %: bare paper. photo: the logarithm of the odds that its greys are a photo's and not a drawing's.
     """
@@ -83,7 +83,7 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        """ "drawing", or what is the matter, a remark's code: "inverted", "faint", "photo" or "coloured"."""
+        """ "drawing", or the code of a remark: "inverted", "faint", "photo" or "coloured"."""
         if self.contrast < FAINT_BELOW:
             return "faint"
         is_coloured = self.coloured >= COLOURED_FROM
@@ -97,7 +97,7 @@ class Verdict:
 
 
 def verdict(picture: np.ndarray) -> Verdict:
-    """Measure a picture, uint8 (H, W, 3), as it was drawn, scanned or photographed."""
+    """Measure a drawn, scanned or photographed picture, uint8 (H, W, 3)."""
     image, (small, grey) = Image.fromarray(picture), looked_at(picture)
     dark, middle, light = np.percentile(grey, (0.5, 50, 98))
     contrast = max(light - dark, _ink_contrast(image, light))
@@ -121,7 +121,7 @@ def verdict(picture: np.ndarray) -> Verdict:
 
 
 def looked_at(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, uint8 (H, W, 3), at the size at which it is judged, and its greys."""
+    """A picture, uint8 (H, W, 3), at the size at which it is classified, and its grey levels."""
     image = Image.fromarray(picture)
     scale = SIDE_PX / max(image.size)
     small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
@@ -129,9 +129,9 @@ def looked_at(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def likeness(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> float:
-    """The logarithm of the odds that a grey picture, uint8 (H, W), `SIDE_PX` its longer side, is a photo.
+    """The logarithm of the odds that a grey picture, uint8 (H, W), with a longer side of `SIDE_PX`, is a photo.
 
-    even: what `flatten_paper` makes of it, where that is known.
+    even: the result of `flatten_paper` for it, if known.
     """
     found = traits(grey, even)
     if found["white"] > MOST_WHITE:
@@ -140,10 +140,10 @@ def likeness(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> 
 
 
 def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> dict[str, float]:
-    """What tells the greys of photos from those of drawings, as in `likeness`; names as in `TRAITS`.
+    """Traits that separate grey photos from drawings, for `likeness`; names as in `TRAITS`.
 
-    Shares of pixels in tones, of paper, of weak and strong gradients; thin dark and thin light lines; the same of the
-    picture before its light was evened out (`…_given`), and how uneven that was.
+    Shares of pixels in tones, of paper, of weak and strong gradients; thin dark and thin light lines; the same for the
+    picture before its light was corrected (`…_given`), and how uneven that was.
     """
     import cv2
 
@@ -175,13 +175,13 @@ def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> di
 
 
 def _stretched(grey: np.ndarray) -> np.ndarray:
-    """Greys from the darkest 0.5 % to the lightest 2 % as float32, 0 to 1; paper's noise is not stretched that far."""
+    """Grey levels from the darkest 0.5 % to the lightest 2 %, less stretched on mere paper: float32 in [0, 1]."""
     dark, light = np.percentile(grey, (0.5, 98))
     return 1 - np.clip((light - grey.astype(np.float32)) / max(float(light - dark), FAINT_BELOW), 0, 1)
 
 
 def _ink_contrast(image: Image.Image, light: float) -> float:
-    """How much darker than the paper lines are that cover little of a large sheet; 0 where there are none."""
+    """The contrast with the paper of lines that cover little of a large sheet; 0 without lines."""
     near = image.convert("L")
     near.thumbnail((LINES_PX, LINES_PX), Image.Resampling.BOX)
     grey = np.asarray(near)
@@ -190,12 +190,12 @@ def _ink_contrast(image: Image.Image, light: float) -> float:
 
 
 def _tones(flat: np.ndarray) -> float:
-    """The share of smooth places that are much darker than the paper, of a picture in even light."""
+    """The share of smooth areas much darker than the paper, in a picture in even light."""
     return _smooth_below(flat, np.percentile(flat, 80) - TONE)
 
 
 def _smooth_below(grey: np.ndarray, level: float) -> float:
-    """The share of smooth places that are darker than a level."""
+    """The share of smooth areas darker than a level."""
     import cv2
 
     values = grey.astype(np.float32)
@@ -204,8 +204,8 @@ def _smooth_below(grey: np.ndarray, level: float) -> float:
 
 
 def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark | None:
-    """What to tell who gives a picture, uint8 (H, W, 3), to a model that reads a "sketch" or a "photo"; None if all is
-    well. encoded: by a model of styles, whose small drawings are not judged: in them, lines are tones.
+    """A remark for the user on a picture, uint8 (H, W, 3), for a model that reads a "sketch" or a "photo"; None if all
+    is well. encoded: by a model of styles, whose small drawings are not classified: their lines look like tones.
     """
     seen = verdict(picture)
     if encoded and min(picture.shape[:2]) < SMALL_PX and seen.coloured < COLOURED_FROM:
@@ -221,12 +221,11 @@ def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark 
 
 @dataclass(frozen=True)
 class Paper:
-    """The paper of a drawing, ready for its face to be looked for.
+    """The paper of a drawing, ready for face detection.
 
-    image: uint8 (H, W, 3), cut out and cleaned, or as it was given. verdict: on it before it was cleaned, in even
-    light. remarks: what there is to say about it; about_sheet: that one was cut out. corners: of that sheet, float64
-    (4, 2), pixels of the drawing as it was given, clockwise from the top left; None where nothing was cut out. points:
-    those that were given, on the paper.
+    image: uint8 (H, W, 3), cut out and cleaned, or unchanged. verdict: on it before cleaning, in even light. remarks:
+    on the paper; about_sheet: on a sheet that was cut out. corners: of that sheet, float64 (4, 2), pixels of the
+    original drawing, clockwise from the top left; None if nothing was cut out. points: the given ones, on the paper.
     """
 
     image: np.ndarray
@@ -238,9 +237,9 @@ class Paper:
 
 
 def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None) -> Paper:
-    """A drawing's paper, uint8 (H, W, 3), judged, and cleaned as far as `clean` says (`prepare.prepare`).
+    """Classify a drawing's paper, uint8 (H, W, 3), and clean it as `clean` requests (`prepare.prepare`).
 
-    points: of the face, float64 (N, 2), pixels of the drawing, where they were given.
+    points: hand-given ones of the face, float64 (N, 2), pixels of the drawing.
     """
     grey = luminance(drawing)
     sheet = _sheet(drawing, grey, points) if clean in ("auto", "always") else None
@@ -258,7 +257,7 @@ def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | N
 def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool:
     """Whether this is photographed or scanned paper, not white or not even: uint8 (H, W, 3).
 
-    unevenness: as `cleanup.flatten_paper` measures it, where that is known.
+    unevenness: as `cleanup.flatten_paper` measures it, if known.
     """
     paper = float(np.percentile(drawing.mean(axis=2), 80))
     if paper < WHITE_PAPER:
@@ -269,13 +268,13 @@ def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool
 def _cleaned(
     paper: np.ndarray, grey: np.ndarray, seen: Verdict, even: tuple[np.ndarray, Verdict] | None, clean: str
 ) -> tuple[np.ndarray, list[Remark]]:
-    """The paper, cleaned where that is wished and leaves something of it, and what is to be said about it.
+    """The paper, cleaned if requested and if lines remain, and remarks.
 
-    grey: its greys. even: as `in_even_light`; None also for clean "never".
+    grey: its grey levels. even: as `in_even_light`; None also for clean "never".
     """
     kind = seen.kind
     warnings = [] if kind == "drawing" else [Remark("shadow" if even else kind)]
-    is_paper = even or kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
+    is_paper = even or kind in ("drawing", "faint", "coloured")  # cleaning would erase a photo or a negative
     if clean == "never" or (clean != "always" and not is_paper):
         return paper, warnings
     if even:
@@ -294,11 +293,10 @@ def _cleaned(
 
 
 def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdict] | None:
-    """A drawing in a shadow with edges, or on a table nearly as light as its paper, when its light is evened out
-    (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that; None for what is no such
-    drawing.
+    """A drawing in a shadow with edges, or on a table nearly as light as its paper, with its light corrected
+    (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that; None for any other picture.
 
-    picture: uint8 (H, W, 3), or its greys, (H, W). seen: the verdict on it as it is; photo, as a rule.
+    picture: uint8 (H, W, 3), or its grey levels, (H, W). seen: the verdict on it before, usually photo.
     """
     if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW or seen.photo > SURE:
         return None
@@ -311,9 +309,8 @@ def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdi
 def _sheet(
     drawing: np.ndarray, grey: np.ndarray, points: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, Verdict] | None:
-    """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it; None where there is
-    none, where what looked like one bears no drawing, and where it would cut a face or leave a point out. grey: the
-    picture's greys.
+    """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it; None if there is
+    none, if it has no drawing, or if it would cut a face or leave out a point. grey: the picture's grey levels.
     """
     corners = cleanup.find_sheet(grey)
     if corners is None:
@@ -333,14 +330,14 @@ def _sheet(
 
 
 def _on_sheet(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Points of the picture, (N, 2), on the sheet that is cut out of it."""
+    """Points of the picture, (N, 2), in pixels of the sheet that is cut out of it."""
     import cv2
 
     return cv2.perspectiveTransform(points[None], cleanup.sheet_matrix(corners)[0])[0]
 
 
 def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
-    """How much of the surest face lies within these corners; 1 where none is found."""
+    """The share of the face with the highest score that lies within these corners; 1 if none is found."""
     import cv2
 
     found = [] if detector_problem() else faces.detect(drawing)
@@ -358,11 +355,11 @@ def _corners_of(box: Sequence[float]) -> np.ndarray:
 
 def detector_problem() -> str:
     """Why there is no face detector, or ""."""
-    return faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
+    return faces.detector_problem(timeout_s=5, attempts=1)  # so that nobody has to wait for a download
 
 
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
-    """What is to be said about a sheet that was cut out."""
+    """The remark on a sheet that was cut out."""
     x, y = corners.T
     area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
     shares = np.clip((corners + 0.5) / drawing.shape[1::-1], 0, 1).round(4).tolist()

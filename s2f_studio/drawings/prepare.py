@@ -1,7 +1,7 @@
-"""From any picture to what a model reads: cleaned paper, an aligned face, and remarks; and back onto the paper.
+"""From any picture to a model's input: cleaned paper, an aligned face, and remarks; and back onto the paper.
 
-`prepare` makes a drawing ready, `understand` whatever a model reads; both give a `Drawing`, which carries all that was
-found. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is meant by None
+`prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with everything that was
+found. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is selected by None
 (the largest, of equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
 """
 
@@ -28,11 +28,11 @@ FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
-PAPER_PX = 512  # of a drawing that is laid as drawn faces lie
-RATHER_SURE = 0.85  # as it lies; a turned drawing that is surer is known at the first look
-SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
+PAPER_PX = 512  # side of a drawing in the layout "drawn"
+RATHER_SURE = 0.85  # upright; a turned drawing with a higher score is accepted without further views
+SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 INK_BELOW = 60  # grey levels below the paper
-ENOUGH = 0.7  # score of a face that counts beside others; in 526 single drawings no second one has more than 0.3
+ENOUGH = 0.7  # score from which one of several faces counts; in 526 single drawings no second one has more than 0.3
 LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
 AS_LARGE = 0.85  # of the largest one's width
 
@@ -41,14 +41,14 @@ Which = str | int | None
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that is ready for a model, and what was found on the way; looked at once.
+    """A picture prepared for a model, with everything found in it; analysed only once.
 
-    image: what the model reads, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet that
-    was cut out and cleaned, upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the
-    image's. face: as it was found on the paper. verdict: of `paper.verdict` on the paper before it was cleaned, in
-    even light. Matrix, face and verdict are None where the picture was taken as it is. warnings: for the person, most
-    important first; empty when all is well. corners: of the sheet that was cut out, float64 (4, 2), pixels of the
-    drawing as it was given, clockwise from the top left; None where nothing was.
+    image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet, cut
+    out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the image's.
+    face: on the paper. verdict: of `paper.verdict` on the paper before cleaning, in even light. Matrix, face and
+    verdict are None for a picture taken as it is. warnings: for the user, most important first; empty if all is well.
+    corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing, clockwise from the top left;
+    None if no sheet was cut out.
     """
 
     image: np.ndarray
@@ -65,7 +65,7 @@ class Drawing:
         return understood(images.resize(self.image, FACE_PX, "stretch"))
 
 
-def understand(
+def prepare_for(
     picture: str | Path | np.ndarray,
     facts: Facts,
     *,
@@ -74,10 +74,10 @@ def understand(
     align: bool | None = None,
     face: Which = None,
 ) -> Drawing:
-    """A picture, a path, or uint8 (H, W, 3), as the model with these facts reads it.
+    """Prepare a picture, a path or uint8 (H, W, 3), for the model with these facts.
 
-    A map becomes class numbers. A drawing is cleaned and laid out, a photo is aligned, unless the model takes pictures
-    as they are (`align` decides where it is given). points, clean, face: as in `prepare`. Raises what `prepare`,
+    A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the model takes pictures
+    as they are (`align` overrides that). points, clean, face: as in `prepare`. Raises what `prepare`,
     `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
@@ -95,7 +95,7 @@ def understand(
         return Drawing(faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings)
     drawing = prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
     if facts.layout == "drawn":
-        return replace(drawing, image=laid(drawing.paper, drawing.face.landmarks, "drawn", PAPER_PX))
+        return replace(drawing, image=place_face(drawing.paper, drawing.face.landmarks, "drawn", PAPER_PX))
     return drawing
 
 
@@ -107,16 +107,16 @@ def prepare(
     clean: str = "auto",
     face: Which = None,
 ) -> Drawing:
-    """Clean a drawing's paper, find the face, cut it out as the models know it.
+    """Clean a drawing's paper, find the face, and crop it as the models expect it.
 
-    points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`). clean: "auto"
+    points: hand-given eyes and mouth in pixels of the original drawing (see `faces.find_face`). clean: "auto"
     (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet out. With "auto" and
-    "always" a sheet that lies in the picture is cut out, and the remark "cut" says so. Without points the face is
-    looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's cascade, and is then
-    taken to fill the picture, with a warning. face: which one is meant where there are several, "left", "right", the
-    number from the left, 1 for the first; None: the largest, of equally large ones the most central; the remark "faces"
-    says how many there are. Raises ValueError for other arrays, for less than 16 pixels, and for points that are not
-    numbers, FaceError for points that are no face or lie outside of the picture, and for a face that is not there.
+    "always" a sheet within the picture is cut out, and the remark "cut" says so. Without points the face is detected by
+    YuNet if available, also sideways and upside down, then by scikit-image's cascade; failing that, the face is assumed
+    to fill the picture, with a warning. face: which of several to take, "left", "right", or the number from the left, 1
+    for the first; None: the largest, of equally large ones the most central; the remark "faces" has their number.
+    Raises ValueError for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for
+    points that are no face or lie outside of the picture, and if the selected face does not exist.
     """
     points, which = _check_arguments(drawing, points, clean, face)
     paper = clean_paper(drawing, clean, points)
@@ -131,7 +131,7 @@ def prepare(
 def _check_arguments(
     drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
 ) -> tuple[np.ndarray | None, Which]:
-    """The points and which face is meant. Raises what `prepare` raises for what cannot be."""
+    """The points and the selected face, validated. Raises what `prepare` raises for invalid arguments."""
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
     height, width = drawing.shape[:2]
@@ -141,18 +141,18 @@ def _check_arguments(
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
     if points is not None:
         points = np.asarray(points, dtype=np.float64)
-        points_inside(points, drawing.shape)  # says what is wrong before anything is cut or turned
-    return points, checked(face)
+        points_inside(points, drawing.shape)  # raises before anything is cut or turned
+    return points, parse_face_choice(face)
 
 
-def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:
-    """A drawing with its face where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
+def place_face(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:
+    """Move a drawing's face to where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
     target = LAYOUTS[layout] * size_px - 0.5
     return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
 
 
 def example(name: str) -> np.ndarray:
-    """One of the drawings that come with the project, uint8 (510, 420, 3): strokes in code, no training has seen them.
+    """One of the project's example drawings, uint8 (510, 420, 3): drawn by code, never used in training.
 
     Raises ValueError for a name that is not in `EXAMPLES`.
     """
@@ -162,8 +162,8 @@ def example(name: str) -> np.ndarray:
 
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
-    """What a model made, uint8 (S, S, 3): as it is ("square"), or laid back onto the drawing ("paper"), there without
-    the person's background ("person"). Raises ValueError for other frames.
+    """A model's answer, uint8 (S, S, 3): as it is ("square"), or pasted onto the drawing, with its background ("paper")
+    or without ("person"). Raises ValueError for other frames.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -171,10 +171,10 @@ def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.nda
 
 
 def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, person: bool = False) -> np.ndarray:
-    """Lay what a model made back where the face is on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
+    """Paste a model's answer back over the face on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
 
-    feather: width of the soft rim, a share of the image's side. person: leave the background of the person out
-    (`background.person_mask`); what is taken for background by mistake, such as loose curls, stays as it was drawn.
+    feather: width of the soft rim, a share of the image's side. person: leave the person's background out
+    (`background.person_mask`); parts mistaken for background, such as loose curls, stay as drawn.
     """
     import cv2
 
@@ -194,20 +194,20 @@ def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, pe
     return images.rounded(laid * share + prepared.paper * (1 - share))
 
 
-def checked(which: Which) -> Which:
-    """The same choice as None, "left", "right" or a number; text of a number is read, too. ValueError for others."""
+def parse_face_choice(which: Which) -> Which:
+    """A face selection as None, "left", "right" or a number, also from text. ValueError for anything else."""
     text = "" if which is None else str(which).strip().lower()
     if text in ("", "auto", "left", "right"):
         return text if text in ("left", "right") else None
     if text.isdecimal() and int(text):
         return int(text)
-    raise ValueError(f"a face is meant by left, right, or its number from the left; got {which!r}")
+    raise ValueError(f"a face is selected by left, right, or its number from the left; got {which!r}")
 
 
 def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) -> int:
-    """The place, among faces from left to right, of the one that is meant in a picture of this shape (H, W, …).
+    """Index, left to right, of the selected face in a picture of this shape (H, W, …).
 
-    which: as `checked` gives it. Raises FaceError where there is no such face, saying which there are.
+    which: as `parse_face_choice` returns it. Raises FaceError if there is no such face.
     """
     if not found:
         raise faces.FaceError("no face was found that could be chosen: give the eyes and the mouth by hand")
@@ -233,15 +233,15 @@ def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> face
 def find_any(
     picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None, face: Which = None
 ) -> tuple[faces.Face, list[Remark]]:
-    """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
+    """The face of a drawing or a photo, with whatever detector is available, and remarks for the user.
 
-    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if it can be had; scikit-image's
-    cascade; the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie
-    outside, and for a face that is not there.
+    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available; scikit-image's
+    cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are no face or lie
+    outside, and if the selected face does not exist.
     """
     if points is not None:
         return points_inside(points, picture.shape), []
-    problem, which = detector_problem(), checked(face)
+    problem, which = detector_problem(), parse_face_choice(face)
     if problem:
         return _completed(picture, which, None, problem, drawing, [])
     seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
@@ -253,7 +253,7 @@ def find_any(
 def _among_others(
     seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which, drawing: bool
 ) -> tuple[faces.Face | None, list[Remark]]:
-    """The face that is meant and what is to be said, where several of those that are seen in a picture count; else
+    """The selected face and remarks, if several of the detected faces count; else a single sure one of a drawing, or
     None.
     """
     found = faces.apart(sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score))
@@ -270,10 +270,10 @@ def _among_others(
 def _completed(
     picture: np.ndarray, which: Which, detected: faces.Face | None, problem: str, drawing: bool, about: list[Remark]
 ) -> tuple[faces.Face, list[Remark]]:
-    """The detected face with its landmarks refined, or the best guess, and what to tell the person about it.
+    """The detected face with its landmarks refined, or the best guess, and remarks for the user.
 
-    problem: why there is no detector, or "". about: what there is to say about others beside it. Raises FaceError where
-    a second face is asked for and there is one.
+    problem: why there is no detector, or "". about: remarks on other faces. Raises FaceError if a second face is
+    selected and there is only one.
     """
     if isinstance(which, int) and which > 1 and not about:
         choose([detected] if detected else [], which, picture.shape)
@@ -289,7 +289,7 @@ def _completed(
 
 
 def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
-    """The face as it is where a drawing fills its picture, on the part of the picture that is drawn on."""
+    """The default centred face, placed on the inked area."""
     grey = drawing.mean(axis=2)
     rows, columns = np.nonzero(grey < np.median(grey) - INK_BELOW)
     if len(rows) < 16:
@@ -305,7 +305,7 @@ def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
 def upright_face(
     paper: np.ndarray, points: np.ndarray | None, which: Which
 ) -> tuple[np.ndarray, faces.Face, list[Remark]]:
-    """The paper, turned if need be, the face on it, and what to tell the person about it."""
+    """The paper, turned if need be, the face on it, and remarks for the user."""
     if points is not None:
         return paper, *find_any(paper, points=points)
     if problem := detector_problem():
@@ -322,11 +322,11 @@ def upright_face(
 
 
 def _surest_turn(paper: np.ndarray, seen: list[faces.Face]) -> tuple[np.ndarray, faces.Face | None, list[faces.Face]]:
-    """The paper, by quarter turns as the detector is surest of a face, where it is surer than as the paper lies; that
-    face, and all that are seen then. seen: those that are seen as it lies.
+    """The paper in the quarter turn with the highest detector score, if that beats the upright score; its face, and all
+    faces detected in that view. seen: those of the upright view.
     """
     upright = faces.detect_drawn(paper, plain=seen)
-    best, beat = (paper, upright, seen), upright.score + SURER if upright else 0.0
+    best, score_to_beat = (paper, upright, seen), upright.score + SURER if upright else 0.0
     if upright and upright.score >= faces.DRAWING_SCORE:
         return best
     views = 1 if upright and upright.score >= RATHER_SURE else 6
@@ -334,6 +334,6 @@ def _surest_turn(paper: np.ndarray, seen: list[faces.Face]) -> tuple[np.ndarray,
         turned = np.ascontiguousarray(np.rot90(paper, quarters))
         there = faces.detect(turned, min_score=faces.LOWEST_SCORE)
         face = faces.detect_drawn(turned, views=views, plain=there)
-        if face and face.score > beat:
-            best, beat = (turned, face, there), face.score
+        if face and face.score > score_to_beat:
+            best, score_to_beat = (turned, face, there), face.score
     return best

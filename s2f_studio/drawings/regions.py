@@ -1,4 +1,4 @@
-"""Parts of a face as areas, from its 164 points (`mesh`): places in pixels of a square picture."""
+"""Masks of parts of a face, from its 164 landmarks (`mesh`) in pixels of a square picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def filled(points: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def bare_skin(points: np.ndarray, size_px: int = 256) -> np.ndarray:
-    """Where a face's skin lies bare: inside of the oval, away from eyes, brows and mouth: bool (size_px, size_px)."""
+    """The bare skin of a face, inside the oval, away from eyes, brows and mouth: bool (size_px, size_px)."""
     import cv2
 
     inside = cv2.erode(filled(points[mesh.PARTS["oval"]], size_px), np.ones((9, 9), np.uint8))

@@ -1,4 +1,4 @@
-"""What a drawing shows: where each point of the face is meant to be, how sure that is, and what else is drawn."""
+"""The analysis of a drawing: the position and expected error of each landmark of the face, and what else is drawn."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
-SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
-REMEMBERED = 16  # pictures that were understood last
-INKED = 0.5  # a share of the pixels that only a photo exceeds
+SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
+REMEMBERED = 16  # results in the cache
+INKED = 0.5  # a share of dark pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
-BY_HAND = 4.0  # times the cruder: points of a part are off together, by one stroke; best on validation people
-LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
+BY_HAND = 4.0  # times "crude": points of a part are off together, by one stroke; best on validation people
+LOOKS = 2  # passes: over the picture as it is, and with the face aligned from the first pass
 
 
 @dataclass(frozen=True)
 class Understood:
-    """A face as it was understood.
+    """The analysis of a face.
 
-    points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), by how many
-    pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
+    points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), the expected error of
+    each in pixels. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
     abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """
 
@@ -44,12 +44,12 @@ class Understood:
 
     @property
     def off_by_hand(self) -> np.ndarray:
-        """`off` as it counts against a likely shape, (164,): the cruder a drawing, the more a whole part is off."""
+        """`off` for fitting a likely shape, (164,): the cruder a drawing, the more a whole part is displaced."""
         return (1 + BY_HAND * self.flags["crude"]) * self.off
 
     @property
     def hair_above(self) -> float:
-        """How much of the person above the brows is hair, from 0 (a hat, a bald head) to 1."""
+        """The share of hair in the person above the brows, from 0 (a hat, a bald head) to 1."""
         unit = mesh.eye_distance(self.points)
         brows = min(self.points[mesh.PARTS[name], 1].min() for name in ("left_brow", "right_brow"))
         across = self.points[:, 0].mean() + 0.7 * unit * np.array([-1, 1])
@@ -63,10 +63,10 @@ class Understood:
 
 @functools.lru_cache(maxsize=2)
 def finder(engine: str = "auto") -> Engine:
-    """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
+    """The shipped landmark finder, on the CPU. Raises WeightsError if its file is missing or damaged."""
     path = weights.shipped(weights.FINDER)
     try:
-        return _finder_of(path, running.chosen(engine, "cpu"))
+        return _finder_of(path, running.choose_engine(engine, "cpu"))
     except (FileNotFoundError, ValueError):
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
@@ -76,7 +76,7 @@ def finder(engine: str = "auto") -> Engine:
 def _finder_of(path: Path, engine: str) -> Engine:
     if engine == running.ONNX:
         found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
-        found.takes("look")  # now, not when a picture is there
+        found.takes("look")  # loads it now, not with the first picture
         return found
     from s2f_studio.drawings.look import Look
     from s2f_utils.inference.stages import TorchEngine
@@ -86,10 +86,9 @@ def _finder_of(path: Path, engine: str) -> Engine:
 
 
 def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:
-    """Find the faces of square pictures, uint8 (S, S, 3), that fill them about as aligned ones do.
+    """Analyse square pictures, uint8 (S, S, 3), whose faces fill them roughly as aligned ones do.
 
-    finding: another finder than the one that comes along. Raises ValueError for another array, WeightsError as
-    `finder`.
+    finding: another finder than the shipped one. Raises ValueError for another array, WeightsError as `finder`.
     """
     for picture in pictures:
         _check(picture)
@@ -102,9 +101,9 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
 
 
 def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
-    """As `understand`, of one picture; the last ones are remembered. finding: an engine that may have a finder."""
+    """As `understand`, of one picture; the latest results are cached. finding: an engine that may have a finder."""
     _check(picture)
-    own = weakref.ref(finding) if finding and finding.has("look") else None  # what is remembered keeps no engine alive
+    own = weakref.ref(finding) if finding and finding.has("look") else None  # the cache keeps no engine alive
     return _remembered(picture.tobytes(), len(picture), own)
 
 
@@ -115,9 +114,9 @@ def _remembered(content: bytes, size_px: int, finding: weakref.ref[Engine] | Non
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:
-    """From the pixels of a picture, uint8 (S, S, 3), to those of the size that is looked at: float64 (2, 3).
+    """The affine map from the pixels of a picture, uint8 (S, S, 3), to those of the analysed one: float64 (2, 3).
 
-    Of a small drawing on much empty paper, the drawing fills what is looked at.
+    A small drawing on much empty paper is enlarged to fill it.
     """
     left, top, side = 0.0, 0.0, float(len(picture))
     inked = picture.min(axis=2) < LINES_BELOW
@@ -139,11 +138,11 @@ def _check(picture: np.ndarray) -> None:
 
 
 def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
-    """`understand`, of pictures of one size."""
+    """`understand` for pictures of one size."""
     size_px = len(pictures[0])
     affine = np.stack([_framed(picture) for picture in pictures])
     scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
-    small_px = size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))  # else what is small glitters
+    small_px = size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))  # against aliasing
     share = size_px / small_px
     squares = np.stack([images.resize(picture, small_px) for picture in pictures] if share != 1 else pictures)
     paper = np.array([np.mean(images.paper_colour(square)) for square in squares], np.float32)
@@ -170,6 +169,6 @@ def _enlarged(part: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def _for_smaller(affine: np.ndarray, share: float) -> np.ndarray:
-    """An affine map (2, 3) from a picture's pixels, for the picture with 1 / share as many a side."""
+    """An affine map (2, 3) from a picture's pixels, for the picture with 1 / share of its side."""
     shift = affine[:, :2] @ np.full(2, 0.5 * share - 0.5) + affine[:, 2]
     return np.column_stack([affine[:, :2] * share, shift])

@@ -1,7 +1,7 @@
-"""Pictures moved, bent and blurred, in operations that every engine knows.
+"""Sampling, warping and blurring of pictures, in operations that every engine supports.
 
-Shapes: N pictures, C channels, H and W pixels of what is made, S of what it is taken from. A place is (x, y) in pixels,
-(0, 0) the centre of the first one.
+Shapes: N pictures, C channels, H and W pixels of the result, S of the source. A position is (x, y) in pixels, (0, 0)
+the centre of the first one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def taken(x: Tensor, where: Tensor, beyond: Tensor | float = 0.0, mode: str = "bilinear") -> Tensor:
-    """Each pixel from the place that `where`, (N, H, W, 2), names: (N, C, S, S) → (N, C, H, W).
+    """Sample each pixel at its position in `where`, (N, H, W, 2): (N, C, S, S) → (N, C, H, W).
 
     beyond: the value outside of the picture, one or (N, C, 1, 1).
     """
@@ -21,7 +21,7 @@ def taken(x: Tensor, where: Tensor, beyond: Tensor | float = 0.0, mode: str = "b
 
 
 def places(size_px: int) -> Tensor:
-    """Every pixel's own place, (S, S, 2)."""
+    """The position of every pixel, (S, S, 2)."""
     axis = torch.arange(size_px, dtype=torch.float32)
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
 
@@ -29,7 +29,7 @@ def places(size_px: int) -> Tensor:
 def spread(coarse: Tensor, size_px: int, step_px: float) -> Tensor:
     """A field on a coarse grid, (N, G, G, 2), a value for each block of `step_px`, at every pixel: (N, S, S, 2).
 
-    What is interpolated is by how much the field moves.
+    Its displacements are interpolated.
     """
     own = ((places(coarse.shape[1]) + 0.5) * step_px - 0.5).to(coarse.device)
     moved = (coarse - own).permute(0, 3, 1, 2)
@@ -48,7 +48,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
 
 def turned(affine: Tensor) -> Tensor:
-    """Where the pixels of a made square come from: the inverse of affine maps (N, 2, 3) from picture to square."""
+    """The source of the pixels of a square: the inverse of affine maps (N, 2, 3) from picture to square."""
     a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
     by = a * d - b * c
     linear = torch.stack([torch.stack([d, -b], 1), torch.stack([-c, a], 1)], 1) / by[:, None, None]
@@ -56,6 +56,6 @@ def turned(affine: Tensor) -> Tensor:
 
 
 def at_places(affine: Tensor, size_px: int) -> Tensor:
-    """Where an affine map (N, 2, 3) brings each pixel of a square: (N, S, S, 2)."""
+    """The position to which an affine map (N, 2, 3) takes each pixel of a square: (N, S, S, 2)."""
     own = places(size_px).to(affine.device)
     return torch.einsum("nij,hwj->nhwi", affine[:, :, :2], own) + affine[:, None, None, :, 2]

@@ -1,6 +1,7 @@
-"""What runs a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
+"""The engines that run a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
 
-onnxruntime runs graphs that `export.writing` wrote, or that come along; PyTorch's engine is in `s2f_utils.inference`.
+onnxruntime runs graphs that `export.writing` wrote or that are shipped with the package; PyTorch's engine is in
+`s2f_utils.inference.stages`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ NEEDS = {
     TORCH: f"PyTorch, for models of your own, published ones, and training: pip install '{runtime.EVERYTHING}'",
     ONNX: "onnxruntime: pip install onnxruntime",
 }
-HINT = "hint"  # colours, which graphs of realistic took that earlier versions exported; NaN: none
-usual_threads = 0  # `set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
+HINT = "hint"  # colour-hint input of 'realistic' graphs exported by earlier versions; NaN: no hint
+default_threads = 0  # set by `set_threads`; 0: OMP_NUM_THREADS or one per core
 
 
 def is_there(engine: str) -> bool:
@@ -33,11 +34,11 @@ def is_there(engine: str) -> bool:
     return importlib.util.find_spec({TORCH: "torch", ONNX: "onnxruntime"}[engine]) is not None
 
 
-def chosen(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
-    """The engine that a model is run by: the one asked for, or, with "auto", PyTorch on a GPU, and on a CPU
-    onnxruntime, the faster one for the usual answers (docs/onnx.md), if the model has graphs.
+def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
+    """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU onnxruntime, which is
+    faster for default answers (docs/onnx.md), if the model has graphs.
 
-    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError where its package is missing.
+    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError if its package is missing.
     """
     device = str(device)
     if engine not in ENGINES:
@@ -52,7 +53,7 @@ def chosen(engine: str = "auto", device: str = "auto", *, has_graphs: bool = Tru
 
 
 def on_gpu(device: str = "auto") -> bool:
-    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for one that is not there."""
+    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for a missing one."""
     device = str(device)
     if device == "cpu" or (device == "auto" and not is_there(TORCH)):
         return False
@@ -62,9 +63,9 @@ def on_gpu(device: str = "auto") -> bool:
 
 
 def set_threads(num: int) -> None:
-    """So many threads for one answer, of every engine, from now on."""
-    global usual_threads
-    usual_threads = num
+    """Set the number of threads per answer, for all engines."""
+    global default_threads
+    default_threads = num
     if is_there(TORCH):
         import torch
 
@@ -72,10 +73,10 @@ def set_threads(num: int) -> None:
 
 
 class OnnxEngine(Engine):
-    """Graphs by the names of their stages; each is loaded when it is asked for first.
+    """Graphs by the names of their stages; each is loaded on first use.
 
-    weights: the `.safetensors` files that have a graph's weights, where it has none itself. threads: that one answer
-    uses; 0: as `usual_threads`.
+    weights: the `.safetensors` files with the weights of graphs that have none themselves. threads: per answer; 0: as
+    `default_threads`.
     """
 
     name = "onnx"
@@ -84,7 +85,7 @@ class OnnxEngine(Engine):
         self, files: Mapping[str, Path], weights: Mapping[str, Sequence[Path]] | None = None, threads: int = 0
     ) -> None:
         self.files, self.weights = dict(files), dict(weights or {})
-        self.threads = threads or usual_threads or int(os.environ.get("OMP_NUM_THREADS") or runtime.num_cores())
+        self.threads = threads or default_threads or int(os.environ.get("OMP_NUM_THREADS") or runtime.num_cores())
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -106,7 +107,7 @@ class OnnxEngine(Engine):
 
     @property
     def num_bytes(self) -> int:
-        """As `Engine.num_bytes`: of the files; what is packed in them takes two to four times as much."""
+        """As `Engine.num_bytes`: size on disk; in memory, packed weights take two to four times that."""
         used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
         return sum(path.stat().st_size for path in used)
 
@@ -118,11 +119,11 @@ class OnnxEngine(Engine):
 
 
 def _silent() -> Any:
-    """onnxruntime, told to send nothing: from 1.29 on it tells its makers of each session, unless that is said."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # is read when it is loaded
+    """onnxruntime without telemetry, which it sends for each session by default from 1.29 on."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # must be set before the import
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()  # where somebody else has loaded it before
+    onnxruntime.disable_telemetry_events()  # in case other code has imported it before
     return onnxruntime
 
 
@@ -130,13 +131,13 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     onnxruntime = _silent()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would hold up the next
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # they would slow the next request
     try:
         held = {one.name: expanded(one) for one in weights}
-        if held:  # read while the session is made, and no longer
+        if held:  # needed only until the session is made
             sizes = [one.nbytes for one in held.values()]
             options.add_external_initializers_from_files_in_memory(list(held), list(held.values()), sizes)
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # neither onnxruntime nor safetensors has a common base for what it raises
+    except Exception as error:  # neither library has a common base exception
         reason = str(error).strip().splitlines()[0][:120]
         raise EngineError(f"{path}: cannot be run by onnxruntime ({reason}): export the model again") from None

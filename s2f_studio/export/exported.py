@@ -1,6 +1,7 @@
-"""A model by its graphs, which onnxruntime runs: those of a folder that `s2f export` wrote, or those that come along.
+"""Models run by onnxruntime from their graphs: those of a folder that `s2f export` wrote, or the shipped ones.
 
-PyTorch is not needed. `open_model` and `open_restorer` are what `s2f_utils.inference` asks for.
+PyTorch is not needed. `s2f_utils.inference` calls `open_model` and `open_restorer`; on a CPU with onnxruntime this is
+the default path.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Model, Translator
 from s2f_utils.models.card import UnknownNetworkError
 
-DESCRIPTION = "model.json"  # of a folder's graphs; of those that come along, the model's name with .json
+DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 FORMAT = 1
 KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, StyleModel)}
 RESTORER = "Restorer"
-SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
+SHARED = "look"  # the finder's stage: all shipped models share one (`understanding.finder`)
 
 
 def open_model(
     model: str | Path, device: str, engine: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Model | None:
-    """As `inference.load`; None where PyTorch runs the model.
+    """As `inference.load`; None if PyTorch is to run the model.
 
     Raises EngineError, UnknownNetworkError for a restorer, and ValueError for a direction that is not the model's.
     """
@@ -39,7 +40,7 @@ def open_model(
     spec = read_description(file) if file.is_file() and (is_exported or values == "signed") else None
     does_all = spec is not None and spec["kind"] != StyleModel.__name__  # styles are fitted by PyTorch alone
     usual = does_all or (spec is not None and not running.is_there(running.TORCH))
-    wanted = running.chosen(running.ONNX if is_exported else engine, device, has_graphs=usual)
+    wanted = running.choose_engine(running.ONNX if is_exported else engine, device, has_graphs=usual)
     if wanted == running.TORCH:
         return None
     if spec is None:
@@ -60,10 +61,10 @@ def open_model(
 
 
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
-    """As `restorers.load`; None where PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
+    """As `restorers.load`; None if PyTorch runs it. Raises EngineError, or UnknownNetworkError for another model."""
     file = description_file(restorer)
     engine = running.ONNX if file.name == DESCRIPTION else engine
-    if running.chosen(engine, device, has_graphs=file.is_file()) == running.TORCH:
+    if running.choose_engine(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
     if not file.is_file():
         raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
@@ -74,8 +75,8 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
 
 
 def description_file(model: str | Path) -> Path:
-    """The file that describes a model's graphs, which lie beside it: in a folder, or else of one that comes along, by
-    its name; it may not be there.
+    """The file that describes a model's graphs, which are beside it: in the model's folder, or else the shipped model's
+    of this name; it may not exist.
     """
     name = weights.RENDER if str(model) == weights.DEFAULT else str(model)
     own = Path(model) / DESCRIPTION
@@ -83,7 +84,7 @@ def description_file(model: str | Path) -> Path:
 
 
 def read_description(file: Path) -> dict[str, Any]:
-    """What a description of a model says. Raises FileNotFoundError, or EngineError where it is none of ours."""
+    """Read a model's description. Raises FileNotFoundError, or EngineError if it is not ours."""
     if not file.is_file():
         raise FileNotFoundError(f"{file.parent}: no {file.name}: 's2f export' makes such folders")
     try:
@@ -101,13 +102,13 @@ def read_description(file: Path) -> dict[str, Any]:
 
 
 def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
-    """The name of a stage's file. stage: its name, and what the description says of it."""
+    """The name of a stage's file. stage: its name, and its entry in the description."""
     name, said = stage
     return said.get("file", f"{name}.onnx")
 
 
 def _engine(spec: Mapping[str, Any], file: Path) -> running.OnnxEngine:
-    """What runs the graphs that a description names; those that come along keep their weights elsewhere."""
+    """The engine for a description's graphs; the weights of shipped ones are in other files."""
     own = {stage: one for stage, one in spec["stages"].items() if file.name == DESCRIPTION or stage != SHARED}
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {stage: [_weights_beside(file, name) for name in one.get("weights", ())] for stage, one in own.items()}

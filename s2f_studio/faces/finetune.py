@@ -1,8 +1,8 @@
-"""A hundred pairs of one's own: all stages from a drawing to a face go on with them, one after the other.
+"""Fine-tunes all networks from a drawing to a face on a hundred pairs, one after the other.
 
-What is expected of a training person must come from a network that has not learned from that person; so two copies of
-the shipped one learn from one half of the people each, the network that renders learns from what these expect, and a
-third copy, which learns from all, is what is used in the end.
+The average face of a training person must come from a network that has not learned from that person. So two copies of
+the shipped one learn from one half of the people each, the rendering network learns from their average faces, and a
+third copy, which learns from everybody, is used in the end.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from s2f_utils.training.run import finished, open_run
 MINUTES = 25.0
 EXPECT = {"lr_g": 3e-4, "constant_share": 0.2, "misfit_px": 0.8, "pen": 0.5, "ema_half_life_images": 2_000.0}
 RENDER = {"lr_g": 2e-4, "lr_d": 3e-4, "constant_share": 0.4, "misfit_px": 0.8, "pen": 0.5}
-MOST_PASSES = 100.0  # over the pairs: more of them brings nothing
+MOST_PASSES = 100.0  # over the pairs: more have no effect
 # name → method, share of the time
 STEPS: dict[str, tuple[str, float]] = {
     "expected-fold-0": ("expect", 0.15), "expected-fold-1": ("expect", 0.15), "expected": ("expect", 0.2),
     "rendered": ("render", 0.5),
 }  # fmt: skip
-BEGIN = {"expect": weights.EXPECT, "render": weights.RENDER}  # method → what it begins with
+BEGIN = {"expect": weights.EXPECT, "render": weights.RENDER}  # method → its initial weights
 FILES = {"expected": "expected.safetensors", "rendered": "generator.safetensors"}
 
 
@@ -47,9 +47,8 @@ def finetune(
     """Fine-tune the shipped models on a set of `python -m data_prep shaped`; returns a folder that `inference.load`
     takes: generator.safetensors and expected.safetensors.
 
-    What was stopped goes on where it stopped, when the same is asked again. begin: other weights to begin with.
-    changes: settings of all steps, such as total_images. Raises DataError for a set without folds, ConfigError,
-    CheckpointError, and StoppedError.
+    The same call again resumes an interrupted one. begin: other initial weights. changes: settings of all steps, such
+    as total_images. Raises DataError for a set without folds, ConfigError, CheckpointError, and StoppedError.
     """
     manifest = read_manifest(data)
     halves = [read_manifest(manifest.path.with_name(f"manifest-fold-{fold}.csv")) for fold in range(2)]
@@ -79,7 +78,7 @@ def finished_run(
     init: str | Path | None = None,
     device: str = "auto",
 ) -> Path:
-    """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be.
+    """The folder of the finished run with this name and settings; trains it, or resumes its training, if need be.
 
     Raises StoppedError, and what `open_run` raises.
     """

@@ -1,8 +1,8 @@
-"""The face to be expected from a drawing: the posterior mean, learned in the frame where all faces have one shape.
+"""Trains the average face for a drawing: the posterior mean, in the frame where all faces have one shape.
 
-A sketch is 4 to 8 pixels off its photo, and a crude one far more, which a pixel's loss punishes with blur. Bent to the
-mean shape, each by its own points, drawing and photo lie on each other, and what remains to be learned is what a face
-looks like. Shapes: B pairs in a batch, S = 128 pixels.
+A sketch is 4 to 8 pixels off its photo, and a crude one far more, which pixel losses punish with blur. Warped to the
+mean shape, each by its own landmarks, drawing and photo coincide, and only the appearance of a face remains to be
+learned. Shapes: B pairs in a batch, S = 128 pixels.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class ExpectMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
     def begin_with(self, init: str | Path | None) -> None:
-        """An expected face's network of the same widths, which may have been told less of a person."""
+        """Start from an `expect` network of the same widths, which may have fewer attributes."""
         if init is None:
             return
         given = answering(init, self.config.direction)
@@ -117,8 +117,8 @@ class ExpectMethod(Method):
         load_into(self.net_g, given, init)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, how they were bent and what is told, (B, 10, S, S), and photos, people and hair, (B, 5,
-        S, S), all in [-1, 1]; returns the losses, detached.
+        """One step on drawings, displacements and attributes, (B, 10, S, S), and photos, people and hair, (B, 5, S, S),
+        all in [-1, 1]; returns the losses, detached.
         """
         config = self.config
         tones = tones_of(b)
@@ -137,7 +137,7 @@ class ExpectMethod(Method):
         return {"loss_l1": loss_l1.detach(), "loss_ssim": loss_ssim.detach(), "loss_parts": loss_parts.detach()}
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The bent drawings, what is expected from them, and the truth, on one wall."""
+        """The warped drawings, their average faces, and the ground truth, on one background."""
         net = nets[self.config.direction]
         was_training = net.training
         out = net.eval()(a)
@@ -147,21 +147,21 @@ class ExpectMethod(Method):
 
 
 def on_wall(pictures: Tensor, wall: float = WALL) -> Tensor:
-    """People cut out and put before a grey wall: (B, 5, S, S) in [-1, 1] → (B, 3, S, S)."""
+    """People cut out and put on a grey background: (B, 5, S, S) in [-1, 1] → (B, 3, S, S)."""
     person = 0.5 + 0.5 * pictures[:, 3:4].float()
     return pictures[:, :3].float() * person + wall * (1 - person)
 
 
 @functools.cache
 def skin_area(size_px: int, device: torch.device) -> Tensor:
-    """Where skin lies bare in a face of the mean shape: (1, 1, S, S), shares of the pixels."""
+    """The bare skin of a face of the mean shape: (1, 1, S, S), shares of the pixels."""
     skin = torch.from_numpy(bare_skin(mesh.mean_shape(256))).float()[None, None]
     return F.interpolate(skin, size=(size_px, size_px), mode="area").to(device)
 
 
 def tones_of(b: Tensor) -> Tensor:
-    """The mean colours of skin and hair of photos with people and hair, (B, 5, S, S) → (B, 6); NaN where there is next
-    to no hair.
+    """The mean colours of skin and hair in photos with masks of people and hair, (B, 5, S, S) → (B, 6); NaN if there
+    is hardly any hair.
     """
     b = b.float()
     hair = 0.5 + 0.5 * b[:, 4:5]
@@ -174,26 +174,26 @@ def tones_of(b: Tensor) -> Tensor:
 
 
 def hidden(tones: Tensor, share: float) -> Tensor:
-    """The tones, (B, 6), with this share of the skins' and of the hairs' hidden: NaN."""
+    """The tones, (B, 6), with a random share of skins' and of hairs' hidden as NaN."""
     hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(sent(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
-    """Planes of what is worn, (B, C, S, S), as sure as one is who looks at a drawing; this share of them, else 0."""
+    """Planes of worn things, (B, C, S, S), made uncertain, as from a drawing; a random share of them, else 0."""
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
     return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
 
 
 def sometimes(told: Tensor, share: float) -> Tensor:
-    """Planes of what is told, (B, C, S, S), this share of them; 0, which is not known, for the others."""
+    """A random share of the attributes' planes, (B, C, S, S); 0, unknown, for the others."""
     keep = distributed.rand(*told.shape[:2]) < share
     return told * sent(keep, told.device).to(told.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
-    """Drawings (B, 3, S, S) bent at random as by points that are off, standard deviation `most_px` at most."""
+    """Drawings (B, 3, S, S) warped at random, as by inaccurate landmarks, standard deviation `most_px` at most."""
     if not most_px:
         return a
     num, _, size, _ = a.shape
@@ -225,6 +225,6 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
 
 
 def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
-    """SSIM (Wang et al. 2004) of grey pictures, averaged where they count: weight (B, 1, S, S); a scalar."""
+    """SSIM (Wang et al. 2004) of grey pictures, averaged with a weight (B, 1, S, S): a scalar."""
     values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=7)
     return (weight * values).sum() / distributed.mean(weight.sum())

@@ -1,8 +1,7 @@
-"""Pairs whose faces are bent to the mean shape, by the points that their rows name.
+"""Pairs whose faces are warped to the mean shape, by the landmark files named in their rows.
 
-A sketch becomes 10 channels: itself, by how much it was bent along x and y, and what is told of the person, a plane
-each. A photo
-becomes 5: its colours, and how much each pixel belongs to the person, and to the hair. Shapes: B pairs, S pixels.
+A sketch becomes 10 channels: itself, the displacement along x and y, and one plane for each attribute of the person.
+A photo becomes 5: its colours, and the masks of the person and of the hair. Shapes: B pairs, S pixels.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.attributes import TRAITS
 
 HAIR = masks.CLASSES.index("hair")
-SHIFT_SHARE = 0.25  # of the side, that a bending plane's largest value stands for
+SHIFT_SHARE = 0.25  # of the side: the displacement that the largest value of a plane stands for
 SOFT_SHARE = 1.2 / 256  # of the side: how soft a person's rim is
 COLUMNS = ("points", "photo_points")
 
 
 def planes_of(where: np.ndarray) -> np.ndarray:
-    """A field (S, S, 2), by how much it bends, as two pictures: uint8 (S, S, 2); 127.5 stands for nothing."""
+    """The displacements of a field (S, S, 2) as two pictures: uint8 (S, S, 2); 127.5 stands for none."""
     size = len(where)
     axis = np.arange(size, dtype=np.float32)
     by = where - np.stack(np.meshgrid(axis, axis), axis=-1)
@@ -35,26 +34,26 @@ def planes_of(where: np.ndarray) -> np.ndarray:
 
 
 def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
-    """What is told of a person, from 0 to 1, NaN where that is not known, as even pictures: uint8 (S, S, len(told))."""
+    """A person's attributes, from 0 to 1, NaN if unknown, as constant pictures: uint8 (S, S, len(told))."""
     levels = images.rounded(255 * np.nan_to_num(np.asarray(told, np.float64), nan=0.5))
     return np.broadcast_to(levels, (size_px, size_px, len(levels)))
 
 
 def worn_in(row: Row) -> list[float]:
-    """What a row says is worn, as `attributes.WORN` orders it: 0, 1, or NaN where it does not say."""
+    """A row's labels for `attributes.WORN`, in that order: 0, 1, or NaN if there is none."""
     beard = row.attributes.get("beard")
     told = {name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan) for name in ("glasses", "hat")}
     return [told["glasses"], float(beard not in ("none", "stubble")) if beard else math.nan, told["hat"]]
 
 
 def told_in(row: Row) -> list[float]:
-    """What a row says of its person, as `TOLD` orders it: from 0 to 1, or NaN where it does not say."""
+    """A row's attributes of its person, ordered as `TOLD`: from 0 to 1, or NaN if there is none."""
     traits = [levels.get(row.attributes.get(label, ""), math.nan) for label, levels in TRAITS.values()]
     return worn_in(row) + [0.5 + 0.5 * value for value in traits]
 
 
 class BentFaces(PictureStore):
-    """Pictures bent to the mean shape by their points, which are in the pictures' own pixels."""
+    """Pictures warped to the mean shape by their landmarks, which are in pixels of the pictures."""
 
     def __init__(self, paths: Sequence[Path], points: Sequence[Path], size_px: int, device: torch.device) -> None:
         super().__init__(paths, size_px, device)
@@ -68,7 +67,7 @@ class BentFaces(PictureStore):
 
 
 class BentSketches(BentFaces):
-    """Drawings, how they were bent, and what is told of the person: batches (B, 10, S, S)."""
+    """Drawings, their displacements, and attributes of the person: batches (B, 10, S, S)."""
 
     def __init__(
         self,
@@ -90,7 +89,7 @@ class BentSketches(BentFaces):
 
 
 class BentPhotos(BentFaces):
-    """Photos, their people and hair: batches (B, 5, S, S)."""
+    """Photos, and masks of person and hair: batches (B, 5, S, S)."""
 
     def __init__(
         self,
@@ -113,10 +112,10 @@ class BentPhotos(BentFaces):
 
 
 class ShapedData(Data):
-    """The pairs of one split, bent to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S), uint8.
+    """The pairs of one split, warped to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S), uint8.
 
-    larger: how much larger the photos are than the drawings. folded: another plane, the person's fold, as the column
-    `fold` says it; 0 where there is none. Raises DataError where a row has no sketch, photo, mask or points.
+    larger: the photos' side as a multiple of the drawings'. folded: add a plane with the person's fold, from the column
+    `fold`; 0 without one. Raises DataError if a row has no sketch, photo, mask or points.
     """
 
     def __init__(
@@ -149,7 +148,7 @@ class ShapedData(Data):
 
 
 def softened(parts: np.ndarray) -> np.ndarray:
-    """Parts with hard rims, bool (S, S, C), with rims as soft as a photo's at 256 pixels: float32 in [0, 1]."""
+    """Masks with hard edges, bool (S, S, C), softened as edges of a photo at 256 pixels: float32 in [0, 1]."""
     import cv2
 
     spread = SOFT_SHARE * len(parts)
@@ -157,7 +156,7 @@ def softened(parts: np.ndarray) -> np.ndarray:
 
 
 def read_points(path: Path) -> np.ndarray:
-    """A face's points, float32 (164, 2), in pixels of its picture; DataError where the file has no such."""
+    """A face's landmarks, float32 (164, 2), in pixels of its picture. Raises DataError for another file."""
     try:
         points = np.load(path)
     except (OSError, ValueError) as error:

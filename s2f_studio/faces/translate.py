@@ -1,9 +1,9 @@
 """Drawings in files to pictures in files, by the shipped models: what `s2f translate drawing.jpg` does.
 
-The answers to one drawing are its candidates: a photo of somebody like that, what is expected, and other people; or, by
-a run of `realistic`, a faithful answer and ones with detail. One more is the cheapest believable one: the expected
-face, made small, restored by a published restorer, and laid over. GFPGAN and RestoreFormer have seen 70,000 photos of
-faces, and fill in what such faces have. Whoever looks at the answer sees those faces more than the drawing.
+The answers to one drawing are its candidates: a photo of somebody like that, the average face, and other people; or,
+from a run of `realistic`, a faithful answer and ones with detail. One more is the cheapest believable one: the average
+face, reduced, restored by a published restorer, and blended over. GFPGAN and RestoreFormer learned from 70,000 photos
+of faces, and fill in what such faces have. The answer then shows those faces more than the drawing.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from s2f_utils.pictures.remarks import Remark
 
 TILE_PX = 256  # of a sheet of candidates
 MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
-SMALL_PX = 96  # the expected face is soft: smaller, restorers take it for a photo of few pixels, not for a blurred one
+SMALL_PX = 96  # the average face is soft: reduced, restorers treat it as a photo of few pixels, not as a blurred one
 STRENGTH = 0.8  # from 0, the face as it is, to 1, the restored one
 USUAL = ("gfpgan-1.4", "restoreformer", "gfpgan-1.3", "gfpgan-1.2")  # published restorers
 
-_shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share it
+_shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers can share it
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: "expected" or "rendered", of a
-    model that has both. terms: under which it may be used, where they are not those of the project.
+    """One answer: its name, the picture, uint8 (S, S, 3), and how it was made. answer: "expected" or "rendered", of a
+    model that has both. terms: of its use, if they differ from the project's.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Candidate:
 
     @property
     def notes(self) -> dict[str, str]:
-        """What its file says beside that it is generated."""
+        """Metadata for its file, beside the note that it is generated."""
         answer = {"answer": self.answer} if self.answer else {}
         detail = {} if self.answer else {"detail": f"{self.detail:g}"}
         terms = {"terms": self.terms} if self.terms else {}
@@ -60,7 +60,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Translated:
-    """What became of one drawing: how it was prepared, the candidates, and the files that were written."""
+    """The result for one drawing: the prepared drawing, the candidates, and the files that were written."""
 
     prepared: Drawing
     candidates: list[Candidate]
@@ -69,7 +69,7 @@ class Translated:
 
     @property
     def sheet(self) -> Path:
-        """The picture with the drawing and all candidates."""
+        """The file of the sheet with the drawing and all candidates."""
         return self.files[0]
 
 
@@ -91,8 +91,8 @@ def translate_drawing(
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 
     model: None for the shipped one. points, clean, face: as in `drawings.prepare`. frame: as in
-    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of `Ask`. Files that are
-    there are never overwritten. Raises what `prepare` raises, and OSError where nothing can be written.
+    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of `Ask`. Existing files
+    are never overwritten. Raises what `prepare` raises, and OSError if nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -119,11 +119,11 @@ def candidates(
     restorer: Restorer | None = None,
     **asked: Any,
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, of a model that has them, else faithful
-    and realistic (as far as `detail` goes); and variations: other people, or other fine detail.
+    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, if the model has them, else faithful and
+    realistic (with this much `detail`); and variations: other people, or other fine detail.
 
-    restorer: where it is given, the expected face is restored by it, as one more answer (`restored`). asked: further
-    fields of `Ask`, of them all. Raises UnknownNetworkError for a model that answers only once.
+    restorer: adds the average face restored by it, as one more answer (`restored`). asked: further fields of `Ask` for
+    all answers. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
     asks = {"faithful": Ask(0, 0.0), "realistic": Ask(0, detail)}
@@ -192,7 +192,7 @@ def _tile(picture: np.ndarray) -> Image.Image:
 
 
 def restorer_here() -> str:
-    """The published restorer that is on this machine, the first of `USUAL`; "" where none is. Nothing is fetched."""
+    """The first of `USUAL` that is on this machine; "" if none is. Downloads nothing."""
     for name in USUAL:
         try:
             if weights.find(name):
@@ -203,12 +203,12 @@ def restorer_here() -> str:
 
 
 def terms_of(restorer: str) -> str:
-    """Under which terms its answers may be used."""
+    """The terms for using a restorer's answers."""
     return weights.entry_of(restorer).licence if restorer in weights.WEIGHTS else weights.OWN_TERMS
 
 
 def restored(face: np.ndarray, restorer: Restorer) -> np.ndarray:
-    """An expected face, uint8 (S, S, 3), made small, restored and laid over: uint8 (R, R, 3), R the restorer's size.
+    """An average face, uint8 (S, S, 3), reduced, restored and blended over: uint8 (R, R, 3), R the restorer's size.
 
     Raises what `Restorer.restore` raises.
     """

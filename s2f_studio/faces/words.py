@@ -1,6 +1,6 @@
-"""What is said of a person beside the drawing: where in a face it is seen, and how it is drawn where nobody drew it.
+"""Requested attributes of a person: the region of a face that shows each, and how missing ones are drawn.
 
-All is in the frame in which a face has its mean shape, S = 128 pixels.
+Everything is in the frame of the mean shape, S = 128 pixels.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.pictures.attributes import TOLD
 
-GUIDANCE = 4.0  # how much what is said of a person is exaggerated
-ADDED = ("glasses", "beard")  # what is drawn where the drawing does not show it
-ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # and where it is drawn as well
+GUIDANCE = 4.0  # amplification of a requested attribute
+ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
+ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
 INK = Path(__file__).with_name("added_ink.npz")  # drawn by data_prep.make.scribbles.drawing.added, seed 0
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
-    """How much each of `TOLD` is exaggerated: float32 (7,), 0 for those that are not said. scales: {word: how much},
-    `GUIDANCE` where there is none.
+    """The amplification of each of `TOLD`: float32 (7,), 0 for those not requested. scales: {attribute: amplification},
+    `GUIDANCE` for the others.
     """
     scales = scales or {}
     return np.array([scales.get(name, GUIDANCE) * (name in words) for name in TOLD], np.float32)
@@ -42,7 +42,7 @@ def inside_face() -> np.ndarray:
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """Where one of `attributes.TOLD` is seen, in [0, 1]: float32 (S, S); age is seen everywhere."""
+    """The region that shows one of `attributes.TOLD`: float32 (S, S) in [0, 1]; everywhere for age."""
     import cv2
 
     points = mesh.mean_shape(MEAN_PX)

@@ -118,7 +118,7 @@ class Engine:
         engine: str = "auto",
     ) -> None:
         self.catalogue, self.limits = catalogue or Catalogue(), limits or Limits()
-        engines.chosen(engine, device)  # what cannot be is said now
+        engines.choose_engine(engine, device)  # what cannot be is said now
         self.models = Models(
             lambda choice: load(choice, device, engine=engine), self.limits.most_models, self.limits.most_bytes
         )

@@ -49,7 +49,7 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. engine: as in `running.chosen`. notice: a
+    runs: the folder of run folders whose models are offered, or None. engine: as in `running.choose_engine`. notice: a
     sentence that stays in sight, beside the note that faces are guesses. offline: nothing is downloaded from now on in
     this process (S2F_OFFLINE), not even the face detector. local_only: answer only who asks for localhost or for an
     address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.

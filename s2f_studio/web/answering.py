@@ -1,7 +1,7 @@
-"""A picture and a question in, answers out, without anything that is kept between two of them.
+"""From a picture and a request to answers, without any state between requests.
 
-The steps are `prepare`, `answers`, `restored` and `finish`; `answer` is all of them, and the server runs each where
-there is room for it.
+The steps are `prepare`, `answers`, `restored` and `finish`. The server (`server.engine`) schedules each of them; only
+the notebook's widget calls `answer`, which runs them all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.prepare import Drawing, advice, understand
+from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
@@ -26,8 +26,8 @@ from s2f_utils.pictures.attributes import as_tone
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 LEAST_SKIN = 0.01  # of a label map
-LEAST_HANDED_PX = 256  # of what a visitor saves
-HERE = {  # what is said otherwise on the command line
+LEAST_HANDED_PX = 256  # side of saved pictures
+HERE = {  # words that differ from the command line's
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
     "crude": "the drawing leaves much open: this is one of many faces that fit it",
@@ -42,16 +42,16 @@ IN_PAD = HERE | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD} | {
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
-VAGUE = 0.235  # how far points may be off, in eye distances: .22 at most in drawn faces, more in scrawls
-FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
+VAGUE = 0.235  # mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls
+FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # paths of this machine are private
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A picture as a model reads it, and what was found in it.
+    """A picture prepared for a model, and what was found in it.
 
-    given: uint8 (H, W, 3), or class numbers (H, W). remarks: what there is to say. found: whether a face was. points:
-    its eyes and the middle of its mouth on the upload, shares of the sides; None where that is not known.
+    given: uint8 (H, W, 3), or class numbers (H, W). remarks: for the user. found: whether a face was found. points:
+    its eyes and the centre of its mouth in the upload, shares of the sides; None if unknown.
     """
 
     given: np.ndarray
@@ -62,7 +62,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Made:
-    """One answer: its name, the picture, uint8 (H, W, 3), the PNG, and how it came about, which the PNG says, too."""
+    """One answer: its name, the picture, uint8 (H, W, 3), the PNG, and notes on its making, also in the PNG."""
 
     name: str
     picture: np.ndarray
@@ -72,7 +72,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Answer:
-    """All answers to a question."""
+    """All answers to a request."""
 
     ready: Ready
     made: tuple[Made, ...]
@@ -93,7 +93,7 @@ def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | No
 
 
 def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
-    """The picture as the model reads it: cleaned, its face laid upright. Raises Refusal where there is no face."""
+    """Prepare the picture for the model: clean it and align its face. Raises Refusal if there is no face."""
     if facts.reads == "map":
         if np.mean(picture == masks.CLASSES.index("skin")) < LEAST_SKIN:
             raise Refusal(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
@@ -108,11 +108,11 @@ def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
     except (faces.FaceError, ValueError) as error:
         if isinstance(error, Refusal):
             raise
-        raise Refusal(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # words about the command line
+        raise Refusal(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # without hints on the command line
 
 
 def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:
-    """What there is to say about a picture that is taken as it is; nothing where it was not to be looked at."""
+    """Remarks on a picture that is taken as it is; none for clean "never" or other models than ours."""
     if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
     remark = advice(picture, facts.reads)
@@ -120,7 +120,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = understand(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
+    ready = prepare_for(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
@@ -132,7 +132,7 @@ def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray
 
 
 def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
-    """Raise Refusal for a picture in which there seems to be no face: a house, a wall, a scrawl."""
+    """Raise Refusal for a picture that seems to have no face: a house, a wall, a scrawl."""
     if "no-face" in codes and "no-detector" not in codes:
         raise Refusal(422, NO_FACE, "no-face")
     is_unsure = facts.reads == "sketch" and facts.layout == "aligned" and bool(codes & {"no-face", "rough-face"})
@@ -141,7 +141,7 @@ def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
-    """Both eyes and the middle of the mouth as shares of the picture's width and height."""
+    """Both eyes and the centre of the mouth as shares of the picture's width and height."""
     points = np.stack([landmarks[0], landmarks[1], landmarks[3:5].mean(axis=0)])
     shares = np.clip((points + 0.5) / shape[1::-1], 0, 1)
     return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
@@ -153,7 +153,7 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
 def answers(
     model: Model, given: np.ndarray, query: Query
 ) -> tuple[list[tuple[str, Ask, np.ndarray]], tuple[Remark, ...]]:
-    """What a model makes of a prepared picture, [(name, what was asked, uint8 (H, W, 3))], and what there is to say."""
+    """A model's answers to a prepared picture, [(name, request, uint8 (H, W, 3))], and remarks."""
     asks = query.asks(model.facts)
     made = [(name, ask, model.answer([given], [ask])[0]) for name, ask in asks]
     remark = model.advice(given, Ask(answer=query.answer)) if "answer" in model.facts.knows else None
@@ -161,7 +161,7 @@ def answers(
 
 
 def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
-    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal where there is none, or no restorer."""
+    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal if there is no face, or no restorer."""
     from s2f_utils.inference.restorers import RestoreError
 
     if query.strength == 0:
@@ -189,7 +189,7 @@ def finish(
     facts: Facts,
     restorer: str | None,
 ) -> Answer:
-    """The answers as PNGs of at least 256 pixels that say how they came about. restorer: its name."""
+    """The answers as PNGs, with notes on their making. restorer: its name."""
     found = []
     for name, ask, picture in made:
         notes = _notes(ask, facts)
@@ -218,7 +218,7 @@ def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
 
 
 def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """An answer with its pictures as addresses that a page can show."""
+    """An answer for JSON, with its pictures as data URIs."""
     ready, by_code = given.ready, {remark.code: remark.data for remark in given.remarks}
     several = by_code.get("faces", {})
     shown = masks.colour(ready.given) if ready.given.ndim == 2 else ready.given
@@ -242,7 +242,7 @@ def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = N
 
 
 def handed_out(picture: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
-    """An answer as a visitor saves it, uint8 (H, W, 3), of at least 256 pixels a side; a note where it was enlarged."""
+    """An answer for saving, uint8 (H, W, 3), of at least 256 pixels a side; and a note if it was enlarged."""
     if (least := min(picture.shape[:2])) >= LEAST_HANDED_PX:
         return picture, {}
     height, width = (round(side * LEAST_HANDED_PX / least) for side in picture.shape[:2])
@@ -259,7 +259,7 @@ def _handed_out(made: Made) -> dict[str, Any]:
 
 
 def worded(remarks: Sequence[Remark], found: bool = True, words: Mapping[str, str] = HERE) -> list[str]:
-    """What there is to say in a page's words; in one sentence where no face was found for sure."""
+    """The remarks in a page's words; those on the face become one sentence if none was found for sure."""
     about_face = ("rough-face", "no-face", "no-detector")
     sentences = [remark.worded(words) for remark in remarks if found or remark.code not in about_face]
     if not found:

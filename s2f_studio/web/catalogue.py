@@ -1,6 +1,6 @@
 """The models that a page offers, by id.
 
-A request names an id; what is opened follows from this list alone, never from the request's own words.
+A request names an id; which file is opened follows from this list alone, never from the request's text.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
-TITLES = {  # the shipped models that a pad can have
+TITLES = {  # the shipped models that a pad offers
     weights.DEFAULT: "sketch → photo, 256 px",
     MANY: "Lesson: sketch → drawn face of 64 px, eight variants",
     MAPS: "Lesson: label map → drawn face of 64 px, eight variants",
 }
-# What is raised over a run that is being deleted, or whose header is not one of ours.
+# Raised for a run that is being deleted, or whose header is not ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A model, or a restorer, that can be chosen.
+    """A model or restorer to choose from.
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
-    `asking.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
-    it has all answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
+    `asking.LAYOUTS`, or "" if pictures are taken as they are. answers: at most so many for one picture. chooses:
+    whether it has all kinds of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file,
     never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
     """
 
@@ -63,7 +63,7 @@ class Choice:
 
     @property
     def facts(self) -> Facts:
-        """What is known of the model without its network."""
+        """The model's facts, without loading its network."""
         return Facts(self.id, self.direction, self.size_px, layout=self.layout)
 
     @property
@@ -83,9 +83,9 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """The model in memory. at_once: pictures in one pass. engine: as in `running.chosen`.
+    """Load the model. at_once: pictures in one pass. engine: as in `running.choose_engine`.
 
-    Raises Refusal with what is wrong with its file, without its path.
+    Raises Refusal, which says what is wrong with its file, but not its path.
     """
     from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import Enhancer
@@ -94,11 +94,8 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
     try:
         if choice.kind == "restorer":
             return Enhancer(restorers.load(source, device, engine=engine))
-        # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
-        is_quick = choice.id == weights.DEFAULT and not engines.on_gpu(device)
-        precision = "auto" if is_quick else "float32"
         return inference.load(
-            source, device, precision, direction=choice.direction, at_once=at_once, name=choice.id, engine=engine
+            source, device, direction=choice.direction, at_once=at_once, name=choice.id, engine=engine
         )
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
@@ -117,7 +114,7 @@ class Catalogue:
         self._headers: dict[tuple, dict[str, Any]] = {}
 
     def list(self) -> dict[str, Choice]:
-        """{id: Choice}, as things are now, give or take five seconds."""
+        """{id: Choice}, at most five seconds old."""
         with self._lock:
             if not self._listed or time.monotonic() - self._at > RESCAN_S:
                 found = [*_shipped(), *self._exported()]
@@ -127,9 +124,9 @@ class Catalogue:
             return self._listed
 
     def choose(self, model: str = "", direction: str = "") -> Choice:
-        """The model that a request means; without one, the shipped one for the direction.
+        """The requested model; without a name, the shipped one for the direction.
 
-        Raises Refusal for an unknown one, for a direction that is not its own, and where its file is not here.
+        Raises Refusal for an unknown model, for a direction that is not its own, and if its file is not here.
         """
         if direction and direction not in WAYS:
             raise Refusal(422, f"direction must be one of {', '.join(WAYS)}")
@@ -141,7 +138,7 @@ class Catalogue:
         return self._checked(choice)
 
     def restorer(self, name: str = "") -> Choice:
-        """The restorer that a request means; ours where it names none. Errors as of `choose`."""
+        """The requested restorer; without a name, the shipped one. Raises what `choose` raises."""
         choice = self.list().get(name or weights.RESTORER)
         if choice is None or choice.kind != "restorer":
             raise Refusal(404, "there is no such restorer: GET /api/models lists them")
@@ -157,7 +154,7 @@ class Catalogue:
         return choice
 
     def _exported(self) -> list[Choice]:
-        """Folders of `s2f export` among the runs, for which PyTorch is not needed."""
+        """Folders of `s2f export` among the runs, which need no PyTorch."""
         if self.runs is None:
             return []
         found = []
@@ -189,7 +186,7 @@ class Catalogue:
 
 
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
-    """A run's generator, None where it translates nothing."""
+    """A run's generator, None if it is no translator."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
     about = models.NETWORKS[network].describe(header.get("args") or {})
     name = re.sub(r"[^\w.-]", "-", file.parent.name)
@@ -208,7 +205,7 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
 
 
 def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
-    """An exported model, None where it translates nothing."""
+    """An exported model, None if it is no translator."""
     name = re.sub(r"[^\w.-]", "-", folder.name)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(spec["size_px"]), "size_mb": size}

@@ -1,4 +1,4 @@
-"""The drawing on a pad, and what it can begin with.
+"""The drawing on a pad, and the pictures it can start from.
 
 Shapes: P pixels of the pad (512 for drawings, 256 for label maps).
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.prepare import laid
+from s2f_studio.drawings.prepare import place_face
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
@@ -21,9 +21,9 @@ from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-FOLDER = Path(__file__).with_name("examples")  # faces that data_prep.make.drawn draws, and their label maps
+FOLDER = Path(__file__).with_name("examples")  # faces drawn by data_prep.make.drawn, and their label maps
 MAPS = ("map-3", "map-8", "map-17")
-# What a pad begins with, by where its model expects the face: a layout of drawings, or "map".
+# The pictures a pad can start from, by its model's layout of drawings, or "map".
 STARTS = {"aligned": drawings.EXAMPLES, "drawn": drawings.EXAMPLES, "map": MAPS}
 INK_BELOW = 200  # grey level
 START = "long-hair"
@@ -42,10 +42,10 @@ def is_empty(given: np.ndarray) -> bool:
 
 
 def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
-    """A square picture as a pad keeps it: uint8 (H, W, 3) or (H, W) → (P, P, 3); for a model that reads maps, class
+    """A square picture in a pad's format: uint8 (H, W, 3) or (H, W) → (P, P, 3); for a model that reads maps, class
     numbers, uint8 (H, W), or their colours → (P, P).
 
-    Raises ValueError for anything that is no such picture, MaskError for a picture that is no map.
+    Raises ValueError for any other array, MaskError for a picture that is no map.
     """
     drawing = np.asarray(drawing)
     square = drawing.ndim in (2, 3) and drawing.shape[0] == drawing.shape[1] >= 16
@@ -66,7 +66,7 @@ def kind_of(facts: Facts) -> str:
 
 
 def start_of(kind: str, name: str) -> np.ndarray:
-    """One of `STARTS`, its face where models of this kind expect it: uint8 (P, P, 3), or class numbers, uint8 (P, P).
+    """One of `STARTS`, its face placed for models of this kind: uint8 (P, P, 3), or class numbers, uint8 (P, P).
 
     Raises ValueError for an unknown name.
     """
@@ -83,15 +83,15 @@ def example_map(name: str) -> np.ndarray:
 
 
 def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:
-    """A person's picture, uint8 (H, W, 3), or map, cleaned and laid for the pad; and what there is to say about it."""
+    """A user's picture, uint8 (H, W, 3), or map, cleaned and aligned for the pad; and remarks on it."""
     if facts.reads == "map":
         return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
-    return laid(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
+    return place_face(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
 
 
 def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
-    """A person's picture for a page's pad: {"drawing": its address, "warnings": what there is to say, "codes"}.
+    """A user's picture for a page's pad: {"drawing": its data URI, "warnings": the remarks' words, "codes"}.
 
     words: of the page, as in `Remark.worded`. Raises Refusal.
     """
@@ -105,9 +105,9 @@ def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict
 
 @functools.lru_cache(maxsize=16)
 def _example(name: str, layout: str, with_detector: bool) -> np.ndarray:
-    """An example with its face where models of this layout expect it: uint8 (512, 512, 3)."""
+    """An example, its face placed for models of this layout: uint8 (512, 512, 3)."""
     prepared = drawings.prepare(drawings.example(name), size_px=DRAWING_PX)
-    return laid(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
+    return place_face(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
 
 
 def shown(given: np.ndarray) -> np.ndarray:

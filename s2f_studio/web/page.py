@@ -1,4 +1,4 @@
-"""What every host of the page gives it: its files, its examples, and what it is told when it begins."""
+"""What every host of the page provides: its files, its examples, and its initial data."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ FILES = {path.name: path for path in sorted(STATIC.rglob("*")) if path.suffix in
 PHOTOS = tuple(f"photo-{number}" for number in (3, 8, 17))
 EXAMPLES = (*drawings.EXAMPLES, *PHOTOS, *drawing.MAPS)
 MOST_VERSIONS = 6
-PREVIEW = "expected"  # while a stroke is drawn: what is rendered takes three times as long
-CANDIDATES = 3  # that the upload page asks for, side by side
-# As `masks.CLASSES`, for people.
+PREVIEW = "expected"  # the answer while a stroke is drawn: rendering takes longer
+CANDIDATES = 3  # answers that the upload page requests, side by side
+# `masks.CLASSES` in users' words.
 LABELS = (
     "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
     "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
@@ -43,7 +43,7 @@ def example(name: str) -> np.ndarray:
 
 
 def about(notice: str = "") -> dict[str, Any]:
-    """What the page is told when it begins, as JSON knows it; `query` has the defaults of all that can be asked.
+    """The page's initial data, for JSON; `query` has the defaults of all fields of a request.
 
     notice: a sentence that stays in sight, beside the note that faces are guesses.
     """
@@ -58,7 +58,7 @@ def about(notice: str = "") -> dict[str, Any]:
 
 
 def joined(script: Path) -> str:
-    """A script and all that it imports from beside it, as the one text that a notebook's widget takes.
+    """A script and all that it imports from its folder, as one text, because a notebook's widget takes only one.
 
     An import is one line, `import { name } from "./file.js";`, and renames nothing; names are unique over all files.
     """

@@ -1,7 +1,7 @@
-"""What a visitor uploads, checked before it is decoded: bytes → a picture, or a sentence and an HTTP status.
+"""Uploads of visitors, checked before they are decoded: bytes → a picture, or a message and an HTTP status.
 
-A format is recognised by the content; names and declared types say nothing. Only pixels leave this module: EXIF is
-obeyed and then gone, with every other word that the file carried.
+A format is recognised by the content; names and declared types are ignored. Only pixels leave this module: EXIF's
+orientation is applied, and then all metadata is dropped.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ OTHERS = {b"%PDF": "a PDF", b"GIF8": "a GIF", b"8BPS": "a Photoshop file", b"PK\
 
 
 class Refusal(ValueError):
-    """What a visitor asks for and does not get: the message says what to do.
+    """A request that is refused: the message says what to do.
 
-    status: the HTTP status. code: by which a page knows what to offer. retry_s: seconds after which to try again.
+    status: the HTTP status. code: tells a page what to offer. retry_s: seconds after which to try again.
     """
 
     def __init__(self, status: int, message: str, code: str = "", retry_s: int = 0) -> None:
@@ -55,15 +55,15 @@ def format_of(content: bytes) -> str:
 
 
 def read(content: bytes, reads: str) -> np.ndarray:
-    """What was uploaded for a model that reads this: as `read_map` or `read_picture`. Raises Refusal."""
+    """Read an upload for a model's kind of input, by `read_map` or `read_picture`. Raises Refusal."""
     return read_map(content) if reads == "map" else read_picture(content)
 
 
 def read_picture(content: bytes) -> np.ndarray:
-    """An uploaded drawing or photo, upright, on white paper where it was transparent: uint8 (H, W, 3), its longer side
+    """An uploaded drawing or photo, upright, with white for transparent pixels: uint8 (H, W, 3), its longer side
     at most `KEPT_PX`.
 
-    Raises Refusal for everything that is no such picture; nothing is decoded before its size is known.
+    Raises Refusal for anything else; nothing is decoded before its size is known.
     """
     with _opened(content) as (picture, name):
         if name == "JPEG":
@@ -90,7 +90,7 @@ def read_map(content: bytes) -> np.ndarray:
 
 
 def picture_in(uri: str) -> np.ndarray:
-    """The picture in a data address, uint8 (H, W, 3). Raises Refusal as `read_picture` does."""
+    """The picture in a data URI, uint8 (H, W, 3). Raises Refusal as `read_picture` does."""
     try:
         return read_picture(base64.b64decode(uri.partition(",")[2], validate=True))
     except ValueError as error:
@@ -98,7 +98,7 @@ def picture_in(uri: str) -> np.ndarray:
 
 
 class _opened:
-    """A context in which an upload's header is read and found harmless: (picture, format); errors while it is decoded
+    """A context that reads an upload's header and checks that it is harmless: (picture, format); decoding errors inside
     become Refusals.
     """
 
@@ -136,14 +136,14 @@ class _opened:
         raise _damaged(self.name, error) from None
 
 
-# What Pillow's decoders raise over damaged files, also those that somebody made to harm.
+# What Pillow's decoders raise for damaged files, also for malicious ones.
 BROKEN = (
     *images.DAMAGED, TypeError, KeyError, IndexError, OverflowError, MemoryError, AttributeError, ZeroDivisionError,
 )  # fmt: skip
 
 
 def too_large(size: int) -> Refusal:
-    """What is said about so many bytes."""
+    """The refusal of a file with so many bytes."""
     return Refusal(
         413,
         f"the file has {size / 1e6:,.1f} MB: {MOST_BYTES // 10**6} MB are the most that is taken; save a smaller copy",
@@ -171,7 +171,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _smaller(picture: Image.Image) -> Image.Image:
-    """The picture with a longer side of `KEPT_PX` at most, its orientation still to be obeyed."""
+    """The picture with a longer side of `KEPT_PX` at most, its EXIF orientation not yet applied."""
     scale = KEPT_PX / max(picture.size)
     if scale >= 1:
         return picture

@@ -1,6 +1,6 @@
 """The sketch pad of notebooks: draw, and a face follows; shown as a cell's last line, or used without a page.
 
-The page has the pad's state and asks the kernel one question at a time (`static/host_widget.js`).
+The page has the pad's state and sends the kernel one request at a time (`static/host_widget.js`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS
 
-AS_DRAWN = {"align": "never", "clean": "never"}  # what is on a pad lies as its model expects it
+AS_DRAWN = {"align": "never", "clean": "never"}  # a pad's drawing is aligned already
 NOW_SET = "set a field of the question: pad.set({})"
-REMOVED = {  # what a pad had before its page carried its state, and what is there instead
+REMOVED = {  # attributes of a pad before its page had its state, and their replacements
     "set_likely": NOW_SET.format("likely={'mouth': 0.0}"), "say": NOW_SET.format("person={'age': 1.0}"),
     "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"), "seed": NOW_SET.format("seed=3"),
     "detail": NOW_SET.format("detail=0.0"), "answer": NOW_SET.format("answer='expected'"),
@@ -36,10 +36,10 @@ REMOVED = {  # what a pad had before its page carried its state, and what is the
 
 
 class SketchPad:
-    """A drawing, a question about it, and the face that answers it.
+    """A drawing, the settings of a request, and the face that answers it.
 
-    given: the drawing, uint8 (512, 512, 3), or class numbers, uint8 (256, 256). query: all that is asked. face: the
-    newest answer, uint8 (S, S, 3), None where there is none.
+    given: the drawing, uint8 (512, 512, 3), or class numbers, uint8 (256, 256). query: the request's settings. face:
+    the newest answer, uint8 (S, S, 3), or None.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class SketchPad:
     ) -> None:
         self.device, self.restorer = device, restorer
         self._models: dict[str, Model] = {}
-        self._page: Any = None  # the widget, once it was shown
-        self.busy = threading.RLock()  # a page's messages may come in another thread than the cells (ipykernel 7)
+        self._page: Any = None  # the widget, after it was shown
+        self.busy = threading.RLock()  # messages of a page can come in a thread of their own (ipykernel 7)
         self.query, self.start = Query(**AS_DRAWN), ""
         self.face: np.ndarray | None = None
-        self.notes: dict[str, str] = {}  # how the face came about
+        self.notes: dict[str, str] = {}  # on the face's making
         self.model = self._opened(model)
         self.names = dict.fromkeys([self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES])
         self.given = drawing.blank(self.facts.reads)
@@ -75,11 +75,11 @@ class SketchPad:
 
     @property
     def facts(self) -> Facts:
-        """What the model is."""
+        """The model's facts."""
         return self.model.facts
 
     def _opened(self, model: Any = None) -> Model:
-        """A model, which is loaded now where it is not yet (`load_for_drawings`)."""
+        """A model, loaded on first use (`load_for_drawings`)."""
         key = weights.DEFAULT if model is None else str(model) if isinstance(model, str | Path) else None
         if key not in self._models:
             made = inference.load_for_drawings(model, self.device)
@@ -87,20 +87,19 @@ class SketchPad:
             self._models[made.facts.name] = self._models[key] = made
         return self._models[key]
 
-    # The drawing and the question
+    # The drawing and the request
 
     def set_drawing(self, given: np.ndarray) -> None:
-        """Take a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
+        """Set a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
         (H, W), or their colours.
 
-        Raises ValueError for anything that is no such picture: `begin_with` takes photographed paper of any shape.
+        Raises ValueError for any other array: `begin_with` takes photographed paper of any shape.
         """
         self.given, self.start = drawing.as_given(given, self.facts.reads).copy(), ""
         self._tell()
 
     def begin_with(self, start: str | np.ndarray) -> None:
-        """Begin with one of `starts()`, or with a drawing of one's own, uint8 (H, W, 3), which is cleaned and
-        laid so that the face is where the model expects it.
+        """Start from one of `starts()`, or from your own drawing, uint8 (H, W, 3), which is cleaned and aligned.
 
         Raises ValueError for an unknown name or no drawing.
         """
@@ -112,11 +111,11 @@ class SketchPad:
         self._tell()
 
     def starts(self) -> tuple[str, ...]:
-        """The names of what a drawing, or a map, can begin with."""
+        """The names of the drawings, or maps, to start from."""
         return drawing.STARTS[drawing.kind_of(self.facts)]
 
     def set(self, **changes: Any) -> None:
-        """Change fields of the question (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
+        """Change settings (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
 
         Raises ValueError for an unknown field, or a value out of range.
         """
@@ -124,9 +123,9 @@ class SketchPad:
         self._tell()
 
     def set_model(self, model: Any) -> None:
-        """Change the model (`load_for_drawings`); a drawing is kept for a model that reads drawings, too.
+        """Change the model (`load_for_drawings`); a drawing is kept if the new model reads drawings as well.
 
-        Raises ValueError for a model that takes something else; the old one stays then.
+        Raises ValueError for a model with another kind of input, and keeps the old one.
         """
         before, self.model = self.facts, self._opened(model)
         self.face = None
@@ -140,7 +139,7 @@ class SketchPad:
     # The face
 
     def translate(self) -> np.ndarray:
-        """The face of the drawing as it is now, uint8 (S, S, 3). Raises ValueError for an empty drawing."""
+        """The face of the present drawing, uint8 (S, S, 3). Raises ValueError for an empty drawing."""
         with self.busy:
             (made,) = self._made(1)
             self.face, self.notes = made.picture, made.notes
@@ -148,7 +147,7 @@ class SketchPad:
             return self.face
 
     def answers(self, num: int, **changes: Any) -> list[np.ndarray]:
-        """So many answers to the drawing, uint8 (S, S, 3) each. changes: of the question, for these alone."""
+        """`num` answers to the drawing, uint8 (S, S, 3) each. changes: of the settings, for these answers only."""
         return [one.picture for one in self._made(num, **changes)]
 
     def _made(self, num: int, **changes: Any) -> tuple[answering.Made, ...]:
@@ -169,7 +168,7 @@ class SketchPad:
         return Enhancer(restorers.load(self.restorer, self.device))
 
     def save(self, path: str | Path) -> Path:
-        """Write the face; a PNG says in its metadata that it is generated, no evidence, and how it came about."""
+        """Write the face; a PNG's metadata says that it is generated, no evidence, and how it was made."""
         if self.face is None:
             raise ValueError("there is no face yet to save: call translate() first")
         return images.save(path, self.face, generated=True, notes=self.notes)
@@ -181,10 +180,10 @@ class SketchPad:
             print(repr(self))
 
     def still(self) -> np.ndarray:
-        """The drawing and its answer beside each other, uint8 (H, W, 3): what is left of a pad without a kernel."""
+        """The drawing and its answer side by side, uint8 (H, W, 3): shown in place of a pad without a kernel."""
         given = self.given if self.given.ndim == 3 else np.repeat(self.given[..., None], 3, axis=2)
         face = np.full_like(given, 255) if self.face is None else self.face
-        name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # which the font of stills does not have
+        name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # missing in the stills' font
         said = f"the drawing, and the answer: {name}, seed {self.query.seed}"
         pair = viz.sheet([[images.resize(given, len(face), "stretch"), face]])
         return stills.stacked([stills.fitted(pair), stills.text_line(said)])
@@ -203,7 +202,7 @@ class SketchPad:
         return True
 
     def _tell(self) -> None:
-        """Let the page show what a cell changed."""
+        """Send the page a cell's changes."""
         if self._page is None:
             return
         if self.facts.name not in [one["id"] for one in self._page.about["models"]]:
@@ -211,7 +210,7 @@ class SketchPad:
         self._page.pad = self.now()
 
     def now(self) -> dict[str, Any]:
-        """What the pad holds, as its page keeps it."""
+        """The pad's state, in the page's format."""
         query, given = self.query, {"uri": "", "isEmpty": True, "start": ""}
         likely = query.likely if isinstance(query.likely, dict) else dict.fromkeys(FACE_PARTS, query.likely)
         mine = {
@@ -234,14 +233,14 @@ class SketchPad:
         return images.data_uri(images.png_of(face, generated=True, notes=self.notes | enlarged))
 
     def about(self) -> dict[str, Any]:
-        """What the page is told when it begins, and the models and the restorer that it can choose."""
+        """The page's initial data, with the models and the restorer to choose from."""
         listed = Catalogue(None, official=False).list()
         rows = [listed[name].listed() if name in listed else _row(self._opened(name).facts) for name in self.names]
         rows.append(listed[weights.RESTORER].listed() | {"id": str(self.restorer)})
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """What the page is answered: `translate`, `drawing`, `start`, or `shown`, by `kind`.
+        """The reply to a message of the page: `translate`, `drawing`, `start`, or `shown`, by `kind`.
 
         Raises Refusal, ValueError.
         """
@@ -267,7 +266,7 @@ class SketchPad:
 
 
 def _row(facts: Facts) -> dict[str, Any]:
-    """A model that the catalogue does not list, as the page lists it."""
+    """A row of the page's list for a model that is not in the catalogue."""
     knows = facts.knows
     return {
         "id": facts.name, "title": facts.name, "kind": "model", "direction": facts.direction, "reads": facts.reads,
@@ -279,8 +278,8 @@ def _row(facts: Facts) -> dict[str, Any]:
 def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
     """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
 
-    model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or what `inference.load` gives.
-    options: start (a name of `starts()`, a number, an array or None), models (further ones to choose from), restorer,
+    model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or a result of `inference.load`.
+    options: start (a name of `starts()`, an array or None), models (further ones to choose from), restorer,
     device. Raises what `load_for_drawings` raises.
     """
     pad = SketchPad(model, **options)
@@ -290,9 +289,7 @@ def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
 
 
 def page_of(pad: SketchPad) -> Any:
-    """The widget that shows this pad; what a cell changes in the pad is shown, too. Raises ImportError without
-    anywidget.
-    """
+    """The widget that shows this pad and its changes by cells. Raises ImportError without anywidget."""
     return _page_class()(pad)
 
 
@@ -302,7 +299,7 @@ def _page_class() -> type:
     import traitlets
 
     class SketchPadPage(anywidget.AnyWidget):
-        """A pad's page: `pad` is what it shows, `told` the newest answer, with the number of its question."""
+        """A pad's page: `pad` is its state, `told` the newest reply, with the number of its request."""
 
         _esm = page.joined(page.STATIC / "widget.js")
         _css = (page.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
@@ -316,11 +313,11 @@ def _page_class() -> type:
             self.on_msg(self.receive)
 
         def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
-            """Answer a question of the page, {"kind", "n", …}; what goes wrong is shown there as text."""
+            """Answer a message of the page, {"kind", "n", …}; errors are shown there as text."""
             with self._shown.busy:
                 try:
                     ok, told = True, self._shown.reply(content)
-                except Exception as error:  # there is no cell that could show it
+                except Exception as error:  # no cell could show it
                     ok, told = False, {"detail": str(error) or type(error).__name__}
                 self.told = {"n": content.get("n", 0), "ok": ok, "told": told}
 

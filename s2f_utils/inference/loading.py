@@ -1,4 +1,4 @@
-"""From a name, a run folder or a file to a model that answers; torch is imported where it runs the model."""
+"""From a name, a run folder or a file to a model that translates pictures; torch is imported only if it runs it."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def load(
     name: str = "",
     engine: str = "auto",
 ) -> Model:
-    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file,
+    """A model that translates pictures, from a name, a run folder, a `.safetensors` file of ours, a published file,
     "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder that `s2f export` wrote.
 
-    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
-    CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: of
-    `VALUES`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name: what
-    the model is called; "": as it was given, on the hub with the commit. engine: "torch", "onnx", or "auto"; the
-    network itself (`Translator.net`) is there with "torch" alone.
+    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch": which generator of a
+    CycleGAN run, or which way a published CycleGAN file goes, as it does not say so. values: of `VALUES`. at_once:
+    pictures in one pass; results may differ from one at a time by rounding. name: the model's name; "": as given, on
+    the hub with the commit. engine: "torch" (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with
+    onnxruntime, most shipped and all exported models run by graphs (`s2f_studio.export.exported`), others by PyTorch.
 
     Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
-    own, WeightsError for what cannot be fetched, or ValueError for a direction that is missing or not the model's.
+    own, WeightsError if weights cannot be fetched, or ValueError for a direction that is missing or not the model's.
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
@@ -49,7 +49,7 @@ def load(
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     exported = studio("export.exported")
-    opened = exported and exported.open_model(model, device, engine, **options)  # None where PyTorch is to run it
+    opened = exported and exported.open_model(model, device, engine, **options)  # None: PyTorch runs it
     return opened or _load_by_torch(model, device, precision, **options)
 
 
@@ -80,7 +80,7 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
 def _load_by_torch(
     model: str | Path, device: str, precision: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Translator:
-    """As `load`, of all that PyTorch runs."""
+    """As `load`, for models that PyTorch runs; the studio's are in `s2f_studio.loading`."""
     from s2f_utils.inference.stages import PLAIN, TorchEngine, kind_of
 
     extend("kinds")
@@ -105,7 +105,7 @@ def _load_by_torch(
 
 
 def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in a model's file, and what the file says. Raises UnknownNetworkError for one that answers no
+    """The network in a model's file, and the file's metadata. Raises UnknownNetworkError for one that translates no
     pictures by itself.
     """
     from s2f_utils.models import checkpoints
@@ -122,7 +122,7 @@ def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
-    """Which way a model goes: as its file says, else as a person does."""
+    """A model's direction: as its file says, else as requested."""
     known = net.card.direction or meta.get("direction")
     if known and asked and known != asked:
         raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")

@@ -72,7 +72,7 @@ class Model(ABC):
         if "labels" in asked and facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
         if drawings := studio("drawings.prepare"):
-            picture = drawings.understand(picture, facts, points=points, clean=clean, face=face).image
+            picture = drawings.prepare_for(picture, facts, points=points, clean=clean, face=face).image
         elif facts.reads == "map":
             picture = masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
         elif facts.layout:

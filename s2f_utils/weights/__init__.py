@@ -51,12 +51,12 @@ SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 GRAPHS = SHIPPED_FOLDER / "graphs"  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
-DEFAULT = "sketch-to-photo"  # RENDER, and EXPECT beside it
+DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT
 # What earlier releases had, and what to use now.
 GONE = dict.fromkeys(("sketch-to-photo-faithful", "sketch-to-photo-detail"), EXPECT)
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
-    EXPECT: "the face that a drawing means on average, soft",
+    EXPECT: "the average face for a drawing, soft",
     RENDER: "a believable photo of that face",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "notebook 02's pix2pix, trained long: from a made sketch to a photo, 128 px",

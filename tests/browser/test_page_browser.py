@@ -20,7 +20,7 @@ from PIL import Image
 from data_prep.make.drawn import synthetic
 from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.prepare import understand
+from s2f_studio.drawings.prepare import prepare_for
 from s2f_studio.web import drawing as paper
 from s2f_studio.web import page as served
 from s2f_utils import inference, weights
@@ -339,7 +339,7 @@ def test_a_face_is_found_cut_out_and_answered_as_in_python(page, model, folder, 
     if not (folder / "models" / "yunet.onnx").is_file():
         pytest.skip("the detector is not in this page: S2F_WEIGHTS names a folder that has it")
     drawing = drawings.example(name)
-    told, ready = uploaded(page, drawing), understand(drawing, pad_facts())
+    told, ready = uploaded(page, drawing), prepare_for(drawing, pad_facts())
     points = np.array(told["points"]) * drawing.shape[1::-1] - 0.5
     eyes_and_mouth = [*ready.face.landmarks[:2], ready.face.landmarks[3:].mean(axis=0)]
     assert told["face_found"] and np.abs(points - eyes_and_mouth).max() < 1
@@ -356,7 +356,7 @@ def test_with_points_by_hand_the_answer_is_pythons(page, model, way):
     face = np.array([[0.36, 0.4], [0.62, 0.42], [0.49, 0.66]])
     told = uploaded(page, picture, direction=way, points=",".join(f"{value:g}" for value in face.ravel()), large=True)
     facts = pad_facts() if is_drawing else Facts("photo-to-sketch", way, 256)
-    ready = understand(picture, facts, points=face * picture.shape[1::-1] - 0.5, align=True)
+    ready = prepare_for(picture, facts, points=face * picture.shape[1::-1] - 0.5, align=True)
     assert np.abs(pixels_of(told["given"]) - ready.image).max() <= LEVELS
     answering = model if is_drawing else inference.load(way, "cpu", engine="torch")
     wanted = answering.translate(pixels_of(told["given"]).astype(np.uint8), detail=0.5, large=True)

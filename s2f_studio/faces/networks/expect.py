@@ -1,6 +1,6 @@
-"""The face to be expected from a drawing: a network that reads it bent to the mean shape. Ours.
+"""A network that paints the average face for a drawing warped to the mean shape. Ours.
 
-Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its mean shape (`drawings.mesh`).
+Shapes: N drawings, S = 128 pixels. Everything is in the frame of the mean shape (`drawings.mesh`).
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ from s2f_utils.pictures.attributes import TOLD, WORN
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")
 CHANNELS = 3 + len(TOLD)
-MOST = 2.0  # standard deviations that drawn tones are away from the usual ones
-HUES = 0.5  # of the width of training's, along the axes of hues
+MOST = 2.0  # standard deviations of sampled tones from their mean, at most
+HUES = 0.5  # the spread along the axes of hues, relative to training's
 
 
 class Expect(Network):
-    """A bent drawing (N, 10, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
+    """A warped drawing (N, 10, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
 
-    What goes in: the drawing (1 is paper), by how much it was bent there along x and y, in quarters of the side, and
-    even planes, from -1 over 0 (not known) to 1: whether glasses, a beard and a hat are worn (-1: no), how old the
-    person is, how broad the smile, how long and how curly the hair. told: how many of these the network looks at.
-    What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
-    hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
-    what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and
-    hair, NaN where they are not known.
+    Input: the drawing (1 is paper), its displacement along x and y, in quarters of the side, and constant planes from
+    -1 over 0 (unknown) to 1: glasses, beard and hat (-1: no), age, smile, length and curls of the hair. told: how many
+    of these attributes the network uses.
+    Output: the photo's colours in [-1, 1], and the logits of the masks of person and hair. There is no skip connection
+    at full resolution: they start at 32 × 32 pixels, so that the answer follows the drawing's content and not its
+    lines. A further input is `tones` (N, 6), RGB in [-1, 1] of skin and hair, NaN if unknown.
     """
 
     CARD = ModelCard(direction="sketch-to-photo", size_px=SIDE_PX)
@@ -66,7 +65,7 @@ class Expect(Network):
         self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
         self.out = nn.Conv2d(first, 5, 3, 1, 1)
         num_values = 3 * len(TONES)
-        self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones that training showed,
+        self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones in training,
         self.register_buffer("tone_spread", torch.zeros(num_values, num_values))  # and their covariance
 
     def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
@@ -84,7 +83,7 @@ class Expect(Network):
         return self.out(self.block(twice(self.full(up)))).float()
 
     def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
-        """The tones, 0 where they are not known, for each whether it is, and the even planes: (N, 8 + told)."""
+        """The tones, 0 if unknown, a flag for each known one, and the attributes: (N, 8 + told)."""
         worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
         if tones is None:
             return torch.cat([x.new_zeros(x.shape[0], 4 * len(TONES)), worn], dim=1)
@@ -95,7 +94,7 @@ class Expect(Network):
 
     @torch.no_grad()
     def take(self, other: Expect) -> None:
-        """Load another network of the same widths, which may be told less: what it is not told has no say at first."""
+        """Load another network of these widths, which may have fewer attributes: new ones have no effect at first."""
         state = other.state_dict()
         first = state["toned.0.weight"]
         state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
@@ -103,9 +102,9 @@ class Expect(Network):
 
     @torch.no_grad()
     def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
-        """Let running means of training's tones, (N, 6), follow, so that `draw_tones` knows what there is."""
+        """Update the running mean and covariance of training's tones, (N, 6), from which `draw_tones` samples."""
         known = tones.isfinite().all(dim=1)
-        if tones.device.type == "cpu":  # a GPU would be waited for: there, what is not known weighs nothing
+        if tones.device.type == "cpu":  # avoids a synchronisation with a GPU; there, unknown tones get weight 0
             tones, known = tones[known], known[known]
         num, known = known.sum().clamp_min(1), known.float()[:, None]
         amount = momentum * known.sum().clamp_max(1)
@@ -115,18 +114,18 @@ class Expect(Network):
         self.tone_spread.lerp_(away.T @ away / num, amount)
 
     def draw_tones(self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Tones at random, (N, 6), from a normal distribution as wide as training's, but none further out than `MOST`
-        along its axes; the same for a seed. Along all but the two widest axes, which are how light skin and hair are,
-        it is half as wide: far out there, skin is purple and hair is green.
+        """Random tones, (N, 6), from the normal distribution of training's, clipped at `MOST` along its axes; the same
+        for a seed. Along all but the two widest axes, the lightness of skin and of hair, it has half the spread: far
+        out there, skin is purple and hair is green.
 
-        within: `tone_axes`, where they are at hand. Raises ValueError for a network that has seen no training.
+        within: precomputed `tone_axes`. Raises ValueError for an untrained network.
         """
         axes, widths = within or self.tone_axes()
-        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)  # whichever way axes point
+        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)  # whatever the axes' signs
         return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
 
     def tone_axes(self) -> tuple[Tensor, Tensor]:
-        """The axes of training's tones, (6, 6), a column each, and how wide `draw_tones` draws along them, (6,)."""
+        """Principal axes of training's tones, (6, 6), as columns, and the spread of `draw_tones` along them, (6,)."""
         if not self.tone_spread.any():
             raise ValueError("this network was trained without tones")
         values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())

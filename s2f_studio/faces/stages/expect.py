@@ -1,4 +1,4 @@
-"""From a drawing and its points to the face that is expected, in the frame in which a face has its mean shape.
+"""From a drawing and its landmarks to the average face, in the frame of the mean shape.
 
 Shapes: N drawings, S = 128 pixels of the mean shape's frame, P = 256 of drawings and people.
 """
@@ -22,20 +22,20 @@ from s2f_utils.inference.stages import F32, I64, U8, channels_first
 from s2f_utils.models.network import doubled
 from s2f_utils.pictures.attributes import TOLD
 
-TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
+TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
 
 
 class Bent(nn.Module):
-    """Drawings bent to the mean shape, as `Expect` reads them.
+    """Drawings warped to the mean shape, as `Expect` reads them.
 
-    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`, from 0 to 1, NaN
-    where nothing is known; added (N, 2), 1 where one of `ADDED` is to be drawn as well. Out: (N, 10, S, S) in [-1, 1].
+    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`, from 0 to 1, NaN if
+    unknown; added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N, 10, S, S) in [-1, 1].
     """
 
     def __init__(self) -> None:
         super().__init__()
         mean = mesh.mean_shape(SIDE_PX)
-        matrix = bending.fixed_field(mean, SIDE_PX)  # linear in the points, also the anchors that go along with them
+        matrix = bending.fixed_field(mean, SIDE_PX)  # linear in the points, and in the anchors, which follow them
         centred = (mean - mean.mean(axis=0)).astype(np.float64)
         self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
         self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
@@ -67,11 +67,10 @@ class Bent(nn.Module):
 
 
 class Expected(nn.Module):
-    """What `Expect` says of drawings.
+    """The output of `Expect` for drawings.
 
-    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN where the drawing is to say; seed int64 (N,), of
-    tones at random in their place, -1 for none. Out: raw (N, 5, S, S), colours and logits; tones (N, 6) as they were
-    taken.
+    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network; seed int64 (N,), for
+    random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours and logits; tones (N, 6), those used.
     """
 
     inputs = {
@@ -99,10 +98,10 @@ class Expected(nn.Module):
 
 
 class Guided(nn.Module):
-    """What words change, exaggerated where it is seen (Ho and Salimans 2022).
+    """Amplify the effect of attributes in their regions (classifier-free guidance, Ho and Salimans 2022).
 
-    In: raw, last, made (N, 5, S, S): the answer so far, and that of the network without and with the words; words
-    (N, 7), how much each of `TOLD` is exaggerated, 0 for those that are not said. Out: raw.
+    In: raw, last, made (N, 5, S, S): the answer so far, and the network's without and with the attributes; words
+    (N, 7), the amplification of each of `TOLD`, 0 for those not requested. Out: raw.
     """
 
     inputs = {**dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)), "words": (F32, len(TOLD))}
@@ -118,12 +117,12 @@ class Guided(nn.Module):
 
 
 class Settled(nn.Module):
-    """What the network says as shares, a turned head's far side mended.
+    """The network's output in [0, 1], with the far side of a turned head repaired.
 
-    Of such a side photos show nothing in this frame but smears: inside the face it becomes the near side's mirror
-    image, the more the further the head is turned. In: raw (N, 5, S, S); turned (N,), in standard deviations of shapes.
-    Out: expected (N, 5, S, S), colours, person and hair in [0, 1]; people (N, 4, P, P), colours times person and
-    person: everybody who is meant, on average.
+    In this frame photos show only smears of that side: inside the face it is blended with the near side's mirror image,
+    more so the further the head is turned. In: raw (N, 5, S, S); turned (N,), in standard deviations of shapes. Out:
+    expected (N, 5, S, S), colours, masks of person and hair in [0, 1]; people (N, 4, P, P), colours times the person's
+    mask, and that mask: the average face.
     """
 
     inputs = {"raw": (F32, 5, SIDE_PX, SIDE_PX), "turned": (F32,)}

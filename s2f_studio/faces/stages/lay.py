@@ -1,4 +1,4 @@
-"""People in the mean shape, laid at a drawing's shape before a background.
+"""Warps people from the mean shape to a drawing's shape, in front of a background.
 
 Shapes: N people, P = 256 pixels of them and of drawings, S of the picture.
 """
@@ -22,16 +22,16 @@ PLAIN = (214, 217, 221)  # background of the expected person
 STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
 FALL, GRAIN = 70.0, 1.2  # darker at the corners
-CROWN, CROWN_HIGH = 0.08, 0.35  # of the side, from where heads are made round; and how high, of half their width
-TUFT = 0.2  # of the side: what is narrower there is no head
-BEYOND_PX, SOFT_PX = 48, 14.0  # how far an answer goes on beyond the mean shape's frame, and how soft
-COARSE = 4  # soft things are worked out at so much less
+CROWN, CROWN_HIGH = 0.08, 0.35  # where rounding of heads starts, of the side; its height, of half the head's width
+TUFT = 0.2  # of the side: anything narrower there is no head
+BEYOND_PX, SOFT_PX = 48, 14.0  # how far an answer extends beyond the mean shape's frame, and its blur there
+COARSE = 4  # blurred parts are computed at a resolution lower by this factor
 
 
 class Laid(nn.Module):
-    """In: people (N, 4, P, P), colours times person and person, in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), where
-    each block of the picture is taken from (`bending.coarse_field`); background int64 (N,), the seed of a studio's, -1
-    for a plain one; in graphs it is called wall. Out: picture uint8 (N, S, S, 3).
+    """In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), the source
+    of each block of the picture (`bending.coarse_field`); background int64 (N,), the seed of a studio's, -1 for a plain
+    one (named "wall" in graphs). Out: picture uint8 (N, S, S, 3).
     """
 
     inputs = {
@@ -63,7 +63,7 @@ class Laid(nn.Module):
         return as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
 
     def continued(self, people: Tensor) -> Tensor:
-        """People with `BEYOND_PX` more on each side, where their edges go on and fade into the background."""
+        """People extended by `BEYOND_PX` on each side, where their edges continue and fade into the background."""
         wider = F.pad(people, (BEYOND_PX,) * 4, mode="replicate")
         small = plane.blurred(F.avg_pool2d(wider, COARSE), SOFT_PX / COARSE)
         soft = F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
@@ -72,7 +72,7 @@ class Laid(nn.Module):
 
 
 def crown(people: Tensor) -> Tensor:
-    """How much of `Laid.continued` is shown, so that a head that the frame cuts at its top is round: (N, 1, W, W)."""
+    """A mask for `Laid.continued` that gives heads cropped by the frame a rounded top: (N, 1, W, W)."""
     num, _, size, _ = people.shape
     side, first = size + 2 * BEYOND_PX, BEYOND_PX + round(CROWN * size)
     axis = torch.arange(size, dtype=torch.float32, device=people.device)
@@ -91,8 +91,8 @@ def crown(people: Tensor) -> Tensor:
 
 
 def backdrop(seeds: Tensor) -> Tensor:
-    """What is behind a person, (N, 3, P, P) in [0, 255]: a studio, light from one side, darker at the corners,
-    another for another seed; 0: a plain grey one; -1: one colour, `PLAIN`.
+    """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners, another for each seed;
+    0: a plain grey one; -1: one colour, `PLAIN`.
     """
     own = seeds.clamp_min(0)
     light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)

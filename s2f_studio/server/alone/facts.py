@@ -81,7 +81,7 @@ def _meaning() -> dict[str, Any]:
     )  # fmt: skip
     meaning = {name.lower(): getattr(expecting, name) for name in names}
     meaning |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
-    return meaning | {"crude_from": expecting.CRUDE_FROM}
+    return meaning | {"crude_from": expecting.VAGUE_FROM}
 
 
 def _cleaning() -> dict[str, Any]:
