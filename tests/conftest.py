@@ -82,15 +82,9 @@ def tiny():
 
     def make(**changes):
         values = {
-            "size_px": 32,
-            "load_size_px": 34,
-            "base_filters": 4,
-            "disc_filters": 4,
-            "batch_size": 2,
-            "total_images": 24,
-            "num_samples": 2,
-            "log_every_images": 2,
-        }
+            "size_px": 32, "load_size_px": 34, "base_filters": 4, "disc_filters": 4, "batch_size": 2,
+            "total_images": 24, "num_samples": 2, "log_every_images": 2,
+        }  # fmt: skip
         return resolve("pix2pix", "full", values | changes)
 
     return make

@@ -146,18 +146,8 @@ def served(tmp_path):
     """`s2f app` in a process of its own: (process, address)."""
     port = free_port()
     log = (tmp_path / "log.txt").open("w+")
-    command = [
-        sys.executable,
-        "-m",
-        "s2f_utils",
-        "app",
-        "--port",
-        str(port),
-        "--runs",
-        str(tmp_path),
-        "--device",
-        "cpu",
-    ]
+    options = ["--port", str(port), "--runs", str(tmp_path), "--device", "cpu"]
+    command = [sys.executable, "-m", "s2f_utils", "app", *options]
     own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=tmp_path)
     until = time.monotonic() + 300

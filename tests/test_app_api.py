@@ -32,6 +32,7 @@ from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
 from s2f_utils import inference, models, runtime  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
+from s2f_utils.pictures.remarks import Remark  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
 from tests.test_understanding import side_by_side  # noqa: E402
@@ -172,6 +173,11 @@ def test_a_sheet_that_is_cut_out_is_shown_and_can_be_left_whole(client):
     found = ask(client, upload, headers=AS_JSON).json()
     assert len(found["sheet"]) == 4 and all(0 < value < 1 for corner in found["sheet"] for value in corner)
     assert any("sheet of paper" in text and "at Paper" in text for text in found["warnings"])
+    assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
+    two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
+    for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
+        told = answering.Answer(answering.Ready(scene), (), (two, *turned))
+        assert answering.as_json(told, inference.Facts("mine", "sketch-to-photo", 64))["faces"] == boxes
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
     assert whole["sheet"] is None and not any("sheet of paper" in text for text in whole["warnings"])
 
@@ -449,12 +455,7 @@ def test_defaults_are_the_same_in_every_front_end(client):
         assert told["detail"].default == usual.detail
         assert "clean" not in told or told["clean"].default == usual.clean
     asked = inference.Ask()
-    assert (asked.likely, asked.answer, asked.seed, asked.large) == (
-        usual.likely,
-        usual.answer,
-        usual.seed,
-        usual.large,
-    )
+    assert all(getattr(asked, name) == getattr(usual, name) for name in ("likely", "answer", "seed", "large"))
 
 
 @pytest.mark.parametrize(

@@ -96,13 +96,11 @@ def test_maps_are_read_by_number_and_by_colour():
 @pytest.mark.parametrize(
     ("status", "content"),
     [
-        (422, hostile.saved(hostile.drawing(), "JPEG")),
-        (422, hostile.saved(hostile.drawing(), "PNG")),
+        (422, hostile.saved(hostile.drawing(), "JPEG")), (422, hostile.saved(hostile.drawing(), "PNG")),
         (422, hostile.saved(Image.new("L", (64, 64), 200), "PNG")),
-        (413, hostile.saved(Image.new("L", (5000, 4000)), "PNG")),
-        (415, b"no map"),
+        (413, hostile.saved(Image.new("L", (5000, 4000)), "PNG")), (415, b"no map"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_map_is_refused(status, content):
     with pytest.raises(Refusal) as raised:
         read_map(content)

@@ -34,12 +34,7 @@ def test_closing_line_and_status(tmp_path, printed, status, expected_status, las
         f'#!/bin/sh\n[ "$*" = test ] || exit 77\ncat "{tmp_path}/printed"\nexit {status}\n', encoding="utf-8"
     )
     make.chmod(0o755)
-    result = subprocess.run(
-        ["bash", str(tmp_path / "clone" / ".ci" / "run")],
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-        text=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-    )
+    run, own = ["bash", str(tmp_path / "clone" / ".ci" / "run")], {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    result = subprocess.run(run, env=own, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     assert result.returncode == expected_status
     assert result.stdout.splitlines()[-1] == last

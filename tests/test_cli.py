@@ -30,13 +30,8 @@ TINY = [
 
 def command(*args: object) -> tuple[int, str, str]:
     """Run s2f in a process of its own, as a person would; (exit status, stdout, stderr)."""
-    done = subprocess.run(
-        [sys.executable, "-m", "s2f_utils", *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=Path(__file__).parents[1],
-    )
+    run = [sys.executable, "-m", "s2f_utils", *map(str, args)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1])
     return done.returncode, done.stdout, done.stderr
 
 
@@ -264,12 +259,10 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
 @pytest.mark.parametrize(
     "given",
     [
-        ["translate", "sd-turbo-scribble", "drawing.jpg"],
-        ["translate", "drawing.jpg", "--prompt=freckles"],
-        ["train", "scribble-lora", "--data", "data/mine"],
-        ["weights", "sd15-scribble"],
+        ["translate", "sd-turbo-scribble", "drawing.jpg"], ["translate", "drawing.jpg", "--prompt=freckles"],
+        ["train", "scribble-lora", "--data", "data/mine"], ["weights", "sd15-scribble"],
     ],
-)
+)  # fmt: skip
 def test_what_was_removed_is_refused_with_the_new_way(given, capsys):
     assert cli.main(given) == 2
     said = capsys.readouterr().err

@@ -24,7 +24,7 @@ from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
-from tests.test_training import StopAt, all_tensors
+from tests.test_training import StopAt, all_tensors, handed_to
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -60,15 +60,8 @@ def pictures(manifest, num=8):
 
 @pytest.mark.parametrize("method", ["cyclegan", "cgan"])  # instance norm takes the scale out of what comes in
 def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, method):
-    changes = {
-        "precision": "float32",
-        "load_size_px": 32,
-        "flip": 0.0,
-        "size_px": 32,
-        "base_filters": 4,
-        "num_blocks": 1,
-    }
-    changes |= {"disc_filters": 8, "batch_size": 2, "num_samples": 2, "total_images": 40}
+    changes = {"precision": "float32", "load_size_px": 32, "flip": 0.0, "size_px": 32, "base_filters": 4}
+    changes |= {"num_blocks": 1, "disc_filters": 8, "batch_size": 2, "num_samples": 2, "total_images": 40}
     changes |= {"disc_layers": 1} if method == "cyclegan" else {"total_images": 240}  # its batch norm has to settle
     resolved = resolve(method, "full", changes)
     run = open_run(resolved, manifest, tmp_path, resume="never", device="cpu", progress=False)
@@ -412,9 +405,21 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
     norm.register_forward_hook(lambda module, given, out: modes.append((module.training, len(given[0]))))
     norm.register_forward_hook(lambda module, given, out: statistics.append(module.running_mean.clone()))
     a, b = torch.rand(2, 2, 3, 32, 32) * 2 - 1
+    rows, apart = handed_to(model.opt_g), []
+
+    def compare(opt, given, options):  # with the slope of its own loss, and of no other
+        model.net_d.eval()
+        own = losses.adversarial_loss(model.net_d(model.net_g(a)), True)
+        wanted = torch.cat([slope.flatten() for slope in torch.autograd.grad(own, opt.param_groups[0]["params"])])
+        apart.append(((rows[0] - wanted).norm() / wanted.norm()).item())
+        model.net_d.train()
+
+    model.opt_g.register_step_pre_hook(compare)
     model.step(a, b, model.live_values())
-    assert modes == [(True, 4), (False, 2)]  # it learns from both kinds at once; made photos alone change nothing in it
-    assert torch.equal(*statistics) and statistics[0].any()
+    assert len(apart) == 1 and apart[0] < 1e-3
+    # It learns from both kinds at once; made photos alone, here and in `compare`, change nothing in it.
+    assert modes == [(True, 4), (False, 2), (False, 2)]
+    assert all(torch.equal(one, statistics[0]) for one in statistics) and statistics[0].any()
     assert model.net_d.training and all(weight.requires_grad for weight in model.net_d.parameters())
 
 

@@ -47,17 +47,10 @@ def save_as(path, mode):
 @pytest.mark.parametrize(
     "mode, suffix, expected",
     [
-        ("L", "png", 200),
-        ("RGB", "png", 200),
-        ("RGB", "bmp", 200),
-        ("1", "png", None),
-        ("LA", "png", 200),
-        ("I;16", "png", 200),
-        ("RGBA", "png", 200),
-        ("P with transparency", "png", 255),
-        ("CMYK", "tif", 200),
+        ("L", "png", 200), ("RGB", "png", 200), ("RGB", "bmp", 200), ("1", "png", None), ("LA", "png", 200),
+        ("I;16", "png", 200), ("RGBA", "png", 200), ("P with transparency", "png", 255), ("CMYK", "tif", 200),
     ],
-)
+)  # fmt: skip
 def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, tmp_path):
     path = tmp_path / f"a.{suffix}"
     save_as(path, mode)

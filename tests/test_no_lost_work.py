@@ -305,9 +305,7 @@ def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp
         assert condition()
 
     def saved():
-        return (
-            checkpoints.load_torch_file(folder / "resume.pt")["images_seen"] if (folder / "resume.pt").exists() else 0
-        )
+        return saved_at(folder) if (folder / "resume.pt").exists() else 0
 
     kernel = Kernel()
     cell = kernel.start(CELL.format(**code, settings=settings))

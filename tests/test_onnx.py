@@ -22,8 +22,10 @@ from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.engines import running as engines  # noqa: E402
 from s2f_studio.engines.running import OnnxEngine  # noqa: E402
-from s2f_studio.export.exported import read_description  # noqa: E402
+from s2f_studio.export.exported import description_file, read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
+from s2f_studio.server.engine import Engine as Server  # noqa: E402
+from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_utils import inference, models, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
 from s2f_utils.inference import restorers  # noqa: E402
@@ -63,13 +65,10 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 QUESTIONS = {
-    "rendered": {},
-    "another": {"seed": 3},
-    "large": {"large": True, "seed": 1},
-    "expected": {"answer": "expected", "likely": 0.2},
-    "tones": {"answer": "expected", "seed": 5},
+    "rendered": {}, "another": {"seed": 3}, "large": {"large": True, "seed": 1},
+    "expected": {"answer": "expected", "likely": 0.2}, "tones": {"answer": "expected", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
-}
+}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -262,6 +261,33 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineError, match="needs onnxruntime: pip install onnxruntime"):
         engines.choose_engine("onnx")
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_the_engine_that_is_asked_for_runs_the_model(engine, tmp_path, monkeypatch):
+    assert inference.load("photo-to-sketch", "cpu", engine=engine).engine.name == engine
+    assert restorers.load(weights.RESTORER, "cpu", engine=engine).engine.name == engine
+    app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], inference.load
+    for choice in (app.catalogue.choose(direction="photo-to-sketch"), app.catalogue.restorer()):
+        assert app.models.call(choice, lambda model: model.engine.name).result() == engine
+    app.close()
+    monkeypatch.setattr(inference, "load", lambda *given, **more: asked.append(more["engine"]) or load(*given, **more))
+    images.save(tmp_path / "d.png", drawn("plain-man"))
+    for model in ([], ["photo-to-sketch"]):
+        command = ["translate", *model, str(tmp_path / "d.png"), "--out", str(tmp_path / "out"), "--device", "cpu"]
+        assert main([*command, "--engine", engine]) == 0
+    assert asked == [engine, engine]
+
+
+def test_each_folder_is_described_by_its_own_file(tmp_path):
+    told = {"first": ("photo-to-sketch", 64), "photo-to-sketch": ("sketch-to-photo", 128)}  # one named as ours is
+    for name, (direction, size_px) in told.items():
+        spec = {"format": 1, "stages": {}, "kind": "Translator", "direction": direction, "size_px": size_px}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.json").write_text(json.dumps(spec | {"knows": [], "layout": ""}))
+        assert read_description(description_file(tmp_path / name))["direction"] == direction
+    listed = Catalogue(tmp_path).list()
+    assert {name: (listed[f"run:{name}"].direction, listed[f"run:{name}"].size_px) for name in told} == told
 
 
 def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:

@@ -112,13 +112,9 @@ def test_the_ranges_leave_colab_alone():
     colab = by_name(line for line in lines if line and not line.startswith("#"))
     versions = {name: version_of(found[0]) for name, found in colab.items()}
     named_in_the_plan = {
-        "torch": "2.11.0",
-        "torchvision": "0.26.0",
-        "numpy": "2.1.3",
-        "ipywidgets": "7.7.1",
-        "ipykernel": "6.17.1",
-        "notebook": "6.5.7",
-    }
+        "torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.3",
+        "ipywidgets": "7.7.1", "ipykernel": "6.17.1", "notebook": "6.5.7",
+    }  # fmt: skip
     assert {name: versions.get(name) for name in named_in_the_plan} == named_in_the_plan
     extras = PROJECT["optional-dependencies"]
     core = by_name([*PROJECT["dependencies"], *extras["train"], *extras["app"], *extras["hub"], *extras["tracking"]])

@@ -16,7 +16,7 @@ from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures.attributes import TEXTURED
+from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -156,6 +156,7 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
 def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):
     drawing, given, run = drawings.prepare(drawings.example("plain-man")).image, {}, shipped.engine.run
     monkeypatch.setattr(shipped.engine, "run", lambda name, *inputs: given.update({name: inputs}) or run(name, *inputs))
-    shipped.translate(drawing, seed=3, person=dict.fromkeys(TEXTURED, -0.5))
+    shipped.translate(drawing, seed=3, person=dict.fromkeys(TEXTURED, -0.5) | {"glasses": 1.0})
+    assert given["expect"][2][0, TOLD.index("glasses")] == 1
     _, seeds, traits = given["render"]
     assert seeds == [3] and (traits == -0.5).all()

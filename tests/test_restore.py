@@ -64,15 +64,8 @@ def test_the_gfpgan_package_gives_the_same_output():
     gfpgan = pytest.importorskip("gfpgan.archs.gfpganv1_clean_arch", reason="needs the gfpgan package (Python 3.11)")
     torch.manual_seed(0)
     args = {"num_style_feat": 64, "channel_multiplier": 2, "num_mlp": 8, "narrow": 0.5}
-    theirs = gfpgan.GFPGANv1Clean(
-        out_size=256,
-        decoder_load_path=None,
-        fix_decoder=False,
-        input_is_latent=True,
-        different_w=True,
-        sft_half=True,
-        **args,
-    ).eval()
+    more = {"decoder_load_path": None, "fix_decoder": False, "input_is_latent": True}
+    theirs = gfpgan.GFPGANv1Clean(out_size=256, different_w=True, sft_half=True, **more, **args).eval()
     ours = models.build("gfpgan", size_px=256, **args).eval()
     ours.load_state_dict(reference.fill(theirs.state_dict()))
     x = reference.image(1, 3, 256)

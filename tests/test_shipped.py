@@ -101,9 +101,7 @@ def drawn():
 
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
     model = inference.load(device="cpu")
-    made = np.stack([model.translate(sketch, answer="expected", likely=0.0) for sketch in drawn["sketch"]]).astype(
-        float
-    )
+    made = np.stack([model.translate(one, answer="expected", likely=0.0) for one in drawn["sketch"]]).astype(float)
 
     def error(answer, truth):
         return np.abs(answer - truth)[:, 40:220, 50:206].mean(axis=(1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -54,9 +55,8 @@ def test_stylegan2_goes_on_bit_for_bit_with_adas_state(manifest, tmp_path, preci
     fast = {"precision": precision, "augment_disc": "ada", "ada_images": 100.0, "ada_target": 0.0}
     whole = begin(manifest, tmp_path / "whole", **fast)
     assert train(whole, progress=False) == "done"
-    train(
-        begin(manifest, tmp_path / "parts", **fast), callbacks=[StopAt(40)], progress=False
-    )  # after ADA's first change
+    first = begin(manifest, tmp_path / "parts", **fast)
+    train(first, callbacks=[StopAt(40)], progress=False)  # after ADA's first change
     second = begin(manifest, tmp_path / "parts", resume="auto", **fast)
     assert second.images_seen == 40 and second.model.ada.p > 0 and second.model.ada._seen == 8
     assert train(second, progress=False) == "done"
@@ -227,8 +227,6 @@ def test_hue_keeps_grey_and_saturation_keeps_brightness(monkeypatch):
 
 
 def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
-    import dataclasses
-
     rows = [dataclasses.replace(row, sketch=None) for row in manifest.pairs]
     photos = dataclasses.replace(manifest, pairs=rows)
     run = begin(photos, tmp_path, total_images=16)

@@ -115,14 +115,8 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     train(faithful, progress=False)
     start_from = faithful.folder / "generator.safetensors"
     asked = settings_of(faithful.folder, "realistic")
-    assert asked == {
-        "widths": "16,24",
-        "fine": "8,8",
-        "blocks": 1,
-        "size_px": 32,
-        "load_size_px": 32,
-        "direction": "sketch-to-photo",
-    }
+    sizes = {"size_px": 32, "load_size_px": 32, "direction": "sketch-to-photo"}
+    assert asked == sizes | {"widths": "16,24", "fine": "8,8", "blocks": 1}
     found = resolve("realistic", "demo", {"blocks": 3}, begun_with=asked)
     assert found.config.widths == "16,24" and found.origin["widths"] == "the model it begins with"
     assert found.config.blocks == 3 and found.origin["blocks"] == "yours"
@@ -316,13 +310,8 @@ def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, mani
     from pathlib import Path
 
     settings = dataclasses.asdict(tiny(save_every_s=0.0, total_images=16).config)
-    code = KILLED.format(
-        root=str(Path(__file__).parents[1]),
-        settings=settings,
-        manifest=str(manifest.path),
-        runs=str(tmp_path),
-        signal=int(signal.SIGKILL),
-    )
+    places = {"root": str(Path(__file__).parents[1]), "manifest": str(manifest.path), "runs": str(tmp_path)}
+    code = KILLED.format(**places, settings=settings, signal=int(signal.SIGKILL))
     first = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert first.returncode == -signal.SIGKILL, first.stderr
     assert "half written" in first.stdout
@@ -603,14 +592,23 @@ def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
     assert orders[0][:14] != orders[0][14:]
 
 
-def test_direction_swaps_the_domains(tiny, manifest, tmp_path):
-    for direction in ("sketch-to-photo", "photo-to-sketch"):
-        run = start(tiny, manifest, tmp_path, direction=direction, flip=0.0, load_size_px=32)
-        a, b = make_batch(run, 4)
-        sketch, photo = (a, b) if direction == "sketch-to-photo" else (b, a)
-        assert torch.equal(sketch[:, 0], sketch[:, 1])  # drawn pencil lines are grey
-        assert not torch.equal(photo[:, 0], photo[:, 1])
-        assert sketch.mean() > photo.mean()
+def test_the_seed_decides_how_a_training_begins(tiny, manifest, tmp_path):
+    runs = [start(tiny, manifest, tmp_path, seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (next(run.model.net_g.parameters()) for run in runs)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
+def test_pairs_stay_pairs_and_direction_swaps_the_domains(tiny, manifest, tmp_path, direction):
+    from s2f_utils.pictures import images
+
+    run = start(tiny, manifest, tmp_path, direction=direction, flip=0.0, load_size_px=32, seed=3)
+    given, answer = direction.split("-to-")
+    order = stores.indices_at(0, 4, len(run.data), run.config.copies, seed=3)
+    for side, made in zip((given, answer), make_batch(run, 4), strict=True):
+        files = [getattr(manifest.split("train")[n], side) for n in order]
+        wanted = [images.to_tensor(images.resize(images.load_rgb(file), 32)) for file in files]
+        assert torch.equal(made, torch.cat(wanted))
 
 
 def test_a_judge_of_colours_has_no_say_in_the_brightness():

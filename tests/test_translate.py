@@ -69,6 +69,8 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     third = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), num_variations=3)
     assert [p.name.partition("-2-")[0] for p in second.files] == ["drawing"] * 4  # one number for all of an answer
     assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
+    assert [c.seed for c in third.candidates] == [0, 0, 1, 2, 3]
+    assert len({c.picture.tobytes() for c in third.candidates}) == 5
 
 
 def test_back_into_the_papers_frame(own, drawing, tmp_path):

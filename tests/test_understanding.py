@@ -137,6 +137,9 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
     for which, column in [("left", 0), ("right", 1), (1, 0), (2, 1), ("2", 1)]:
         chosen = drawings.prepare(sheet, face=which)
         assert column_of(chosen.face, starts) == column and chosen.warnings[0].data["taken"] == column + 1
+    lying = drawings.prepare(np.ascontiguousarray(np.rot90(sheet)))  # boxes of the paper as it was turned
+    assert codes(lying.warnings) == ["turned", "faces"]
+    assert np.abs(np.array(lying.warnings[1].data["boxes"]) - boxes).max() < 0.01
     alone = drawings.prepare(np.ascontiguousarray(sheet[:, starts[1] :]))  # the same landmarks as without the other one
     away = drawings.prepare(sheet, face="right").face.landmarks - alone.face.landmarks - [starts[1], 0]
     assert np.hypot(*away.T).max() < 0.1 * alone.face.eye_distance
