@@ -4,10 +4,10 @@ Runs in an environment of its own, for mediapipe needs numpy < 2. uint8 (N, H, W
 NaN where no face is found. A face fills an aligned picture: it is found more often with a rim around it, enlarged.
 """
 
+import importlib
 import sys
 
 import cv2
-import mediapipe
 import numpy as np
 
 ENLARGED = 2
@@ -15,8 +15,8 @@ ENLARGED = 2
 
 def main() -> None:
     """Find them."""
-    options = {"refine_landmarks": True, "max_num_faces": 1, "min_detection_confidence": 0.3}
-    net, meshes = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, **options), []
+    options = {"static_image_mode": True, "refine_landmarks": True, "max_num_faces": 1, "min_detection_confidence": 0.3}
+    net, meshes = importlib.import_module("mediapipe").solutions.face_mesh.FaceMesh(**options), []
     for picture in np.load(sys.argv[1]):
         rim = picture.shape[0] // 4
         wider = cv2.copyMakeBorder(picture, rim, rim, rim, rim, cv2.BORDER_REPLICATE)

