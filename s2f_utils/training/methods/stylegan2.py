@@ -78,6 +78,8 @@ class StyleGAN2Config(TrainConfig):
         super().validate()
         fits = self.discriminator == "projected" or not self.lambda_perceptual
         need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
+        fits = self.lambda_perceptual or not self.disc_from_images
+        need(fits, "disc_from_images needs lambda_perceptual: nothing is learned before it otherwise")
 
 
 class LogisticGAN(Method):
@@ -234,8 +236,8 @@ class StyleGAN2(LogisticGAN):
     def step_projected(self, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S); returns the losses.
 
-        With an encoder the first half of the fake photos is made of the codes of real ones, which they are to look
-        like: all that the photos show has a code then, and no mode can be lost.
+        With an encoder the first half of the fake photos is made from the codes of real ones, which they have to look
+        like: there is something to learn even where the discriminator is always right.
         """
         num, losses = len(b), {}
         has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
