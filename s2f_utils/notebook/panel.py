@@ -31,7 +31,7 @@ SHARE, LEAST_S = 0.05, 2.0  # of the time of training that drawing the curves ma
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
-PROGRESS = "{n_fmt} of {total_fmt} images · {rate_fmt} · {remaining} left"
+PROGRESS = "{n:,} of {total:,} images · {rate_fmt} · {remaining} left"
 STEERED = "a moved slider acts from the next step on; if not on this page, edit controls.json in the run's folder"
 NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json in the run's folder"
 
