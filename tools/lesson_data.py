@@ -3,7 +3,7 @@
 `python tools/lesson_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download open-portraits PORTRAITS` leaves
 it. Writes OUT/manifest.csv with a pencil, an ink and a contour sketch of each photo, and OUT/manifest-photos.csv with
 each photo once, for methods that learn from photos alone. With `--maps`, for pSp, each photo has a map of its parts
-(lesson_maps.py) and a pencil sketch. People keep the split that all shipped models share.
+(data_prep/make/face_maps.py) and a pencil sketch. People keep the split that all shipped models share.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import csv
 import tempfile
 from pathlib import Path
 
-import lesson_maps
-
 from data_prep.__main__ import main as data_prep
+from data_prep.make import face_maps
 from data_prep.make.gallery import Sitter, sitters_of
 
 STYLES = "pencil,xdog,contour"
@@ -26,7 +25,7 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
     sitters = [one for one in sitters_of(portraits) if one.labels.get("colour") != "grey"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "open-portraits")  # the manifest's source
-        (lesson_maps.write if maps else link)(sitters, folder)
+        (face_maps.write if maps else link)(sitters, folder)
         asked = ["--align", "none" if maps else "face", "--style", "pencil" if maps else STYLES]
         asked += ["--size", str(size_px), "--identity", "^([^_]+)_"]
         if data_prep(["pairs", f"photos:{folder}", str(out), *asked]):

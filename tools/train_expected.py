@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import torch
+from packed import Packed, learned_from, read, write_row
 from torch import Tensor
 
-from data_prep.make.packed import Packed, learned_from, read, write_row
 from s2f_studio.faces.method import ExpectConfig, ExpectMethod
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard

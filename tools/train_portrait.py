@@ -23,13 +23,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from changes import Change, spoiled
+from packed import learned_from, read, write_row
 from PIL import Image
 from recorded import Recorded
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from data_prep.make.packed import learned_from, read, write_row
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, skin_area, sometimes
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils import models

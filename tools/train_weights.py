@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 import train_finder
+from packed import learned_from
 from torch import nn
 
-from data_prep.make.packed import learned_from
 from data_prep.sources.open_portraits import open_sets
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest

@@ -12,14 +12,14 @@ import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.drawn.synthetic import draw_face
-from data_prep.make.gallery import OUR_LABELS, OUR_POINTS, SIZE_PX, Gallery, sitters_of
+from data_prep.make.face_maps import map_of
+from data_prep.make.gallery import OUR_LABELS, OUR_POINTS, SIZE_PX, Gallery, Sitter, sitters_of
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from data_prep.sources import download
-from s2f_studio.drawings import mesh
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import faces, images, sketches
+from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
 CHOICES = ("auto", "portraits", "drawn")
@@ -35,6 +35,7 @@ def make_default(
     profile: str | None = None,
     num: int | None = None,
     style: str = "pencil",
+    maps: bool = False,
     progress: bool = True,
 ) -> Path:
     """The set that a notebook trains with, made in the folder `out` unless `data` is one; its manifest's path.
@@ -44,7 +45,8 @@ def make_default(
     with a manifest.csv, which is taken as it is. Portraits are looked for in the folder that S2F_PORTRAITS names and in
     the cache, and are then downloaded into the cache (35 MB, terms shown first). In the profile "fast", "auto" is
     "drawn", so that tests need no network. profile: gives the size in pixels, as of `make_synthetic`.
-    num: how many faces are drawn where faces are drawn; None: the profile's.
+    num: how many faces are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
+    `face_maps.map_of` for portraits; drawn faces always have them.
 
     Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits are asked for and
     cannot be had.
@@ -62,7 +64,8 @@ def make_default(
             why = f"the portraits cannot be had: {error}"
         else:
             say(f"data: {CREDIT}; their sketches are made from them ({style})")
-            return make_portraits(folder, out / "portraits", chosen["size_px"], style, progress=progress)
+            out = out / ("portraits-with-maps" if maps else "portraits")
+            return make_portraits(folder, out, chosen["size_px"], style, maps=maps, progress=progress)
     elif data == "auto":
         why = "the profile 'fast' needs no network"
     say(f"data: faces drawn by code ({why})")
@@ -147,9 +150,11 @@ def make_portraits(
     size_px: int = 128,
     style: str = "pencil",
     *,
+    maps: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Pairs of the portraits in `folder`, aligned, with a sketch made from each: squares and a manifest in `out`.
+    """Pairs of the portraits in `folder`, aligned, with a sketch made from each, and with label maps where `maps` is
+    true: squares and a manifest in `out`.
 
     Splits are those of the open portraits, by person. photo-to-sketch and restorer-256 learned before 42 photos became
     test photos. Returns the manifest's path. Raises DataPrepError.
@@ -158,20 +163,21 @@ def make_portraits(
         raise DataPrepError(f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}")
     sitters = [sitter for sitter in sitters_of(Path(folder)) if sitter.name.startswith(SHOWN)]
     rows = [{"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"} for one in sitters]
-    tasks = [(one.file, faces.alignment(mesh.five_of(one.points), SIZE_PX)) for one in sitters]
     settings = {
         "layout": "portraits", "source": "portraits", "size_px": size_px, "fit": "", "style": style,
-        "source_digest": hashlib.sha256(OUR_POINTS.read_bytes()).hexdigest(),
+        "source_digest": hashlib.sha256(OUR_POINTS.read_bytes()).hexdigest(), **({"maps": True} if maps else {}),
     }  # fmt: skip
     notes = {"terms": download.SETS["portraits"].terms}
-    plan = SetPlan(rows, tasks, partial(_pictures, size_px=size_px, style=style), ("sketch", "photo"), settings, notes)
+    parts = ("sketch", "photo", "mask") if maps else ("sketch", "photo")
+    make = partial(_pictures, size_px=size_px, style=style, maps=maps)
+    plan = SetPlan(rows, sitters, make, parts, settings, notes)
     say(f"{describe_counts(plan.counts())}: portraits of {size_px}x{size_px} pixels", progress)
     return write_set(Path(out), plan, progress=progress)
 
 
-def _pictures(task: tuple[Path, np.ndarray], size_px: int, style: str) -> dict[str, np.ndarray]:
-    file, matrix = task
-    photo = faces.warp(images.load_rgb(file), matrix, SIZE_PX)
-    drawn = sketches.make_sketch(photo, style)
+def _pictures(sitter: Sitter, size_px: int, style: str, maps: bool) -> dict[str, np.ndarray]:
+    portrait = Gallery([sitter]).cut_out(0) if maps else Gallery([sitter])[0]
+    drawn = sketches.make_sketch(portrait.photo, style)
     small = images.resize(np.repeat(drawn[..., None], 3, axis=2), size_px)
-    return {"sketch": small[..., 0], "photo": images.resize(photo, size_px)}
+    out = {"sketch": small[..., 0], "photo": images.resize(portrait.photo, size_px)}
+    return out | ({"mask": masks.resize(map_of(portrait), size_px)} if maps else {})

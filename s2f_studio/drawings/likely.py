@@ -1,7 +1,7 @@
 """Likely faces: the shapes that people have, as a mean and principal components, and moving a drawn face towards them.
 
 An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a square picture; the
-components hold no person's shape. `tools/fit_shapes.py` makes them.
+components hold no person's shape. `git show 667d723:tools/fit_shapes.py` made them.
 """
 
 from __future__ import annotations

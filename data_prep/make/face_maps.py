@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -26,6 +25,8 @@ OF_MESH = {"l_eye": "left_eye", "r_eye": "right_eye", "l_brow": "left_brow", "r_
 
 def map_of(portrait: Portrait) -> np.ndarray:
     """A portrait's map, uint8 (256, 256), numbers of `masks.CLASSES`."""
+    import cv2
+
     points = {name: portrait.points[places].astype(np.float32) for name, places in PARTS.items()}
 
     def filled(ring: np.ndarray) -> np.ndarray:
