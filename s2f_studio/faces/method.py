@@ -1,8 +1,8 @@
 """Trains the average face for a drawing: the posterior mean, in the frame where all faces have one shape.
 
 A sketch is 4 to 8 pixels off its photo, and a crude one far more, which pixel losses punish with blur. Warped to the
-mean shape, each by its own landmarks, drawing and photo coincide, and only the appearance of a face remains to be
-learned. Shapes: B pairs in a batch, S = 128 pixels.
+mean shape, each by its own landmarks, drawing and photo coincide, and only the appearance of a face is left to
+learn. Shapes: B pairs in a batch, S = 128 pixels.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from s2f_utils.training.losses import ssim_map, to_grey
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-WALL = 0.6  # grey of [-1, 1], behind the people of a sheet of samples
-LEAST_HAIR = 0.01  # of the pixels: less has no tone
+WALL = 0.6  # background grey of sample sheets, in [-1, 1]
+LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectConfig(TrainConfig):
-    """What is to be expected, in the mean shape: L1 and SSIM on the person, cross entropy on its outline. Ours."""
+    """The average face in the mean shape: L1 and SSIM on the person, cross entropy on the masks. Our method."""
 
     size_px: int = SIDE_PX
     load_size_px: int = SIDE_PX
@@ -46,12 +46,12 @@ class ExpectConfig(TrainConfig):
     ema_half_life_images: float = 4_000.0
     widths: str = "32,64,128,192"  # channels at 64, 32, 16 and 8 pixels, multiples of 8
     dropout: float = setting(0.1, 0, 1)  # share of a block's channels
-    misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off: bends the drawing alone
+    misfit_px: float = setting(1.2, 0)  # error of a drawing's landmarks, in pixels: warps the drawing alone
     pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
-    tone_share: float = setting(0.5, 0, 1)  # of the faces whose skin's tone is told, and of those whose hair's is
-    trait_share: float = setting(0.5, 0, 1)  # of the faces of which it is told age, smile and hair are told, each
-    worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn: glasses, a beard, a hat
-    behind: float = setting(0.05, 0, 1)  # weight of the wall's pixels; the person's have 1
+    tone_share: float = setting(0.5, 0, 1)  # of the faces whose skin tone is an input, and of those whose hair tone is
+    trait_share: float = setting(0.5, 0, 1)  # of the known ages, smiles, lengths and curls, those that are inputs
+    worn_share: float = setting(0.85, 0, 1)  # of the known glasses, beards and hats, those that are inputs
+    behind: float = setting(0.05, 0, 1)  # weight of the background's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
     lambda_parts: float = 0.1  # weight of the cross entropy of person and hair
@@ -68,12 +68,12 @@ class ExpectConfig(TrainConfig):
         need(self.direction == "sketch-to-photo", "direction must be 'sketch-to-photo'")
         moved = ("flip", "rotate_deg", "shift_px", "shear_deg", "scale", "elastic")
         for name in moved:
-            need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
+            need(getattr(self, name) == 0, f"{name} must be 0: all faces have one shape; misfit_px warps the drawing")
         need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The widths."""
+        """`widths` as integers."""
         parts = self.widths.split(",")
         need(all(part.strip().isdecimal() for part in parts), f"widths must be whole numbers, got {self.widths!r}")
         return tuple(map(int, parts))
@@ -102,7 +102,7 @@ class ExpectMethod(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The network's widths, its way and size."""
+        """The network's widths, direction and size."""
         return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
     def begin_with(self, init: str | Path | None) -> None:
@@ -117,8 +117,8 @@ class ExpectMethod(Method):
         load_into(self.net_g, given, init)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, displacements and attributes, (B, 10, S, S), and photos, people and hair, (B, 5, S, S),
-        all in [-1, 1]; returns the losses, detached.
+        """One step on drawings, displacements and attributes, (B, 10, S, S), and photos with masks of person and hair,
+        (B, 5, S, S), all in [-1, 1]; returns the losses, detached.
         """
         config = self.config
         tones = tones_of(b)
@@ -147,21 +147,21 @@ class ExpectMethod(Method):
 
 
 def on_wall(pictures: Tensor, wall: float = WALL) -> Tensor:
-    """People cut out and put on a grey background: (B, 5, S, S) in [-1, 1] → (B, 3, S, S)."""
+    """People on a grey background: (B, 5, S, S) in [-1, 1] → (B, 3, S, S)."""
     person = 0.5 + 0.5 * pictures[:, 3:4].float()
     return pictures[:, :3].float() * person + wall * (1 - person)
 
 
 @functools.cache
 def skin_area(size_px: int, device: torch.device) -> Tensor:
-    """The bare skin of a face of the mean shape: (1, 1, S, S), shares of the pixels."""
+    """The bare skin of a face of the mean shape: (1, 1, S, S), the covered share of each pixel."""
     skin = torch.from_numpy(bare_skin(mesh.mean_shape(256))).float()[None, None]
     return F.interpolate(skin, size=(size_px, size_px), mode="area").to(device)
 
 
 def tones_of(b: Tensor) -> Tensor:
-    """The mean colours of skin and hair in photos with masks of people and hair, (B, 5, S, S) → (B, 6); NaN if there
-    is hardly any hair.
+    """The mean colours of skin and hair in photos with masks of people and hair, (B, 5, S, S) → (B, 6); NaN where
+    there is hardly any hair.
     """
     b = b.float()
     hair = 0.5 + 0.5 * b[:, 4:5]
@@ -174,13 +174,13 @@ def tones_of(b: Tensor) -> Tensor:
 
 
 def hidden(tones: Tensor, share: float) -> Tensor:
-    """The tones, (B, 6), with a random share of skins' and of hairs' hidden as NaN."""
+    """The tones, (B, 6), with a random share of the skin tones and of the hair tones replaced by NaN."""
     hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(sent(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
-    """Planes of worn things, (B, C, S, S), made uncertain, as from a drawing; a random share of them, else 0."""
+    """A random share of the planes of worn things, (B, C, S, S), scaled by a random certainty; 0 for the others."""
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
     return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
@@ -193,7 +193,7 @@ def sometimes(told: Tensor, share: float) -> Tensor:
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
-    """Drawings (B, 3, S, S) warped at random, as by inaccurate landmarks, standard deviation `most_px` at most."""
+    """Drawings (B, 3, S, S) warped at random, as by inaccurate landmarks, with a standard deviation up to `most_px`."""
     if not most_px:
         return a
     num, _, size, _ = a.shape
@@ -206,7 +206,7 @@ def misfit(a: Tensor, most_px: float) -> Tensor:
 
 
 def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
-    """Drawings (B, 3, S, S), 1 is paper, with another pressure, on other paper, some out of focus."""
+    """Drawings (B, 3, S, S), paper is 1, with random pen pressure, paper grey and blur."""
     if not amount:
         return a
     num = len(a)

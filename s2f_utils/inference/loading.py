@@ -1,4 +1,4 @@
-"""From a name, a run folder or a file to a model that translates pictures; torch is imported only if it runs it."""
+"""Load a model that translates pictures by name, run folder or file; torch is imported only if it runs the model."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def load(
     """A model that translates pictures, from a name, a run folder, a `.safetensors` file of ours, a published file,
     "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder that `s2f export` wrote.
 
-    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch": which generator of a
-    CycleGAN run, or which way a published CycleGAN file goes, as it does not say so. values: of `VALUES`. at_once:
-    pictures in one pass; results may differ from one at a time by rounding. name: the model's name; "": as given, on
-    the hub with the commit. engine: "torch" (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with
-    onnxruntime, most shipped and all exported models run by graphs (`s2f_studio.export.exported`), others by PyTorch.
+    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch": the generator of a
+    CycleGAN run, or the direction of a published CycleGAN file, which does not record it. values: of `VALUES`. at_once:
+    pictures in one pass; results may differ from one at a time by rounding. name: the model's; "": as given, with the
+    commit on the hub. engine: "torch" (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with
+    onnxruntime, most shipped and all exported models run as graphs (`s2f_studio.export.exported`), others by PyTorch.
 
-    Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
-    own, WeightsError if weights cannot be fetched, or ValueError for a direction that is missing or not the model's.
+    Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no complete model,
+    WeightsError if weights cannot be fetched, or ValueError for a direction that is missing or not the model's.
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    if weights.shipped(f"{model}-{direction}"):  # the other way of a shipped CycleGAN
+    if weights.shipped(f"{model}-{direction}"):  # the other direction of a shipped CycleGAN
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     exported = studio("export.exported")
@@ -59,14 +59,14 @@ def load_styles(
     """A StyleGAN2 or pSp model, as `load`. Raises what `load` raises, and UnknownNetworkError for any other."""
     opened = load(model, device, precision, engine=engine)
     if not isinstance(opened, StyleModel):
-        raise UnknownNetworkError(f"{model}: is a {opened.network}: styles are those of a stylegan2 or psp model")
+        raise UnknownNetworkError(f"{model}: is a {opened.network}: only a stylegan2 or psp model has styles")
     return opened
 
 
 def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto", engine: str = "auto") -> Model:
     """A model that reads sketches or label maps: None for the shipped one, or as `load`.
 
-    Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
+    Raises ValueError for a model that reads photos, random codes alone, or a sketch and a map together.
     """
     if not isinstance(model, Model):
         model = load(model or weights.DEFAULT, device, engine=engine)
@@ -105,8 +105,8 @@ def _load_by_torch(
 
 
 def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in a model's file, and the file's metadata. Raises UnknownNetworkError for one that translates no
-    pictures by itself.
+    """The network in a model's file, and the file's metadata. Raises UnknownNetworkError for one that does not
+    translate pictures alone.
     """
     from s2f_utils.models import checkpoints
 
@@ -122,13 +122,13 @@ def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
-    """A model's direction: as its file says, else as requested."""
+    """A model's direction: the one in its file, else the requested one."""
     known = net.card.direction or meta.get("direction")
     if known and asked and known != asked:
         raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")
     if not known and not asked and net.card.either_way:
         raise ValueError(
-            f"{model}: a CycleGAN's file does not say which way it goes ('A' and 'B' are what its trainer chose): say"
+            f"{model}: a CycleGAN's file does not say which way it goes (its trainer chose what 'A' and 'B' are): pass"
             f" --direction {' or '.join(DIRECTIONS)}"
         )
     return known or asked or DIRECTIONS[0]

@@ -35,24 +35,24 @@ def train(
     """Train until `run.total_images` have been seen; returns why it ended: "done", "stopped", "interrupted", "chunk".
 
     `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell). With `max_seconds`
-    it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
-    saves, and returns "interrupted". When a loss is no longer finite it raises TrainingDiverged. Where memory runs out
-    it saves, and raises MemoryFullError, which says what to do; calling it again goes on.
+    it returns "chunk" after that time; call it again to continue. Ctrl-C, or an interrupted kernel, finishes the step,
+    saves, and returns "interrupted". If a loss is not finite it raises TrainingDiverged. If memory runs out it saves
+    and raises MemoryFullError, which says what to do; call it again to continue.
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
-    on_start(run): training begins, or goes on. on_step(run): a step is done.
-    on_log(run, row): a row with the mean losses since the last one was written to log.jsonl.
-    on_change(run, change): a live value or a command changed (`live.Change`); the next step obeys.
-    on_sample(run, path): a sheet was written; `run.scores` are its scores, where there are true pictures.
+    on_start(run): training starts or resumes. on_step(run): a step is done.
+    on_log(run, row): a row with the mean losses since the previous row was written to log.jsonl.
+    on_change(run, change): a live value or a command changed (`live.Change`); the next step uses it.
+    on_sample(run, path): a sheet was written; `run.scores` are its scores, if there is ground truth.
     on_save(run, path): the resume file was written. on_idle(run): training is paused; about twenty times a second.
-    on_end(run, reason): training has ended, for the reason that is returned.
-    on_failure(run, error): training ends by this exception, which is raised after it; nothing else is called.
+    on_end(run, reason): training has ended, with the reason that `train` returns.
+    on_failure(run, error): training fails with this exception, which is raised afterwards; no further callback follows.
     """
     model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
     step = step or type(model).step
     callbacks = [*run.trackers, *callbacks] if is_first else []
     log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
-    # With a time budget nobody knows how many images it will be: rows and sheets then also come by time.
+    # With a time budget the number of images is unknown: rows and sheets are then also written by time.
     row_parts = 200 if config.time_budget_s and not config.log_every_images else 0
     sheet_parts = 20 if config.time_budget_s and not config.sample_every_images else 0
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
@@ -79,7 +79,7 @@ def train(
         reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
             began = time.monotonic()
-            # What to do next. Live values and commands that changed count from this step on, on all ranks.
+            # What to do next. Changed live values and commands apply from this step on, on all ranks.
             decision = decide(run, notify, interrupted, steps, until) if is_first else None
             reason, num, factor = agree(run, decision)
             if reason and is_first:
@@ -108,7 +108,7 @@ def train(
             if not is_first:
                 continue
 
-            # A row of the log: the mean losses since the last one.
+            # A row of the log: the mean losses since the previous row.
             now = time.monotonic()
             run.seconds += now - clock
             clock = now
@@ -117,7 +117,7 @@ def train(
                 notify("on_log", row := run.write_row(factor))
                 bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False)
 
-            # A sheet of samples, and generators that are kept along the way.
+            # A sheet of samples, and snapshots of the generators.
             if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
                 live.done("sample")
                 attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
@@ -125,7 +125,7 @@ def train(
             if done < 1 and is_due(0, config.num_snapshots + 1):
                 attempt(run, "keep a snapshot", lambda: run.save_generators("snapshots", f"-{run.images_seen:08d}"))
 
-            # The state from which training can go on.
+            # The state from which training can resume.
             if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
                 live.done("save")
                 save(run, notify)
@@ -144,9 +144,9 @@ def train(
 def decide(
     run: TrainingRun, notify: Callable[..., None], interrupted: threading.Event, steps: int, until: float
 ) -> tuple[str, int, float]:
-    """Take up what widgets, callbacks or controls.json changed since the last step, and decide what comes next: the
-    reason to end, the number of images to step on (0: the end, or a pause), and the factor of the learning rates.
-    steps: of this chunk, which ends at the time `until`, after one of them or in a pause.
+    """Apply what widgets, callbacks or controls.json changed since the last step, and return what to do next: the
+    reason to end, the number of images in the next step (0: the end, or a pause), and the learning rates' factor.
+    steps: steps done in this chunk, which ends after the time `until`, once a step is done or during a pause.
     """
     live, is_over = run.live, time.monotonic() >= until
     if run.images_seen >= run.total_images:
@@ -170,7 +170,7 @@ def decide(
 
 
 def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[str, int, float]:
-    """Rank zero's decision, on all ranks, with its live values and random generator."""
+    """Broadcast rank zero's decision, live values and random generator's state to all ranks."""
     if distributed.world_size() == 1:
         return decision
     facts = run.total_images, run.live.values(), torch.get_rng_state()
