@@ -95,7 +95,7 @@ class ExpectModel(Translator):
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
         steps = (  # attributes that change something, those still hidden, what is drawn, the amplification of each
-            ([one & set(WORN) for one in said], said, nothing, dict.fromkeys(WORN, 1.0)),  # discards the finder's flags
+            ([one & set(WORN) for one in said], said, nothing, dict.fromkeys(WORN, 1.0)),  # ignores the finder's flags
             (added, others, added, ADDED_GUIDANCE),
             (others, nothing, added, {}),
         )
@@ -139,7 +139,7 @@ def tones_of(ask: Ask) -> np.ndarray:
 
 def meant(ask: Ask, found: Understood) -> Ask:
     """The request with traits inferred from the drawing where it leaves them open: hair drawn down to the brows is no
-    hat; a likely beard is asserted, because drawn beards come out weak.
+    hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
     said = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
@@ -175,7 +175,7 @@ def untold_of(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tup
 
 @dataclass
 class RenderModel(ExpectModel):
-    """Photos of possible people, made from the average face, another person for each seed; made by `load`.
+    """Photos of possible people, made from the average face, a different person per seed; made by `load`.
 
     A request may ask for the average face instead (`Ask.answer`).
     """
@@ -191,7 +191,7 @@ class RenderModel(ExpectModel):
         return Remark("crude", {"degree": degree}) if degree > VAGUE_FROM else None
 
     def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
-        """As `ExpectModel.people`: photos of possible people, others for other seeds."""
+        """As `ExpectModel.people`: photos of possible people, different for each seed."""
         expected, people, tones = self.expected(squares, found, asks)
         now = [n for n, ask in enumerate(asks) if ask.answer != EXPECTED]
         if now:
@@ -229,7 +229,7 @@ class RenderModel(ExpectModel):
         return self.place_on_points(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
 
     def background(self, ask: Ask) -> int:
-        """As `ExpectModel.background`: a studio's behind rendered people."""
+        """As `ExpectModel.background`: a studio background behind rendered people."""
         return -1 if ask.answer == EXPECTED else ask.seed
 
 

@@ -1,8 +1,8 @@
 """Fine-tunes all networks from a drawing to a face on a hundred pairs, one after the other.
 
-The average face of a training person must come from a network that has not learned from that person. So two copies of
-the shipped one learn from one half of the people each, the rendering network learns from their average faces, and a
-third copy, which learns from everybody, is used in the end.
+The average face of a training person must come from a network not trained on that person. So two copies of the shipped
+one are trained on one half of the people each, the rendering network on their average faces, and a third copy, trained
+on everybody, is used in the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from s2f_utils.training.run import finished, open_run
 MINUTES = 25.0
 EXPECT = {"lr_g": 3e-4, "constant_share": 0.2, "misfit_px": 0.8, "pen": 0.5, "ema_half_life_images": 2_000.0}
 RENDER = {"lr_g": 2e-4, "lr_d": 3e-4, "constant_share": 0.4, "misfit_px": 0.8, "pen": 0.5}
-MOST_PASSES = 100.0  # over the pairs: more have no effect
+MOST_PASSES = 100.0  # epochs: more have no effect
 # name → method, share of the time
 STEPS: dict[str, tuple[str, float]] = {
     "expected-fold-0": ("expect", 0.15), "expected-fold-1": ("expect", 0.15), "expected": ("expect", 0.2),
@@ -32,7 +32,7 @@ FILES = {"expected": "expected.safetensors", "rendered": "generator.safetensors"
 
 
 class StoppedError(ValueError):
-    """The training was interrupted; the message says how to go on."""
+    """The training was interrupted; the message says how to continue."""
 
 
 def finetune(

@@ -1,4 +1,4 @@
-"""People who might exist: a generator of portraits answers what is expected of a drawing, another one for each seed."""
+"""Possible people for a drawing: a portrait generator turns the average face into a photo, a different one per seed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translator import one_way, parts_of
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES, TOLD
 
-LEAST, MOST = 0.1, 0.6  # degrees of what is left to the code: of a careful drawing, of a scribble
-OPEN_FROM = 0.1  # between the lips, in widths of the mouth
-SURE = 0.5  # of the finder's flags
-WORD_OF = {"open mouth": "smile", "hair length": "hair_length"}  # attributes that a question calls otherwise
+LEAST, MOST = 0.1, 0.6  # influence of the code: for a careful drawing, for a scribble
+OPEN_FROM = 0.1  # opening of the lips, in widths of the mouth
+SURE = 0.5  # threshold of the finder's flags
+WORD_OF = {"open mouth": "smile", "hair length": "hair_length"}  # attributes with another name in a request
 
 
 class PortraitModel(ExpectModel):
-    """A photo of somebody who might be meant, before a wall; made by `load`.
+    """A photo of a person who fits the drawing, on a background; made by `load`.
 
-    A careful drawing decides more than a crude one: `degree_of` says how much is left to the code.
+    A careful drawing determines more than a crude one: `degree_of` gives the code's influence.
     """
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
@@ -45,19 +45,19 @@ class PortraitModel(ExpectModel):
         return self.engine.run("portray", expected, degrees, attributes, np.array([ask.seed for ask in asks]))[0]
 
     def placed(self, portrait: np.ndarray, found: Understood, ask: Ask) -> np.ndarray:
-        """A portrait at the drawing's shape, or a likely one: uint8 (S, S, 3)."""
+        """A portrait in the drawing's shape, or a likely one: uint8 (S, S, 3)."""
         points = likely.likely(found.points, ask.likely, found.off_by_hand)
         coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         return self.engine.run("place_large" if ask.large else "place", portrait[None], coarse[None])[0][0]
 
 
 def degree_of(found: Understood) -> float:
-    """How much of a drawing's answer is left to the code, from `LEAST` to `MOST`."""
+    """The code's influence on the answer to a drawing, from `LEAST` to `MOST`."""
     return float(LEAST + (MOST - LEAST) * np.clip(found.flags["crude"], 0, 1))
 
 
 def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
-    """What the drawing shows and the question says, as `PORTRAIT_ATTRIBUTES`: float32 (16,), NaN where open."""
+    """Attributes from the drawing and the request, as `PORTRAIT_ATTRIBUTES`: float32 (16,), NaN if unknown."""
     told = dict(zip(TOLD, 2 * told_of(found, meant(ask, found)) - 1, strict=True))
     told["smile"] = told["smile"] if "smile" in ask.person else 2.0 * (between_lips(found.points) >= OPEN_FROM) - 1
     for name in ("glasses", "beard", "hat"):
@@ -70,6 +70,6 @@ def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
 
 
 def between_lips(points: np.ndarray) -> float:
-    """How far the lips of a face, (164, 2), are open, in widths of the mouth."""
+    """The opening of the lips of a face, (164, 2), in widths of the mouth."""
     left, low, right, top = points[mesh.PARTS["mouth"][[0, 5, 10, 15]]]
     return float(np.hypot(*(top - low)) / np.hypot(*(right - left)))

@@ -1,8 +1,8 @@
-"""What a discriminator is shown instead of the pictures themselves, so that a few thousand are not learned by heart.
+"""Adaptive augmentation of a discriminator's input, so that it does not memorise a few thousand pictures.
 
-ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
-discriminator grows too sure of real ones; without ADA's filters against aliasing. Made pictures are changed like real
-ones, and gradients pass through. N pictures are (N, 3, S, S) in [-1, 1]; all draws come from torch's CPU generator.
+ADA (Karras et al. 2020, arXiv:2006.06676) transforms and recolours each picture with a probability p that rises as the
+discriminator becomes too sure of real ones; here without ADA's anti-aliasing filters. Fakes are changed like real
+pictures, and gradients pass through. N pictures are (N, 3, S, S) in [-1, 1]; all draws come from torch's CPU generator.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor
 
 from s2f_utils.runtime import distributed, sent, start_copy
 
-EVERY_STEPS = 4  # p is adjusted
+EVERY_STEPS = 4  # between adjustments of p
 
 
 def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
-    """The pictures, changed at random, each for itself: "ada" with the probability p for each kind of change."""
+    """The pictures, each changed at random: "ada" with the probability p for each kind of change."""
     return x if kind == "none" or p == 0 else transform_colours(transform_places(x, p), p)
 
 
@@ -35,8 +35,8 @@ class AdaptiveP:
         self._asked: tuple[Callable[[], Tensor], int] | None = None  # mean sign, of how many
 
     def look(self, logits_real: Tensor, target: float) -> None:
-        """Take in a batch's logits; every fourth adjusts p by the heuristic r_t of eq. 1, on a GPU, without waiting, a
-        batch later.
+        """Record a batch's logits; every fourth call adjusts p by the heuristic r_t of eq. 1, on a GPU one batch later,
+        so as not to wait.
         """
         device = logits_real.device
         if self._asked is not None:
@@ -55,12 +55,12 @@ class AdaptiveP:
         self.p = min(1.0, max(0.0, self.p + step))
 
     def state_dict(self) -> dict[str, object]:
-        """p, what was seen since it was adjusted, and what is still to be taken up."""
+        """p, the logits recorded since its last adjustment, and a pending adjustment."""
         asked = {"asked": (float(self._asked[0]()), self._asked[1])} if self._asked else {}
         return {"p": self.p, "signs": [float(s) for s in self._signs], "seen": self._seen} | asked
 
     def load_state_dict(self, state: dict) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore a `state_dict`."""
         self.p, self._seen = state["p"], state["seen"]
         self._signs = [torch.tensor(s) for s in state["signs"]]
         sureness, seen = state.get("asked", (None, 0))
@@ -68,7 +68,7 @@ class AdaptiveP:
 
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
-    """Each value with the probability p, else what changes nothing."""
+    """Each value with the probability p, else the neutral one."""
     return torch.where(distributed.rand(len(values)) < p, values, torch.tensor(neutral))
 
 
@@ -79,7 +79,7 @@ def _matrix(num: int, *rows: list[Tensor | float]) -> Tensor:
 
 
 def transform_places(x: Tensor, p: float) -> Tensor:
-    """ADA's mirroring, quarter turns, shifts, scaling, turning and stretching, in one resampling; mirrored edges."""
+    """ADA's flips, quarter turns, shifts, scaling, rotation and stretching, in one resampling; mirrored edges."""
     num, size = len(x), x.shape[-1]
 
     def stretch(wide: Tensor, high: Tensor) -> Tensor:
@@ -95,8 +95,8 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     def whole_pixels() -> Tensor:
         return _sometimes(p, ((distributed.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
 
-    # Each matrix leads back from where a pixel goes to where it comes from, the last change first.
-    p_turn = 1 - math.sqrt(1 - p)  # two turns, of which at least one comes with the probability p
+    # Each matrix maps an output pixel back to its input position, the last change first.
+    p_turn = 1 - math.sqrt(1 - p)  # two rotations, at least one of which happens with the probability p
     mirror = _sometimes(p, distributed.randint(0, 2, num) * 2.0 - 1, 1.0)
     scale = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
     wide = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
@@ -132,13 +132,13 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
 
 
 def resample(x: Tensor, matrix: Tensor) -> Tensor:
-    """Pictures (N, C, H, W) moved by matrices (N, 2, 3), which lead to where a pixel comes from; mirrored edges."""
+    """Pictures (N, C, H, W) transformed by matrices (N, 2, 3) from output to input positions; mirrored edges."""
     return Resample.apply(x, F.affine_grid(sent(matrix, x.device).to(x), list(x.shape), align_corners=False))
 
 
 class Resample(torch.autograd.Function):
-    """`grid_sample` by a grid that is not learned, whose gradient can be differentiated again, as R1 needs it:
-    PyTorch's own cannot before its 2.13. Pictures (N, C, H, W), grid (N, H, W, 2); edges are mirrored.
+    """`grid_sample` with a constant grid, whose gradient can be differentiated again, as R1 needs; PyTorch's cannot
+    before 2.13. Pictures (N, C, H, W), grid (N, H, W, 2); edges are mirrored.
     """
 
     @staticmethod
@@ -153,7 +153,7 @@ class Resample(torch.autograd.Function):
 
 
 class _ResampleBack(torch.autograd.Function):
-    """The gradient of `Resample`, itself linear: what leads back through it is `Resample`."""
+    """The gradient of `Resample`, which is linear: its gradient is `Resample`."""
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:

@@ -47,8 +47,8 @@ def _random_affine(rotate_deg: float, shift: float, shear_deg: float, scale: flo
 
 
 class PairedAffine:
-    """Rotation, shift, shear, enlargement and bending, drawn anew for every pair, applied to sketch and photo alike, in
-    one pass (bicubic with bending, so that photos stay sharp). Edges are continued by reflection.
+    """Random rotation, shift, shear, scaling and elastic warp, the same for a sketch and its photo, in one pass
+    (bicubic with a warp, so that photos stay sharp). Edges are reflected.
 
     `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share): the largest values, either way; 20, 5 and 5 in project
     1. `elastic`: the standard deviation of a 6x6 grid's shifts, a share of the width (Simard et al. 2003).
@@ -66,7 +66,7 @@ class PairedAffine:
         rotate, shift, shear, scale, elastic = (strength * limit for limit in self.limits)
         affine = _random_affine(rotate, shift / photos.shape[-1], shear, scale)
         both = torch.cat([sketches, photos], dim=1)
-        total = len(both) * distributed.world_size()  # of the whole batch, of which this rank takes its own
+        total = len(both) * distributed.world_size()  # of the global batch, of which this rank takes its share
         params = affine.forward_parameters((total, *both.shape[1:]))
         params = {k: distributed.local_rows(v) if len(v) == total else v for k, v in params.items()}
         both = _bent(both, affine, params, elastic) if elastic else affine(both, params=params)
@@ -74,11 +74,11 @@ class PairedAffine:
 
 
 def _bent(both: Tensor, affine: Any, params: dict[str, Tensor], elastic: float) -> Tensor:
-    """The affine part and the bending in one pass."""
+    """The affine transformation and the elastic warp in one pass."""
     from kornia.geometry.conversions import normalize_homography
 
     num, _, height, width = both.shape
-    here = torch.empty(num, 1, 1, 1)  # on the CPU: a GPU would be waited for
+    here = torch.empty(num, 1, 1, 1)  # on the CPU: a GPU would have to synchronise
     matrix = affine.compute_transformation(here, params, affine.flags)  # old pixel → new pixel
     back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
     grid = F.affine_grid(sent(back[:, :2].float(), both.device), (num, 1, height, width), align_corners=True)

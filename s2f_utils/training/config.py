@@ -1,6 +1,6 @@
-"""The settings of a run: the paper's (the defaults in a method's file), a profile's over them, and a person's own.
+"""The settings of a run: the paper's (the defaults in a method's file), then a profile's, then the user's.
 
-`resolve` keeps track of which of them a value comes from; `meanings` reads the comments beside them.
+`resolve` records where each value comes from; `meanings` reads the comments beside them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Resolved:
 
 
 def find_method(name: str) -> type[Method]:
-    """A method by its name; ConfigError, with the names that there are, where there is none."""
+    """A method by its name; ConfigError, which lists the names, if there is none."""
     if name not in METHODS:
         raise ConfigError(f"there is no method {name!r}: the methods are {', '.join(METHODS)}")
     return METHODS[name]
@@ -89,10 +89,10 @@ def resolve(
     has_gpu: bool = False,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
-    """The configuration of a method under a profile, with a person's `overrides` on top. A length among these (`epochs`
-    or `total_images`) stands above a profile's length, limit of passes and time budget.
+    """The configuration of a method under a profile, with the user's `overrides` on top. A length among these (`epochs`
+    or `total_images`) replaces a profile's length, limit of epochs and time budget.
 
-    begun_with: what the model that training begins with asks for (`settings_of`), above the profile's.
+    begun_with: settings that the initial model requires (`settings_of`); they override the profile's.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
     kind, yours = find_method(method), dict(overrides or {})
@@ -121,9 +121,9 @@ def resolve(
 
 
 def settings_of(init: str | Path, method: str) -> dict[str, Any]:
-    """The settings that a run of this method needs to begin with this model: its size and its network's arguments.
+    """The settings that a run of this method needs to start from this model: its size and its network's arguments.
 
-    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError where the method
+    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError if the method
     trains other networks.
     """
     kind = find_method(method)
@@ -134,13 +134,13 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
 
 
 def meanings(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: name → the comments beside it in the class and its bases, and the words
-    that it may be. Raises OSError where there is no source to read.
+    """What each field of a dataclass means: name → the comments beside it in the class and its bases, and its allowed
+    words. Raises OSError if there is no source to read.
     """
     comments: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
     for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
         for name, comment in re.findall(r"^ +(\w+): .*?  # (.+)$", inspect.getsource(base), flags=re.MULTILINE):
-            comments.get(name, []).append(comment)  # a class variable has no place
+            comments.get(name, []).append(comment)  # class variables are skipped
     for name, texts in comments.items():
         known = limits_of(kind, name).known
         if not all(word in "; ".join(texts) for word in known):

@@ -1,4 +1,4 @@
-"""What a training looks at: pairs, or two sides without pairs; and a look at both sides before it begins."""
+"""Training data: pairs, or two unpaired domains; and a check of both domains before training."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from s2f_utils.training.method import Method
     from s2f_utils.training.state import TrainingRun
 
-LOOKED_AT = 200  # pictures of each side
+LOOKED_AT = 200  # pictures of each domain
 
 
 def training_data(
     config: TrainConfig, method: type[Method], manifest: Manifest, rows: list[Row], device: torch.device, progress: bool
 ) -> tuple[Data, Data]:
-    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
+    """The pictures to train on, and those of the sheets of samples: validation pairs, if there are any."""
     val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
     chosen = val or rows
     if method.data == "piles":
@@ -45,7 +45,7 @@ def training_data(
     if method.data == "own":
         read = partial(method.own_data, manifest)
         places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
-        few = [chosen[int(place)] for place in places]  # of neighbours, several may be of one person
+        few = [chosen[int(place)] for place in places]  # neighbours may show the same person
     elif method.data == "photos":
         read, few = photo_data, [row for row in val if row.photo] + rows
     else:
@@ -56,9 +56,9 @@ def training_data(
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]; of piles
-    sketches a and photos b, of photos alone these as both (a on the CPU, where the method is `from_cpu`).
-    share: the part of the batch that is wanted.
+    """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]; for
+    piles sketches a and photos b, for photos alone these as both (a on the CPU if the method is `from_cpu`). share:
+    this rank's part of the batch.
     """
     config, kind = run.config, run.model.data
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
@@ -91,7 +91,7 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
 
 
 def remarks_on_sides(data: Data) -> list[Remark]:
-    """What seems wrong with the two sides, by some pictures of each; DataError where unpaired ones are exchanged."""
+    """Likely faults of the two domains, from some pictures of each; DataError if unpaired ones are exchanged."""
 
     def read(path: Path) -> np.ndarray:
         picture = Image.fromarray(images.load_rgb(path))

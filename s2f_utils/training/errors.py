@@ -1,4 +1,4 @@
-"""What ends a training; known without PyTorch."""
+"""Exceptions that end training; usable without PyTorch."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -10,11 +10,11 @@ class NotSavedError(OSError):
 
 
 class MemoryFullError(RuntimeError):
-    """Training does not fit into the memory; the message says what to do, and what was saved."""
+    """Training does not fit into memory; the message says what to do, and what was saved."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, of torch's on any device or of Python's, says that memory has run out."""
+    """Whether an error, torch's on any device or Python's, reports that memory has run out."""
     texts = ("out of memory", "not enough memory", "allocate memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in texts)

@@ -1,6 +1,6 @@
-"""Values that may change while training runs, and who may change them: a widget, a callback, or `controls.json`.
+"""Values that may change during training, by a widget, a callback, or `controls.json`.
 
-The loop calls `poll()` once a step, in the foreground: Colab does not show what a background thread changes.
+The loop calls `poll()` once per step, in the foreground: Colab does not show a background thread's changes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Change:
 
 
 class LiveValues:
-    """Numbers and commands that the training loop reads anew at every step.
+    """Numbers and commands that the training loop reads at every step.
 
-    values: to start with. ranges: their limits, by the same names. controls: a JSON file that holds them, and whose
-    edits are picked up. The commands `pause`, `step` (one, while it is paused), `save`, `sample` and `stop` are False
-    at first; `step`, `save` and `sample` fall back to False once the loop has obeyed.
+    values: the initial ones. ranges: their limits, by the same names. controls: a JSON file with the values, whose
+    edits are applied. The commands `pause`, `step` (one, while paused), `save`, `sample` and `stop` are False at first;
+    `step`, `save` and `sample` return to False once the loop has carried them out.
     """
 
     def __init__(self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None) -> None:
@@ -51,36 +51,36 @@ class LiveValues:
         self._values |= dict.fromkeys(COMMANDS, False)
         self._pending: list[Change] = []
         self._controls = controls
-        self._stamp: tuple[int, int] | None = None  # of the file that was read or written last
-        self._unwritten = False  # the disk did not take the newest values
+        self._stamp: tuple[int, int] | None = None  # of the file as last read or written
+        self._unwritten = False  # the newest values could not be written
         self.problem = ""
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
 
     def values(self) -> dict[str, float]:
-        """A copy of all current values by name, without the commands; what the resume file keeps."""
+        """A copy of all current values by name, without the commands, as in the resume file."""
         return {name: self._values[name] for name in self.ranges}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Take over the values of a resume file; values that the method no longer has are ignored."""
+        """Restore the values of a resume file; values that the method no longer has are ignored."""
         self._values |= {name: self._checked(name, value) for name, value in state.items() if name in self.ranges}
 
     def asked(self, command: str) -> bool:
-        """Whether a command is asked for at the moment."""
+        """Whether a command is currently requested."""
         return self._values[command]
 
     def done(self, command: str) -> None:
-        """Take a command back once it has been obeyed."""
+        """Reset a command that has been carried out."""
         if self.asked(command):
             self._read_controls()
             self._values[command] = False
             self.write_controls()
 
     def set(self, name: str, value: float | bool, source: str = "widget") -> None:
-        """Change a value or a command; the loop obeys from its next step on.
+        """Change a value or a command; it applies from the loop's next step on.
 
-        Raises ValueError for an unknown name, or for a value outside of its range.
+        Raises ValueError for an unknown name, or for a value outside its range.
         """
         new = self._checked(name, value)
         old, self._values[name] = self._values[name], new
@@ -100,7 +100,7 @@ class LiveValues:
         return float(value)
 
     def poll(self) -> list[Change]:
-        """All changes since the last call, those made in `controls.json` included. Costs one `os.stat`."""
+        """All changes since the last call, including edits of `controls.json`. Costs one `os.stat`."""
         self._read_controls()
         changes, self._pending = self._pending, []
         if self._unwritten or any(change.source != CONTROLS for change in changes):
@@ -108,7 +108,7 @@ class LiveValues:
         return changes
 
     def take_problem(self) -> str:
-        """What was wrong with `controls.json` since the last call, once; the values in question stayed as they were."""
+        """The latest problem with `controls.json` since the last call, once; the values concerned are unchanged."""
         problem, self.problem = self.problem, ""
         return problem
 
@@ -119,7 +119,7 @@ class LiveValues:
         self._stamp = stamp
         try:
             wanted = dict(json.loads(self._controls.read_text(encoding="utf-8")))
-        except (OSError, TypeError, ValueError) as error:  # half written by an editor: the next version counts
+        except (OSError, TypeError, ValueError) as error:  # half written by an editor: the next version is read
             self.problem = f"{CONTROLS} was not understood ({error}); the values stay as they are"
             return
         for name, value in wanted.items():
@@ -129,15 +129,15 @@ class LiveValues:
                 self.problem = f"{CONTROLS}: {error}; it stays as it is"
 
     def write_controls(self) -> None:
-        """Write values and commands to `controls.json`, whose edits until now count. Where the disk does not take it,
-        that is a problem (`take_problem`), and `poll` tries again.
+        """Write values and commands to `controls.json`, after applying its edits. A failed write is reported by
+        `take_problem`, and `poll` tries again.
         """
         if self._controls is None:
             return
         if self._stamp is not None:
             self._read_controls()
         try:
-            os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
+            os.stat(self._controls.parent)  # a missing folder, as of an unmounted Drive, is not created elsewhere
             write_json(self._controls, self._values)
             self._unwritten, self._stamp = False, self._stamp_of_file()
         except OSError as error:
@@ -146,7 +146,7 @@ class LiveValues:
             self._unwritten = True
 
     def _stamp_of_file(self) -> tuple[int, int] | None:
-        """Time and size of `controls.json`; None where it is not there."""
+        """Time and size of `controls.json`; None if it does not exist."""
         try:
             status = os.stat(self._controls or "")
             return status.st_mtime_ns, status.st_size

@@ -41,54 +41,54 @@ def weighted(losses: Mapping[str, Tensor], live: Live) -> Tensor:
 
 
 def slope_at(value: Tensor, at: Tensor) -> Tensor:
-    """The gradient of a scalar at these values, float32, of their shape; it can be differentiated again."""
+    """The gradient of a scalar with respect to `at`, float32, of its shape; it can be differentiated again."""
     return torch.autograd.grad(value, at, create_graph=True)[0].float()
 
 
 class Method(ABC):
-    """The base of all methods, each a file in `methods/` with a line in the table there. `net_g` turns a into b."""
+    """The base of all methods, each a file in `methods/` with a line in the table there. `net_g` translates a to b."""
 
     settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
-    # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
+    # A profile's differences from them, and further ones without a GPU: "demo", "demo on a CPU", …
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    # Settings that may change while training runs, beside the usual ones or with another range (`ranges`).
+    # Settings that may change during training, in addition to the usual ones or with another range (`ranges`).
     live_ranges: ClassVar[Mapping[str, Range]] = {}
-    # Weights of losses of pretrained features; one that is 0 at first stays 0, and needs no features.
+    # Weights of losses on pretrained features; one that starts at 0 stays 0, and needs no features.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()
 
-    # What a run may begin with.
-    needs_init = ""  # the method whose trained model it has to be
-    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that it may be, by name
+    # What a run may start from.
+    needs_init = ""  # the method whose trained model is required
+    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks allowed, by name
     same_args: ClassVar[tuple[str, ...]] = ()  # settings that are arguments of such a network, by the same name
     loaded_larger = 1.0  # than size_px, for the crop
 
-    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
+    # Its training data: "pairs", "piles" (both domains, but of different faces), "photos", or "own".
     data = "pairs"
-    own_data: ClassVar[Callable[..., Data] | None] = None  # reads its data, where `data` is "own"
-    from_cpu = False  # its pictures are kept there, and a step is given a there: it works on them before a GPU does
-    given_channels = 3  # of the pictures that go in
-    target_channels = 3  # and of those to be learned
-    target_scale = 1  # how much larger these are
+    own_data: ClassVar[Callable[..., Data] | None] = None  # reads the data if `data` is "own"
+    from_cpu = False  # pictures and a step's input a stay on the CPU, which processes them before the GPU
+    given_channels = 3  # of the input pictures
+    target_channels = 3  # of the target pictures
+    target_scale = 1  # how much larger the targets are
 
-    # The memory format that measures faster: benchmarks/train_speed.py. "contiguous" where a norm has no other kernel.
+    # The faster memory format: benchmarks/train_speed.py. "contiguous" where a norm has no other kernel.
     cpu_format = gpu_format = "channels_last"
     net_g: nn.Module
-    notes: Mapping[str, Any] = {}  # what a saved generator says about itself beside its size and direction
-    kept: Mapping[str, nn.Module] = {}  # other networks that a later run may begin with, by their files' names
+    notes: Mapping[str, Any] = {}  # further metadata of a saved generator, besides its size and direction
+    kept: Mapping[str, nn.Module] = {}  # other networks that a later run may start from, by their files' names
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
         self.config = config
         self.precision = precision
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value with their learning rate
         if any(getattr(config, name) for name in self.fixed_at_0):
             pretrained.check()
 
     def add(
         self, name: str, net: nn.Module, lr_name: str, *kind: Any, part: nn.Module | None = None, **options: Any
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Prepare a network for the device and give it an optimiser; both are kept under their names.
+        """Prepare a network for the device and give it an optimiser; both are stored under their names.
 
         part: the part of the network that is trained; None: all of it. kind, options: as of `optimize`.
         """
@@ -105,17 +105,17 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The one that is faster for these settings on such a device."""
+        """The faster memory format for these settings on such a device."""
         return cls.gpu_format if device.type == "cuda" else cls.cpu_format
 
     @property
     def generators(self) -> dict[str, nn.Module]:
-        """The generators by the direction in which they go."""
+        """The generators by their direction."""
         return {self.config.direction: self.net_g}
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that a run needs to begin with this network, one of `begins_with`, whose file says `meta`."""
+        """The settings that a run needs to start from this network, one of `begins_with`, with its file's metadata."""
         settings = {name: net.args[name] for name in cls.same_args}
         if "direction" in meta:
             settings["direction"] = meta["direction"]
@@ -125,7 +125,7 @@ class Method(ABC):
         return settings
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
+        """Load a new run's initial weights into the generators; CheckpointError if they do not fit."""
         if init is None:
             return
         if len(self.generators) > 1 and set(self.generators) != set(ways_of(init)):
@@ -135,23 +135,23 @@ class Method(ABC):
             load_into(net, answering(init, direction), init)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the truth "b", … a, b: pictures
-        of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
+        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the ground truth "b", … a, b:
+        pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
         """
         return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
 
     def state_dict(self) -> dict[str, object]:
-        """What a resumed training needs besides networks and optimisers: tensors and plain values."""
+        """The state to resume besides networks and optimisers: tensors and plain values."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore a `state_dict`."""
         if state:
             raise ValueError(f"{type(self).__name__} keeps no state of its own, got {', '.join(state)}")
 
     @property
     def ranges(self) -> dict[str, Range]:
-        """The limits of what may change while training runs: learning rates, losses' weights, and `live_ranges`."""
+        """The limits of the values that may change during training: learning rates, loss weights, and `live_ranges`."""
         names = [field.name for field in dataclasses.fields(self.config)]
         rates = {name: Range(1e-6, 1e-2, log=True) for name in names if name.startswith("lr_")}
         fixed = [name for name in self.fixed_at_0 if not getattr(self.config, name)]
@@ -159,12 +159,12 @@ class Method(ABC):
         return rates | weights | dict(self.live_ranges)
 
     def live_values(self) -> dict[str, float]:
-        """The values that may change while training runs, as the configuration starts them."""
+        """The values that may change during training, as configured at its start."""
         return {name: float(getattr(self.config, name)) for name in self.ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, average them over the ranks, step. Only the
-        weights of `opt` get a gradient, together clipped to the length `max_norm`; 0: never. Scaled in float16.
+        """One optimiser step on `loss`: clear the gradients, go backward, average them over the ranks, step. Only the
+        weights of `opt` get a gradient, clipped to the total norm `max_norm`; 0: never. Scaled in float16.
         """
         opt.zero_grad(set_to_none=True)
         weights = [p for group in opt.param_groups for p in group["params"]]
@@ -178,8 +178,8 @@ class Method(ABC):
             self.scaler.update()
 
     def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0. Where it overflows, the
-        scaler leaves out the step and lowers its scale.
+        """As `slope_at`; in float16 of the scaled scalar, because small gradients would round to 0. If it overflows,
+        the scaler skips the step and lowers its scale.
         """
         if not self.scaler.is_enabled():
             return slope_at(value, at)
@@ -187,7 +187,7 @@ class Method(ABC):
         return slope_at(value * scale, at) / scale
 
     def logged(self, penalty: Tensor) -> Tensor:
-        """A loss made of slopes, as it is logged: 0 where float16 was too narrow for it, which ends no training."""
+        """A loss on gradients, as it is logged: 0 where it overflowed in float16, which does not end training."""
         return penalty.detach().nan_to_num(0.0, 0.0, 0.0) if self.scaler.is_enabled() else penalty.detach()
 
     @abstractmethod

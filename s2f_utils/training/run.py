@@ -1,4 +1,4 @@
-"""Making a training run ready, or taking one up again: `open_run`. `training.loop.train` runs it."""
+"""Prepare a new training run, or resume one: `open_run`. `training.loop.train` trains it."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings, pairs and model
-    to begin with, else starts a new one; "never" starts a new one; a folder takes up that run, and raises
-    CheckpointError if it does not fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and
-    nothing else) to start from. Raises DataError, ConfigError or CheckpointError before anything is written.
+    `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same settings, pairs and
+    initial model, else starts a new one; "never" starts a new one; a folder resumes that run, and raises
+    CheckpointError if it does not fit. `init`: the model, as in `inference.find_generator`, whose generator (and
+    nothing else) a new run starts from. Raises DataError, ConfigError or CheckpointError before anything is written.
     """
     config, kind, is_first = resolved.config, find_method(resolved.method), distributed.is_rank_zero()
     name, rows, ranks = name or resolved.method, manifest.split("train"), distributed.world_size()
@@ -59,7 +59,7 @@ def open_run(
         memory_format = kind.memory_format(config, device)
     precision = runtime.pick_precision(device, config.precision, memory_format)
 
-    # The run that goes on: all ranks find the same one, and read its state. Rank zero alone writes files.
+    # The run to resume: all ranks find the same one, and read its state. Only rank zero writes files.
     begins = _beginning(init) if resume in ("auto", "never") or init else {}
     folder, state = _find_run(resume, runs, name, resolved, rows, begins)
     is_new = folder is None
@@ -73,10 +73,10 @@ def open_run(
     where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
 
-    # The folder: a new one when the pictures have been read, and nothing speaks against the run.
+    # The folder: a new one once the pictures have been read and all checks have passed.
     if is_first:
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-        states = 2 if is_new else 1  # one is written while the one before it is still there
+        states = 2 if is_new else 1  # one is written while the previous one still exists
         check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
         saved = None if is_new else folder / generator_file()
         card = checkpoints.card_of(saved) if saved and saved.is_file() else ModelCard()
@@ -98,7 +98,7 @@ def open_run(
             _write_config(run, resolved, manifest, begins)
         else:
             run.log.event("resume", images=run.images_seen)
-            for path in folder.rglob(".*.part"):  # what a kill left half written
+            for path in folder.rglob(".*.part"):  # half-written files of a killed process
                 path.unlink(missing_ok=True)
         run.card = _card(run, manifest, pictures, card)
         live.write_controls()
@@ -115,8 +115,8 @@ def finished(
     name: str | None = None,
     init: str | Path | None = None,
 ) -> Path | None:
-    """The newest run of this name, if it is trained to its end with these settings, pairs and model to begin with;
-    else None. Arguments as of `open_run`.
+    """The newest run of this name, if it was trained to its end with these settings, pairs and initial model; else
+    None. Arguments as in `open_run`.
     """
     rows = manifest.split("train")
     folder, state, end = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
@@ -126,7 +126,7 @@ def finished(
 def _find_run(
     resume: str | Path, runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
 ) -> tuple[Path | None, Mapping[str, Any]]:
-    """The folder and the saved state of the run that goes on; None and {} where a new one is to begin."""
+    """The folder and the saved state of the run to resume; None and {} to start a new one."""
     if resume == "never":
         return None, {}
     if resume == "auto":
@@ -145,8 +145,8 @@ def _find_run(
 def _newest(
     runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
 ) -> tuple[Path | None, Mapping[str, Any], int]:
-    """The newest run of this name, its saved state, and how many images it is to see; None where settings, pairs or the
-    model to begin with are others.
+    """The newest run of this name, its saved state, and its length in images; None if settings, pairs or the initial
+    model differ.
     """
     if folder := runtime.last_run_folder(runs, name):
         state = _read_state(folder)
@@ -158,7 +158,7 @@ def _newest(
 
 
 def _read_state(folder: Path) -> Mapping[str, Any]:
-    """The saved state of a run; CheckpointError where the file is no such thing."""
+    """The saved state of a run; CheckpointError if the file is not a resume file."""
     path = folder / "resume.pt"
     state = checkpoints.load_torch_file(path)
     if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(state):
@@ -167,19 +167,19 @@ def _read_state(folder: Path) -> Mapping[str, Any]:
 
 
 def _beginning(init: str | Path | None) -> dict[str, str | None]:
-    """What a run begins with, for its config.json: the model's name and its file's checksum."""
+    """A run's initial model, for its config.json: its name and its file's checksum."""
     sha256 = weights.sha256_of(find_generator(init)) if init else None
     return {"init": str(init) if init else None, "init_sha256": sha256}
 
 
 def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
-    """Whether a run began with this model, as it is now."""
+    """Whether a run started from this model, with its current checksum."""
     theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return theirs.get("init_sha256") == begins["init_sha256"]
 
 
 def _length(resolved: Resolved, rows: list[Row]) -> int:
-    """How many images a training is to see, where no time budget ends it."""
+    """The length of a training in images, unless a time budget ends it."""
     config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
     if data == "photos":
         num = sum(row.photo is not None for row in rows)
@@ -192,7 +192,7 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
 def _model(
     kind: type[Method], resolved: Resolved, precision: runtime.Precision, init: str | Path | None, is_new: bool
 ) -> Method:
-    """The method's networks as the seed, and for a new run `init`, gives them."""
+    """The method's networks, initialised from the seed and, for a new run, from `init`."""
     if is_new and init is None and kind.needs_init:
         wanted = f"a trained model of '{kind.needs_init}'"
         raise ConfigError(f"{resolved.method} begins with {wanted}: give it with --init (a run, file or name)")
@@ -204,14 +204,14 @@ def _model(
 
 
 def _live(model: Method, config: TrainConfig, total: int) -> tuple[dict[str, float], dict[str, Range]]:
-    """The values that may change while training runs, and their limits."""
+    """The values that may change during training, and their limits."""
     batch, every = float(config.batch_size), float(config.sample_every_images or max(config.batch_size, total // 20))
     values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
     ranges = model.ranges | {
         "augment": Range(0.0, 2.0), "batch_size": Range(1.0, max(16.0, 2 * batch)),
         "sample_every": Range(1.0, max(1e9, every), log=True),
     }  # fmt: skip
-    for name, r in ranges.items():  # a setting outside of the slider's range moves its end
+    for name, r in ranges.items():  # a setting outside the slider's range extends it
         ranges[name] = dataclasses.replace(r, low=min(r.low, values[name]), high=max(r.high, values[name]))
     return values, ranges
 
@@ -226,7 +226,7 @@ def _write_config(run: TrainingRun, resolved: Resolved, manifest: Manifest, begi
 
 
 def _card(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], known: ModelCard) -> ModelCard:
-    """What the run is trained on, with which settings and after which models. known: what its generator says so far."""
+    """The run's training data, settings and parent models. known: the present card of its generator."""
     parents = known.parents if known.data else _parents(run, pictures)
     terms = {*terms_of(manifest.settings), *(known.terms or ())}
     terms |= {term for parent in parents for term in parent.get("terms") or ()}
@@ -238,8 +238,8 @@ def _card(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], kno
 
 
 def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of the models that a run began with, and of those whose answers it learns from: name, SHA-256, and what their
-    cards say of their training. pictures: the run's own, which are not repeated.
+    """The run's parents, its initial model and those whose answers it is trained on: name, SHA-256, and the training in
+    their cards. pictures: this run's, which are not repeated.
     """
     config, parents = run.config, []
     init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""

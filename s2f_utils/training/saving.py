@@ -1,5 +1,5 @@
-"""What a training writes along the way, and how it ends: what cannot be written is reported, a state that has diverged
-is not kept, and where memory runs out the error says what to lower.
+"""The files that training writes, and how it ends: failed writes are reported, a diverged state is not saved, and if
+memory runs out the error says what to reduce.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from s2f_utils.training.data import sample_pictures
 from s2f_utils.training.errors import MemoryFullError, NotSavedError, is_out_of_memory
 from s2f_utils.training.state import TrainingRun
 
-LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
+LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already received
 
 
 def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
-    """Do something that writes; where that fails (a full disk), say so and go on."""
+    """Run an action that writes; if it fails (a full disk), report it and continue."""
     try:
-        os.stat(run.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
+        os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
         action()
     except OSError as error:
         why = what_to_do(error, run.folder)
@@ -37,10 +37,10 @@ def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
 
 
 def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False) -> None:
-    """Write the resume file and the generators. A full disk is reported, and training goes on; at its end it is
+    """Write the resume file and the generators. A full disk is reported, and training continues; at its end it raises
     NotSavedError.
     """
-    run.mean_losses()  # a state that has diverged is not worth keeping
+    run.mean_losses()  # a diverged state is not saved
     run.last_save = time.monotonic()
     try:
         run.save()
@@ -58,8 +58,8 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
 
 
 def write_sheet(run: TrainingRun) -> Path:
-    """Write the sheet of samples: the same pictures again and again (never of the test set), what comes out, and the
-    truths. Log its scores (`run.scores`). Draws nothing at random.
+    """Write the sheet of samples: always the same inputs (never from the test set), the answers, and the ground truth.
+    Log its scores (`run.scores`). Uses no random numbers.
     """
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
@@ -78,7 +78,7 @@ def write_sheet(run: TrainingRun) -> Path:
 
 
 def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
-    """The last row of the log, and, but for a chunk, the state; NotSavedError where that cannot be written."""
+    """Write the last row of the log and, except after a chunk, the state; NotSavedError if that fails."""
     if reason == "done" and run.sums:
         notify("on_log", run.write_row(run.lr_factor()))
     if reason == "chunk":
@@ -93,8 +93,8 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
 
 @contextmanager
 def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator[None]:
-    """Within the block, callbacks get the exception that ends training; where memory ends, what was trained is saved,
-    and MemoryFullError says what to lower.
+    """Within the block, callbacks get the exception that ends training; if memory runs out, the state is saved, and
+    MemoryFullError says what to reduce.
     """
     try:
         yield
@@ -103,14 +103,14 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
             notify("on_failure", error)
             raise
         message = str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
-        traceback.clear_frames(error.__traceback__)  # their tensors are what memory is full of
+        traceback.clear_frames(error.__traceback__)  # releases the tensors that fill the memory
     else:
         return
     for opt in run.model.optimizers.values():
         opt.zero_grad(set_to_none=True)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    with suppress(RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
+    with suppress(RuntimeError, MemoryError):  # no memory even for that, or a diverged state
         if distributed.is_rank_zero():
             save(run, notify)
     run.log.event("out of memory", images=run.images_seen, message=message)

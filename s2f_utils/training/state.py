@@ -1,4 +1,4 @@
-"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again."""
+"""A training run: its folder, networks, data, live values, and the state from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERSION = 2  # of the resume file
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
-    """Raise OSError where the disk has no room for so many copies of the model's weights."""
+    """Raise OSError if the disk has no room for this many copies of the model's weights."""
     need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free
@@ -40,8 +40,8 @@ def check_space(folder: Path, model: Method, copies: int) -> None:
 
 
 def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
-    """Why a run by this method, of these settings and pairs, cannot go on from a saved state; "" where it can."""
-    new = {f.name: f.default for f in dataclasses.fields(config)}  # what a run was without a setting that came later
+    """Why a run with this method, settings and pairs cannot resume from a saved state; "" if it can."""
+    new = {f.name: f.default for f in dataclasses.fields(config)}  # defaults for settings added after that run
     wanted, saved = dataclasses.asdict(config), new | state["config"]
     other = sorted(key for key in wanted if key not in MAY_DIFFER and wanted[key] != saved[key])
     if state["method"] != method or other:
@@ -54,7 +54,7 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
 
 @dataclass
 class TrainingRun:
-    """Everything that one run works with: `training.run.open_run` opens it, `training.loop.train` trains it."""
+    """Everything that belongs to a run: `training.run.open_run` opens it, `training.loop.train` trains it."""
 
     method: str
     config: TrainConfig
@@ -66,26 +66,26 @@ class TrainingRun:
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
-    longest_images: int  # of the whole training, where no time budget ends it
+    longest_images: int  # of the whole training, unless a time budget ends it
     ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
-    trackers: list[Any]  # callbacks that the settings ask for
-    fit: str  # how oblong pictures became square
-    card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
+    trackers: list[Any]  # callbacks requested by the settings
+    fit: str  # how non-square pictures were made square
+    card: ModelCard = field(default_factory=ModelCard)  # written into every model file of the run
 
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
     seconds: float = 0.0  # of steps
-    spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
+    spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
     images_per_second: float = 0.0
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
-    # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
+    # Losses since the last row of the log, times images, and their images: by loss, as one of weight 0 may be missing.
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
 
     def __post_init__(self) -> None:
         c = self.config
-        self.total_images = self.longest_images  # with a time budget, as many as are likely in it
+        self.total_images = self.longest_images  # with a time budget, the expected number
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
         self.resume_path = self.folder / "resume.pt"
         self.to_photo = c.direction != "photo-to-sketch"
@@ -98,27 +98,27 @@ class TrainingRun:
 
     @property
     def last_saved(self) -> str:
-        """What a resume would take up, in words."""
+        """The state that a resume would start from, in words."""
         is_there = self.resume_path.is_file()
         return f"what was saved at image {self.saved_at} is still there" if is_there else "nothing was saved yet"
 
     @property
     def share_done(self) -> float:
-        """Of the training, from 0 to 1: by images, or by the time budget where that comes to its end first."""
+        """The finished share of the training, from 0 to 1: by images, or by the time budget if that ends first."""
         share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
         return min(1.0, max(share, self.spent_s / budget) if budget else share)
 
     def spend(self, seconds: float) -> None:
-        """A step took so long, with all that was done after it. A time budget ends training when it is spent."""
+        """Count the time of a step and all that followed it. A time budget ends training when it is spent."""
         self.spent_s += seconds
         if self.config.time_budget_s:
             likely = round(self.images_seen / self.share_done)
             self.total_images = self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
 
     def lr_factor(self) -> float:
-        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass, as published:
-        1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. It falls with every image
-        in fewer than ten passes, and with `share_done` where there is a time budget.
+        """The factor of the live learning rates: 1, then linearly to 0, in steps of one epoch, as published: 1 - max(0,
+        epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. It falls with every image if there
+        are fewer than ten epochs, and with `share_done` if there is a time budget.
         """
         share = self.config.constant_share
         if self.config.time_budget_s and share < 1:
@@ -135,24 +135,24 @@ class TrainingRun:
     # Losses
 
     def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
-        """A step on so many images had these losses."""
+        """Add the losses of a step on `num` images."""
         for name, value in losses.items():
             self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
             self.nums[name] = self.nums.get(name, 0) + num
 
     def mean_losses(self) -> dict[str, float]:
-        """The mean losses since the last row, read back; TrainingDiverged where one is not finite."""
+        """The mean losses since the last row, read from the device; TrainingDiverged if one is not finite."""
         if not self.sums:
             return {}
         sums = torch.stack([total.to(self.precision.device) for total in self.sums.values()]).tolist()
         means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
         if wrong := [f"{name} became NaN or infinite" for name, value in means.items() if not math.isfinite(value)]:
-            self.sums, self.nums = {}, {}  # with another learning rate the same session may go on
+            self.sums, self.nums = {}, {}  # the same session may continue with another learning rate
             raise self._diverged(wrong)
         return means
 
     def write_row(self, factor: float) -> dict[str, Any]:
-        """Write the row of mean losses since the last one. factor: of the learning rates."""
+        """Write a row with the mean losses since the last row. factor: of the learning rates."""
         means = self.mean_losses()
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
@@ -173,12 +173,12 @@ class TrainingRun:
     # What is saved
 
     def _parts(self) -> dict[str, Mapping[str, Any]]:
-        """What has a state of its own: by its key in the resume file, and there by its name."""
+        """The parts with a state_dict: by their key in the resume file, and there by name."""
         ema = {direction: ema.net for direction, ema in self.ema.items()}
         return {"nets": self.model.nets, "optimizers": self.model.optimizers, "ema": ema}
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state of training, as it goes into the resume file."""
+        """The whole state of training, as written to the resume file."""
         plain = ("method", "data_ids", "images_seen", "total_images", "seconds", "spent_s")
         state = {"version": VERSION, "config": dataclasses.asdict(self.config)}
         state |= {name: getattr(self, name) for name in plain}
@@ -189,13 +189,13 @@ class TrainingRun:
         return state | {"rng": runtime.rng_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
+        """Restore the state of an interrupted run; CheckpointError if it does not fit this run."""
         if why := why_not(state, self.method, self.config, self.data_ids):
             raise checkpoints.CheckpointError(f"{self.resume_path}: {why}, or start a new run with --resume never")
         for key, parts in self._parts().items():
             for name, part in parts.items():
                 part.load_state_dict(state[key][name])
-        if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
+        if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.model.scaler.load_state_dict(state["scaler"])
         self.model.load_state_dict(state["model"])
         self.live.load_state_dict(state["live"])
@@ -211,9 +211,9 @@ class TrainingRun:
 
     def save(self) -> None:
         """Write the resume file and the generators, each complete or not at all. Raises TrainingDiverged, and writes
-        nothing, when weights are NaN; OSError where the folder cannot be written to, or is gone.
+        nothing, if weights are NaN; OSError if the folder cannot be written to, or is gone.
         """
-        os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
+        os.stat(self.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
         check_space(self.folder, self.model, copies=3)
         for name, net in self.model.nets.items():
             if not all(torch.isfinite(p).all() for p in net.parameters()):
@@ -225,7 +225,7 @@ class TrainingRun:
             checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card)
 
     def save_generators(self, folder: str = "", ending: str = "") -> None:
-        """Write the generators into a folder in the run's; ending: of their names."""
+        """Write the generators into a subfolder of the run; ending: appended to their names."""
         size_px = getattr(self.model, "out_px", self.config.size_px)
         meta = {"method": self.method, "size_px": size_px, "fit": self.fit, "images_seen": self.images_seen}
         for direction, net in self.generators.items():
