@@ -1,4 +1,4 @@
-"""One question to a model, `Ask`, and what a model is, `Facts`. Shapes: S pixels of a model's pictures."""
+"""A request to a model, `Ask`, and a model's description, `Facts`. Shapes: S pixels of a model's pictures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 
 MODES = ("deterministic", "paper")
-ANSWERS = ("auto", "expected", "rendered")  # which answer is given, where a model has several
-LEAST_PX = 16  # of a picture that can show a face
-LIKELY = 0.8  # usually: most of the way to a likely face
-DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
-# Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
-# `synthetic.draw_face` draws, which our models of 64 px have learned from.
+ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with several
+LEAST_PX = 16  # least side of a picture of a face
+LIKELY = 0.8  # default: most of the way to a likely face
+DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; soft pencil portraits tolerate 1
+# Positions of eyes, nose and mouth corners, as shares of the side: in aligned photos, and in the faces of
+# `synthetic.draw_face`, on which our models of 64 px were trained.
 LAYOUTS = {
     "aligned": faces.TEMPLATE,
     "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
@@ -28,39 +28,39 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model is, without its network."""
+    """A model's description, without its network."""
 
-    name: str  # as a person calls it
-    direction: str  # the way it goes
+    name: str  # the name used by the user
+    direction: str  # from which domain to which
     size_px: int  # S
-    knows: frozenset[str] = frozenset()  # what it makes of a question: seed, detail, styles, answer, likely, person
-    layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": it takes pictures as they are
+    knows: frozenset[str] = frozenset()  # supported fields of a request: seed, detail, styles, answer, likely, person
+    layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": pictures need no alignment
 
     @functools.cached_property
     def reads(self) -> str:
-        """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
+        """ "sketch", "map", "photo", "sketch and map", or "" for a model that takes random codes alone."""
         return read_by(self.direction)
 
     @property
     def guide(self) -> str:
-        """The layout, or the usual one where the model has none."""
+        """The layout, or the default one if the model has none."""
         return self.layout or "aligned"
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question to a model beside the picture; a model ignores what it does not know (`Facts.knows`).
+    """The fields of a request besides the picture; a model ignores those it does not support (`Facts.knows`).
 
     seed: 0 gives the usual answer, each other number another one. detail: from 0, faithful, to 1, realistic; it is
     invented. style: (1, L, D), of a chosen variant. labels: the map beside a sketch, for a model that reads both.
-    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper"
+    strength: of a restorer, from 0, the picture unchanged, to 1. mode: "deterministic", or "paper"
     (`stages.AsPublished`). answer: "expected", the posterior mean, "rendered", a believable photo of somebody like
-    that, or "auto", which is rendered. likely: from 0, the shape as it is drawn, to 1, a shape that people have; one
-    number, or one for each of `FACE_PARTS`. person: known attributes: "skin" and "hair" as a colour (`as_tone`), and
-    from -1 to 1 "glasses", "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed to teeth),
-    "hair_length" (bald to long) and "curls". fit: how a picture becomes a square, "stretch" or "pad"; None: as in
-    training. square: an oblong picture is stretched, and its answer stays a square. large: an answer with twice as many
-    pixels a side, of models of up to 256 pixels.
+    that, or "auto", which is rendered. likely: from 0, the shape as drawn, to 1, a plausible human shape; one number,
+    or one for each of `FACE_PARTS`. person: known attributes: "skin" and "hair" as a colour (`as_tone`), and from -1 to
+    1 "glasses", "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to
+    long) and "curls". fit: how a picture becomes a square, "stretch" or "pad"; None: as in training. square: an oblong
+    picture is stretched, and its answer stays a square. large: an answer with twice as many pixels a side, of models of
+    up to 256 pixels.
     """
 
     seed: int = 0
@@ -106,7 +106,7 @@ def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
 
 
 def person_of(text: str) -> dict[str, Any]:
-    """A description of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
+    """Parse a description of a person, such as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError."""
     person: dict[str, Any] = {}
     for part in filter(None, map(str.strip, text.split(","))):
         name, _, value = (one.strip() for one in part.partition("="))

@@ -1,4 +1,4 @@
-"""What runs the stages from a picture to an answer, arrays in and out: PyTorch, or an engine of another package."""
+"""Engines that run the stages from a picture to an answer on arrays: PyTorch, or another package's."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class EngineError(ValueError):
 
 
 class Engine(ABC):
-    """Runs stages by their names (`stages`). device: where it computes, as a person reads it."""
+    """Runs stages by their names (`stages`). device: where it computes, for display."""
 
     name = ""
     device = "cpu"
 
     @abstractmethod
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the order that it says. Threads may call it at once."""
+        """The stage's outputs for its inputs, in the stage's order. Thread-safe."""
 
     @abstractmethod
     def has(self, stage: str) -> bool:
@@ -27,7 +27,7 @@ class Engine(ABC):
 
     @abstractmethod
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
-        """The shape of each of a stage's inputs, without the batch; letters for what may be of any size."""
+        """The shape of each of a stage's inputs, without the batch; letters for free sizes."""
 
     @property
     @abstractmethod

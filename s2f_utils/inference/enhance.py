@@ -1,6 +1,6 @@
-"""Faces in photos restored: found, turned upright, restored by a network, and pasted back where they were.
+"""Restore faces in photos: detect them, turn them upright, restore them by a network, and paste them back.
 
-What comes out is a guess at what the face looked like: the further from the photo, the more of it is invented.
+The result is a guess at what the face looked like: the further from the photo, the more of it is invented.
 Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscaling.
 """
 
@@ -25,9 +25,9 @@ from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
 FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
-BAND_ROWS = 512  # of a photo are pasted at once: large faces would take gigabytes
-TONE = 3.0  # grey levels by which the colours of a photo of one tone may differ from what its greys say
-LEAST_EYES_PX = 6.0  # between the eyes; there is nothing to restore in smaller faces
+BAND_ROWS = 512  # rows of a photo pasted at once: large faces would take gigabytes
+TONE = 3.0  # grey levels by which a single-tone photo's colours may differ from those predicted from its greys
+LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
 TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 
 
@@ -62,13 +62,13 @@ def enhance(
 ) -> Enhanced:
     """A photo with its faces restored, U times as large.
 
-    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength:
-    from 0, the photo, to 1, all that the restorer changed. upscale: U, 1 to 4; at 1 every pixel without a face is as it
-    was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
-    upright face that fills it as in FFHQ, and is restored whole. background: what enlarges the rest, "lanczos" or
-    "realesrgan". seed: of the noise that GFPGAN paints detail with. found: the faces, where they are known.
+    image: uint8 (H, W, 3); a photo without colour stays colourless. restorer: or its name (`restorers.load`). strength:
+    from 0, the photo, to 1, the restorer's full change. upscale: U, 1 to 4; at 1 every pixel outside faces is
+    unchanged. A face with more pixels than the restorer's crop keeps its finer detail. aligned: the picture is one
+    upright face that fills it as in FFHQ, and is restored whole. background: how the rest is enlarged, "lanczos" or
+    "realesrgan". seed: of the noise from which GFPGAN makes detail. found: the faces, if they are known.
 
-    Raises FaceError where no face is found, RestoreError, ValueError for another picture or setting, or WeightsError.
+    Raises FaceError if no face is detected, RestoreError, ValueError for another picture or setting, or WeightsError.
     """
     import cv2
 
@@ -106,14 +106,14 @@ def enhance(
 
 
 class Enhancer(Model):
-    """A restorer as a model that answers: photos, uint8 (H, W, 3), square ones taken for aligned faces."""
+    """A restorer as a `Model`: photos, uint8 (H, W, 3); square ones count as aligned faces."""
 
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
+        """As `Model.answer`, with each request's `strength`. Raises what `enhance` raises."""
         made = list(pictures)
         for n, (picture, ask) in enumerate(zip(pictures, asks, strict=True)):
             if ask.strength > 0:
@@ -146,9 +146,7 @@ def _real_esrgan(device: str) -> Any:
 
 
 def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
-    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, tile by tile. Raises WeightsError where it is not to be
-    had.
-    """
+    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, tile by tile. Raises WeightsError if it is unavailable."""
     net = _real_esrgan(device)
     scale = net.scale
     out = np.zeros((photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8)
@@ -164,25 +162,25 @@ def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
 
 
 def _has_colour(rgb: np.ndarray) -> bool:
-    """Whether a picture, uint8 (H, W, 3), is more than one tone: whether its colours are not told by its greys, as they
-    are in black and white, sepia and blueprints.
+    """Whether a picture, uint8 (H, W, 3), has more than one tone: whether its colours cannot be predicted from its
+    greys, as they can in black and white, sepia and blueprints.
     """
     few = rgb[:: max(1, len(rgb) // 128), :: max(1, rgb.shape[1] // 128)].reshape(-1, 3).astype(np.float64)
     grey = few @ [0.299, 0.587, 0.114]
     powers = np.vander(grey / 255.0, 3)
-    square = powers.T @ powers + 1e-4 * len(few) * np.eye(3)  # smooth: a tone does not jump between two like greys
+    square = powers.T @ powers + 1e-4 * len(few) * np.eye(3)  # smooth: similar greys have similar tones
     rest = few - powers @ np.linalg.solve(square, powers.T @ few)
     return bool(np.sqrt(np.square(rest).mean(axis=0)).max() > TONE)
 
 
 def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """A restored face in the tone that it had: only its greys are changed; uint8 (S, S, 3)."""
+    """A restored face in its original tone: only its greys are changed; uint8 (S, S, 3)."""
     change = images.luminance(after).astype(np.int16) - images.luminance(before)
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
 
 
 def feathered_mask(size_px: int) -> np.ndarray:
-    """How much of a crop is pasted: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
+    """The weights for pasting a crop: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
     at = (np.arange(size_px) + 0.5) / size_px
     edge = np.clip(np.minimum(at, 1 - at) / FEATHER, 0, 1)
     ramp = edge * edge * (3 - 2 * edge)
@@ -190,10 +188,10 @@ def feathered_mask(size_px: int) -> np.ndarray:
 
 
 def _paste_all(out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float) -> None:
-    """Add what a restorer changed in its crops, float32 (S, S, 3), to the photo, in place.
+    """Add a restorer's changes to its crops, float32 (S, S, 3), to the photo, in place.
 
-    The change alone, so that a face with more pixels than the crop keeps what the restorer could not see. Where crops
-    overlap, each has its share. matrices: from the photo's pixels to the crops'.
+    Only the change is added, so that a face with more pixels than the crop keeps its finer detail. Overlapping crops
+    share their pixels. matrices: from the photo's pixels to the crops'.
     """
     import cv2
 
@@ -204,8 +202,8 @@ def _paste_all(out: np.ndarray, changes: list[np.ndarray], matrices: list[np.nda
         left, above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, out.shape[1::-1]).tolist()
         right, below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, out.shape[1::-1]).tolist()
         layers = np.dstack([change * mask[..., None], mask])
-        scale = float(np.sqrt(abs(np.linalg.det(back[:, :2]))))  # photo's pixels for one of the crop
-        if scale < 0.8:  # many of the crop's pixels for one of the photo: average them first
+        scale = float(np.sqrt(abs(np.linalg.det(back[:, :2]))))  # the photo's pixels per pixel of the crop
+        if scale < 0.8:  # several of the crop's pixels per pixel of the photo: average them first
             small = max(8, round(size_px * scale))
             layers = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA)
             back = faces.rescaled(back, size_px / small)

@@ -1,4 +1,4 @@
-"""Which file a person means: a model by its name, run folder or file; pictures by files and folders."""
+"""Resolve the user's arguments to files: a model by name, run folder or file; pictures by files and folders."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.weights import hub
 
-VALUES = ("signed", "unit")  # what a network is given: [-1, 1], or [0, 1], as project 2's app does by mistake
+VALUES = ("signed", "unit")  # a network's input range: [-1, 1], or [0, 1], as in project 2's app by mistake
 
 
 def generator_file(direction: str | None = None) -> str:
-    """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one."""
+    """The name of a generator's file in a run folder: for the run's main direction (None), or for another."""
     return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
 
 
 def find_generator(model: str | Path, direction: str | None = None) -> Path:
-    """The checkpoint that a person means by `model`: the name of shipped or published weights or of a model on the hub
-    (which are downloaded now), a file, or a run folder's generator, of a run that learned both directions the one that
-    goes in `direction`.
+    """The checkpoint that `model` refers to: the name of shipped or published weights or of a model on the hub (which
+    are downloaded now), a file, or a run folder's generator, the one for `direction` if the run has both.
 
     Raises FileNotFoundError, WeightsError, or ImportError without the hub's client.
     """
@@ -48,12 +47,12 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
 
 def _folder_of(model: str | Path) -> Path:
-    """A model's path; of one on the hub, which is downloaded now, the folder in the cache. Raises as `hub.folder`."""
+    """A model's path; for one on the hub, which is downloaded now, its folder in the cache. Raises as `hub.folder`."""
     return hub.folder(model) if hub.is_name(model) else Path(model)
 
 
 def ways_of(run: str | Path) -> tuple[str, ...]:
-    """The directions that a run folder's generators go, the run's own first."""
+    """The directions of a run folder's generators, the main one first."""
     from s2f_utils.models import checkpoints
 
     _, meta = checkpoints.load_network(find_generator(run))
@@ -62,8 +61,8 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
 
 
 def is_model(name: str | Path) -> bool:
-    """Whether this names a model rather than pictures: weights by name, one on the hub, a file, a run folder, or one
-    that `s2f export` wrote.
+    """Whether this names a model rather than pictures: weights by name, one on the hub, a file, a run folder, or a
+    folder that `s2f export` wrote.
     """
     if str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name):
         return True
@@ -72,7 +71,7 @@ def is_model(name: str | Path) -> bool:
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
-    """The picture files that these files and folders name, folders searched one level deep, in order.
+    """The picture files among these files and folders, searched one level deep, in order.
 
     Raises FileNotFoundError for a path that does not exist, and for a folder without pictures.
     """
@@ -94,7 +93,7 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
 
 
 def terms_of(model: str | Path, path: Path) -> dict[str, str]:
-    """Under which "terms" a model may be used, and its "training_data", as far as that is known. path: its file."""
+    """A model's "terms" of use and "training_data", as far as known. path: its file."""
     if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
         return {"terms": weights.OWN_TERMS}
     if entry := weights.WEIGHTS.get(str(model)):

@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from torch import nn
 
 AUTO = "auto"
-PREFERRED = "gfpgan-1.4"  # of the published ones, where its file is here
-COLOURS_OVER = 16  # colours are kept over a sixteenth of a face's side
-LEAST_SPREAD = 0.02  # standard deviation of an answer, of 2: less is a flat picture
+PREFERRED = "gfpgan-1.4"  # the published one to use if its file is here
+COLOURS_OVER = 16  # colours are kept at scales above a sixteenth of a face's side
+LEAST_SPREAD = 0.02  # standard deviation of an answer in [-1, 1]: less is a flat picture
 
 
 class RestoreError(RuntimeError):
-    """A restorer's answer that is no picture; the message says what to do. The input is never given instead."""
+    """A restorer's answer is not a picture; the message says what to do. The input is never returned instead."""
 
 
 def names() -> list[str]:
-    """The restorers that can be used by name: our own, and published ones that are downloaded when they are used."""
+    """The restorers that can be used by name: ours, and published ones that are downloaded on use."""
     return [*weights.SHIPPED_RESTORERS, *(name for name, entry in weights.WEIGHTS.items() if entry.use == "restorer")]
 
 
 @dataclass
 class Restorer:
-    """A network that restores faces, ready for crops; made by `load`. net: the network, where PyTorch runs it."""
+    """A network that restores faces, ready for crops; made by `load`. net: the network, if PyTorch runs it."""
 
     name: str
     engine: Engine
@@ -50,7 +50,7 @@ class Restorer:
     net: Any = None
 
     def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
-        """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is painted with.
+        """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is made from.
 
         Raises RestoreError for an answer of NaN, or of one colour although the crop is not.
         """
@@ -63,14 +63,14 @@ class Restorer:
                 f"{self.name}: answered with {'a flat picture' if is_finite else 'NaN'}: its file may be damaged or of"
                 " another network; fetch it again, or choose another restorer"
             )
-        if self.meta.get("method") == "restore":  # ours never learned to mend colours; the published ones did
+        if self.meta.get("method") == "restore":  # ours was not trained to correct colours; the published ones were
             restored = with_colours_of(x, restored)
         return images.rounded(127.5 * (restored + 1))
 
 
 def with_colours_of(x: np.ndarray, restored: np.ndarray) -> np.ndarray:
-    """The restored face with the coarse part of the crop x, float32 (S, S, 3) each: a change as wide as a sixteenth of
-    the side, and wider, is taken back.
+    """The restored face with the low frequencies of the crop x, float32 (S, S, 3) each: changes at scales of a
+    sixteenth of the side and above are undone.
     """
     import cv2
 
@@ -82,8 +82,8 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     """A restorer by name, here or on the hub ("hf:user/model"), or a run folder or file of 's2f train restore', or a
     published file, or a folder of `s2f export`.
 
-    "auto" is GFPGAN 1.4 where its file is on this machine, else our own; nothing is downloaded for it. Raises
-    FileNotFoundError, WeightsError, CheckpointError, or UnknownNetworkError for a network that restores nothing.
+    "auto" is GFPGAN 1.4 if its file is on this machine, else ours, without a download. Raises FileNotFoundError,
+    WeightsError, CheckpointError, or UnknownNetworkError for a network that is no restorer.
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER
@@ -104,7 +104,7 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
 
 
 def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:
-    """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
+    """A restorer from a network, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
     from s2f_utils.inference.stages import Restored, TorchEngine
 
     precision = runtime.pick_precision(device, "float32")
@@ -113,7 +113,7 @@ def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str,
 
 
 def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in a restorer's file, by spandrel where it is none of ours, and what the file says."""
+    """The network in a restorer's file, loaded by spandrel unless it is ours, and the file's metadata."""
     from s2f_utils.inference.stages import ThroughSpandrel
     from s2f_utils.models import checkpoints
 

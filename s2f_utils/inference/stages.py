@@ -1,10 +1,10 @@
-"""The steps from a picture to an answer, each a module of arrays in and arrays out: what every engine runs.
+"""The steps from a picture to an answer, each a module on arrays, as every engine runs them.
 
-torch runs the modules; `s2f export` writes them as ONNX, which onnxruntime runs, in Python or in a browser. So what is
-done to pixels is written once; what is decided between the steps is plain Python. Pictures go in and come out as uint8
-(N, H, W, 3), as files and canvases hold them.
+torch runs the modules; `s2f export` writes them as ONNX, which onnxruntime runs, in Python or in a browser. So pixel
+operations are written once; decisions between the steps are plain Python. Input and output pictures are uint8 (N, H, W,
+3), as in files and canvases.
 
-Shapes: N pictures, S pixels, a multiple of what the network asks for; L styles of a face (one for each layer of the
+Shapes: N pictures, S pixels, a multiple of what the network requires; L styles of a face (one for each layer of the
 generator), D values of a style, P pixels that an encoder reads.
 """
 
@@ -33,8 +33,8 @@ from s2f_utils.models.resunet import TwoStage, on_colours
 from s2f_utils.models.stylegan2 import StyleGAN2
 
 U8, F32, I64 = "uint8", "float32", "int64"
-NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, with a number behind it
-FACES = 1 << 10  # the first stream of noise for faces; those before it are of the layers' own noise
+NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, followed by a number
+FACES = 1 << 10  # the first noise stream for faces; the earlier ones are for the layers' noise
 
 
 def channels_first(picture: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def signed(picture: Tensor) -> Tensor:
 def as_pictures(x: Tensor) -> Tensor:
     """Colours (N, C, H, W) from 0 to 255 → uint8 (N, H, W, C), rounded.
 
-    Raises ValueError where one is not finite: such a picture must not be saved as if it were one.
+    Raises ValueError if one is not finite: such an output must not be saved as a picture.
     """
     if not torch.compiler.is_exporting() and not torch.isfinite(x).all():
         raise ValueError("the network's output has NaN or infinite values: use an earlier checkpoint or float32")
@@ -63,10 +63,10 @@ def shown(x: Tensor) -> Tensor:
 
 
 class Stage(nn.Module):
-    """A step of a network that is prepared already (`Precision.prepare`).
+    """A step of a network that has been prepared (`Precision.prepare`).
 
-    inputs: what it takes: by name, the kind of number and the shape behind the batch, letters for what may be of any
-    size. outputs: the names of what it answers.
+    inputs: by name, the data type and the shape after the batch, letters for free sizes. outputs: the names of the
+    outputs.
     """
 
     inputs: dict[str, tuple[int | str, ...]] = {"picture": (U8, "H", "W", 3)}
@@ -92,8 +92,8 @@ class Translated(Stage):
 
 
 class AsPublished(nn.Module):
-    """A copy of a network that answers as the published test script does: images (N, C, H, W) each in a pass of its
-    own, batch norm taking the statistics of what it is given, dropout live (Isola et al. 2017, section 6.1.1).
+    """A copy of a network that answers like the published test script: images (N, C, H, W) one per pass, with batch
+    norm's statistics of that image and with active dropout (Isola et al. 2017, section 6.1.1).
 
     Raises ValueError for a network that has neither.
     """
@@ -106,7 +106,7 @@ class AsPublished(nn.Module):
         self.net.__dict__.pop("forward", None)  # `Precision.prepare`'s, which would run the original
         for module in self.net.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
+                module.running_mean = module.running_var = None  # without them, eval mode uses the batch's
             elif isinstance(module, nn.Dropout):
                 module.train()
 
@@ -161,8 +161,8 @@ class Encoded(Stage):
 
 
 class Chance(Stage):
-    """In: seed int64 (N,); place int64 (N,), which of the seed's faces. Out: styles (N, D); mean (N, L, D), the mean
-    face. mean: None for that of a generator without an encoder.
+    """In: seed int64 (N,); place int64 (N,), the number of the seed's face. Out: styles (N, D); mean (N, L, D), the
+    mean face. mean: None for a generator without an encoder.
     """
 
     inputs = {"seed": (I64,), "place": (I64,)}
@@ -197,7 +197,7 @@ class Restored(Stage):
     [-1, 1].
     """
 
-    batch = 1  # the published code makes a convolution of its own for each picture
+    batch = 1  # the published code uses a separate convolution for each picture
 
     def __init__(self, net: nn.Module, precision: runtime.Precision) -> None:
         super().__init__(net, precision)
@@ -229,11 +229,11 @@ class ThroughSpandrel(nn.Module):
         return 2 * self.descriptor(0.5 + 0.5 * x) - 1
 
 
-Stages = dict[str, nn.Module | Callable[[], nn.Module]]  # by name; functions make one when it is needed first
+Stages = dict[str, nn.Module | Callable[[], nn.Module]]  # by name; functions create one at its first use
 
 
 class TorchEngine(Engine):
-    """Stages run by PyTorch on one device; their networks are prepared already (`Precision.prepare`)."""
+    """Stages run by PyTorch on one device; their networks have been prepared (`Precision.prepare`)."""
 
     name = "torch"
 
@@ -269,7 +269,7 @@ class TorchEngine(Engine):
 
 
 def of_one(net: nn.Module, precision: runtime.Precision, _model: str | Path, values: str = VALUES[0]) -> Stages:
-    """The stages of a network that translates in one pass; as published where that is asked for."""
+    """The stages of a network that translates in one pass, also as published if requested."""
 
     def as_published() -> Translated:
         published = AsPublished(net)
@@ -280,13 +280,13 @@ def of_one(net: nn.Module, precision: runtime.Precision, _model: str | Path, val
 
 
 def of_two(net: TwoStage, precision: runtime.Precision, _model: str | Path) -> Stages:
-    """The stages of a network of two."""
+    """The stages of a two-stage network."""
     structure, detail = (precision.prepare(part) for part in (net.structure, net.detail))
     return {"structure": Structure(structure, precision), "detail": Detailed(detail, precision)}
 
 
 def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision, _model: str | Path) -> Stages:
-    """The stages of a generator, and of the encoder where it has one."""
+    """The stages of a generator, and of its encoder if it has one."""
     precision.prepare(net)
     if isinstance(net, StyleGAN2):
         return {"chance": functools.partial(Chance, net, precision, None), "decode": Decoded(net, precision)}
@@ -298,9 +298,9 @@ def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision, _model: str | 
 class Kind:
     """How networks of a kind answer.
 
-    fits: whether a network is of it. model: the class that asks it. stages: from the network, its number format and the
-    model's name to the stages of an answer. aligned: whether it expects aligned faces. precision: the one number format
-    that it takes; "" for any. beside: further files, for a model's name.
+    fits: whether a network is of this kind. model: the class that uses it. stages: from the network, its precision and
+    the model's name to the stages of an answer. aligned: whether it expects aligned faces. precision: the only one that
+    it supports; "" for any. beside: further files, for a model's name.
     """
 
     fits: Callable[[nn.Module], bool]
@@ -324,7 +324,7 @@ def kind_of(net: nn.Module) -> Kind:
 
 
 def stages_of(model: str | Path, precision: runtime.Precision) -> Stages:
-    """The stages of a model that is a part of another one."""
+    """The stages of a model that is part of another one."""
     from s2f_utils.models import checkpoints
 
     net, _ = checkpoints.load_network(find_generator(model))

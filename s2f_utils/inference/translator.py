@@ -1,7 +1,7 @@
-"""What every model answers by, `Model`, and networks that translate: one image, any aspect ratio, or many at once.
+"""The interface of every model, `Model`, and networks that translate: one image, any aspect ratio, or a batch.
 
-A picture goes in as uint8 (H, W, 3) and comes out with the same aspect ratio. A model is read-only while it answers, so
-that threads may share it. Shapes: P pixels of the square that the network reads, S of the square that it makes.
+Pictures are uint8 (H, W, 3); the answer has the same aspect ratio. A model is read-only while it answers, so threads
+may share it. Shapes: P pixels of the square that the network reads, S of the square that it makes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.remarks import Remark
 
-LARGER = 2  # times the usual side, where a large answer is asked for
-SMALL_PX = 256  # larger answers are large already
+LARGER = 2  # times the usual side, if a large answer is requested
+SMALL_PX = 256  # larger answers are not enlarged
 
 
 class Model(ABC):
@@ -34,22 +34,22 @@ class Model(ABC):
 
     @abstractmethod
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many questions → as many answers, uint8 (H, W, 3).
+        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many requests → as many answers, uint8 (H, W, 3).
 
-        Nothing in the model changes: threads may ask at once.
+        Nothing in the model changes: this is thread-safe.
         """
 
     @property
     def num_bytes(self) -> int:
-        """How much memory its weights take."""
+        """The memory that its weights take, in bytes."""
         return self.engine.num_bytes
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
+        """A remark about a picture as this model reads it, and its answer; None if there is none."""
         return None
 
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
-        """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
+        """The answer to one picture, as the model reads it; asked: the fields of `Ask`."""
         return self.answer([picture], [Ask(**asked)])[0]
 
     def __call__(
@@ -61,12 +61,12 @@ class Model(ABC):
         face: str | int | None = None,
         **asked: Any,
     ) -> np.ndarray:
-        """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
+        """Translate a picture to another, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
         picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned
-        (`s2f_studio.drawings.prepare`); without that package, maps and models that take pictures as they are can be
-        used. points, clean, face: as in `prepare`. asked: the fields of `Ask`; half of the detail, unless it says
-        otherwise. Raises what `prepare`, `Ask` and `answer` raise.
+        (`s2f_studio.drawings.prepare`); without that package, only maps, and models that need no alignment, can be
+        used. points, clean, face: as in `prepare`. asked: the fields of `Ask`; detail is 0.5 by default. Raises what
+        `prepare`, `Ask` and `answer` raise.
         """
         facts = self.facts
         if "labels" in asked and facts.layout:
@@ -86,9 +86,9 @@ class Model(ABC):
 class Translator(Model):
     """A trained generator, ready for pictures; made by `load`.
 
-    engine: what runs its stages. network, knows: the network's name, and what it knows (`models.card`). layout: as in
-    `Facts`. at_once: squares that one pass of the network answers. net, precision: the network itself, and its number
-    format, where torch runs it. ASKED: what a question may ask of the class beside that (`Facts.knows`).
+    engine: runs its stages. network, knows: the network's name, and its supported fields (`models.card`). layout: as in
+    `Facts`. at_once: squares per pass of the network. net, precision: the network itself and its precision, if torch
+    runs it. ASKED: further fields of a request that the class supports (`Facts.knows`).
     """
 
     ASKED: ClassVar[frozenset[str]] = frozenset()
@@ -108,7 +108,7 @@ class Translator(Model):
 
     @functools.cached_property
     def facts(self) -> Facts:
-        """What this model is."""
+        """This model's description."""
         facts = Facts(self.name, self.direction, self.size_px, self.knows | self.ASKED, self.layout)
         return replace(facts, layout="drawn") if facts.reads == "map" else facts
 
@@ -127,7 +127,7 @@ class Translator(Model):
 
         The network works on a square. "stretch" squeezes the picture into it and back; "pad" keeps proportions,
         continues the paper's colour to a square, and crops the result back. The result's longer side is `size_px`
-        (less for a smaller picture where the network was trained on padded ones). Raises ValueError for another array,
+        (less for a smaller picture if the network was trained on padded ones). Raises ValueError for another array,
         ImageError for a picture of less than 16 pixels.
         """
         pictures = [self._checked(picture) for picture in pictures]
@@ -136,7 +136,7 @@ class Translator(Model):
         return [self._back(*one) for one in zip(made, pictures, asks, strict=True)]
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
-        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or large ones already."""
+        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or already enlarged ones."""
         made = np.empty_like(squares)
         for mode in {ask.mode for ask in asks}:
             for part in parts_of([n for n, ask in enumerate(asks) if ask.mode == mode], self.at_once):
@@ -161,14 +161,14 @@ class Translator(Model):
         fit = "stretch" if ask.square else ask.fit or self.fit
         if fit == "stretch":
             return images.resize(image, self.input_px, "stretch")
-        if fit == self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
+        if fit == self.fit == "pad":  # padded like the training data: small pictures keep their size, on black
             return images.resize(image, self.input_px, "pad", fill=(0, 0, 0))
         _, _, width, height = images.content_box(image.shape[:2], self.input_px, enlarge=True)
         larger = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
         return images.resize(larger, self.input_px, "pad")
 
     def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
-        """The answer to a square with the aspect ratio of the picture that was given."""
+        """The answer to a square, with the aspect ratio of the given picture."""
         side_px = LARGER * self.size_px if ask.large and self.size_px <= SMALL_PX else self.size_px
         if len(made) != side_px:
             made = np.asarray(Image.fromarray(made).resize((side_px, side_px), Image.Resampling.BICUBIC))
@@ -183,7 +183,7 @@ class Translator(Model):
 
 
 class DetailModel(Translator):
-    """A faithful model, and a second one that adds detail to its answers, as much as is wanted, from a seed."""
+    """A faithful model, and a second one that adds a chosen amount of detail to its answers, from a seed."""
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; each picture's structure is made once."""
@@ -209,8 +209,8 @@ class DetailModel(Translator):
 
 
 def checked(picture: np.ndarray) -> np.ndarray:
-    """A picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of less
-    than 16 pixels.
+    """Check a picture that may show a face: uint8 (H, W, 3). Raises ValueError for another array, ImageError for one of
+    less than 16 pixels.
     """
     picture = np.asarray(picture)
     height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
@@ -224,7 +224,7 @@ def checked(picture: np.ndarray) -> np.ndarray:
 
 
 def one_way(network: str, asks: Sequence[Ask]) -> None:
-    """Raise ValueError where a network that answers in one way only is asked for another mode."""
+    """Raise ValueError if another mode is requested of a network with one way to answer."""
     if any(ask.mode != MODES[0] for ask in asks):
         raise ValueError(f"mode paper is for pix2pix: a {network} has one way to answer")
 

@@ -1,4 +1,4 @@
-"""Trained weights as a start: loading networks of other runs, or shipped ones, into those of a new run."""
+"""Initial weights: load networks of other runs, or shipped ones, into those of a new run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 
-SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
+SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings of a network's size
 FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
 
 
 def answering(init: str | Path, direction: str) -> nn.Module:
-    """The generator that `init` has for this direction; CheckpointError where it only adds detail to another's."""
+    """The generator in `init` for this direction; CheckpointError if it only adds detail to another's answer."""
     given, _ = checkpoints.load_network(find_generator(init, direction))
     if given.card.does == ADDS_DETAIL:
         raise checkpoints.CheckpointError(
@@ -30,8 +30,8 @@ def answering(init: str | Path, direction: str) -> nn.Module:
 
 
 def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES) -> None:
-    """Load a network into another of the same class and arguments, dropout apart; CheckpointError, which names the
-    settings to change, where they differ.
+    """Load a network into another of the same class and arguments, except dropout; if they differ, CheckpointError,
+    which names the settings to change.
     """
     if type(given) is not type(wanted) or _without_dropout(given.args) != _without_dropout(wanted.args):
         raise checkpoints.CheckpointError(
@@ -43,14 +43,14 @@ def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, sett
 
 
 def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's arguments but for dropout, which has no weights."""
+    """A network's arguments except dropout, which has no weights."""
     return {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items() if k != "dropout"}
 
 
 def discriminator_of(init: str | Path) -> Path:
-    """Where the discriminator of a generator is, or would be: beside it."""
+    """The path beside a generator where its discriminator is, or would be."""
     path = find_generator(init)
-    if path.parent == weights.SHIPPED_FOLDER and path.stem != weights.RENDER:  # the encoders are for one
+    if path.parent == weights.SHIPPED_FOLDER and path.stem != weights.RENDER:  # all encoders belong to one generator
         return path.with_name(f"{weights.FACES}-discriminator.safetensors")
     if "generator" in path.name:
         return path.with_name(path.name.replace("generator", "discriminator"))
@@ -58,7 +58,7 @@ def discriminator_of(init: str | Path) -> Path:
 
 
 def find_discriminator(init: str | Path) -> Path:
-    """The discriminator beside a generator; FileNotFoundError saying what else to do."""
+    """The discriminator beside a generator; FileNotFoundError with the alternatives."""
     path = discriminator_of(init)
     if not path.is_file():
         raise FileNotFoundError(

@@ -12,7 +12,7 @@ from s2f_utils.runtime import sent
 
 
 def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
-    """How far a discriminator's logits, of any shape, are from "all real" (or "all fake"); the mean, a scalar ≥ 0.
+    """The mean loss of a discriminator's logits, of any shape, against "all real" (or "all fake"); a scalar ≥ 0.
 
     "vanilla": the cross entropy of Goodfellow et al. 2014, the generator's part not saturating (pix2pix). "sigmoid":
     the same in two steps, as small projects write it; where it rounds to 0 or 1, no gradient is left. "lsgan": the
@@ -31,12 +31,12 @@ def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Te
 
 
 def discriminator_loss(logits_real: Tensor, logits_fake: Tensor, kind: str = "vanilla") -> Tensor:
-    """The discriminator's loss: real should read as real, fake as fake; half of the sum, as pix2pix slows it down."""
+    """The discriminator's loss on real and fake logits; half of the sum, as in pix2pix, which slows it down."""
     return 0.5 * (adversarial_loss(logits_real, True, kind) + adversarial_loss(logits_fake, False, kind))
 
 
 def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
-    """What a generator lowers to pass as real: `adversarial_loss` as real, but minus the mean logit for "hinge"."""
+    """The generator's adversarial loss: `adversarial_loss` as real, but minus the mean logit for "hinge"."""
     return -logits.mean() if kind == "hinge" else adversarial_loss(logits, True, kind)
 
 
@@ -46,7 +46,7 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def to_grey(pictures: Tensor) -> Tensor:
-    """The grey pictures, (N, 3, H, W) → (N, 1, H, W); as PIL's "L" weighs colours (ITU-R BT.601), float32 or finer."""
+    """The grey pictures, (N, 3, H, W) → (N, 1, H, W); weighted as PIL's "L" (ITU-R BT.601), float32 or finer."""
     pictures = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
     weights = sent(torch.tensor([0.299, 0.587, 0.114], dtype=pictures.dtype), pictures.device)
     return (pictures * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
@@ -55,7 +55,7 @@ def to_grey(pictures: Tensor) -> Tensor:
 def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
     """(1 - SSIM) / 2 of the grey pictures, a scalar from 0 to 1; two batches (N, 3, H, W) in [-1, 1], H, W ≥ 11.
 
-    Gaussian window of sigma 1.5 over 11 pixels, as the metric has it, without the borders: Wang et al. 2004.
+    Gaussian window of sigma 1.5 over 11 pixels, as in the metric, without the borders: Wang et al. 2004.
     """
     values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=11)[..., 5:-5, 5:-5]
     return ((1 - values) / 2).clamp(0, 1).mean()
@@ -63,7 +63,7 @@ def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
     """SSIM at every pixel (Wang et al. 2004), float32 (N, C, H, W) in [0, 1] twice → the same shape; sigma is 1.5,
-    edges are mirrored. As kornia's `ssim`, which makes its window on the GPU and waits for it.
+    edges are mirrored. As kornia's `ssim`, which synchronises with the GPU.
     """
     from kornia.filters import filter2d_separable, get_gaussian_kernel1d
 
@@ -98,7 +98,7 @@ def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
 
 def perceptual_loss(fake: Tensor, real: Tensor) -> Tensor:
     """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0, a scalar ≥ 0 (after
-    Johnson et al. 2016). Raises ImportError where the network is not installed.
+    Johnson et al. 2016). Raises ImportError if the network is not installed.
     """
     from s2f_utils.models.pretrained import features_of, stride_distance
 
@@ -121,6 +121,6 @@ def style_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
 
 
 def gram(features: Tensor) -> Tensor:
-    """How much a layer's channels go together: (N, C, H, W) → (N, C, C), divided by C·H·W."""
+    """The Gram matrices of a layer's channels: (N, C, H, W) → (N, C, C), divided by C·H·W."""
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / features[0].numel()

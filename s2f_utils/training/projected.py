@@ -1,4 +1,4 @@
-"""A batch in the eyes of the projected discriminator, and its hinge losses: for any method that has pairs."""
+"""A batch for the projected discriminator, and its hinge losses: for any method with pairs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ AUGMENTATIONS = ("shared", "none")
 
 
 class SharedChange:
-    """A change of colours and place, drawn once for each pair of a real and a fake picture, so that their features can
-    be compared place by place. num: of pairs, of which `SHARE` are changed; edges are mirrored.
+    """A random change of colours and position, the same for a real and its fake picture, so that their features can be
+    compared at each position. num: of pairs, of which `SHARE` are changed; edges are mirrored.
     """
 
     SHARE = 0.6
@@ -29,7 +29,7 @@ class SharedChange:
         self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
 
     def colours(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in other colours."""
+        """Pictures (N, 3, H, W) with changed colours."""
         values = sent(self.drawn[:, :3], x.device).to(x)[..., None, None, None]  # (N, 3, 1, 1, 1)
         brightness, contrast, saturation = values.unbind(1)
         mean = x.mean(1, keepdim=True)
@@ -38,7 +38,7 @@ class SharedChange:
         return mean + (x - mean) * (1 + contrast) + 2 * brightness
 
     def places(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) moved."""
+        """Pictures (N, C, H, W), shifted."""
         zero, one = torch.zeros(len(x)), torch.ones(len(x))
         right, down = (2 * self.drawn[:, 3:]).unbind(1)
         return resample(x, torch.stack([one, zero, -right, zero, one, -down], dim=1).view(-1, 2, 3))
@@ -49,10 +49,10 @@ class SharedChange:
 
 class ProjectedPair:
     """Real and fake pictures, changed by the same draw and projected once: the discriminator's step and the generator's
-    after it look at the same features. Gradients reach the fake pictures alone.
+    after it use the same features. Gradients reach only the fake pictures.
 
-    net_d: the discriminator. sketch: what the pictures are answers to, (N, C, H, W), or None. real, fake: (N, 3, H, W)
-    in [-1, 1]. augment: "shared" (`SharedChange`; sketches are moved alike) or "none". within: the context in which
+    net_d: the discriminator. sketch: the condition, (N, C, H, W), or None. real, fake: (N, 3, H, W)
+    in [-1, 1]. augment: "shared" (`SharedChange`; sketches are shifted alike) or "none". within: the context in which
     features are taken, such as `Precision.autocast`.
     """
 
@@ -77,16 +77,16 @@ class ProjectedPair:
         self.real, self.fake = net_d.project(self.features_real), net_d.project(self.features_fake)
 
     def loss_d(self) -> Tensor:
-        """The discriminator's hinge loss, summed over its heads; nothing of it reaches the generator."""
+        """The discriminator's hinge loss, summed over its heads, without gradients for the generator."""
         logits_real = self.net_d(self.real, self.sketch)
         logits_fake = self.net_d([x.detach() for x in self.fake], self.sketch)
         pairs = zip(logits_real, logits_fake, strict=True)
         return torch.stack([discriminator_loss(r, f, "hinge") for r, f in pairs]).sum()
 
     def loss_gan(self) -> Tensor:
-        """What the generator lowers: minus the mean logit of each head, summed."""
+        """The generator's hinge loss: minus the mean logit of each head, summed."""
         return torch.stack([generator_loss(logits, "hinge") for logits in self.net_d(self.fake, self.sketch)]).sum()
 
     def loss_perceptual(self) -> Tensor:
-        """As `perceptual_loss`, of the changed pictures, whose features are there already."""
+        """As `perceptual_loss`, of the changed pictures, with the features computed before."""
         return stride_distance(self.features_fake, self.features_real).mean()

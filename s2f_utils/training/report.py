@@ -1,4 +1,4 @@
-"""The page that a run leaves: one HTML file with pictures, scores, curves and settings inside it."""
+"""A run's report: one self-contained HTML file with pictures, scores, curves and settings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BODY = """
 <p><b>{{ note }}</b></p>
 {% for one in evaluations %}
 <h2>{{ one.direction }}: held-out pictures</h2>
-<p>Inputs that training never saw, what the network made of them, and the truth: the first of the split, not the best.
+<p>Inputs not used in training, the network's answers, and the ground truth: the first of the split, not the best.
 </p>
 <img src="{{ uri(sheet_of(one)) }}" alt="inputs, answers, truths">
 <h2>{{ one.direction }}: scores</h2>
 <p>Mean over {{ one.ids | length }} pictures of the split “{{ one.split }}”, with 95&nbsp;% bootstrap intervals. The
-rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
+rows below the model are trivial answers: a model that does not beat them has learned nothing useful.</p>
 <pre>{{ one.table() }}</pre>
 {% endfor %}
 {% if not_scored %}<h2>Not scored</h2>
@@ -33,7 +33,7 @@ rows below the model are trivial answers: a model that does not beat them has le
 <h2>Training</h2>
 {% if curves %}<img src="{{ curves }}" alt="losses over images seen">
 <p>Pale: as logged; solid: smoothed. A falling <code>loss_l1</code> (or <code>loss_cycle_…</code>) is progress;
-<code>loss_gan</code> and <code>loss_d</code> (CycleGAN has one for each side) need not fall: they balance.</p>
+<code>loss_gan</code> and <code>loss_d</code> (CycleGAN has one per domain) need not fall: they balance.</p>
 {% endif %}
 {% for sheet in sheets %}<p>Samples after {{ "{:,}".format(sheet.stem | int) }} images:</p>
 <img src="{{ uri(load(sheet), 1200) }}" alt="{{ sheet.stem }}">
@@ -50,10 +50,10 @@ rows below the model are trivial answers: a model that does not beat them has le
 
 
 def write_report(folder: str | Path, *evaluations: Evaluation, not_scored: str = "") -> Path:
-    """Write `report.html` into a run folder from its log, its samples, and an evaluation of each direction that the run
-    has learned; returns its path.
+    """Write `report.html` into a run folder from its log, its samples, and an evaluation of each direction of the run;
+    returns its path.
 
-    not_scored: why there is no evaluation, or one less. The file refers to no other file or address.
+    not_scored: why an evaluation is missing. The file refers to no other file or address.
     """
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))

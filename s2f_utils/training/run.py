@@ -246,7 +246,7 @@ def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, An
     experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
     for name in filter(None, map(str.strip, (init, *experts.split(",")))):
         parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
-        with contextlib.suppress(FileNotFoundError, ImportError, ValueError):  # gone, where an old run is taken up
+        with contextlib.suppress(FileNotFoundError, ImportError, ValueError):  # perhaps gone when an old run resumes
             path = find_generator(name)
             card = checkpoints.card_of(path).training()
             parent["sha256"] = weights.sha256_of(path)

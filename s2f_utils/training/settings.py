@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
-FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # what profiles "fast" have in common
-# Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
+FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # common to the profiles "fast"
+# Settings that may change when a run resumes: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
     "tracker",
@@ -29,14 +29,14 @@ def need(holds: bool, message: str) -> None:
 
 
 def need_patches(disc_layers: int, size_px: int) -> None:
-    """Raise ConfigError where a PatchGAN has so many layers that no patches are left of a picture."""
+    """Raise ConfigError if a PatchGAN has too many layers for the picture's size."""
     most = size_px.bit_length() - 3
     need(disc_layers <= most, f"disc_layers must be at most {most} at {size_px} px, got {disc_layers}")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a setting may be: one of the `known` words, or a number from `least` to `most` that is more than `above`."""
+    """A setting's limits: one of the `known` words, or a number from `least` to `most` that is more than `above`."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -44,7 +44,7 @@ class Limits:
     known: Sequence[str] = ()
 
     def check(self, name: str, value: Any) -> None:
-        """Raise ConfigError where the value of the setting `name` is not within the limits, or no finite number."""
+        """Raise ConfigError if the value of the setting `name` is outside the limits, or not finite."""
         if self.known:
             need(value in self.known, f"{name} must be one of {', '.join(self.known)}, got {value!r}")
         elif not isinstance(value, str):
@@ -61,8 +61,8 @@ def setting(default: Any, least: float = -math.inf, most: float = math.inf, **li
 
 
 def limits_of(kind: type, name: str) -> Limits:
-    """The limits of a field: those it was declared with, in the class itself or the nearest base that gives any; a
-    learning rate (`lr_…`) is positive and the weight of a loss (`lambda_…`) not negative in any case.
+    """The limits of a field: those declared in the class itself or the nearest base that has any; a learning rate
+    (`lr_…`) is always positive, and a loss weight (`lambda_…`) never negative.
     """
     for base in kind.__mro__:
         declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
@@ -75,33 +75,33 @@ def limits_of(kind: type, name: str) -> Limits:
 class TrainConfig:
     """What every training method has. Durations are counted in images shown to the networks."""
 
-    directions: ClassVar[tuple[str, ...]] = DIRECTIONS  # those in which the method can go
+    directions: ClassVar[tuple[str, ...]] = DIRECTIONS  # those that the method supports
 
-    direction: str = "sketch-to-photo"  # which domain goes in and which comes out
-    size_px: int = 256  # height and width of what the networks see
+    direction: str = "sketch-to-photo"  # input and output domain
+    size_px: int = 256  # height and width of the networks' pictures
     load_size_px: int = 286  # images are read at this size, then cropped at random to size_px
     batch_size: int = setting(1, 1)  # images a step
     epochs: float = 200.0  # passes over the training pairs, unless total_images is given
     total_images: int = setting(0, 0)  # length of training in images; 0: epochs * copies * number of training pairs
-    max_epochs: float = setting(0.0, 0)  # training is cut to so many passes over the training pairs; 0: no limit
-    time_budget_s: float = setting(0.0, 0)  # training ends when it has taken so long, if not before; 0: no limit
+    max_epochs: float = setting(0.0, 0)  # most passes over the training pairs; 0: no limit
+    time_budget_s: float = setting(0.0, 0)  # training ends after this time at the latest; 0: no limit
     constant_share: float = setting(0.5, 0, 1)  # share of training before the learning rate falls linearly to 0
-    copies: int = setting(1, 1)  # how often a pass shows each pair, each time transformed anew (project 1: 130)
+    copies: int = setting(1, 1)  # uses of each pair per pass, each with a new augmentation (project 1: 130)
     flip: float = setting(0.5, 0, 1)  # probability of mirroring a pair
     rotate_deg: float = setting(0.0, 0)  # random rotation up to this angle, either way
     shift_px: float = setting(0.0, 0)  # random shift up to this many pixels, either way, along both axes
     shear_deg: float = setting(0.0, 0)  # random shear up to this angle, either way
     scale: float = setting(0.0, 0, 0.5)  # random enlargement up to this share, either way
-    elastic: float = setting(0.0, 0, 0.1)  # random bending: spread of a 6x6 grid's shifts, a share of the width
+    elastic: float = setting(0.0, 0, 0.1)  # random warp: spread of a 6x6 grid's shifts, a share of the width
     ema_half_life_images: float = setting(0.0, 0)  # half-life of the averaged generator's memory; 0: no average
     seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
     precision: str = setting("auto", known=("auto", "float32", "bfloat16", "float16"))  # auto: the fastest
-    memory_format: str = setting("auto", known=("auto", "channels_last", "contiguous"))  # auto: what measures faster
+    memory_format: str = setting("auto", known=("auto", "channels_last", "contiguous"))  # auto: the faster one
     log_every_images: int = setting(0, 0)  # a row of log.jsonl every so many images; 0: 200 rows a run
     sample_every_images: int = setting(0, 0)  # a sheet of samples every so many images; 0: 20 sheets a run
     num_samples: int = setting(8, 1)  # sketches on that sheet
     save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
-    num_snapshots: int = setting(0, 0)  # generators kept along the way, evenly spread, beside the last
+    num_snapshots: int = setting(0, 0)  # generators saved during training, evenly spaced, besides the last
     tracker: str = setting("none", known=("none", "wandb", "tensorboard"))  # where the log also goes
 
     def validate(self) -> None:

@@ -1,5 +1,5 @@
-"""What a run writes down while it trains: `log.jsonl`; and trackers, callbacks that send losses, samples and live
-values to Weights & Biases or TensorBoard. What goes wrong with one is reported once; training goes on without it.
+"""A run's log, `log.jsonl`, and trackers, callbacks that send losses, samples and live values to Weights & Biases or
+TensorBoard. A tracker's failure is reported once, and training continues without it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from s2f_utils.pictures import images
 from s2f_utils.training.live import Change
 
 ID_FILE = "wandb-id.txt"  # in the run folder
-WANDB_OPTIONS = {  # the installed version uses those that it knows
-    "console": "off",  # what is printed stays here: a progress bar is not worth uploading
+WANDB_OPTIONS = {  # the installed version's known ones are used
+    "console": "off",  # printed output is not uploaded: it is mostly a progress bar
     "silent": True,
-    "disable_git": True,  # no address and no changes of whatever repository training is started in
-    "finish_timeout": 300.0,  # seconds; what is not uploaded by then stays in the run folder
+    "disable_git": True,  # no address or changes of the surrounding repository
+    "finish_timeout": 300.0,  # seconds; the rest stays in the run folder
     "finish_timeout_raises": True,
 }
 
@@ -37,7 +37,7 @@ WANDB_OPTIONS = {  # the installed version uses those that it knows
 class RunLog:
     """Appends to `log.jsonl`: rows of losses (`images`, losses, rates) and events (`event`, `images`, …).
 
-    What a full disk does not take is kept and written as soon as there is space. A line that a crash cut off stays so.
+    Lines that a full disk rejects are kept and written as soon as there is space. A line cut off by a crash stays so.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +54,7 @@ class RunLog:
                 while self._unwritten:
                     self._unwritten = self._unwritten[file.write(self._unwritten) :]
             self._is_full = False
-        except OSError as error:  # a full disk must not end the training that the log is about
+        except OSError as error:  # a full disk must not end training
             if not self._is_full:
                 why = f"{error.strerror}; the log is kept in memory until it can be written"
                 print(f"{self.path}: {why}", file=sys.stderr)
@@ -65,19 +65,19 @@ class RunLog:
         self.row({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
 
     def problem(self, message: str) -> None:
-        """A problem that does not end the run: shown, and written down if that is possible."""
+        """A problem that does not end the run: printed, and logged if possible."""
         print(message, file=sys.stderr)
         self.event("problem", message=message)
 
 
 def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of losses and the events of a run, in order, without what an interrupted run had logged past the point
-    from which it was resumed, and without rows of part of an interval ("partial"), which earlier versions wrote.
+    """The rows of losses and the events of a run, in order, without entries after the point from which an interrupted
+    run was resumed, and without rows of part of an interval ("partial"), which earlier versions wrote.
     """
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        with contextlib.suppress(ValueError):  # a crash cut the line off
+        with contextlib.suppress(ValueError):  # a line cut off by a crash
             entry = json.loads(line)
             if entry.get("event") == "resume":
                 entries = _until_save(entries, entry["images"])
@@ -87,7 +87,7 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
-    """What a state that was saved at so many images knows: live changes after the save are not in it."""
+    """The entries known to the state saved at `images`: live changes after the save are not in it."""
     saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
     saved = saves[-1] if saves else len(entries)
     known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
@@ -95,21 +95,21 @@ def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, An
 
 
 class Tracker:
-    """Sends what the log gets to another program, at each event of `loop.train`; its x axis is images seen.
+    """Sends the log's entries to another program, at each event of `loop.train`; its x axis is images seen.
 
-    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) that program, and may raise what it likes.
+    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) that program, and may raise any exception.
     """
 
-    title = package = ""  # of the other program, as messages name it, and the package that it needs
+    title = package = ""  # the program's name in messages, and the package that it needs
 
     def __init__(self) -> None:
-        self.handle: Any = None  # the other program's, while it is open; it stays open between chunks
+        self.handle: Any = None  # the open program's handle; it stays open between chunks
         self.failed = False
 
     def on_start(self, run: Any) -> None:
         if self.handle is None:
             self._attempt(run, "start", lambda: setattr(self, "handle", self._open(run)))
-        if run.images_seen == 0:  # later, this step is there already
+        if run.images_seen == 0:  # a resumed run has already sent this step
             self.on_log(run, {})
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ class Tracker:
         self.on_end(run, "failure")
 
     def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
-        """Do something with the other program; the first failure is reported, and nothing is tried after it."""
+        """Run an action of the other program; the first failure is reported, and later actions are skipped."""
         if self.failed:
             return
         try:
@@ -151,7 +151,7 @@ class Tracker:
 
 
 class WandbTracker(Tracker):
-    """One W&B run for one run folder: resumed training goes on under the id in `wandb-id.txt`."""
+    """One W&B run per run folder: resumed training continues under the id in `wandb-id.txt`."""
 
     title, package = "Weights & Biases", "wandb"
 
@@ -161,18 +161,18 @@ class WandbTracker(Tracker):
         id_file = run.folder / ID_FILE
         if not id_file.exists():
             with runtime.atomic_path(id_file) as temporary:
-                temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # no random number of training's
+                temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # not training's random numbers
         described = facts(run)
         options = {name: value for name, value in WANDB_OPTIONS.items() if name in wandb.Settings.model_fields}
         offline = "WANDB_MODE" not in os.environ and not is_logged_in()
-        # `mode` alone would not do: without the variable, wandb looks a telemetry host up even offline.
+        # `mode` alone is not enough: without the variable, wandb looks up a telemetry host even offline.
         with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
             handle = wandb.init(
                 project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
                 name=os.environ.get("WANDB_NAME", run.folder.name),
                 id=id_file.read_text(encoding="utf-8").strip(),
                 resume="allow",
-                reinit="finish_previous",  # a cell that was stopped in the middle of its chunks left one open
+                reinit="finish_previous",  # a cell stopped between chunks leaves one open
                 dir=str(run.folder),
                 config=described.pop("settings") | described,
                 allow_val_change=True,
@@ -199,7 +199,7 @@ class WandbTracker(Tracker):
 
 
 def is_logged_in() -> bool:
-    """Whether there is a W&B key to be found without asking: in the environment or in ~/.netrc."""
+    """Whether a W&B key is available without a prompt: in the environment or in ~/.netrc."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
@@ -208,14 +208,14 @@ def is_logged_in() -> bool:
 
 
 class TensorBoardTracker(Tracker):
-    """Event files in a run's folder `tensorboard`; training that goes on begins another file of the same curves."""
+    """Event files in a run's folder `tensorboard`; resumed training adds another file to the same curves."""
 
     title, package = "TensorBoard", "tensorboard"
 
     def _open(self, run: Any) -> Any:
         import tensorboard
 
-        # TensorBoard's own switch, a module that is there: else it loads TensorFlow, which takes seconds.
+        # TensorBoard's switch, the presence of this module: without it, it loads TensorFlow, which takes seconds.
         without_tensorflow = f"{tensorboard.__name__}.compat.notf"
         sys.modules.setdefault(without_tensorflow, types.ModuleType(without_tensorflow))
         from torch.utils.tensorboard import SummaryWriter
@@ -225,7 +225,7 @@ class TensorBoardTracker(Tracker):
         with tempfile.TemporaryFile(dir=folder):  # a read-only folder fails here, not in the writer's thread
             pass
         if any(folder.glob("events.out.tfevents.*")):
-            time.sleep(1.0)  # their names begin with the second, and they are read in this order
+            time.sleep(1.0)  # their names begin with the time in seconds, and they are read in this order
         purge_from = run.images_seen + 1 if run.images_seen else 0  # image 0 is sent again
         writer = SummaryWriter(str(folder), purge_step=purge_from)
         for title, group in facts(run).items():
@@ -241,14 +241,14 @@ class TensorBoardTracker(Tracker):
         for name, value in values.items():
             if name != "images":  # the axis
                 self.handle.add_scalar(name, value, run.images_seen)
-        self.handle.flush()  # a kill loses nothing, and what fails does so here
+        self.handle.flush()  # a kill loses nothing, and failures appear here
 
     def _close(self, handle: Any, failed: bool) -> None:
         handle.close()
 
 
 def facts(run: Any) -> dict[str, dict[str, Any]]:
-    """The settings, what became of them on this machine, and which machine it is."""
+    """The settings, the values chosen on this machine, and facts about the machine."""
     chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
     chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
     settings = {"method": run.method, **dataclasses.asdict(run.config)}
