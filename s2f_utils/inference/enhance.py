@@ -146,7 +146,7 @@ def _real_esrgan(device: str) -> Any:
 
 
 def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
-    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, tile by tile. Raises WeightsError if it is unavailable."""
+    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, in tiles. Raises WeightsError if it is unavailable."""
     net = _real_esrgan(device)
     scale = net.scale
     out = np.zeros((photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8)
