@@ -1,4 +1,4 @@
-"""Faces by their styles: read from a drawing or a map, drawn at random, mixed layer by layer, varied, and painted.
+"""Faces by their styles: encoded from a drawing or a map, drawn at random, mixed by layer, varied, and decoded.
 
 Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels. Styles are float32.
 """
@@ -19,8 +19,8 @@ from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = 8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
-PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
-STORED = -1  # instead of a seed: the noise that the generator keeps
+PIXELS_AT_ONCE = 1 << 22  # pixels of faces: four of 1024 px
+STORED = -1  # instead of a seed: the generator's stored noise
 
 
 class StyleModel(Translator):
@@ -60,12 +60,12 @@ class StyleModel(Translator):
 
     @property
     def open_layers(self) -> range:
-        """The layers that an encoder leaves to chance: as in its training, else from the eighth or seventh on."""
+        """The layers that an encoder leaves random: as in its training, else from the eighth or seventh on."""
         first = self.meta.get("mix_from") or (PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE)
         return range(int(first), self.num_layers)
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """As `Model.advice`, of a picture that is to be encoded, uint8 (H, W, 3)."""
+        """As `Model.advice`, for a picture to be encoded, uint8 (H, W, 3)."""
         drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
         return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)
 
@@ -86,7 +86,7 @@ class StyleModel(Translator):
         return super()._square(image, ask)
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
-        """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
+        """As `Translator.answer_squares`: the first styles from the drawing, the rest from a variant or at random."""
         one_way(self.network, asks)
         made = []
         for square, ask in zip(squares, asks, strict=True):
@@ -99,14 +99,14 @@ class StyleModel(Translator):
         return np.stack(made)
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
-        """As `Translator.translate_batch`: the drawing decides all styles."""
+        """As `Translator.translate_batch`: the drawing determines all styles."""
         return self.answer_squares(batch, [Ask(mode=mode)] * len(batch))
 
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
 
         picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
-        beside a sketch, for a model that reads both. Raises ValueError for anything else than it reads.
+        beside a sketch, for a model that reads both. Raises ValueError for any other input.
         """
         return self._encoded(self._square(self._checked(picture), Ask(square=True, labels=labels)), labels)
 
@@ -125,18 +125,18 @@ class StyleModel(Translator):
         return np.concatenate([self.engine.run("decode", *one)[0] for one in zip(parts, seeds, strict=True)])
 
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:
-        """Styles of `num` faces by chance, (num, L, D), the first of them the same for every num. psi: 1 as the
-        generator knows faces, 0 the mean face.
+        """Random styles of `num` faces, (num, L, D), the first ones the same for every num. psi: truncation; 1 is none,
+        0 the mean face.
         """
         drawn, _ = self.engine.run("chance", np.full(num, seed, np.int64), np.arange(num))
         return self.truncate(np.repeat(drawn[:, None], self.num_layers, axis=1), psi)
 
     def truncate(self, styles: np.ndarray, psi: float) -> np.ndarray:
-        """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
+        """Styles pulled towards the mean: 1 leaves them unchanged, 0 gives the mean face (Karras et al. 2019)."""
         return _lerp(self.mean, styles, psi)
 
     def mix(self, styles: np.ndarray, others: np.ndarray, layers: Sequence[int], strength: float = 1.0) -> np.ndarray:
-        """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
+        """The styles, on these layers moved towards the others: strength 0 is unchanged, 1 replaced. (N, L, D) each."""
         layers = list(layers)
         if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
@@ -155,12 +155,12 @@ class StyleModel(Translator):
         psi: float = 1.0,
     ) -> np.ndarray:
         """`num` answers to one drawing: its styles (1, L, D), on the open layers (or those given) mixed with those of
-        faces by chance, as pSp does for many answers; (num, L, D).
+        random faces, as in pSp; (num, L, D).
         """
         return self.mix(styles, self.draw(num, seed, psi), layers or self.open_layers, strength)
 
     def between(self, one: np.ndarray, other: np.ndarray, num: int) -> np.ndarray:
-        """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""
+        """`num` steps from one face to another, including both: (1, L, D) twice → (num, L, D)."""
         return _lerp(one, other, np.linspace(0, 1, num, dtype=np.float32)[:, None, None])
 
 

@@ -1,7 +1,7 @@
-"""A conditional generator of portraits in the mean shape's frame, with a style code that says who it is. Ours.
+"""A conditional generator of portraits in the mean shape's frame, with a style code for the person. Ours.
 
 Blocks as in FastGAN (Liu et al. 2021), trained against pretrained features (Sauer et al. 2021); the code is learned
-from true photos, and a prior says which codes fit a condition, as in a conditional VAE (Sohn et al. 2015). See
+from real photos, and a prior gives the codes that fit a condition, as in a conditional VAE (Sohn et al. 2015). See
 tools/train_portrait.py. Shapes: N portraits, S = 128 pixels, Z = 64 numbers of a code, V = 26 of attributes, W = 160.
 """
 
@@ -25,12 +25,12 @@ from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES as ATTRIBUTES
 SIZE_PX = MEAN_PX
 CODE_DIM = 64
 NUM_VALUES = sum(ATTRIBUTES.values())
-NUM_TOLD = NUM_VALUES + len(ATTRIBUTES)  # the values, 0 where they are open, and for each attribute whether it is known
-CHANNELS = 5  # of what is expected: RGB, person, hair
+NUM_TOLD = NUM_VALUES + len(ATTRIBUTES)  # the values, 0 if unknown, and for each attribute whether it is known
+CHANNELS = 5  # of the average face: RGB, person, hair
 
 
 def with_known(values: Tensor, shown: Tensor) -> Tensor:
-    """Attributes (N, 16), NaN where they are not known, and which may be shown, bool (N, 10) → (N, V)."""
+    """Attributes (N, 16), NaN if unknown, and a mask of those to use, bool (N, 10) → (N, V)."""
     group = _group(values.device)
     known = torch.isfinite(values) & shown[:, group]
     of_each = torch.zeros_like(shown, dtype=values.dtype).index_add(1, group, known.to(values.dtype)).clamp_max(1)
@@ -39,7 +39,7 @@ def with_known(values: Tensor, shown: Tensor) -> Tensor:
 
 @functools.cache
 def _group(device: torch.device) -> Tensor:
-    """Which attribute each of the values belongs to, int64 (16,)."""
+    """The attribute of each value, int64 (16,)."""
     return torch.tensor([n for n, size in enumerate(ATTRIBUTES.values()) for _ in range(size)], device=device)
 
 
@@ -51,7 +51,7 @@ class Down(nn.Sequential):
 
 
 class StyledUp(nn.Module):
-    """Twice the size: the style scales what comes in, scales and shifts what the first convolution says; two gated
+    """Twice the size: the style scales the input, and scales and shifts the first convolution's output; two gated
     linear units, noise between them.
     """
 
@@ -70,17 +70,17 @@ class StyledUp(nn.Module):
         x = self.norm1(self.conv1(x * (1 + self.scale(style))[..., None, None].to(x.dtype)))
         scale, shift = self.affine(style)[..., None, None].to(x.dtype).chunk(2, dim=1)
         x = F.interpolate(F.glu(x * (1 + scale) + shift, 1), scale_factor=2, mode="bilinear", align_corners=False)
-        grain = torch.randn_like(x[:, :1]) if grain is None else grain.to(x.dtype)  # as in training, or that of a seed
+        grain = torch.randn_like(x[:, :1]) if grain is None else grain.to(x.dtype)  # training's, or a seed's
         x = x + self.noise.to(x.dtype) * grain
         return F.glu(self.norm2(self.conv2(x)), 1)
 
 
 class PortraitGenerator(Network):
-    """What is expected and by how much it is spoiled (N, 6, S, S), a code (N, Z) and attributes (N, V) → a portrait
-    with its background (N, 3, S, S) in [-1, 1].
+    """A degraded average face and its degree (N, 6, S, S), a code (N, Z) and attributes (N, V) → a portrait with its
+    background (N, 3, S, S) in [-1, 1].
 
-    The first five channels are as `models.expect` gives them, in [-1, 1]; the sixth is an even plane, from -1 (as it
-    is) to 1 (blurred and covered with noise: nearly all is left to the code). Nothing goes across at more than 32 px.
+    The first five channels are as `models.expect` gives them, in [-1, 1]; the sixth is a constant plane, from -1
+    (unchanged) to 1 (blurred and noisy: the code decides nearly everything). No skip connection at more than 32 px.
     """
 
     CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
@@ -125,8 +125,8 @@ class PortraitGenerator(Network):
 
 
 class StyleEncoder(Network):
-    """Pooled features of a true photo, (N, F) as `pooled_places` gives them, standardised → its code (N, Z), of mean 0
-    and variance 1 over the training photos.
+    """Standardised `pooled_places` features of a real photo, (N, F) → its code (N, Z), of mean 0 and variance 1 over
+    the training photos.
     """
 
     CARD = ModelCard(MEASURES, size_px=SIZE_PX)
@@ -141,7 +141,7 @@ class StyleEncoder(Network):
 
 
 class CodePrior(Network):
-    """A condition (N, 6, S, S) and attributes (N, V) → the codes that fit them: mean and log variance, (N, Z) each."""
+    """A condition (N, 6, S, S) and attributes (N, V) → mean and log variance of the codes that fit, (N, Z) each."""
 
     CARD = ModelCard(MEASURES, size_px=SIZE_PX)
 
@@ -159,7 +159,7 @@ class CodePrior(Network):
 
 
 class Portrait(Network):
-    """What answers: the generator and the prior of its codes, in one file."""
+    """The model for inference: the generator and the prior of its codes, in one file."""
 
     CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
 
@@ -172,8 +172,8 @@ class Portrait(Network):
 class PortraitDiscriminator(Network):
     """Projected features at four strides and the pixels themselves → five maps of logits (N, 1, h, w).
 
-    The heads on features see what was asked for by projection (Miyato and Koyama 2018); the one on pixels finds what
-    repeats at the finest scale, which the features let pass.
+    The heads on features see the condition by projection (Miyato and Koyama 2018); the one on pixels detects repetition
+    at the finest scale, which the features miss.
     """
 
     CARD = ModelCard(SCORES, size_px=SIZE_PX)
@@ -202,7 +202,7 @@ class PortraitDiscriminator(Network):
     def forward(
         self, projected: list[Tensor], pixels: Tensor, condition: Tensor, attributes: Tensor, in_place: bool
     ) -> list[Tensor]:
-        """condition: (N, 5, 16, 16). in_place: whether the pictures lie as the condition does, unmoved."""
+        """condition: (N, 5, 16, 16). in_place: whether the pictures are aligned with the condition, not shifted."""
         found = [head(x) for head, x in zip(self.heads, [*projected, pixels], strict=True)]
         logits = [last(x) for last, x in zip(self.logits, found, strict=True)]
         if in_place:
@@ -214,6 +214,6 @@ class PortraitDiscriminator(Network):
 
 
 def pooled_places(features: list[Tensor]) -> Tensor:
-    """The two coarsest of `PretrainedFeatures`, averaged over 4 × 4 and 2 × 2 places: (N, 3072) for lite0 at 128 px."""
+    """The two coarsest of `PretrainedFeatures`, averaged to 4 × 4 and 2 × 2 cells: (N, 3072) for lite0 at 128 px."""
     parts = (F.adaptive_avg_pool2d(features[2], 4), F.adaptive_avg_pool2d(features[3], 2))
     return torch.cat([part.flatten(1) for part in parts], dim=1)

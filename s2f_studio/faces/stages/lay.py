@@ -91,8 +91,8 @@ def crown(people: Tensor) -> Tensor:
 
 
 def backdrop(seeds: Tensor) -> Tensor:
-    """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners, another for each seed;
-    0: a plain grey one; -1: one colour, `PLAIN`.
+    """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners, different for each
+    seed; 0: a plain grey one; -1: one colour, `PLAIN`.
     """
     own = seeds.clamp_min(0)
     light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)

@@ -1,4 +1,4 @@
-"""From what is expected to portraits of people who might exist, each before a wall of its own, at a drawing's shape.
+"""From the average face to portraits of possible people, each with its background, in a drawing's shape.
 
 Shapes: N portraits, S = 128 pixels of the mean shape's frame, P = 256 of drawings, Z = 64 numbers of a code.
 """
@@ -17,16 +17,16 @@ from s2f_utils.inference.stages import F32, I64, as_pictures
 from s2f_utils.models.network import doubled
 from s2f_utils.models.noise import normal
 
-BLUR_PX, POWER = 9.0, 1.3  # what is expected is blurred by so much at degree 1
-LEVELS = 8  # of blur that are worked out
+BLUR_PX, POWER = 9.0, 1.3  # blur of the average face at degree 1
+LEVELS = 8  # of blur that are computed
 
 
 class Portrayed(nn.Module):
     """Portraits in the mean shape's frame.
 
-    In: expected (N, 5, S, S) in [0, 1], colours, person and hair; degree (N,), from 0, as it is expected, to 1, nearly
-    all is left to the code; attributes (N, 16) as `PORTRAIT_ATTRIBUTES`, NaN where open; seed int64 (N,), of the code.
-    Out: portrait (N, 3, P, P) in [0, 1].
+    In: expected (N, 5, S, S) in [0, 1], colours, person and hair; degree (N,), from 0, as expected, to 1, almost
+    entirely decided by the code; attributes (N, 16) as `PORTRAIT_ATTRIBUTES`, NaN if unknown; seed int64 (N,), of the
+    code. Out: portrait (N, 3, P, P) in [0, 1].
     """
 
     inputs = {"expected": (F32, CHANNELS, SIZE_PX, SIZE_PX), "degree": (F32,), "attributes": (F32, NUM_VALUES),
@@ -46,8 +46,8 @@ class Portrayed(nn.Module):
 
 
 def spoiled(expected: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
-    """What is expected (N, 5, S, S) in [-1, 1], blurred and covered with noise by a degree, a further plane, as
-    in training: (N, 6, S, S).
+    """Average faces (N, 5, S, S) in [-1, 1], degraded as in training by blur and noise of a degree, which is a further
+    plane: (N, 6, S, S).
     """
     share = degree.view(-1, 1, 1, 1)
     sigmas = [BLUR_PX * (n / LEVELS) ** POWER for n in range(LEVELS + 1)]
@@ -62,7 +62,7 @@ def spoiled(expected: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
 
 
 class Placed(nn.Module):
-    """Portraits bent to a drawing's shape, their backgrounds going on beyond the frame.
+    """Portraits warped to a drawing's shape, with backgrounds continued beyond the frame.
 
     In: portrait (N, 3, P, P) in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), as in `lay.Laid`. Out: picture uint8
     (N, S, S, 3).

@@ -1,4 +1,4 @@
-"""Project 5's conditional GAN at 128 px: where projects of this kind begin, and what pix2pix improves on.
+"""Project 5's conditional GAN at 128 px: a common starting point, on which pix2pix improves.
 
 Shapes: B pairs in a batch, H = W = size_px.
 """
@@ -22,7 +22,7 @@ from s2f_utils.training.settings import TrainConfig, setting
 class CGANConfig(TrainConfig):
     """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole photos, at 128 px.
 
-    It has no L1 loss, and its discriminator does not see the sketch. What project 5 does not say is DCGAN's.
+    It has no L1 loss, and its discriminator does not see the sketch. Details that project 5 leaves open are DCGAN's.
     """
 
     size_px: int = 128
@@ -31,11 +31,11 @@ class CGANConfig(TrainConfig):
     batch_size: int = 16
     constant_share: float = 0.0  # the learning rates fall from the first epoch on
     base_filters: int = setting(32, above=0)  # channels of the generator's first layer
-    num_blocks: int = setting(6, above=0)  # of its residual form: what is added is the first convolution's output
+    num_blocks: int = setting(6, above=0)  # residual blocks, which add the first convolution's output
     disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
     gan_loss: str = setting("vanilla", known=("vanilla", "sigmoid", "lsgan"))  # sigmoid: as project 5
     lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
+    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 does not have
     lr_g: float = 2e-4  # Adam's learning rate for the generator
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum
@@ -69,9 +69,9 @@ class CGAN(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
-        In turns: the discriminator on one batch of real and fake photos, so that its batch norm sees both; then the
+        First the discriminator, on one batch of real and fake photos, so that its batch norm sees both; then the
         generator, while the discriminator normalises with its running statistics, as a frozen network does in Keras:
-        with those of fake photos alone it would be another discriminator than the one that learned.
+        with the statistics of fakes alone it would be a different function.
         """
         kind, fake_b = self.config.gan_loss, self.net_g(a)
 

@@ -1,7 +1,7 @@
 """CycleGAN (Zhu et al. 2017): both directions between two domains, from pictures that are not pairs.
 
-Domain a is the sketch, b the photo. Networks are named after what they make or look at: `net_g_photo` makes photos (the
-paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` looks at photos (D_Y), `net_d_sketch` at
+Domain a is the sketch, b the photo. Networks are named after their domain: `net_g_photo` generates photos (the paper's
+G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` discriminates photos (D_Y), `net_d_sketch`
 sketches (D_X). Shapes: B pictures of each domain in a batch, H = W = size_px; h, w a discriminator's grid of patches.
 """
 
@@ -31,7 +31,7 @@ TO_PHOTO, TO_SKETCH = DIRECTIONS
 class CycleGANConfig(TrainConfig):
     """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
 
-    apart: bool = True  # each person's sketch or photo is shown, never both; False: all pictures of both sides
+    apart: bool = True  # each person's sketch or photo is used, never both; False: all pictures of both domains
     base_filters: int = setting(64, above=0)  # channels of the generators' first layer
     num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
     dropout: float = setting(0.0, 0, 1)  # in the residual blocks
@@ -69,7 +69,7 @@ class ImagePool:
 
     def query(self, fake: Tensor) -> Tensor:
         """For new pictures (N, C, H, W), detached, those for the discriminator, of the same shape: the new ones, until
-        the pool is full; then half of them take the place of old ones, which are returned instead.
+        the pool is full; then half of them replace old ones, which are returned instead.
         """
         if self.size == 0:
             return fake
@@ -88,7 +88,7 @@ class ImagePool:
         return {"pictures": torch.stack(self.pictures) if self.pictures else None}
 
     def load_state_dict(self, state: Mapping[str, object], device: torch.device) -> None:
-        """Take over the pictures of a resume file."""
+        """Restore the pictures of a resume file."""
         self.pictures = [] if state["pictures"] is None else list(state["pictures"].to(device))
 
 
@@ -96,7 +96,7 @@ class CycleGAN(Method):
     """Two generators with one Adam, two discriminators with another, and a pool of fake pictures for each of these."""
 
     settings = CycleGANConfig
-    # Pictures are read larger by 286 / 256, as published.
+    # Pictures are loaded larger by 286 / 256, as published.
     profiles = {
         "demo": {
             "size_px": 128, "load_size_px": 143, "batch_size": 4, "total_images": 40_000,
@@ -154,7 +154,7 @@ class CycleGAN(Method):
         return super().settings_from(net, {name: value for name, value in meta.items() if name != "direction"})
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Sketches, the photos of them, and the sketches of these again; then the same from photos."""
+        """Sketches, their photos, and the sketches reconstructed from these; then the same from photos."""
         fake_b, fake_a = generate(nets[TO_PHOTO], a), generate(nets[TO_SKETCH], b)
         rec_a, rec_b = generate(nets[TO_SKETCH], fake_b), generate(nets[TO_PHOTO], fake_a)
         return {"a": a, "fake_b": fake_b, "b": b, "rec_a": rec_a, "fake_a": fake_a, "rec_b": rec_b}
@@ -167,11 +167,11 @@ class CycleGAN(Method):
         self.sketch_pool.load_state_dict(state["sketch_pool"], self.precision.device)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One training step on sketches a and photos b, which are no pairs, (B, 3, H, W) each, in [-1, 1]; returns the
+        """One training step on unpaired sketches a and photos b, (B, 3, H, W) each, in [-1, 1]; returns the
         losses, detached.
 
         Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code. Each
-        network works on all of its pictures in one batch: no layer mixes the pictures of a batch.
+        network processes all of its pictures in one batch: no layer mixes them.
         """
         kind, with_identity = self.config.gan_loss, live["lambda_identity"] > 0
 
@@ -183,8 +183,8 @@ class CycleGAN(Method):
         if with_identity:
             losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
 
-        # The generators learn to pass as real, each before the discriminator of its output.
-        projected = {}  # by domain, the real and fake pictures as projected discriminators see them
+        # The generators learn to deceive the discriminators of their domains.
+        projected = {}  # by domain, real and fake pictures in pretrained features
         if self.config.discriminator == "projected":
             within = self.precision.autocast
             projected["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b, within=within)
@@ -203,7 +203,7 @@ class CycleGAN(Method):
                     loss = loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
             self.descend(loss, self.opt_g)
 
-        # Each discriminator learns to tell its domain's real pictures from fake ones, new and old.
+        # Each discriminator learns to distinguish its domain's real pictures from fakes, new and old.
         for domain, net, real, fake, pool in (
             ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
             ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),

@@ -1,4 +1,4 @@
-"""The faithful model: a residual U-Net trained by L1 and SSIM, without a discriminator: near the truth, and soft.
+"""The faithful model: a residual U-Net trained by L1 and SSIM, without a discriminator: close to the truth, and soft.
 
 Shapes: B pairs in a batch, H = W = size_px.
 """
@@ -18,7 +18,7 @@ from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, weighted
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-# Our own methods at 128 px, and as small as a test needs them.
+# Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {
     "size_px": 128, "load_size_px": 128, "widths": "32,64,96,128", "fine": "24,12", "shift_px": 2.0,
     "ema_half_life_images": 1_500.0,
@@ -30,12 +30,12 @@ _TINY: dict[str, Any] = FAST | {
 
 @dataclass(frozen=True, kw_only=True)
 class FaithfulConfig(TrainConfig):
-    """A residual U-Net that answers with what is to be expected: L1 and SSIM, no discriminator. Ours, no paper's."""
+    """A residual U-Net that predicts the expected photo: L1 and SSIM, no discriminator. Ours, not from a paper."""
 
     load_size_px: int = 256
     batch_size: int = 4
     total_images: int = 40_000
-    max_epochs: float = 80.0  # on CUHK's 88 pairs more was worse (docs/models.md)
+    max_epochs: float = 80.0  # more was worse on CUHK's 88 pairs (docs/models.md)
     constant_share: float = 0.3
     rotate_deg: float = 4.0
     shift_px: float = 4.0
@@ -56,12 +56,12 @@ class FaithfulConfig(TrainConfig):
     max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
 
     def unet_args(self, prefix: str = "") -> dict[str, Any]:
-        """The arguments of a residual U-Net but for its dropout; prefix: of their settings."""
+        """The arguments of a residual U-Net except dropout; prefix: of their settings' names."""
         lists = {name: self._numbers(f"{prefix}{name}") for name in ("widths", "fine")}
         return lists | {"blocks": getattr(self, f"{prefix}blocks")}
 
     def _numbers(self, name: str) -> tuple[int, ...]:
-        """The whole numbers in a setting that is a list of them; ConfigError where it is none."""
+        """The integers in a comma-separated setting; ConfigError if it is not such a list."""
         parts = getattr(self, name).split(",")
         need(all(part.strip().isdecimal() for part in parts), f"{name} must be whole numbers with commas, got {parts}")
         return tuple(map(int, parts))
@@ -72,7 +72,7 @@ class Faithful(Method):
 
     settings = FaithfulConfig
     gpu_format = "contiguous"
-    # "small" is for a hundred pairs of one's own, which are soon learned by heart; chosen on CUHK's 88
+    # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88
     # (benchmarks/best_cuhk.py).
     profiles = {
         "small": {
@@ -96,7 +96,7 @@ class Faithful(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The residual U-Net's widths, its way and size."""
+        """The residual U-Net's widths, direction and size."""
         return sizes_of(net.args) | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""pix2pix (Isola et al. 2017): a conditional GAN on pairs, with an L1 loss beside it.
+"""pix2pix (Isola et al. 2017): a conditional GAN on pairs, with an additional L1 loss.
 
 Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of patches.
 """
@@ -26,9 +26,9 @@ class Pix2PixConfig(TrainConfig):
     base_filters: int = setting(64, above=0)  # channels of the U-Net's first level
     num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
     norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
-    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
+    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of randomness
     discriminator: str = setting("patchgan", known=("patchgan", "pixelgan", "projected"))  # projected: Sauer et al.
-    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
+    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # augmentation for a projected one
     disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer, or of projected heads
     disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
     gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
@@ -50,11 +50,11 @@ class Pix2PixConfig(TrainConfig):
 
 
 class Pix2Pix(Method):
-    """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` sees a and b together."""
+    """Generator, discriminator and their optimisers. `net_g` translates a to b, `net_d` sees a and b together."""
 
     settings = Pix2PixConfig
-    # In minutes of training with batch 4, batch norm has too few values at one pixel (num_downs=5), and the cross
-    # entropy leaves speckled backgrounds (lsgan).
+    # For minutes of training with batch 4: batch norm has too few values at one pixel (hence num_downs=5), and cross
+    # entropy leaves speckled backgrounds (hence lsgan).
     profiles = {
         "demo": {
             "size_px": 128, "load_size_px": 136, "batch_size": 4, "total_images": 60_000, "constant_share": 0.4,
@@ -105,11 +105,11 @@ class Pix2Pix(Method):
         """
         kind = self.config.gan_loss
         fake_b = self.net_g(a)  # (B, 3, H, W)
-        pair = None  # or (a, b) and (a, G(a)) as a projected discriminator sees them, through pretrained features
+        pair = None  # or (a, b) and (a, G(a)) in pretrained features, for a projected discriminator
         if self.config.discriminator == "projected":
             pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
 
-        # The discriminator learns to tell (a, b) from (a, G(a)); detach: nothing of this reaches the generator.
+        # The discriminator learns to distinguish (a, b) from (a, G(a)); detach: no gradient reaches the generator.
         if pair:
             loss_d = pair.loss_d()
         else:
@@ -118,7 +118,7 @@ class Pix2Pix(Method):
             loss_d = discriminator_loss(logits_real, logits_fake, kind)
         self.descend(loss_d, self.opt_d)
 
-        # The generator learns to pass as real, and to come near the true picture.
+        # The generator learns to deceive the discriminator, and to approach the ground truth.
         with frozen(self.net_d):
             if pair:
                 loss_gan = pair.loss_gan()

@@ -1,4 +1,4 @@
-"""pSp (Richardson et al. 2021): an encoder learns to steer a trained StyleGAN2, whose weights stay as they are.
+"""pSp (Richardson et al. 2021): an encoder learns to steer a trained StyleGAN2, whose weights are fixed.
 
 Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
 """
@@ -52,10 +52,10 @@ class PSPConfig(TrainConfig):
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
     perceptual: str = setting("lpips", known=("lpips", "discriminator", "efficientnet"))  # whose features
     lambda_l2: float = 1.0  # weight of the mean squared error
-    lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
+    lambda_lpips: float = 0.8  # weight of LPIPS, or of its substitute
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
-    mixing: float = setting(0.0, 0, 1)  # share of faces whose later styles are drawn, so that they stay open
+    mixing: float = setting(0.0, 0, 1)  # share of faces whose later styles are random, so that they stay free
     mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum
@@ -79,7 +79,7 @@ class PSPConfig(TrainConfig):
 
     @property
     def open_from(self) -> int:
-        """The first of the styles that are left open."""
+        """The first of the styles left free."""
         return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
 
 
@@ -159,12 +159,12 @@ class PSP(Method):
 
     @property
     def notes(self) -> dict[str, Any]:
-        """From which style on the encoder leaves the face open, where it does."""
+        """The first style that the encoder leaves free, if any."""
         return {"mixing": self.config.mixing, "mix_from": self.config.open_from}
 
     @property
     def kept(self) -> dict[str, nn.Module]:
-        """The discriminator, which a later run needs to begin with this one."""
+        """The discriminator, which a later run needs to start from this one."""
         return {"discriminator": self.net_d} if self.net_d is not None else {}
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
@@ -180,11 +180,11 @@ class PSP(Method):
         if live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
         self.descend(weighted(losses, live), self.opt_g)
-        names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # what stands in for LPIPS is not it
+        names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # a substitute for LPIPS has another name
         return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
-        """Styles (B, L, D), of which a share of the faces has random ones from layer `mix_from` on."""
+        """Styles (B, L, D); a share of the faces gets random ones from layer `mix_from` on."""
         chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
         chosen = sent(distributed.rand(len(styles)) < share, styles.device)
         late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
@@ -207,7 +207,7 @@ class PSP(Method):
 
 def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces, which
-    are cropped and resized as pSp does. Raises WeightsError where the weights are not here.
+    are cropped and resized as in pSp. Raises WeightsError if the weights are missing.
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]

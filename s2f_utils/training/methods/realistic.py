@@ -1,5 +1,5 @@
-"""The realistic model: a faithful network, and a second one that adds the detail which photos have, trained against
-discriminators of patches. The detail is invented: it looks like a photo and is a little further from the truth.
+"""The realistic model: a faithful network, and a second one that adds the detail of photos, trained against patch
+discriminators. The detail is invented: it looks like a photo and is a little further from the ground truth.
 
 Shapes: B pairs in a batch, H = W = size_px; h, w a discriminator's grid of patches.
 """
@@ -23,18 +23,18 @@ from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, sizes_
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
 from s2f_utils.training.settings import setting
 
-# Of each PatchGAN its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of a photo.
+# For each PatchGAN, its layers (2 for patches of 34 px, 3 for 70 px) and its view of a photo.
 DISCRIMINATORS = ((2, "grey"), (3, "grey"), (2, "colour"))
-DISC_STEPS = 2  # of the discriminators for one of the generator: on 88 pairs they would otherwise lag behind
-CROPS = 3  # of each picture
-COLOUR_GAIN = 4.0  # colours are small beside brightness
+DISC_STEPS = 2  # discriminator steps per generator step: on 88 pairs they would otherwise lag behind
+CROPS = 3  # per picture
+COLOUR_GAIN = 4.0  # colours vary less than brightness
 
 
 class Discriminators(nn.Module):
-    """PatchGANs with instance norm, as `DISCRIMINATORS` lists them, that look at grey sketches and at photos.
+    """PatchGANs with instance norm, as in `DISCRIMINATORS`, on grey sketches and photos.
 
-    One sees the photo's brightness, "grey", or which colours go with that brightness, "colour", without a gradient to
-    the brightness: together they would be content with coloured speckles.
+    Each sees the photo's brightness, "grey", or its colours given that brightness, "colour", without a gradient to the
+    brightness: a joint one would accept coloured speckles.
     """
 
     def __init__(self, base_filters: int) -> None:
@@ -45,7 +45,7 @@ class Discriminators(nn.Module):
             self.judges.append(models.build("patchgan", norm="instance", **args))
 
     def forward(self, sketch: Tensor, photo: Tensor) -> list[Tensor]:
-        """Sketches (B, 1, H, W), photos (B, 3, H, W) → of each discriminator its logits (B, 1, h, w)."""
+        """Sketches (B, 1, H, W), photos (B, 3, H, W) → each discriminator's logits (B, 1, h, w)."""
         grey = to_grey(photo).to(photo.dtype)
         views = {"grey": (grey,), "colour": (grey.detach(), COLOUR_GAIN * (photo - grey))}
         pairs = zip(self.judges, DISCRIMINATORS, strict=True)
@@ -53,8 +53,8 @@ class Discriminators(nn.Module):
 
 
 class CroppedPair:
-    """Real and fake pictures before discriminators of patches, with the losses that `ProjectedPair` has, each of new
-    crops at the same places of both. sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
+    """Real and fake pictures for patch discriminators, with the losses of `ProjectedPair`, each on new crops at the
+    same positions in both. sketch, real, fake: (B, 3, S, S) in [-1, 1]. side_px: of a crop.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class CroppedPair:
         self.side_px, self.precision = side_px, precision
 
     def loss_d(self) -> Tensor:
-        """The discriminators' hinge losses, summed; nothing of it reaches the generator."""
+        """The discriminators' hinge losses, summed, without gradients for the generator."""
         return sum(discriminator_loss(*logits.chunk(2), "hinge") for logits in self._logits(self.fake.detach()))
 
     def loss_gan(self) -> Tensor:
-        """What the generator lowers: minus the mean logit of each discriminator, summed."""
+        """The generator's hinge loss: minus the mean logit of each discriminator, summed."""
         return sum(generator_loss(logits.chunk(2)[1], "hinge") for logits in self._logits(self.fake))
 
     def loss_perceptual(self) -> Tensor:
@@ -76,7 +76,7 @@ class CroppedPair:
         return perceptual_loss(self.fake, self.real)
 
     def _logits(self, fake: Tensor) -> list[Tensor]:
-        """Of each discriminator its logits of `CROPS` places a picture, (2·CROPS·B, 1, h, w), real ones first."""
+        """Each discriminator's logits for `CROPS` crops per picture, (2·CROPS·B, 1, h, w), real ones first."""
         num, size = len(fake), fake.shape[-1]
         side = min(self.side_px or size, size)
         places = distributed.randint(0, size - side + 1, CROPS * num, 2).tolist()
@@ -90,7 +90,7 @@ class CroppedPair:
 
 @dataclass(frozen=True, kw_only=True)
 class RealisticConfig(FaithfulConfig):
-    """A faithful network and a second one that adds detail, against discriminators of patches. Ours, no paper's."""
+    """A faithful network and a second one that adds detail, against patch discriminators. Ours, not from a paper."""
 
     total_images: int = 20_000
     detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
@@ -101,14 +101,14 @@ class RealisticConfig(FaithfulConfig):
     lr_g: float = 6e-4
     lr_d: float = 1e-3  # Adam's learning rate for the discriminators
     discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al. 2021
-    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
+    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # augmentation for a projected one
     beta1: float = 0.5
     disc_filters: int = setting(32, above=0)  # channels of the discriminators' first layers, or of projected heads
-    disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
+    disc_crop_px: int = 96  # patch discriminators see random crops of this size; 0: whole pictures
 
 
 class Realistic(Method):
-    """A trained faithful network, which is not changed, a second one that adds detail, and discriminators of that."""
+    """A trained faithful network, which is not changed, a second one that adds detail, and its discriminators."""
 
     settings = RealisticConfig
     gpu_format = "contiguous"
@@ -141,13 +141,13 @@ class Realistic(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """As of the faithful method; of both networks, where there are two."""
+        """As for the faithful method; for both networks, if there are two."""
         if net.name == "resunet":
             return Faithful.settings_from(net, meta)
         return sizes_of(net.args["detail"], "detail_") | Faithful.settings_from(net.structure, meta)
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A faithful model as the first network, or a realistic one as both; CheckpointError where sizes are others."""
+        """A faithful model as the first network, or a realistic one as both; CheckpointError if sizes differ."""
         if init is not None:
             given = answering(init, self.config.direction)
             load_into(self.net_g.structure if given.name == "resunet" else self.net_g, given, init)
@@ -155,7 +155,7 @@ class Realistic(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
-        The discriminators go first, `DISC_STEPS` times; those of patches look at new crops each time.
+        The discriminators go first, `DISC_STEPS` times; patch discriminators see new crops each time.
         """
         fake_b, config = self.net_g(a), self.config
         if config.discriminator == "projected":

@@ -1,4 +1,4 @@
-"""GFPGAN's training (Wang et al. 2021): photos are damaged, and a restorer learns to give them back.
+"""GFPGAN's training (Wang et al. 2021): photos are degraded, and a restorer learns to recover them.
 
 Shapes: B photos in a batch, S = size_px. The published "simple" training: without the discriminators of eyes and mouth.
 """
@@ -35,7 +35,7 @@ WORKERS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreConfig(TrainConfig):
-    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from nothing."""
+    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from scratch."""
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DAMAGED,)
 
@@ -50,7 +50,7 @@ class RestoreConfig(TrainConfig):
     num_mlp: int = setting(8, above=0)  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
     narrow: float = setting(1.0, above=0)  # share of the published width
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on; the published files have 2
-    residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
+    residual: bool = False  # the output is added to the damaged face; not published, for small networks
     discriminator: str = setting("stylegan2", known=("stylegan2", "patchgan"))  # patchgan: patches of 34 px
     disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
     disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
@@ -59,12 +59,12 @@ class RestoreConfig(TrainConfig):
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
-    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of those that stand in for them
+    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of their substitute
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
     lambda_id: float = 10.0  # weight of the identity loss
     lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
-    r1_gamma: float = setting(10.0, 0)  # weight of the discriminator's squared slope at real photos
-    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(10.0, 0)  # weight of the discriminator's squared gradient at real photos
+    r1_every: int = setting(16, 0)  # steps between two R1 steps; 0: never
     lr_g: float = 2e-3  # Adam's learning rate for the restorer
     lr_d: float = 2e-3  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
@@ -78,7 +78,7 @@ class RestoreConfig(TrainConfig):
 
 
 class Restore(LogisticGAN):
-    """The restorer and a discriminator, StyleGAN2's or one of patches, with an Adam each."""
+    """The restorer and a discriminator, StyleGAN2's or a PatchGAN, with an Adam each."""
 
     settings = RestoreConfig
     profiles = {
@@ -98,7 +98,7 @@ class Restore(LogisticGAN):
     }  # fmt: skip
     begins_with = ("gfpgan",)
     same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
-    from_cpu = True  # the next photos are damaged while a GPU is at work on the last ones
+    from_cpu = True  # the next photos are degraded while a GPU works on the last ones
     live_ranges = {
         "lambda_style": Range(0.0, 100.0), "lambda_id": Range(0.0, 20.0), "lambda_gan": Range(0.0, 1.0),
         "r1_gamma": Range(1e-3, 100.0, log=True), "damage": Range(0.0, 1.0),
@@ -113,7 +113,7 @@ class Restore(LogisticGAN):
         if config.discriminator == "patchgan":
             size = {"base_filters": config.disc_width // 4, "num_layers": 2}
             net_d = models.build("patchgan", in_channels=6, norm="none", **size)
-            for part in net_d.modules():  # without norms, weights as small as published let little of a picture through
+            for part in net_d.modules():  # without norms, the small published weights attenuate the signal
                 if isinstance(part, nn.Conv2d):
                     nn.init.kaiming_normal_(part.weight, 0.2)
         else:
@@ -123,7 +123,7 @@ class Restore(LogisticGAN):
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
 
     def generator_of(self, init: str | Path) -> nn.Module:
-        """Another restorer; without its colours where only this one is residual: it begins by adding nothing."""
+        """Another restorer; if only this one is residual, without its output layers: it starts by adding nothing."""
         given = super().generator_of(init)
         if self.config.residual and not getattr(given, "residual", True):
             given.residual = given.args["residual"] = True
@@ -131,7 +131,7 @@ class Restore(LogisticGAN):
         return given
 
     def begin_with(self, init: str | Path | None) -> None:
-        """As `LogisticGAN`; also what the losses need is fetched now: WeightsError where it is not to be had."""
+        """As `LogisticGAN`; the losses' weights are downloaded now: WeightsError if they are unavailable."""
         super().begin_with(init)
         if self.config.perceptual == "vgg":
             network("vgg19", self.precision.device)
@@ -141,7 +141,7 @@ class Restore(LogisticGAN):
             network("arcface", self.precision.device)
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:
-        """Photos (B, 3, S, S) in [-1, 1], each damaged in its own way, on the device; seeds: drawn where None."""
+        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device; seeds: drawn if None."""
         seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -150,7 +150,7 @@ class Restore(LogisticGAN):
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on the device; returns
-        the losses, detached. The generator first, as published, then the discriminator, where a loss needs it.
+        the losses, detached. The generator first, as published, then the discriminator, if a loss needs it.
         """
         losses, config = {}, self.config
         a = self.degraded(a, live["damage"])
@@ -164,7 +164,7 @@ class Restore(LogisticGAN):
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
                 losses |= (seen := self._perceptual(fake_b, b))
-                weights = (live["lambda_perceptual"], live["lambda_style"])  # VGG-19 alone has a style loss
+                weights = (live["lambda_perceptual"], live["lambda_style"])  # only VGG-19 has a style loss
                 loss = loss + sum(weight * value for weight, value in zip(weights, seen.values(), strict=False))
             if live["lambda_id"]:
                 losses["loss_id"] = identity_loss(fake_b, b)
@@ -183,8 +183,8 @@ class Restore(LogisticGAN):
         return {name: value.detach() for name, value in losses.items()}
 
     def shown(self, photos: Tensor) -> Tensor:
-        """Photos (B, 3, S, S) as the discriminator is shown them: the one of patches also their fine detail, without
-        which it learns ten times as slowly.
+        """Photos (B, 3, S, S) as the discriminator sees them: a PatchGAN also sees their fine detail, without which it
+        learns ten times as slowly.
         """
         return with_detail(photos) if self.config.discriminator == "patchgan" else photos
 
@@ -204,13 +204,13 @@ class Restore(LogisticGAN):
 
     @torch.no_grad()
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Photos, always damaged in the same way; what the restorer makes of them; and the photos."""
+        """Photos, always degraded in the same way; the restored ones; and the photos."""
         damaged = self.degraded(b, seeds=list(range(len(b))))
         return {"a": damaged, "fake_b": nets[self.config.direction](damaged), "b": sent(b, damaged.device)}
 
 
 def with_detail(photos: Tensor, gain: float = 4.0) -> Tensor:
-    """Photos and what a mean over 5x5 pixels takes from them, times `gain`: (B, 3, S, S) → (B, 6, S, S)."""
+    """Photos and their difference from a 5x5 mean, times `gain`: (B, 3, S, S) → (B, 6, S, S)."""
     smooth = F.avg_pool2d(F.pad(photos, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
     return torch.cat([photos, gain * (photos - smooth)], dim=1)
 

@@ -1,6 +1,5 @@
-"""StyleGAN2 (Karras et al. 2020): photos from chance alone, against a discriminator that is kept smooth, or against a
-projected one (Sauer et al. 2021), with an encoder beside the generator that learns from real photos (Larsen et al.
-2016, "VAE-GAN").
+"""StyleGAN2 (Karras et al. 2020): photos from random codes, against a regularised discriminator, or against a projected
+one (Sauer et al. 2021), with an additional encoder that learns from real photos (Larsen et al. 2016, "VAE-GAN").
 
 Shapes: B photos in a batch, S = size_px, D style values, L layers.
 """
@@ -33,15 +32,15 @@ from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
-PLACES = (4, 2)  # to which the encoder's features at strides 16 and 32 are averaged
+PLACES = (4, 2)  # sides to which the encoder's features at strides 16 and 32 are averaged
 ENCODER_WIDTH = 320
-CODE_NOISE = 0.35  # standard deviation of what is added to an encoded photo's code, whose own is 1
+CODE_NOISE = 0.35  # standard deviation of the noise added to an encoded photo's code, which has 1
 LAMBDA_COLOUR = 4.0  # weight of the L1 loss of such a photo's colours, averaged over 8 × 8 pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleGAN2Config(TrainConfig):
-    """StyleGAN2, Karras et al. 2020, with ADA: photos from chance. Values of NVIDIA's "paper256"."""
+    """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes. Values of NVIDIA's "paper256"."""
 
     directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
 
@@ -56,21 +55,21 @@ class StyleGAN2Config(TrainConfig):
     width: int = setting(512, above=0)  # most channels of a layer, in both networks
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
     mixing: float = setting(0.9, 0, 1)  # share of fake photos whose styles come from two draws
-    noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
+    noise_from_images: int = setting(0, 0)  # noise starts at this image: small generators mistake it for detail
     discriminator: str = setting("stylegan2", known=("stylegan2", "projected"))
     disc_filters: int = setting(64, above=0)  # channels of a projected discriminator's heads
-    disc_from_images: int = setting(0, 0)  # with an encoder: from this image on there is a discriminator, as in VQGAN
-    augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
+    disc_from_images: int = setting(0, 0)  # with an encoder: the discriminator joins at this image, as in VQGAN
+    augment_disc: str = setting("ada", known=("ada", "none"))  # augmentation of the discriminator's input
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
-    ada_images: float = setting(500_000.0, above=0)  # of these at least from no augmentation to the full one
+    ada_images: float = setting(500_000.0, above=0)  # least images from no augmentation to the full one
     lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
-    r1_gamma: float = setting(1.0, 0)  # weight of the discriminator's squared slope at real photos
-    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
-    lambda_path: float = 2.0  # weight of the path length's regularisation
-    path_every: int = setting(4, 0)  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(1.0, 0)  # weight of the discriminator's squared gradient at real photos
+    r1_every: int = setting(16, 0)  # steps between two R1 steps; 0: never
+    lambda_path: float = 2.0  # weight of path length regularisation
+    path_every: int = setting(4, 0)  # steps between two such steps; 0: never
     lr_g: float = 2.5e-3  # Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)
     lr_d: float = 2.5e-3  # and for the discriminator: 16/17
-    lambda_perceptual: float = 0.0  # above 0, half of a batch is made of codes of its own photos, to look like them
+    lambda_perceptual: float = 0.0  # above 0, half of a batch is generated from photos' codes, to look like them
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
 
@@ -83,19 +82,19 @@ class StyleGAN2Config(TrainConfig):
 
 
 class LogisticGAN(Method):
-    """What StyleGAN2 and GFPGAN have in common: photos alone to learn from, and a discriminator that is kept smooth."""
+    """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised discriminator."""
 
     data = "photos"
     steps = 0
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The generator's arguments and its size, which published files do not name."""
+        """The generator's arguments and its size, which published files do not state."""
         return super().settings_from(net, {"size_px": net.size_px})
 
     @property
     def kept(self) -> dict[str, nn.Module]:
-        """The discriminator, which a later run may begin with, and whose features pSp's losses use."""
+        """The discriminator, for the start of a later run, and for its features in pSp's losses."""
         return {"discriminator": self.net_d}
 
     def state_dict(self) -> dict[str, object]:
@@ -105,7 +104,7 @@ class LogisticGAN(Method):
         self.steps = state["steps"]
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A generator of as many pixels, and its discriminator where that lies beside it."""
+        """A generator of the same size, and its discriminator if that is beside it."""
         if init is None:
             return
         load_into(self.net_g, self.generator_of(init), init, FACES)
@@ -113,15 +112,15 @@ class LogisticGAN(Method):
             load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
 
     def generator_of(self, init: str | Path) -> nn.Module:
-        """The generator that a run begins with."""
+        """A run's initial generator."""
         return checkpoints.load_network(find_generator(init))[0]
 
     def shown(self, photos: Tensor) -> Tensor:
-        """Photos (B, 3, S, S) as the discriminator is shown them."""
+        """Photos (B, 3, S, S) as the discriminator sees them."""
         return photos
 
     def smooth(self, photos: Tensor, live: Live) -> dict[str, Tensor]:
-        """In every `r1_every`-th step, lower the discriminator's slope at real photos (R1), with the more weight."""
+        """In every `r1_every`-th step, lower the discriminator's gradient at real photos (R1), with a larger weight."""
         every = self.config.r1_every
         if not every or self.steps % every:
             return {}
@@ -131,7 +130,7 @@ class LogisticGAN(Method):
 
 
 class StyleGAN2(LogisticGAN):
-    """Generator and discriminator with an Adam each; regularised every few steps, with the more weight."""
+    """Generator and discriminator with an Adam each; regularised every few steps, with a larger weight."""
 
     settings = StyleGAN2Config
     profiles = {
@@ -167,7 +166,7 @@ class StyleGAN2(LogisticGAN):
             both = nn.ModuleList([self.net_g, self.nets["encoder"]])
             self.opt_g = self.optimize(both, "lr_g", betas=lazy_betas(config, path_every))
         for opt, every in ((self.opt_g, path_every), (self.opt_d, r1_every)):
-            for group in opt.param_groups:  # saved with a run: one from before goes on without it, as it began
+            for group in opt.param_groups:  # saved with a run; an older run resumes without it
                 group["lr_share"] = lazy_share(every)
                 group["lr"] *= group["lr_share"]
         self.ada = AdaptiveP(config.ada_images)
@@ -184,7 +183,7 @@ class StyleGAN2(LogisticGAN):
         self.path_mean = state["path_mean"].to(self.path_mean)
 
     def draw(self, num: int, mixing: float) -> Tensor:
-        """Styles (num, L, D) of random noise; a share `mixing` of them changes to another draw at some layer."""
+        """Styles (num, L, D) from random noise; a share `mixing` of them changes to another draw at some layer."""
         layers = self.net_g.num_layers
         z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
         z = sent(z, self.precision.device)
@@ -195,14 +194,14 @@ class StyleGAN2(LogisticGAN):
         return torch.where(first[..., None], w[0], w[1])
 
     def shown(self, photos: Tensor) -> Tensor:
-        """The photos as the discriminator is shown them."""
+        """The photos as the discriminator sees them."""
         return self.precision.images(augmented(photos, self.config.augment_disc, self.ada.p))
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
 
-        The discriminator first, then the generator. Every `r1_every`-th step has R1, every `path_every`-th the path
-        length's regularisation.
+        The discriminator first, then the generator. Every `r1_every`-th step has R1, every `path_every`-th path length
+        regularisation.
         """
         losses, config = {}, self.config
         if config.discriminator == "projected":
@@ -236,8 +235,8 @@ class StyleGAN2(LogisticGAN):
     def step_projected(self, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S); returns the losses.
 
-        With an encoder the first half of the fake photos is made from the codes of real ones, which they have to look
-        like: there is something to learn even where the discriminator is always right.
+        With an encoder the first half of the fakes is generated from the codes of real photos, and compared with them:
+        the generator gets a useful gradient even if the discriminator is always right.
         """
         num, losses = len(b), {}
         has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
@@ -269,14 +268,14 @@ class StyleGAN2(LogisticGAN):
         return {name: value.detach() for name, value in losses.items()}
 
     def _count(self) -> None:
-        """A step is done; noise stays out until `noise_from_images`."""
+        """Count a step; noise stays 0 until `noise_from_images`."""
         self.steps += 1
         if self.steps * self.config.batch_size < self.config.noise_from_images:
             with torch.no_grad():
                 torch._foreach_zero_(self.noise_weights)
 
     def _path_penalty(self, num: int, mixing: float) -> Tensor:
-        """How much the lengths of the generator's slopes differ from their running mean (Karras et al. 2020, eq. 4)."""
+        """The path length penalty: squared deviation from the running mean (Karras et al. 2020, eq. 4)."""
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
         noise = sent(distributed.randn(*fake.shape), fake.device).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
@@ -287,7 +286,7 @@ class StyleGAN2(LogisticGAN):
 
     @torch.no_grad()
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Two rows of faces of fixed noise, and real photos, (N, 3, S, S) each."""
+        """Two rows of faces from fixed noise, and real photos, (N, 3, S, S) each."""
         net, num = nets[FROM_NOISE], len(b)
         z = torch.randn(2 * num, self.config.style_dim, generator=torch.Generator().manual_seed(0)).to(b.device)
         mean = net.mean_latent()
@@ -297,7 +296,7 @@ class StyleGAN2(LogisticGAN):
 
 class PhotoEncoder(nn.Module):
     """Pretrained features of real photos at strides 4 to 32 (`features_of`) → their codes (B, D), of mean 0 and
-    variance 1 over a batch, as the noise is that faces are made of.
+    variance 1 over a batch, like the generator's noise.
     """
 
     def __init__(self, dim: int) -> None:
@@ -316,21 +315,21 @@ class PhotoEncoder(nn.Module):
 
 def lazy_share(every: int) -> float:
     """c = k / (k + 1) for a regularisation in each k-th step, 1 for none: Adam's learning rate times c and its betas to
-    the power of c make up for the steps that are added (Karras et al. 2020, appendix B).
+    the power of c compensate for the additional steps (Karras et al. 2020, appendix B).
     """
     return every / (every + 1) if every else 1.0
 
 
 def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
-    """Adam's memory, for a regularisation in each step of so many; see `lazy_share`."""
+    """Adam's betas, for a regularisation in every `every`-th step; see `lazy_share`."""
     return config.beta1 ** lazy_share(every), config.beta2 ** lazy_share(every)
 
 
 def r1_penalty(
     net_d: nn.Module, photos: Tensor, shown=lambda x: x, slope: Callable[[Tensor, Tensor], Tensor] = slope_at
 ) -> Tensor:
-    """The mean squared length of a discriminator's slope at real photos (B, 3, S, S), a scalar ≥ 0 (Mescheder et al.
-    2018, eq. 9). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
+    """The mean squared norm of a discriminator's gradient at real photos (B, 3, S, S), a scalar ≥ 0 (Mescheder et al.
+    2018, eq. 9). shown: the augmentation before the discriminator. slope: as `Method.slope`.
     """
     photos = photos.detach().requires_grad_()
     return slope(net_d(shown(photos)).sum(), photos).square().sum((1, 2, 3)).mean()
