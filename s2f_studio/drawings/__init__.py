@@ -1,1 +1,1 @@
-"""Drawings: paper judged and cleaned, face and landmarks found, warped to the mean shape."""
+"""Drawings: paper classified and cleaned, face and landmarks detected, warped to the mean shape."""

@@ -90,8 +90,8 @@ def prepare_for(
     if facts.reads == "photo":
         found, notes = find_any(picture, drawing=False, points=points, face=face)
         matrix = faces.alignment(found.landmarks, facts.size_px)
-        said = advice(picture, "photo")
-        warnings = (*([said] if said else []), *notes)
+        remark = advice(picture, "photo")
+        warnings = (*([remark] if remark else []), *notes)
         return Drawing(faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings)
     drawing = prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
     if facts.layout == "drawn":

@@ -89,13 +89,13 @@ class ExpectModel(Translator):
         """
         added = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
         asks = [meant(ask, one) for ask, one in zip(asks, found, strict=True)]
-        said = [{name for name in ask.person if name in TOLD} for ask in asks]
-        others, nothing = [one - new for one, new in zip(said, added, strict=True)], [set()] * len(said)
+        requested = [{name for name in ask.person if name in TOLD} for ask in asks]
+        others, nothing = [one - new for one, new in zip(requested, added, strict=True)], [set()] * len(asks)
         plain = [untold_of(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
         steps = (  # attributes that change something, those still hidden, what is drawn, the amplification of each
-            ([one & set(WORN) for one in said], said, nothing, dict.fromkeys(WORN, 1.0)),  # ignores the finder's flags
+            ([one & set(WORN) for one in requested], requested, nothing, dict.fromkeys(WORN, 1.0)),  # not the finder's
             (added, others, added, ADDED_GUIDANCE),
             (others, nothing, added, {}),
         )
@@ -141,23 +141,23 @@ def meant(ask: Ask, found: Understood) -> Ask:
     """The request with traits inferred from the drawing where it leaves them open: hair drawn down to the brows is no
     hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
-    said = {}
+    inferred = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
         crude = int(found.flags["crude"] > SCRAWLED_FROM)
         is_hat = found.flags["hat"] > HAT_FROM[crude] and found.hair_above < MOST_HAIR[crude]
         if not is_hat:
-            said["hat"] = -1.0
+            inferred["hat"] = -1.0
         elif found.flags["hat"] < SURELY:  # else the drawing is clear enough
-            said["hat"] = 1.0
+            inferred["hat"] = 1.0
     if found.flags["beard"] > BEARD_FROM:
-        said["beard"] = 1.0
-    return replace(ask, person=said | dict(ask.person)) if said else ask
+        inferred["beard"] = 1.0
+    return replace(ask, person=inferred | dict(ask.person)) if inferred else ask
 
 
 def wears_hat(ask: Ask, found: Understood) -> bool:
     """Whether the answer should have a hat."""
-    said = meant(ask, found).person.get("hat")
-    return found.flags["hat"] > HAT_SURE if said is None else said > 0
+    hat = meant(ask, found).person.get("hat")
+    return found.flags["hat"] > HAT_SURE if hat is None else hat > 0
 
 
 def missing_accessories(ask: Ask, found: Understood) -> set[str]:

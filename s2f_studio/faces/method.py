@@ -186,10 +186,10 @@ def half_known(worn: Tensor, share: float) -> Tensor:
     return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
 
 
-def sometimes(told: Tensor, share: float) -> Tensor:
+def sometimes(traits: Tensor, share: float) -> Tensor:
     """A random share of the attributes' planes, (B, C, S, S); 0, unknown, for the others."""
-    keep = distributed.rand(*told.shape[:2]) < share
-    return told * sent(keep, told.device).to(told.dtype)[..., None, None]
+    keep = distributed.rand(*traits.shape[:2]) < share
+    return traits * sent(keep, traits.device).to(traits.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:

@@ -173,8 +173,8 @@ def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[st
     """Broadcast rank zero's decision, live values and random generator's state to all ranks."""
     if distributed.world_size() == 1:
         return decision
-    facts = run.total_images, run.live.values(), torch.get_rng_state()
-    decision, (total_images, values, generator) = distributed.broadcast((decision, facts))
+    state = run.total_images, run.live.values(), torch.get_rng_state()
+    decision, (total_images, values, generator) = distributed.broadcast((decision, state))
     if not distributed.is_rank_zero():
         run.total_images = total_images
         run.live.load_state_dict(values)

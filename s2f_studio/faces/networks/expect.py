@@ -75,14 +75,14 @@ class Expect(Network):
         fine = self.down1(self.stem(ink))  # (N, 64, 32, 32)
         middle = self.down2(fine)  # (N, 128, 16, 16)
         coarse = self.down3(middle) + self.place3  # (N, 192, 8, 8)
-        last, third, second = self.toned(self._told(x, tones)).split(self.levels, dim=1)
+        last, third, second = self.toned(self._conditions(x, tones)).split(self.levels, dim=1)
         coarse = coarse + (self.whole(coarse) + last)[..., None, None]
         up = self.block2(twice(self.up2(coarse)) + middle + third[..., None, None])
         up = self.block1(twice(self.up1(up)) + fine + self.place1 + second[..., None, None])
         up = self.block0(twice(self.up0(up)) + self.place0)
         return self.out(self.block(twice(self.full(up)))).float()
 
-    def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
+    def _conditions(self, x: Tensor, tones: Tensor | None) -> Tensor:
         """The tones, 0 if unknown, a flag for each known one, and the attributes: (N, 8 + told)."""
         worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
         if tones is None:
