@@ -1,6 +1,6 @@
 """Clean-up of a photographed or scanned drawing: perspective, shadow and paper tone, the sheet's edges, handwriting.
 
-`clean` does all of it; each stage is a function of its own. A drawing is uint8 (H, W, 3) RGB or (H, W) grey; the
+`clean` does all of it; each stage has its own function. A drawing is uint8 (H, W, 3) RGB or (H, W) grey; the
 result is uint8 (H, W) grey, dark lines on white paper (255).
 """
 
@@ -42,8 +42,8 @@ def clean(
 ) -> Cleaned:
     """Straighten the sheet, even out the paper, stretch the contrast, clear the rim.
 
-    sheet: find a sheet of paper on a darker ground, and cut it out. shadows: "soft" for light that
-    changes slowly over the paper, "hard" for a shadow with edges (large dark areas of the drawing become lighter, too).
+    sheet: find a sheet of paper on a darker background, and cut it out. shadows: "soft" for light that
+    changes slowly over the paper, "hard" for a shadow with edges (large dark areas of the drawing also become lighter).
     strength: of the contrast, 0.25 (pale lines stay pale) to 4. rim: width of the strip along the edges that is
     searched for the sheet's edges and for handwriting, a share of each side, 0 (leave it) to 0.25.
     """
@@ -65,8 +65,8 @@ def _grey(drawing: np.ndarray) -> np.ndarray:
 
 
 def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
-    """The corners of a sheet of paper on a darker ground: (4, 2) pixels, clockwise from the top left; None if there is
-    none, as in a scan whose paper fills the picture, or if its sides would not be straight: a pale face between dark
+    """The corners of a sheet of paper on a darker background: (4, 2) pixels, clockwise from the top left; None if there
+    is none, as in a scan whose paper fills the picture, or if its sides would not be straight: a pale face between dark
     hair is no sheet.
     """
     import cv2
@@ -184,7 +184,7 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
         fit, *_ = np.linalg.lstsq(weighted.T @ terms + 1e-6 * np.eye(10), weighted.T @ values, rcond=None)
         under = terms @ fit - values
         spread = max(2.0, 1.5 * float(np.median(np.abs(under))))
-        share = 1.0 / (1.0 + (np.maximum(under, 0) / spread) ** 4)  # far below the surface: drawing, not paper
+        share = 1.0 / (1.0 + (np.maximum(under, 0) / spread) ** 4)  # far below the surface: drawn, not paper
     surface = (terms @ fit).reshape(blocks.shape).astype(np.float32)
     if shadows == "hard":
         paper = np.clip(_local_paper(grey, surface), 8, 255)

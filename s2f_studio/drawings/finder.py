@@ -1,4 +1,4 @@
-"""Finds the 164 landmarks of a face in a drawing or a photo, the error of each, and what else is drawn. Ours.
+"""Predicts the 164 landmarks of a face in a drawing or a photo, their errors, and attributes of the drawing. Ours.
 
 Shapes: N pictures, P = 164 points, S = 128 pixels.
 """
@@ -17,7 +17,7 @@ from s2f_utils.models.network import Network
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SIDE_PX = 128
-BEYOND = 1.15  # points may lie outside of the picture, by 7 % of its side
+BEYOND = 1.15  # points may be outside the picture, by 7 % of its side
 
 
 @dataclass(frozen=True)

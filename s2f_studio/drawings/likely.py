@@ -1,4 +1,4 @@
-"""Likely faces: the shapes that people have, as a mean and principal components, and moving a drawn face towards them.
+"""Likely faces: people's shapes as a mean and principal components, and moving a drawn face towards them.
 
 An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a square picture; the
 components hold no person's shape. `git show 667d723:tools/fit_shapes.py` made them.

@@ -50,7 +50,7 @@ TRAITS = {
     "lines_ratio": (0.2154, 0.2157, -0.8051),
     "uneven": (0.6646, 0.8661, 0.6014),
 }  # fmt: skip
-# A few lines on a large sheet have as few edges as a blurred photo: with more white than this, these are the odds.
+# A few lines on a large sheet have as few edges as a blurred photo: with more white than this, the log odds are fixed.
 MOST_WHITE, OF_PAPER = 0.85, -5.0
 BIAS, DOUBTFUL, SURE = -1.454, -1.0, 4.0
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper this even and this white are clean already
@@ -97,7 +97,7 @@ class Verdict:
 
 
 def verdict(picture: np.ndarray) -> Verdict:
-    """Measure a drawn, scanned or photographed picture, uint8 (H, W, 3)."""
+    """Classify a drawn, scanned or photographed picture, uint8 (H, W, 3)."""
     image, (small, grey) = Image.fromarray(picture), looked_at(picture)
     dark, middle, light = np.percentile(grey, (0.5, 50, 98))
     contrast = max(light - dark, _ink_contrast(image, light))
@@ -239,7 +239,7 @@ class Paper:
 def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None) -> Paper:
     """Classify a drawing's paper, uint8 (H, W, 3), and clean it as `clean` requests (`prepare.prepare`).
 
-    points: hand-given ones of the face, float64 (N, 2), pixels of the drawing.
+    points: manually placed ones of the face, float64 (N, 2), pixels of the drawing.
     """
     grey = luminance(drawing)
     sheet = _sheet(drawing, grey, points) if clean in ("auto", "always") else None
@@ -355,7 +355,7 @@ def _corners_of(box: Sequence[float]) -> np.ndarray:
 
 def detector_problem() -> str:
     """Why there is no face detector, or ""."""
-    return faces.detector_problem(timeout_s=5, attempts=1)  # so that nobody has to wait for a download
+    return faces.detector_problem(timeout_s=5, attempts=1)  # short, to avoid waiting for a download
 
 
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:

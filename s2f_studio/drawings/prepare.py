@@ -1,8 +1,8 @@
 """From any picture to a model's input: cleaned paper, an aligned face, and remarks; and back onto the paper.
 
-`prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with everything that was
-found. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is selected by None
-(the largest, of equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
+`prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with all results. A picture
+is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is selected by None (the largest, of
+equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
 PAPER_PX = 512  # side of a drawing in the layout "drawn"
-RATHER_SURE = 0.85  # upright; a turned drawing with a higher score is accepted without further views
+RATHER_SURE = 0.85  # of the upright drawing; with a higher score a turned one is accepted without further views
 SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 INK_BELOW = 60  # grey levels below the paper
 ENOUGH = 0.7  # score from which one of several faces counts; in 526 single drawings no second one has more than 0.3
@@ -46,7 +46,7 @@ class Drawing:
     image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet, cut
     out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the image's.
     face: on the paper. verdict: of `paper.verdict` on the paper before cleaning, in even light. Matrix, face and
-    verdict are None for a picture taken as it is. warnings: for the user, most important first; empty if all is well.
+    verdict are None for an unprepared picture. warnings: for the user, most important first; empty if all is well.
     corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing, clockwise from the top left;
     None if no sheet was cut out.
     """
@@ -76,8 +76,8 @@ def prepare_for(
 ) -> Drawing:
     """Prepare a picture, a path or uint8 (H, W, 3), for the model with these facts.
 
-    A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the model takes pictures
-    as they are (`align` overrides that). points, clean, face: as in `prepare`. Raises what `prepare`,
+    A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the model needs no
+    alignment (`align` overrides that). points, clean, face: as in `prepare`. Raises what `prepare`,
     `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
@@ -109,14 +109,14 @@ def prepare(
 ) -> Drawing:
     """Clean a drawing's paper, find the face, and crop it as the models expect it.
 
-    points: hand-given eyes and mouth in pixels of the original drawing (see `faces.find_face`). clean: "auto"
+    points: manually placed eyes and mouth in pixels of the original drawing (see `faces.find_face`). clean: "auto"
     (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet out. With "auto" and
     "always" a sheet within the picture is cut out, and the remark "cut" says so. Without points the face is detected by
     YuNet if available, also sideways and upside down, then by scikit-image's cascade; failing that, the face is assumed
     to fill the picture, with a warning. face: which of several to take, "left", "right", or the number from the left, 1
     for the first; None: the largest, of equally large ones the most central; the remark "faces" has their number.
     Raises ValueError for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for
-    points that are no face or lie outside of the picture, and if the selected face does not exist.
+    points that are not a face or are outside the picture, and if the selected face does not exist.
     """
     points, which = _check_arguments(drawing, points, clean, face)
     paper = clean_paper(drawing, clean, points)
@@ -162,8 +162,8 @@ def example(name: str) -> np.ndarray:
 
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
-    """A model's answer, uint8 (S, S, 3): as it is ("square"), or pasted onto the drawing, with its background ("paper")
-    or without ("person"). Raises ValueError for other frames.
+    """A model's answer, uint8 (S, S, 3): unchanged ("square"), or pasted onto the drawing, with its background
+    ("paper") or without ("person"). Raises ValueError for other frames.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -223,7 +223,7 @@ def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) ->
 
 
 def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> faces.Face:
-    """The face of hand-given points. Raises FaceError where they lie outside of a picture of this shape (H, W, …)."""
+    """The face of manually placed points. Raises FaceError if they are outside a picture of this shape (H, W, …)."""
     face, (height, width) = faces.face_from_points(points), shape[:2]
     if (np.asarray(points) < -0.5).any() or (np.asarray(points) > [width - 0.5, height - 0.5]).any():
         raise faces.FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
@@ -236,8 +236,8 @@ def find_any(
     """The face of a drawing or a photo, with whatever detector is available, and remarks for the user.
 
     picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available; scikit-image's
-    cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are no face or lie
-    outside, and if the selected face does not exist.
+    cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are not a face or
+    are outside, and if the selected face does not exist.
     """
     if points is not None:
         return points_inside(points, picture.shape), []

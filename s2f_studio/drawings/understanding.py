@@ -24,8 +24,8 @@ SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
 REMEMBERED = 16  # results in the cache
 INKED = 0.5  # a share of dark pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
-BY_HAND = 4.0  # times "crude": points of a part are off together, by one stroke; best on validation people
-LOOKS = 2  # passes: over the picture as it is, and with the face aligned from the first pass
+BY_HAND = 4.0  # times "crude": one stroke displaces all points of a part; best on validation people
+LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from the first pass
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def finder(engine: str = "auto") -> Engine:
 def _finder_of(path: Path, engine: str) -> Engine:
     if engine == running.ONNX:
         found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
-        found.takes("look")  # loads it now, not with the first picture
+        found.takes("look")  # loads it now, not at the first picture
         return found
     from s2f_studio.drawings.look import Look
     from s2f_utils.inference.stages import TorchEngine

@@ -1,9 +1,9 @@
-"""Drawings in files to pictures in files, by the shipped models: what `s2f translate drawing.jpg` does.
+"""From drawings to picture files by the shipped models, as in `s2f translate drawing.jpg`.
 
 The answers to one drawing are its candidates: a photo of somebody like that, the average face, and other people; or,
 from a run of `realistic`, a faithful answer and ones with detail. One more is the cheapest believable one: the average
-face, reduced, restored by a published restorer, and blended over. GFPGAN and RestoreFormer learned from 70,000 photos
-of faces, and fill in what such faces have. The answer then shows those faces more than the drawing.
+face, reduced, restored by a published restorer, and blended over. GFPGAN and RestoreFormer were trained on 70,000
+photos of faces, and fill in their typical detail. The answer then resembles those faces more than the drawing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from s2f_utils.pictures.remarks import Remark
 TILE_PX = 256  # of a sheet of candidates
 MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
 SMALL_PX = 96  # the average face is soft: reduced, restorers treat it as a photo of few pixels, not as a blurred one
-STRENGTH = 0.8  # from 0, the face as it is, to 1, the restored one
+STRENGTH = 0.8  # from 0, the unchanged face, to 1, the restored one
 USUAL = ("gfpgan-1.4", "restoreformer", "gfpgan-1.3", "gfpgan-1.2")  # published restorers
 
 _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers can share it
@@ -51,7 +51,7 @@ class Candidate:
 
     @property
     def notes(self) -> dict[str, str]:
-        """Metadata for its file, beside the note that it is generated."""
+        """Metadata for its file, besides the note that it is generated."""
         answer = {"answer": self.answer} if self.answer else {}
         detail = {} if self.answer else {"detail": f"{self.detail:g}"}
         terms = {"terms": self.terms} if self.terms else {}
