@@ -90,5 +90,5 @@ def finished_run(
         return done
     run = open_run(resolved, manifest, runs, name=name, init=init, device=device)
     if train(run) != "done":
-        raise StoppedError("interrupted; all is saved: give the same command again to go on")
+        raise StoppedError("interrupted; everything is saved: give the same command again to resume")
     return run.folder

@@ -134,7 +134,7 @@ class ShapedData(Data):
             lacking += [column for column in COLUMNS if not pair.attributes.get(column)]
             if lacking:
                 raise DataError(
-                    f"pair {pair.id} has no {lacking[0]}: this method learns from faces with their points; make them"
+                    f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with landmarks; make them"
                     " with 'python -m data_prep scribbles PORTRAITS OUT'"
                 )
         drawn, true = ([manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS)

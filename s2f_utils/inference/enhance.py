@@ -127,7 +127,7 @@ def _check(image: np.ndarray, upscale: int, background: str, aligned: bool) -> N
     if background == "realesrgan" and upscale == 1:
         raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
     if aligned and height != width:
-        raise ValueError(f"an aligned picture is square, got {width}x{height}: leave it out, and the face is found")
+        raise ValueError(f"an aligned picture is square, got {width}x{height}: leave it out to detect the face")
     if height * width * upscale**2 > images.MAX_PIXELS:
         raise images.ImageError(
             f"{width}x{height} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that are"

@@ -86,7 +86,7 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
             found.append(item)
         else:
             raise FileNotFoundError(
-                f"{item}: no such picture or folder; nor a model, which comes first: a run folder, a .safetensors or"
+                f"{item}: no such picture or folder, nor a model, which must be first: a run folder, a .safetensors or"
                 f" .pth file, hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
             )
     return found

@@ -61,7 +61,7 @@ class Restorer:
         if not is_finite or (spread < LEAST_SPREAD and before > 2 * LEAST_SPREAD):
             raise RestoreError(
                 f"{self.name}: answered with {'a flat picture' if is_finite else 'NaN'}: its file may be damaged or of"
-                " another network; fetch it again, or choose another restorer"
+                " another network; download it again, or choose another restorer"
             )
         if self.meta.get("method") == "restore":  # ours was not trained to correct colours; the published ones were
             restored = with_colours_of(x, restored)

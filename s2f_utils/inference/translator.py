@@ -76,7 +76,7 @@ class Model(ABC):
         elif facts.reads == "map":
             picture = masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
         elif facts.layout:
-            raise ValueError(f"{facts.name}: needs aligned pictures, and s2f_studio, which aligns them, is not there")
+            raise ValueError(f"{facts.name}: needs aligned pictures; s2f_studio, which aligns them, is missing")
         elif not isinstance(picture, np.ndarray):
             picture = images.load_rgb(picture)
         return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)
@@ -215,9 +215,7 @@ def checked(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
     height, width, *channels = picture.shape if picture.ndim > 1 else (0, 0)
     if picture.dtype != np.uint8 or channels != [3]:
-        raise ValueError(
-            f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads a file so"
-        )
+        raise ValueError(f"image must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: use images.load_rgb")
     if min(height, width) < LEAST_PX:
         raise images.ImageError(f"a picture of {width}x{height} pixels shows no face: {LEAST_PX} pixels are the least")
     return picture

@@ -22,17 +22,17 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig, limits_of
 
 REMOVED = {  # until the next release
-    "check_memory": "leave it out; where memory ends, the error says what to lower",
+    "check_memory": "leave it out; if memory runs out, the error says what to reduce",
     **dict.fromkeys(("input_brightness", "input_contrast", "input_lines"), "change the pictures before training"),
-    "track_checkpoints": "generators lie in the run's folder",
-    "keep_best": "num_snapshots keeps generators along the way, and 's2f evaluate --split val' scores them",
-    "hint_share": "answers are given no colours any more; leave it out",
+    "track_checkpoints": "generators are in the run's folder",
+    "keep_best": "num_snapshots saves generators during training, and 's2f evaluate --split val' scores them",
+    "hint_share": "colours are no longer an input; leave it out",
     "lambda_features": "use lambda_perceptual",
-    "detail_init": "--init with a run of realistic begins with both of its networks",
+    "detail_init": "--init with a run of realistic starts from both of its networks",
     **dict.fromkeys(("disc_layers", "disc_layers_colour", "disc_crops", "disc_steps"), "it is fixed; leave it out"),
-    "accumulate": "take a smaller batch_size",
-    "keep_last": "the state that was saved last is always whole",
-    "on_divergence": "training stops; begin again from the last good state with a lower learning rate",
+    "accumulate": "use a smaller batch_size",
+    "keep_last": "the last saved state is always complete",
+    "on_divergence": "training stops; start again from the last good state with a lower learning rate",
 }
 
 

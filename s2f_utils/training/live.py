@@ -126,7 +126,7 @@ class LiveValues:
             try:
                 self.set(name, value, CONTROLS)
             except ValueError as error:
-                self.problem = f"{CONTROLS}: {error}; it stays as it is"
+                self.problem = f"{CONTROLS}: {error}; it is unchanged"
 
     def write_controls(self) -> None:
         """Write values and commands to `controls.json`, after applying its edits. A failed write is reported by
@@ -142,7 +142,7 @@ class LiveValues:
             self._unwritten, self._stamp = False, self._stamp_of_file()
         except OSError as error:
             if not self._unwritten:
-                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values hold"
+                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values still apply"
             self._unwritten = True
 
     def _stamp_of_file(self) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ def answering(init: str | Path, direction: str) -> nn.Module:
     given, _ = checkpoints.load_network(find_generator(init, direction))
     if given.card.does == ADDS_DETAIL:
         raise checkpoints.CheckpointError(
-            f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
+            f"{init}: only adds detail to the answer of another model: start from one that answers a sketch"
             " (a run of faithful, or one of realistic)"
         )
     return given
@@ -62,7 +62,7 @@ def find_discriminator(init: str | Path) -> Path:
     path = discriminator_of(init)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no discriminator beside this generator: begin with a run of stylegan2, or choose"
+            f"{path}: no discriminator beside this generator: start from a run of stylegan2, or choose"
             " --set perceptual=lpips"
         )
     return path

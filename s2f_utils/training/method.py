@@ -130,7 +130,7 @@ class Method(ABC):
             return
         if len(self.generators) > 1 and set(self.generators) != set(ways_of(init)):
             ways = " and ".join(self.generators)
-            raise checkpoints.CheckpointError(f"{init}: has no generator for {ways}: begin with a cyclegan run")
+            raise checkpoints.CheckpointError(f"{init}: has no generator for {ways}: start from a cyclegan run")
         for direction, net in self.generators.items():
             load_into(net, answering(init, direction), init)
 
@@ -147,7 +147,7 @@ class Method(ABC):
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Restore a `state_dict`."""
         if state:
-            raise ValueError(f"{type(self).__name__} keeps no state of its own, got {', '.join(state)}")
+            raise ValueError(f"{type(self).__name__} has no further state, got {', '.join(state)}")
 
     @property
     def ranges(self) -> dict[str, Range]:

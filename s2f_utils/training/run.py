@@ -53,7 +53,7 @@ def open_run(
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     if config.batch_size % ranks:
-        raise ConfigError(f"batch_size must be a multiple of {ranks}, the processes, got {config.batch_size}")
+        raise ConfigError(f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}")
     device, memory_format, total = runtime.pick_device(device), config.memory_format, _length(resolved, rows)
     if memory_format == "auto" and device.type in ("cpu", "cuda"):
         memory_format = kind.memory_format(config, device)
@@ -162,7 +162,7 @@ def _read_state(folder: Path) -> Mapping[str, Any]:
     path = folder / "resume.pt"
     state = checkpoints.load_torch_file(path)
     if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(state):
-        raise checkpoints.CheckpointError(f"{path}: is not the resume file of a run: start a new one: --resume never")
+        raise checkpoints.CheckpointError(f"{path}: is not the resume file of a run: start one with --resume never")
     return state
 
 

@@ -50,7 +50,7 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
         if not at_end:
             run.log.problem(f"{text}; training goes on")
             return
-        text += ". In a notebook call train(run) then: it saves what this session holds"
+        text += ". Then, in a notebook, call train(run): it saves this session's state"
         run.log.event("problem", message=text)
         raise NotSavedError(error.errno, text) from error
     run.log.event("save", images=run.images_seen)

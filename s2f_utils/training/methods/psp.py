@@ -70,7 +70,7 @@ class PSPConfig(TrainConfig):
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
         names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
-        need(not (is_map and moved), f"{names} must be 0 with maps: between two classes lies none")
+        need(not (is_map and moved), f"{names} must be 0 with maps: there is no class between two classes")
 
     @property
     def num_styles(self) -> int:

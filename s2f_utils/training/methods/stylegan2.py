@@ -78,7 +78,7 @@ class StyleGAN2Config(TrainConfig):
         fits = self.discriminator == "projected" or not self.lambda_perceptual
         need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
         fits = self.lambda_perceptual or not self.disc_from_images
-        need(fits, "disc_from_images needs lambda_perceptual: nothing is learned before it otherwise")
+        need(fits, "disc_from_images needs lambda_perceptual: otherwise nothing is learned before that image")
 
 
 class LogisticGAN(Method):
