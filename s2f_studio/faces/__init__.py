@@ -1,1 +1,1 @@
-"""What face a drawing means: the expected face, candidates; their networks, stages and training."""
+"""From a drawing to faces: the average face, candidates; their networks, stages and training."""

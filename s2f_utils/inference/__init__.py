@@ -1,6 +1,6 @@
-"""The user's door: a trained network answers pictures; candidates, styles, and faces restored.
+"""Using trained networks: translation of pictures, candidates, styles, and restoring of faces.
 
-What needs torch is imported when it is asked for, not before.
+Modules that need torch are imported at first use.
 """
 
 from s2f_utils.inference.asking import MODES, Ask, Facts

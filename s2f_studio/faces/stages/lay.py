@@ -23,7 +23,7 @@ STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
 FALL, GRAIN = 70.0, 1.2  # darker at the corners
 CROWN, CROWN_HIGH = 0.08, 0.35  # where rounding of heads starts, of the side; its height, of half the head's width
-TUFT = 0.2  # of the side: anything narrower there is no head
+TUFT = 0.2  # share of the side: anything narrower there is not a head
 BEYOND_PX, SOFT_PX = 48, 14.0  # how far an answer extends beyond the mean shape's frame, and its blur there
 COARSE = 4  # blurred parts are computed at a resolution lower by this factor
 
@@ -46,7 +46,7 @@ class Laid(nn.Module):
         wide = PEOPLE_PX + 2 * BEYOND_PX
         frame = F.pad(torch.ones(1, 1, PEOPLE_PX, PEOPLE_PX), (BEYOND_PX,) * 4)
         across = 2 * round(4 * BEYOND_PX / 24) + 1
-        self.register_buffer("inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False)  # no seam is seen
+        self.register_buffer("inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False)  # hides the seam
         axis = np.arange(wide) - (BEYOND_PX + (PEOPLE_PX - 1) / 2)
         beyond = np.maximum(0, np.abs(axis) - PEOPLE_PX / 2)
         away = np.minimum(1, np.hypot(beyond[:, None], beyond) / BEYOND_PX)
@@ -85,7 +85,7 @@ def crown(people: Tensor) -> Tensor:
     rows = torch.arange(first, device=people.device).view(1, 1, -1, 1)
     up = (first - rows) / (CROWN_HIGH * half).clamp_max(first)
     round_ = (0.5 + (1 - (across.square() + up.square()).sqrt()) * half / (4 * size / 128)).clamp(0, 1)
-    tuft = (-4 + 5 * rows / (first - 1)).clamp(0, 1).expand_as(round_)  # no head is so narrow
+    tuft = (-4 + 5 * rows / (first - 1)).clamp(0, 1).expand_as(round_)  # too narrow for a head
     top = torch.where(count == 0, torch.ones_like(round_), torch.where(count < TUFT * size, tuft, round_))
     return torch.cat([top, torch.ones(num, 1, side - first, side, device=people.device)], dim=2)
 

@@ -123,7 +123,7 @@ class PSP(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
+        """The arguments of the generator; for another pSp also its encoder's, and the styles it leaves free."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
         settings = {name: decoder.args[name] for name in StyleGAN2.same_args}
@@ -134,8 +134,8 @@ class PSP(Method):
         return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Take generator, mean style and discriminator from a StyleGAN2 run, and ArcFace's body for an encoder of the
-        published kind, or all from another pSp run; CheckpointError where sizes differ, WeightsError without weights.
+        """Load generator, mean style and discriminator from a StyleGAN2 run, and ArcFace's body for an encoder of the
+        published kind, or all from another pSp run; CheckpointError if sizes differ, WeightsError without weights.
         """
         config, device = self.config, self.precision.device
         given, _ = checkpoints.load_network(find_generator(init))
