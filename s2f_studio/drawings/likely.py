@@ -79,7 +79,7 @@ def likely(
     shape = mean + ((coordinates(points, off) * spread) @ components).reshape(-1, 2)
     wanted = transform(shape, inverse(similarity(points, mean)))
     share = np.zeros((len(points), 1))
-    for part, own in amounts.items():
+    for part, value in amounts.items():
         for name in PARTS[part]:
-            share[mesh.PARTS[name]] = own
+            share[mesh.PARTS[name]] = value
     return points + share * (wanted - points)

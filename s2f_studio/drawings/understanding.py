@@ -95,16 +95,16 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
     finding = finding or finder()
     made: dict[int, Understood] = {}
     for side_px in {len(picture) for picture in pictures}:
-        mine = [n for n, picture in enumerate(pictures) if len(picture) == side_px]
-        made |= zip(mine, _alike([pictures[n] for n in mine], finding), strict=True)
+        of_size = [n for n, picture in enumerate(pictures) if len(picture) == side_px]
+        made |= zip(of_size, _alike([pictures[n] for n in of_size], finding), strict=True)
     return [made[n] for n in range(len(pictures))]
 
 
 def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
     """As `understand`, of one picture; the latest results are cached. finding: an engine that may have a finder."""
     _check(picture)
-    own = weakref.ref(finding) if finding and finding.has("look") else None  # the cache keeps no engine alive
-    return _remembered(picture.tobytes(), len(picture), own)
+    engine = weakref.ref(finding) if finding and finding.has("look") else None  # the cache keeps no engine alive
+    return _remembered(picture.tobytes(), len(picture), engine)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
@@ -150,7 +150,7 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
     for look in range(LOOKS):
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
-            affine = np.stack([faces.alignment(mesh.five_of(own), FACE_PX) for own in points.astype(np.float64)])
+            affine = np.stack([faces.alignment(mesh.five_of(one), FACE_PX) for one in points.astype(np.float64)])
     return [
         Understood(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,

@@ -61,8 +61,8 @@ def finetune(
         if method == "render":
             settings["expected_by"] = ",".join(str(done[f"expected-fold-{fold}"]) for fold in range(2))
         of = halves[int(name[-1])] if name[-1].isdigit() else manifest
-        own = f"finetune-{name}"
-        done[name] = finished_run(method, settings | changes, of, runs, own, init=begin[method], device=device)
+        run_name = f"finetune-{name}"
+        done[name] = finished_run(method, settings | changes, of, runs, run_name, init=begin[method], device=device)
     out = done["rendered"]
     shutil.copyfile(done["expected"] / "generator.safetensors", out / FILES["expected"])
     return out

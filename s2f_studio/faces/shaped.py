@@ -140,7 +140,7 @@ class ShapedData(Data):
         drawn, true = ([manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS)
         told = [told_in(pair) for pair in pairs]
         if folded:
-            told = [own + [float(pair.attributes.get("fold") == "1")] for own, pair in zip(told, pairs, strict=True)]
+            told = [row + [float(p.attributes.get("fold") == "1")] for row, p in zip(told, pairs, strict=True)]
         sketches = BentSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
         people = [pair.mask for pair in pairs]
         photos = BentPhotos([pair.photo for pair in pairs], true, people, larger * size_px, device)

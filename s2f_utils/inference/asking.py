@@ -100,7 +100,7 @@ def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
     given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
     if unknown := sorted(set(given) - set(FACE_PARTS)):
         raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(FACE_PARTS)}")
-    if outside := [part for part, own in given.items() if not 0 <= own <= 1]:
+    if outside := [part for part, value in given.items() if not 0 <= value <= 1]:
         raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
     return {part: float(given.get(part, 0.0)) for part in FACE_PARTS}
 

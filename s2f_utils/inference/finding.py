@@ -56,8 +56,8 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
     from s2f_utils.models import checkpoints
 
     _, meta = checkpoints.load_network(find_generator(run))
-    own = meta.get("direction", DIRECTIONS[0])
-    return own, *(way for way in DIRECTIONS if way != own and (_folder_of(run) / generator_file(way)).is_file())
+    main = meta.get("direction", DIRECTIONS[0])
+    return main, *(way for way in DIRECTIONS if way != main and (_folder_of(run) / generator_file(way)).is_file())
 
 
 def is_model(name: str | Path) -> bool:

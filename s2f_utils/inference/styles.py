@@ -90,12 +90,12 @@ class StyleModel(Translator):
         one_way(self.network, asks)
         made = []
         for square, ask in zip(squares, asks, strict=True):
-            own = self._encoded(square, ask.labels)
+            styles = self._encoded(square, ask.labels)
             if ask.style is not None:
-                own = self.mix(own, ask.style, self.open_layers)
+                styles = self.mix(styles, ask.style, self.open_layers)
             elif ask.seed > 0:
-                own = self.variants(own, 1, seed=ask.seed)
-            made.append(self.decode(own)[0])
+                styles = self.variants(styles, 1, seed=ask.seed)
+            made.append(self.decode(styles)[0])
         return np.stack(made)
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:

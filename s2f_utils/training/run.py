@@ -174,8 +174,8 @@ def _beginning(init: str | Path | None) -> dict[str, str | None]:
 
 def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
     """Whether a run started from this model, with its current checksum."""
-    theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return theirs.get("init_sha256") == begins["init_sha256"]
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("init_sha256") == begins["init_sha256"]
 
 
 def _length(resolved: Resolved, rows: list[Row]) -> int:

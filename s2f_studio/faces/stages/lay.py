@@ -94,18 +94,18 @@ def backdrop(seeds: Tensor) -> Tensor:
     """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners, different for each
     seed; 0: a plain grey one; -1: one colour, `PLAIN`.
     """
-    own = seeds.clamp_min(0)
+    seed = seeds.clamp_min(0)
     light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)
-    drawn = normal(own, 5, 1)
-    other = (own > 0)[:, None]
-    light = torch.where(other, LIGHTS[0] + (LIGHTS[1] - LIGHTS[0]) * uniform(own, 1, 2), light)
+    drawn = normal(seed, 5, 1)
+    other = (seed > 0)[:, None]
+    light = torch.where(other, LIGHTS[0] + (LIGHTS[1] - LIGHTS[0]) * uniform(seed, 1, 2), light)
     tint = torch.where(other, drawn[:, :3] * torch.tensor(TINTS, device=seeds.device), tint)
     slope = torch.where(other, drawn[:, 3:] * SLOPES, slope)
     axis = (torch.arange(PEOPLE_PX, device=seeds.device) + 0.5) / PEOPLE_PX - 0.5
     x, y = axis.view(1, 1, 1, -1), axis.view(1, 1, -1, 1)
     grey = light[:, :, None, None] + slope[:, :1, None, None] * x + slope[:, 1:, None, None] * y
     grey = grey - FALL * (x.square() + (y + 0.05).square())
-    grain = GRAIN * normal(own, PEOPLE_PX**2, 3).view(-1, 1, PEOPLE_PX, PEOPLE_PX)
+    grain = GRAIN * normal(seed, PEOPLE_PX**2, 3).view(-1, 1, PEOPLE_PX, PEOPLE_PX)
     made = (grey + tint[:, :, None, None] + grain).clamp(0, 255)
     plain = torch.tensor(PLAIN, dtype=torch.float32, device=seeds.device).view(1, 3, 1, 1)
     return torch.where((seeds < 0).view(-1, 1, 1, 1), plain, made)

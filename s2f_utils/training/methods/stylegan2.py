@@ -240,12 +240,12 @@ class StyleGAN2(LogisticGAN):
         """
         num, losses = len(b), {}
         has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
-        own = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
+        num_encoded = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
         w = self.draw(num, live["mixing"])
-        if own:
-            code = self.nets["encoder"](features_of(b))[:own]
-            w_own = self.net_g.map(code + CODE_NOISE * sent(distributed.randn(*code.shape), b.device))
-            w = torch.cat([w_own[:, None].expand(-1, w.shape[1], -1), w[own:]])
+        if num_encoded:
+            code = self.nets["encoder"](features_of(b))[:num_encoded]
+            w_encoded = self.net_g.map(code + CODE_NOISE * sent(distributed.randn(*code.shape), b.device))
+            w = torch.cat([w_encoded[:, None].expand(-1, w.shape[1], -1), w[num_encoded:]])
         fake_b = self.net_g(w, input_is_latent=True)
         pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
         if has_disc:
@@ -256,10 +256,10 @@ class StyleGAN2(LogisticGAN):
             if has_disc:
                 losses["loss_g"] = pair.loss_gan()
                 loss = live["lambda_gan"] * losses["loss_g"]
-            if own:
-                features = ([f[:own] for f in some] for some in (pair.features_fake, pair.features_real))
+            if num_encoded:
+                features = ([f[:num_encoded] for f in some] for some in (pair.features_fake, pair.features_real))
                 losses["loss_perceptual"] = stride_distance(*features).mean()
-                small = (F.avg_pool2d(x[:own].float(), 8) for x in (fake_b, b))
+                small = (F.avg_pool2d(x[:num_encoded].float(), 8) for x in (fake_b, b))
                 losses["loss_colour"] = F.l1_loss(*small)
                 loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
                 loss = loss + LAMBDA_COLOUR * losses["loss_colour"]
