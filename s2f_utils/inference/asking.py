@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.models.card import read_by
-from s2f_utils.pictures import faces
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 
 MODES = ("deterministic", "paper")
@@ -18,12 +17,6 @@ ANSWERS = ("auto", "expected", "rendered")  # which answer is given, where a mod
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
-# Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
-# `synthetic.draw_face` draws, which our models of 64 px have learned from.
-LAYOUTS = {
-    "aligned": faces.TEMPLATE,
-    "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
-}
 
 
 @dataclass(frozen=True)
@@ -34,17 +27,12 @@ class Facts:
     direction: str  # the way it goes
     size_px: int  # S
     knows: frozenset[str] = frozenset()  # what it makes of a question: seed, detail, styles, answer, likely, person
-    layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": it takes pictures as they are
+    layout: str = "aligned"  # it sees faces aligned to `faces.TEMPLATE`; "": pictures as they are
 
     @functools.cached_property
     def reads(self) -> str:
         """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
         return read_by(self.direction)
-
-    @property
-    def guide(self) -> str:
-        """The layout, or the usual one where the model has none."""
-        return self.layout or "aligned"
 
 
 @dataclass(frozen=True)
