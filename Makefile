@@ -48,7 +48,7 @@ demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, scor
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=320
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=45
-	@"$(BIN)/s2f" faces sketch-to-face-64 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
+	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
 	@$(PY) tools/astronaut.py runs/astronaut.png
 	@"$(BIN)/s2f" app --check
 

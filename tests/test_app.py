@@ -103,7 +103,7 @@ def test_an_upload_is_laid_for_the_pad(client):
     assert picture_in(told["drawing"]).shape == (512, 512, 3) and "drawing" not in told["codes"]
     assert not [one for one in told["warnings"] if "s2f " in one]
     labels = images.png_of(page.example("map-3"))
-    assert picture_in(given(labels, model="map-to-face-64").json()["drawing"]).shape == (256, 256, 3)
+    assert picture_in(given(labels, model="map-to-face-128").json()["drawing"]).shape == (256, 256, 3)
     assert given(b"words").status_code == 415 and given(hostile.png(10_000, 10_000, depth=1)).status_code == 413
     assert given(labels, model="nobody").status_code == 404
 

@@ -148,7 +148,7 @@ def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, 
 
 
 def test_several_answers_are_of_the_seeds_that_they_name(client):
-    asked = {"model": "sketch-to-face-64", "headers": AS_JSON}
+    asked = {"model": "sketch-to-face-128", "headers": AS_JSON}
     made = ask(client, seed="5", candidates="3", **asked).json()["pictures"]
     assert [one["notes"]["seed"] for one in made] == ["5", "6", "7"]
     assert made[2]["png"] == ask(client, seed="7", **asked).json()["pictures"][0]["png"] != made[0]["png"]
@@ -236,8 +236,8 @@ def test_both_directions_and_maps(client):
     assert sketch.shape == (256, 256, 3) and sketch.mean() > 150 and sketch.min() < 120
     labels = hostile.saved(Image.fromarray(face.mask), "PNG")
     painted = picture(ask(client, labels, direction="map-to-photo"))
-    assert painted.shape == (64, 64, 3) and painted.std() > 20
-    assert picture(ask(client, model="sketch-to-face-64")).shape == (64, 64, 3)
+    assert painted.shape == (128, 128, 3) and painted.std() > 20
+    assert picture(ask(client, model="sketch-to-face-128")).shape == (128, 128, 3)
 
 
 def test_enhance_adds_detail_by_its_strength(client):
@@ -264,7 +264,8 @@ def test_a_restorer_is_asked_with_the_seed_and_the_strength():
 def test_models_are_listed_without_a_path(client, runs):
     text = client.get("/api/models").text
     listed = {one["id"]: one for one in json.loads(text)["models"]}
-    assert {"sketch-to-photo", "photo-to-sketch", "sketch-to-face-64", "map-to-face-64", "restorer-256"} <= set(listed)
+    shipped = {"sketch-to-photo", "photo-to-sketch", "sketch-to-face-128", "map-to-face-128", "restorer-256"}
+    assert shipped <= set(listed)
     assert listed["run:0001-mine"]["direction"] == "sketch-to-photo" and "run:0003-broken" not in listed
     assert listed["psp-sketch"]["state"] == "not here" and listed["psp-sketch"]["size_mb"] > 1000
     assert "non-commercial" in listed["gfpgan-1.4"]["terms"]
@@ -371,10 +372,10 @@ def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_
 
 def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
     with caplog.at_level("INFO", logger=gate.LOGGER.name):
-        ask(client, name="Anna-Meier.png", model="sketch-to-face-64")
+        ask(client, name="Anna-Meier.png", model="sketch-to-face-128")
         ask(client, b"x", name="Anna-Meier.png")
     first, second = (json.loads(record.message) for record in caplog.records)
-    assert first["status"] == 200 and first["model"] == "sketch-to-face-64" and first["bytes_in"] > len(DRAWING)
+    assert first["status"] == 200 and first["model"] == "sketch-to-face-128" and first["bytes_in"] > len(DRAWING)
     assert second["status"] == 415 and first["ms"] > 0
     assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
 
@@ -405,11 +406,11 @@ def test_what_has_no_face_in_it_is_refused(client):
 
 FEW = images.png_of(drawings.example("few-lines"))
 ANOTHER = {  # a value of every field that changes the answer to some picture
-    "direction": ("photo-to-sketch", {}), "model": ("sketch-to-face-64", {}), "enhance": ("true", {}),
+    "direction": ("photo-to-sketch", {}), "model": ("sketch-to-face-128", {}), "enhance": ("true", {}),
     "strength": ("1", {"enhance": "true"}), "restorer": ("restorer-256", None), "seed": ("3", {}),
     "detail": ("1", None),
     "answer": ("expected", {}), "likely": ("0", {}), "person": ("age=1", {}), "large": ("true", {}),
-    "candidates": ("2", {}), "clean": ("always", None), "align": ("never", {"model": "sketch-to-face-64"}),
+    "candidates": ("2", {}), "clean": ("always", None), "align": ("never", {"model": "sketch-to-face-128"}),
     "face": ("left", None), "insist": ("true", None), "points": ("0.2,0.2,0.4,0.2,0.3,0.4", {}),
 }  # fmt: skip
 
@@ -511,9 +512,9 @@ def test_requests_from_other_websites_are_refused(client, engine):
     for headers in (other, {"origin": "null"}, {"origin": "http://["}, own | {"sec-fetch-site": "cross-site"}):
         assert ask(client, headers=headers).status_code == 403
     for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
-        assert ask(client, headers=headers, model="sketch-to-face-64").status_code == 200
+        assert ask(client, headers=headers, model="sketch-to-face-128").status_code == 200
     proxied = TestClient(api.create_api(engine, behind_proxy=True))
-    assert ask(proxied, headers=other, model="sketch-to-face-64").status_code == 200
+    assert ask(proxied, headers=other, model="sketch-to-face-128").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -548,9 +549,9 @@ def hold(engine, model):
 
 def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
     engine = served.engine
-    let_go = hold(engine, engine.catalogue.choose("sketch-to-face-64"))
+    let_go = hold(engine, engine.catalogue.choose("sketch-to-face-128"))
     form = (
-        b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-64\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-128\r\n'
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + DRAWING + b"\r\n--x--\r\n"
     )
     head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
@@ -564,7 +565,7 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
     assert engine.waiting == 0
     answered = engine.answered
     let_go()
-    assert ask(served.client, model="sketch-to-face-64").status_code == 200
+    assert ask(served.client, model="sketch-to-face-128").status_code == 200
     assert engine.answered == answered + 1 and "Traceback" not in caplog.text
 
 
@@ -576,7 +577,7 @@ def test_a_slow_model_stops_only_those_who_asked_for_it_and_too_many_are_refused
     for one in asking:
         one.start()
     wait_until(lambda: engine.waiting == 2)
-    assert ask(client, model="sketch-to-face-64").status_code == 200 and not answers
+    assert ask(client, model="sketch-to-face-128").status_code == 200 and not answers
     engine.waiting += 1
     refused = ask(client)
     engine.waiting -= 1
@@ -597,9 +598,9 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
     engine = Engine(Catalogue(runs), Limits(most_models=2, per_minute=0), device="cpu")
     client, loads, load = TestClient(api.create_api(engine)), [], engine.models._load
     engine.models._load = lambda choice: loads.append(choice.id) or load(choice)
-    for model in ("sketch-to-face-64", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
+    for model in ("sketch-to-face-128", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
         assert ask(client, model=model, insist="true").status_code == 200
-    assert loads == ["sketch-to-face-64", "sketch-to-photo", "run:0001-mine"]
+    assert loads == ["sketch-to-face-128", "sketch-to-photo", "run:0001-mine"]
     assert list(engine.models.in_memory()) == ["sketch-to-photo", "run:0001-mine"]
     engine.close()
 

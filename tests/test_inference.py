@@ -77,7 +77,7 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
     assert np.array_equal(translator.translate_batch(x), expected)
 
 
-@pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-64"])
+@pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-128"])
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
@@ -122,8 +122,8 @@ def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
     assert np.array_equal(face, model.translate(square, seed=3))
     sketch = s2f.load("photo-to-sketch", "cpu")(draw_face(3, size_px=300).photo)
     assert sketch.shape == (256, 256, 3)
-    face = s2f.load("map-to-face-64", "cpu")(draw_face(3, size_px=128).mask, seed=1)
-    assert face.shape == (64, 64, 3)
+    face = s2f.load("map-to-face-128", "cpu")(draw_face(3, size_px=256).mask, seed=1)
+    assert face.shape == (128, 128, 3)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         s2f.lod("sketch-to-photo")
 

@@ -149,7 +149,7 @@ def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
     assert made.open_layers == model.open_layers
 
 
-@pytest.mark.parametrize("name", ["sketch-to-face-64", "map-to-face-64"])
+@pytest.mark.parametrize("name", ["sketch-to-face-128", "map-to-face-128"])
 def test_faces_by_their_styles_are_pytorchs(name):
     model, made = inference.load(name, "cpu", engine="torch"), inference.load(name, engine="onnx")
     face = draw_face(3, size_px=128)
@@ -225,7 +225,7 @@ def test_a_graph_of_an_earlier_version_that_takes_colours_gets_none(tmp_path):
 
 
 def test_weights_are_the_same_without_pytorch():
-    for name in (weights.RENDER, "photo-to-sketch", "map-to-face-64"):  # float16, int8, and whole numbers among them
+    for name in (weights.RENDER, "photo-to-sketch", "map-to-face-128"):  # float16, int8, and whole numbers among them
         net, _ = checkpoints.load_network(weights.shipped(name))
         own, found = net.state_dict(), tensors_of(weights.shipped(name))
         assert all(np.array_equal(found[key], own[key].numpy()) for key in found)
@@ -247,7 +247,7 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
         engines.choose_engine("jax")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert inference.load("sketch-to-face-64").engine.name == "torch"  # its styles are fitted with gradients
+    assert inference.load("sketch-to-face-128").engine.name == "torch"  # its styles are fitted with gradients
     assert inference.load("photo-to-sketch").engine.name == "onnx" and restorers.load().engine.name == "onnx"
     net = models.build("unet", **SMALL["unet"][0])
     path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
@@ -313,7 +313,7 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
         ("translate", "drawing.png", "--out", "made"),
         ("translate", "photo-to-sketch", "photo.png", "--out", "made"),
         ("translate", "sketch-to-photo-rendered", "drawing.png", "--out", "made", "--engine", "onnx"),
-        ("faces", "sketch-to-face-64", "drawing.png", "--num", "2", "--out", "made"),
+        ("faces", "sketch-to-face-128", "drawing.png", "--num", "2", "--out", "made"),
         ("enhance", "photo.png", "--aligned", "--out", "made"),
         ("app", "--check"),
     ):

@@ -282,7 +282,7 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 
 
 @needs_node
-@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-64"])
+@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-128"])
 def test_weights_are_unpacked_as_in_python(name, tmp_path):
     shutil.copyfile(STATIC / "safetensors.js", tmp_path / "safetensors.mjs")
     code = (

@@ -83,7 +83,7 @@ const host = {
   about: async () => (ABOUT),
   models: async () => ({ models: [
     { ...row, id: "first", answers: 8, detail: true, chooses: true, size_px: 256, layout: "aligned" },
-    { ...row, id: "styles", answers: 8, detail: false, chooses: false, size_px: 64, layout: "drawn" }] }),
+    { ...row, id: "styles", answers: 8, detail: false, chooses: false, size_px: 128, layout: "aligned" }] }),
   startFile: async (kind, name) => new Blob([`${kind} ${name}`]),
   async translate(file, fields) {
     asked.push(fields);

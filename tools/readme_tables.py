@@ -19,7 +19,10 @@ BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 FILES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 # The scripts with tables; those that share a marker stand there in this order.
-SCRIPTS = ("train_speed", "commands", "leaderboard_cuhk", "lessons", "best_cuhk", "faces", "answer_speed", "app_load")
+SCRIPTS = (
+    "train_speed", "commands", "leaderboard_cuhk", "lessons", "lesson_maps", "best_cuhk", "faces", "answer_speed",
+    "app_load",
+)  # fmt: skip
 OVER = ("faces_found",)  # results that begin with a script's name and are not its own
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 

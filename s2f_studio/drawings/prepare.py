@@ -19,7 +19,7 @@ from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_utils.inference.asking import LAYOUTS, LEAST_PX, Facts
+from s2f_utils.inference.asking import LEAST_PX, Facts
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
@@ -28,7 +28,6 @@ FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
-PAPER_PX = 512  # side of a drawing in the layout "drawn"
 RATHER_SURE = 0.85  # of the upright drawing; with a higher score a turned one is accepted without further views
 SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 INK_BELOW = 60  # grey levels below the paper
@@ -93,10 +92,7 @@ def prepare_for(
         remark = advice(picture, "photo")
         warnings = (*([remark] if remark else []), *notes)
         return Drawing(faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings)
-    drawing = prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
-    if facts.layout == "drawn":
-        return replace(drawing, image=place_face(drawing.paper, drawing.face.landmarks, "drawn", PAPER_PX))
-    return drawing
+    return prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
 
 
 def prepare(
@@ -145,9 +141,9 @@ def _check_arguments(
     return points, parse_face_choice(face)
 
 
-def place_face(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:
-    """Move a drawing's face to where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
-    target = LAYOUTS[layout] * size_px - 0.5
+def place_face(paper: np.ndarray, landmarks: np.ndarray, size_px: int) -> np.ndarray:
+    """Move a drawing's face to where models expect it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
+    target = faces.TEMPLATE * size_px - 0.5
     return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
 
 

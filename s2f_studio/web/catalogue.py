@@ -22,14 +22,14 @@ from s2f_utils import inference, models, weights
 from s2f_utils.inference import Facts, Model
 from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 
-MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
+MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
     weights.DEFAULT: "sketch → photo, 256 px",
-    MANY: "Lesson: sketch → drawn face of 64 px, eight variants",
-    MAPS: "Lesson: label map → drawn face of 64 px, eight variants",
+    MANY: "Lesson: sketch → face, 128 px, eight variants",
+    MAPS: "Lesson: label map → face, 128 px, eight variants",
 }
 # Raised for a run that is being deleted, or whose header is not ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -39,8 +39,8 @@ NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowErro
 class Choice:
     """A model or restorer to choose from.
 
-    source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
-    `asking.LAYOUTS`, or "" if pictures are taken as they are. answers: at most so many for one picture. chooses:
+    source: "shipped", "run" or "official". direction: "" for restorers. layout: "aligned", or ""
+    if pictures are taken as they are. answers: at most so many for one picture. chooses:
     whether it has all kinds of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file,
     never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
     """
@@ -227,9 +227,9 @@ def _shipped() -> list[Choice]:
                chooses=True, answers=8, size_mb=both),
         Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
                size_mb=mb["photo-to-sketch"]),
-        Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=64,
-               answers=8, layout="drawn", size_mb=mb[MANY]),
-        Choice(MAPS, TITLES[MAPS], "shipped", direction="map-to-photo", size_px=64, answers=8,
+        Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=128,
+               answers=8, size_mb=mb[MANY]),
+        Choice(MAPS, TITLES[MAPS], "shipped", direction="map-to-photo", size_px=128, answers=8,
                layout="", size_mb=mb[MAPS]),
         Choice(weights.RESTORER, "our own restorer, small", "shipped", kind="restorer", size_mb=mb[weights.RESTORER]),
     ]  # fmt: skip

@@ -21,10 +21,9 @@ from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-FOLDER = Path(__file__).with_name("examples")  # faces drawn by data_prep.make.drawn, and their label maps
+FOLDER = Path(__file__).with_name("examples")  # three label maps of portraits, by data_prep.make.face_maps
 MAPS = ("map-3", "map-8", "map-17")
-# The pictures a pad can start from, by its model's layout of drawings, or "map".
-STARTS = {"aligned": drawings.EXAMPLES, "drawn": drawings.EXAMPLES, "map": MAPS}
+STARTS = {"aligned": drawings.EXAMPLES, "map": MAPS}  # the pictures a pad can start from
 INK_BELOW = 200  # grey level
 START = "long-hair"
 
@@ -62,18 +61,18 @@ def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
 
 def kind_of(facts: Facts) -> str:
     """The key of `STARTS` for a model."""
-    return "map" if facts.reads == "map" else facts.guide
+    return "map" if facts.reads == "map" else "aligned"
 
 
 def start_of(kind: str, name: str) -> np.ndarray:
-    """One of `STARTS`, its face placed for models of this kind: uint8 (P, P, 3), or class numbers, uint8 (P, P).
+    """One of `STARTS`, its face placed for models: uint8 (P, P, 3), or class numbers, uint8 (P, P).
 
     Raises ValueError for an unknown name.
     """
     if name not in STARTS[kind]:
         raise ValueError(f"there is no start {name!r} for this model: {', '.join(STARTS[kind])}")
     if name in drawings.EXAMPLES:
-        return _example(name, kind, weights.find("yunet") is not None)
+        return _example(name, weights.find("yunet") is not None)
     return example_map(name)
 
 
@@ -87,7 +86,7 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
     if facts.reads == "map":
         return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
-    return place_face(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
+    return place_face(prepared.paper, prepared.face.landmarks, DRAWING_PX), prepared.warnings
 
 
 def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
@@ -104,10 +103,10 @@ def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict
 
 
 @functools.lru_cache(maxsize=16)
-def _example(name: str, layout: str, with_detector: bool) -> np.ndarray:
-    """An example, its face placed for models of this layout: uint8 (512, 512, 3)."""
+def _example(name: str, with_detector: bool) -> np.ndarray:
+    """An example, its face placed for models: uint8 (512, 512, 3)."""
     prepared = drawings.prepare(drawings.example(name), size_px=DRAWING_PX)
-    return place_face(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
+    return place_face(prepared.paper, prepared.face.landmarks, DRAWING_PX)
 
 
 def shown(given: np.ndarray) -> np.ndarray:

@@ -11,8 +11,7 @@ import numpy as np
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.query import defaults
 from s2f_studio.web import drawing
-from s2f_utils.inference.asking import LAYOUTS
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")
 INDEX = STATIC / "index.html"
@@ -51,7 +50,7 @@ def about(notice: str = "") -> dict[str, Any]:
         "note": images.GENERATED_NOTE, "travels": notice, "query": defaults(), "candidates": CANDIDATES,
         "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(drawing.MAPS),
         "start": drawing.START, "starts": {kind: list(names) for kind, names in drawing.STARTS.items()},
-        "guides": {name: layout.tolist() for name, layout in LAYOUTS.items()}, "preview": PREVIEW,
+        "guide": faces.TEMPLATE.tolist(), "preview": PREVIEW,
         "most_versions": MOST_VERSIONS,
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(LABELS)],
     }  # fmt: skip

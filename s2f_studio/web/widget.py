@@ -132,8 +132,6 @@ class SketchPad:
         self.names.setdefault(self.facts.name)
         if self.facts.reads != before.reads:
             self.begin_with(self.starts()[1])
-        elif self.start and self.facts.guide != before.guide:
-            self.begin_with(self.start)
         self._tell()
 
     # The face

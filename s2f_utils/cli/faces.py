@@ -34,9 +34,9 @@ def faces(
     Without INPUTS: faces by chance. With INPUTS, sketches, maps or photos as the model reads them: the face of each,
     and NUM others that keep its coarse styles and have the rest by chance.
 
-        s2f faces faces-64 --num 16 --psi 0.7
-        s2f faces sketch-to-face-64 drawing.png --num 8 --seed 3
-        s2f faces map-to-face-64 map.png --layers 2-9
+        s2f faces sketch-to-face-128 --num 16 --psi 0.7
+        s2f faces sketch-to-face-128 drawing.png --num 8 --seed 3
+        s2f faces map-to-face-128 map.png --layers 2-9
         s2f faces psp-sketch drawing.png
 
     Args:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.models.card import read_by
-from s2f_utils.pictures import faces
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 
 MODES = ("deterministic", "paper")
@@ -18,12 +17,6 @@ ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with s
 LEAST_PX = 16  # least side of a picture of a face
 LIKELY = 0.8  # default: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; soft pencil portraits tolerate 1
-# Positions of eyes, nose and mouth corners, as shares of the side: in aligned photos, and in the faces of
-# `synthetic.draw_face`, on which our models of 64 px were trained.
-LAYOUTS = {
-    "aligned": faces.TEMPLATE,
-    "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
-}
 
 
 @dataclass(frozen=True)
@@ -34,17 +27,12 @@ class Facts:
     direction: str  # from which domain to which
     size_px: int  # S
     knows: frozenset[str] = frozenset()  # supported fields of a request: seed, detail, styles, answer, likely, person
-    layout: str = "aligned"  # where it expects faces, a key of `LAYOUTS`; "": pictures need no alignment
+    layout: str = "aligned"  # for faces aligned to `faces.TEMPLATE`; "": pictures need no alignment
 
     @functools.cached_property
     def reads(self) -> str:
         """ "sketch", "map", "photo", "sketch and map", or "" for a model that takes random codes alone."""
         return read_by(self.direction)
-
-    @property
-    def guide(self) -> str:
-        """The layout, or the default one if the model has none."""
-        return self.layout or "aligned"
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,7 @@ def _load_by_torch(
         TorchEngine(stages, chosen), net.name, about.knows, direction=_direction(model, net, meta, direction),
         size_px=int(size_px), fit=meta.get("fit", "stretch"), meta={**meta, **terms_of(model, path)},
         name=name or (hub.pinned(model) if hub.is_name(model) else str(model)),
-        layout="drawn" if is_of_styles and str(model) in weights.SHIPPED else layout,
-        at_once=at_once, net=net, precision=chosen, files=(path, *kind.beside(model)),
+        layout=layout, at_once=at_once, net=net, precision=chosen, files=(path, *kind.beside(model)),
     )  # fmt: skip
 
 

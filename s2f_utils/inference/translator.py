@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -109,8 +109,7 @@ class Translator(Model):
     @functools.cached_property
     def facts(self) -> Facts:
         """This model's description."""
-        facts = Facts(self.name, self.direction, self.size_px, self.knows | self.ASKED, self.layout)
-        return replace(facts, layout="drawn") if facts.reads == "map" else facts
+        return Facts(self.name, self.direction, self.size_px, self.knows | self.ASKED, self.layout)
 
     @property
     def reads(self) -> str:

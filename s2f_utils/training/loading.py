@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from s2f_utils import weights
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL
@@ -50,8 +49,6 @@ def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
 def discriminator_of(init: str | Path) -> Path:
     """The path beside a generator where its discriminator is, or would be."""
     path = find_generator(init)
-    if path.parent == weights.SHIPPED_FOLDER and path.stem != weights.RENDER:  # all encoders belong to one generator
-        return path.with_name(f"{weights.FACES}-discriminator.safetensors")
     if "generator" in path.name:
         return path.with_name(path.name.replace("generator", "discriminator"))
     return path.with_name(f"{path.stem}-discriminator.safetensors")

@@ -54,6 +54,7 @@ EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered",
 DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT
 # What earlier releases had, and what to use now.
 GONE = dict.fromkeys(("sketch-to-photo-faithful", "sketch-to-photo-detail"), EXPECT)
+GONE |= {f"{kind}-to-face-64": f"{kind}-to-face-128" for kind in ("sketch", "map")}
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
@@ -63,9 +64,8 @@ SHIPPED: dict[str, str] = {
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
     "cyclegan-128-photo-to-sketch": "and its way back",
     "sketch-to-face-128": "notebook 04's StyleGAN2 and pSp, trained long: from a made sketch to real faces, 128 px",
-    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
-    "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",
-    "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
+    "map-to-face-128": "the same from a segmentation map",
+    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 
 FINDERS: dict[str, str] = {FINDER: "the points of a face in a drawing or a photo, and what else is there"}

@@ -135,7 +135,7 @@ def test_undo_brings_the_face_back_and_versions_are_kept(page):
 
 
 def test_a_map_is_painted_with_the_label_brush(page):
-    choose_model(page.locator(".s2f-pad"), "map-to-face-64")
+    choose_model(page.locator(".s2f-pad"), "map-to-face-128")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
     page.get_by_role("radio", name="hat").click()

@@ -208,7 +208,7 @@ def test_the_shape_and_the_person_have_sliders(page):
 
 
 def test_a_label_map_is_painted_in_whole_classes(page):
-    choose_model(page, "map-to-face-64")
+    choose_model(page, "map-to-face-128")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     assert not page.get_by_label("kind of answer").is_visible() and page.get_by_label("Shape", exact=True).is_hidden()
     page.get_by_role("radio", name="hat").click()

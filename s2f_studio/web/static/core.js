@@ -26,7 +26,7 @@ export class Core {
 
   get one() { return this.models.find((one) => one.id === this.model); }
 
-  get kind() { return this.one.reads === "map" ? "map" : this.one.layout || "aligned"; } // of what it begins with
+  get kind() { return this.one.reads === "map" ? "map" : "aligned"; } // of what it begins with
 
   get given() { return this.drawings[this.one.reads]; }
 
@@ -42,7 +42,7 @@ export class Core {
       ...shownOf(this.settings, one, this.restorers), models: this.models.map(({ id, title }) => [id, title]),
       reads: one.reads, face_px: one.size_px, has_seed: one.answers > 1, starts: about.starts[this.kind] ?? [],
       region: !!this.region, warnings, versions, is_example: !!this.given.start,
-      guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
+      guide: about.guide, labels: about.labels, note: about.note,
     };
   }
 
@@ -156,14 +156,12 @@ export class Core {
     else if (kind === "back") this.back(this.versions[number]);
   }
 
-  // Another model; a start that nobody has drawn on is laid anew, as the model knows faces.
+  // Another model; one of another kind begins with its own drawing or map.
   async choose(name) {
-    const before = this.kind;
     if (!this.models.some((one) => one.id === name)) throw new Error(`${name} takes no drawings: choose another model`);
     this.within(null);
     Object.assign(this, { model: name, face: "" });
     if (!this.given.uri) await this.beginWith(this.about.starts[this.kind].at(this.kind === "map" ? 1 : 0));
-    else if (this.given.start && this.kind !== before && this.kind !== "map") await this.beginWith(this.given.start);
   }
 
   // From now on redraw this region alone; null: the whole face.

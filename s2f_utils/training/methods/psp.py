@@ -134,13 +134,14 @@ class PSP(Method):
         return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Load generator, mean style and discriminator from a StyleGAN2 run, and ArcFace's body for an encoder of the
-        published kind, or all from another pSp run; CheckpointError if sizes differ, WeightsError without weights.
+        """Load generator, mean style and discriminator from a StyleGAN2 run or from a pSp of another direction, and
+        ArcFace's body for an encoder of the published kind; or all from a pSp of the same direction. CheckpointError
+        if sizes differ, WeightsError without weights.
         """
         config, device = self.config, self.precision.device
         given, _ = checkpoints.load_network(find_generator(init))
-        if given.name == "stylegan2":
-            given = given.to(device)
+        if given.name == "stylegan2" or given.card.direction != config.direction:
+            given = getattr(given, "decoder", given).to(device)
             load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
                 face, encoder = network("arcface", device), self.net_g.encoder
