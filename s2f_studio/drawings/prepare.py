@@ -28,7 +28,7 @@ FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
-RATHER_SURE = 0.85  # of the upright drawing; with a higher score a turned one is accepted without further views
+RATHER_SURE = 0.85  # score of the upright drawing from which each turn is tested with a single view
 SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 INK_BELOW = 60  # grey levels below the paper
 ENOUGH = 0.7  # score from which one of several faces counts; in 526 single drawings no second one has more than 0.3
