@@ -21,7 +21,7 @@ def test_changes_are_reported_once_with_their_source(live):
     live.set("lr", 2e-3)
     live.set("weight", 1.0)
     (change,) = live.poll()
-    assert (change.name, change.old, change.new, change.source) == ("lr", 1e-3, 2e-3, "widget")
+    assert (change.name, change.old, change.new, change.source) == ("lr", 1e-3, 2e-3, "code")
     assert live.poll() == [] and live["lr"] == 2e-3
     assert json.loads((live._controls).read_text())["lr"] == 2e-3
 

@@ -13,7 +13,7 @@ import numpy as np
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
+from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_utils.inference.asking import ANSWERS, Ask
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
@@ -88,10 +88,10 @@ class ExpectModel(Translator):
         guidance (Ho and Salimans 2022). Elsewhere the answer stays as it is without the request.
         """
         added = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
-        asks = [meant(ask, one) for ask, one in zip(asks, found, strict=True)]
+        asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
         requested = [{name for name in ask.person if name in TOLD} for ask in asks]
         others, nothing = [one - new for one, new in zip(requested, added, strict=True)], [set()] * len(asks)
-        plain = [untold_of(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
+        plain = [without_attributes(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
         steps = (  # attributes that change something, those still hidden, what is drawn, the amplification of each
@@ -102,7 +102,7 @@ class ExpectModel(Translator):
         for attributes, hidden, drawn, scales in steps:
             now = [n for n, names in enumerate(attributes) if names]
             if now:
-                without, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
+                without, seen = zip(*(without_attributes(asks[n], found[n], hidden[n]) for n in now), strict=True)
                 made, _ = self._answered(squares[now], seen, without, [drawn[n] for n in now])
                 by = np.stack([guidance(attributes[n], scales) for n in now])
                 raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
@@ -115,14 +115,14 @@ class ExpectModel(Translator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """The network's raw output, (N, 5, 128, 128), and the tones used, (N, 6)."""
         points = np.stack([one.points for one in found]).astype(np.float32)
-        attributes = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
+        attributes = np.stack([attribute_vector(one, ask) for one, ask in zip(found, asks, strict=True)])
         drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
         tones = np.stack([tones_of(ask) for ask in asks])
         seeds = np.array([ask.seed or -1 for ask in asks])
         return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
 
 
-def told_of(found: Understood, ask: Ask) -> np.ndarray:
+def attribute_vector(found: Understood, ask: Ask) -> np.ndarray:
     """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1], NaN if unknown."""
     known = found.flags | {name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in TOLD}
     return np.array([known.get(name, np.nan) for name in TOLD], np.float32)
@@ -137,7 +137,7 @@ def tones_of(ask: Ask) -> np.ndarray:
     return tones.ravel()
 
 
-def meant(ask: Ask, found: Understood) -> Ask:
+def resolve_attributes(ask: Ask, found: Understood) -> Ask:
     """The request with traits inferred from the drawing where it leaves them open: hair drawn down to the brows is no
     hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
@@ -156,16 +156,16 @@ def meant(ask: Ask, found: Understood) -> Ask:
 
 def wears_hat(ask: Ask, found: Understood) -> bool:
     """Whether the answer should have a hat."""
-    hat = meant(ask, found).person.get("hat")
+    hat = resolve_attributes(ask, found).person.get("hat")
     return found.flags["hat"] > HAT_SURE if hat is None else hat > 0
 
 
 def missing_accessories(ask: Ask, found: Understood) -> set[str]:
-    """Which of `words.ADDED` were requested, and are missing from the drawing."""
+    """Which of `regions.ADDED` were requested, and are missing from the drawing."""
     return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
 
 
-def untold_of(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tuple[Ask, Understood]:
+def without_attributes(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tuple[Ask, Understood]:
     """The request and the finder's results without some of the requested attributes; colours stay."""
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
@@ -204,7 +204,7 @@ class RenderModel(ExpectModel):
     ) -> np.ndarray:
         """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), to people, (N, 4, P, P)."""
         seeds = np.array([ask.seed for ask in asks])
-        traits = np.stack([traits_of(meant(ask, one)) for ask, one in zip(asks, found, strict=True)])
+        traits = np.stack([traits_of(resolve_attributes(ask, one)) for ask, one in zip(asks, found, strict=True)])
         people, hair = self.engine.run("render", expected, seeds, traits)
         hats = np.array([wears_hat(ask, one) for ask, one in zip(asks, found, strict=True)], np.float32)
         if hats.any() or np.isfinite(tones).any():
@@ -220,7 +220,7 @@ class RenderModel(ExpectModel):
         ask, found = ask or Ask(), understood(square, self.engine)
         stage, device = self.engine.stages["render"], self.engine.device
         expected = torch.from_numpy(self.expected(square[None], [found], [ask])[0]).to(device)
-        traits = torch.from_numpy(traits_of(meant(ask, found)))[None].to(device)
+        traits = torch.from_numpy(traits_of(resolve_attributes(ask, found)))[None].to(device)
         nobody = torch.zeros(1, dtype=torch.int64, device=device)
         with torch.no_grad():
             style = stage.style(nobody, traits)  # of seed 0: its codes are 0

@@ -9,7 +9,7 @@ import numpy as np
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces.expecting import ExpectModel, meant, told_of, tones_of
+from s2f_studio.faces.expecting import ExpectModel, attribute_vector, resolve_attributes, tones_of
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translator import one_way, parts_of
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES, TOLD
@@ -58,7 +58,7 @@ def degree_of(found: Understood) -> float:
 
 def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
     """Attributes from the drawing and the request, as `PORTRAIT_ATTRIBUTES`: float32 (16,), NaN if unknown."""
-    told = dict(zip(TOLD, 2 * told_of(found, meant(ask, found)) - 1, strict=True))
+    told = dict(zip(TOLD, 2 * attribute_vector(found, resolve_attributes(ask, found)) - 1, strict=True))
     told["smile"] = told["smile"] if "smile" in ask.person else 2.0 * (between_lips(found.points) >= OPEN_FROM) - 1
     for name in ("glasses", "beard", "hat"):
         if name not in ask.person:

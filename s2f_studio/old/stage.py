@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.engines import plane
-from s2f_studio.faces.words import cheeks_and_above, inside_face
+from s2f_studio.faces.regions import cheeks_and_above, inside_face
 from s2f_studio.old import network as render
 from s2f_studio.old import pixels
 from s2f_studio.old.network import GIVEN_PX, MADE_PX

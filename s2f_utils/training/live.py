@@ -29,7 +29,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Change:
-    """One live value that changed: its name, old and new value, and who changed it ("widget", "controls.json", …)."""
+    """One live value that changed: name, old and new value, source ("widget", "controls.json", "code", …)."""
 
     name: str
     old: float | bool
@@ -77,7 +77,7 @@ class LiveValues:
             self._values[command] = False
             self.write_controls()
 
-    def set(self, name: str, value: float | bool, source: str = "widget") -> None:
+    def set(self, name: str, value: float | bool, source: str = "code") -> None:
         """Change a value or a command; it applies from the loop's next step on.
 
         Raises ValueError for an unknown name, or for a value outside its range.

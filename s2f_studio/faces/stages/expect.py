@@ -16,8 +16,8 @@ from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
 from s2f_studio.engines import plane
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
+from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
-from s2f_studio.faces.words import ADDED, added_ink, inside_face, region
 from s2f_utils.inference.stages import F32, I64, U8, channels_first
 from s2f_utils.models.network import doubled
 from s2f_utils.pictures.attributes import TOLD

@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_studio.drawings import bending, cleanup, likely, mesh, paper, understanding
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import expecting, words
+from s2f_studio.faces import expecting, regions
 from s2f_studio.web import drawing, page
 from s2f_studio.web.answering import CHECK, HERE, IN_PAD, NO_FACE, UNSURE, VAGUE
 from s2f_studio.web.catalogue import Catalogue
@@ -53,7 +53,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         },
         "told": {
             "told": list(attributes.TOLD), "worn": list(attributes.WORN), "textured": list(attributes.TEXTURED),
-            "flags": list(attributes.FOUND_FLAGS), "parts": list(attributes.FOUND_PARTS), "added": list(words.ADDED),
+            "flags": list(attributes.FOUND_FLAGS), "parts": list(attributes.FOUND_PARTS), "added": list(regions.ADDED),
             "coloured": list(COLOURED),
         },
         "meaning": _meaning(),
@@ -80,7 +80,7 @@ def _meaning() -> dict[str, Any]:
         "NOT_DRAWN", "HAT_IN_DOUBT", "HAT_FROM", "MOST_HAIR", "SURELY", "HAT_SURE", "SCRAWLED_FROM", "BEARD_FROM",
     )  # fmt: skip
     meaning = {name.lower(): getattr(expecting, name) for name in names}
-    meaning |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
+    meaning |= {"guidance": regions.GUIDANCE, "added_guidance": regions.ADDED_GUIDANCE, "vague": VAGUE}
     return meaning | {"crude_from": expecting.VAGUE_FROM}
 
 
