@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import copy
+
 import pytest
 import torch
 
@@ -32,16 +33,10 @@ def test_what_is_packed_comes_back_to_a_step_of_its_channels_largest_weight():
 def test_a_network_saved_compactly_answers_nearly_alike_in_half_the_size(tmp_path, name, args):
     torch.manual_seed(0)
     net = models.build(name, **args).eval()
-    sizes = {}
-    for kind in (False, True):
-        path = checkpoints.save_generator(
-            tmp_path / f"{kind}.safetensors", net.half() if not kind else net, {}, compact=kind
-        )
-        sizes[kind] = path.stat().st_size
-        net = net.float()
-    again, _ = checkpoints.load_network(tmp_path / "True.safetensors")
+    small = checkpoints.save_generator(tmp_path / "small.safetensors", net, {}, compact=True)
+    usual = checkpoints.save_generator(tmp_path / "usual.safetensors", copy.deepcopy(net).half(), {})
+    again, _ = checkpoints.load_network(small)
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         apart = (again(x) - net(x)).abs().mean() / net(x).std()
-    assert sizes[True] < 0.7 * sizes[False] and 0 < float(apart) < 0.02
-    assert np.isfinite(float(apart))
+    assert small.stat().st_size < 0.7 * usual.stat().st_size and 0 < float(apart) < 0.02

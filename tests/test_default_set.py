@@ -11,7 +11,7 @@ from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import OUR_POINTS
 from data_prep.sources import download
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, masks
 
 
 @pytest.fixture()
@@ -56,6 +56,15 @@ def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkey
     assert "MIT licence" in capsys.readouterr().out and "MIT" in made.settings["terms"]
     sketch, photo = images.load_rgb(made.pairs[0].sketch), images.load_rgb(made.pairs[0].photo)
     assert sketch.shape == photo.shape == (64, 64, 3) and sketch.mean() > photo.mean()
+
+
+def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path):
+    for path in sorted(collection.iterdir())[10:]:
+        path.unlink()
+    made = read_manifest(default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False))
+    labels = np.stack([images.load_labels(row.mask) for row in made.pairs])
+    rows = {name: np.nonzero(labels == masks.CLASSES.index(name))[1].mean() for name in ("l_brow", "nose", "l_lip")}
+    assert labels.shape[1:] == (128, 128) and rows["l_brow"] < rows["nose"] - 10 < rows["l_lip"] - 20
 
 
 def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(alone, collection, monkeypatch, capsys):

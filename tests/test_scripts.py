@@ -82,8 +82,8 @@ const host = {
   GONE: "gone",
   about: async () => (ABOUT),
   models: async () => ({ models: [
-    { ...row, id: "first", answers: 8, detail: true, chooses: true, size_px: 256, layout: "aligned" },
-    { ...row, id: "styles", answers: 8, detail: false, chooses: false, size_px: 128, layout: "aligned" }] }),
+    { ...row, id: "first", answers: 8, detail: true, chooses: true, size_px: 256 },
+    { ...row, id: "styles", answers: 8, detail: false, chooses: false, size_px: 128 }] }),
   startFile: async (kind, name) => new Blob([`${kind} ${name}`]),
   async translate(file, fields) {
     asked.push(fields);
@@ -197,7 +197,7 @@ def test_versions_and_a_reload():
       for (let n = 0; n < 7; n++) tell(await say("keep"));
     """)
     assert told[:4] == [True, 2, 3, "aligned long-hair"]
-    assert told[4:6] == ["aligned long-hair", 2]  # somebody's version is no start that is laid anew
+    assert told[4:6] == ["aligned long-hair", 2]
     assert told[6:10] == ["styles", 1, True, "aligned long-hair"]
     assert told[10:12] == [0, "first"] and "no face yet" in told[12]
     assert told[13:19] == 6 * [""] and "6 versions are kept" in told[19]

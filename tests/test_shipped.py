@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,8 +50,6 @@ def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminato
 @pytest.fixture(scope="module")
 def strangers():
     """Sixteen drawn faces, of which there are none in training: their sketches, maps and photos, aligned, 256 px."""
-    import cv2
-
     out = []
     for face in (draw_face(n, size_px=256, seed=991) for n in range(16)):
         matrix = faces.alignment(face.landmarks, 256)
@@ -93,7 +92,6 @@ def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
 
 @pytest.fixture(scope="module")
 def drawn(strangers):
-    """Ten of them: sketches and photos."""
     return {name: np.stack([face[name] for face in strangers[:10]]) for name in ("sketch", "photo")}
 
 
