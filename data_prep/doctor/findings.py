@@ -28,7 +28,7 @@ LEAVE_OUT = "the pair is left out"
 STAYS = "the pair stays (--drop-doubtful leaves it out)"
 KINDS: dict[str, Kind] = {
     "missing": Kind(
-        "files that the manifest names and that are not there", True, "copy them beside the manifest", LEAVE_OUT
+        "files that the manifest lists but that are missing", True, "copy them beside the manifest", LEAVE_OUT
     ),
     "unmatched": Kind("pictures without a partner", False, "rename them like their partner, or delete them", LEAVE_OUT),
     "unreadable": Kind("files that cannot be read", True, "copy or download them again, or delete them", LEAVE_OUT),
@@ -64,7 +64,7 @@ KINDS: dict[str, Kind] = {
         "their training pairs are left out",
     ),
     "duplicate": Kind(
-        "pictures that are there twice", False, "delete one of them", "one of them is left out, with its partner"
+        "pictures that occur twice", False, "delete one of them", "one of them is left out, with its partner"
     ),
     "leak": Kind(
         "the same picture in two splits", True, "delete it from training", "the training pair is left out"
@@ -88,7 +88,7 @@ KINDS: dict[str, Kind] = {
         "maps of another shape than their photo", True, "crop both alike, or get the photo's own map", LEAVE_OUT
     ),
     "map_labels": Kind(
-        "maps with numbers that CelebAMask-HQ's classes have not", False,
+        "maps with numbers that are not classes of CelebAMask-HQ", False,
         "nothing where they only say where the person is; else renumber the classes", STAYS, False
     ),
     "doubtful": Kind(

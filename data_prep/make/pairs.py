@@ -61,16 +61,16 @@ def make_pairs(
     None: "stretch", but pictures of different shapes are refused.
     sketches, photos: the folders of pairs, in `src` or anywhere, where their names do not say what they are.
     sketch_side: which half of an AB image is the sketch, "left" or "right".
-    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit count, not those above.
-    points: a CSV file of hand-given eyes and mouths (`POINT_COLUMNS`, pixels of the source) for pictures by name.
-    test_share, val_share, seed: as in `split_by_identity`. A split that the source brings is kept.
+    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit override those above.
+    points: a CSV file of eyes and mouths marked by hand (`POINT_COLUMNS`, pixels of the source), by picture name.
+    test_share, val_share, seed: as in `split_by_identity`. The source's own split is kept.
     identity: a regular expression whose first group, in a photo's path below its folder, names the person.
     split_list: a published split by its name (`sources.split_list.published`), or a CSV file of lines "split,name"; it
-    counts before the source's own split, and pairs that it does not name are left out.
-    drop_leaks: leave training pairs out whose photo is also in another split, instead of warning of them.
+    overrides the source's own split, and pairs that it does not name are left out.
+    drop_leaks: leave out training pairs whose photo is also in another split, instead of warning about them.
     workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
 
-    What an interrupted call left is gone on with. Raises DataPrepError (a ValueError) when the source or an option is
+    An interrupted call is resumed. Raises DataPrepError (a ValueError) when the source or an option is
     unusable, and OSError when the disk is full or may not be written.
     """
     recipe, out = recipe or Recipe(size_px=size_px, fit=fit), Path(out)
@@ -98,7 +98,7 @@ def make_pairs(
 def _divided(
     listed: SplitList, sources: Sequence[Source], pairs: Sequence[Candidate], identity: str | None
 ) -> list[Candidate]:
-    """The pairs that the list names, with its splits; said are the names and the pairs that have no match."""
+    """The pairs that the list names, with its splits; names and pairs without a match are reported."""
     people = _identities(pairs, [""] * len(pairs), identity)
     roots = [source.tree.root.stem for source in sources for _ in source.collection.pairs]
     kept, (first, *others) = listed.divide(pairs, people, roots)
@@ -109,7 +109,7 @@ def _divided(
 
 
 def _completed(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool) -> Recipe:
-    """The recipe as these pairs need it. Raises DataPrepError where something that it needs is not there."""
+    """The recipe, completed for these pairs. Raises DataPrepError if something that it needs is missing."""
     recipe = _with_sketches(recipe, pairs)
     recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)
     _check_masks(recipe, pairs)
@@ -129,7 +129,7 @@ def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
     if alone < len(pairs):
         raise DataPrepError(
             f"{alone} of {len(pairs)} photos have no sketch: name a style to make all sketches from photos"
-            " (--style pencil), or leave that source away"
+            " (--style pencil), or leave that source out"
         )
     warn("the source has photos only: pencil sketches are made from them (--style names another style)")
     return replace(recipe, styles=("pencil",))
@@ -142,12 +142,12 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
     if wanted and without:
         raise DataPrepError(
             f"{wanted[0]} needs a label map for every photo, and {len(without)} have none (such as {without[0]}): put"
-            " them into a folder masks/ under their photos' names, or choose another"
+            " them into a folder masks/ under their photos' names, or choose another option"
         )
 
 
 def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints) -> Recipe:
-    """The recipe, without the detector where it cannot be had and something else is there: points, or the fallback."""
+    """The recipe, without the detector if it is unavailable and points or the fallback can replace it."""
     if recipe.detector == "none" or (recipe.align != "face" and recipe.background != "grabcut"):
         return recipe
     problem = faces.detector_problem()
@@ -168,7 +168,7 @@ def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoin
 def _settings(
     sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, sketch_side: str
 ) -> dict[str, Any]:
-    """What decides how the pictures look; a set that is gone on with must have the same."""
+    """The settings that determine the pictures; a set can be resumed only with the same ones."""
     said = [(p, p.split + "".join(p.attributes.values())) for p in pairs]
     pictures = ((picture, words) for p, words in said for picture in (p.sketch, p.photo, p.mask) if picture)
     return {
@@ -199,7 +199,7 @@ def _plan(
     rows = with_splits(rows, shares, seed)
     tasks = [_task(pair, recipe, points, f"{seed}/{name}") for pair, name in zip(pairs, ids, strict=True)]
     if unused := points.unused(pairs):
-        warn(f"{len(unused)} names in the file of points are no picture's: {', '.join(unused[:NUM_SHOWN])}")
+        warn(f"{len(unused)} names in the file of points match no picture: {', '.join(unused[:NUM_SHOWN])}")
     collections = [source.collection for source in sources]
     lone = sorted(picture.shown for c in collections for picture in (*c.lone_sketches, *c.lone_photos))
     terms = sorted({c.terms for c in collections if c.terms})
@@ -251,7 +251,7 @@ def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recip
         warn("no pair is left for testing: results on training pictures say nothing about new ones")
     renamed = sum(row["id"] != (pair.id or pair.photo.stem) for row, pair in zip(plan.rows, pairs, strict=True))
     if renamed:
-        say(f"{renamed} ids are not just the photo's name, because names repeat or are not safe everywhere", wanted)
+        say(f"{renamed} ids differ from the photo's name, because names repeat or are not safe on every system", wanted)
     if not recipe.styles and _look_swapped(pairs):
         halves = any(pair.half for pair in pairs)
         hint = "give the other --sketch-side" if halves else "name the folders with --sketches and --photos"

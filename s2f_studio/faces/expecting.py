@@ -22,7 +22,7 @@ from s2f_utils.pictures.remarks import Remark
 _, EXPECTED, RENDERED = ANSWERS
 VAGUE_FROM = 0.25  # from this "crude" score on, a drawing counts as vague, and the user is warned (docs/drawings.md)
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
-# The finder takes hair that is drawn down to the brows for a hat: the share of hair above the brows decides.
+# The finder mistakes hair drawn down to the brows for a hat: the share of hair above the brows decides.
 HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
@@ -35,7 +35,7 @@ BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 class ExpectModel(Translator):
     """The average face of a drawing; made by `load`.
 
-    A drawing's landmarks are found, it is warped to the mean shape, answered in that frame, and warped back.
+    It finds a drawing's landmarks, warps it to the mean shape, predicts the face in that frame, and warps that back.
     """
 
     ASKED = frozenset({"likely", "person"})
@@ -94,8 +94,8 @@ class ExpectModel(Translator):
         plain = [without_attributes(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
-        steps = (  # attributes that change something, those still hidden, what is drawn, the amplification of each
-            ([one & set(WORN) for one in requested], requested, nothing, dict.fromkeys(WORN, 1.0)),  # not the finder's
+        steps = (  # attributes changed in this step, those hidden from the network, accessories drawn, amplification
+            ([one & set(WORN) for one in requested], requested, nothing, dict.fromkeys(WORN, 1.0)),  # no finder flags
             (added, others, added, ADDED_GUIDANCE),
             (others, nothing, added, {}),
         )
@@ -202,7 +202,7 @@ class RenderModel(ExpectModel):
     def rendered(
         self, expected: np.ndarray, tones: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
     ) -> np.ndarray:
-        """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), to people, (N, 4, P, P)."""
+        """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people, (N, 4, P, P)."""
         seeds = np.array([ask.seed for ask in asks])
         traits = np.stack([traits_of(resolve_attributes(ask, one)) for ask, one in zip(asks, found, strict=True)])
         people, hair = self.engine.run("render", expected, seeds, traits)
@@ -212,7 +212,7 @@ class RenderModel(ExpectModel):
         return people
 
     def coded(self, square: np.ndarray, codes: Sequence[float], ask: Ask | None = None) -> np.ndarray:
-        """Render a drawing, uint8 (P, P, 3), with given codes, the first ones if not all are given: uint8 (P, P, 3).
+        """Render a drawing, uint8 (P, P, 3), with given values of the first codes; the rest are 0: uint8 (P, P, 3).
         Codes of 0 give the answer to seed 0. Needs PyTorch.
         """
         import torch

@@ -77,7 +77,7 @@ def open_run(
     if is_first:
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
         states = 2 if is_new else 1  # one is written while the previous one still exists
-        check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
+        check_space(folder or Path(runs), model, copies=4 * states + 2)  # 4: weights, 2 moments, average; 2: generators
         saved = None if is_new else folder / generator_file()
         card = checkpoints.card_of(saved) if saved and saved.is_file() else ModelCard()
         pictures = card.pictures or leaks.hash_pictures(data, progress)
@@ -136,8 +136,8 @@ def _find_run(
     state = _read_state(folder)
     if begins and not _began_with(folder, begins):
         raise checkpoints.CheckpointError(
-            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to go on with what it began"
-            " with, or start a new run with --resume never"
+            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to resume with its"
+            " initial model, or start a new run with --resume never"
         )
     return folder, state
 
@@ -162,7 +162,7 @@ def _read_state(folder: Path) -> Mapping[str, Any]:
     path = folder / "resume.pt"
     state = checkpoints.load_torch_file(path)
     if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(state):
-        raise checkpoints.CheckpointError(f"{path}: is not the resume file of a run: start one with --resume never")
+        raise checkpoints.CheckpointError(f"{path}: is not the resume file of a run: start anew with --resume never")
     return state
 
 
@@ -179,7 +179,7 @@ def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
 
 
 def _length(resolved: Resolved, rows: list[Row]) -> int:
-    """The length of a training in images, unless a time budget ends it."""
+    """The number of images to train for, unless a time budget ends it."""
     config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
     if data == "photos":
         num = sum(row.photo is not None for row in rows)
@@ -238,8 +238,8 @@ def _card(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], kno
 
 
 def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The run's parents, its initial model and those whose answers it is trained on: name, SHA-256, and the training in
-    their cards. pictures: this run's, which are not repeated.
+    """The run's parents (its initial model, and the models whose answers it learns): name, SHA-256, and what their
+    cards say of their training. pictures: this run's; a parent with the same ones refers to them.
     """
     config, parents = run.config, []
     init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
