@@ -169,7 +169,7 @@ def table(found: dict) -> str:
         ms, memory = r["ms"], r["memory_mb"]
         rows.append(
             [
-                {"auto": "the face that is meant", "expected": "the average of such faces"}[r["answer"]],
+                {"auto": "the usual answer", "expected": "the average face"}[r["answer"]],
                 r["engine"],
                 "here" if r["detector"] else "not here",
                 f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone",
