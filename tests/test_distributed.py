@@ -171,7 +171,7 @@ def training(faces_manifest, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     deadline = time.monotonic() + 90
-    while not (saved := list(tmp_path.glob("*-run/resume.pt"))):
+    while not (saved := [p for p in tmp_path.glob("*-run/log.jsonl") if '"event": "save"' in p.read_text()]):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.1)
     workers = [p for p in psutil.Process(process.pid).children() if "s2f_utils" in " ".join(p.cmdline())]

@@ -65,13 +65,14 @@ FACES = {
     "disc_from_images": 10_000, "lr_g": 2.5e-3, "lr_d": 1e-4, "mixing": 0.5, "noise_from_images": 16_000, "flip": 0.5,
     "total_images": 120_000, "constant_share": 0.6, "ema_half_life_images": 2_000.0, "sample_every_images": 2_000,
 }  # fmt: skip
+FURTHER = {"disc_from_images": 0, "noise_from_images": 0, "lr_g": 2e-3, "lr_d": 2.5e-4, "total_images": 124_000}
 ENCODER = {
     key: FACES[key] for key in ("size_px", "load_size_px", "style_dim", "num_mlp", "width", "channel_multiplier")
 }
 ENCODER |= {
-    "decoder_px": 128, "encoder": "small", "batch_size": 16, "total_images": 28_000, "constant_share": 0.5,
+    "decoder_px": 128, "encoder": "small", "batch_size": 16, "total_images": 20_000, "constant_share": 0.5,
     "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0, "perceptual": "efficientnet",
-    "lambda_lpips": 1.0, "lambda_l2": 0.5, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 5,
+    "lambda_lpips": 1.0, "lambda_l2": 1.0, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 5,
 }  # fmt: skip
 # What `tools/fit_codes.py` leaves in the folder of runs; what says which face is expected of the other half of people.
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
@@ -96,8 +97,9 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
     ),
-    "faces-128": ("stylegan2", f"{OPEN_FACES}/manifest-photos.csv", None, FACES),
-    "sketch-to-face-128": ("psp", OPEN_MAPS, "faces-128", ENCODER | {"direction": "sketch-to-photo"}),
+    "faces-128-first": ("stylegan2", f"{OPEN_FACES}/manifest-photos.csv", None, FACES),
+    "faces-128": ("stylegan2", f"{OPEN_FACES}/manifest-photos.csv", "faces-128-first", FACES | FURTHER),
+    "sketch-to-face-128": ("psp", OPEN_MAPS, "faces-128", ENCODER | {"direction": "sketch-to-photo", "lambda_l2": 4.0}),
     "map-to-face-128": ("psp", OPEN_MAPS, "faces-128", ENCODER | {"direction": "map-to-photo"}),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
@@ -117,7 +119,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 # et al. 2022): on validation people better than either.
 PART_OF_THE_WAY, PART = {"expected-third": 0.7}, "part-of-the-way.safetensors"
 # Lessons and tools, which may be kept in a byte for each weight.
-COMPACT = {"sketch-to-face-128", "restorer-256", "photo-to-sketch", "pix2pix-128", "cyclegan-128"}
+COMPACT = {"sketch-to-face-128", "map-to-face-128", "restorer-256", "photo-to-sketch", "pix2pix-128", "cyclegan-128"}
 
 
 def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None) -> Path:
