@@ -42,7 +42,7 @@ def test_it_opens_with_its_result(path):
     cells = load(path).cells
     number = path.name[:2] if path.name[2] == "_" else path.name[:3]
     assert cells[0].source.startswith(f"# {number} ") and "colab-badge.svg" in cells[0].source
-    assert f"](../docs/titles/{number}.jpg)" in cells[0].source
+    assert f"]({REPOSITORY.replace('blob', 'raw')}/docs/titles/{number}.jpg)" in cells[0].source
     assert (ROOT / "docs" / "titles" / f"{number}.jpg").stat().st_size < 80_000
     assert f"]({REPOSITORY}/docs/glossary.md)" in cells[0].source
     assert "You will" in cells[0].source and "not measured" not in cells[0].source

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE = "docs/site"
 DOCUMENTS = ("CONTRIBUTING.md", "CHANGELOG.md")
 SUFFIXES = {".md", ".ipynb", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
+PICTURE = re.compile(r"\]\(https://github\.com/[\w.-]+/[\w.-]+/raw/main/docs/titles/")
 HIDDEN = {"site", "runs", "data", "translated"}  # folders of docs/ and notebooks/ that hold no pages
 
 
@@ -37,10 +39,14 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
 
 
 def gather(stage: Path) -> None:
-    """Copy the sources into `stage`."""
+    """Copy the sources into `stage`; notebooks' title pictures, which Colab needs by address, are the site's own."""
     for name, path in sources().items():
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, stage / name)
+        if path.suffix == ".ipynb":
+            text = path.read_text(encoding="utf-8")
+            (stage / name).write_text(PICTURE.sub("](../docs/titles/", text), encoding="utf-8")
+        else:
+            shutil.copy(path, stage / name)
 
 
 def sphinx(stage: Path, out: Path, *flags: str) -> int:
