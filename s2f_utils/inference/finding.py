@@ -27,7 +27,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     if str(model) == weights.DEFAULT and not Path(model).exists():
         model = weights.RENDER
     if instead := weights.GONE.get(str(model)):
-        raise FileNotFoundError(f"{model}: is gone: use {instead}, or train faithful and realistic on your own pairs")
+        raise FileNotFoundError(f"{model}: is gone: use {instead}")
     path = weights.shipped(str(model))
     if str(model) in weights.model_names() and not path:
         return weights.get(str(model))
