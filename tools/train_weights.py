@@ -65,7 +65,7 @@ FACES = {
     "disc_from_images": 10_000, "lr_g": 2.5e-3, "lr_d": 1e-4, "mixing": 0.5, "noise_from_images": 16_000, "flip": 0.5,
     "total_images": 120_000, "constant_share": 0.6, "ema_half_life_images": 2_000.0, "sample_every_images": 2_000,
 }  # fmt: skip
-FURTHER = {"disc_from_images": 0, "noise_from_images": 0, "lr_g": 2e-3, "lr_d": 2.5e-4, "total_images": 124_000}
+FURTHER = {"disc_from_images": 0, "noise_from_images": 0, "lr_g": 2e-3, "lr_d": 2.5e-4, "total_images": 127_000}
 ENCODER = {
     key: FACES[key] for key in ("size_px", "load_size_px", "style_dim", "num_mlp", "width", "channel_multiplier")
 }
