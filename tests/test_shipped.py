@@ -74,7 +74,7 @@ def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (lines(made), lines(true)))
     alike = a @ b.T
     own, others = np.diag(alike), (alike.sum() - np.trace(alike)) / (len(alike) * (len(alike) - 1))
-    assert own.mean() > 2 * others  # it never saw a drawn face: 2.6 and 2.9 times
+    assert own.mean() > 2 * others  # it never saw a drawn face: 3.1 and 2.8 times
 
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])

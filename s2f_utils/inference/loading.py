@@ -45,6 +45,8 @@ def load(
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    if str(model) in weights.GONE:
+        find_generator(model)  # raises, and says what to use instead, also without PyTorch
     if weights.shipped(f"{model}-{direction}"):  # the other direction of a shipped CycleGAN
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
