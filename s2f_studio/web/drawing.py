@@ -21,7 +21,7 @@ from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-FOLDER = Path(__file__).with_name("examples")  # three label maps of portraits, by data_prep.make.face_maps
+FOLDER = Path(__file__).with_name("examples")  # drawn faces, and label maps of three portraits (face_maps)
 MAPS = ("map-3", "map-8", "map-17")
 STARTS = {"aligned": drawings.EXAMPLES, "map": MAPS}  # the pictures a pad can start from
 INK_BELOW = 200  # grey level
