@@ -2,7 +2,7 @@
 
 `python tools/lesson_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download open-portraits PORTRAITS` leaves
 it. Writes OUT/manifest.csv with a pencil, an ink and a contour sketch of each photo, and OUT/manifest-photos.csv with
-each photo once, for methods that learn from photos alone. With `--maps`, for pSp, each photo has a map of its parts
+each photo once, for methods that learn from photos alone; manifest-sharp.csv of these the sharp ones. With `--maps`, for pSp, each photo has a map of its parts
 (data_prep/make/face_maps.py) and a pencil sketch. People keep the split that all shipped models share.
 """
 
@@ -13,11 +13,15 @@ import csv
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from data_prep.__main__ import main as data_prep
 from data_prep.make import face_maps
 from data_prep.make.gallery import Sitter, sitters_of
+from s2f_studio.drawings import mesh
 
 STYLES = "pencil,xdog,contour"
+SHARP_PX = 55  # least distance of the eyes in a portrait that a restorer learns from; aligned to 256 px they have 63
 
 
 def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> None:
@@ -33,20 +37,26 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
     if maps:
         return
     with open(out / "manifest.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    with open(out / "manifest-photos.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(row for row in rows if row["id"].endswith(f"-{STYLES.partition(',')[0]}"))
+        rows = [row for row in csv.DictReader(file) if row["id"].endswith(f"-{STYLES.partition(',')[0]}")]
+    sharp = {file_name(one) for one in sitters if np.hypot(*np.diff(mesh.five_of(one.points)[:2], axis=0)[0]) >= SHARP_PX}
+    for name, kept in (("photos", rows), ("sharp", [row for row in rows if row["id"].rpartition("-")[0] in sharp])):
+        with open(out / f"manifest-{name}.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(kept)
 
 
 def link(sitters: list[Sitter], folder: Path) -> None:
     """Link the portraits' files, in a folder for each split."""
     for sitter in sitters:
-        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}{sitter.file.suffix}"
-        file = folder / sitter.split / name
+        file = folder / sitter.split / f"{file_name(sitter)}{sitter.file.suffix}"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.symlink_to(sitter.file.resolve())
+
+
+def file_name(sitter: Sitter) -> str:
+    """The person's number and the portrait's name, without its ending."""
+    return f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}"
 
 
 if __name__ == "__main__":

@@ -22,12 +22,14 @@ from s2f_utils.metrics.perceptual import network
 from s2f_utils.models import pretrained
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
+from s2f_utils.pictures.faces.geometry import TEMPLATE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
 from s2f_utils.training.method import Live, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import LogisticGAN, lazy_betas
+from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WORKERS = 4
@@ -51,8 +53,8 @@ class RestoreConfig(TrainConfig):
     narrow: float = setting(1.0, above=0)  # share of the published width
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on; the published files have 2
     residual: bool = False  # the output is added to the damaged face; not published, for small networks
-    discriminator: str = setting("stylegan2", known=("stylegan2", "patchgan"))  # patchgan: patches of 34 px
-    disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
+    discriminator: str = setting("stylegan2", known=("stylegan2", "projected"))  # projected: Sauer et al., hinge loss
+    disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator, or of projected heads
     disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
     perceptual: str = setting("vgg", known=("vgg", "discriminator", "efficientnet"))  # whose features
@@ -60,6 +62,7 @@ class RestoreConfig(TrainConfig):
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
     lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of their substitute
+    lambda_components: float = 0.0  # weight of that distance at eyes and mouth alone; for efficientnet
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
     lambda_id: float = 10.0  # weight of the identity loss
     lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
@@ -75,10 +78,14 @@ class RestoreConfig(TrainConfig):
         super().validate()
         text = f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features"
         need(self.perceptual == "vgg" or not self.lambda_style, text)
+        text = "lambda_components needs perceptual=efficientnet, whose features it compares, and 256 px or more"
+        need(not self.lambda_components or (self.perceptual == "efficientnet" and self.size_px >= 256), text)
+        fits = self.perceptual != "discriminator" or self.discriminator == "stylegan2"
+        need(fits, "a projected discriminator has no features of its own: choose perceptual=efficientnet")
 
 
 class Restore(LogisticGAN):
-    """The restorer and a discriminator, StyleGAN2's or a PatchGAN, with an Adam each."""
+    """The restorer and a discriminator, StyleGAN2's or a projected one, with an Adam each."""
 
     settings = RestoreConfig
     profiles = {
@@ -110,17 +117,14 @@ class Restore(LogisticGAN):
         net_g = models.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
-        if config.discriminator == "patchgan":
-            size = {"base_filters": config.disc_width // 4, "num_layers": 2}
-            net_d = models.build("patchgan", in_channels=6, norm="none", **size)
-            for part in net_d.modules():  # without norms, the small published weights attenuate the signal
-                if isinstance(part, nn.Conv2d):
-                    nn.init.kaiming_normal_(part.weight, 0.2)
+        if config.discriminator == "projected":
+            net_d = models.build("projected", width=config.disc_width, sketch_channels=0, seed=config.seed)
         else:
             size = {"size_px": config.size_px, "width": config.disc_width}
             net_d = models.build("stylegan2-disc", channel_multiplier=config.disc_multiplier, **size)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=(config.beta1, config.beta2))
-        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
+        r1_every = 0 if config.discriminator == "projected" else config.r1_every
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every))
 
     def generator_of(self, init: str | Path) -> nn.Module:
         """Another restorer; if only this one is residual, without its output layers: it starts by adding nothing."""
@@ -155,6 +159,9 @@ class Restore(LogisticGAN):
         losses, config = {}, self.config
         a = self.degraded(a, live["damage"])
         fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
+        pair = None  # both in pretrained features, for a projected discriminator
+        if config.discriminator == "projected" and live["lambda_gan"]:
+            pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
 
         with frozen(self.net_d):
             losses["loss_l1"] = l1_loss(fake_b, b)
@@ -163,40 +170,38 @@ class Restore(LogisticGAN):
                 losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
-                losses |= (seen := self._perceptual(fake_b, b))
+                losses |= (seen := self._perceptual(fake_b, b, pair))
                 weights = (live["lambda_perceptual"], live["lambda_style"])  # only VGG-19 has a style loss
                 loss = loss + sum(weight * value for weight, value in zip(weights, seen.values(), strict=False))
+            if live["lambda_components"]:
+                losses["loss_components"] = component_loss(fake_b, b)
+                loss = loss + live["lambda_components"] * losses["loss_components"]
             if live["lambda_id"]:
                 losses["loss_id"] = identity_loss(fake_b, b)
                 loss = loss + live["lambda_id"] * losses["loss_id"]
             if live["lambda_gan"]:
-                losses["loss_g"] = F.softplus(-self.net_d(self.shown(fake_b))).mean()
+                losses["loss_g"] = pair.loss_gan() if pair else F.softplus(-self.net_d(fake_b)).mean()
                 loss = loss + live["lambda_gan"] * losses["loss_g"]
             self.descend(loss, self.opt_g, config.max_norm)
 
-        if live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_perceptual"]):
-            logits_real, logits_fake = (self.net_d(self.shown(pictures)) for pictures in (b, fake_b.detach()))
+        if pair:
+            losses["loss_d"] = pair.loss_d()
+            self.descend(losses["loss_d"], self.opt_d)
+        elif live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_perceptual"]):
+            logits_real, logits_fake = (self.net_d(pictures) for pictures in (b, fake_b.detach()))
             losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
             self.descend(losses["loss_d"], self.opt_d)
             losses |= self.smooth(b, live)
         self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
-    def shown(self, photos: Tensor) -> Tensor:
-        """Photos (B, 3, S, S) as the discriminator sees them: a PatchGAN also sees their fine detail, without which it
-        learns ten times as slowly.
-        """
-        return with_detail(photos) if self.config.discriminator == "patchgan" else photos
-
-    def _perceptual(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
+    def _perceptual(self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None) -> dict[str, Tensor]:
         """The pictures' distance in VGG-19's features, and in their styles, or in other features."""
         if self.config.perceptual == "efficientnet":
-            return {"loss_perceptual": perceptual_loss(fake_b, b)}
+            return {"loss_perceptual": pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)}
         with self.precision.autocast():
             if self.config.perceptual == "discriminator":
-                fake, real = (self.net_d.features(self.shown(pictures)) for pictures in (fake_b, b))
-                if self.config.discriminator == "patchgan":  # the last are its logits
-                    fake, real = fake[:-1], real[:-1]
+                fake, real = (self.net_d.features(pictures) for pictures in (fake_b, b))
                 return {"loss_judged": judged_distance(fake, real)}
             net = network("vgg19", b.device)
             fake, real = net(fake_b), net(b)
@@ -209,10 +214,20 @@ class Restore(LogisticGAN):
         return {"a": damaged, "fake_b": nets[self.config.direction](damaged), "b": sent(b, damaged.device)}
 
 
-def with_detail(photos: Tensor, gain: float = 4.0) -> Tensor:
-    """Photos and their difference from a 5x5 mean, times `gain`: (B, 3, S, S) → (B, 6, S, S)."""
-    smooth = F.avg_pool2d(F.pad(photos, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
-    return torch.cat([photos, gain * (photos - smooth)], dim=1)
+def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
+    """`perceptual_loss` at both eyes and at the mouth of aligned faces, (B, 3, S, S) in [-1, 1], S a multiple of 256.
+
+    What GFPGAN's component losses look at, by pretrained features in place of three more discriminators.
+    """
+    unit = b.shape[-1] // 8
+    eyes, mouth = TEMPLATE[:2], TEMPLATE[3:].mean(axis=0, keepdims=True)  # centres (x, y), shares of the side
+    losses = []
+    for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
+        left_top = np.rint(8 * unit * centres - unit * np.array([width / 2, 1])).astype(int).tolist()
+        crops = [photos[..., y : y + 2 * unit, x : x + width * unit] for photos in (fake_b, b) for x, y in left_top]
+        fake, real = torch.cat(crops).chunk(2)
+        losses.append(perceptual_loss(fake, real))
+    return torch.stack(losses).mean()
 
 
 def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
