@@ -37,9 +37,9 @@ WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "
 RESTORER = {
     "size_px": 256, "load_size_px": 256, "batch_size": 4, "num_style_feat": 128, "num_mlp": 1, "narrow": 0.25,
     "channel_multiplier": 1.0, "residual": True, "discriminator": "projected", "disc_width": 64, "r1_every": 0,
-    "perceptual": "efficientnet", "lambda_l1": 1.0, "lambda_pyramid": 0.0, "lambda_perceptual": 0.1,
-    "lambda_components": 0.1, "lambda_style": 0.0, "lambda_id": 0.0, "lambda_gan": 0.015, "lr_g": 5e-4, "lr_d": 2e-4,
-    "beta1": 0.5, "max_norm": 0.5, "flip": 0.5, "total_images": 9_000, "constant_share": 0.5,
+    "perceptual": "efficientnet", "lambda_l1": 1.0, "lambda_pyramid": 0.0, "lambda_perceptual": 0.05,
+    "lambda_components": 0.05, "lambda_style": 0.0, "lambda_id": 0.0, "lambda_gan": 0.01, "lr_g": 5e-4, "lr_d": 2e-4,
+    "beta1": 0.5, "max_norm": 0.5, "flip": 0.5, "total_images": 8_000, "constant_share": 0.5,
     "ema_half_life_images": 500.0, "log_every_images": 100, "sample_every_images": 1_000,
 }  # fmt: skip
 # The lesson of notebook 02: its network at its size, a little narrower, and a projected discriminator.
