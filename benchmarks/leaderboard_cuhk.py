@@ -15,11 +15,9 @@ from typing import Any
 import common
 
 from s2f_utils.data import read_manifest
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.metrics import leaderboard
 
 PROTOCOL = "CUHK 88/100, track A (stretched to 256 px), 100 test faces"
-USUAL = f"realistic at detail {DETAIL_OF_DRAWINGS:g}, the usual"
 
 
 def main() -> None:
@@ -52,21 +50,9 @@ def main() -> None:
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The models by SSIM, with the usual detail among them as best_cuhk.py measured it; controls; trivial answers."""
+    """The models by SSIM; controls; trivial answers."""
     order = {"model": 0, "control": 1, "trivial": 2}
-    rows = [row for row in rows if row["model"] != USUAL] + usual_detail()
     return sorted(rows, key=lambda row: (order[row["kind"]], -(row.get("ssim") or 0) if row["kind"] == "model" else 0))
-
-
-def usual_detail() -> list[dict[str, Any]]:
-    """The row of the detail that users get where they ask for none, from results/best_cuhk.json; no row without it."""
-    curve = common.written("best_cuhk").get("curve", [])
-    facts = {"model": USUAL, "kind": "model", "league": "open", "seed": 0, "copied_from": "best_cuhk.json"}
-    return [
-        {k: v for k, v in one.items() if k != "octaves_db"} | facts
-        for one in curve
-        if one["detail"] == DETAIL_OF_DRAWINGS
-    ]
 
 
 def run_of(entry: leaderboard.Scored) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
         ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
         ("restore", {"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
+        ("restore", {"lambda_components": 1.0, "lambda_style": 0.0}, "lambda_components needs perceptual=efficientnet"),
+        ("restore", {"discriminator": "projected", "perceptual": "discriminator", "lambda_style": 0.0}, "no features of"),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
         ("realistic", {"disc_crops": 2}, "disc_crops is gone: it is fixed"),
     ],

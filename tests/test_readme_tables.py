@@ -28,15 +28,6 @@ def test_the_tables_are_up_to_date(file, made):
     assert "Not measured yet" not in text
 
 
-def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
-    module = importlib.import_module("leaderboard_cuhk")
-    path = readme_tables.RESULTS / "leaderboard_cuhk.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"]
-    assert module.in_order(rows) == rows, "best_cuhk.json has other numbers: run benchmarks/leaderboard_cuhk.py"
-    (shown,) = [line for line in made["quality"].splitlines() if module.USUAL in line]
-    assert f"{module.USUAL}, one seed | open | 0.757 | 18.6 | 23.1 |" in shown
-
-
 def test_scripts_that_are_named_are_there():
     """What is gone is named with the commit that has it: `git show COMMIT:benchmarks/NAME.py`."""
     folders = ("docs", "s2f_utils", "data_prep", "tests", "tools", "benchmarks", "notebooks")

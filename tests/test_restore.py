@@ -18,7 +18,7 @@ from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.losses import feature_distance, gram, style_distance
-from s2f_utils.training.methods.restore import pyramid_loss
+from s2f_utils.training.methods.restore import component_loss, pyramid_loss
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 from tests import reference
@@ -181,6 +181,22 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
         assert {"loss_vgg", "loss_style"} <= set(read_log(run.folder)[0][-1])
     finally:
         perceptual._loaded.cache_clear()
+
+
+def test_pretrained_features_see_the_whole_face_and_its_eyes_and_mouth(manifest, tmp_path):
+    run = begin(manifest, tmp_path, size_px=64, discriminator="projected", perceptual="efficientnet", total_images=16)
+    before = run.model.net_d.heads[0][0][0].weight.clone()
+    train(run, progress=False)
+    assert {"loss_perceptual", "loss_g", "loss_d"} <= set(read_log(run.folder)[0][-1])
+    assert not torch.equal(run.model.net_d.heads[0][0][0].weight, before)
+    photo = torch.rand(2, 3, 256, 256)
+    places = {"left eye": (120, 96), "right eye": (120, 160), "mouth": (185, 128), "brow": (70, 128), "ear": (150, 30)}
+    found = {}
+    for name, (y, x) in places.items():
+        other = photo.clone()
+        other[..., y - 8 : y + 8, x - 8 : x + 8] = 0
+        found[name] = component_loss(other, photo).item()
+    assert min(found[name] for name in ("left eye", "right eye", "mouth")) > 0 == found["brow"] == found["ear"]
 
 
 def test_the_published_settings_are_the_default():

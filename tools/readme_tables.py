@@ -20,7 +20,7 @@ RESULTS = BENCHMARKS / "results"
 FILES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 # The scripts with tables; those that share a marker stand there in this order.
 SCRIPTS = (
-    "train_speed", "commands", "leaderboard_cuhk", "lessons", "lesson_maps", "best_cuhk", "faces", "answer_speed",
+    "train_speed", "commands", "leaderboard_cuhk", "lessons", "lesson_maps", "restorers", "faces", "answer_speed",
     "app_load",
 )  # fmt: skip
 OVER = ("faces_found",)  # results that begin with a script's name and are not its own
