@@ -28,7 +28,7 @@ from s2f_utils.inference import restorers
 from s2f_utils.pictures import degradations, faces, images, viz
 
 SIZE_PX, FIRST = 256, "restorer-256"
-METRICS = ("psnr", "ssim", "l1", "fsim", "sharpness")
+METRICS = ("psnr", "ssim", "l1", "sharpness")
 AMOUNTS, RADII, BALANCES = (0.25, 0.5, 1.0, 2.0), (1.0, 2.0, 4.0), (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 TRANSLATOR = "pix2pix-128"
 Method = Callable[[np.ndarray, degradations.Degradation], np.ndarray]
@@ -63,11 +63,8 @@ def wiener(balance: float) -> Method:
 
 def best(methods: Mapping[str, Method], bad: list, photos: np.ndarray) -> str:
     """The method with the highest PSNR on these."""
-
-    def psnr(method: Method) -> float:
-        return metrics.measure(np.stack([method(b, how) for _, b, how in bad]), photos, ("psnr",))["psnr"].mean()
-
-    return max(methods, key=lambda name: psnr(methods[name]))
+    made = {name: np.stack([method(b, how) for _, b, how in bad]) for name, method in methods.items()}
+    return max(made, key=lambda name: metrics.measure(made[name], photos, ("psnr",))["psnr"].mean())
 
 
 def measured(made: np.ndarray, photos: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
@@ -125,7 +122,8 @@ def main() -> None:
         for name, side in sides.items():
             found = {k: metrics.bootstrap_mean(v) for k, v in values[name].items()}
             patch = metrics.patch_test(side, photos, who)
-            found["patch_auc"] = metrics.bootstrap_repeated(metrics.Repeated(patch.per_image[None], patch.fold_of[None]))
+            repeated = metrics.Repeated(patch.per_image[None], patch.fold_of[None])
+            found["patch_auc"] = metrics.bootstrap_repeated(repeated)
             gain = {k: metrics.paired_difference(values[FIRST][k], values[name][k]) for k in values[name]}
             rows[name] = common.rounded(found) | {"difference": common.rounded(gain)}
         results["strengths"][strength] = rows
@@ -142,12 +140,7 @@ def table(found: dict) -> str:
     for strength, of in found["results"]["strengths"].items():
         rows = []
         for method, row in of.items():
-            cells = [
-                common.with_interval(row[name], common.SCORES[name][1])
-                if name in ("psnr", "ssim")
-                else f"{row[name]['mean']:.{common.SCORES[name][1]}f}"
-                for name in names
-            ]
+            cells = [common.with_interval(row[name], common.SCORES[name][1]) for name in names]
             rows.append([method, *cells, common.with_interval(row["likeness"], 2)])
         head = [f"{strength} damage", *(common.SCORES[name][0] for name in names), "to the person ↓"]
         parts.append(common.markdown(head, rows))

@@ -96,7 +96,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
         ("restore", {"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
         ("restore", {"lambda_components": 1.0, "lambda_style": 0.0}, "lambda_components needs perceptual=efficientnet"),
-        ("restore", {"discriminator": "projected", "perceptual": "discriminator", "lambda_style": 0.0}, "no features of"),
+        ("restore", {"discriminator": "projected", "perceptual": "discriminator", "lambda_style": 0}, "no features of"),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
         ("realistic", {"disc_crops": 2}, "disc_crops is gone: it is fixed"),
     ],

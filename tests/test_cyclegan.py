@@ -98,9 +98,7 @@ def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tm
 
 
 def test_the_step_is_the_papers(manifest):
-    """Zhu et al. 2017, written out network by network, with torch's own losses and a weight for each way round; in
-    project 2 the discriminators had changed places between the two steps.
-    """
+    """Zhu et al. 2017, network by network, with torch's losses; project 2's discriminators had changed places."""
     a, b = pictures(manifest, 2)
 
     def plain(m, a, b):

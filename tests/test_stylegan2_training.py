@@ -175,10 +175,8 @@ def test_augmentation_changes_pictures_and_lets_gradients_through():
 
 
 def test_adas_shifts_are_an_eighth_of_the_side():
-    """A picture of its own places tells where the middle came from; mirroring, turns and scales leave it there.
-
-    Two shifts come together: whole pixels, evenly up to an eighth of the side either way, and a normal one with a
-    deviation of an eighth. Of half a side these are 0.25 / sqrt(3) and 0.25, 0.29 together; the scales add a little.
+    """Whole pixels, evenly up to an eighth of the side either way, and a normal shift with a deviation of an eighth: of
+    half a side 0.25 / sqrt(3) and 0.25, 0.29 together. Mirroring and turns leave the middle in its place.
     """
     torch.manual_seed(0)
     places = torch.linspace(-1 + 1 / 33, 1 - 1 / 33, 33)  # of the pixels' middles
@@ -192,9 +190,7 @@ def test_adas_shifts_are_an_eighth_of_the_side():
 
 
 def test_adas_colours_have_the_published_strength():
-    """Two greys, 0 and 1, tell all: brightness is added to both, with a deviation of 0.2; then contrast multiplies,
-    with a deviation of half an octave, and the sign is changed in every second picture.
-    """
+    """Brightness: a deviation of 0.2; contrast, after it: half an octave; every second picture's sign is changed."""
     torch.manual_seed(0)
     greys = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(4096, 3, 1, 2)
     made = ada.transform_colours(greys, 1.0)
