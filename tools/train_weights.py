@@ -120,8 +120,8 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         if None in experts:
             raise SystemExit(f"{name} needs {' and '.join(FOLDS)}: make them first")
         settings = settings | {"expected_by": ",".join(map(str, experts))}
-    init = _beginning(begin, runs) if begin else None
     path = weights.shipped(name)
+    init = path if begin == name else _beginning(begin, runs) if begin else None
     if begin and init is None:
         raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
@@ -151,7 +151,7 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         "training_seconds": round(seconds),
         "aligned": "similarity",
     }
-    if begin and weights.shipped(begin):
+    if begin != name and begin and weights.shipped(begin):
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     card = checkpoints.card_of(trained / "generator.safetensors").public()  # of 22,000 pictures the hashes are 2 MB
     if folder.startswith((OPEN_FACES, OPEN_MAPS)):
