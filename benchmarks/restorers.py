@@ -44,8 +44,7 @@ def damaged(photo: np.ndarray, number: int, strength: str) -> tuple[np.ndarray, 
 
 def unsharp(radius: float, amount: float) -> Method:
     """Local contrast, raised."""
-    options = {"radius": radius, "amount": amount, "channel_axis": 2}
-    return lambda picture, how: images.rounded(255 * filters.unsharp_mask(picture, **options))
+    return lambda picture, how: images.rounded(255 * filters.unsharp_mask(picture, radius, amount, channel_axis=2))
 
 
 def wiener(balance: float) -> Method:
