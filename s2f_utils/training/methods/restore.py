@@ -103,6 +103,7 @@ class Restore(LogisticGAN):
             "lambda_style": 0.0, "lambda_id": 0.0,
         },
     }  # fmt: skip
+    fixed_at_0 = ("lambda_components",)
     begins_with = ("gfpgan",)
     same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones
@@ -173,7 +174,7 @@ class Restore(LogisticGAN):
                 losses |= (seen := self._perceptual(fake_b, b, pair))
                 weights = (live["lambda_perceptual"], live["lambda_style"])  # only VGG-19 has a style loss
                 loss = loss + sum(weight * value for weight, value in zip(weights, seen.values(), strict=False))
-            if live["lambda_components"]:
+            if config.lambda_components:
                 losses["loss_components"] = component_loss(fake_b, b)
                 loss = loss + live["lambda_components"] * losses["loss_components"]
             if live["lambda_id"]:
