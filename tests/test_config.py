@@ -86,6 +86,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("pix2pix", {"num_downs": 9}, "num_downs must be 0 or from 5 to 8 at 256 px, got 9"),
         ("cyclegan", {"disc_layers": 7}, "disc_layers must be at most 6"),
         ("psp", {"mix_from": 99}, "mix_from must be from 0 to"),
+        ("psp", {"lambda_gan": 0.1}, "lambda_gan needs perceptual=efficientnet"),
         ("cyclegan", {"pool_size": -1}, "pool_size must be 0 or more"),
         ("cyclegan", {"direction": "photo-to-sketch"}, "learns both directions"),
         ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),

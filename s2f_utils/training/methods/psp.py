@@ -23,8 +23,9 @@ from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.training.method import Live, Method, weighted
+from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.stylegan2 import StyleGAN2
+from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
@@ -54,10 +55,12 @@ class PSPConfig(TrainConfig):
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of its substitute
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
+    lambda_gan: float = 0.0  # weight of a projected discriminator's hinge loss, for sharper faces; not published
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
     mixing: float = setting(0.0, 0, 1)  # share of faces whose later styles are random, so that they stay free
     mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
+    lr_d: float = 2e-4  # and for the discriminator, if there is one
     beta1: float = 0.95  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
 
@@ -67,6 +70,8 @@ class PSPConfig(TrainConfig):
         need(size <= largest, f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})")
         num = self.num_styles
         need(0 <= self.mix_from < num, f"mix_from must be from 0 to {num - 1} for this generator, got {self.mix_from}")
+        fits = self.perceptual == "efficientnet" or not self.lambda_gan
+        need(fits, "lambda_gan needs perceptual=efficientnet, whose features it uses")
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
         names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
@@ -84,7 +89,9 @@ class PSPConfig(TrainConfig):
 
 
 class PSP(Method):
-    """An encoder and its Adam; generator and discriminator come from `init` (a StyleGAN2 run), and are not changed."""
+    """An encoder and its Adam; generator and discriminator come from `init` (a StyleGAN2 run), and are not changed.
+    With `lambda_gan` a projected discriminator, which also sees what the encoder reads, learns beside it.
+    """
 
     settings = PSPConfig
     profiles = {
@@ -99,6 +106,7 @@ class PSP(Method):
             "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99,
         },
     }  # fmt: skip
+    fixed_at_0 = ("lambda_gan",)
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
     live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
@@ -120,6 +128,9 @@ class PSP(Method):
             self.net_d = self.nets["judge"] = precision.prepare(net_d.requires_grad_(False))  # its name in resume files
         self.out_px = config.decoder_px
         self.given_channels = 6 if config.direction == "both-to-photo" else 3
+        if config.lambda_gan:
+            net_d = models.build("projected", sketch_channels=self.given_channels, seed=config.seed)
+            self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +162,7 @@ class PSP(Method):
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
             load_into(self.net_g, given, init, FACES)
-        if self.net_d is not None:
+        if config.perceptual == "discriminator":
             load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
             pretrained.check() if config.perceptual == "efficientnet" else network("lpips_alex", device)
@@ -176,11 +187,18 @@ class PSP(Method):
             fake_b = self.net_g.decoder(mixed, input_is_latent=True)
         fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
-        if live["lambda_lpips"]:
+        if self.config.lambda_gan:
+            pair = ProjectedPair(self.net_d, a, b, fake_b, within=self.precision.autocast)
+            loss_d = pair.loss_d()
+            self.descend(loss_d, self.opt_d)
+            with frozen(self.net_d):
+                losses |= {"loss_gan": pair.loss_gan(), "loss_lpips": pair.loss_perceptual()}
+        elif live["lambda_lpips"]:
             losses["loss_lpips"] = self._distance(fake_b, b)
         if live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
         self.descend(weighted(losses, live), self.opt_g)
+        losses |= {"loss_d": loss_d} if self.config.lambda_gan else {}
         names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # a substitute for LPIPS has another name
         return {names.get(name, name): value.detach() for name, value in losses.items()}
 
