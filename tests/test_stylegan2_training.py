@@ -175,7 +175,7 @@ def test_augmentation_changes_pictures_and_lets_gradients_through():
 
 
 def test_adas_shifts_are_an_eighth_of_the_side():
-    """Whole pixels up to an eighth of the side, and a normal shift: of half a side 0.25 / sqrt(3) and 0.25; 0.29 both."""
+    """Pixels up to an eighth of the side, and a normal shift: of half a side 0.25 / sqrt(3) and 0.25; both: 0.29."""
     torch.manual_seed(0)
     places = torch.linspace(-1 + 1 / 33, 1 - 1 / 33, 33)  # of the pixels' middles
     y, x = torch.meshgrid(places, places, indexing="ij")
