@@ -27,13 +27,13 @@ def small_translator(**options):
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
-def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
-
+def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path, monkeypatch, capsys):
     from s2f_utils.pictures import images
 
-    translator = small_translator(direction=direction)
-    manifest = read_manifest(faces_manifest)
+    translator, manifest = small_translator(direction=direction), read_manifest(faces_manifest)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
+    assert capsys.readouterr().err == "", "no progress bar"
     pair = manifest.split("test")[0]
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
     truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
