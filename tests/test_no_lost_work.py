@@ -151,14 +151,16 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     assert_equal(run.folder, whole.folder)
 
 
-def test_what_a_kill_left_half_written_is_removed(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
+def test_it_saves_soon_and_what_a_kill_left_half_written_is_removed(tiny, manifest, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("s2f_utils.training.saving.SOON_S", 0.0)
+    run = start(tiny, manifest, tmp_path, save_every_s=1e9)
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(8)], progress=False)
     (run.folder / ".resume.pt.x1.part").write_bytes(b"half")
     (run.folder / "samples" / ".00000008.png.x2.part").write_bytes(b"half")
     again = start(tiny, manifest, tmp_path, resume="auto")
-    assert again.folder == run.folder and again.images_seen == 8
+    assert again.folder == run.folder and again.images_seen == run.saved_at > 0
+    assert f"{run.folder} goes on at image {run.saved_at} of 24, where it was last" in capsys.readouterr().out
     assert list(run.folder.rglob("*.part")) == []
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import data_prep
 from s2f_utils import metrics, models, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.stages import TorchEngine, of_one
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation
+from s2f_utils.pictures import images
 from tests.scored import drawn_set
 from tests.test_cli import TINY
 
@@ -27,13 +29,11 @@ def small_translator(**options):
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
-def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
-
-    from s2f_utils.pictures import images
-
-    translator = small_translator(direction=direction)
-    manifest = read_manifest(faces_manifest)
+def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path, monkeypatch, capsys):
+    translator, manifest = small_translator(direction=direction), read_manifest(faces_manifest)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
+    assert capsys.readouterr().err == "", "no progress bar"
     pair = manifest.split("test")[0]
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
     truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
@@ -53,10 +53,6 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
 
 
 def test_track_b_is_scored_inside_of_the_padding(tmp_path):
-
-    import data_prep
-    from s2f_utils.pictures import images
-
     rng = np.random.default_rng(0)
     for n in range(6):
         for side in ("sketches", "photos"):

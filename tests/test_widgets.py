@@ -210,13 +210,15 @@ def test_where_nobody_looks_a_still_is_all_that_is_left(kernel):
 
 def test_where_somebody_looks_the_still_comes_into_the_panels_own_output(kernel):
     text, messages = kernel.finish(kernel.start("sliders = TrainingPanel(run); print(go(5))"))
-    (shown,) = [
-        m["content"] for m in messages if m["msg_type"] == "display_data" and stills.VIEW in m["content"]["data"]
-    ]
+    (shown,) = [m["content"] for m in messages if m["msg_type"] == "display_data"]
     (anew,) = [m["content"] for m in messages if m["msg_type"] == "update_display_data"]
     assert "image/jpeg" not in shown["data"] and "image/jpeg" in anew["data"]
     assert shown["transient"]["display_id"] == anew["transient"]["display_id"]
     assert anew["data"][stills.VIEW] == shown["data"][stills.VIEW], "the widget stays"
+    in_colab = "sys.modules['google.colab'], sliders = sys, TrainingPanel(run); print(go(5))"
+    _, messages = kernel.finish(kernel.start(f"{in_colab}; del sys.modules['google.colab']"))
+    _, folded = [m["content"]["data"] for m in messages if m["msg_type"] == "display_data"]
+    assert "<details>" in folded["text/html"] and "update_display_data" not in [m["msg_type"] for m in messages]
 
 
 def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):

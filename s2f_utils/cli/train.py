@@ -70,7 +70,7 @@ def train(
             resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init, device=str(chosen)
         )
         if distributed.is_rank_zero():
-            how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
+            how = "goes on" if run.images_seen else "begins"
             limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
             where = f"{distributed.world_size()} x {chosen.type}, {run.precision.name}"
             shown = f"{counted(len(run.data.sketches), 'sketch')}, {counted(len(run.data.photos), 'photo')}"

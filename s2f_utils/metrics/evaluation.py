@@ -130,6 +130,7 @@ class Evaluation:
         truths: np.ndarray | None = None,
         seeds: int = 1,
         steps: int | None = None,
+        progress: bool = True,
     ) -> None:
         """Score rows by these metrics, of pairs and of sets, and fill `missing`.
 
@@ -140,7 +141,7 @@ class Evaluation:
         outputs = {row.key: self.cut(self.pictures[row.key]) for row in rows}
         of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
         scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names)
-        for row in tqdm(rows, "metrics of pairs", unit="row", leave=False, disable=None):
+        for row in tqdm(rows, "metrics of pairs", unit="row", leave=False, disable=None if progress else True):
             of_set = scores[row.key]
             row.values = metrics.measure(outputs[row.key], true, of_pairs) | of_set.values
             row.figures, row.repeated = of_set.figures, of_set.repeated
@@ -220,7 +221,7 @@ def evaluate(
     for identity, picture in zip(result.ids, result.pictures[name], strict=True):
         images.save(result.folder / "outputs" / mode / f"{identity}.png", picture, generated=True)
     result.rows = [Scored(key=name, label=name, standing=standing), *result.trivial_rows()]
-    result.measure(result.rows, metric_names)
+    result.measure(result.rows, metric_names, progress=progress)
     _write(result)
     return result
 

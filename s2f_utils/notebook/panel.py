@@ -80,14 +80,16 @@ class TrainingPanel:
     def leave_still(self) -> None:
         """Leave a picture of the panel in the notebook: in its own output, or, where there is no page, in the cell's.
 
-        Not in Colab, where it is not known whether an output with a widget may be written anew.
+        In Colab folded, below the panel: there it is not known whether an output with a widget may be written anew.
         """
         log = read_log(self.run.folder)
         if current_kernel() is None or not log[0]:
             return
         if not self._display_id:
             stills.show(None, self.still(log))
-        elif "google.colab" not in sys.modules:
+        elif "google.colab" in sys.modules:
+            stills.show_folded(self.still(log), "a picture of the panel, for when its notebook is opened again")
+        else:
             stills.show(self.box, self.still(log), display_id=self._display_id, update=True)
 
     def still(self, log: tuple[list, list]) -> np.ndarray:

@@ -38,10 +38,23 @@ def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
     if widget:
         bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     if still is not None:
-        file = io.BytesIO()
-        Image.fromarray(still).save(file, "jpeg", quality=QUALITY, optimize=True, progressive=True)
-        bundle["image/jpeg"] = b64encode(file.getvalue()).decode("ascii")
+        bundle["image/jpeg"] = _jpeg(still)
     display(bundle, raw=True, **options)
+
+
+def show_folded(still: np.ndarray, title: str) -> None:
+    """Display a still, uint8 (H, W, 3), under a title that opens it: beside a widget that it cannot replace."""
+    from IPython.display import display
+
+    picture = f'<img src="data:image/jpeg;base64,{_jpeg(still)}">'
+    page = f"<details><summary>{html.escape(title)}</summary>{picture}</details>"
+    display({"text/plain": title, "text/html": page}, raw=True)
+
+
+def _jpeg(still: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(still).save(file, "jpeg", quality=QUALITY, optimize=True, progressive=True)
+    return b64encode(file.getvalue()).decode("ascii")
 
 
 class WithStill:

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.method import Step
-from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
+from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, is_save_due, save, write_sheet
 from s2f_utils.training.state import TrainingRun
 
 
@@ -126,7 +126,7 @@ def train(
                 attempt(run, "keep a snapshot", lambda: run.save_generators("snapshots", f"-{run.images_seen:08d}"))
 
             # The state from which training can resume.
-            if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
+            if is_save_due(run) or live.asked("save"):
                 live.done("save")
                 save(run, notify)
                 clock = time.monotonic()

@@ -98,6 +98,7 @@ def open_run(
             _write_config(run, resolved, manifest, begins)
         else:
             run.log.event("resume", images=run.images_seen)
+            print(f"{folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where it was last saved")
             for path in folder.rglob(".*.part"):  # half-written files of a killed process
                 path.unlink(missing_ok=True)
         run.card = _card(run, manifest, pictures, card)

@@ -23,6 +23,7 @@ from s2f_utils.training.data import sample_pictures
 from s2f_utils.training.errors import MemoryFullError, NotSavedError, is_out_of_memory
 from s2f_utils.training.state import TrainingRun
 
+SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
 LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already received
 
 
@@ -34,6 +35,12 @@ def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
     except OSError as error:
         why = what_to_do(error, run.folder)
         run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")
+
+
+def is_save_due(run: TrainingRun) -> bool:
+    """Whether to write the resume file: `save_every_s` after the last time, or earlier where that costs little."""
+    early = max(SOON_S, run.save_took_s / SHARE)
+    return time.monotonic() - run.last_save >= min(run.config.save_every_s, early)
 
 
 def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False) -> None:
@@ -53,6 +60,7 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
         text += ". Then, in a notebook, call train(run): it saves this session's state"
         run.log.event("problem", message=text)
         raise NotSavedError(error.errno, text) from error
+    run.save_took_s = time.monotonic() - run.last_save
     run.log.event("save", images=run.images_seen)
     notify("on_save", run.resume_path)
 

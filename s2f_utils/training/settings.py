@@ -100,7 +100,7 @@ class TrainConfig:
     log_every_images: int = setting(0, 0)  # a row of log.jsonl every so many images; 0: 200 rows a run
     sample_every_images: int = setting(0, 0)  # a sheet of samples every so many images; 0: 20 sheets a run
     num_samples: int = setting(8, 1)  # sketches on that sheet
-    save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
+    save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file, at most
     num_snapshots: int = setting(0, 0)  # generators saved during training, evenly spaced, besides the last
     tracker: str = setting("none", known=("none", "wandb", "tensorboard"))  # where the log also goes
 

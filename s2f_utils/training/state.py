@@ -74,6 +74,7 @@ class TrainingRun:
 
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
+    save_took_s: float = 0.0  # of the newest state that this process wrote
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
     images_per_second: float = 0.0

@@ -171,7 +171,7 @@ class WandbTracker(Tracker):
                 project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
                 name=os.environ.get("WANDB_NAME", run.folder.name),
                 id=id_file.read_text(encoding="utf-8").strip(),
-                resume="allow",
+                resume="allow" if os.environ.get("WANDB_MODE", "online") == "online" else None,  # else it warns
                 reinit="finish_previous",  # a cell stopped between chunks leaves one open
                 dir=str(run.folder),
                 config=described.pop("settings") | described,
@@ -180,10 +180,11 @@ class WandbTracker(Tracker):
                 mode=os.environ.get("WANDB_MODE", "online"),
             )
         handle.define_metric("*", step_metric="images")
-        place = handle.url or "disabled by WANDB_MODE"
-        if getattr(handle, "offline", False):
+        if getattr(handle, "offline", False):  # then asking for its address warns
             why = ", as there is no login" if offline else ""
             place = f"offline{why}; 'wandb sync {Path(handle.dir).parent}' uploads it"
+        else:
+            place = handle.url or "disabled by WANDB_MODE"
         tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
         return handle
 
