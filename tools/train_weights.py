@@ -33,8 +33,8 @@ FINDER_MINUTES = 115.0  # on one core
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
 # The lesson of notebook 05: GFPGAN's network, small, which adds to the damaged face. It goes on from the shipped one,
-# which saw 9,660 images with L1 losses and 11,000 against a PatchGAN, of 596 pictures: `git show 1002220:tools`. At image
-# 4,152 `lambda_l1` was raised to 2.5 by hand: the skin had become grainy.
+# which saw 9,660 images with L1 losses and 11,000 against a PatchGAN, of 596 pictures: `git show 1002220:tools`.
+# At image 4,152 `lambda_l1` was raised to 2.5 by hand: the skin had become grainy.
 RESTORER = {
     "size_px": 256, "load_size_px": 256, "batch_size": 4, "num_style_feat": 128, "num_mlp": 1, "narrow": 0.25,
     "channel_multiplier": 1.0, "residual": True, "discriminator": "projected", "disc_width": 64, "r1_every": 0,
