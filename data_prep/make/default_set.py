@@ -75,7 +75,7 @@ def make_default(
 def default_photos(
     num: int, data: str | os.PathLike = "auto", *, size_px: int = SIZE_PX, profile: str | None = None
 ) -> np.ndarray:
-    """A few aligned photos that no model which comes along learned from: uint8 (n, size_px, size_px, 3).
+    """A few aligned photos of test people (docs/data.md: which models have seen some): uint8 (n, size_px, size_px, 3).
 
     data, profile: as of `make_default`, whose test split they are from; only the portraits that are shown are fetched.
     n is smaller than `num` where a folder's test split is. Says what it took, and raises what `make_default` raises.
