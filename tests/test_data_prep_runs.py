@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -118,6 +119,20 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     make_synthetic(tmp_path / "out", num=24, size_px=32)
     make_synthetic(tmp_path / "whole", num=24, size_px=32)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(folders, tmp_path, monkeypatch):
+    flush, swept = os.fsync, []
+
+    def flush_and_sweep(file):
+        flush(file)
+        if not swept:
+            swept.extend((tmp_path / "out" / "photos").glob(".*.part"))
+            [path.unlink() for path in swept]
+
+    monkeypatch.setattr("s2f_utils.runtime.os.fsync", flush_and_sweep)
+    assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
+    assert swept and len(read(tmp_path / "out")) == len(list((tmp_path / "out" / "photos").iterdir())) == NUM
 
 
 def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):

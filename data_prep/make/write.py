@@ -189,17 +189,20 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
         return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
-        if suffix_of(part) == ".npy":
-            _save_points(path, made[part])
-            continue
-        box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
-        images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
+        try:
+            _save(path, part, made)
+        except FileNotFoundError:  # a second run of the same command took the half-written file for a killed one's
+            _save(path, part, made)
     return ""
 
 
-def _save_points(path: Path, points: np.ndarray) -> None:
-    with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.asarray(points, np.float32))
+def _save(path: Path, part: str, made: Mapping[str, Any]) -> None:
+    if suffix_of(part) == ".npy":
+        with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, np.asarray(made[part], np.float32))
+        return
+    box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
+    images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
 
 
 def _present(folder: Path) -> frozenset[str]:
