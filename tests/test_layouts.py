@@ -270,6 +270,9 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     assert "3 drawings cleaned" in shown.out and "broken.jpg" in shown.err
     assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out"), "--strength", "2"]) == 2
     assert "cleaned with" in capsys.readouterr().err
+    (tmp_path / "out" / "settings.json").write_text("{")
+    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 2
+    assert "damaged: choose another folder" in capsys.readouterr().err
     for options in (["--strength", "0"], ["--workers", "0"]):
         assert main(["clean", str(tmp_path / "src"), str(tmp_path / "never"), *options]) == 2
     assert main(["clean", str(tmp_path / "src"), str(tmp_path / "src" / "in")]) == 2
