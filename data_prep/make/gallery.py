@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +109,10 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
         )
     if points is None and labels is None and (folder / CREDITS).is_file():
         return _open_sitters(folder)
-    files = {path.stem: path for path in sorted(folder.rglob("*")) if images.is_image_name(path)}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and images.is_image_name(path):
+            files.setdefault(path.stem, path)  # the first of a name, whose points `find_points` finds
     (places, people), known = _read_points(points or OUR_POINTS), _read_labels(labels or OUR_LABELS)
     names = [name for name in files if name in places]
     if not names:
@@ -160,7 +164,7 @@ def _read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
         with np.load(path) as found:
             names, points = found["names"].tolist(), found["points"].astype(np.float64) / STORED_PER_PX
             bits = found["people"] if "people" in found else np.empty((0, MASK_PX * MASK_PX // 8), np.uint8)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataPrepError(f"{printable(path)}: holds no points: make it with 'python -m data_prep points'") from error
     if points.shape != (len(names), mesh.NUM_POINTS, 2):
         raise DataPrepError(f"{printable(path)}: expected {mesh.NUM_POINTS} points a name, got {points.shape}")
@@ -173,11 +177,14 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
         raise DataPrepError(
             f"--labels {printable(path)}: no such file: give a CSV file with the columns name, split, …"
         )
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "name" not in (reader.fieldnames or ()):
-            raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
-        return {row.pop("name"): row for row in reader}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            if "name" not in (reader.fieldnames or ()):
+                raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
+            return {row.pop("name"): row for row in reader}
+    except UnicodeDecodeError:
+        raise DataPrepError(f"--labels {printable(path)}: is not UTF-8: save it as UTF-8 CSV") from None
 
 
 def evened(sitters: Sequence[Sitter]) -> np.ndarray:
