@@ -130,7 +130,7 @@ def _changes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
 def _rows(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
     ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
     rows = [
-        {**s.attributes, "id": name, "identity": s.identity, "split": s.split, "source": s.source or source}
+        {**s.attributes, "id": name, "identity": s.identity, "split": s.split, "source": printable(s.source or source)}
         for name, s in zip(ids, subjects, strict=True)
     ]
     return with_splits(rows)
