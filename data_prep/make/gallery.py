@@ -15,7 +15,7 @@ from data_prep import sources
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.scribbles import cutout
 from data_prep.make.scribbles.portrait import Portrait
-from data_prep.sources.open_portraits import CREDITS
+from data_prep.sources.open_portraits import CREDITS, read_credits
 from s2f_studio.drawings import mesh
 from s2f_utils.data import SPLITS
 from s2f_utils.pictures import faces, images
@@ -142,13 +142,12 @@ def _open_sitters(folder: Path) -> list[Sitter]:
     with open(OPEN_LABELS, newline="", encoding="utf-8") as file:
         known = {row.pop("sha256"): row for row in csv.DictReader(file)}
     sitters = []
-    with open(folder / CREDITS, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key, path = row["original_sha256"][:KEY_DIGITS], folder / row["file"]
-            if key in number and path.is_file():
-                own = dict(known[key])
-                name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
-                sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
+    for row in read_credits(folder):
+        key, path = row["original_sha256"][:KEY_DIGITS], folder / row["file"]
+        if key in number and path.is_file():
+            own = dict(known[key])
+            name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
+            sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
     if not sitters:
         raise DataPrepError(f"{printable(folder)}: none of the files in {CREDITS} is there: download them again")
     return sitters
