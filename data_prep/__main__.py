@@ -25,6 +25,7 @@ from data_prep.sources.split_list import published
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 from s2f_utils.runtime import what_to_do, what_to_install
+from s2f_utils.weights import WeightsError
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -382,8 +383,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
     except ImportError as error:
         print(f"data_prep: {what_to_install(error)}", file=sys.stderr)
+    except WeightsError as error:
+        print(f"data_prep: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        goes_on = "" if "doctor" in (arguments or sys.argv[1:]) else ": the same command goes on where this one stopped"
+        whole = {"doctor", "points"} & set(arguments or sys.argv[1:])  # these begin anew
+        goes_on = "" if whole else ": the same command goes on where this one stopped"
         print(f"data_prep: stopped{goes_on}", file=sys.stderr)
         return EXIT_STOPPED
     return EXIT_ERROR

@@ -117,8 +117,9 @@ def size_px(path: str | os.PathLike) -> tuple[int, int]:
 
 def _size(source: BinaryIO | Path, *, name: str) -> tuple[int, int]:
     with Image.open(source) as picture:
-        turned = picture.getexif().get(0x0112, 1) >= 5
-        return picture.size[::-1] if turned else picture.size
+        tags = getattr(picture, "tag_v2", None)  # of a TIFF, whose size newer versions of Pillow have turned already
+        size = (tags[256], tags[257]) if tags else picture.size
+        return size[::-1] if picture.getexif().get(0x0112, 1) >= 5 else size
 
 
 def load_labels(path: str | os.PathLike) -> np.ndarray:

@@ -72,7 +72,7 @@ def _written(name: str) -> WithJsonSchema:
 
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Name = Annotated[str, Field(max_length=200)]
+Name = Annotated[str, Field(max_length=1000)]  # of a run: that of its folder, spelt out
 Likely = Annotated[float | dict[str, float], BeforeValidator(_likely), _written("likely")]
 Person = Annotated[dict[str, Any], BeforeValidator(_person), _written("person")]
 Points = Annotated[tuple[tuple[float, float], ...] | None, BeforeValidator(_points), _written("points")]

@@ -58,6 +58,14 @@ def faces_manifest(tmp_path_factory):
     return Path(data_prep.make_synthetic(tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False))
 
 
+@pytest.fixture(scope="module")
+def manifest(faces_manifest):
+    """What `faces_manifest` lists."""
+    from s2f_utils.data import read_manifest
+
+    return read_manifest(faces_manifest)
+
+
 @pytest.fixture(scope="session")
 def faces():
     """Six drawn faces at 64 px, for the raw folders that data_prep reads."""

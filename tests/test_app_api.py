@@ -340,6 +340,7 @@ ODD = {
     "size": '{"network": "unet", "size_px": "abc"}', "endless": '{"network": "unet", "size_px": Infinity}',
     "list": '{"network": "resunet", "args": [1]}', "channels": '{"network": "resunet", "args": {"in_channels": "x"}}',
     "deep": "[" * 200_000, "surrogate": '{"network": "unet", "method": "\\ud800"}', "bare": '{"network": "unet"}',
+    "a b": '{"network": "unet"}', "a-b": '{"network": "unet"}', "x" * 230: '{"network": "unet"}',
 }  # fmt: skip
 
 
@@ -355,7 +356,7 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
     engine = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
     client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
     listed = [one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"]
-    assert listed == ["run:0001-mine", "run:bare", "run:surrogate"]
+    assert listed == [f"run:{name}" for name in ("0001-mine", "a%20b", "a-b", "bare", "surrogate", "x" * 230)]
     for name in listed[1:]:
         answer = ask(client, model=name)
         assert answer.status_code == 422 and "cannot be loaded" in answer.json()["detail"]

@@ -25,7 +25,7 @@ def test_pictures_of_every_kind_are_taken(name):
     picture = read_picture(hostile.GOOD[name]())
     assert picture.dtype == np.uint8 and picture.shape == (255, 210, 3)
     given = np.asarray(hostile.drawing()).astype(int)
-    near = {"one bit": 60, "transparent paper": 60, "palette with transparency": 30}.get(name, 16)
+    near = {"one bit": 60, "transparent paper": 60, "palette with transparency": 30, "turned by EXIF": 8}.get(name, 16)
     assert np.abs(picture - given).mean() < near
 
 
@@ -59,13 +59,6 @@ def test_bombs_take_no_memory_and_no_upload_leaves_a_file():
     assert not {name for name in set(os.listdir(folder)) - before if "s2f" in name or "PIL" in name}
 
 
-def test_a_picture_turned_by_exif_is_upright():
-    given = np.asarray(hostile.drawing()).astype(int)
-    picture = read_picture(hostile.turned())
-    upright, on_its_head = (np.abs(picture - other).mean() for other in (given, np.rot90(given, 2)))
-    assert upright < 8 and on_its_head > 3 * upright
-
-
 def test_large_pictures_become_smaller_and_keep_their_shape():
     large = hostile.drawing((2100, 2550))
     exif = Image.Exif()
@@ -75,6 +68,7 @@ def test_large_pictures_become_smaller_and_keep_their_shape():
         hostile.saved(large.convert("RGBA"), "WEBP"),
         hostile.saved(large.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         hostile.saved(large.rotate(-90, expand=True), "PNG", exif=exif),
+        hostile.saved(Image.fromarray(np.asarray(large.convert("L")) * np.uint16(257)), "PNG", transparency=65535),
     ):  # fmt: skip
         picture = read_picture(content)
         assert max(picture.shape) == picture.shape[0] == uploads.KEPT_PX

@@ -11,18 +11,13 @@ import pytest
 import torch
 
 from s2f_utils.cli.main import main
-from s2f_utils.data import CUFS_TERMS, read_manifest, terms_of
+from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 from tests.test_cli import TINY
-
-
-@pytest.fixture()
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 def start(tiny, manifest, folder, *, resume="never", init=None, **changes):

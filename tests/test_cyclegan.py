@@ -33,11 +33,6 @@ SMALL = {
 }  # fmt: skip
 
 
-@pytest.fixture()
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
-
-
 def start(manifest, folder, *, resume="never", **changes):
     resolved = resolve("cyclegan", "full", SMALL | changes)
     return open_run(resolved, manifest, folder, resume=resume, device="cpu", progress=False)

@@ -154,9 +154,8 @@ def test_cufs_names_databases_and_official_split(tmp_path, faces):
     assert rows["f-005"]["id"] == "f-005-01" and rows["m-062"]["id"] == "M-062-01"
     assert rows["ar-m-062"]["source"] == "cufs/ar"
     cropped = images.load_rgb(tmp_path / "src" / CUFS_PAIRS[3][1])  # not the original beside it
-    assert np.array_equal(
-        images.load_rgb(tmp_path / "out" / rows["m-063"]["photo"]), images.resize(cropped, 32, "stretch")
-    )
+    made = images.load_rgb(tmp_path / "out" / rows["m-063"]["photo"])
+    assert np.array_equal(made, images.resize(cropped, 32, "stretch"))
 
 
 @pytest.mark.data
@@ -168,8 +167,7 @@ def test_the_real_cufs_is_found_exactly(tmp_path):
 
     with open(CUFS / "expected_pairs.csv", newline="") as file:
         expected = {(row["split"], row["sketch"], row["photo"]) for row in csv.DictReader(file)}
-    options = LayoutOptions()
-    layout = find_layout(tree := scan(CUFS), None, options)
+    layout = find_layout(tree := scan(CUFS), None, options := LayoutOptions())
     found = layout.collect(tree, options)
     assert layout.name == "cufs" and not found.lone_sketches and not found.lone_photos
     assert len(found.pairs) == 188
@@ -185,21 +183,12 @@ def test_the_real_cufs_is_found_exactly(tmp_path):
 # Pictures
 
 
-def portrait(height: int, width: int) -> np.ndarray:
-    rows, columns = np.mgrid[:height, :width]
-    return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], axis=2).astype(np.uint8)
-
-
-def one_pair(tmp_path: Path, sketch: np.ndarray, photo: np.ndarray, **options) -> dict[str, np.ndarray]:
-    images.save(tmp_path / "src" / "sketches" / "a.png", sketch)
-    images.save(tmp_path / "src" / "photos" / "a.png", photo)
-    make_pairs(tmp_path / "src", tmp_path / "out", **options)
-    return {side: images.load_rgb(tmp_path / "out" / side / "a.png") for side in ("sketches", "photos")}
-
-
 def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
-    image = np.maximum(portrait(250, 200), 1)
-    made = one_pair(tmp_path, image, image, fit="pad")["photos"]
+    image = np.random.default_rng(0).integers(1, 256, (250, 200, 3), np.uint8)
+    for side in ("sketches", "photos"):
+        images.save(tmp_path / "src" / side / "a.png", image)
+    make_pairs(tmp_path / "src", tmp_path / "out", fit="pad")
+    made = images.load_rgb(tmp_path / "out" / "photos" / "a.png")
     assert np.array_equal(made[3:253, 28:228], image)
     made[3:253, 28:228] = 0
     assert not made.any()

@@ -120,6 +120,18 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
+def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(folders, tmp_path, monkeypatch):
+    photos, swept = tmp_path / "out" / "photos", []
+
+    def sweep(_file):
+        if not swept:
+            swept.extend(path for path in photos.glob(".*.part") if path.unlink() is None)
+
+    monkeypatch.setattr("s2f_utils.runtime.os.fsync", sweep)
+    assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
+    assert swept and len(read(tmp_path / "out")) == len(list(photos.iterdir())) == NUM
+
+
 def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):
     out = tmp_path / "out"
     make_pairs(folders, out, size_px=32)

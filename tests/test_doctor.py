@@ -12,7 +12,8 @@ from PIL import Image
 
 from data_prep import make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import diagnose, run_doctor
+from data_prep.doctor import diagnose, mend, run_doctor
+from data_prep.doctor.examine import Subject
 from data_prep.doctor.findings import KINDS
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
@@ -118,10 +119,11 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
     mended = {pair.id: pair for pair in manifest.pairs}
     upright = images.load_rgb(mended[where["on its side"]].photo)
     np.testing.assert_allclose(upright, draw_face(int(where["on its side"][4:]), size_px=SIZE).photo, atol=1)
-    positive = images.load_rgb(mended[where["inverted"]].sketch)
-    assert np.median(positive) > 200
+    assert np.median(images.load_rgb(mended[where["inverted"]].sketch)) > 200
     squares = make_pairs(tmp_path / "mended", tmp_path / "squares", size_px=64, progress=False)
     assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [(p.id, p.split) for p in manifest.pairs]
+    (row,) = mend._rows([Subject("a", "a", "train", "s", "p", source="\udcff")], "")  # not Unicode
+    assert row["source"] == "?"
 
 
 def framed(good, target, change):

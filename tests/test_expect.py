@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -265,6 +266,8 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
     images.save(tmp_path / "mine" / "wall.png", np.full((100, 100, 3), 128, np.uint8))
+    images.save(tmp_path / "mine" / "more" / "face-0.png", draw_face(7, size_px=256).photo)  # not told from the first
+    (tmp_path / "mine" / os.fsdecode(b"\xff.png")).write_bytes((tmp_path / "mine" / "face-1.png").read_bytes())
     out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
     points, people = gallery._read_points(out)
     labels = gallery._read_labels(tmp_path / "mine.csv")
@@ -279,6 +282,10 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         tmp_path / "mine", tmp_path / "set", 2, 2, points=out, labels=tmp_path / "mine.csv", progress=False, workers=1
     )
     assert len(read_manifest(made).split("train")) == 4
+    for content in (b"", out.read_bytes()[:3000]):
+        out.write_bytes(content)
+        with pytest.raises(DataPrepError, match="holds no points"):
+            gallery._read_points(out)
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):

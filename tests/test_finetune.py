@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +50,7 @@ def shaped(pairs, tmp_path_factory):
     return make_shaped(pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1)
 
 
-def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped):
+def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped, tmp_path):
     manifest = read_manifest(shaped)
     assert {row.identity: row.split for row in manifest.pairs} == {
         f"somebody-{n}": "val" if n == 1 else "train" for n in range(1, NUM)
@@ -70,6 +72,10 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     assert all(halves)
     before = shaped.stat().st_mtime_ns
     assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
+    damaged = shutil.copytree(pairs, tmp_path / "damaged")
+    (damaged / "s2.png").write_bytes(b"")
+    left = read_manifest(make_shaped(damaged, tmp_path / "left", progress=False, workers=1)).pairs
+    assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):

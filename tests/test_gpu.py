@@ -17,7 +17,6 @@ import torch
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, metrics, runtime, weights
-from s2f_utils.data import read_manifest
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
@@ -92,11 +91,6 @@ def begin(manifest, runs, method="pix2pix", resume="never", **changes):
     usual = {"total_images": 64, "num_samples": 2, "log_every_images": 10**9, "sample_every_images": 10**9}
     resolved = resolve(method, "fast", usual | changes, has_gpu=True)
     return open_run(resolved, manifest, runs, device=DEVICE, resume=resume, progress=False)
-
-
-@pytest.fixture(scope="module")
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 @pytest.mark.parametrize("precision", ["auto", "float16"])

@@ -16,6 +16,7 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
+from data_prep.files import size_px
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from s2f_utils.pictures import faces, images, masks
@@ -269,6 +270,9 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     assert "3 drawings cleaned" in shown.out and "broken.jpg" in shown.err
     assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out"), "--strength", "2"]) == 2
     assert "cleaned with" in capsys.readouterr().err
+    (tmp_path / "out" / "settings.json").write_text("{")
+    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 2
+    assert "damaged: choose another folder" in capsys.readouterr().err
     for options in (["--strength", "0"], ["--workers", "0"]):
         assert main(["clean", str(tmp_path / "src"), str(tmp_path / "never"), *options]) == 2
     assert main(["clean", str(tmp_path / "src"), str(tmp_path / "src" / "in")]) == 2
@@ -322,10 +326,8 @@ def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys)
     assert main(["pairs", str(src), str(tmp_path / "out"), "--size", "64"]) == 0
     settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
     said = {entry["id"]: entry["reason"] for entry in settings["left_out"]}
-    expected = {name.split(".")[0]: message for name, (_, message) in KINDS.items()} | {
-        "link": "",
-        "dead": "a link to one that is gone",
-    }
+    expected = {name.split(".")[0]: message for name, (_, message) in KINDS.items()}
+    expected |= {"link": "", "dead": "a link to one that is gone"}
     assert set(said) == {name for name, message in expected.items() if message}
     for name, reason in said.items():
         assert expected[name] in reason and "\n" not in reason, (name, reason)
@@ -334,6 +336,16 @@ def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys)
         assert np.abs(images.load_rgb(tmp_path / "out" / row["photo"]) - truth).mean() < 16, row["id"]
     assert "Traceback" not in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["scan.tif", "scan.png"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16"])
+def test_a_turned_picture_is_read_as_it_is_seen(tmp_path, drawn, mode, name):
+    seen, exif = Image.fromarray(drawn[0].photo[:, :80]).convert("L").convert(mode), Image.Exif()
+    exif[0x0112] = 6
+    seen.transpose(Image.Transpose.ROTATE_90).save(tmp_path / name, exif=exif)
+    assert size_px(tmp_path / name) == (80, SIZE)
+    assert np.array_equal(images.load_rgb(tmp_path / name), images.rgb_of(seen))
 
 
 def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):

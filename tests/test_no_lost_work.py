@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training.config import resolve
 from s2f_utils.training.errors import NotSavedError
@@ -25,11 +24,6 @@ from s2f_utils.training.tracking import read_log
 
 CPU = torch.device("cpu")
 FLOAT32 = runtime.pick_precision(CPU, "float32")
-
-
-@pytest.fixture()
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 def start(tiny, manifest, folder, *, resume="never", **changes):

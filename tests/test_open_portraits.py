@@ -129,6 +129,8 @@ def test_a_download_that_broke_off_goes_on_to_the_end(published, tmp_path, capsy
     assert sorted(Server.seen) == sorted(published[name] for name in published if name not in first)
     Server.seen.clear()
     assert fetch(out) == 0 and Server.seen == []
+    (out / "credits.csv").write_text((out / "credits.csv").read_text().replace(",", ";"))
+    assert fetch(out) == 2 and "credits.csv: damaged: delete it" in capsys.readouterr().err
 
 
 def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from s2f_utils import models, runtime
-from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.training import losses
 from s2f_utils.training.config import find_method, resolve
@@ -28,11 +27,6 @@ SMALL = {
     "total_images": 12, "batch_size": 2, "num_samples": 2, "log_every_images": 2,
     "sample_every_images": 1000,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 def pictures(num: int = 2, height: int = 64, width: int = 64, seed: int = 0) -> torch.Tensor:
@@ -58,7 +52,7 @@ def test_features_are_timms_own(name):
         assert [f.shape[1] for f in found] == list(backbone.channels)
         for f, e, std, stride in zip(found, expected, backbone.stds, pretrained.STRIDES, strict=True):
             assert f.shape[2:] == (math.ceil(height / stride), math.ceil(width / stride))
-            assert (f * std - e).abs().max() < 1e-4
+            assert (f * std - e).abs().max() < 2e-4
     with pytest.raises(ValueError, match="multiples of 32"):
         net(pictures(1, 70, 70))
 

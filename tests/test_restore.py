@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 
 from s2f_utils import inference, models, weights
-from s2f_utils.data import read_manifest
 from s2f_utils.inference import restorers
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
@@ -26,11 +25,6 @@ from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors
 
 TINY = {"total_images": 48, "num_samples": 2, "r1_every": 3}
-
-
-@pytest.fixture(scope="module")
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 def begin(manifest, folder, resume="never", init=None, **changes):

@@ -190,17 +190,26 @@ def test_versions_and_a_reload():
       const again = new Core(host, store);
       await again.open();
       tell(again.model, again.versions.length, again.waits, again.given.uri);
-      await pad.anew();
+      const { translate } = host, later = (ms) => new Promise((done) => setTimeout(done, ms));
+      host.translate = async () => { await later(50); throw new TypeError(); };
+      const failing = pad.ask("set", { seed: 4 }); // while one begins anew
+      await later(5);
+      await Promise.all([failing, pad.anew()]);
+      host.translate = translate;
       tell(pad.versions.length, pad.model);
       tell(await say("keep"));
       await say("draw", { picture: png });
       for (let n = 0; n < 7; n++) tell(await say("keep"));
+      again.versions[0].settings.model = "run:gone";
+      await again.send({ kind: "back", number: 0 });
+      tell(again.problem, again.model);
     """)
     assert told[:4] == [True, 2, 3, "aligned long-hair"]
     assert told[4:6] == ["aligned long-hair", 2]
     assert told[6:10] == ["styles", 1, True, "aligned long-hair"]
     assert told[10:12] == [0, "first"] and "no face yet" in told[12]
     assert told[13:19] == 6 * [""] and "6 versions are kept" in told[19]
+    assert told[20:] == ["run:gone is not here any more: choose another version", "styles"]
 
 
 @needs_node

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from s2f_utils import inference, models
-from s2f_utils.data import DataError, read_manifest, stores
+from s2f_utils.data import DataError, stores
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
@@ -31,11 +31,6 @@ def begin(manifest, folder, method="stylegan2", resume="never", init=None, **cha
     given = TINY if method == "stylegan2" else {"total_images": 32, "num_samples": 2}
     resolved = resolve(method, "fast", {**given, **changes})
     return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
-
-
-@pytest.fixture(scope="module")
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 @pytest.fixture(scope="module")

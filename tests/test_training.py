@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from s2f_utils import models
-from s2f_utils.data import Manifest, read_manifest, stores
+from s2f_utils.data import Manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve, settings_of
@@ -26,11 +26,6 @@ from s2f_utils.training.run import finished, open_run
 from s2f_utils.training.tracking import read_log
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
-
-
-@pytest.fixture()
-def manifest(faces_manifest):
-    return read_manifest(faces_manifest)
 
 
 def start(tiny, manifest, folder, *, resume="never", device="cpu", init=None, **changes):

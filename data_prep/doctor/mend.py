@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
 from data_prep.make.recipe import halves, load
 from data_prep.make.split import with_splits
-from data_prep.make.write import SETTINGS, SetPlan, write_set
+from data_prep.make.write import SETTINGS, SetPlan, settings_in, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
 from s2f_utils.pictures import faces, images
@@ -131,7 +130,7 @@ def _changes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
 def _rows(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
     ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
     rows = [
-        {**s.attributes, "id": name, "identity": s.identity, "split": s.split, "source": s.source or source}
+        {**s.attributes, "id": name, "identity": s.identity, "split": s.split, "source": printable(s.source or source)}
         for name, s in zip(ids, subjects, strict=True)
     ]
     return with_splits(rows)
@@ -148,5 +147,5 @@ def _have_masks(subjects: Sequence[Subject]) -> bool:
 def _measures(folder: Path) -> dict[str, object]:
     """The set's size and fit, as its settings say; unknown for a raw source."""
     known = folder / SETTINGS
-    before = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    before = settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
     return {"size_px": before.get("size_px"), "fit": before.get("fit", "")}

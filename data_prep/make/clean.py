@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.recipe import load
-from data_prep.make.write import SETTINGS
+from data_prep.make.write import SETTINGS, settings_in
 from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
 from data_prep.sources.tree import scan
@@ -82,7 +81,7 @@ def _check_settings(out: Path, strength: float, dry_run: bool) -> None:
     """Remember how a folder's drawings were cleaned, so that two ways are not mixed in it."""
     path = out / SETTINGS
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8")).get("strength")
+        before = settings_in(path).get("strength")
         if before != strength:
             raise DataPrepError(
                 f"{printable(out)}: holds drawings cleaned with strength {before}: choose another folder"

@@ -22,8 +22,9 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
     """Find the points of the faces in a folder, and write them, and where the people are, to the .npz file `out`; what
     the finder says of glasses, beards and hats goes into a .csv file beside it, to be corrected by hand.
 
-    Pictures without a face, or larger than 1,024 pixels, are left out with a warning. Returns `out`. Raises
-    DataPrepError where there is no folder, no face, or a file in the way; WeightsError as `understanding.finder`.
+    Pictures without a face, larger than 1,024 pixels, or of a name that another has are left out with a warning.
+    Returns `out`. Raises DataPrepError where there is no folder, no detector, no face, or a file in the way;
+    WeightsError as `understanding.finder`.
     """
     from tqdm.auto import tqdm
 
@@ -38,9 +39,18 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
     for path in (out, labels):
         if path.exists():
             raise DataPrepError(f"{printable(path)}: is there already: choose another name, or delete it")
+    if problem := faces.detector_problem():
+        raise DataPrepError(f"the face detector is missing: {problem}")
     files = sorted(path for path in portraits.rglob("*") if path.is_file() and images.is_image_name(path))
+    first: dict[str, Path] = {}
     names, points, people, rows = [], [], [], []
     for path in tqdm(files, desc="finding points", unit="portrait", disable=not progress):
+        if printable(path.stem) != path.stem:
+            warn(f"left out: {printable(path)}: its name is not Unicode: rename it")
+            continue
+        if first.setdefault(path.stem, path) != path:
+            warn(f"left out: {printable(path)}: {printable(first[path.stem])} has this name, too: rename one of them")
+            continue
         try:
             photo = images.load_rgb(path)
             face = faces.find_face(photo)
@@ -62,12 +72,13 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
         rows.append({"name": path.stem, "split": "", **shown})
     if not names:
         raise DataPrepError(f"{printable(portraits)}: no face was found in its {len(files)} pictures")
-    with runtime.atomic_path(labels) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    with runtime.atomic_path(out) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, names=np.array(names), points=np.stack(points), people=np.stack(people))
+    with runtime.atomic_path(labels) as for_labels, runtime.atomic_path(out) as for_points:  # both, or neither
+        with open(for_labels, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        with open(for_points, "wb") as file:
+            np.savez_compressed(file, names=np.array(names), points=np.stack(points), people=np.stack(people))
     say(f"{len(names)} faces in {printable(out)}, what they show in {printable(labels)}", progress)
     return out
 

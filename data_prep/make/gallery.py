@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from data_prep import sources
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.scribbles import cutout
 from data_prep.make.scribbles.portrait import Portrait
-from data_prep.sources.open_portraits import CREDITS
+from data_prep.sources.open_portraits import CREDITS, read_credits
 from s2f_studio.drawings import mesh
 from s2f_utils.data import SPLITS
 from s2f_utils.pictures import faces, images
@@ -108,7 +109,10 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
         )
     if points is None and labels is None and (folder / CREDITS).is_file():
         return _open_sitters(folder)
-    files = {path.stem: path for path in sorted(folder.rglob("*")) if images.is_image_name(path)}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and images.is_image_name(path):
+            files.setdefault(path.stem, path)  # the first of a name, whose points `find_points` finds
     (places, people), known = _read_points(points or OUR_POINTS), _read_labels(labels or OUR_LABELS)
     names = [name for name in files if name in places]
     if not names:
@@ -138,13 +142,12 @@ def _open_sitters(folder: Path) -> list[Sitter]:
     with open(OPEN_LABELS, newline="", encoding="utf-8") as file:
         known = {row.pop("sha256"): row for row in csv.DictReader(file)}
     sitters = []
-    with open(folder / CREDITS, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key, path = row["original_sha256"][:KEY_DIGITS], folder / row["file"]
-            if key in number and path.is_file():
-                own = dict(known[key])
-                name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
-                sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
+    for row in read_credits(folder):
+        key, path = row["original_sha256"][:KEY_DIGITS], folder / row["file"]
+        if key in number and path.is_file():
+            own = dict(known[key])
+            name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
+            sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
     if not sitters:
         raise DataPrepError(f"{printable(folder)}: none of the files in {CREDITS} is there: download them again")
     return sitters
@@ -160,7 +163,7 @@ def _read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
         with np.load(path) as found:
             names, points = found["names"].tolist(), found["points"].astype(np.float64) / STORED_PER_PX
             bits = found["people"] if "people" in found else np.empty((0, MASK_PX * MASK_PX // 8), np.uint8)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataPrepError(f"{printable(path)}: holds no points: make it with 'python -m data_prep points'") from error
     if points.shape != (len(names), mesh.NUM_POINTS, 2):
         raise DataPrepError(f"{printable(path)}: expected {mesh.NUM_POINTS} points a name, got {points.shape}")
@@ -173,11 +176,14 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
         raise DataPrepError(
             f"--labels {printable(path)}: no such file: give a CSV file with the columns name, split, …"
         )
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "name" not in (reader.fieldnames or ()):
-            raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
-        return {row.pop("name"): row for row in reader}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            if "name" not in (reader.fieldnames or ()):
+                raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
+            return {row.pop("name"): row for row in reader}
+    except UnicodeDecodeError:
+        raise DataPrepError(f"--labels {printable(path)}: is not UTF-8: save it as UTF-8 CSV") from None
 
 
 def evened(sitters: Sequence[Sitter]) -> np.ndarray:

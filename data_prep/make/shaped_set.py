@@ -15,7 +15,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
 from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
 from data_prep.make.write import SetPlan, describe_counts, write_set
-from data_prep.messages import say
+from data_prep.messages import say, warn
 from s2f_studio.drawings.understanding import Understood, understand
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images
@@ -67,9 +67,15 @@ def make_shaped(
     for pair in tqdm(pairs, desc="finding points", unit="pair", disable=not progress or dry_run):
         for path in (pair.sketch, pair.photo):
             digest.update(path.read_bytes())
-        shown = {} if dry_run else _look(pair, tasks)
+        try:
+            shown = {} if dry_run else _look(pair, tasks)
+        except images.ImageError as error:
+            warn(f"left out: {printable(error)}")
+            continue
         one = {"split": pair.split, "id": pair.id, "identity": pair.identity, "source": pair.source}
         rows.append({**one, "fold": str(folds[pair.identity]), **shown})
+    if not rows:
+        raise DataPrepError(f"{printable(manifest.path)}: none of its {len(pairs)} pairs can be read")
     settings = {
         "layout": "shaped", "source": str(manifest.settings.get("source", "")), "source_digest": digest.hexdigest(),
         "size_px": SIZE_PX, "fit": "stretch",

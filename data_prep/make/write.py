@@ -123,10 +123,7 @@ def read_state(out: Path, plan: SetPlan) -> str:
                 " folder"
             )
         return "new"
-    try:
-        old = json.loads(known.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataPrepError(f"{printable(known)}: damaged: choose another folder, or delete this one") from None
+    old = settings_in(known)
     other = [key for key in plan.settings if old.get(key) != plan.settings[key]]
     if other:
         shown = "; ".join(CHANGED.get(key) or f"{key}: {old.get(key)} there, {plan.settings[key]} now" for key in other)
@@ -134,6 +131,14 @@ def read_state(out: Path, plan: SetPlan) -> str:
             f"{printable(out)}: holds a set made in another way ({shown}): choose another folder, or delete this one"
         )
     return "complete" if complete else "partial"
+
+
+def settings_in(path: Path, advice: str = "choose another folder, or delete this one") -> dict[str, Any]:
+    """What a folder's file of settings says. Raises DataPrepError for a damaged one."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise DataPrepError(f"{printable(path)}: damaged: {advice}") from None
 
 
 def write_set(
@@ -189,17 +194,20 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
         return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
-        if suffix_of(part) == ".npy":
-            _save_points(path, made[part])
-            continue
-        box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
-        images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
+        try:
+            _save(path, part, made)
+        except FileNotFoundError:  # a second run of the same command took the half-written file for a killed one's
+            _save(path, part, made)
     return ""
 
 
-def _save_points(path: Path, points: np.ndarray) -> None:
-    with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.asarray(points, np.float32))
+def _save(path: Path, part: str, made: Mapping[str, Any]) -> None:
+    if suffix_of(part) == ".npy":
+        with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, np.asarray(made[part], np.float32))
+        return
+    box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
+    images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
 
 
 def _present(folder: Path) -> frozenset[str]:
@@ -229,7 +237,7 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
     way round; else it is taken away, so that nobody trusts it.
     """
     manifest = out / MANIFEST
-    before = json.loads((out / SETTINGS).read_text(encoding="utf-8")) if (out / SETTINGS).is_file() else {}
+    before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
     if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
         say("the pictures are there: writing the manifest anew", progress)
         manifest.unlink()

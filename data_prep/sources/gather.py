@@ -131,9 +131,9 @@ def why_alone(side: str, lone: Sequence[Picture], own: Sequence[Picture], partne
         name = sides.loosest_key(picture)
         rivals, found = [one for one in by_name[name] if one is not picture], partners_by_name.get(name, [])
         if found and (rivals or len(found) > 1):
-            several, which = (found, f"{other}s") if len(found) > 1 else ([picture, *rivals], f"{side}s")
+            several, which = (found, other) if len(found) > 1 else ([picture, *rivals], side)
             shown = " and ".join(one.shown for one in several[:NUM_SHOWN])
-            yield f"{len(several)} {which} have this name: {shown}: keep the one that is meant"
+            yield f"{counted(len(several), which)} have this name: {shown}: keep the one that is meant"
             continue
         near = names.nearest(picture.stem, list(by_stem))
         yield f"no {other} that is its own" + (f" (nearest {other}: {by_stem[near[0]][0].shown})" if near else "")

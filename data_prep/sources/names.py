@@ -14,23 +14,10 @@ PHOTO_WORDS = frozenset({"photo", "photos", "photograph", "photographs"})
 MASK_WORDS = frozenset({"mask", "masks", "labels", "labelmaps", "segmentation", "segmentations"})
 # Words that mean a side only when a folder's name has no others: "A" and "real_images" do, "images_of_line_A" does not.
 WEAK_SKETCH_WORDS = frozenset({"a", "edge", "edges", "line", "lines", "lineart", "pencil"})
-WEAK_PHOTO_WORDS = frozenset(
-    {
-        "b",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "face",
-        "faces",
-        "portrait",
-        "portraits",
-        "picture",
-        "pictures",
-        "gt",
-        "real",
-    }
-)
+WEAK_PHOTO_WORDS = frozenset({
+    "b", "image", "images", "img", "imgs", "face", "faces", "portrait", "portraits", "picture", "pictures", "gt",
+    "real",
+})  # fmt: skip
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "val"),

@@ -77,6 +77,15 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def read_credits(folder: Path) -> list[dict[str, str]]:
+    """The rows of a folder's list of credits. Raises DataPrepError where it is not as it was written."""
+    try:
+        return [{name: row[name] for name in COLUMNS} for row in _read_csv(folder / CREDITS)]
+    except (KeyError, UnicodeDecodeError):
+        path = printable(folder / CREDITS)
+        raise DataPrepError(f"{path}: damaged: delete it, and download again, which checks the files") from None
+
+
 def open_sets(names: Sequence[str] | None = None) -> dict[str, OpenSet]:
     """The sets with these names, None: all. Raises DataPrepError for other names."""
     sets = {row["name"]: OpenSet(**row) for row in _read_csv(SETS)}
@@ -121,7 +130,7 @@ def fetch_portraits(
     """
     from tqdm.auto import tqdm
 
-    noted = {row["file"]: row for row in _read_csv(target / CREDITS)} if (target / CREDITS).is_file() else {}
+    noted = {row["file"]: row for row in read_credits(target)} if (target / CREDITS).is_file() else {}
     done: dict[Portrait, str] = {}  # → the file's SHA-256
     try:
         with tqdm(total=len(portraits), unit="file", disable=not progress) as bar:

@@ -108,7 +108,8 @@ def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
     except (faces.FaceError, ValueError) as error:
         if isinstance(error, Refusal):
             raise
-        raise Refusal(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # without hints on the command line
+        # without hints on the command line, whose points are pixels
+        raise Refusal(422, re.sub(r"\s*\((--|x, y in pixels)[^)]*\)", "", str(error))) from None
 
 
 def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:

@@ -185,13 +185,17 @@ class Catalogue:
         return found
 
 
+def _id_of(folder: Path) -> str:
+    """The id of a run folder: another one for each name."""
+    return "run:" + re.sub(r"[^\w.-]", lambda odd: f"%{ord(odd[0]):02X}", folder.name)
+
+
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None if it is no translator."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
     about = models.NETWORKS[network].describe(header.get("args") or {})
-    name = re.sub(r"[^\w.-]", "-", file.parent.name)
-    usual = file.name == inference.generator_file()
-    which = f"run:{name}" if usual else f"run:{name}:{direction}"
+    name = _id_of(file.parent)
+    which = name if file.name == inference.generator_file() else f"{name}:{direction}"
     title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
     common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
     if about.does == RESTORES:
@@ -206,17 +210,16 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
 
 def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     """An exported model, None if it is no translator."""
-    name = re.sub(r"[^\w.-]", "-", folder.name)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(spec["size_px"]), "size_mb": size}
     title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
     if spec["kind"] == RESTORER:
-        return Choice(f"run:{name}", title, kind="restorer", **common)
+        return Choice(_id_of(folder), title, kind="restorer", **common)
     if spec["direction"] not in WAYS:
         return None
     two, knows = "detail" in spec["knows"], set(spec["knows"])
     common |= {"chooses": spec["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
-    return Choice(f"run:{name}", title, direction=spec["direction"], detail=two, layout=spec["layout"], **common)
+    return Choice(_id_of(folder), title, direction=spec["direction"], detail=two, layout=spec["layout"], **common)
 
 
 def _shipped() -> list[Choice]:

@@ -177,8 +177,8 @@ def _smaller(picture: Image.Image) -> Image.Image:
         return picture
     size = tuple(max(LEAST_SIDE_PX, round(side * scale)) for side in picture.size)
     orientation = picture.getexif()
-    if picture.mode in ("P", "PA", "1", "LA", "CMYK", "YCbCr", "LAB", "HSV") or "transparency" in picture.info:
-        clear = picture.mode in ("PA", "LA") or "transparency" in picture.info
+    clear = picture.mode in ("PA", "LA") or ("transparency" in picture.info and not picture.mode.startswith("I"))
+    if clear or picture.mode in ("P", "1", "CMYK", "YCbCr", "LAB", "HSV"):
         small = picture.convert("RGBA" if clear else "RGB").resize(size, Image.Resampling.BOX)
     else:
         small = picture.resize(size, Image.Resampling.BOX)

@@ -98,6 +98,8 @@ def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is ours, and an error
             opened = Image.open(source)
+        if opened.format == "TIFF":
+            opened.filename = ""  # else Pillow maps the file into memory by its turned size, and its lines are mixed up
         with opened as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(

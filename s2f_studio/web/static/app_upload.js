@@ -80,7 +80,8 @@ class Upload {
   // What is given
 
   setWay(way) { // a drawing and a photo may have been taken for each other; a label map is neither
-    const keeps = this.file && ![this.way, way].includes("map-to-photo");
+    const isOther = [this.way, way].includes("map-to-photo"), keeps = this.file && !isOther;
+    if (isOther) this.chosen++; // a picture that is still being read was for the way before
     this.stop();
     this.way = way;
     this.insists = false;

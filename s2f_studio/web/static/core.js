@@ -154,6 +154,7 @@ export class Core {
     else if (kind === "keep") this.keep();
     else if (kind === "drop") this.versions = this.versions.filter((_, n) => n !== number);
     else if (kind === "back") this.back(this.versions[number]);
+    else if (kind === "anew") await this.begin(null);
   }
 
   // Another model; one of another kind begins with its own drawing or map.
@@ -183,6 +184,8 @@ export class Core {
   }
 
   back({ given, face, settings }) {
+    const { model } = settings; // a run may have been deleted since
+    if (!this.models.some((one) => one.id === model)) throw new Error(`${model} is not here any more: choose another version`);
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
@@ -216,10 +219,10 @@ export class Core {
     if (this.region) this.host.shown?.(this.face);
   }
 
-  // Begin with nothing kept.
+  // Begin with nothing kept, once what is being asked is answered; whether that could be done.
   async anew() {
-    await this.begin(null);
-    this.view.shown(true);
-    this.store.keep(PAD, null);
+    await this.ask("anew");
+    if (!this.problem) this.store.keep(PAD, null);
+    return !this.problem;
   }
 }

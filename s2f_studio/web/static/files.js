@@ -13,7 +13,7 @@ export async function smaller(file) {
     pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.imageSmoothingEnabled = scale < 1;
     pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return await new Promise((done) => canvas.toBlob(done, scale < 1 ? "image/jpeg" : "image/png", 0.92));
+    return await new Promise((done) => canvas.toBlob(done, scale < 1 ? "image/jpeg" : "image/png", 0.92)) ?? file;
   } catch { return file; }
 }
 
@@ -31,13 +31,14 @@ export function blobOf(uri) {
   return new Blob([Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (one) => one.charCodeAt(0))], { type: "image/png" });
 }
 
-// A button, and the input behind it; take gets the file's name and its picture as a data address.
-export function picker(name, text, hint, take) {
+// A button, and the input behind it; take gets the file's name and its picture as a data address. isExact: whether the file
+// has to stay as it is, as a map, whose classes do not mix.
+export function picker(name, text, hint, take, isExact) {
   const input = make("input", { type: "file", accept: "image/*,.heic", hidden: true, tabindex: "-1" });
   input.addEventListener("change", async () => {
     const file = input.files[0];
     input.value = "";
-    if (file) take({ name: file.name, picture: await dataUri(await smaller(file)) });
+    if (file) take({ name: file.name, picture: await dataUri(isExact() ? file : await smaller(file)) });
   });
   return [button(name, text, hint, () => input.click()), input];
 }

@@ -1,7 +1,7 @@
 // Drawings and what came of them: good answers and failed ones, each with a word on why.
 
-import { make } from "./dom.js";
-import { addressOfFile, gallery } from "./host.js";
+import { make, plainButton } from "./dom.js";
+import { GONE, addressOfFile, gallery } from "./host.js";
 
 function figure({ drawing, photo, text }) {
   const pictures = [[drawing, "a drawing"], [photo, "what came of it"]].map(([file, alt]) =>
@@ -10,7 +10,9 @@ function figure({ drawing, photo, text }) {
 }
 
 export async function mountGallery(el) {
-  const { good, failed } = await gallery();
+  const found = await gallery().catch(() => null), again = () => mountGallery(el);
+  if (!found) return el.replaceChildren(make("p", { role: "alert" }, GONE), plainButton("Try again", again));
+  const { good, failed } = found;
   const part = (title, rows) => [make("h2", {}, title), make("div", { class: "s2f-gallery" }, ...rows.map(figure))];
   el.replaceChildren(...part("What works", good), ...part("What fails, and why", failed));
 }

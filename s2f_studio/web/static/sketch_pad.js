@@ -122,7 +122,7 @@ class Pad {
   async anew() {
     if (!confirm("Put away the drawing, the settings and the versions?")) return;
     this.mark(null);
-    await this.core.anew();
+    if (!await this.core.anew()) return;
     await this.loading; // the example that a host begins with
     this.sheet.clear();
     this.sheet.push();
