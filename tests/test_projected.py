@@ -43,16 +43,16 @@ def test_features_are_timms_own(name):
     file = importlib.resources.files(backbone.module) / backbone.file
     weights = torch.load(file, map_location="cpu", weights_only=True).values()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=False)))
-    net = pretrained.PretrainedFeatures(name)
+    net = pretrained.PretrainedFeatures(name).double()  # rounding differs from one processor to the next
     for height, width in ((64, 96), (backbone.size_px, backbone.size_px)):
-        x = pictures(1, height, width)
+        x = pictures(1, height, width).double()
         with torch.inference_mode():
-            expected = theirs.eval()(x * (127.5 / 128))  # pixels are taken as (x - 127) / 128 or the like
+            expected = theirs.double().eval()(x * (127.5 / 128))  # pixels are taken as (x - 127) / 128 or the like
             found = net.train()(x)
         assert [f.shape[1] for f in found] == list(backbone.channels)
         for f, e, std, stride in zip(found, expected, backbone.stds, pretrained.STRIDES, strict=True):
             assert f.shape[2:] == (math.ceil(height / stride), math.ceil(width / stride))
-            assert (f * std - e).abs().max() < 2e-4
+            assert (f * std - e).abs().max() < 1e-4
     with pytest.raises(ValueError, match="multiples of 32"):
         net(pictures(1, 70, 70))
 
