@@ -24,7 +24,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from s2f_utils import runtime  # noqa: E402  (from the clone, before anything that is installed)
-from s2f_utils.data import Manifest  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
 SAVED = Path(__file__).parent / "results"  # in the repository
@@ -53,25 +52,6 @@ def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[s
             sync()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def finished_run(
-    method: str, changes: dict[str, Any], manifest: Manifest, runs: Path, name: str, *, init: str | None = None
-) -> Path:
-    """As `training.finetune.finished_run`."""
-    from s2f_studio.faces import finetune
-
-    try:
-        return finetune.finished_run(method, changes, manifest, runs, name, init=init)
-    except finetune.StoppedError as error:
-        raise SystemExit(str(error)) from None
-
-
-def train_seconds(run: Path) -> float:
-    """How long a run has been trained, in seconds."""
-    from s2f_utils.training.tracking import read_log
-
-    return read_log(run)[0][-1]["seconds"]
 
 
 def on_device(name: str) -> str:
