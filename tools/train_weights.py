@@ -73,7 +73,7 @@ ENCODER |= {
     "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0, "perceptual": "efficientnet",
     "lambda_lpips": 1.0, "lambda_l2": 1.0, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 5,
 }  # fmt: skip
-# Then with a discriminator beside it: against squared errors alone, faces stay dim and soft. For the shipped two these
+# Then with a discriminator beside it: against squared errors alone, faces stay flat and soft. For the shipped two these
 # were changed by hand in the first 6,000 images, from .25, 2e-4 and 5e-4 to about what stands here.
 SHARPER = {
     "lambda_l2": 1.0, "lambda_gan": 0.1, "lambda_w": 1e-3, "lr_g": 3e-4, "total_images": 8_000,
