@@ -178,7 +178,7 @@ def of_mouths(named: Any, args: Any, sheet: Path) -> dict[str, Any]:
     some = np.linspace(0, len(chosen.drawings) - 1, args.num or NUM_MOUTHS).astype(int)
     made = np.stack([named.as_drawn(chosen.drawings[n]) for n in tqdm(some, desc=named.label, mininterval=10)])
     sides = (chosen.truths[some], chosen.drawings[some], made)
-    true, drawn, mine = (_meshes(args.mesh, side, args.work) for side in sides)
+    true, drawn, mine = (meshes_of(args.mesh, side, args.work) for side in sides)
     return {
         "num": len(made),
         **mouths(mine, true),
@@ -209,7 +209,7 @@ def _eyes(meshes: np.ndarray) -> np.ndarray:
     return np.linalg.norm(meshes[:, PUPILS[0]] - meshes[:, PUPILS[1]], axis=1)
 
 
-def _meshes(python: Path, pictures: np.ndarray, work: Path) -> np.ndarray:
+def meshes_of(python: Path, pictures: np.ndarray, work: Path) -> np.ndarray:
     """Meshes of pictures, found in a process of another environment."""
     given, found = work / "pictures.npy", work / "meshes.npy"
     np.save(given, pictures)

@@ -3,19 +3,21 @@ becomes lighter or darker.
 
 `python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes results/lessons.json, whose
 table stands in docs/results.md (`make tables`), and with `--sheets` the first sixteen answers of each, not the best.
-Pictures are at 128 px; the face is where aligned faces have it.
+Pictures are at 128 px; the face is where aligned faces have it. `--mesh PYTHON`, that of an environment with mediapipe
+0.10.14, measures positions and mouths, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 
 import common
 import faces_inside as inside
 import numpy as np
-from faces_people import apart, halves
+from faces_people import apart, halves, meshes_of, mouths, off
 
 import s2f_utils as s2f
 from s2f_utils import inference, weights
@@ -24,8 +26,9 @@ from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, 
 from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
-LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", "sketch-to-photo")
+LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", "sketch-to-photo-expected", "sketch-to-photo")
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
+MESH = (("mesh_off", 3), ("closed_to_open", 2))
 DARK_BELOW, LIGHT_FROM = 28.0, 41.0  # degrees: below, tan and darker; from there on, light (Chardon et al. 1991)
 SHEET, SHOWN = 16, "_congress-118__"  # pictures of this set are in the public domain, and may be shown
 
@@ -82,6 +85,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--num", type=int, help="test people (default: all)")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of sixteen answers")
+    parser.add_argument("--also", nargs="*", default=[], metavar="NAME=RUN", help="trained models that are not shipped")
+    parser.add_argument("--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14")
     args = parser.parse_args()
     manifest = read_manifest(args.data / "manifest-photos.csv")
     people = {row.identity: row for row in reversed(manifest.split("test"))}  # the first picture of each
@@ -94,12 +99,20 @@ def main() -> None:
     features = [baselines.sketch_features(one) for one in (known[:MOST_RIDGE], small)]
     flat = baselines.ridge(features[0], photos[:MOST_RIDGE].reshape(len(features[0]), -1), features[1])
     table["ridge"] = (images.rounded(flat).reshape(true.shape), None)
-    for name in LESSONS:
-        table[name] = answers_of(name, sketches)
+    also = dict(one.split("=", 1) for one in args.also)
+    for name in (*LESSONS, *also):
+        table[name] = answers_of(also.get(name, name), sketches)
     results = {"num": len(test), "rows": {}, "at_random": faces_at_random(true, photos)}
+    kept = tempfile.TemporaryDirectory()
+    work = Path(kept.name)
+    true_meshes = meshes_of(args.mesh, true, work) if args.mesh else None
     for name, (made, seconds) in table.items():
         path = weights.shipped(weights.RENDER if name == weights.DEFAULT else name)
+        path = Path(also[name], "generator.safetensors") if name in also else path
         facts = {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)} if path else {}
+        if args.mesh:
+            found = meshes_of(args.mesh, made, work)
+            facts |= {"mesh_off": off(found, true_meshes), **mouths(found, true_meshes)}
         results["rows"][name] = measured(made, true) | facts
         if args.sheets and path:
             some = [n for n, row in enumerate(test) if SHOWN in row.id][:SHEET]
@@ -118,12 +131,14 @@ def table(found: dict) -> str:
         share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
         cost = [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"] if "seconds" in row else ["–", "–"]
         near = [common.with_interval(face["face_ssim"], 3), common.with_interval(face["face_psnr"], 1)]
-        rows.append([named.get(name, f"`{name}`"), *near, *share, *tones, *cost])
+        points = [f"{row[key]:.{digits}f}" if key in row else "–" for key, digits in MESH]
+        rows.append([named.get(name, f"`{name}`"), *near, *share, *points, *tones, *cost])
     row = found["results"]["at_random"]
     share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
-    rows.append([f"`{AT_RANDOM}`, faces at random", "–", "–", *share, *["–"] * 6])
+    rows.append([f"`{AT_RANDOM}`, faces at random", "–", "–", *share, *["–"] * 8])
     people = f"{found['results']['num']} test people"
     head = [people, "SSIM in the face ↑", "PSNR ↑", "sharpness → 1", "Fréchet ratio ↓", "precision ↑", "recall ↑"]
+    head += ["mesh off ↓", "closed mouths that open ↓"]
     skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]
     return common.markdown(head + skin, rows) + f"\n\n{common.machine_of(found)}."
 
