@@ -76,8 +76,8 @@ def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> 
     low, high = 0.0, 1.0
     for _ in range(8):
         middle = (low + high) / 2
-        sample = [gradient(p) for p in _sharpened(pictures[:: max(1, len(pictures) // 16)], middle)]
-        low, high = (middle, high) if np.mean(sample) < target else (low, middle)
+        reached = np.mean([gradient(picture) for picture in _sharpened(pictures, middle)])
+        low, high = (middle, high) if reached < target else (low, middle)
     return _sharpened(pictures, low)
 
 
