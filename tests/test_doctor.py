@@ -154,9 +154,10 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     assert [(f.kind, f.id) for f in diagnosis.findings] == [("missing", "face07")]
     table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8")
     crossing = table.replace("test,face08,face08", "test,face08,face09")
-    (tmp_path / "set" / "manifest.csv").write_text(crossing, encoding="utf-8")
+    again = "test,again,again,sketches/face10.png,photos/face10.png,,set\n"  # the files of a training pair
+    (tmp_path / "set" / "manifest.csv").write_text(crossing + again, encoding="utf-8")
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
-    assert set(found) == {"missing", "identity"}
+    assert set(found) == {"missing", "identity", "leak"} and found["leak"].drop == ("face10",)
     assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
 
 
