@@ -192,6 +192,12 @@ def test_points_by_hand(tmp_path, drawn, capsys):
     recipe = Recipe(size_px=64, align="face", styles=("pencil",))
     make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
     assert "2 by points" in capsys.readouterr().out
+    images.save(tmp_path / "ab.png", np.hstack([255 - photo.photo, photo.photo]))
+    in_file = tuple((x + 200, y) for x, y in (*photo.landmarks[:2], mouth))
+    task = PairTask("", str(tmp_path / "ab.png"), "left", recipe, points=in_file)
+    assert np.abs(make_pair(task)["photo"] - 1.0 * images.load_rgb(tmp_path / "out" / "photos" / "a.png")).mean() < 1
+    with pytest.raises(images.ImageError, match="outside of the picture"):
+        make_pair(replace(task, half="right"))
     for content, message in (
         (head.replace("mouth_y", "m"), "columns mouth_y are missing"), (f"{head}\na,1,2,x,4,5,6", "line 2 has no six")
     ):  # fmt: skip
