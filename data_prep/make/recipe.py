@@ -156,9 +156,9 @@ def make_pair(task: PairTask) -> dict[str, object]:
         fit = recipe.fit or "stretch"
         _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)))
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
-    own = duplicates.Print.of(pictures.photo[top : top + height, left : left + width])
-    pictures.notes[duplicates.OWN_NOTE] = own.as_note()
-    sketches_made = _draw(task, pictures) if recipe.styles else {"sketch": pictures.sketch}
+    inside = np.s_[top : top + height, left : left + width]
+    pictures.notes[duplicates.OWN_NOTE] = duplicates.Print.of(pictures.photo[inside]).as_note()
+    sketches_made = _draw(task, pictures, inside) if recipe.styles else {"sketch": pictures.sketch}
     maps = {} if pictures.mask is None else {"mask": pictures.mask}
     return made | {"photo": pictures.photo, "notes": pictures.notes} | maps | sketches_made
 
@@ -279,13 +279,16 @@ def _square(pictures: _Pictures, make_square: Callable[[np.ndarray], np.ndarray]
             setattr(pictures, part, make_square(picture))
 
 
-def _draw(task: PairTask, pictures: _Pictures) -> dict[str, np.ndarray]:
-    styles = task.recipe.styles
+def _draw(task: PairTask, pictures: _Pictures, inside: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """The sketches of the part of the photo that is not padding, on black as that."""
+    styles, photo = task.recipe.styles, np.ascontiguousarray(pictures.photo[inside])
+    mask = None if pictures.mask is None else np.ascontiguousarray(pictures.mask[inside])
     drawn = {}
     for style in styles:
+        sketch = np.zeros(pictures.photo.shape[:2], np.uint8)
         if style == "mixture":
-            sketch = sketches.mixture(pictures.photo, task.seed, mask=pictures.mask)
+            sketch[inside] = sketches.mixture(photo, task.seed, mask=mask)
         else:
-            sketch = sketches.make_sketch(pictures.photo, style, mask=pictures.mask)
+            sketch[inside] = sketches.make_sketch(photo, style, mask=mask)
         drawn[f"sketch-{style}" if len(styles) > 1 else "sketch"] = sketch
     return drawn
