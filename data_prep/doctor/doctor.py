@@ -17,7 +17,7 @@ from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources.gather import ids_of, why_alone
-from data_prep.sources.layout import LayoutOptions
+from data_prep.sources.layout import POINTS, LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import Picture, scan
 from s2f_utils import runtime, weights
@@ -79,7 +79,7 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
         identity, split = row["identity"] or row["id"], row["split"] if row["split"] in SPLITS else ""
         if not split:
             findings.append(Finding("split", row["id"], (), f"its split is {row['split']!r}", (row["id"],)))
-        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS}
+        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS + POINTS}
         about = {"source": row["source"], "attributes": attributes}
         subjects.append(Subject(row["id"], identity, split, **there, **about))
     return subjects
