@@ -136,7 +136,7 @@ class Query(BaseModel):
         found = [(first.answer if chooses else "answer", first)]
         if self.candidates == 1 or not has_several:
             return found
-        if first.answer == RENDERED:
+        if chooses and first.answer == RENDERED:
             found.append((EXPECTED, Ask(self.seed, **common | {"answer": EXPECTED})))
         elif first.detail > 0:
             found = [("realistic", first), ("faithful", Ask(self.seed, **common | {"detail": 0.0}))]
