@@ -46,7 +46,10 @@ def _likely(given: Any) -> Any:
 
 def _person(given: Any) -> Any:
     """{"age": 0.5}, or "age=0.5,hair=#332211"."""
-    return person_of(given) if isinstance(given, str) else dict(Ask(person=given or {}).person)
+    try:
+        return person_of(given) if isinstance(given, str) else dict(Ask(person=given or {}).person)
+    except (TypeError, AttributeError):  # no numbers, or no names for them
+        raise ValueError("person must be names with colours and numbers, as age=0.5,hair=#332211") from None
 
 
 def _face(given: str) -> str:
@@ -60,7 +63,7 @@ def _points(given: Any) -> Any:
         return None
     try:
         values = [float(one) for one in (given.split(",") if isinstance(given, str) else np.ravel(given))]
-    except ValueError:
+    except (TypeError, ValueError):
         values = []
     if len(values) != 6 or not all(0 <= value <= 1 for value in values):
         raise ValueError("points must be six shares of width and height, from 0 to 1: eye, eye, mouth")
@@ -136,7 +139,7 @@ class Query(BaseModel):
         found = [(first.answer if chooses else "answer", first)]
         if self.candidates == 1 or not has_several:
             return found
-        if first.answer == RENDERED:
+        if chooses and first.answer == RENDERED:
             found.append((EXPECTED, Ask(self.seed, **common | {"answer": EXPECTED})))
         elif first.detail > 0:
             found = [("realistic", first), ("faithful", Ask(self.seed, **common | {"detail": 0.0}))]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 
@@ -74,10 +73,7 @@ FAULTS: dict[str, tuple[set[str], Callable[[Pair, Pair], object]]] = {
     "on its side": ({"turned"}, lambda pair, _: _both(pair, lambda picture: picture.rotate(90, expand=True))),
     "squeezed": (
         {"aspect", "sizes"},
-        lambda pair, _: _open(pair.sketch).resize((100, np.array(_open(pair.sketch)).shape[0])).save(pair.sketch),
+        lambda pair, _: _open(pair.sketch).resize((100, _open(pair.sketch).height)).save(pair.sketch),
     ),
-    "the other way round": (
-        {"swapped"},
-        lambda pair, _: _exchange(pair.sketch, pair.photo),
-    ),
+    "the other way round": ({"swapped"}, lambda pair, _: _exchange(pair.sketch, pair.photo)),
 }  # fmt: skip

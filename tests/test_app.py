@@ -90,8 +90,7 @@ def test_the_pad_begins_where_its_model_expects_the_face(client):
     for kind, names in drawing.STARTS.items():
         for name in (names[0], names[-1]):
             answer = client.get(f"/app/starts/{kind}/{quote(name)}")
-            size = (256, 256) if kind == "map" else (512, 512)
-            assert Image.open(io.BytesIO(answer.content)).size == size
+            assert Image.open(io.BytesIO(answer.content)).size == ((256, 256) if kind == "map" else (512, 512))
     assert client.get("/app/starts/map/beard").status_code == client.get("/app/starts/x/beard").status_code == 404
 
 
@@ -112,8 +111,7 @@ def test_no_file_is_written(client, monkeypatch):
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _self: 1 / 0)  # onto the disk
     folder = Path(tempfile.gettempdir())
     before = set(os.listdir(folder))
-    large = hostile.saved(hostile.drawing((1500, 1500)), "BMP")
-    for content in (hostile.GOOD["PNG"](), large):
+    for content in (hostile.GOOD["PNG"](), hostile.saved(hostile.drawing((1500, 1500)), "BMP")):
         assert client.post("/api/translate", files={"file": ("a", content)}).status_code == 200
     assert {name for name in set(os.listdir(folder)) - before if re.search("s2f|upload", name)} == set()
 
@@ -193,22 +191,21 @@ def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number,
 def test_no_header_says_who_asks(served):
     """The rate limit is that of the connection's own address."""
     _, address = served
-    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
-        statuses = [
-            client.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code for n in range(90)
-        ]
-    assert statuses[0] == 400 and statuses[-1] == 429
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as app:
+        found = [app.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code for n in range(90)]
+    assert found[0] == 400 and found[-1] == 429
 
 
 def test_connections_on_which_nothing_is_asked_are_closed(monkeypatch, tmp_path):
     monkeypatch.setattr(server, "SILENT_S", 0.5)
     running = server.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:
-        for said in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
-            with socket.create_connection(("127.0.0.1", running.port)) as silent:
-                silent.sendall(said)
-                silent.settimeout(30)
-                assert silent.recv(100) == b""
+        for asked, begun in ((b"", b""), (b"", b"GET / HTTP"), (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"G")):
+            with socket.create_connection(("127.0.0.1", running.port), timeout=25) as silent:
+                silent.sendall(asked)
+                assert not asked or silent.recv(12) == b"HTTP/1.1 200"
+                silent.sendall(begun)
+                assert bool(silent.makefile("rb").read()) == bool(asked)  # until it is closed
     finally:
         running.stop()
 

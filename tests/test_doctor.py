@@ -141,8 +141,7 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     change = lambda _, number: sketches[exchanged.get(number, number)]  # noqa: E731
     diagnosis = diagnose(framed(good, tmp_path / "set", change), progress=False)
     names = [path.stem for path in sorted(good.glob("*/sketches/*.png"))]
-    stopped = {finding.id for finding in diagnosis.findings if finding.kind == "mismatch"}
-    assert stopped == {names[number] for number in exchanged}
+    assert {f.id for f in diagnosis.findings if f.kind == "mismatch"} == {names[number] for number in exchanged}
     assert any("fits this photo better" in finding.detail for finding in diagnosis.findings)
 
 
@@ -150,14 +149,13 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     make_pairs(good, tmp_path / "set", size_px=96, progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []
     (tmp_path / "set" / "photos" / "face07.png").unlink()
-    diagnosis = diagnose(tmp_path / "set", progress=False)
-    assert [(f.kind, f.id) for f in diagnosis.findings] == [("missing", "face07")]
-    table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8")
-    crossing = table.replace("test,face08,face08", "test,face08,face09")
-    (tmp_path / "set" / "manifest.csv").write_text(crossing, encoding="utf-8")
+    assert [(f.kind, f.id) for f in diagnose(tmp_path / "set", progress=False).findings] == [("missing", "face07")]
+    table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8").replace("face08,face08", "face08,face09")
+    more = "test,again,again,sketches/face10.png,photos/face10.png,,\nTest,odd,odd,sketches/face11.png,,,\n"
+    (tmp_path / "set" / "manifest.csv").write_text(table + more, encoding="utf-8")
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
-    assert set(found) == {"missing", "identity"}
-    assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
+    assert set(found) == {"missing", "identity", "leak", "split"} and "train and test" in found["identity"].detail
+    assert [found[kind].drop for kind in ("identity", "leak", "split")] == [("face09",), ("face10",), ("odd",)]
 
 
 def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):

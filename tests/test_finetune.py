@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import make_shaped
+from data_prep import make_pairs, make_shaped
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
@@ -76,6 +76,8 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     (damaged / "s2.png").write_bytes(b"")
     left = read_manifest(make_shaped(damaged, tmp_path / "left", progress=False, workers=1)).pairs
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
+    made = read_manifest(make_pairs(shaped.parent, tmp_path / "anew", progress=False, workers=1)).pairs
+    assert not {"points", "photo_points"} & set(made[0].attributes)  # files that are not there
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
@@ -93,9 +95,8 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     assert np.abs(model.translate(drawing).astype(int) - ours.translate(drawing)).mean() < 25
     whole, _ = checkpoints.load_network(made / "expected.safetensors")
     runs = {path.name.partition("-")[2]: path for path in tmp_path.iterdir()}
-    halves = [
-        checkpoints.load_network(runs[f"finetune-expected-fold-{n}"] / "generator.safetensors")[0] for n in (0, 1)
-    ]
+    folds = [runs[f"finetune-expected-fold-{n}"] / "generator.safetensors" for n in (0, 1)]
+    halves = [checkpoints.load_network(fold)[0] for fold in folds]
     assert all(not torch.equal(whole.stem[0].weight, half.stem[0].weight) for half in halves)
     again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert again == made and len(list(tmp_path.iterdir())) == len(STEPS)  # nothing is trained twice

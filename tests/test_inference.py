@@ -63,6 +63,9 @@ def test_any_aspect_ratio_comes_back(translator, fit, height, width):
     out = translator.translate(image, fit=fit)
     scale = 64 / max(height, width)
     assert out.shape == (round(height * scale), round(width * scale), 3) and out.dtype == np.uint8
+    translator.fit = fit  # as in training
+    small, large = (translator.translate(image, large=is_large).astype(float) for is_large in (False, True))
+    assert np.abs(large[::2, ::2] - small).mean() < 25
 
 
 def test_published_checkpoint_by_file_name(net, tmp_path):

@@ -192,6 +192,12 @@ def test_points_by_hand(tmp_path, drawn, capsys):
     recipe = Recipe(size_px=64, align="face", styles=("pencil",))
     make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
     assert "2 by points" in capsys.readouterr().out
+    images.save(tmp_path / "ab.png", np.hstack([255 - photo.photo, photo.photo]))
+    in_file = tuple((x + 200, y) for x, y in (*photo.landmarks[:2], mouth))
+    task = PairTask("", str(tmp_path / "ab.png"), "left", recipe, points=in_file)
+    assert np.abs(make_pair(task)["photo"] - 1.0 * images.load_rgb(tmp_path / "out" / "photos" / "a.png")).mean() < 1
+    with pytest.raises(images.ImageError, match="outside of the picture"):
+        make_pair(replace(task, half="right"))
     for content, message in (
         (head.replace("mouth_y", "m"), "columns mouth_y are missing"), (f"{head}\na,1,2,x,4,5,6", "line 2 has no six")
     ):  # fmt: skip
@@ -261,21 +267,22 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
 def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     from tests.test_sketches import drawing, photographed
 
+    src, other, out = (str(tmp_path / name) for name in ("src", "other", "out"))
     for name in ("a/one.jpg", "b/one.jpg", "two.png"):
         images.save(tmp_path / "src" / name, photographed(drawing(240)))
     (tmp_path / "src" / "broken.jpg").write_text("no picture")
-    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 0
+    assert main(["clean", src, out]) == 0
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["a-one.png", "b-one.png", "two.png"]
     shown = capsys.readouterr()
     assert "3 drawings cleaned" in shown.out and "broken.jpg" in shown.err
-    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out"), "--strength", "2"]) == 2
-    assert "cleaned with" in capsys.readouterr().err
+    shutil.copytree(src, other)
+    for again in ([src, out, "--strength", "2"], [other, out]):  # other drawings may have the same names
+        assert main(["clean", *again]) == 2 and "cleaned with" in capsys.readouterr().err
     (tmp_path / "out" / "settings.json").write_text("{")
-    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 2
-    assert "damaged: choose another folder" in capsys.readouterr().err
+    assert main(["clean", src, out]) == 2 and "damaged: choose another folder" in capsys.readouterr().err
     for options in (["--strength", "0"], ["--workers", "0"]):
-        assert main(["clean", str(tmp_path / "src"), str(tmp_path / "never"), *options]) == 2
-    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "src" / "in")]) == 2
+        assert main(["clean", src, str(tmp_path / "never"), *options]) == 2
+    assert main(["clean", src, f"{src}/in"]) == 2
     assert not (tmp_path / "never").exists() and "Traceback" not in capsys.readouterr().err
 
 

@@ -17,11 +17,11 @@ from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources.gather import ids_of, why_alone
-from data_prep.sources.layout import LayoutOptions
+from data_prep.sources.layout import POINTS, LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import Picture, scan
 from s2f_utils import runtime, weights
-from s2f_utils.data import COLUMNS
+from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import faces
 
 EXIT_FOUND = 1  # training must not start
@@ -76,10 +76,12 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
         if gone:
             findings.append(Finding("missing", row["id"], tuple(gone), "named by the manifest", (row["id"],)))
         there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
-        identity = row["identity"] or row["id"]
-        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS}
+        identity, split = row["identity"] or row["id"], row["split"] if row["split"] in SPLITS else ""
+        if not split:
+            findings.append(Finding("split", row["id"], (), f"its split is {row['split']!r}", (row["id"],)))
+        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS + POINTS}
         about = {"source": row["source"], "attributes": attributes}
-        subjects.append(Subject(row["id"], identity, row["split"], **there, **about))
+        subjects.append(Subject(row["id"], identity, split, **there, **about))
     return subjects
 
 

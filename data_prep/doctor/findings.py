@@ -30,6 +30,7 @@ KINDS: dict[str, Kind] = {
     "missing": Kind(
         "files that the manifest lists but that are missing", True, "copy them beside the manifest", LEAVE_OUT
     ),
+    "split": Kind("rows without a known split", True, "write train, val or test there", LEAVE_OUT),
     "unmatched": Kind("pictures without a partner", False, "rename them like their partner, or delete them", LEAVE_OUT),
     "unreadable": Kind("files that cannot be read", True, "copy or download them again, or delete them", LEAVE_OUT),
     "kind": Kind(

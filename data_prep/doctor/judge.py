@@ -167,13 +167,13 @@ def _twins(diagnosis: Diagnosis) -> None:
             a, b = diagnosis.subjects[first], diagnosis.subjects[second]
             if a.identity == b.identity and "same file" not in how:
                 continue  # one photo with several sketches, or shots of one person
-            if getattr(a, side) == getattr(b, side):
+            crossing = a.split != b.split and a.split and b.split
+            if getattr(a, side) == getattr(b, side) and not crossing:
                 continue  # one file in two rows
             places = frozenset((first, second))
             if places in reported:
                 continue
             reported.add(places)
-            crossing = a.split != b.split and a.split and b.split
             drop = b if not crossing else next((s for s in (a, b) if s.split == "train"), b)
             kind = ("leak" if crossing else "duplicate") if sure else "alike"
             both_drawn = all("sketch" in diagnosis.facts[n] for n in places)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
@@ -55,7 +56,7 @@ def clean_drawings(
         raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]
-    _check_settings(out, strength, dry_run)
+    _check_settings(out, {"strength": strength, "source": printable(tree.root)}, dry_run)
     todo = [n for n, target in enumerate(targets) if not target.is_file()]
     say(
         f"{printable(tree.given)}: {len(targets)} drawings, {len(targets) - len(todo)} cleaned already",
@@ -77,18 +78,17 @@ def clean_drawings(
     return [target for n, target in enumerate(targets) if n not in broken]
 
 
-def _check_settings(out: Path, strength: float, dry_run: bool) -> None:
-    """Remember how a folder's drawings were cleaned, so that two ways are not mixed in it."""
+def _check_settings(out: Path, settings: dict[str, Any], dry_run: bool) -> None:
+    """Remember which drawings are in a folder, and how they were cleaned, so that they are not mixed with others."""
     path = out / SETTINGS
     if path.is_file():
-        before = settings_in(path).get("strength")
-        if before != strength:
-            raise DataPrepError(
-                f"{printable(out)}: holds drawings cleaned with strength {before}: choose another folder"
-            )
+        before = settings | settings_in(path)  # an older one does not say of which folder
+        if before != settings:
+            of = f"drawings of {before['source']}, cleaned with strength {before['strength']}"
+            raise DataPrepError(f"{printable(out)}: holds {of}: choose another folder")
     elif out.is_dir() and any(out.iterdir()):
         raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
     elif not dry_run:
-        runtime.write_json(path, {"strength": strength})
+        runtime.write_json(path, settings)
     for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
         leftover.unlink(missing_ok=True)

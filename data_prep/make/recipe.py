@@ -129,6 +129,7 @@ class _Pictures:
     photo: np.ndarray
     sketch: np.ndarray | None
     mask: np.ndarray | None
+    left: int = 0  # where the photo begins in its file
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -155,9 +156,9 @@ def make_pair(task: PairTask) -> dict[str, object]:
         fit = recipe.fit or "stretch"
         _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)))
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
-    own = duplicates.Print.of(pictures.photo[top : top + height, left : left + width])
-    pictures.notes[duplicates.OWN_NOTE] = own.as_note()
-    sketches_made = _draw(task, pictures) if recipe.styles else {"sketch": pictures.sketch}
+    inside = np.s_[top : top + height, left : left + width]
+    pictures.notes[duplicates.OWN_NOTE] = duplicates.Print.of(pictures.photo[inside]).as_note()
+    sketches_made = _draw(task, pictures, inside) if recipe.styles else {"sketch": pictures.sketch}
     maps = {} if pictures.mask is None else {"mask": pictures.mask}
     return made | {"photo": pictures.photo, "notes": pictures.notes} | maps | sketches_made
 
@@ -188,19 +189,19 @@ def _prepare_sketch(recipe: Recipe, pictures: _Pictures) -> None:
 
 
 def _read(task: PairTask) -> _Pictures:
-    photo = load(task.photo)
-    sketch = None
+    photo, sketch, left = load(task.photo), None, 0
     if task.half:
         if photo.shape[1] < MIN_AB_ASPECT * photo.shape[0]:
             height, width = photo.shape[:2]
             raise images.ImageError(f"{task.photo}: {width}x{height} pixels are not two pictures side by side")
+        left = (photo.shape[1] + 1) // 2 if task.half == "left" else 0
         sketch, photo = halves(photo, task.half)
     elif task.sketch:
         sketch = load(task.sketch)
     mask = files.load_labels(task.mask) if task.mask else None
     if mask is not None and mask.shape != photo.shape[:2]:
         mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
-    return _Pictures(photo, None if task.recipe.styles else sketch, mask)
+    return _Pictures(photo, None if task.recipe.styles else sketch, mask, left)
 
 
 def load(path: str) -> np.ndarray:
@@ -221,7 +222,7 @@ def halves(image: np.ndarray, half: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _find(task: PairTask, pictures: _Pictures) -> faces.Face:
     """The face of the photo; where there is none, that of the sketch, which lies on it."""
-    recipe, points = task.recipe, (task.points or None)
+    recipe, points = task.recipe, _within(task.points, pictures.photo, task.photo, pictures.left)
     try:
         return faces.find_face(pictures.photo, points=points, detector=recipe.detector)
     except faces.FaceError as error:
@@ -232,6 +233,14 @@ def _find(task: PairTask, pictures: _Pictures) -> faces.Face:
     if recipe.fallback == "none" or points is not None:
         raise images.ImageError(f"{task.photo}: {first}") from None
     return faces.find_face(pictures.photo, fallback=recipe.fallback, detector=recipe.detector)
+
+
+def _within(points: tuple, picture: np.ndarray, path: str, left: int = 0) -> np.ndarray | None:
+    """Points in pixels of a file, for the picture in it from `left` on. Raises ImageError where one lies outside."""
+    own = np.reshape(points, (-1, 2)) - [left, 0]
+    if (own < -0.5).any() or (own > np.array(picture.shape[1::-1]) - 0.5).any():
+        raise images.ImageError(f"{path}: the points lie outside of the picture: give them in its pixels")
+    return own if points else None
 
 
 def _align(recipe: Recipe, pictures: _Pictures, face: faces.Face, task: PairTask) -> None:
@@ -247,7 +256,7 @@ def _align(recipe: Recipe, pictures: _Pictures, face: faces.Face, task: PairTask
         return
     if recipe.each:
         try:
-            points = task.sketch_points or None
+            points = _within(task.sketch_points, pictures.sketch, task.sketch)
             options = {"fallback": recipe.fallback, "detector": recipe.detector}
             own = faces.find_face(pictures.sketch, drawing=True, points=points, **options)
         except faces.FaceError as error:
@@ -270,13 +279,16 @@ def _square(pictures: _Pictures, make_square: Callable[[np.ndarray], np.ndarray]
             setattr(pictures, part, make_square(picture))
 
 
-def _draw(task: PairTask, pictures: _Pictures) -> dict[str, np.ndarray]:
-    styles = task.recipe.styles
+def _draw(task: PairTask, pictures: _Pictures, inside: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """The sketches of the part of the photo that is not padding, on black as that."""
+    styles, photo = task.recipe.styles, np.ascontiguousarray(pictures.photo[inside])
+    mask = None if pictures.mask is None else np.ascontiguousarray(pictures.mask[inside])
     drawn = {}
     for style in styles:
+        sketch = np.zeros(pictures.photo.shape[:2], np.uint8)
         if style == "mixture":
-            sketch = sketches.mixture(pictures.photo, task.seed, mask=pictures.mask)
+            sketch[inside] = sketches.mixture(photo, task.seed, mask=mask)
         else:
-            sketch = sketches.make_sketch(pictures.photo, style, mask=pictures.mask)
+            sketch[inside] = sketches.make_sketch(photo, style, mask=mask)
         drawn[f"sketch-{style}" if len(styles) > 1 else "sketch"] = sketch
     return drawn

@@ -9,6 +9,7 @@ from data_prep.errors import DataPrepError
 from data_prep.sources.tree import Picture, Tree
 
 SIDES = ("left", "right")
+POINTS = ("points", "photo_points")  # columns that name files of a set, which no set that is made of it has
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from s2f_utils import runtime, weights
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHUTDOWN_S = 20
-SILENT_S = 15.0  # in this time a connection has asked for something
+SILENT_S = 15.0  # in this time a connection has asked for something, and for the next thing from its first byte on
 MOST_CONNECTIONS = 512  # more get 503 at once
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 NETWORK = "This page is open to other machines: what you draw and upload travels to the one that runs the app."
@@ -78,10 +78,16 @@ def _protocol() -> type:
     class Impatient(H11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.loop.call_later(SILENT_S, self._close_silent)
+            self.loop.call_later(SILENT_S, self._close_silent, None)
 
-        def _close_silent(self) -> None:
-            if self.scope is None:
+        def data_received(self, data: bytes) -> None:
+            before = self.scope
+            super().data_received(data)
+            if self.scope is before and (self.cycle is None or self.cycle.response_complete):  # a part of a request
+                self.loop.call_later(SILENT_S, self._close_silent, before)
+
+        def _close_silent(self, before: Any) -> None:
+            if self.scope is before:
                 self.transport.close()
 
     return Impatient

@@ -168,17 +168,23 @@ class Translator(Model):
 
     def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
         """The answer to a square, with the aspect ratio of the given picture."""
-        side_px = LARGER * self.size_px if ask.large and self.size_px <= SMALL_PX else self.size_px
-        if len(made) != side_px:
-            made = np.asarray(Image.fromarray(made).resize((side_px, side_px), Image.Resampling.BICUBIC))
+        scale = LARGER if ask.large and self.size_px <= SMALL_PX else 1
+        side_px, fit = scale * self.size_px, "stretch" if ask.square or self.reads == "map" else ask.fit or self.fit
+        if fit == "pad":  # cut out where `_square` has put it, then enlarged
+            box = images.content_box(image.shape[:2], self.size_px, enlarge=self.fit != "pad")
+            left, top, width, height = (len(made) // self.size_px * side for side in box)
+            made = made[top : top + height, left : left + width]
+            return _resized(made, (scale * box[2], scale * box[3]))
+        made = _resized(made, (side_px, side_px))
         if ask.square:
             return made
-        fit = "stretch" if self.reads == "map" else ask.fit or self.fit
-        as_trained = fit == self.fit == "pad"
-        left, top, width, height = images.content_box(image.shape[:2], side_px, enlarge=not as_trained)
-        if fit == "stretch":
-            return np.asarray(Image.fromarray(made).resize((width, height), Image.Resampling.BICUBIC))
-        return made[top : top + height, left : left + width]
+        return _resized(made, images.content_box(image.shape[:2], side_px, enlarge=True)[2:])
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 class DetailModel(Translator):

@@ -7,7 +7,6 @@ S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 from __future__ import annotations
 
 import base64
-import time
 
 import numpy as np
 import pytest
@@ -335,29 +334,27 @@ def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
     page.expected.clear()
 
 
-def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
+def test_two_pictures_may_be_chosen_before_the_models_are_known(page, address):
     """And where the app is away for a moment, the page says so and goes on when it is asked again."""
     other = page.context.new_page()
     other.set_default_timeout(1000 * SLOWEST_S)
-    away = [True]
-
-    def later(route):
-        if away[0]:
-            return route.abort()
-        time.sleep(0.7)
-        return route.continue_()
-
-    other.route("**/api/models", later)
+    away, held = [True], []
+    other.route("**/api/models", lambda route: route.abort() if away else held.append(route))
     other.goto(address)
     other.get_by_role("tab", name="Upload").click()
     other.get_by_text("the app does not answer").wait_for()
-    away[0] = False
+    away.clear()
     other.get_by_role("button", name="Try again").click()
-    upload(other, hostile.GOOD["PNG"]())
-    new_answers(other, [], lambda: None)
+    for name in ("JPEG", "PNG"):
+        upload(other, hostile.GOOD[name]())
+    other.wait_for_timeout(500)
+    new_answers(other, [], lambda: [route.continue_() for route in held])
+    other.unroute("**/api/models")
     assert other.locator(".s2f-preview").is_visible()
     assert len(new_answers(other, answers(other), lambda: slide(other, "Shape", "0.1"))) == 3
     assert other.locator(".s2f-upload .s2f-model select").input_value() == "sketch-to-photo"
+    other.wait_for_timeout(1500)  # what is waited for would be said once a second
+    assert "answered in" in other.locator(".s2f-upload .s2f-status").inner_text()
     other.close()
 
 

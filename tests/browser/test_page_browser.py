@@ -391,8 +391,8 @@ def test_an_example_is_answered_and_saved(page):
     found = new_answers(page, [], lambda: page.get_by_role("button", name="example old-man").click())
     assert len(found) == len(set(found)) == 3
     assert page.locator(".s2f-upload .s2f-status").inner_text().startswith("answered in")
-    names = page.locator(".s2f-ways label").all_inner_texts()
-    assert names == ["sketch → photo", "photo → sketch"]
+    assert page.get_by_role("button", name="answer 2: its average").is_visible()  # as in the app
+    assert page.locator(".s2f-ways label").all_inner_texts() == ["sketch → photo", "photo → sketch"]
     assert not page.locator(".s2f-upload").get_by_label("Enhancement").is_visible()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download PNG").click()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
-from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.sources.layout import POINTS, Candidate, Collection, Layout, LayoutOptions
 from data_prep.sources.tree import Picture, Tree
 from s2f_utils.data import COLUMNS, DataError, read_manifest
 
@@ -43,7 +43,8 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         once.add(row.photo)
         sketch, photo, mask = (picture(getattr(row, side), side) for side in ("sketch", "photo", "mask"))
         name = photo.stem if options.made else row.id
-        about = {"mask": mask, "id": name, "attributes": row.attributes}
+        attributes = {name: text for name, text in row.attributes.items() if name not in POINTS}
+        about = {"mask": mask, "id": name, "attributes": attributes}
         collection.pairs.append(Candidate(sketch, photo, row.source, row.split, row.identity, **about))
     return collection
 

@@ -154,7 +154,7 @@ class Upload {
 
   async translate() {
     this.stop();
-    if (!this.choices.known) await this.refresh();
+    if (!this.choices.known) { await this.refresh(); this.stop(); } // another picture may have waited for them as well
     if (!this.file || !this.choices.known) return;
     const asking = this.asking = new AbortController();
     this.el.firstChild.classList.add("s2f-waits");

@@ -37,11 +37,12 @@ function askOf(fields) {
   };
 }
 
-// What is asked of the model, [name, question]: another seed for each further answer.
+// What is asked of the model, [name, question], as in Python (s2f_studio/query.py): beside what is rendered its average.
 function asksOf(fields) {
-  const ask = askOf(fields), num = Number(fields.candidates ?? usually.candidates);
-  return Array.from({ length: num }, (_, n) =>
-    [n ? `variation ${n}` : ask.answer, { ...ask, seed: (ask.seed + n) % MOST_SEED }]);
+  const ask = askOf(fields), num = Number(fields.candidates ?? usually.candidates), first = [[ask.answer, ask]];
+  if (num > 1 && ask.answer === "rendered") first.push(["expected", { ...ask, answer: "expected" }]);
+  return Array.from({ length: num }, (_, n) => first[n] ??
+    [`variation ${n - first.length + 1}`, { ...ask, seed: (ask.seed + 1 + n - first.length) % MOST_SEED }]);
 }
 
 // {ok, told}: what was made, or why there is nothing.
