@@ -26,6 +26,7 @@ from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
 BATCH = 16
+NOT_MODELS = ("input", "truth", "filtered", "hair", *metrics.TRIVIAL_ROWS)  # keys of other pictures
 MAX_TRAIN_FOR_TRIVIAL = 1000
 
 
@@ -206,7 +207,7 @@ def evaluate(
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder `out`:
-    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
+    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`. name: of its row, unless one of `NOT_MODELS`.
 
     Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the split, other than the
     training split; allow_seen: score it nevertheless.
@@ -215,6 +216,7 @@ def evaluate(
     standing = standing_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":
         standing.refuse_seen(translator.name, split)
+    name = "model" if name in NOT_MODELS else name
     began = time.monotonic()
     result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
     result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)

@@ -15,7 +15,7 @@ import tabulate
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.metrics import leaks, retrieval, structure
-from s2f_utils.metrics.evaluation import Evaluation, Scored, digest_of_pairs
+from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, digest_of_pairs
 from s2f_utils.metrics.registry import METRICS, check_names
 from s2f_utils.pictures import images, viz
 
@@ -136,7 +136,7 @@ def build(
 
 def _check(entries: Sequence[Scored], open_league: Sequence[str]) -> None:
     keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
-    if twice := [key for key in keys if keys.count(key) > 1]:
+    if twice := [key for key in keys if keys.count(key) > 1 or key in NOT_MODELS]:
         raise DataError(f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH")
     if unknown := [name for name in open_league if name not in names]:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
