@@ -119,6 +119,7 @@ def test_ridge_agrees_with_the_primal_form():
     penalty = 3 * np.trace(xc @ xc.T) / 12
     primal = np.linalg.solve(xc.T @ xc + penalty * np.eye(5), xc.T @ yc)
     assert np.allclose(baselines.ridge(x, y, new), (new - x.mean(0)) @ primal + y.mean(0))
+    assert np.allclose(baselines.ridge(x[:1], y[:1], new), y[:1]), "one pair has but a mean"
 
 
 def test_trivial_predictions_by_hand():

@@ -40,11 +40,13 @@ def sketch_features(sketches: np.ndarray) -> np.ndarray:
 
 
 def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -> np.ndarray:
-    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P)."""
+    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P); the mean
+    target where all features are equal.
+    """
     mean_x, mean_y = features.mean(axis=0), targets.mean(axis=0)
     x, y = features - mean_x, targets - mean_y
     gram = x @ x.T
-    penalty = 3.0 * np.trace(gram) / len(x)
+    penalty = 3.0 * np.trace(gram) / len(x) or 1.0
     weights = np.linalg.solve(gram + penalty * np.eye(len(x)), y)
     return (new_features - mean_x) @ x.T @ weights + mean_y
 
