@@ -109,13 +109,14 @@ class Evaluation:
         return "\n".join(parts)
 
     def table_by(self, attribute: str) -> str:
-        """The mean of every metric for each value of a column of the manifest, as text."""
+        """The mean of every metric for each value of a column of the manifest, as text; NaN, no value, is left out."""
         of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
         names, rows = list(self.rows[0].values), []
         for value in np.unique(of_each):
             here = of_each == value
             for row in self.rows:
-                means = (f"{row.values[name][here].mean():.{metrics.METRICS[name].digits}f}" for name in names)
+                known = {name: row.values[name][here & ~np.isnan(row.values[name])] for name in names}
+                means = (f"{v.mean():.{metrics.METRICS[name].digits}f}" if len(v) else "–" for name, v in known.items())
                 rows.append([str(value), str(here.sum()), row.label, *means])
         return _text([attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows)
 
