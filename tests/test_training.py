@@ -315,8 +315,7 @@ def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, mani
     assert state["images_seen"] == 6  # three saves of two images each were complete
     assert [p.name for p in folder.glob(".resume*.part")]  # what the kill left behind is not mistaken for a save
     run = start(tiny, manifest, tmp_path, resume="auto", save_every_s=0.0, total_images=16)
-    assert run.images_seen == 6
-    assert train(run, progress=False) == "done"
+    assert run.images_seen == 6 and train(run, progress=False) == "done"
     whole = start(tiny, manifest, tmp_path / "whole", save_every_s=300.0, total_images=16)
     train(whole, progress=False)
     mine, theirs = all_tensors(run), all_tensors(whole)
@@ -377,8 +376,7 @@ def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tm
                 path.write_text(json.dumps({"stop": True}))
 
     run = start(tiny, manifest, tmp_path, constant_share=1.0)
-    assert train(run, callbacks=[Edit()], progress=False) == "stopped"
-    assert run.images_seen == 12
+    assert train(run, callbacks=[Edit()], progress=False) == "stopped" and run.images_seen == 12
     rates = {images: lr for images, lr, _ in seen}
     assert rates[4] == 2e-4 and rates[6] == 1e-3 and rates[12] == 1e-3
     problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
@@ -463,7 +461,8 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match="dropout: 0.5 there, 0.0 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, dropout=0.0)
     assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
-    assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
+    again = start(tiny, manifest, tmp_path, resume="auto", sample_every_images=8)
+    assert again.folder == run.folder and again.live["sample_every"] == 8.0 != run.live["sample_every"]
     state = torch.load(run.resume_path, weights_only=True)
     del state["config"]["elastic"]  # a run from before there was this setting goes on
     torch.save(state, run.resume_path)

@@ -199,7 +199,10 @@ class TrainingRun:
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.model.scaler.load_state_dict(state["scaler"])
         self.model.load_state_dict(state["model"])
-        self.live.load_state_dict(state["live"])
+        live, every = dict(state["live"]), self.config.sample_every_images
+        if state["config"].get("sample_every_images", every) != every:
+            del live["sample_every"]  # the new setting applies
+        self.live.load_state_dict(live)
         self.images_seen = self.saved_at = state["images_seen"]
         if self.config.time_budget_s:
             self.total_images = min(self.longest_images, state["total_images"])
