@@ -271,8 +271,7 @@ def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifes
         run = start(tiny, manifest, tmp_path / name, total_images=16, precision="float32")
         train(run, step=step, progress=False)
         rows.append([[row[k] for k in ("loss_d", "loss_gan", "loss_l1")] for row in read_log(run.folder)[0]])
-    assert own.calls == 8
-    assert torch.allclose(torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5)
+    assert own.calls == 8 and torch.allclose(torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5)
 
 
 KILLED = """
@@ -475,15 +474,16 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
 
 
-def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
+@pytest.mark.parametrize("command", ["save", "sample"])
+def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path, command):
     class Break:
         def on_step(self, run):
             if run.images_seen == 8:
                 with torch.no_grad():
                     next(run.model.net_g.parameters()).fill_(float("nan"))
-                run.live.set("save", True, "test")
+                run.live.set(command, True, "test")
 
-    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0, log_every_images=24)
     with pytest.raises(TrainingDiverged, match="NaN or infinite"):
         train(run, callbacks=[Break()], progress=False)
     state = checkpoints.load_torch_file(run.resume_path)

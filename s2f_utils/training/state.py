@@ -152,6 +152,13 @@ class TrainingRun:
             raise self._diverged(wrong)
         return means
 
+    def check_finite(self) -> None:
+        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite."""
+        self.mean_losses()
+        for name, net in self.model.nets.items():
+            if not all(torch.isfinite(p).all() for p in net.parameters()):
+                raise self._diverged([f"weights of {name} are NaN or infinite"])
+
     def write_row(self, factor: float) -> dict[str, Any]:
         """Write a row with the mean losses since the last row. factor: of the learning rates."""
         means = self.mean_losses()
@@ -219,9 +226,7 @@ class TrainingRun:
         """
         os.stat(self.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
         check_space(self.folder, self.model, copies=3)
-        for name, net in self.model.nets.items():
-            if not all(torch.isfinite(p).all() for p in net.parameters()):
-                raise self._diverged([f"weights of {name} are NaN or infinite"])
+        self.check_finite()
         checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self.save_generators()
