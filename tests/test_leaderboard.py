@@ -206,6 +206,9 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
     entries = leaderboard.find_outputs(str(tmp_path / "out"), [pair.id for pair in pairs])
     board = leaderboard.build(entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0)
     assert board.row("out").mean("ssim") == 1.0 and board.row("out").mean("l1") == 0.0
+    sides = board.cut(board.pictures["filtered"]), board.cut(board.training_pairs[1], board.training_rows)
+    made, like = (np.mean([metrics.structure.gradient(picture) for picture in side]) for side in sides)
+    assert made == pytest.approx(0.95 * like, rel=0.02), "the control is as sharp as photos, not as photos in a frame"
     assert np.isinf(board.row("out").mean("psnr")) and leaderboard.as_dict(board)["rows"][0]["psnr"] is None
 
 

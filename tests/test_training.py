@@ -582,8 +582,7 @@ def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
         while len(order) < 30:
             order += list(stores.indices_at(len(order), batch_size, 7, 2, seed=3))
         orders.append(order[:28])
-    assert orders[0] == orders[1] == orders[2]
-    assert sorted(orders[0][:14]) == sorted([*range(7), *range(7)])
+    assert orders[0] == orders[1] == orders[2] and sorted(orders[0][:14]) == sorted([*range(7), *range(7)])
     assert orders[0][:14] != orders[0][14:]
 
 

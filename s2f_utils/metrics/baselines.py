@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2f_utils.metrics.registry import Pictures
 from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures.images import rounded
 
@@ -68,8 +69,8 @@ def trivial_predictions(
     }
 
 
-def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> np.ndarray:
-    """Outputs (N, H, W, 3) through an unsharp mask and fine grain ("filtered faithful"), which buy sharpness.
+def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pictures:
+    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain, which buy sharpness ("filtered faithful").
 
     Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8 grey levels, until the
     mean gradient is `ratio` of that of the photos `like` (M, H, W, 3); sharper pictures are returned as they are.
@@ -83,7 +84,7 @@ def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> 
     return _sharpened(pictures, low)
 
 
-def _sharpened(pictures: np.ndarray, strength: float) -> np.ndarray:
+def _sharpened(pictures: Pictures, strength: float) -> Pictures:
     import cv2
 
     rng, out = np.random.default_rng(0), []
@@ -91,4 +92,4 @@ def _sharpened(pictures: np.ndarray, strength: float) -> np.ndarray:
         soft = cv2.GaussianBlur(picture, (0, 0), FILTER_SIGMA_PX).astype(np.float64)
         noise = rng.normal(0.0, 1.0, (*picture.shape[:2], 1))
         out.append(rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise)))
-    return np.stack(out)
+    return np.stack(out) if isinstance(pictures, np.ndarray) else out

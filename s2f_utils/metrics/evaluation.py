@@ -120,9 +120,13 @@ class Evaluation:
                 rows.append([str(value), str(here.sum()), row.label, *means])
         return _text([attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows)
 
-    def cut(self, pictures: np.ndarray) -> Pictures:
-        """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
-        return [inside(*pair) for pair in zip(pictures, self.boxes, strict=True)] if any(self.boxes) else pictures
+    def cut(self, pictures: np.ndarray, pairs: Sequence[Row] = ()) -> Pictures:
+        """Pictures without their padding: track B is scored on the picture itself, not on its black frame.
+
+        pairs: theirs; by default those that are scored.
+        """
+        boxes = [images.read_content_box(pair.photo) for pair in pairs] or self.boxes
+        return [inside(*one) for one in zip(pictures, boxes, strict=True)] if any(boxes) else pictures
 
     def measure(
         self,
@@ -149,11 +153,15 @@ class Evaluation:
             row.figures, row.repeated = of_set.figures, of_set.repeated
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
+    @property
+    def training_rows(self) -> list[Row]:
+        """The first 1,000 training pairs, at most."""
+        return complete(self.manifest.split("train"), self.direction)[:MAX_TRAIN_FOR_TRIVIAL]
+
     @functools.cached_property
     def training_pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and true outputs of at most 1,000 training pairs."""
-        train = complete(self.manifest.split("train"), self.direction)
-        return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
+        """Their inputs and true outputs."""
+        return load_pairs(self.training_rows, self.size_px, self.direction)
 
     def trivial_rows(self) -> list[Scored]:
         """The trivial baselines, not yet scored; none for the training split, or without training pairs."""
