@@ -414,5 +414,6 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     np.testing.assert_array_equal(found["softer"].values["patch_auc"], repeated.values.mean(axis=0))
     assert [sorted(set(row)) for row in repeated.networks.tolist()] == [[0, 1, 2, 3, 4]] * 2
     assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
+    assert metrics.not_measured(["kid"], 64, 64, 1) == {"kid": "needs 2 people, these are 1"}
     with pytest.raises(ValueError, match="use measure_sets"):
         metrics.measure(cuts, cuts, ("rank1",))
