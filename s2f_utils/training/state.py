@@ -135,10 +135,11 @@ class TrainingRun:
 
     # Losses
 
-    def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
-        """Add the losses of a step on `num` images."""
+    def add(self, losses: Mapping[str, torch.Tensor | float], num: int) -> None:
+        """Add the losses of a step on `num` images; a step of your own may return numbers, or tensors with a graph."""
         for name, value in losses.items():
-            self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
+            total = torch.as_tensor(value).detach() * num
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
             self.nums[name] = self.nums.get(name, 0) + num
 
     def mean_losses(self) -> dict[str, float]:
