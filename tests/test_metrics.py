@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,11 @@ def test_ridge_agrees_with_the_primal_form():
     primal = np.linalg.solve(xc.T @ xc + penalty * np.eye(5), xc.T @ yc)
     assert np.allclose(baselines.ridge(x, y, new), (new - x.mean(0)) @ primal + y.mean(0))
     assert np.allclose(baselines.ridge(x[:1], y[:1], new), y[:1]), "one pair has but a mean"
+    many = np.zeros((100, 50_000), np.uint8)
+    tracemalloc.start()
+    baselines.ridge(rng.normal(size=(100, 5)), many, new)
+    assert tracemalloc.get_traced_memory()[1] < 2 * many.nbytes, "a thousand photos fit into memory"
+    tracemalloc.stop()
 
 
 def test_trivial_predictions_by_hand():
