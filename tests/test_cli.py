@@ -129,8 +129,7 @@ def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
     assert (
         cli.main(["train", "pix2pix", "--data", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "r"), *TINY]) == 2
     )
-    assert "nowhere" in said(capsys)
-    assert not (tmp_path / "r").exists()
+    assert "nowhere" in said(capsys) and not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize(
@@ -146,8 +145,7 @@ def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
 def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys):
     flags = [part for setting in settings for part in ("--set", setting)]
     args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "r"), *TINY, *flags]
-    assert cli.main(args) == 2
-    assert message in said(capsys)
+    assert cli.main(args) == 2 and message in said(capsys)
     assert not (tmp_path / "r").exists()
 
 
@@ -161,8 +159,7 @@ def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
     assert "none of the generators known here" in said(capsys)
     torch.save(models.build("patchgan", base_filters=4), tmp_path / "pickled.pth")
     assert cli.main(["translate", str(tmp_path / "pickled.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "not executed here" in said(capsys)
-    assert not (tmp_path / "o").exists()
+    assert "not executed here" in said(capsys) and not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
@@ -172,8 +169,7 @@ def test_bad_truncated_checkpoint(suffix, trained, faces_manifest, tmp_path, cap
     cut = tmp_path / whole.name
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert cli.main(["translate", str(cut), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "damaged" in said(capsys)
-    assert not (tmp_path / "o").exists()
+    assert "damaged" in said(capsys) and not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize("number, message", [(errno.EROFS, "no permission"), (errno.ENOSPC, "the disk is full")])

@@ -157,8 +157,9 @@ def test_two_rows_of_one_name_are_refused(data, runs, tmp_path):
     ids = [pair.id for pair in read_manifest(data).split("test")]
     bare = save_outputs(data, tmp_path / "photos", lambda p, g: p)
     same = [entry for spec in (str(bare), f"photos={bare}") for entry in leaderboard.find_outputs(spec, ids)]
-    with pytest.raises(DataError, match="two rows would be called 'photos': give each a name"):
-        leaderboard.build(same, read_manifest(data), columns=("ssim",), patch_seeds=0)
+    for rows, name in ((same, "photos"), (leaderboard.find_outputs(f"mean={bare}", ids), "mean")):
+        with pytest.raises(DataError, match=f"two rows would be called '{name}': give each a name"):
+            leaderboard.build(rows, read_manifest(data), columns=("ssim",), patch_seeds=0)
     board = leaderboard.build(same[:1], read_manifest(data), columns=("ssim",), patch_seeds=0)
     told = leaderboard.as_markdown(board)
     assert f"Not measured: {metrics.METRICS['patch_auc'].heading}: left out by --patch-seeds 0." in told
@@ -205,8 +206,10 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
     entries = leaderboard.find_outputs(str(tmp_path / "out"), [pair.id for pair in pairs])
     board = leaderboard.build(entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0)
     assert board.row("out").mean("ssim") == 1.0 and board.row("out").mean("l1") == 0.0
-    assert np.isinf(board.row("out").mean("psnr"))
-    assert leaderboard.as_dict(board)["rows"][0]["psnr"] is None
+    sides = board.cut(board.pictures["filtered"]), board.cut(board.training_pairs[1], board.training_rows)
+    made, like = (np.mean([metrics.structure.gradient(picture) for picture in side]) for side in sides)
+    assert made == pytest.approx(0.95 * like, rel=0.02), "the control is as sharp as photos, not as photos in a frame"
+    assert np.isinf(board.row("out").mean("psnr")) and leaderboard.as_dict(board)["rows"][0]["psnr"] is None
 
 
 def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeypatch):
@@ -216,7 +219,7 @@ def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeyp
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     net = models.build("unet", num_downs=5, base_filters=4).eval()
-    model = tmp_path / "g.safetensors"
+    model = tmp_path / "truth.safetensors"  # what the row of the true photos is called
     checkpoints.save_generator(model, net, {"direction": "sketch-to-photo", "size_px": SIZE})
     names = "ssim,lpips_alex,project1"
     assert main(["evaluate", str(model), "--data", str(data), "--out", str(tmp_path / "e"), "--metrics", names]) == 0
@@ -224,3 +227,4 @@ def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeyp
     assert "not measured: lpips_alex: its weights are not here" in shown and "SSIM 3X3" in shown
     facts = json.loads((tmp_path / "e" / "metrics.json").read_text(encoding="utf-8"))
     assert "lpips_alex" in facts["not_measured"] and set(facts["rows"]["sketch"]) >= {"ssim", "ssim_3x3", "mse_uint8"}
+    assert facts["rows"]["model"]["ssim"]["mean"] < 0.9

@@ -22,8 +22,7 @@ def test_changes_are_reported_once_with_their_source(live):
     live.set("weight", 1.0)
     (change,) = live.poll()
     assert (change.name, change.old, change.new, change.source) == ("lr", 1e-3, 2e-3, "code")
-    assert live.poll() == [] and live["lr"] == 2e-3
-    assert json.loads((live._controls).read_text())["lr"] == 2e-3
+    assert live.poll() == [] and live["lr"] == 2e-3 and json.loads((live._controls).read_text())["lr"] == 2e-3
 
 
 @pytest.mark.parametrize("value", [1.0, -1.0, float("nan"), "fast", True, None])
@@ -46,8 +45,7 @@ def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):
     path.write_text('{"weight": 4,')
     assert live.poll() == [] and "not understood" in live.take_problem() and live.take_problem() == ""
     path.write_text(json.dumps({"weight": 99, "lr": 0.01}))
-    assert [c.name for c in live.poll()] == ["lr"]
-    assert "weight must be between 0 and 10" in live.take_problem()
+    assert [c.name for c in live.poll()] == ["lr"] and "weight must be between 0 and 10" in live.take_problem()
     path.unlink()
     assert live.poll() == [] and live["weight"] == 3.0
 

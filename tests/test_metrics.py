@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,8 @@ def test_identical_pictures(pair):
 def test_black_against_white_by_hand():
     black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
     found = {name: metrics.METRICS[name].compute(black, white) for name in PIXEL}
-    assert found["mse"] == 255**2
-    assert found["psnr"] == pytest.approx(0.0)
-    assert found["l1"] == 255
-    assert found["l2_norm"] == pytest.approx(255 * np.sqrt(16 * 16 * 3))
+    assert found["mse"] == 255**2 and found["psnr"] == pytest.approx(0.0)
+    assert found["l1"] == 255 and found["l2_norm"] == pytest.approx(255 * np.sqrt(16 * 16 * 3))
     c1 = (0.01 * 255) ** 2
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
     assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
@@ -121,14 +120,19 @@ def test_ridge_agrees_with_the_primal_form():
     penalty = 3 * np.trace(xc @ xc.T) / 12
     primal = np.linalg.solve(xc.T @ xc + penalty * np.eye(5), xc.T @ yc)
     assert np.allclose(baselines.ridge(x, y, new), (new - x.mean(0)) @ primal + y.mean(0))
+    assert np.allclose(baselines.ridge(x[:1], y[:1], new), y[:1]), "one pair has but a mean"
+    many = np.zeros((100, 50_000), np.uint8)
+    tracemalloc.start()
+    baselines.ridge(rng.normal(size=(100, 5)), many, new)
+    assert tracemalloc.get_traced_memory()[1] < 2 * many.nbytes, "a thousand photos fit into memory"
+    tracemalloc.stop()
 
 
 def test_trivial_predictions_by_hand():
     inputs = np.stack([np.full((64, 64, 3), v, np.uint8) for v in (0, 100, 250)])
     targets = np.stack([np.full((64, 64, 3), v, np.uint8) for v in (10, 20, 60)])
     found = metrics.trivial_predictions(inputs, targets, inputs[[2]] - 20)
-    assert found["mean"][0, 0, 0, 0] == 30
-    assert found["nearest"][0, 5, 5, 1] == 60
+    assert found["mean"][0, 0, 0, 0] == 30 and found["nearest"][0, 5, 5, 1] == 60
     assert found["sketch"][0, 0, 0, 0] == 230
     assert 30 < found["ridge"][0, 0, 0, 0] < 60  # between the mean and the truth: the penalty pulls towards the mean
 
@@ -238,8 +242,7 @@ def test_landmarks_move_with_the_face():
     eyes = np.hypot(*(face.landmarks[1] - face.landmarks[0]))
     assert error(shifted, face.photo) == pytest.approx(8 / eyes, abs=0.05)
     blank = np.full_like(face.photo, 128)
-    assert error(blank, face.photo) == 1.0
-    assert np.isnan(error(face.photo, blank))
+    assert error(blank, face.photo) == 1.0 and np.isnan(error(face.photo, blank))
     small = [np.asarray(Image.fromarray(p).resize((96, 96))) for p in (shifted, face.photo)]
     assert error(*small) == pytest.approx(8 / eyes, abs=0.06)
 
@@ -409,8 +412,7 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     made = {"softer": [blurred(cut) for cut in cuts], "mixed up": cuts[::-1]}
     names = ("patch_auc", "rank1", "mrr", "spectrum", "ssim")
     found = metrics.measure_sets(made, metrics.Reference(cuts, people, seeds=2, steps=2), names)
-    assert set(found["softer"].values) == {"patch_auc", "rank1", "mrr"}
-    assert found["softer"].figures == {}
+    assert set(found["softer"].values) == {"patch_auc", "rank1", "mrr"} and found["softer"].figures == {}
     assert found["softer"].values["rank1"].mean() > 0.9 > 0.2 > found["mixed up"].values["rank1"].mean()
     tests = [metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)]
     repeated = found["softer"].repeated["patch_auc"]
@@ -418,5 +420,6 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     np.testing.assert_array_equal(found["softer"].values["patch_auc"], repeated.values.mean(axis=0))
     assert [sorted(set(row)) for row in repeated.networks.tolist()] == [[0, 1, 2, 3, 4]] * 2
     assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
+    assert metrics.not_measured(["kid"], 64, 64, 1) == {"kid": "needs 2 people, these are 1"}
     with pytest.raises(ValueError, match="use measure_sets"):
         metrics.measure(cuts, cuts, ("rank1",))

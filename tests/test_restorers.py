@@ -131,8 +131,7 @@ def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     ]  # fmt: skip
     assert images.read_notes(out / "astronaut-enhanced.png")["restorer"] == "restorer-256"
     assert cli.main(["enhance", str(tmp_path / "in"), "--out", str(tmp_path / "in")]) == 2
-    assert "is the folder of the photos" in capsys.readouterr().err
-    assert cli.main([*arguments, "--strength", "3"]) == 2
+    assert "is the folder of the photos" in capsys.readouterr().err and cli.main([*arguments, "--strength", "3"]) == 2
     assert "for --strength. Must be <= 1." in capsys.readouterr().err
 
 

@@ -46,8 +46,10 @@ def test_a_style_looks_the_same_at_every_size(style):
     a, b = (sketches.make_sketch(f.photo, style, mask=f.mask) for f in (large, small))
     shrunk = cv2.resize(a, (128, 128), interpolation=cv2.INTER_AREA).astype(float)
     soft = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), 2.5) for x in (shrunk, b)]
-    assert np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1] > 0.8
-    assert abs(shrunk.mean() - b.mean()) < 12
+    assert np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1] > 0.8 and abs(shrunk.mean() - b.mean()) < 12
+    hand = sketches._Hand((300, 300), 0.0, np.random.default_rng(0))
+    hand.stroke(np.array([[100.0, 150.0], [200.0, 150.0]]), 1.0, 30.0)
+    assert 58 <= np.count_nonzero(hand.ink[:, 300]) <= 64, "a broad stroke is as broad as it should be"
 
 
 def test_xdog_is_the_equation_of_the_paper(face):
@@ -75,8 +77,7 @@ def test_outlines_run_along_the_borders_of_the_map():
 def test_the_mixture_is_varied_and_the_same_for_the_same_seed(face):
     drawn = [sketches.mixture(face.photo, seed, mask=face.mask) for seed in range(12)]
     np.testing.assert_array_equal(drawn[4], sketches.mixture(face.photo, 4, mask=face.mask))
-    assert np.ptp([d.mean() for d in drawn]) > 12
-    assert all(0.002 < ink(d) < 0.6 for d in drawn)
+    assert np.ptp([d.mean() for d in drawn]) > 12 and all(0.002 < ink(d) < 0.6 for d in drawn)
     assert {*sketches.RANDOM} == {*sketches.STYLES, "outlines"}
 
 

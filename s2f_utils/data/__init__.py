@@ -56,7 +56,7 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     """Read a `manifest.csv`, given the file or its folder.
 
     Raises FileNotFoundError without such a folder; DataError when the file is missing, has other columns, is empty,
-    names files that do not exist, or has an identity in two splits.
+    names files that do not exist, has an identity in two splits, or an id twice in one that is scored.
     """
     path = Path(path)
     if not path.exists():
@@ -106,6 +106,10 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Row:
 
 def _check_identities(path: Path, rows: Sequence[Row]) -> None:
     where: dict[str, str] = {}
+    scored = [(row.split, row.id) for row in rows if row.split != "train"]
+    if len(set(scored)) < len(scored):
+        split, name = max(scored, key=scored.count)
+        raise DataError(f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row its own")
     for row in rows:
         if where.setdefault(row.identity, row.split) != row.split:
             raise DataError(

@@ -10,8 +10,10 @@ generator), D values of a style, P pixels that an encoder reads.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,13 +207,15 @@ class Restored(Stage):
         self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
         stored = ((name.removeprefix(NOISE), noise) for name, noise in net.named_buffers() if name.startswith(NOISE))
         self.noises = {int(number): tuple(noise.shape) for number, noise in stored}
+        self._lock = threading.Lock()  # `functional_call` puts what is drawn into the network until it ends
 
     def forward(self, picture: Tensor, seed: Tensor) -> Tensor:
         drawn = {
             f"{NOISE}{layer}": normal(seed, shape[-1] * shape[-2], layer).view(shape)
             for layer, shape in self.noises.items()
         }
-        made = torch.func.functional_call(self.net, drawn, (signed(picture),))
+        with contextlib.nullcontext() if torch.compiler.is_exporting() else self._lock:
+            made = torch.func.functional_call(self.net, drawn, (signed(picture),))
         return made.permute(0, 2, 3, 1).float()
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2f_utils.metrics.registry import Pictures
 from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures.images import rounded
 
+COLUMNS = 4096  # values of all targets that are float64 at once: a thousand photos would take gigabytes
 FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
 
 
@@ -31,33 +33,35 @@ TRIVIAL_ROWS = trivial_labels("sketch-to-photo")
 def sketch_features(sketches: np.ndarray) -> np.ndarray:
     """Grey block means of sketches, float64 (N, 64·64): mean of R, G and B, then of blocks (4×4 pixels at 256 px)."""
     num, height, width, _ = sketches.shape
-    grey = sketches.astype(np.float64).mean(axis=3)
     block_h, block_w = max(1, height // 64), max(1, width // 64)
     if height % block_h or width % block_w:
         raise ValueError(f"pictures of {width}x{height} do not divide into 64x64 blocks: resize to a power of two")
-    blocks = grey.reshape(num, height // block_h, block_h, width // block_w, block_w).mean(axis=(2, 4))
-    return blocks.reshape(num, -1)
+    blocks = sketches.reshape(num, height // block_h, block_h, width // block_w, block_w, 3)
+    return blocks.mean(axis=(2, 4, 5), dtype=np.float64).reshape(num, -1)
 
 
 def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -> np.ndarray:
-    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P)."""
-    mean_x, mean_y = features.mean(axis=0), targets.mean(axis=0)
-    x, y = features - mean_x, targets - mean_y
+    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P); the mean
+    target where all features are equal.
+    """
+    mean = features.mean(axis=0)
+    x = features - mean
     gram = x @ x.T
-    penalty = 3.0 * np.trace(gram) / len(x)
-    weights = np.linalg.solve(gram + penalty * np.eye(len(x)), y)
-    return (new_features - mean_x) @ x.T @ weights + mean_y
+    penalty = 3.0 * np.trace(gram) / len(x) or 1.0
+    shares = np.linalg.solve(gram + penalty * np.eye(len(x)), x @ (new_features - mean).T).T  # of the centred targets
+    shares += (1 - shares.sum(axis=1, keepdims=True)) / len(x)  # and of their mean: (N, T)
+    parts = (targets[:, start : start + COLUMNS].astype(np.float64) for start in range(0, targets.shape[1], COLUMNS))
+    return np.concatenate([shares @ part for part in parts], axis=1)
 
 
 def trivial_predictions(
     train_inputs: np.ndarray, train_targets: np.ndarray, test_inputs: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The trivial rows as pictures, by the keys of TRIVIAL_ROWS, each uint8 (N, H, W, 3)."""
-    mean = rounded(train_targets.astype(np.float64).mean(axis=0))
+    mean = rounded(train_targets.mean(axis=0, dtype=np.float64))
     train_features, test_features = sketch_features(train_inputs), sketch_features(test_inputs)
     nearest = [int(np.argmin(((train_features - f) ** 2).sum(axis=1))) for f in test_features]
-    flat = train_targets.reshape(len(train_targets), -1).astype(np.float64)
-    regressed = rounded(ridge(train_features, flat, test_features))
+    regressed = rounded(ridge(train_features, train_targets.reshape(len(train_targets), -1), test_features))
     return {
         "sketch": test_inputs,
         "mean": np.repeat(mean[None], len(test_inputs), axis=0),
@@ -66,8 +70,8 @@ def trivial_predictions(
     }
 
 
-def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> np.ndarray:
-    """Outputs (N, H, W, 3) through an unsharp mask and fine grain ("filtered faithful"), which buy sharpness.
+def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pictures:
+    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain, which buy sharpness ("filtered faithful").
 
     Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8 grey levels, until the
     mean gradient is `ratio` of that of the photos `like` (M, H, W, 3); sharper pictures are returned as they are.
@@ -81,7 +85,7 @@ def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> 
     return _sharpened(pictures, low)
 
 
-def _sharpened(pictures: np.ndarray, strength: float) -> np.ndarray:
+def _sharpened(pictures: Pictures, strength: float) -> Pictures:
     import cv2
 
     rng, out = np.random.default_rng(0), []
@@ -89,4 +93,4 @@ def _sharpened(pictures: np.ndarray, strength: float) -> np.ndarray:
         soft = cv2.GaussianBlur(picture, (0, 0), FILTER_SIGMA_PX).astype(np.float64)
         noise = rng.normal(0.0, 1.0, (*picture.shape[:2], 1))
         out.append(rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise)))
-    return np.stack(out)
+    return np.stack(out) if isinstance(pictures, np.ndarray) else out

@@ -120,7 +120,7 @@ def _of_efficientnet(reference: Reference, names: Sequence[str]):
     return score
 
 
-_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "weights": ("inception",)}
+_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "weights": ("inception",), "min_people": 2}
 _TIMMS = {"question": "real", "group": "features", "of_sets": _of_efficientnet, "missing": without_efficientnet}
 _MANIFOLD = _TIMMS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(

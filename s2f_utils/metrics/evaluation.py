@@ -26,6 +26,7 @@ from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
 BATCH = 16
+NOT_MODELS = ("input", "truth", "filtered", "hair", *metrics.TRIVIAL_ROWS)  # keys of other pictures
 MAX_TRAIN_FOR_TRIVIAL = 1000
 
 
@@ -108,19 +109,24 @@ class Evaluation:
         return "\n".join(parts)
 
     def table_by(self, attribute: str) -> str:
-        """The mean of every metric for each value of a column of the manifest, as text."""
+        """The mean of every metric for each value of a column of the manifest, as text; NaN, no value, is left out."""
         of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
         names, rows = list(self.rows[0].values), []
         for value in np.unique(of_each):
             here = of_each == value
             for row in self.rows:
-                means = (f"{row.values[name][here].mean():.{metrics.METRICS[name].digits}f}" for name in names)
+                known = {name: row.values[name][here & ~np.isnan(row.values[name])] for name in names}
+                means = (f"{v.mean():.{metrics.METRICS[name].digits}f}" if len(v) else "–" for name, v in known.items())
                 rows.append([str(value), str(here.sum()), row.label, *means])
         return _text([attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows)
 
-    def cut(self, pictures: np.ndarray) -> Pictures:
-        """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
-        return [inside(*pair) for pair in zip(pictures, self.boxes, strict=True)] if any(self.boxes) else pictures
+    def cut(self, pictures: np.ndarray, pairs: Sequence[Row] = ()) -> Pictures:
+        """Pictures without their padding: track B is scored on the picture itself, not on its black frame.
+
+        pairs: theirs; by default those that are scored.
+        """
+        boxes = [images.read_content_box(pair.photo) for pair in pairs] or self.boxes
+        return [inside(*one) for one in zip(pictures, boxes, strict=True)] if any(boxes) else pictures
 
     def measure(
         self,
@@ -147,11 +153,15 @@ class Evaluation:
             row.figures, row.repeated = of_set.figures, of_set.repeated
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
+    @property
+    def training_rows(self) -> list[Row]:
+        """The first 1,000 training pairs, at most."""
+        return complete(self.manifest.split("train"), self.direction)[:MAX_TRAIN_FOR_TRIVIAL]
+
     @functools.cached_property
     def training_pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and true outputs of at most 1,000 training pairs."""
-        train = complete(self.manifest.split("train"), self.direction)
-        return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
+        """Their inputs and true outputs."""
+        return load_pairs(self.training_rows, self.size_px, self.direction)
 
     def trivial_rows(self) -> list[Scored]:
         """The trivial baselines, not yet scored; none for the training split, or without training pairs."""
@@ -206,7 +216,7 @@ def evaluate(
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder `out`:
-    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
+    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`. name: of its row, unless one of `NOT_MODELS`.
 
     Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the split, other than the
     training split; allow_seen: score it nevertheless.
@@ -215,6 +225,7 @@ def evaluate(
     standing = standing_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":
         standing.refuse_seen(translator.name, split)
+    name = "model" if name in NOT_MODELS else name
     began = time.monotonic()
     result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
     result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)

@@ -15,7 +15,7 @@ import tabulate
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.metrics import leaks, retrieval, structure
-from s2f_utils.metrics.evaluation import Evaluation, Scored, digest_of_pairs
+from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, digest_of_pairs
 from s2f_utils.metrics.registry import METRICS, check_names
 from s2f_utils.pictures import images, viz
 
@@ -136,7 +136,7 @@ def build(
 
 def _check(entries: Sequence[Scored], open_league: Sequence[str]) -> None:
     keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
-    if twice := [key for key in keys if keys.count(key) > 1]:
+    if twice := [key for key in keys if keys.count(key) > 1 or key in NOT_MODELS]:
         raise DataError(f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH")
     if unknown := [name for name in open_league if name not in names]:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
@@ -154,16 +154,21 @@ def _loaded(row: Scored, ids: Sequence[str], size_px: int) -> np.ndarray:
 
 
 def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
-    """The row of the highest SSIM among those softer than photos and proven, as sharp as the training photos."""
-    _, like = board.training_pairs
+    """The row of the highest SSIM among those softer than photos and proven, as sharp as the training photos; inside of
+    the padding.
+    """
+    like = board.cut(board.training_pairs[1], board.training_rows)
     level = FILTERED_SHARPNESS * np.mean([structure.gradient(photo) for photo in like])
     truths, ssim = board.cut(board.pictures["truth"]), {}
     for row in (row for row in rows if row.standing.is_proven):
-        if np.mean([structure.gradient(picture) for picture in board.pictures[row.key]]) < level:
+        if np.mean([structure.gradient(picture) for picture in board.cut(board.pictures[row.key])]) < level:
             ssim[row.key] = METRICS["ssim"].measure(board.cut(board.pictures[row.key]), truths).mean()
     key = max(ssim, key=ssim.get, default="mean")
     source = next(row for row in rows if row.key == key)
-    board.pictures[FILTERED] = metrics.filtered(board.pictures[key], like, ratio=FILTERED_SHARPNESS)
+    board.pictures[FILTERED] = board.pictures[key].copy()
+    made = metrics.filtered(board.cut(board.pictures[key]), like, ratio=FILTERED_SHARPNESS)
+    for place, picture in zip(board.cut(board.pictures[FILTERED]), made, strict=True):
+        place[:] = picture
     label = f"filtered faithful ({source.label}, sharpened, with grain)"
     return Scored(key=FILTERED, label=label, kind="control", standing=leaks.Standing(source.standing.league, ""))
 

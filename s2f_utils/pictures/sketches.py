@@ -129,7 +129,8 @@ class _Hand:
         line = np.rint((moved + 0.5) * 2 * 16).astype(np.int32)
         board = cv2.polylines(np.zeros_like(self.ink), [line], False, 255, max(1, round(2 * thick)), cv2.LINE_AA, 4)
         x, y, wide, high = cv2.boundingRect(np.rint(moved * 2).astype(np.int32))
-        window = np.s_[max(0, y - 8) : y + high + 8, max(0, x - 8) : x + wide + 8]
+        rim = 8 + round(thick)
+        window = np.s_[max(0, y - rim) : y + high + rim, max(0, x - rim) : x + wide + rim]
         self.ink[window] = np.maximum(self.ink[window], (board[window] * dark).astype(np.uint8))
 
     def follow(self, edges: Sequence[np.ndarray], width: float, missing: float) -> None:

@@ -67,8 +67,9 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
 
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: always the same inputs (never from the test set), the answers, and the ground truth.
-    Log its scores (`run.scores`). Uses no random numbers.
+    Log its scores (`run.scores`). Uses no random numbers. Raises TrainingDiverged as `run.check_finite`.
     """
+    run.check_finite()
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))

@@ -135,10 +135,11 @@ class TrainingRun:
 
     # Losses
 
-    def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
-        """Add the losses of a step on `num` images."""
+    def add(self, losses: Mapping[str, torch.Tensor | float], num: int) -> None:
+        """Add the losses of a step on `num` images; a step of your own may return numbers, or tensors with a graph."""
         for name, value in losses.items():
-            self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
+            total = torch.as_tensor(value).detach() * num
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
             self.nums[name] = self.nums.get(name, 0) + num
 
     def mean_losses(self) -> dict[str, float]:
@@ -151,6 +152,13 @@ class TrainingRun:
             self.sums, self.nums = {}, {}  # the same session may continue with another learning rate
             raise self._diverged(wrong)
         return means
+
+    def check_finite(self) -> None:
+        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite."""
+        self.mean_losses()
+        for name, net in self.model.nets.items():
+            if not all(torch.isfinite(p).all() for p in net.parameters()):
+                raise self._diverged([f"weights of {name} are NaN or infinite"])
 
     def write_row(self, factor: float) -> dict[str, Any]:
         """Write a row with the mean losses since the last row. factor: of the learning rates."""
@@ -199,7 +207,10 @@ class TrainingRun:
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.model.scaler.load_state_dict(state["scaler"])
         self.model.load_state_dict(state["model"])
-        self.live.load_state_dict(state["live"])
+        live, every = dict(state["live"]), self.config.sample_every_images
+        if state["config"].get("sample_every_images", every) != every:
+            del live["sample_every"]  # the new setting applies
+        self.live.load_state_dict(live)
         self.images_seen = self.saved_at = state["images_seen"]
         if self.config.time_budget_s:
             self.total_images = min(self.longest_images, state["total_images"])
@@ -216,9 +227,7 @@ class TrainingRun:
         """
         os.stat(self.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
         check_space(self.folder, self.model, copies=3)
-        for name, net in self.model.nets.items():
-            if not all(torch.isfinite(p).all() for p in net.parameters()):
-                raise self._diverged([f"weights of {name} are NaN or infinite"])
+        self.check_finite()
         checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self.save_generators()
