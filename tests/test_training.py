@@ -208,7 +208,8 @@ def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tm
     whole = start(tiny, manifest, tmp_path / "whole", **options)
     assert train(whole, progress=False) == "done"
     first = start(tiny, manifest, tmp_path / "parts", **options)
-    assert train(first, callbacks=[StopAt(10)], progress=False) == "stopped" and first.images_seen == 10
+    assert train(first, callbacks=[StopAt(10)], progress=False) == "stopped"
+    assert first.images_seen == 10
     torch.rand(100)  # whatever else the session does with the generators must not matter
     second = start(tiny, manifest, tmp_path / "parts", resume="auto", **options)
     assert second.folder == first.folder and second.images_seen == 10
@@ -467,11 +468,9 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
     fewer = Manifest(manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id])
-    moved = Manifest(manifest.path, [dataclasses.replace(p, photo=p.sketch) for p in manifest.pairs])
-    for other, why in ((fewer, "other pairs"), (moved, "other pictures of these names")):
-        with pytest.raises(checkpoints.CheckpointError, match=why):
-            start(tiny, other, tmp_path, resume=run.folder)
-        assert start(tiny, other, tmp_path, resume="auto").folder != run.folder
+    with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
+        start(tiny, fewer, tmp_path, resume=run.folder)
+    assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
 
 
 @pytest.mark.parametrize("command", ["save", "sample"])

@@ -79,16 +79,10 @@ def _hashes(paths: Sequence[Path | None], progress: bool = False) -> list[bytes]
         return list(tqdm(hashes, "hashing pictures", len(paths), leave=False, disable=silent))
 
 
-def hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
+def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
     """The hashes of each row's pictures."""
     columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
     return [set(hashes) - {b""} for hashes in zip(*columns, strict=True)]
-
-
-def hashes_in(pictures: Mapping[str, Mapping[str, Any]]) -> set[bytes]:
-    """The hashes in a card's `pictures`; none where they were left out."""
-    packed = b"".join(base64.b64decode(side.get("sha256", "")) for side in pictures.values())
-    return {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
 
 
 @dataclass
@@ -119,7 +113,8 @@ def trained_on(files: Sequence[Path]) -> TrainedOn:
         elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
             model.gap = model.gap or f"{name} has no hashes of its training pictures"
         elif pictures != SAME_PICTURES:
-            model.hashes |= hashes_in(pictures)
+            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
+            model.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
     return model
 
 
@@ -180,13 +175,13 @@ class Standing:
 def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequence[str]) -> Standing:
     """The standing of the model in these files on the pairs of a split with these ids; errors as in `trained_on`."""
     model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
-    people = {row.identity for row, hashes in zip(rows, hashes_of(rows), strict=True) if hashes & model.hashes}
+    people = {row.identity for row, hashes in zip(rows, _hashes_of(rows), strict=True) if hashes & model.hashes}
     seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
     sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:
         names = ", ".join(sorted(model.published))
         league, why = OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
-    elif others := len(model.hashes - set().union(*hashes_of(train))):
+    elif others := len(model.hashes - set().union(*_hashes_of(train))):
         league, why = OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
     elif model.gap:
         league, why = UNKNOWN, model.gap

@@ -43,7 +43,7 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same settings, pictures and
+    `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same settings, pairs and
     initial model, else starts a new one; "never" starts a new one; a folder resumes that run, and raises
     CheckpointError if it does not fit. `init`: the model, as in `inference.find_generator`, whose generator (and
     nothing else) a new run starts from. Raises DataError, ConfigError or CheckpointError before anything is written.
@@ -116,7 +116,7 @@ def finished(
     name: str | None = None,
     init: str | Path | None = None,
 ) -> Path | None:
-    """The newest run of this name, if it was trained to its end with these settings, pictures and initial model; else
+    """The newest run of this name, if it was trained to its end with these settings, pairs and initial model; else
     None. Arguments as in `open_run`.
     """
     rows = manifest.split("train")
@@ -140,23 +140,19 @@ def _find_run(
             f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to resume with its"
             " initial model, or start a new run with --resume never"
         )
-    if state["data_ids"] == [row.id for row in rows] and not _saw(folder, rows):
-        raise checkpoints.CheckpointError(
-            f"{folder}: was trained on other pictures of these names: use those, or start a new run with --resume never"
-        )
     return folder, state
 
 
 def _newest(
     runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
 ) -> tuple[Path | None, Mapping[str, Any], int]:
-    """The newest run of this name, its saved state, and its length in images; None if settings, pictures or the
-    initial model differ.
+    """The newest run of this name, its saved state, and its length in images; None if settings, pairs or the initial
+    model differ.
     """
     if folder := runtime.last_run_folder(runs, name):
         state = _read_state(folder)
         other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
-        if not other and _began_with(folder, begins) and _saw(folder, rows):
+        if not other and _began_with(folder, begins):
             by_time = resolved.config.time_budget_s
             return folder, state, state["total_images"] if by_time else _length(resolved, rows)
     return None, {}, 0
@@ -181,13 +177,6 @@ def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
     """Whether a run started from this model, with its current checksum."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config.get("init_sha256") == begins["init_sha256"]
-
-
-def _saw(folder: Path, rows: list[Row]) -> bool:
-    """Whether the pictures that a run was trained on, as far as its generator says, are among those of these rows."""
-    path = folder / generator_file()
-    known = leaks.hashes_in(checkpoints.card_of(path).pictures) if path.is_file() else set()
-    return not known or known <= set().union(*leaks.hashes_of(rows))
 
 
 def _length(resolved: Resolved, rows: list[Row]) -> int:
