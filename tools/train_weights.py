@@ -110,7 +110,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "map-to-face-128": ("psp", OPEN_MAPS, "map-first", ENCODER | {"direction": "map-to-photo"} | SHARPER),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
-    "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 20_000, "flip": 0.5}),  # not shipped
+    "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 12_000, "flip": 0.5}),  # not shipped
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
 }  # fmt: skip
 # How far these go from the weights that they began with to those that their training reached ("model soups", Wortsman
