@@ -170,7 +170,7 @@ class Translator(Model):
         """The answer to a square, with the aspect ratio of the given picture."""
         scale = LARGER if ask.large and self.size_px <= SMALL_PX else 1
         side_px, fit = scale * self.size_px, "stretch" if ask.square or self.reads == "map" else ask.fit or self.fit
-        if fit == "pad":  # cut out where `_square` has put it, then enlarged
+        if fit != "stretch":  # cut out where `_square` has put it, then enlarged
             box = images.content_box(image.shape[:2], self.size_px, enlarge=self.fit != "pad")
             left, top, width, height = (len(made) // self.size_px * side for side in box)
             made = made[top : top + height, left : left + width]
