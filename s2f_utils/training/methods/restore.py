@@ -167,7 +167,7 @@ class Restore(LogisticGAN):
         with frozen(self.net_d):
             losses["loss_l1"] = l1_loss(fake_b, b)
             loss = live["lambda_l1"] * losses["loss_l1"]
-            if live["lambda_pyramid"] and self.images < config.pyramid_images:
+            if live["lambda_pyramid"] and self.steps * config.batch_size < config.pyramid_images:
                 losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
@@ -193,7 +193,7 @@ class Restore(LogisticGAN):
             losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
             self.descend(losses["loss_d"], self.opt_d)
             losses |= self.smooth(b, live)
-        self.count(len(b))
+        self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
     def _perceptual(self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None) -> dict[str, Tensor]:

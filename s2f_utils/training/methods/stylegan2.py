@@ -85,7 +85,7 @@ class LogisticGAN(Method):
     """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised discriminator."""
 
     data = "photos"
-    steps = images = 0  # done and seen
+    steps = 0
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,15 +98,10 @@ class LogisticGAN(Method):
         return {"discriminator": self.net_d}
 
     def state_dict(self) -> dict[str, object]:
-        return {"steps": self.steps, "images": self.images}
+        return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         self.steps = state["steps"]
-        self.images = state.get("images", self.steps * self.config.batch_size)
-
-    def count(self, num: int) -> None:
-        """Count a step on `num` images of this rank."""
-        self.steps, self.images = self.steps + 1, self.images + num * distributed.world_size()
 
     def begin_with(self, init: str | Path | None) -> None:
         """A generator of the same size, and its discriminator if that is beside it."""
@@ -234,7 +229,7 @@ class StyleGAN2(LogisticGAN):
                 penalty = self._path_penalty(half, live["mixing"])
                 self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
             losses["loss_path"] = self.logged(penalty)
-        self._count(len(b))
+        self._count()
         return {name: value.detach() for name, value in losses.items()}
 
     def step_projected(self, b: Tensor, live: Live) -> dict[str, Tensor]:
@@ -244,7 +239,7 @@ class StyleGAN2(LogisticGAN):
         the generator gets a useful gradient even if the discriminator is always right.
         """
         num, losses = len(b), {}
-        has_disc = self.images >= self.config.disc_from_images
+        has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
         num_encoded = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
         w = self.draw(num, live["mixing"])
         if num_encoded:
@@ -269,13 +264,13 @@ class StyleGAN2(LogisticGAN):
                 loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
                 loss = loss + LAMBDA_COLOUR * losses["loss_colour"]
             self.descend(loss, self.opt_g)
-        self._count(len(b))
+        self._count()
         return {name: value.detach() for name, value in losses.items()}
 
-    def _count(self, num: int) -> None:
-        """Count a step on `num` images of this rank; noise stays 0 until `noise_from_images`."""
-        self.count(num)
-        if self.images < self.config.noise_from_images:
+    def _count(self) -> None:
+        """Count a step; noise stays 0 until `noise_from_images`."""
+        self.steps += 1
+        if self.steps * self.config.batch_size < self.config.noise_from_images:
             with torch.no_grad():
                 torch._foreach_zero_(self.noise_weights)
 
