@@ -74,6 +74,7 @@ def test_plot_writes_pictures(tmp_path, capsys, monkeypatch):
     assert text.count('id="smoothed"') + text.count('id="raw"') == 6 and "<svg" in text
     monkeypatch.chdir(tmp_path)
     assert cli.main(["plot", str(one), str(two)]) == 0 and (tmp_path / "curves.png").is_file()
+    assert cli.main(["plot", str(one), str(one)]) == 0 and (one / "curves.png").is_file()
     assert not list(tmp_path.rglob("*.part"))
 
 

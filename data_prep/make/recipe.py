@@ -141,7 +141,7 @@ def make_pair(task: PairTask) -> dict[str, object]:
     ImageError when a picture is unusable.
     """
     recipe, pictures = task.recipe, _read(task)
-    _prepare_sketch(recipe, pictures)
+    _prepare_sketch(recipe, task, pictures)
     pictures.notes[duplicates.SOURCE_NOTE] = _source_print(task, pictures.photo)
     face = _find(task, pictures) if recipe.align == "face" or recipe.background == "grabcut" else None
     _paint_background(recipe, pictures, face)
@@ -169,13 +169,13 @@ def _source_print(task: PairTask, photo: np.ndarray) -> str:
     return known or duplicates.Print.of(files.without_padding(photo, task.photo)).as_note()
 
 
-def _prepare_sketch(recipe: Recipe, pictures: _Pictures) -> None:
+def _prepare_sketch(recipe: Recipe, task: PairTask, pictures: _Pictures) -> None:
     """Clean the sketch, and bring it to its photo's size where both are cut alike; note where it has another shape."""
     sketch, photo = pictures.sketch, pictures.photo
     if sketch is None:
         return
     if recipe.clean:
-        cleaned = cleanup.clean(sketch, sheet=recipe.each)  # straightened alone, it would leave its photo
+        cleaned = cleanup.clean(sketch, sheet=recipe.each and not task.sketch_points)  # else it leaves its photo
         pictures.sketch = sketch = np.repeat(cleaned.image[..., None], 3, axis=2)
     if recipe.each or sketch.shape == photo.shape:
         return

@@ -64,7 +64,8 @@ def finetune(
         run_name = f"finetune-{name}"
         done[name] = finished_run(method, settings | changes, of, runs, run_name, init=begin[method], device=device)
     out = done["rendered"]
-    shutil.copyfile(done["expected"] / "generator.safetensors", out / FILES["expected"])
+    with runtime.atomic_path(out / FILES["expected"]) as temporary:
+        shutil.copyfile(done["expected"] / "generator.safetensors", temporary)
     return out
 
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
@@ -187,7 +188,7 @@ class Catalogue:
 
 def _id_of(folder: Path) -> str:
     """The id of a run folder: another one for each name."""
-    return "run:" + re.sub(r"[^\w.-]", lambda odd: f"%{ord(odd[0]):02X}", folder.name)
+    return "run:" + re.sub(r"[^\w.-]", lambda odd: quote(odd[0], "", errors="surrogatepass"), folder.name)
 
 
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:

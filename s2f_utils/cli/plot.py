@@ -37,6 +37,7 @@ def plot(
     from s2f_utils.pictures import viz
     from s2f_utils.training.tracking import read_log
 
+    runs = list(dict.fromkeys(runs))
     out = out or (runs[0] if len(runs) == 1 else Path()) / "curves.png"
     kind = out.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):

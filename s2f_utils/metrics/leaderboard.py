@@ -203,7 +203,7 @@ def as_dict(board: Evaluation) -> dict[str, Any]:
             | {"intervals": {name: [_number(i.low), _number(i.high)] for name, i in intervals.items()}}
         )
     return {
-        "data": board.manifest.path.parent.name,
+        "data": board.manifest.path.resolve().parent.name,
         "split": board.split,
         "num_images": len(board.pairs),
         "size_px": board.size_px,
