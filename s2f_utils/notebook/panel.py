@@ -214,7 +214,8 @@ class TrainingPanel:
         self.buttons["pause"].description = "Resume" if paused else "Pause"
         for name, button in self.buttons.items():
             button.disabled = not self._trains or (name == "step" and not paused)
-        seen, total = self.run.images_seen, self.run.total_images
+        seen = self.run.images_seen
+        total = max(seen, self.run.total_images)  # that a time budget allows is an estimate: it may be passed
         self.bar.value = seen / max(1, total)
         rate = self.run.images_per_second
         self.progress.value = tqdm.format_meter(seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS)
