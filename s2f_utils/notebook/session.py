@@ -75,11 +75,11 @@ def check(condition: bool, lesson: str) -> None:
 
 
 def mount_drive(folder: Path) -> None:
-    """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet.
+    """Mount Google Drive at `DRIVE` if `folder` lies there, perhaps by a relative path, and it is not mounted yet.
 
     Raises FileNotFoundError where that fails: results would go to a disk that ends with the session.
     """
-    if DRIVE not in (folder, *folder.parents) or (DRIVE / "MyDrive").is_dir():
+    if DRIVE not in (folder.absolute(), *folder.absolute().parents) or (DRIVE / "MyDrive").is_dir():
         return
     try:
         from google.colab import drive
