@@ -100,7 +100,8 @@ def zip_results(folder: str | os.PathLike) -> Path:
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
     num, left_out = 0, set()
-    with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    options = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}  # False: also files of before 1980
+    with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
             if not path.is_file() or any(part.startswith(".") for part in inside.parts):
