@@ -153,5 +153,5 @@ def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Seq
 
 def _text(value: Any) -> str:
     if isinstance(value, float) or hasattr(value, "dtype"):
-        return f"{float(value):,.3g}" if abs(float(value)) < 1000 else f"{float(value):,.0f}"
+        return f"{float(value):,.3g}" if abs(float(value)) < 999.5 else f"{float(value):,.0f}"
     return str(value)
