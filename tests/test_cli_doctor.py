@@ -66,3 +66,11 @@ def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
     assert (status, told["extra tracking"]) == (0, ("--", missing))
     without(monkeypatch, wandb=None, tensorboard=None)
     assert asked()[1]["extra tracking"][1].startswith("not installed; for Weights & Biases")
+
+
+def test_damaged_weights_are_named_beside_all_the_rest(asked, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
+    (tmp_path / "GFPGANv1.4.pth").write_text("a web page")
+    status, told = asked()
+    assert status == 1 and "GFPGANv1.4.pth: not the published file" in told["others' weights"][1] and len(told) > 8
+    assert cli.main(["weights"]) == 0 and "realesrgan: " in capsys.readouterr().out

@@ -72,6 +72,7 @@ def test_draws_keep_to_the_published_ranges():
     small = [draw(rng, 128) for _ in range(500)]
     assert max(max(d.sigmas) for d in small) <= 2.5 and max(d.ratio for d in small) <= 2.0
     assert min(d.ratio for d in small) == 1.0
+    assert draw(np.random.default_rng(3), 1024).ratio == 2 * draw(np.random.default_rng(3)).ratio
 
 
 def test_the_strengths_are_ordered_and_less_damage_is_less():

@@ -39,9 +39,6 @@ def rows_of(folder):
     return {row.id: row for row in read_manifest(folder).pairs}
 
 
-# Attributes
-
-
 def test_the_annotation_becomes_columns_and_the_style_is_not_the_folders_number(tmp_path, drawn):  # noqa: F811
     root = put_fs2k(tmp_path / "FS2K", drawn)
     rows = rows_of(make_pairs(root, tmp_path / "set", size_px=64, progress=False).parent)
@@ -81,9 +78,6 @@ def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # no
     merged = rows_of(both.parent)
     assert all(set(row.attributes) == ATTRIBUTES for row in merged.values())
     assert Counter(bool(row.attributes["style"]) for row in merged.values()) == {True: 16, False: 3}
-
-
-# Leaks
 
 
 def tight(photo, left, top, side):
@@ -141,9 +135,6 @@ def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_do
     assert "00" not in rows_of(dropped)
 
 
-# Shapes and borders
-
-
 def test_pictures_of_different_shapes_are_refused_and_all_of_one_shape_are_said(tmp_path, drawn, capsys):  # noqa: F811
     for n in range(4):
         for side, picture in (("sketches", drawn[n].sketch), ("photos", drawn[n].photo)):
@@ -158,9 +149,6 @@ def test_pictures_of_different_shapes_are_refused_and_all_of_one_shape_are_said(
     for fit in ("pad", "stretch"):
         assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / fit), "--fit", fit, "--size", "64"]) == 0
         assert read_manifest(tmp_path / fit).settings["fit"] == fit
-
-
-# The doctor
 
 
 def test_one_photo_of_two_sketches_is_no_copy_and_stays(tmp_path):
@@ -199,9 +187,6 @@ def test_the_paper_of_a_sketch_whose_rim_is_hair_is_not_black():
     assert images.paper_colour(sketch) == (240, 240, 240)
     assert images.paper_colour(255 - sketch) == (225, 225, 225)
     assert images.paper_colour(np.zeros((60, 60, 3), np.uint8)) == (0, 0, 0)
-
-
-# The real set
 
 
 @needs_real

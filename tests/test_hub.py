@@ -86,9 +86,6 @@ def cached(hub, tmp_path) -> list[str]:
     return sorted(str(p.relative_to(place)) for part in ("blobs", "snapshots") for p in (place / part).rglob("*.*"))
 
 
-# whole
-
-
 def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained, capsys):
     assert push(trained) == 0
     shown = capsys.readouterr().out
@@ -144,9 +141,6 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     assert public.parents == [{"name": "generator.safetensors"}]
 
 
-# broken off, or another file
-
-
 @pytest.mark.parametrize("there", [False, True])
 def test_a_push_that_breaks_off_publishes_nothing(hub, trained, tmp_path, capsys, there):
     if there:
@@ -172,9 +166,6 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
         assert cached(hub, tmp_path) == []
     hub.faults.spoil = False
     np.testing.assert_array_equal(answer(NAME), answer(trained))
-
-
-# tokens and names
 
 
 @pytest.mark.parametrize(
@@ -215,9 +206,6 @@ def test_a_repository_of_others_is_refused_and_not_fetched(hub):
     assert not [path for path in hub.asked() if "resolve" in path]
 
 
-# offline
-
-
 @pytest.mark.parametrize("how", ["S2F_OFFLINE", "HF_HUB_OFFLINE", "down", "gone"])
 def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, monkeypatch, capsys, how):
     push(trained)
@@ -248,9 +236,6 @@ def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, mon
         assert len(hub.seen) == seen and told == ""
 
 
-# revisions
-
-
 def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
     push(trained)
     first = hub.repos["user/faces"].refs["main"]
@@ -263,9 +248,6 @@ def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
     forget()
     np.testing.assert_array_equal(answer(f"{NAME}@{first}"), answer(trained))
     assert len(hub.seen) == seen  # a commit that is here needs no network
-
-
-# what may be published
 
 
 def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
@@ -297,9 +279,6 @@ def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, 
     capsys.readouterr()
     answer(NAME)
     assert f"its training data: {CUFS_TERMS}" in capsys.readouterr().err  # before it is fetched
-
-
-# elsewhere
 
 
 def test_without_the_client_it_is_said_what_to_install(trained, monkeypatch, capsys):

@@ -68,6 +68,18 @@ def test_any_aspect_ratio_comes_back(translator, fit, height, width):
     assert np.abs(large[::2, ::2] - small).mean() < 25
 
 
+def test_a_padded_answer_that_is_larger_than_its_square_is_cut_out_whole():
+    class Twice(inference.translator.Translator):
+        input_px = 32
+
+        def answer_squares(self, squares, asks):
+            return squares.repeat(2, axis=1).repeat(2, axis=2)
+
+    image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    made = Twice(None, size_px=64, fit="pad").translate(image)
+    assert np.array_equal(made, image.repeat(2, axis=0).repeat(2, axis=1))
+
+
 def test_published_checkpoint_by_file_name(net, tmp_path):
     """Saved the way the published code saves it: the state dict of a DataParallel network, on its own."""
     path = tmp_path / "latest_net_G.pth"

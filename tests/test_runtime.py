@@ -12,10 +12,13 @@ from s2f_utils import models, runtime
 from s2f_utils.training.tracking import RunLog, read_log
 
 
-def test_unknown_device_lists_what_is_there():
-    with pytest.raises(ValueError, match="use one of auto, .*cpu"):
-        runtime.pick_device("tpu")
-    assert runtime.pick_device("cpu").type == "cpu"
+def test_unknown_device_lists_what_is_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for wanted in ("tpu", "cuda:2", "cuda:", "cpu:x"):
+        with pytest.raises(ValueError, match=f"{wanted}' is not available.*use one of auto, .*cpu"):
+            runtime.pick_device(wanted)
+    assert [str(runtime.pick_device(wanted)) for wanted in ("cpu", "cuda:1")] == ["cpu", "cuda:1"]
 
 
 def test_precision_follows_the_hardware(monkeypatch):

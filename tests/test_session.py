@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,7 @@ def session_folder(folder):
     for name in RESULTS + NO_RESULTS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x" * 1_500_000 if name.endswith(".pt") else b"x")
+    os.utime(folder / "mine.png", (0, 0))  # a file without a date, of 1970
     return folder
 
 
@@ -52,7 +55,6 @@ def test_a_zip_holds_all_results_and_says_what_it_leaves_out(tmp_path, capsys):
 
 COLAB_DRIVE = """
 from pathlib import Path
-
 def mount(place):
     if (Path(place).parent / "declined").exists():
         raise ValueError("mount failed")
@@ -79,11 +81,13 @@ def colab(tmp_path, monkeypatch):
 def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, capsys):
     monkeypatch.delenv("S2F_FOLDER", raising=False)
     monkeypatch.setattr(session, "DRIVE", tmp_path / "content" / "drive")
-    folder = session.DRIVE / "MyDrive" / "faces"
-    begun = session.start("02", "demo", folder)
-    assert begun.folder == folder / "02" and begun.folder.is_dir()
+    session.DRIVE.parent.mkdir()
+    monkeypatch.chdir(session.DRIVE.parent)  # as a notebook in Colab
+    begun = session.start("02", "demo", "drive/MyDrive/faces")
+    assert begun.folder == Path("drive/MyDrive/faces/02") and begun.folder.is_dir()
+    assert "google.colab.drive" in sys.modules, "it is not a folder of the machine's own"
     assert sys.modules["google.colab.output"].managers == [1], "widgets that are not Colab's own are shown"
-    session.mount_drive(folder)  # a second call of `mount` would fail: MyDrive is there
+    session.mount_drive(session.DRIVE / "MyDrive")  # a second call of `mount` would fail: MyDrive is there
     session.mount_drive(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 

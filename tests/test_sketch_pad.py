@@ -152,7 +152,7 @@ def test_hair_has_the_colour_that_is_said(pad, answer):
 
 def test_a_map_becomes_a_face_and_the_brush_changes_it():
     pad = make(MAPS)
-    assert pad.given.shape == (256, 256) and pad.face.shape == (128, 128, 3)
+    assert pad.given.shape == (256, 256) and pad.face.shape == (128, 128, 3) and pad.still()[50, 70].max() > 100
     before, labels, hair = pad.face, pad.given.copy(), masks.CLASSES.index("hair")
     labels[labels == hair] = 0  # the head is shaven
     where = np.asarray(Image.fromarray(pad.given).resize((128, 128), 0)) == hair

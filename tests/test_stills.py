@@ -65,10 +65,10 @@ def test_the_output_holds_both_forms(monkeypatch):
 
 
 def test_a_table_is_html_and_text():
-    made = table({"U-Net": [0.76543, 12], "a <b>": [1234.5, "–"]}, ["network", "SSIM", "n"], "held-out faces")
+    made = table({"U-Net": [0.76543, 12], "a <b>": [1234.5, 999.7]}, ["network", "SSIM", "n"], "held-out faces")
     page = made._repr_html_()
-    assert "<caption>held-out faces</caption>" in page and "<td>0.765 </td><td>12 </td>" in page
-    assert "a &lt;b&gt;" in page and "1,234" in page
+    assert "<caption>held-out faces</caption>" in page and "<td>0.765 </td><td>12   </td>" in page
+    assert "a &lt;b&gt;" in page and "1,234 </td><td>1,000" in page
     assert repr(made).splitlines()[0].split() == ["network", "SSIM", "n"]
     with pytest.raises(ValueError, match="3 values"):
         table([[1, 2]], ["a", "b", "c"])

@@ -77,6 +77,10 @@ def test_everything_that_may_change_has_a_slider_within_its_range(page, run):
     assert changes["lr_g"].new == 1e-6
     weight.value = 1e6  # the widget itself stays within the range
     assert run.live["lambda_l1"] == 200.0
+    for value in (100.0, 1e9):  # beyond what the slider shows
+        run.live.set("sample_every", value, "controls.json")
+        sliders._draw()
+    assert run.live["sample_every"] == 1e9
 
 
 def test_an_error_is_shown(page, run):

@@ -179,7 +179,7 @@ class SketchPad:
 
     def still(self) -> np.ndarray:
         """The drawing and its answer side by side, uint8 (H, W, 3): shown in place of a pad without a kernel."""
-        given = self.given if self.given.ndim == 3 else np.repeat(self.given[..., None], 3, axis=2)
+        given = drawing.shown(self.given)
         face = np.full_like(given, 255) if self.face is None else self.face
         name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # missing in the stills' font
         said = f"the drawing, and the answer: {name}, seed {self.query.seed}"

@@ -94,11 +94,17 @@ def _weights() -> list[Line]:
 
     names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS]
     missing = [name for name in names if not weights.shipped(name).is_file()]
-    here = [name for name in weights.WEIGHTS if weights.find(name)]
+    here, wrong = [], {}  # wrong: a damaged file, or no folder where S2F_WEIGHTS says
+    for name in weights.WEIGHTS:
+        try:
+            here += [name] if weights.find(name) else []
+        except weights.WeightsError as error:
+            wrong[str(error)] = True
     shipped = f"{', '.join(missing)} missing: install the project again" if missing else f"{len(names)}, come along"
     fetched = "s2f weights lists and fetches them; yunet, the face detector, is fetched at its first use"
-    others = f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"
-    return [(BAD if missing else OK, "own models", shipped), (OK if here else NONE, "others' weights", others)]
+    others = "; ".join(wrong) or f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; {fetched}"
+    state = BAD if wrong else OK if here else NONE
+    return [(BAD if missing else OK, "own models", shipped), (state, "others' weights", others)]
 
 
 def _folders() -> list[Line]:

@@ -34,5 +34,8 @@ def weights(
             where = f"{path.stat().st_size / 1e6:.1f} MB; {path}" if path.is_file() else "not in this version"
             print(f"{name}: {what}; MIT, comes with the project; {where}")
         for name, entry in table.WEIGHTS.items():
-            here = table.find(name) or "not here"
+            try:
+                here = table.find(name) or "not here"
+            except table.WeightsError as error:  # the others are listed all the same
+                here = error
             print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here}")

@@ -171,10 +171,10 @@ class Translator(Model):
         scale = LARGER if ask.large and self.size_px <= SMALL_PX else 1
         side_px, fit = scale * self.size_px, "stretch" if ask.square or self.reads == "map" else ask.fit or self.fit
         if fit != "stretch":  # cut out where `_square` has put it, then enlarged
-            box = images.content_box(image.shape[:2], self.size_px, enlarge=self.fit != "pad")
-            left, top, width, height = (len(made) // self.size_px * side for side in box)
+            box = images.content_box(image.shape[:2], self.input_px, enlarge=self.fit != "pad")
+            left, top, width, height = (round(len(made) / self.input_px * side) for side in box)
             made = made[top : top + height, left : left + width]
-            return _resized(made, (scale * box[2], scale * box[3]))
+            return _resized(made, tuple(max(1, round(side_px / self.input_px * side)) for side in box[2:]))
         made = _resized(made, (side_px, side_px))
         if ask.square:
             return made

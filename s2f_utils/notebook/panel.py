@@ -57,7 +57,7 @@ class TrainingPanel:
         self.box: Any = None  # all widgets, once they are shown
         self._display_id = ""  # of the output that it is shown in
         self._poller: PagePoller | None = None
-        self._trains = False
+        self._trains = self._follows = False  # _follows: the sliders are set to the live values
         self._next_poll = self._next_draw = self._next_curves = 0.0
 
     @property
@@ -155,6 +155,8 @@ class TrainingPanel:
         return slider
 
     def _move(self, name: str, value: float) -> None:
+        if self._follows:  # not the person
+            return
         limits = self.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
         self.live.set(name, min(max(value, limits.low), limits.high), "widget")
 
@@ -209,12 +211,15 @@ class TrainingPanel:
             return
         for name, slider in self.sliders.items():
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
-                slider.value = self.live[name]  # controls.json moved it, or a resumed run
+                self._follows = True
+                slider.value = self.live[name]  # controls.json moved it, or a resumed run; as far as it reaches
+                self._follows = False
         paused = self.live.asked("pause")
         self.buttons["pause"].description = "Resume" if paused else "Pause"
         for name, button in self.buttons.items():
             button.disabled = not self._trains or (name == "step" and not paused)
-        seen, total = self.run.images_seen, self.run.total_images
+        seen = self.run.images_seen
+        total = max(seen, self.run.total_images)  # that a time budget allows is an estimate: it may be passed
         self.bar.value = seen / max(1, total)
         rate = self.run.images_per_second
         self.progress.value = tqdm.format_meter(seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS)

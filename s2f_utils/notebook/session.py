@@ -75,11 +75,11 @@ def check(condition: bool, lesson: str) -> None:
 
 
 def mount_drive(folder: Path) -> None:
-    """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet.
+    """Mount Google Drive at `DRIVE` if `folder` lies there, perhaps by a relative path, and it is not mounted yet.
 
     Raises FileNotFoundError where that fails: results would go to a disk that ends with the session.
     """
-    if DRIVE not in (folder, *folder.parents) or (DRIVE / "MyDrive").is_dir():
+    if DRIVE not in (folder.absolute(), *folder.absolute().parents) or (DRIVE / "MyDrive").is_dir():
         return
     try:
         from google.colab import drive
@@ -100,7 +100,8 @@ def zip_results(folder: str | os.PathLike) -> Path:
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
     num, left_out = 0, set()
-    with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    options = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}  # False: also files of before 1980
+    with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
             if not path.is_file() or any(part.startswith(".") for part in inside.parts):
@@ -152,5 +153,5 @@ def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Seq
 
 def _text(value: Any) -> str:
     if isinstance(value, float) or hasattr(value, "dtype"):
-        return f"{float(value):,.3g}" if abs(float(value)) < 1000 else f"{float(value):,.0f}"
+        return f"{float(value):,.3g}" if abs(float(value)) < 999.5 else f"{float(value):,.0f}"
     return str(value)

@@ -76,7 +76,8 @@ def draw(rng: np.random.Generator, size_px: int = PUBLISHED_PX, ranges: Ranges =
     first, second = (float(rng.uniform(*ranges.sigma)) * scale for _ in range(2))
     turned = rng.random() < ranges.aniso
     angle = float(rng.uniform(-np.pi, np.pi)) if turned else 0.0
-    ratio = max(1.0, float(rng.uniform(*ranges.ratio)) * scale) if scale < 1 else float(rng.uniform(*ranges.ratio))
+    ratio = float(rng.uniform(*ranges.ratio)) * scale
+    ratio = max(1.0, ratio) if scale < 1 else ratio
     noise, quality = float(rng.uniform(*ranges.noise)), round(rng.uniform(*ranges.quality))
     is_shifted = rng.random() < ranges.shifted
     shift = tuple(float(v) for v in rng.uniform(-ranges.shift, ranges.shift, 3)) if is_shifted else (0.0, 0.0, 0.0)

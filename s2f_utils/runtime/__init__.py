@@ -56,7 +56,10 @@ def pick_device(wanted: str = "auto") -> torch.device:
 
     is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     names = [name for name in is_there if is_there[name]]
-    if wanted != "auto" and wanted.split(":")[0] not in names:
+    kind, colon, number = wanted.partition(":")
+    num = torch.cuda.device_count() if kind == "cuda" else 1
+    fits = kind in names and (not colon or (number.isdecimal() and int(number) < num))
+    if wanted != "auto" and not fits:
         raise ValueError(f"device {wanted!r} is not available here: use one of auto, {', '.join(names)}")
     return torch.device(names[0] if wanted == "auto" else wanted)
 
