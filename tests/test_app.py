@@ -240,7 +240,7 @@ def test_the_notebooks_models_are_offered():
     """Notebook 02b trains into the folder that its app's cell offers."""
     cells = json.loads((ROOT / "notebooks" / "02b_best_models.ipynb").read_text(encoding="utf-8"))["cells"]
     source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    assert 'open_run(chosen, manifest, session.folder / "runs"' in source
+    assert 'open_run(chosen, manifest, folder / "runs"' in source and "folder, profile = session.folder, " in source
     assert 'start_in_notebook(runs=session.folder / "runs"' in source
 
 
