@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -32,10 +35,20 @@ def weights(
         for name, what in {**table.SHIPPED, **table.SHIPPED_RESTORERS, **table.FINDERS}.items():
             path = table.shipped(name)
             where = f"{path.stat().st_size / 1e6:.1f} MB; {path}" if path.is_file() else "not in this version"
-            print(f"{name}: {what}; MIT, comes with the project; {where}")
+            print(f"{name}: {what}; {_learned_from(path)}MIT, comes with the project; {where}")
         for name, entry in table.WEIGHTS.items():
             try:
                 here = table.find(name) or "not here"
             except table.WeightsError as error:  # the others are listed all the same
                 here = error
             print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here}")
+
+
+def _learned_from(path: Path) -> str:
+    from safetensors import SafetensorError, safe_open
+
+    with contextlib.suppress(SafetensorError, OSError), safe_open(path, "numpy") as file:
+        terms = json.loads(file.metadata().get("learned_from", "{}")).get("terms") or ()
+        sets = [term.partition(":")[0] for term in terms]
+        return f"learned from {', '.join(sets)}; " if sets else ""
+    return ""
