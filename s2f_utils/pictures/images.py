@@ -250,8 +250,3 @@ def data_uri(content: bytes, kind: str = "image/png") -> str:
 def picture_uri(picture: np.ndarray) -> str:
     """A picture, uint8 (H, W, 3) or (H, W), as a data URI (PNG)."""
     return data_uri(png_of(picture))
-
-
-def blended(outside: np.ndarray, inside: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Two pictures, uint8 (S, S, 3) each, share float (S, S): 0 keeps the bytes of the first, 1 those of the second."""
-    return rounded(outside + share[..., None] * (inside.astype(np.float32) - outside))
