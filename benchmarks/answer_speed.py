@@ -25,7 +25,7 @@ ASKED = {
     "expected, other colours": {"answer": "expected", "seed": 3},
     "rendered": {"answer": "rendered"},
     "rendered, somebody else": {"answer": "rendered", "seed": 3},
-    "rendered, of a person of whom something is said": {"answer": "rendered", "person": {"age": 0.5}},
+    "rendered, with an age requested": {"answer": "rendered", "person": {"age": 0.5}},
     "rendered, 512 pixels": {"answer": "rendered", "large": True},
     "chosen by the drawing": {"answer": "auto"},
 }

@@ -99,7 +99,7 @@ class Query(BaseModel):
     detail: Share = Field(DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added")
     answer: Literal[ANSWERS] = Field(
         ANSWERS[0], description="expected is what such a drawing means on average, rendered, as auto, a photo of"
-        " somebody like that",
+        " somebody who fits it",
     )  # fmt: skip
     likely: Likely = Field(
         LIKELY, description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have; or by"

@@ -36,7 +36,7 @@ def demo(run: Path, data: Path, num: int) -> np.ndarray:
 
 
 def drawn() -> np.ndarray:
-    """Drawings, photos of somebody like that and of two others, what is expected, in rows."""
+    """Drawings, photos of somebody who fits them and of two others, what is expected, in rows."""
     model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
     found = [{c.name: c.picture for c in candidates(model, one, 3, 2)} for one in inputs]

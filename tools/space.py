@@ -26,7 +26,7 @@ short_description: Draw a face; a network guesses a photo
 
 # Sketch to Face
 
-Draw or upload a face; a network guesses a photo of somebody like that. What appears is a guess, one of many, and no
+Draw or upload a face; a network guesses a photo of somebody who fits it. What appears is a guess, one of many, and no
 evidence. What you draw and upload travels to the machine that runs this page; it is kept in memory while it is worked
 on, and never written to disk.
 

@@ -1,6 +1,6 @@
 """From drawings to picture files by the shipped models, as in `s2f translate drawing.jpg`.
 
-The answers to one drawing are its candidates: a photo of somebody like that, the average face, and other people; or,
+The answers to one drawing are its candidates: a photo of somebody who fits it, the average face, and other people; or,
 from a run of `realistic`, a faithful answer and ones with detail. One more is the cheapest believable one: the average
 face, reduced, restored by a published restorer, and blended over. GFPGAN and RestoreFormer were trained on 70,000
 photos of faces, and fill in their typical detail. The answer then resembles those faces more than the drawing.
