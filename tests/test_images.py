@@ -30,8 +30,8 @@ def test_values_beyond_the_range_are_clamped_and_nan_is_refused():
 
 def save_as(path, mode):
     grey = np.full((4, 6), 200, np.uint8)
-    if mode == "I;16":
-        Image.fromarray(grey.astype(np.uint16) * 257).save(path)
+    if mode in ("I;16", "F"):
+        Image.fromarray(grey.astype(np.float32 if mode == "F" else np.uint16) * 257).save(path)
     elif mode == "RGBA":
         Image.fromarray(np.dstack([np.zeros((4, 6, 3), np.uint8), np.full((4, 6), 55, np.uint8)])).save(path)
     elif mode == "P with transparency":
@@ -49,6 +49,7 @@ def save_as(path, mode):
     [
         ("L", "png", 200), ("RGB", "png", 200), ("RGB", "bmp", 200), ("1", "png", None), ("LA", "png", 200),
         ("I;16", "png", 200), ("RGBA", "png", 200), ("P with transparency", "png", 255), ("CMYK", "tif", 200),
+        ("F", "tif", 200),
     ],
 )  # fmt: skip
 def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, tmp_path):

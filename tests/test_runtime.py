@@ -62,9 +62,10 @@ def test_run_folders_are_numbered_and_never_reused(tmp_path):
     names = [runtime.new_run_folder(tmp_path / "runs", name).name for name in ("a", "b", "a")]
     assert names == ["0001-a", "0002-b", "0003-a"]
     assert runtime.last_run_folder(tmp_path / "runs", "a") is None
-    for name in names:
+    (tmp_path / "runs" / "10000-a").mkdir()
+    for name in (*names, "10000-a"):
         (tmp_path / "runs" / name / "resume.pt").write_bytes(b"")
-    assert runtime.last_run_folder(tmp_path / "runs", "a").name == "0003-a"
+    assert runtime.last_run_folder(tmp_path / "runs", "a").name == "10000-a"
     assert runtime.last_run_folder(tmp_path / "nowhere", "a") is None
 
 

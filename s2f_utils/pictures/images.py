@@ -71,7 +71,7 @@ def rgb_of(picture: Image.Image) -> np.ndarray:
     if picture.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         values = np.asarray(picture, dtype=np.float64)
         most = values.max(initial=0)
-        top = 65535.0 if picture.mode != "F" and most > 255 else 1.0 if picture.mode == "F" and most <= 1 else 255.0
+        top = 1.0 if picture.mode == "F" and most <= 1 else 255.0 if most < 256 else 65535.0
         picture = Image.fromarray(rounded(values * 255.0 / top))
     elif picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         paper = Image.new("RGBA", picture.size, (255, 255, 255, 255))
@@ -250,8 +250,3 @@ def data_uri(content: bytes, kind: str = "image/png") -> str:
 def picture_uri(picture: np.ndarray) -> str:
     """A picture, uint8 (H, W, 3) or (H, W), as a data URI (PNG)."""
     return data_uri(png_of(picture))
-
-
-def blended(outside: np.ndarray, inside: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Two pictures, uint8 (S, S, 3) each, share float (S, S): 0 keeps the bytes of the first, 1 those of the second."""
-    return rounded(outside + share[..., None] * (inside.astype(np.float32) - outside))

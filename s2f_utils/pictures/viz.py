@@ -147,7 +147,7 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
 
 
 def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """SSIM against the patch test's area (Blau and Michaeli 2018).
+    """SSIM against the patch test's area (Blau and Michaeli 2018), each point drawn as its number in the legend.
 
     points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
     """
@@ -158,9 +158,8 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
     colours = {"model": "C0", "other model": "C2", "control": "C1", "trivial": "0.45"}
     for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
         short = textwrap.shorten(label, 40, placeholder=" …")
-        axes.scatter(x, y, color=colours[kind], s=70, zorder=3, edgecolors="white", label=f"{number}  {short}")
-        aside = (9, 9) if number % 2 else (9, -9)  # two points on one place have their numbers above and below
-        axes.annotate(str(number), (x, y), aside, textcoords="offset points", ha="center", va="center", fontsize=9)
+        size = 80 * len(str(number))
+        axes.scatter(x, y, size, colours[kind], f"${number}$", zorder=3, linewidths=0, label=short)
     axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":", label="coin toss")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
     axes.set_ylim(0.4, 1.05)

@@ -244,7 +244,8 @@ def new_run_folder(root: str | os.PathLike, name: str) -> Path:
 def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
     """The newest folder of this name under `root` that holds a resume file, or None."""
     saved = [file.parent for file in Path(root).glob("*/resume.pt")]
-    return max((f for f in saved if re.fullmatch(rf"\d+-{re.escape(name)}", f.name)), default=None)
+    own = [folder for folder in saved if re.fullmatch(rf"\d+-{re.escape(name)}", folder.name)]
+    return max(own, default=None, key=lambda folder: int(folder.name.split("-")[0]))
 
 
 def machine_facts() -> dict[str, str]:

@@ -20,6 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome", "google-chrome")
 NO_CHROMIUM = "no Chromium: apt install chromium, or .venv/bin/playwright install --with-deps chromium"
@@ -33,6 +35,7 @@ def _chromium() -> str | None:
 
 
 CHROMIUM = _chromium()
+IN_BROWSER = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SLOWEST_S = 60.0  # a loaded machine may be slow, a page that never answers fails
 # How long it takes from the pencil's lift until the new face is decoded, by the page's own clock.

@@ -39,15 +39,11 @@ from tests.browser.hands import (  # noqa: E402
     tab,
     upload,
 )
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, choose_model, free_port, served, until  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, choose_model, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ from tests.browser.hands import (  # noqa: E402
     tab,
     upload,
 )  # fmt: skip
-from tests.browser.pages import CHROMIUM, FLAGS, until  # noqa: E402
+from tests.browser.pages import CHROMIUM, FLAGS, IN_BROWSER, until  # noqa: E402
 from tests.browser.statics import hosted  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
@@ -56,11 +56,7 @@ LEVELS = 2  # of 255: what answers may differ by
 MOST_BYTES = 60_000_000
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")

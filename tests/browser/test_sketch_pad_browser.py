@@ -18,7 +18,7 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
 from tests.browser.hands import FACE, PAPER, settled, stroke  # noqa: E402
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
 
 CELL = """import sys
 sys.path.insert(0, {root!r})
@@ -27,11 +27,7 @@ from s2f_studio.web.widget import sketch_pad
 pad = sketch_pad(start="long-hair", device="cpu")
 print(s2f_utils.__file__)
 pad"""
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,13 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipywidgets")
 
-from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, front_end, jupyter, run_all  # noqa: E402
+from tests.browser.pages import CHROMIUM, FLAGS, IN_BROWSER, ROOT, SLOWEST_S, front_end, jupyter, run_all  # noqa: E402
 
 FRONT = front_end()
 MISSING = [name for name in ("anywidget", "kornia", "piq", "spandrel") if importlib.util.find_spec(name) is None]
 LEARNING_RATE, CURVES = "lr_g", "img.widget-image"
 pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
+    *IN_BROWSER,
     pytest.mark.skipif(not FRONT, reason="neither notebook 6 nor jupyterlab is installed"),
     pytest.mark.skipif(bool(MISSING), reason=f"notebook 02 needs {', '.join(MISSING)}: pip install -e ."),
 ]
