@@ -54,11 +54,8 @@ def run_folder(data, root, name, seed, spread):
 @pytest.fixture(scope="module")
 def runs(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
-    return [
-        run_folder(data, root, "0001-near", 0, 10),
-        run_folder(data, root, "0002-near", 1, 11),
-        run_folder(data, root, "0003-far", 0, 40),
-    ]
+    made = ("0001-near", 0, 10), ("0002-near", 1, 11), ("0003-far", 0, 40)
+    return [run_folder(data, root, *one) for one in made]
 
 
 @pytest.fixture(scope="module")
