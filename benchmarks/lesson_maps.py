@@ -92,7 +92,8 @@ def table(found: dict) -> str:
     for name, row in found["results"]["models"].items():
         shares = [f"{row[key]:.3f} ({row[key] / true['iou']:.0%})" for key in ("iou", "iou_seeds")]
         rows.append([f"`{name}`", *shares, *(f"{row['spread'][part]:.1f}" for part in PARTS)])
-    head = ["200 test people", "IoU with the map", "over eight seeds", *(f"spread of {part}" for part in PARTS)]
+    seeds = f"over eight seeds, {SEEDS_OF} people"
+    head = ["200 test people", "IoU with the map", seeds, *(f"spread of {part}" for part in PARTS)]
     return common.markdown(head, rows) + f"\n\n{common.machine_of(found)}."
 
 

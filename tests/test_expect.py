@@ -293,12 +293,13 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     named = [f"{row},p{n // 2}" for n, row in enumerate(rows)]
     (tmp_path / "labels.csv").write_text("\n".join([f"{head},person", *named]))
     manifest = make(people, tmp_path / "set", labels=tmp_path / "labels.csv", num=24, drawings=1)
-    folds = {}
-    for row in read_manifest(manifest).split("train"):
-        folds.setdefault(row.identity, set()).add(row.attributes["fold"])
-    assert set(folds) == {"p0", "p1", "p2"} and all(len(fold) == 1 for fold in folds.values())
+    folds = {(row.identity, row.attributes["fold"]) for row in read_manifest(manifest).split("train")}
+    assert sorted(name for name, _ in folds) == ["p0", "p1", "p2"]
     halves = [read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)]
     assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
+    (tmp_path / "blank.csv").write_text("\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)]))
+    sitters = gallery.sitters_of(people, people / "points.npz", tmp_path / "blank.csv")
+    assert len({(one.labels["person"], one.split) for one in sitters}) == 4  # by chance, but a person in one split
 
 
 # Which answer

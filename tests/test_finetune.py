@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import make_pairs, make_shaped
+from data_prep import DataPrepError, make_pairs, make_shaped
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
@@ -35,9 +35,8 @@ def pairs(tmp_path_factory):
         face = draw_face(n + 3, size_px=256)
         matrix = alignment(face.landmarks, 256)
         images.save(folder / f"p{n}.png", warp(face.photo, matrix, 256))
-        images.save(
-            folder / f"s{n}.png", warp(np.repeat(face.sketch[..., None], 3, axis=2), matrix, 256, border="paper")
-        )
+        drawn = np.repeat(face.sketch[..., None], 3, axis=2)
+        images.save(folder / f"s{n}.png", warp(drawn, matrix, 256, border="paper"))
         split = "test" if n == 0 else "val" if n == 1 else "train"
         told = ("yes,old,1", "no,,")[n % 2]
         lines.append(f"{split},face-{n},somebody-{n},s{n}.png,p{n}.png,,mine,{told}")
@@ -73,6 +72,9 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     before = shaped.stat().st_mtime_ns
     assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
     damaged = shutil.copytree(pairs, tmp_path / "damaged")
+    (damaged / "manifest.csv").write_text((pairs / "manifest.csv").read_text().replace(",old,", ",middle,"))
+    with pytest.raises(DataPrepError, match="have changed since"):
+        make_shaped(damaged, shaped.parent, progress=False, workers=1)
     (damaged / "s2.png").write_bytes(b"")
     left = read_manifest(make_shaped(damaged, tmp_path / "left", progress=False, workers=1)).pairs
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}

@@ -100,8 +100,8 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
 
     points: an .npz file with "names" (N,), files' names without their endings, "points" (N, 164, 2), uint16, in 64ths
     of a pixel, and "people" (N, 8192), uint8, the bits of 256x256 masks; None: ours. labels: a CSV file with the
-    columns name, split, glasses, beard, …; None: ours, as far as names are the same. A portrait without labels is put
-    into a split by chance. Raises DataPrepError.
+    columns name, split, glasses, beard, …; None: ours, as far as names are the same. Portraits
+    without a split get one by chance, those with the same label `person` the same. Raises DataPrepError.
     """
     if not folder.is_dir():
         raise DataPrepError(
@@ -120,12 +120,15 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
             f"{printable(folder)}: none of its {len(files)} pictures has points in {printable(points or OUR_POINTS)}:"
             " find them with 'python -m data_prep points FOLDER FILE', and give --points FILE"
         )
-    order = np.random.default_rng(0).permutation(len(names))
-    by_chance = {names[n]: _split_at(place / len(names)) for place, n in enumerate(order)}
+    whose = {name: known.get(name, {}).get("person") or name for name in names}
+    everybody = list(dict.fromkeys(whose.values()))
+    order = np.random.default_rng(0).permutation(len(everybody))
+    split_of = {everybody[n]: _split_at(place / len(everybody)) for place, n in enumerate(order)}
+    split_of |= {whose[name]: known[name]["split"] for name in names if known.get(name, {}).get("split")}
     sitters = []
     for name in names:
         own = dict(known.get(name, {}))
-        split = own.pop("split", "") or by_chance[name]
+        split = own.pop("split", "") or split_of[whose[name]]
         if split not in SPLITS:
             raise DataPrepError(f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)}, got {split!r}")
         sitters.append(Sitter(name, files[name], places[name], split, own, people.get(name)))

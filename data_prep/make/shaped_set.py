@@ -65,6 +65,7 @@ def make_shaped(
     folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
     rows, tasks, digest = [], [], hashlib.sha256()
     for pair in tqdm(pairs, desc="finding points", unit="pair", disable=not progress or dry_run):
+        digest.update(repr((pair.id, pair.split, pair.identity, dict(pair.attributes))).encode())
         for path in (pair.sketch, pair.photo):
             digest.update(path.read_bytes())
         try:

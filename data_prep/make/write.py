@@ -32,6 +32,7 @@ from s2f_utils.pictures import images
 
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
 MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
+LOOKED_AT = ("opencv-python-headless", "scikit-image")  # whose versions are kept, where they are installed
 CHANGED = {
     "source_digest": "the pictures of the source have changed since",
     "drawing_digest": "the code that draws the faces has changed since",
@@ -264,7 +265,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         "python": platform.python_version(),
         "pillow": PIL.__version__,
         "numpy": np.__version__,
-        **{name: metadata.version(name) for name in ("opencv-python-headless", "scikit-image") if _installed(name)},
+        **{name: one.version for name in LOOKED_AT if (one := next(iter(metadata.distributions(name=name)), None))},
     }
     notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
     runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
@@ -281,14 +282,6 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         warn(f"left out: {len(left_out) - NUM_SHOWN} more, listed in {printable(out / SETTINGS)}")
     say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
     return manifest
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _sweep(out: Path) -> None:

@@ -72,7 +72,8 @@ class SplitList:
                 )
 
     def _remarks(self, pairs: Sequence[Candidate], found: Sequence[str]) -> list[str]:
-        absent = [shown for key, shown in self.shown.items() if key not in set(found) and not key.endswith(REST)]
+        used = set(found)
+        absent = [shown for key, shown in self.shown.items() if key not in used and not key.endswith(REST)]
         unlisted = [pair.photo.shown for pair, key in zip(pairs, found, strict=True) if not key]
         remarks = [f"the split is that of the list {self.name}"]
         for what, members in (("names in it are no picture's here", absent), ("pairs that it does not name", unlisted)):

@@ -227,7 +227,7 @@ def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
     table = []
     for (label, league), rows in groups.items():
         if len(rows) > 1:
-            means = {name: [row.mean(name) for row in rows] for name in rows[0].values}
+            means = {name: [row.figures.get(name, row.mean(name)) for row in rows] for name in board.columns}
             table.append(
                 {"model": label, "league": league, "seeds": [row.seed for row in rows]}
                 | {c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))} for c, v in means.items()}

@@ -171,9 +171,19 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     assert page.evaluate("getComputedStyle(document.querySelector('.s2f-face')).visibility") == "hidden"
     begun_again(page)
     assert page.evaluate(PAPER) == fresh
+    held = []
+    page.route("**/app/starts/**", lambda route: held.append(route))
     pad.get_by_label("start from a drawn face").select_option("long-hair")
-    until(page, f"{FACE}.startsWith('data:image/png')")
+    while not held:
+        page.wait_for_timeout(30)
+    stroke(page, (0.1, 0.1), (0.9, 0.1))  # before the start is there, which then takes its place
+    held[0].continue_()
+    page.unroute("**/app/starts/**")
+    until(page, f"before => {PAPER} !== before && {FACE}.startsWith('data:image/png')", page.evaluate(PAPER))
     settled(page)
+    shown = page.evaluate(PAPER)
+    begun_again(page)
+    assert page.evaluate(PAPER) == shown
 
 
 def test_an_empty_pad_shows_where_a_face_goes(page):

@@ -103,7 +103,7 @@ export class Core {
     const { kind, content, done } = this.queue.shift(), slow = setInterval(() => this.view.tellBusy(true, true), this.slowMs);
     this.isBusy = true;
     this.view.tellBusy(true);
-    await this.send({ kind, ...(typeof content === "function" ? content() : content) });
+    await this.send({ kind, ...(typeof content === "function" ? await content() : content) });
     clearInterval(slow);
     this.isBusy = false;
     this.view.tellBusy(false);

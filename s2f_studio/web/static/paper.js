@@ -61,10 +61,6 @@ export class Paper {
     return true;
   }
 
-  undo() { return this.move(-1); }
-
-  redo() { return this.move(1); }
-
   // Marks
 
   clear() {

@@ -91,9 +91,12 @@ class Pad {
     if (empty !== this.isEmpty) { this.isEmpty = empty; this.drawOver(); }
   }
 
+  // What is on the paper, with the drawing that is being opened.
+  async drawn() { await Promise.allSettled([this.loading]); return { picture: this.sheet.uri(), empty: this.sheet.isEmpty() }; }
+
   send() {
     this.look();
-    this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty() }));
+    this.ask("draw", () => this.drawn());
     this.tellBusy(true); // a preview may be under way, of which nothing was said
   }
 
@@ -101,7 +104,7 @@ class Pad {
   preview() {
     if (this.core.isBusy || !this.state.chooses || performance.now() < this.nextPreview) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
-    this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty(), preview: true }));
+    this.ask("draw", async () => ({ ...await this.drawn(), preview: true }));
   }
 
   // Save the face, with more pixels where there are any.

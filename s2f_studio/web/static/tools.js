@@ -24,8 +24,8 @@ export function fillSelect(select, options, value) {
 export function toolbar(pad) {
   const tools = Object.fromEntries(TOOLS.map(([name, text, hint]) => [name, button(name, text, hint, () => pad.choose(name))]));
   const width = make("input", { type: "range", min: 1, "aria-label": "line width", title: "line width" });
-  const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.sheet.undo() && pad.send());
-  const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.sheet.redo() && pad.send());
+  const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.sheet.move(-1) && pad.send());
+  const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.sheet.move(1) && pad.send());
   const clear = button("clear", "", "Clear the drawing", () => { pad.sheet.clear(); pad.sheet.push(); pad.send(); });
   const anew = button("anew", "Start anew", "Start anew: put away the drawing, the settings and the versions", () => pad.anew());
   const starts = make("select", { "aria-label": "start from a drawn face", onchange: () => {
