@@ -2,7 +2,7 @@
 
 `python benchmarks/restorers.py DATA [--restorer LABEL=FILE …]`, DATA as `python tools/lesson_data.py` leaves it: sharp
 portraits, damaged at three strengths. Unsharp masking and Wiener's filter get what nobody has in practice: the settings
-that are best for validation people, and Wiener's the very kernel. likeness: the distance of dlib's descriptors to the
+that are best for validation people, and Wiener's the kernel. likeness: the distance of dlib's descriptors to the
 true photo; two photos of one person are some .35 apart, those of two people .83. Writes results/restorers.json, whose
 tables stand in docs/enhance.md, and with `--sheets` the first sixteen of each, not the best.
 """
@@ -48,7 +48,7 @@ def unsharp(radius: float, amount: float) -> Method:
 
 
 def wiener(balance: float) -> Method:
-    """Deconvolution with the true kernel; `balance` against noise."""
+    """Deconvolution with the true kernel, cut off at two standard deviations; `balance` against noise."""
 
     def method(picture: np.ndarray, how: degradations.Degradation) -> np.ndarray:
         reach = max(1, round(2 * max(how.sigmas)))
