@@ -187,12 +187,3 @@ def test_what_serves_is_imported_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert names and (done.returncode, done.stderr) == (0, "")
-
-
-def test_public_things_have_a_docstring():
-    for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        assert ast.get_docstring(tree), path
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                assert ast.get_docstring(node), f"{path}: {node.name}"

@@ -131,6 +131,9 @@ def test_save_is_complete_or_absent(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         images.save(path, np.ones((8, 8, 3), np.uint8))
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    for suffix in ("jpg", "webp", "tif"):
+        other = images.save(tmp_path / f"a.{suffix}", np.zeros((8, 8, 3), np.uint8), generated=True)
+        assert "not evidence" in Image.open(other).getexif()[270], suffix
 
 
 def test_tracks_a_and_b_of_the_protocol():

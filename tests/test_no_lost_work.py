@@ -56,6 +56,18 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
     assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
 
 
+def test_moments_from_another_memory_format_keep_their_values(tiny, manifest, tmp_path, monkeypatch):
+    """As where a GPU's run goes on on a CPU: fused Adam reads memory as it lies."""
+    runs = []
+    for layout in ("contiguous", "channels_last"):
+        monkeypatch.setattr(METHODS["pix2pix"], "memory_format", lambda *_, layout=layout: layout)
+        runs.append(start(tiny, manifest, tmp_path / layout, total_images=4))
+    train(runs[0], progress=False)
+    runs[1].load_state_dict(runs[0].state_dict())
+    moments = runs[1].model.optimizers["lr_g"].state
+    assert len(moments) > 10 and all(held["exp_avg"].stride() == p.stride() for p, held in moments.items())
+
+
 # Killed, or out of space
 
 

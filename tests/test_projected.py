@@ -266,6 +266,7 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     size = config.size_px
     live = model.live_values()
     found = model.step(pictures(2, size, size), pictures(2, size, size), live)
+    assert "lambda_id" not in live and model.ranges  # its weights were not looked for
     assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(found)
 
 

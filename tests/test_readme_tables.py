@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/ say what benchmarks/results say."""
+"""The tables of README.md and docs/ say what benchmarks/results and `make bench-gpu` say."""
 
 from __future__ import annotations
 
@@ -38,3 +38,14 @@ def test_scripts_that_are_named_are_there():
         for name in re.findall(r"(?<!:)benchmarks/(\w+)\.py", path.read_text(encoding="utf-8"))
     }
     assert named and {name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()} == set()
+
+
+def test_the_parts_of_bench_gpu_are_scripts_with_a_line_in_the_docs(capsys):
+    gpu = importlib.import_module("gpu")
+    assert gpu.main(["--list"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    told = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert listed == list(gpu.PARTS) and all(f"\n| `{name}` |" in told for name in listed)
+    scripts = [part.command[0] for part in gpu.PARTS.values() if part.command[0] != "-m"]
+    assert scripts and all((ROOT / script).is_file() for script in scripts)
+    assert all(part.seconds < part.limit_s < 500 for part in gpu.PARTS.values())

@@ -29,8 +29,9 @@ def test_precision_follows_the_hardware(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     t4 = runtime.pick_precision(torch.device("cuda"))
     assert t4.dtype == torch.float16 and t4.channels_last
-    with pytest.raises(ValueError, match="float16 training needs a GPU"):
-        runtime.pick_precision(cpu, "float16")
+    for name, why in (("float16", "training needs a GPU"), ("half", "auto, float32"), ("int8", "auto, float32")):
+        with pytest.raises(ValueError, match=why):
+            runtime.pick_precision(cpu, name)
 
 
 def test_prepared_network_answers_in_float32_and_trains_its_own_weights():

@@ -222,6 +222,8 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     assert train(run, progress=False) == "done"
     card = checkpoints.card_of(run.folder / "discriminator.safetensors")  # others begin with it
     assert card.pictures and card.training() == run.card.training()
+    mixed = [dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None) for n, row in enumerate(rows)]
+    assert len(begin(dataclasses.replace(manifest, pairs=mixed), tmp_path).samples) > 0  # sketches come first
     none = dataclasses.replace(manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs])
     with pytest.raises(DataError, match="there are no photos"):
         begin(none, tmp_path)

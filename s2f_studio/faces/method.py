@@ -22,10 +22,11 @@ from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import models
+from s2f_utils.models.resunet import grey_of
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.loading import answering, load_into
-from s2f_utils.training.losses import ssim_map, to_grey
+from s2f_utils.training.losses import ssim_map
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -226,5 +227,5 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
 
 def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """SSIM (Wang et al. 2004) of grey pictures, averaged with a weight (B, 1, S, S): a scalar."""
-    values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=7)
+    values = ssim_map(*(0.5 + 0.5 * grey_of(side) for side in (fake, real)), window_px=7)
     return (weight * values).sum() / distributed.mean(weight.sum())

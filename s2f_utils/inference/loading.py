@@ -42,7 +42,7 @@ def load(
     WeightsError if weights cannot be fetched, or ValueError for a direction that is missing or not the model's.
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
-        raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+        raise ValueError(f"direction must be {' or '.join((*DIRECTIONS, *TO_FACES))}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     if str(model) in weights.GONE:
@@ -51,6 +51,8 @@ def load(
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     exported = studio("export.exported")
+    if engine == "auto" and precision not in ("auto", "float32"):
+        engine = "torch"  # graphs are in float32
     opened = exported and exported.open_model(model, device, engine, **options)  # None: PyTorch runs it
     return opened or _load_by_torch(model, device, precision, **options)
 

@@ -190,11 +190,6 @@ def _text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return tabulate.tabulate(rows, headings, tablefmt="plain", colalign=sides, disable_numparse=True)
 
 
-def cell(name: str, interval: metrics.Interval) -> str:
-    """One cell of a table: mean and interval with the metric's number of digits."""
-    return interval.text(metrics.METRICS[name].digits)
-
-
 def check_attribute(manifest: Manifest, split: str, name: str) -> None:
     """DataError where no pair of this split has a value in the manifest's column `name`."""
     known = {key for row in manifest.split(split) for key, text in row.attributes.items() if text}

@@ -151,9 +151,7 @@ class ResUNet(Network):
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor) -> Tensor:
-        """What goes in beside the sketch: (N, 2 + 3 + 1, H, W): coordinates, and zeros, where earlier releases gave
-        hints of colours.
-        """
+        """Beside the sketch, (N, 2 + 3 + 1, H, W): coordinates, and zeros, once hints of colours."""
         num, _, height, width = x.shape
         axes = (torch.arange(n, dtype=torch.float32, device=x.device) for n in (height, width))
         rows, columns = ((2 * axis / axis.amax(0) - 1).to(x.dtype) for axis in axes)  # from -1 to 1
@@ -168,8 +166,8 @@ class ResUNet(Network):
 
 
 def grey_of(picture: Tensor) -> Tensor:
-    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32; ITU-R BT.601."""
-    red, green, blue = picture.float().split(1, dim=1)
+    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer; as PIL's "L", ITU-R BT.601."""
+    red, green, blue = picture.to(torch.promote_types(picture.dtype, torch.float32)).split(1, dim=1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 

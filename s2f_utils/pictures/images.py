@@ -11,10 +11,10 @@ import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from s2f_utils.runtime import atomic_path
 
@@ -126,8 +126,8 @@ def save(
 ) -> Path:
     """Write a picture, uint8 (H, W, 3) or (H, W), atomically; the suffix chooses the format.
 
-    generated, notes: a PNG's metadata: that a network made it, and text by key for `read_notes`; the note "content",
-    "left,top,width,height", is the place of a padded picture.
+    generated: metadata that say that a network made it (PNG, JPEG, WebP, TIFF). notes: a PNG's text by key for
+    `read_notes`; the note "content", "left,top,width,height", is the place of a padded picture.
     """
     path, image = Path(path), np.asarray(image)
     file_format = Image.registered_extensions().get(path.suffix.lower())
@@ -139,7 +139,10 @@ def save(
         if file_format == "PNG":
             temporary.write_bytes(png_of(image, generated=generated, notes=notes))
         else:
-            options = {"quality": 95, "subsampling": 0} if file_format == "JPEG" else {}
+            options: dict[str, Any] = {"quality": 95, "subsampling": 0} if file_format == "JPEG" else {}
+            if generated:
+                (exif := Image.Exif())[ExifTags.Base.ImageDescription] = GENERATED_NOTE
+                options["exif"] = exif
             Image.fromarray(image).save(temporary, format=file_format, **options)
     return path
 

@@ -127,10 +127,10 @@ class Precision:
         return batch.contiguous(memory_format=torch.channels_last) if self.channels_last else batch
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Gradient scaling: at work in float16 only, transparent otherwise."""
+        """Gradient scaling: at work in float16 only, from 4,096 on: of a short run, few steps are to be skipped."""
         import torch
 
-        return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        return torch.amp.GradScaler(self.device.type, init_scale=2.0**12, enabled=self.dtype == torch.float16)
 
 
 def _float32(output: Any) -> Any:
@@ -147,6 +147,8 @@ def pick_precision(device: torch.device, precision: str = "auto", memory_format:
             precision = "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
         else:
             precision = "bfloat16" if device.type == "cpu" and cpu_has_bfloat16() else "float32"
+    if precision not in (known := ("float32", "bfloat16", "float16")):
+        raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
     if precision == "float16" and device.type == "cpu":
         raise ValueError("float16 training needs a GPU: use precision=auto, bfloat16 or float32")
     channels_last = device.type in ("cpu", "cuda") if memory_format == "auto" else memory_format == "channels_last"
@@ -203,8 +205,8 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def rng_state() -> dict[str, Any]:
-    """The state of all global random generators, in a form that `torch.load(weights_only=True)` reads back."""
+def rng_state(device: torch.device) -> dict[str, Any]:
+    """The state of the global random generators and of this GPU's, which `torch.load(weights_only=True)` reads back."""
     import torch
 
     name, keys, position, has_gauss, cached = np.random.get_state()
@@ -212,12 +214,12 @@ def rng_state() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state(device)] if device.type == "cuda" else [],
     }
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Put all global random generators back to a saved state."""
+def set_rng_state(state: dict[str, Any], device: torch.device) -> None:
+    """Put the global random generators back to a saved state; all ranks' devices to that of rank zero's."""
     import torch
 
     version, internal, gauss = state["python"]
@@ -225,8 +227,8 @@ def set_rng_state(state: dict[str, Any]) -> None:
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if device.type == "cuda" and state["cuda"]:
+        torch.cuda.set_rng_state(state["cuda"][0], device)
 
 
 def new_run_folder(root: str | os.PathLike, name: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.runtime import TRAINING_PROFILES, ConfigError
+from s2f_utils.runtime import TRAINING_PROFILES, ConfigError, pick_device
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig, limits_of
@@ -86,12 +86,13 @@ def resolve(
     profile: str = "full",
     overrides: Mapping[str, Any] | None = None,
     *,
-    has_gpu: bool = False,
+    has_gpu: bool | None = None,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
     """The configuration of a method under a profile, with the user's `overrides` on top. A length among these (`epochs`
     or `total_images`) replaces a profile's length, limit of epochs and time budget.
 
+    has_gpu: whether to take a profile's values for a GPU or for a CPU; None: as this machine is.
     begun_with: settings that the initial model requires (`settings_of`); they override the profile's.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
@@ -101,6 +102,7 @@ def resolve(
     if profile != "full" and profile not in kind.profiles:
         others = " and ".join(name for name, other in METHODS.items() if profile in other.profiles)
         raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
+    has_gpu = pick_device().type != "cpu" if has_gpu is None else has_gpu
     on_cpu, has_length = f"{profile} on a CPU", bool({"total_images", "epochs"} & set(yours))
     layers = {
         f"profile {profile}": kind.profiles.get(profile, {}),

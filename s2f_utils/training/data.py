@@ -47,7 +47,7 @@ def training_data(
         places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
         few = [chosen[int(place)] for place in places]  # neighbours may show the same person
     elif method.data == "photos":
-        read, few = photo_data, [row for row in val if row.photo] + rows
+        read, few = photo_data, [row for row in (*val, *rows) if row.photo]
     else:
         given = "sketch" if config.direction in DIRECTIONS else config.direction.partition("-to-")[0]
         read = partial(paired_data, given=given)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2f_utils.models.resunet import grey_of
 from s2f_utils.runtime import sent
 
 
@@ -45,19 +46,12 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(fake, real)
 
 
-def to_grey(pictures: Tensor) -> Tensor:
-    """The grey pictures, (N, 3, H, W) → (N, 1, H, W); weighted as PIL's "L" (ITU-R BT.601), float32 or finer."""
-    pictures = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
-    weights = sent(torch.tensor([0.299, 0.587, 0.114], dtype=pictures.dtype), pictures.device)
-    return (pictures * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-
-
 def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
     """(1 - SSIM) / 2 of the grey pictures, a scalar from 0 to 1; two batches (N, 3, H, W) in [-1, 1], H, W ≥ 11.
 
     Gaussian window of sigma 1.5 over 11 pixels, as in the metric, without the borders: Wang et al. 2004.
     """
-    values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=11)[..., 5:-5, 5:-5]
+    values = ssim_map(*(0.5 + 0.5 * grey_of(side) for side in (fake, real)), window_px=11)[..., 5:-5, 5:-5]
     return ((1 - values) / 2).clamp(0, 1).mean()
 
 

@@ -98,7 +98,7 @@ class Method(ABC):
     def optimize(
         self, net: nn.Module, lr_name: str, kind: type[torch.optim.Optimizer] = torch.optim.Adam, **options: Any
     ) -> torch.optim.Optimizer:
-        """An optimiser of a network, or of several as a ModuleList, kept under its learning rate's name."""
+        """An Adam or AdamW (kind) of a network, or of several as a ModuleList, kept under its learning rate's name."""
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
         self.optimizers[lr_name] = kind(net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options)
         return self.optimizers[lr_name]
@@ -154,9 +154,9 @@ class Method(ABC):
         """The limits of the values that may change during training: learning rates, loss weights, and `live_ranges`."""
         names = [field.name for field in dataclasses.fields(self.config)]
         rates = {name: Range(1e-6, 1e-2, log=True) for name in names if name.startswith("lr_")}
-        fixed = [name for name in self.fixed_at_0 if not getattr(self.config, name)]
-        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_") and name not in fixed}
-        return rates | weights | dict(self.live_ranges)
+        fixed = [name for name in (*self.fixed_at_0, "lambda_id") if not getattr(self.config, name, 0)]
+        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_")}
+        return {name: limits for name, limits in (rates | weights | self.live_ranges).items() if name not in fixed}
 
     def live_values(self) -> dict[str, float]:
         """The values that may change during training, as configured at its start."""
@@ -178,12 +178,12 @@ class Method(ABC):
             self.scaler.update()
 
     def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scaled scalar, because small gradients would round to 0. If it overflows,
-        the scaler skips the step and lowers its scale.
+        """As `slope_at`; in float16 of the scalar times the root of the scaler's scale, because small gradients would
+        round to 0. If it overflows, the scaler skips the step and lowers its scale.
         """
         if not self.scaler.is_enabled():
             return slope_at(value, at)
-        scale = self.scaler.scale(torch.ones((), device=value.device))
+        scale = self.scaler.scale(torch.ones((), device=value.device)).sqrt()
         return slope_at(value * scale, at) / scale
 
     def logged(self, penalty: Tensor) -> Tensor:

@@ -152,6 +152,8 @@ def _newest(
     if folder := runtime.last_run_folder(runs, name):
         state = _read_state(folder)
         other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
+        if other and state["images_seen"] < state["total_images"]:
+            print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
         if not other and _began_with(folder, begins):
             by_time = resolved.config.time_budget_s
             return folder, state, state["total_images"] if by_time else _length(resolved, rows)

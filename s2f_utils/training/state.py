@@ -195,7 +195,7 @@ class TrainingRun:
             state[key] = {name: part.state_dict() for name, part in parts.items()}
         state |= {"scaler": self.model.scaler.state_dict(), "model": self.model.state_dict()}
         state |= {"live": self.live.values(), "sums": dict(self.sums), "nums": dict(self.nums)}
-        return state | {"rng": runtime.rng_state()}
+        return state | {"rng": runtime.rng_state(self.precision.device)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of an interrupted run; CheckpointError if it does not fit this run."""
@@ -204,6 +204,9 @@ class TrainingRun:
         for key, parts in self._parts().items():
             for name, part in parts.items():
                 part.load_state_dict(state[key][name])
+        for opt in self.model.optimizers.values():  # saved on another device, moments may have another memory format
+            for p, held in opt.state.items():
+                held.update({k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape})
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.model.scaler.load_state_dict(state["scaler"])
         self.model.load_state_dict(state["model"])
@@ -219,7 +222,7 @@ class TrainingRun:
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
         self.row_start = self.seconds, self.images_seen
-        runtime.set_rng_state(state["rng"])
+        runtime.set_rng_state(state["rng"], self.precision.device)
 
     def save(self) -> None:
         """Write the resume file and the generators, each complete or not at all. Raises TrainingDiverged, and writes

@@ -134,7 +134,7 @@ class CycleGAN(Method):
             else:
                 disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
                 net = models.init_weights(models.build("patchgan", in_channels=3, norm="instance", **disc))
-            self.nets[name] = precision.prepare(net)
+            self.nets[name] = precision.prepare(distributed.sync_batch_norm(net))
         self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = self.nets.values()
         self.net_g = self.net_g_photo
         betas = (config.beta1, config.beta2)

@@ -195,7 +195,7 @@ class PSP(Method):
                 losses |= {"loss_gan": pair.loss_gan(), "loss_lpips": pair.loss_perceptual()}
         elif live["lambda_lpips"]:
             losses["loss_lpips"] = self._distance(fake_b, b)
-        if live["lambda_id"]:
+        if self.config.lambda_id and live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
         self.descend(weighted(losses, live), self.opt_g)
         losses |= {"loss_d": loss_d} if self.config.lambda_gan else {}
@@ -229,6 +229,6 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     are cropped and resized as in pSp. Raises WeightsError if the weights are missing.
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
-    faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
-    features_fake, features_real = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
-    return 1 - (features_fake * features_real.detach()).sum(1).mean()
+    net, sides = network("arcface", fake.device), (fake, real.detach())  # no gradient goes through the real faces
+    ours, true = (net(F.adaptive_avg_pool2d(side[:, :, top:bottom, left:right], 112)) for side in sides)
+    return 1 - (ours * true).sum(1).mean()

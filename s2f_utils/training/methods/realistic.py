@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.models.resunet import grey_of
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
-from s2f_utils.training.losses import discriminator_loss, generator_loss, l1_loss, perceptual_loss, ssim_loss, to_grey
+from s2f_utils.training.losses import discriminator_loss, generator_loss, l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, sizes_of
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
@@ -46,7 +47,7 @@ class Discriminators(nn.Module):
 
     def forward(self, sketch: Tensor, photo: Tensor) -> list[Tensor]:
         """Sketches (B, 1, H, W), photos (B, 3, H, W) → each discriminator's logits (B, 1, h, w)."""
-        grey = to_grey(photo).to(photo.dtype)
+        grey = grey_of(photo).to(photo.dtype)
         views = {"grey": (grey,), "colour": (grey.detach(), COLOUR_GAIN * (photo - grey))}
         pairs = zip(self.judges, DISCRIMINATORS, strict=True)
         return [net(torch.cat([sketch, *views[sees]], dim=1)) for net, (_, sees) in pairs]
@@ -60,32 +61,33 @@ class CroppedPair:
     def __init__(
         self, net_d: Discriminators, sketch: Tensor, real: Tensor, fake: Tensor, side_px: int, precision: Precision
     ) -> None:
-        self.net_d, self.sketch, self.real, self.fake = net_d, to_grey(sketch), real, fake
+        self.net_d, self.sketch, self.real, self.fake = net_d, grey_of(sketch), real, fake
         self.side_px, self.precision = side_px, precision
 
     def loss_d(self) -> Tensor:
         """The discriminators' hinge losses, summed, without gradients for the generator."""
-        return sum(discriminator_loss(*logits.chunk(2), "hinge") for logits in self._logits(self.fake.detach()))
+        logits = self._logits(self.real, self.fake.detach())
+        return sum(discriminator_loss(*both.chunk(2), "hinge") for both in logits)
 
     def loss_gan(self) -> Tensor:
         """The generator's hinge loss: minus the mean logit of each discriminator, summed."""
-        return sum(generator_loss(logits.chunk(2)[1], "hinge") for logits in self._logits(self.fake))
+        return sum(generator_loss(logits, "hinge") for logits in self._logits(self.fake))
 
     def loss_perceptual(self) -> Tensor:
         """As `perceptual_loss`, of the whole pictures."""
         return perceptual_loss(self.fake, self.real)
 
-    def _logits(self, fake: Tensor) -> list[Tensor]:
-        """Each discriminator's logits for `CROPS` crops per picture, (2·CROPS·B, 1, h, w), real ones first."""
-        num, size = len(fake), fake.shape[-1]
+    def _logits(self, *sides: Tensor) -> list[Tensor]:
+        """Each discriminator's logits for `CROPS` crops per picture, one side after the other, (n·CROPS·B, 1, h, w)."""
+        num, size = len(self.fake), self.fake.shape[-1]
         side = min(self.side_px or size, size)
         places = distributed.randint(0, size - side + 1, CROPS * num, 2).tolist()
 
         def cut(pictures: Tensor) -> list[Tensor]:
             return [pictures[n % num, :, top : top + side, left : left + side] for n, (top, left) in enumerate(places)]
 
-        photos = self.precision.images(torch.stack(cut(self.real) + cut(fake)))
-        return self.net_d(torch.stack(2 * cut(self.sketch)), photos)
+        photos = self.precision.images(torch.stack([crop for side in sides for crop in cut(side)]))
+        return self.net_d(torch.stack(len(sides) * cut(self.sketch)), photos)
 
 
 @dataclass(frozen=True, kw_only=True)

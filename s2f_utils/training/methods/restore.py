@@ -177,7 +177,7 @@ class Restore(LogisticGAN):
             if config.lambda_components:
                 losses["loss_components"] = component_loss(fake_b, b)
                 loss = loss + live["lambda_components"] * losses["loss_components"]
-            if live["lambda_id"]:
+            if config.lambda_id and live["lambda_id"]:
                 losses["loss_id"] = identity_loss(fake_b, b)
                 loss = loss + live["lambda_id"] * losses["loss_id"]
             if live["lambda_gan"]:

@@ -162,7 +162,7 @@ class StyleGAN2(LogisticGAN):
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every))
         if config.lambda_perceptual:
-            self.nets["encoder"] = precision.prepare(PhotoEncoder(config.style_dim))
+            self.nets["encoder"] = precision.prepare(distributed.sync_batch_norm(PhotoEncoder(config.style_dim)))
             both = nn.ModuleList([self.net_g, self.nets["encoder"]])
             self.opt_g = self.optimize(both, "lr_g", betas=lazy_betas(config, path_every))
         for opt, every in ((self.opt_g, path_every), (self.opt_d, r1_every)):
@@ -244,7 +244,9 @@ class StyleGAN2(LogisticGAN):
         w = self.draw(num, live["mixing"])
         if num_encoded:
             code = self.nets["encoder"](features_of(b))[:num_encoded]
-            w_encoded = self.net_g.map(code + CODE_NOISE * sent(distributed.randn(*code.shape), b.device))
+            with distributed.local_batch(num_encoded):
+                noise = sent(distributed.randn(*code.shape), b.device)
+            w_encoded = self.net_g.map(code + CODE_NOISE * noise)
             w = torch.cat([w_encoded[:, None].expand(-1, w.shape[1], -1), w[num_encoded:]])
         fake_b = self.net_g(w, input_is_latent=True)
         pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
