@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import re
@@ -72,11 +73,12 @@ def test_report_is_one_file_that_asks_for_nothing(trained):
         assert label in page
 
 
-def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, capsys):
+def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, monkeypatch):
     out = tmp_path / "scores"
     same = ["--data", str(faces_manifest), "--split", "val", "--device", "cpu"]
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))  # as a file on Windows: no arrows
     assert cli.main(["evaluate", str(trained), *same, "--out", str(out)]) == 0
-    assert "ridge regression" in capsys.readouterr().out
+    assert b"ridge regression" in sys.stdout.buffer.getvalue()
     first, second = (json.loads((p / "metrics.json").read_text())["rows"] for p in (trained / "evaluation-val", out))
     assert first == second
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*")}

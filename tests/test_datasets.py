@@ -32,6 +32,7 @@ def test_reads_what_data_prep_writes(faces_manifest):
         (("training,1,1,,,,",), HEADER, "line 2: split must be one of train, val, test, got 'training'"),
         (("train,1,,,,,", "test,2,ann,,,,", "test,2,bob,,,,"), HEADER, "id '2' is twice in test"),
         (("train,1,1,a.png,,,",), HEADER, "line 2: sketch a.png does not exist"),
+        (('train,1,"ann,,,,', "test,2,ann,,,,"), HEADER, "is not CSV in UTF-8 .unexpected end of data"),
         (("train,1,ann,,,,", "test,2,ann,,,,"), HEADER, "identity ann is in train and in test"),
     ],
 )

@@ -137,6 +137,8 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
     [
         (lambda d, t: str(t / "nowhere"), "no such folder"),
         (lambda d, t: str(t), "no outputs here"),
+        (lambda d, t: [images.save(t / "curves.png", np.zeros((8, 8, 3), np.uint8)),
+                       (t / "config.json").write_text("{}"), str(t)][-1], "no outputs here"),
         (lambda d, t: str(save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"),
          "1 of 12 outputs are missing (such as p03.png)"),
         (lambda d, t: str(save_outputs(d, t / "made", lambda p, g: p, ".jpg")), "12 outputs are JPEG or WebP"),

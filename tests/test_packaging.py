@@ -14,8 +14,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tools import colab_versions, space
+
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WHOLE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = WHOLE["project"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # What is imported under another name than it is installed under.
@@ -162,3 +165,23 @@ def test_tests_and_tools_import_what_is_declared():
     everything = set(by_name(declared()))
     assert used - everything == set(), "imported, but not declared in pyproject.toml"
     assert everything - used - COMMANDS - OPTIONAL - BY_NAME == set(), "declared in pyproject.toml, but never used"
+
+
+def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    met = {"torch", "ipykernel", "notebook", "anywidget", "fastapi", "starlette", "uvicorn", "huggingface-hub", "wandb"}
+    assert met <= set(pins) and pins["wandb"] == "0.28.1" and pins["safetensors"] == "0.8.0"
+    assert {name: pins[name][:4] for name in pins if name.startswith("opencv")} == {
+        "opencv-python": "5.0.", "opencv-python-headless": "5.0.", "opencv-contrib-python": "4.14"
+    }  # fmt: skip
+    assert set(pins) <= colab_versions.needed(lock) | set(colab_versions.BESIDE), "tools/colab_versions.py writes it"
+
+
+def test_the_image_copies_what_the_package_is_made_of():
+    taken = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in space.copied()} <= set(taken) and "*" in taken
+    packages = WHOLE["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed = {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *packages}
+    assert needed == set(space.copied()) and all((ROOT / name).exists() for name in needed)

@@ -27,8 +27,8 @@ Line = tuple[str, str, str]  # state, what it is about, text
 def doctor() -> int:
     """What is installed here, what is missing, and what to do.
 
-    A line each. 'ok': is there. '--': is not there, and only needed for what the line says. 'BAD': answering drawings
-    fails until it is mended, and the exit status is 1.
+    A line each. 'ok': is there. '--': is not there, and only needed for what the line says. 'BAD': does not work
+    until it is mended, and the exit status is 1.
     """
     python = (OK, "Python", f"{sys.version.split()[0]}, {sys.executable}")
     lines = [python, *_packages(), _gpu(), *_weights(), *_folders()]
@@ -76,7 +76,7 @@ def _gpu() -> Line:
         import torch
     except ModuleNotFoundError:
         return NONE, "GPU", "no PyTorch: the CPU answers, by onnxruntime"
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library of its own, on Windows
         return BAD, "GPU", f"PyTorch does not load: {error}"
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / 2**30

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, each_picture, warn
+from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, check_out, each_picture, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,7 @@ def faces(
     from s2f_utils.runtime import counted
 
     paths = inference.find_pictures(inputs) if inputs else []
+    check_out(out, inputs, "pictures")
     if label_map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
     if num == 0 and not paths:

@@ -61,6 +61,8 @@ def _shown_default(value: object) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; every expected failure is one line on stderr and exit status 2."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a file's encoding on Windows lacks arrows
     try:
         try:
             removed.check(argv)

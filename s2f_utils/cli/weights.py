@@ -10,10 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 
-def weights(
-    names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (),
-    /,
-) -> None:
+def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /) -> None:
     """List or fetch the weights that some metrics and models need.
 
     Without a name, list the weights and whether they are here. With names, fetch them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,11 +70,11 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
         )
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
             rows = list(reader)
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8: save it as UTF-8 CSV, or run data_prep again") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is not CSV in UTF-8 ({error}): save it as that, or run data_prep again") from None
     if missing:
         raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
     pairs = [_row(path, number, row) for number, row in enumerate(rows, start=2)]
@@ -108,7 +109,7 @@ def _check_identities(path: Path, rows: Sequence[Row]) -> None:
     where: dict[str, str] = {}
     scored = [(row.split, row.id) for row in rows if row.split != "train"]
     if len(set(scored)) < len(scored):
-        split, name = max(scored, key=scored.count)
+        split, name = Counter(scored).most_common(1)[0][0]
         raise DataError(f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row its own")
     for row in rows:
         if where.setdefault(row.identity, row.split) != row.split:

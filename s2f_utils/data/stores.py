@@ -19,12 +19,7 @@ from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import sent
 
 # a paired method's input → the columns of the manifest that it needs
-GIVEN: dict[str, tuple[str, ...]] = {
-    "sketch": ("sketch",),
-    "map": ("mask",),
-    "both": ("sketch", "mask"),
-    "photo": (),
-}
+GIVEN: dict[str, tuple[str, ...]] = {"sketch": ("sketch",), "map": ("mask",), "both": ("sketch", "mask"), "photo": ()}
 
 
 class PictureStore:

@@ -60,11 +60,11 @@ def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[st
         return (file.stat().st_mtime_ns if file.is_file() else 0), folder.name
 
     refused = f"no outputs here: {HOW_TO_MAKE}"
-    for folder in (*sorted(path.glob("evaluation*"), key=written, reverse=True), path):
+    for folder in (*sorted(path.glob("evaluation*/"), key=written, reverse=True), path):
         file = folder / "metrics.json"
         facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         modes = sorted(p for p in (folder / "outputs").glob("*") if p.is_dir())
-        if not modes and any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
+        if not modes and not (folder / "config.json").is_file() and any(map(images.is_image_name, folder.iterdir())):
             modes = [folder]
         if modes and facts.get("direction", direction) != direction:
             refused = f"its outputs go {facts['direction']}, this leaderboard {direction}: choose with --direction"

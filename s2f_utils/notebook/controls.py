@@ -53,7 +53,8 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
     def save(change: Mapping[str, Any]) -> None:
         for name, content in uploaded_files(change["new"]):
-            same = [path for path in folder.iterdir() if path.is_file() and path.read_bytes() == content]
+            alike = (path for path in folder.iterdir() if path.is_file() and path.stat().st_size == len(content))
+            same = [path for path in alike if path.read_bytes() == content]
             if same:
                 same[0].touch()  # it is the latest again
                 continue

@@ -97,6 +97,8 @@ def zip_results(folder: str | os.PathLike) -> Path:
     (folders with a manifest.csv), which can be made again; resume files, which are large; W&B's own files; hidden ones.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder: give the session's")
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
     num, left_out = 0, set()
@@ -152,6 +154,6 @@ def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Seq
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float) or hasattr(value, "dtype"):
+    if isinstance(value, float) or (hasattr(value, "dtype") and not isinstance(value, str)):
         return f"{float(value):,.3g}" if abs(float(value)) < 999.5 else f"{float(value):,.0f}"
     return str(value)

@@ -200,6 +200,7 @@ def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figur
     for place, axis in enumerate(axes):
         axis.axis("off")
         if place < len(pictures):
-            axis.imshow(pictures[place][1], cmap="gray")
+            limits = {"vmin": 0, "vmax": 255} if pictures[place][1].dtype == np.uint8 else {}
+            axis.imshow(pictures[place][1], cmap="gray", **limits)
             axis.set_title(pictures[place][0], fontsize=10)
     return figure

@@ -137,8 +137,9 @@ def _find(repo: str, revision: str) -> Path:
         if missing:
             _show_terms(model, info, missing)
         snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
-    for one in missing:
-        _check(model, snapshot / one.rfilename, one)
+    if wrong := [one.rfilename for one in missing if not _check(snapshot / one.rfilename, one)]:
+        named = f"{', '.join(wrong)} came with another SHA-256 than the hub publishes"
+        raise WeightsError(f"{model}: {named} and was thrown away: try again later, or tell its owner")
     return snapshot
 
 
@@ -163,16 +164,14 @@ def _show_terms(model: str, info: ModelInfo, missing: list[RepoSibling]) -> None
     print(f"downloading {model}, commit {info.sha} ({size_mb:,.1f} MB): {shown}", file=sys.stderr)
 
 
-def _check(model: str, path: Path, file: RepoSibling) -> None:
-    """Compare a file with the SHA-256 that the hub publishes; another one is deleted. Raises WeightsError."""
+def _check(path: Path, file: RepoSibling) -> bool:
+    """Whether a file has the SHA-256 that the hub publishes; another one is deleted."""
     published = (file.lfs or {}).get("sha256")
-    if not published or sha256_of(path) != published:
-        path.resolve().unlink()
-        path.unlink(missing_ok=True)
-        raise WeightsError(
-            f"{model}: {file.rfilename} came with another SHA-256 than the hub publishes ({published}) and was thrown"
-            " away: try again later, or tell its owner"
-        )
+    if is_right := bool(published) and sha256_of(path) == published:
+        return is_right
+    path.resolve().unlink()
+    path.unlink(missing_ok=True)
+    return False
 
 
 @contextlib.contextmanager
