@@ -160,7 +160,7 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
     assert "photo.png: this looks like a photo, but this model reads sketches" in capsys.readouterr().err
     for more, message in (
         ((tmp_path / "drawing.png", "--layers", "9"), "layers go from 0 to 7, got 9"),
-        ((tmp_path, "--out", tmp_path), "is the folder of the pictures"),
+        ((out,), "is the folder of the pictures"),
         ((tmp_path / "drawing.png", "--psi", "3"), "--psi. Must be <= 2"),
         (("--map", tmp_path / "map.png"), "--map belongs to one sketch"),
     ):
