@@ -195,7 +195,8 @@ def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_pat
     a = (torch.rand(2, 1, 32, 32) * 2 - 1).expand(2, 3, 32, 32).contiguous()
     run.model.step(a, a, run.live)
     assert len(judges) == 3 and len(seen) == 3 * (2 + 1)  # two steps of the judges, one of the generator
-    for shown in seen:  # the grey sketch, the photo's brightness, and of the judge of colours three more
+    assert all(2 * len(made) == len(seen[0]) for made in seen[6:])  # the generator's step needs no true photos
+    for shown in seen[:6]:  # the grey sketch, the photo's brightness, and of the judge of colours three more
         true, made = shown.chunk(2)
         assert torch.allclose(true[:, 0], true[:, 1], atol=1e-5)
         assert torch.equal(made[:, 0], true[:, 0])
