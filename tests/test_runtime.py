@@ -51,9 +51,9 @@ def test_prepared_network_answers_in_float32_and_trains_its_own_weights():
 
 def test_random_generators_are_put_back():
     runtime.seed_everything(3)
-    state = runtime.rng_state()
+    state = runtime.rng_state(torch.device("cpu"))
     first = (random.random(), np.random.rand(), torch.rand(1).item())
-    runtime.set_rng_state(state)
+    runtime.set_rng_state(state, torch.device("cpu"))
     assert (random.random(), np.random.rand(), torch.rand(1).item()) == first
     runtime.seed_everything(3)
     assert random.random() == first[0]
