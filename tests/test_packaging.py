@@ -1,4 +1,4 @@
-"""pyproject.toml (ranges), requirements.txt and environment.yml (pins) say the same, each with its reasons."""
+"""pyproject.toml, requirements.txt, environment.yml, Colab's pins and the image agree on packages, with reasons."""
 
 from __future__ import annotations
 

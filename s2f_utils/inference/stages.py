@@ -253,7 +253,7 @@ class TorchEngine(Engine):
 
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         tensors = [torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device) for one in inputs]
-        with torch.no_grad(), torch.backends.cudnn.flags(True, deterministic=True):  # the same answer to the same
+        with torch.no_grad(), torch.backends.cudnn.flags(True, deterministic=True):  # same input, same answer
             outputs = self.stage(stage)(*tensors)
         return tuple(one.cpu().numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
 

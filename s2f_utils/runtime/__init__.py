@@ -127,7 +127,7 @@ class Precision:
         return batch.contiguous(memory_format=torch.channels_last) if self.channels_last else batch
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Gradient scaling: at work in float16 only, from 4,096 on: of a short run, few steps are to be skipped."""
+        """Gradient scaling: at work in float16 only. It begins at 4,096, so that a short run skips few steps."""
         import torch
 
         return torch.amp.GradScaler(self.device.type, init_scale=2.0**12, enabled=self.dtype == torch.float16)
@@ -219,7 +219,7 @@ def rng_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any], device: torch.device) -> None:
-    """Put the global random generators back to a saved state; all ranks' devices to that of rank zero's."""
+    """Put the global random generators back to a saved state; every rank's GPU to that of rank zero's."""
     import torch
 
     version, internal, gauss = state["python"]

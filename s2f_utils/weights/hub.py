@@ -167,11 +167,11 @@ def _show_terms(model: str, info: ModelInfo, missing: list[RepoSibling]) -> None
 def _check(path: Path, file: RepoSibling) -> bool:
     """Whether a file has the SHA-256 that the hub publishes; another one is deleted."""
     published = (file.lfs or {}).get("sha256")
-    if is_right := bool(published) and sha256_of(path) == published:
-        return is_right
-    path.resolve().unlink()
-    path.unlink(missing_ok=True)
-    return False
+    is_right = bool(published) and sha256_of(path) == published
+    if not is_right:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+    return is_right
 
 
 @contextlib.contextmanager
