@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import threading
 import time
@@ -29,7 +30,7 @@ from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_studio.web import answering, catalogue, page  # noqa: E402
 from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
-from s2f_utils import inference, models, runtime  # noqa: E402
+from s2f_utils import inference, models, runtime, weights  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.pictures.remarks import Remark  # noqa: E402
@@ -367,8 +368,15 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_path):
     small = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
     run_folder(tmp_path, "0001-realistic", models.build("twostage", structure=small, detail=small), method="realistic")
-    choice = Catalogue(tmp_path).list()["run:0001-realistic"]
-    assert choice.detail and choice.layout == "aligned"
+    for name, file in ((2, weights.EXPECT), (3, weights.RENDER)):
+        (tmp_path / f"000{name}-mine").mkdir()
+        shutil.copy(weights.shipped(file), tmp_path / f"000{name}-mine" / "generator.safetensors")
+        shutil.copy(weights.shipped(weights.EXPECT), tmp_path / f"000{name}-mine" / "expected.safetensors")
+    listed = Catalogue(tmp_path).list()
+    assert listed["run:0001-realistic"].detail
+    for name, choice in ((name, listed[f"run:{name}"]) for name in ("0001-realistic", "0002-mine", "0003-mine")):
+        facts = inference.load(tmp_path / name).facts
+        assert (choice.size_px, choice.layout, choice.chooses) == (facts.size_px, facts.layout, "answer" in facts.knows)
 
 
 def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):

@@ -14,7 +14,7 @@ from s2f_studio.faces.expecting import missing_accessories
 from s2f_studio.old import pixels
 from s2f_utils import models
 from s2f_utils.data import read_manifest
-from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.asking import LIKELY, Ask
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.training.config import resolve
@@ -149,8 +149,8 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
     one, other = (shipped.translate(drawing, seed=seed, person=tones).astype(int) for seed in (1, 2))
     change = np.abs(one - other)
     assert change[top:bottom, left:right].mean() > 3 and change[:16, :16].mean() > 3
-    usual = shipped.translate(drawing, likely={"mouth": 1.0})  # of codes 0
-    assert np.abs(shipped.coded(drawing, [0.0] * 16, Ask(likely={"mouth": 1.0})).astype(int) - usual).max() <= 1
+    usual = shipped.translate(drawing, likely={"mouth": LIKELY})  # of codes 0, and the other parts as likely as usual
+    assert np.abs(shipped.coded(drawing, [0.0] * 16, Ask()).astype(int) - usual).max() <= 1
 
 
 def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):

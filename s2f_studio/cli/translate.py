@@ -211,6 +211,7 @@ def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str
     """What is done with each drawing where a model makes candidates."""
     from tqdm.auto import tqdm
 
+    from s2f_studio.engines.running import TORCH, is_there
     from s2f_studio.faces.translate import check_several, restorer_here, terms_of, translate_drawing
     from s2f_utils.inference import load, restorers
     from s2f_utils.inference.asking import person_of
@@ -223,7 +224,8 @@ def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str
     query |= {"num_variations" if name == "variations" else name: value for name, value in given.items()}
     query |= {"person": person_of(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}
-    if restorer := restorer_here():  # a published one; nothing is fetched for it
+    restorer = restorer_here()  # a published one; nothing is fetched for it
+    if restorer and is_there(TORCH) and "answer" in opened.facts.knows:
         warn(f"one more answer is restored by {restorer}: {terms_of(restorer)}")
         query["restorer"] = restorers.load(restorer, asked.device)
     say = _warner()

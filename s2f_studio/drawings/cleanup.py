@@ -104,7 +104,7 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
     if _straight_share(small, corners) < STRAIGHT_FROM:
         return None
     first = int(np.argmin(corners.sum(axis=1)))
-    return np.roll(corners, -first, axis=0) / scale
+    return (np.roll(corners, -first, axis=0) + 0.5) / scale - 0.5
 
 
 def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
@@ -156,7 +156,7 @@ def straighten(drawing: np.ndarray, corners: np.ndarray) -> np.ndarray:
     import cv2
 
     matrix, size = sheet_matrix(corners)
-    return cv2.warpPerspective(drawing, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpPerspective(drawing, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.ndarray, float]:

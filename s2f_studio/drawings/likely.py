@@ -38,14 +38,6 @@ def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return tuple(found[name].astype(np.float64) for name in ("mean", "components", "spread"))
 
 
-def fitted(aligned: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`shapes` of N faces (N, 164, 2), with their mirror images, aligned to the mean: `num` components, num < N."""
-    mean = aligned.mean(axis=0)
-    away = (aligned - mean).reshape(len(aligned), -1)
-    _, lengths, components = np.linalg.svd(away, full_matrices=False)
-    return mean, components[:num], lengths[:num] / np.sqrt(len(aligned))
-
-
 def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np.ndarray:
     """A face's coordinates along the components, in their standard deviations: (K,), from -`MOST` to `MOST`.
 

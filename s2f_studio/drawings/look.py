@@ -17,8 +17,8 @@ class Look(nn.Module):
 
     In: pictures uint8 (N, S, S, 3); affine float32 (N, 2, 3), from their pixels to those of `FACE_PX`; paper float32
     (N,), the grey level beyond their edges. Out, in the pictures' pixels: points float32 (N, 164, 2); off (N, 164),
-    the expected error of each; parts (N, 2, S, S) as `attributes.FOUND_PARTS`, and flags (N, 5) as
-    `attributes.FOUND_FLAGS`, both in [0, 1].
+    the expected error of each; parts (N, 2, 256, 256) as `attributes.FOUND_PARTS`, at the pixels of a picture of that
+    size, and flags (N, 5) as `attributes.FOUND_FLAGS`, both in [0, 1].
     """
 
     inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}

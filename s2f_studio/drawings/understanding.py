@@ -67,6 +67,8 @@ def finder(engine: str = "auto") -> Engine:
     path = weights.shipped(weights.FINDER)
     try:
         return _finder_of(path, running.choose_engine(engine, "cpu"))
+    except running.EngineError:
+        raise
     except (FileNotFoundError, ValueError):
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
@@ -151,6 +153,10 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
             affine = np.stack([faces.alignment(mesh.five_of(one), FACE_PX) for one in points.astype(np.float64)])
+    if small_px != FACE_PX:  # the graph gives masks at the pixels of a picture of this size
+        affine = np.stack([_for_smaller(one, small_px / FACE_PX) for one in affine])
+        faced = np.stack([images.resize(square, FACE_PX) for square in squares])
+        parts = finding.run("look", faced, affine.astype(np.float32), paper)[2]
     return [
         Understood(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,

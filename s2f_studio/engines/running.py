@@ -62,6 +62,12 @@ def on_gpu(device: str = "auto") -> bool:
     return runtime.pick_device(device).type != "cpu"
 
 
+def threads_wanted() -> int:
+    """What OMP_NUM_THREADS says, of its levels the first, as in "4,2"; 0: nothing."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
+
+
 def set_threads(num: int) -> None:
     """Set the number of threads per answer, for all engines."""
     global default_threads
@@ -85,7 +91,7 @@ class OnnxEngine(Engine):
         self, files: Mapping[str, Path], weights: Mapping[str, Sequence[Path]] | None = None, threads: int = 0
     ) -> None:
         self.files, self.weights = dict(files), dict(weights or {})
-        self.threads = threads or default_threads or int(os.environ.get("OMP_NUM_THREADS") or runtime.num_cores())
+        self.threads = threads or default_threads or threads_wanted() or runtime.num_cores()
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
 

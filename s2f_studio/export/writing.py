@@ -61,10 +61,12 @@ def export(model: Model, out: str | Path) -> Path:
 
 
 def stages_of(model: Model) -> dict[str, nn.Module]:
-    """All stages that a model's graphs are made of. Raises ExportError for a model that PyTorch does not run."""
+    """All stages that a model's graphs are made of. Raises ExportError for one that PyTorch does not run on the CPU."""
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):
         raise ExportError(f"{model.facts.name}: is exported already")
+    if engine.device != "cpu":
+        raise ExportError(f"{model.facts.name}: graphs are written on the CPU: load it with device='cpu'")
     stages = {name: engine.stage(name) for name in engine.stages if name not in NO_GRAPH}
     if "likely" in model.facts.knows:  # it has to be understood what is drawn
         stages = finder("torch").stages | stages
@@ -121,7 +123,7 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
     """
     from onnxscript import optimizer
 
-    stage = stage.eval().cpu()
+    stage = stage.eval()
     levels = {name: logging.getLogger(name).level for name in ("onnx_ir", "onnxscript", "torch.onnx", "torch.export")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -132,7 +132,7 @@ def candidates(
         asked = {"answer": RENDERED} | asked
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = Ask(seed + n, detail, **asked)
+        asks[name] = Ask(max(seed, 1) + n, detail, **asked)  # seed 0 is the usual answer, which is there
     made = model.answer([image] * len(asks), list(asks.values()))
     found = [
         Candidate(name, made[n], ask.detail, ask.seed, "" if ask.answer == ANSWERS[0] else ask.answer)

@@ -25,7 +25,8 @@ class Limits:
     """How much the app does at once.
 
     most_waiting: requests that are worked on or wait. timeout_s: of one. workers: threads that read, align and encode;
-    0: one more than there are cores. most_models, most_bytes: in memory. per_minute, burst: requests of one address;
+    0: one more than there are cores. most_models, most_bytes: of files, that are kept in memory
+    (packed weights take two to four times their files there). per_minute, burst: requests of one address;
     0: as many as it likes.
     """
 

@@ -156,7 +156,8 @@ async def _in_memory(receive: Receive, exchange: _Exchange) -> Receive:
                 if message["type"] == "http.disconnect":
                     raise ConnectionError("the visitor is gone")
                 exchange.bytes_in += len(message.get("body", b""))
-                parts = [*parts, message["body"]] if exchange.bytes_in <= BODY_BYTES and message.get("body") else parts
+                if exchange.bytes_in <= BODY_BYTES:
+                    parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
     except TimeoutError:
         raise Refusal(408, f"the upload took longer than {BODY_S:g} seconds: try again") from None

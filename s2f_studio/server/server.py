@@ -102,16 +102,17 @@ def share_cores(network_threads: int = 0) -> int:
     import cv2
 
     cv2.setNumThreads(1)
-    wanted = int(os.environ.get("OMP_NUM_THREADS") or max(1, runtime.num_cores() // 2))
+    wanted = engines.threads_wanted() or max(1, runtime.num_cores() // 2)
     engines.set_threads(network_threads or wanted)
     return network_threads or wanted
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise ValueError where another program listens already, OSError where this address is not the machine's."""
+    """Raise ValueError where another program listens already, or this address is not the machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # on Windows it would let two programs listen
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
 from s2f_studio.faces.expecting import RenderModel
@@ -21,7 +22,7 @@ from s2f_studio.web.answering import FOLDERS
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import inference, models, weights
 from s2f_utils.inference import Facts, Model
-from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
+from s2f_utils.models.card import DIRECTIONS, RENDERS, RESTORES, TRANSLATES
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
@@ -201,8 +202,11 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
     if about.does == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    if about.does != TRANSLATES or direction not in WAYS:
+    if about.does not in (TRANSLATES, RENDERS) or direction not in WAYS:
         return None
+    if about.does == RENDERS or network == "expect":  # they read faces of this size, though their networks are smaller
+        common |= {"size_px": FACE_PX, "direction": direction, "chooses": network == "render"}
+        return Choice(which, title, answers=8 if about.does == RENDERS else 1, **common)
     two = "detail" in about.knows
     layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if two or "styles" in about.knows else 1

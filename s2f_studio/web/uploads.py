@@ -116,18 +116,13 @@ class _opened:
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise _damaged(name, error) from None
         _check_size(*self.picture.size)
-        if name != "JPEG" and self._frames(name) > 1:  # phones' JPEGs hold a preview as well
+        # Pillow counts a TIFF's pictures in quadratic time, n_frames; phones' JPEGs hold a preview as well
+        if name != "JPEG" and getattr(self.picture, "is_animated", False):
             raise Refusal(422, f"this {name} holds several pictures: save the one that is meant by itself")
         if name == "JPEG" and self.content.count(b"\xff\xda") > MOST_SCANS:
             raise Refusal(422, f"this JPEG is made of more than {MOST_SCANS} scans: save it again")
         self.name = name
         return self.picture, name
-
-    def _frames(self, name: str) -> int:
-        try:
-            return getattr(self.picture, "n_frames", 1)
-        except BROKEN as error:
-            raise _damaged(name, error) from None
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         self.picture.close()

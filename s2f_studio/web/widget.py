@@ -156,9 +156,9 @@ class SketchPad:
             return self._answer(self.given, query).made
 
     def _answer(self, given: np.ndarray, query: Query) -> answering.Answer:
-        return answering.answer(given, query, self.model, self._restorer() if query.enhance else None)
+        return answering.answer(given, query, self.model, self._restorer if query.enhance else None)
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - one pad has one
+    @functools.cached_property
     def _restorer(self) -> Model:
         from s2f_utils.inference import restorers
         from s2f_utils.inference.enhance import Enhancer

@@ -44,11 +44,11 @@ class Ask:
     strength: of a restorer, from 0, the picture unchanged, to 1. mode: "deterministic", or "paper"
     (`stages.AsPublished`). answer: "expected", the posterior mean, "rendered", a believable photo of somebody like
     that, or "auto", which is rendered. likely: from 0, the shape as drawn, to 1, a plausible human shape; one number,
-    or one for each of `FACE_PARTS`. person: known attributes: "skin" and "hair" as a colour (`as_tone`), and from -1 to
-    1 "glasses", "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to
-    long) and "curls". fit: how a picture becomes a square, "stretch" or "pad"; None: as in training. square: an oblong
-    picture is stretched, and its answer stays a square. large: an answer with twice as many pixels a side, of models of
-    up to 256 pixels.
+    or one for each of `FACE_PARTS`, `LIKELY` where it is left out. person: known attributes: "skin" and "hair" as a
+    colour (`as_tone`), and from -1 to 1 "glasses", "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed
+    to teeth), "hair_length" (bald to long) and "curls". fit: how a picture becomes a square, "stretch" or "pad"; None:
+    as in training. square: an oblong picture is stretched, and its answer stays a square. large: an answer with twice
+    as many pixels a side, of models of up to 256 pixels.
     """
 
     seed: int = 0
@@ -84,13 +84,13 @@ class Ask:
 
 
 def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
-    """One amount for each of `FACE_PARTS`, 0 for those left out. Raises ValueError for others, or beyond 0 to 1."""
+    """An amount for each of `FACE_PARTS`, `LIKELY` if left out. Raises ValueError for others, or beyond 0 to 1."""
     given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
     if unknown := sorted(set(given) - set(FACE_PARTS)):
         raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(FACE_PARTS)}")
     if outside := [part for part, value in given.items() if not 0 <= value <= 1]:
         raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
-    return {part: float(given.get(part, 0.0)) for part in FACE_PARTS}
+    return {part: float(given.get(part, LIKELY)) for part in FACE_PARTS}
 
 
 def person_of(text: str) -> dict[str, Any]:

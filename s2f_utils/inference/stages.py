@@ -36,6 +36,7 @@ from s2f_utils.models.stylegan2 import StyleGAN2
 
 U8, F32, I64 = "uint8", "float32", "int64"
 NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, followed by a number
+GPU_FLAGS = threading.RLock()  # held while a GPU answers: cuDNN's flags belong to the whole process
 FACES = 1 << 10  # the first noise stream for faces; the earlier ones are for the layers' noise
 
 
@@ -244,6 +245,7 @@ class TorchEngine(Engine):
     def __init__(self, stages: Stages, precision: runtime.Precision | None = None) -> None:
         self.precision = precision or runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
         self.device, self.stages = str(self.precision.device), dict(stages)
+        self._flags = contextlib.nullcontext() if self.precision.device.type == "cpu" else GPU_FLAGS
         for stage in stages.values():
             if isinstance(stage, nn.Module):
                 stage.to(self.precision.device)
@@ -253,7 +255,7 @@ class TorchEngine(Engine):
 
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         tensors = [torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device) for one in inputs]
-        with torch.no_grad(), torch.backends.cudnn.flags(True, deterministic=True):  # same input, same answer
+        with self._flags, torch.no_grad(), torch.backends.cudnn.flags(True, deterministic=True, allow_tf32=False):
             outputs = self.stage(stage)(*tensors)
         return tuple(one.cpu().numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
 

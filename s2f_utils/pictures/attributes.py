@@ -17,7 +17,6 @@ TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
 TEXTURED = ("age", "smile", "curls")  # those of `TRAITS` in a face's texture
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
-BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")  # whose shape can be moved to a likely one
 COLOURED = ("skin", "hair")
 # Conditions of a portrait and their dimensions, in [-1, 1]: yes or no, how old, how curly or long, RGB.

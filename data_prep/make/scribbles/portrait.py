@@ -15,8 +15,8 @@ class Portrait:
     """An aligned portrait.
 
     photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `faces.mesh` orders them. person, hair: float32 (256,
-    256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard (one of `BEARDS`), hair_texture ("curly"),
-    age ("old"), …. lines: of what was put on it, "hat" and "glasses", each (N, 2) in pixels.
+    256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard (none, stubble, moustache, goatee, full),
+    hair_texture ("curly"), age ("old"), …. lines: of what was put on it, "hat" and "glasses", each (N, 2) in pixels.
     """
 
     photo: np.ndarray

@@ -72,8 +72,7 @@ class Faithful(Method):
 
     settings = FaithfulConfig
     gpu_format = "contiguous"
-    # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88
-    # (docs/models.md).
+    # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88 (docs/models.md).
     profiles = {
         "small": {
             "total_images": 7_000, "constant_share": 0.5, "lambda_ssim": 4.0, "dropout": 0.2, "elastic": 0.006,
