@@ -50,7 +50,7 @@ def front(sheet: np.ndarray) -> np.ndarray:
     return np.concatenate([part for place in (0, 1, 3) for part in (sheet[place * row + 2 : (place + 1) * row], gap)])
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="demo_picture", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, nargs="?")
@@ -63,8 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         name, picture = "drawings.jpg", np.asarray(Image.fromarray(drawn()).reduce(2))
         print(images.save(ROOT / "docs" / "front.jpg", front(picture), generated=True))
     print(images.save(ROOT / "docs" / name, picture, generated=True))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,6 +5,7 @@ Good answers and failed ones, each with a word on why. To be run again when the 
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -38,7 +39,8 @@ FAILED = (
 )
 
 
-def main() -> int:
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     """Write gallery.json and its pictures."""
     model = inference.load(device="cpu")
     listed: dict[str, list[dict[str, str]]] = {}
@@ -54,7 +56,6 @@ def main() -> int:
             listed[kind].append({**files, "text": text})
     runtime.write_json(STATIC / "gallery.json", listed)
     print(sum(path.stat().st_size for path in STATIC.glob("gallery*")) // 1000, "kB")
-    return 0
 
 
 def _save(path: Path, picture: np.ndarray) -> None:
@@ -64,4 +65,4 @@ def _save(path: Path, picture: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -7,9 +7,9 @@ constants that are no weights are kept once for all graphs, in constants.safeten
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,8 @@ def emptied(graph: ModelProto, store: Store) -> list[str]:
     return sorted(needed)
 
 
-def main() -> int:
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     store, known = Store(), {}  # {content of a graph: its file}
     with tempfile.TemporaryDirectory(dir=weights.SHIPPED_FOLDER) as temporary:
         folder = Path(temporary) / "graphs"
@@ -87,7 +88,6 @@ def main() -> int:
         shutil.move(folder, weights.GRAPHS)
     size = sum(path.stat().st_size for path in weights.GRAPHS.iterdir())
     print(f"{weights.GRAPHS}: {len(known)} graphs, {size / 1e6:.1f} MB")
-    return 0
 
 
 def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> dict[str, Any]:
@@ -110,4 +110,4 @@ def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> d
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
