@@ -111,7 +111,7 @@ bench: setup ## measure speed and memory into benchmarks/results (on a quiet mac
 bench-gpu: setup ## all that waits for a GPU, in parts that are saved one by one; TINY=1 only shows that it works
 	@$(PY) benchmarks/gpu.py $(if $(TINY),--tiny) $(GPU_FLAGS)
 
-# Colab's versions on Python 3.13, in an environment of its own (another 7 GB).
+# Colab's versions on Python 3.13, in an environment of its own (another 6 GB).
 # By pip, one package after the other: three builds of OpenCV share a folder there, as in Colab.
 setup-colab:
 	@SUPPORTED=3.13 S2F_UV=no sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt

@@ -189,7 +189,7 @@ def table(found: dict) -> str:
     ]
     header += ["memory: most in the first quarter / at the end", "answered"]
     clients = f"{found['runs'][0]['clients']} clients at once ({common.machine_of(found)})."
-    days = "The engines of an answer were measured within an hour, the answers on different days: compare engines only."
+    days = "All rows were measured within an hour."
     return common.markdown(header, rows) + f"\n\n{clients} {days}"
 
 

@@ -9,7 +9,7 @@ from crude_drawings import DEGREES
 from faces_sets import SETS
 
 FS2K = ("fs2k-zero-shot", "fs2k-trained")
-FAMILIES = {"fs2k-zero-shot": "nothing of FS2K was learned from", "fs2k-trained": "trained on FS2K's training pairs"}
+FAMILIES = {"fs2k-zero-shot": "not trained on FS2K", "fs2k-trained": "trained on FS2K, scored on its test pairs"}
 
 HEADS = {  # of the tables in docs: what is shown of each set, with its digits
     "lay": {
