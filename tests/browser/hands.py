@@ -58,6 +58,11 @@ def picture_of(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
+def until_answered(page):
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+
+
 def answers(page) -> list[str]:
     return page.evaluate("[...document.querySelectorAll('.s2f-answer img')].map((one) => one.src)")
 

@@ -22,23 +22,10 @@ pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
-from tests.browser.hands import (  # noqa: E402
-    DARK,
-    FACE,
-    OVER,
-    PAPER,
-    answers,
-    changed_by_stroke,
-    choose_way,
-    keep_picture,
-    new_answers,
-    picture_of,
-    settled,
-    slide,
-    stroke,
-    tab,
-    upload,
-)
+from tests.browser.hands import (  # noqa: E402, I001
+    DARK, FACE, OVER, PAPER, answers, changed_by_stroke, choose_way, keep_picture, new_answers, picture_of, settled,
+    slide, stroke, tab, upload, until_answered,
+)  # fmt: skip
 from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, choose_model, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
@@ -68,8 +55,8 @@ def page(request, address):
         page.set_default_timeout(1000 * SLOWEST_S)
         page.size, page.wrong, page.expected = request.param, [], []
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("request", lambda one: note_request(page, address, one.url))
-        page.on("response", lambda one: note_failed(page, one))
+        page.on("request", lambda one: one.url.startswith((address, "data:", "blob:")) or page.wrong.append(one.url))
+        page.on("response", lambda one: one.status < 400 or one.status in page.expected or page.wrong.append(one.url))
         page.goto(address)
         until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
         page.evaluate(CLOCK)
@@ -78,23 +65,11 @@ def page(request, address):
         browser.close()
 
 
-def note_request(page, address, url):
-    if not url.startswith((address, "data:", "blob:")):
-        page.wrong.append(f"asked for {url}")
-
-
-def note_failed(page, answer):
-    if answer.status >= 400 and answer.status not in page.expected:
-        page.wrong.append(f"{answer.status} {answer.url}")
-
-
 def test_three_strokes_change_the_face(page):
     tab(page, "Draw")
     faces = [page.evaluate(FACE)]
     for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
-        stroke(page, *points)
-        until(page, f"before => {FACE} !== before", arg=faces[-1])
-        settled(page)
+        changed_by_stroke(page, *points)
         faces.append(page.evaluate(FACE))
     assert len(set(faces)) == 4
     times = page.evaluate("window.times")
@@ -118,9 +93,7 @@ def test_three_strokes_change_the_face(page):
 
 def test_undo_brings_the_face_back_and_versions_are_kept(page):
     face = page.evaluate(FACE)
-    stroke(page, (0.2, 0.9), (0.8, 0.9))
-    until(page, f"before => {FACE} !== before", arg=face)
-    settled(page)
+    changed_by_stroke(page, (0.2, 0.9), (0.8, 0.9))
     page.keyboard.press("Control+z")
     until(page, f"before => {FACE} === before", arg=face)
     settled(page)
@@ -134,10 +107,7 @@ def test_a_map_is_painted_with_the_label_brush(page):
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
     page.get_by_role("radio", name="hat").click()
-    before = page.evaluate(FACE)
-    stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
-    until(page, f"before => {FACE} !== before", arg=before)
-    settled(page)
+    changed_by_stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
     keep_picture(page, "map")
     page.get_by_role("button", name="Go back to version 1").click()
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
@@ -166,6 +136,7 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     pad.locator(".s2f-status", has_text="the drawing is empty").wait_for()
     settled(page)
     assert pad.locator(".s2f-version").count() == 0 and pad.get_by_label("Shape", exact=True).input_value() == "0.8"
+    assert pad.get_by_role("button", name="Undo").is_disabled()  # or the drawing could be brought back
     fresh = page.evaluate(PAPER)
     assert page.evaluate(DARK, 0) == page.evaluate(DARK, 1) == 0  # empty paper, and no face
     assert page.evaluate("getComputedStyle(document.querySelector('.s2f-face')).visibility") == "hidden"
@@ -253,8 +224,7 @@ def test_points_are_moved_by_keyboard_and_by_mouse(page):
 def test_another_direction_keeps_the_picture(page):
     preview = page.locator(".s2f-preview img").get_attribute("src")
     choose_way(page, "photo → sketch")
-    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
-    settled(page)
+    until_answered(page)
     assert page.locator(".s2f-preview img").get_attribute("src") == preview
 
 
@@ -262,8 +232,7 @@ def test_photo_to_sketch_and_map_to_face(page):
     for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-8")):
         choose_way(page, way)
         page.get_by_role("button", name=f"example {example}").click()
-        until(page, "document.querySelector('.s2f-result').offsetParent !== null")
-        settled(page)
+        until_answered(page)
         made = np.asarray(picture_of(page.evaluate("document.querySelector('.s2f-after').src")))
         assert made.std() > 15
         keep_picture(page, example)
@@ -286,8 +255,7 @@ def test_a_picture_is_pasted_and_dropped(page, how):
     }""",
         [how, content],
     )
-    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
-    settled(page)
+    until_answered(page)
     choose_way(page, "photo → sketch")
     choose_way(page, "sketch → photo")
 
@@ -324,8 +292,7 @@ def test_of_what_has_no_face_one_is_made_only_when_somebody_insists(page):
     assert page.locator(".s2f-result").is_hidden()
     keep_picture(page, "house")
     page.get_by_role("button", name="Make a face anyway").click()
-    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
-    settled(page)
+    until_answered(page)
     assert page.get_by_role("button", name="Make a face anyway").count() == 0
     page.expected.clear()
 
@@ -348,7 +315,7 @@ def test_two_pictures_may_be_chosen_before_the_models_are_known(page, address):
     other.route("**/api/models", lambda route: route.abort() if away else held.append(route))
     other.goto(address)
     other.get_by_role("tab", name="Upload").click()
-    other.get_by_text("the app does not answer").wait_for()
+    until(other, "document.body.textContent.match(/the app does not answer/g)?.length === 2")  # under Draw and Upload
     away.clear()
     other.get_by_role("button", name="Try again").click()
     for name in ("JPEG", "PNG"):
@@ -361,6 +328,10 @@ def test_two_pictures_may_be_chosen_before_the_models_are_known(page, address):
     assert other.locator(".s2f-upload .s2f-model select").input_value() == "sketch-to-photo"
     other.wait_for_timeout(1500)  # what is waited for would be said once a second
     assert "answered in" in other.locator(".s2f-upload .s2f-status").inner_text()
+    other.route("**/api/translate", lambda route: route.abort())
+    upload(other, hostile.GOOD["JPEG"]())
+    other.locator(".s2f-upload").get_by_text("the app does not answer").wait_for()
+    assert other.locator(".s2f-result").is_hidden()  # it is somebody else's
     other.close()
 
 

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +14,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
-from tests.browser.hands import FACE, PAPER, settled, stroke  # noqa: E402
+from tests.browser.hands import FACE, PAPER, picture_of, settled, stroke  # noqa: E402
 from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
 
 CELL = """import sys
@@ -160,8 +157,7 @@ def test_the_kind_of_answer_is_chosen(page):
     for kind in ("expected", "auto"):
         kinds.select_option(kind)
         settled(page)
-        with Image.open(io.BytesIO(base64.b64decode(page.evaluate(FACE).partition(",")[2]))) as face:
-            faces[kind] = face.tobytes()
+        faces[kind] = picture_of(page.evaluate(FACE)).tobytes()
         said = "leaves much open" in page.locator(".s2f-status").inner_text()
         assert kinds.input_value() == kind and (kind == "auto" or not said)
     assert faces["auto"] != faces["expected"]
@@ -171,19 +167,16 @@ def test_the_face_is_saved_with_more_pixels_than_it_is_shown_with(page):
     with page.expect_download() as waiting:
         press(page, "Save the face as PNG")
     settled(page)
-    with (
-        Image.open(waiting.value.path()) as saved,
-        Image.open(io.BytesIO(base64.b64decode(page.evaluate(FACE).partition(",")[2]))) as shown,
-    ):
-        assert saved.size == (512, 512) and shown.size == (256, 256)
-        assert saved.text["Description"] == shown.text["Description"]
-        assert np.abs(np.asarray(saved.reduce(2)).astype(int) - np.asarray(shown)).mean() < 4  # the same face
+    saved, shown = Image.open(waiting.value.path()), picture_of(page.evaluate(FACE))
+    assert saved.size == (512, 512) and shown.size == (256, 256)
+    assert saved.text["Description"] == shown.text["Description"]
+    assert np.abs(np.asarray(saved.reduce(2)).astype(int) - np.asarray(shown)).mean() < 4  # the same face
 
 
 def test_the_shape_and_the_person_have_sliders(page):
-    def face() -> bytes:
+    def face() -> str:
         settled(page)
-        return base64.b64decode(page.evaluate(FACE).partition(",")[2])
+        return page.evaluate(FACE)
 
     shape, before = page.get_by_label("Shape", exact=True), face()
     shape.fill("0")
@@ -236,11 +229,8 @@ def test_an_error_is_text_and_the_drawing_stays(page):
 def test_a_choice_that_is_refused_is_shown_as_it_was(page):
     models = page.get_by_label("model", exact=True)
     before = models.input_value()
-    models.evaluate("""(node) => {
-      node.add(new Option("photo-to-sketch", "photo-to-sketch"));
-      node.value = "photo-to-sketch";
-      node.dispatchEvent(new Event("change"));
-    }""")
+    models.evaluate("""(node) => { node.add(new Option("photo-to-sketch", "photo-to-sketch"));
+      node.value = "photo-to-sketch"; node.dispatchEvent(new Event("change")); }""")
     page.wait_for_selector(".s2f-status.s2f-wrong")
     assert "takes no drawings" in page.locator(".s2f-status").inner_text()
     assert before and models.input_value() == before

@@ -3,7 +3,6 @@
 import { mountUpload } from "./app_upload.js";
 import { Core } from "./core.js";
 import { make, plainButton } from "./dom.js";
-import { mountGallery } from "./gallery.js";
 import * as host from "./host.js";
 import { keep, kept } from "./store.js";
 import { mountSketchPad } from "./sketch_pad.js";
@@ -18,9 +17,24 @@ async function mountPad(el) {
     el.textContent = "";
     mountSketchPad(state, el);
   } catch (error) {
-    const again = plainButton("Try again", () => mountPad(el));
-    el.replaceChildren(make("p", { role: "alert" }, `The pad could not be opened: ${error.message}`), again);
+    const again = plainButton("Try again", () => mountPad(el)), why = error instanceof TypeError ? host.GONE : error.message;
+    el.replaceChildren(make("p", { role: "alert" }, `The pad could not be opened: ${why}`), again);
   }
+}
+
+// Drawings and what came of them: good answers and failed ones, each with a word on why.
+function figure({ drawing, photo, text }) {
+  const pictures = [[drawing, "a drawing"], [photo, "what came of it"]].map(([file, alt]) =>
+    make("img", { src: host.addressOfFile(file), alt, width: 192, height: 192, loading: "lazy" }));
+  return make("figure", { class: "s2f-shown" }, make("div", {}, ...pictures), make("figcaption", {}, text));
+}
+
+async function mountGallery(el) {
+  const found = await host.gallery().catch(() => null), again = () => mountGallery(el);
+  if (!found) return el.replaceChildren(make("p", { role: "alert" }, host.GONE), plainButton("Try again", again));
+  const { good, failed } = found;
+  const part = (title, rows) => [make("h2", {}, title), make("div", { class: "s2f-gallery" }, ...rows.map(figure))];
+  el.replaceChildren(...part("What works", good), ...part("What fails, and why", failed));
 }
 
 async function sayWhereItRuns() {

@@ -2,8 +2,8 @@
 
 import { answers } from "./answers.js";
 import { choices } from "./choices.js";
-import { make, plainButton, whenSeen } from "./dom.js";
-import { smaller } from "./files.js";
+import { make, plainButton, statusLine, whenSeen } from "./dom.js";
+import { UNREADABLE, isReadable, smaller } from "./files.js";
 import { given } from "./given.js";
 import * as host from "./host.js";
 import { waitingFor } from "./waiting.js";
@@ -27,7 +27,7 @@ class Upload {
     Object.assign(this, { el, about, file: null, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
     this.placed = this.shown = this.insists = false; // the points: by the visitor, in sight; a face at any rate
     this.endWaiting = () => {};
-    this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
+    this.status = statusLine();
     this.offers = make("div", { class: "s2f-actions" });
     this.retry = plainButton("Try again", () => this.refresh(), { hidden: true });
     this.given = given(el, {
@@ -44,7 +44,7 @@ class Upload {
       return make("label", {}, make("input", { type: "radio", name: "s2f-way", ...told }), name);
     });
     const directions = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...this.radios);
-    const right = make("div", { class: "s2f-right-side" }, this.status, this.offers, this.retry, this.answers.box);
+    const right = make("div", { class: "s2f-right-side" }, this.status.box, this.offers, this.retry, this.answers.box);
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
     el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples));
@@ -55,10 +55,9 @@ class Upload {
 
   get hasPoints() { return this.way !== "map-to-photo"; }
 
-  say(text, wrong = false) {
+  say(...said) {
     this.offer([]); // those of an earlier word
-    this.status.textContent = text;
-    this.status.classList.toggle("s2f-wrong", wrong);
+    this.status.say(...said);
   }
 
   show() {
@@ -104,8 +103,9 @@ class Upload {
 
   async use(file) {
     const number = ++this.chosen, isLarge = this.hasPoints && file.size >= LARGE_BYTES; // a map's classes do not mix
-    const ready = isLarge ? await smaller(file) : file;
+    const isThere = await isReadable(file), ready = isThere && isLarge ? await smaller(file) : file;
     if (number !== this.chosen) return; // another one was chosen meanwhile
+    if (!isThere) return this.say(UNREADABLE, true);
     this.placed = this.shown = this.insists = false;
     this.choices.asked.seed = this.about.query.seed;
     this.answers.begin();
@@ -159,7 +159,7 @@ class Upload {
     const asking = this.asking = new AbortController();
     this.el.firstChild.classList.add("s2f-waits");
     this.offer([]);
-    this.endWaiting = waitingFor(this.choices.asked.model, (text) => this.say(text));
+    this.endWaiting = waitingFor(this.choices.asked.model, (...said) => this.say(...said));
     try {
       const { ok, told } = await host.translate(this.file, this.fields(), asking.signal);
       if (asking !== this.asking) return;
@@ -167,7 +167,7 @@ class Upload {
       if (ok) this.showAnswer(told); else this.showRefusal(told);
     } catch (error) {
       if (asking === this.asking) this.endWaiting();
-      if (error.name !== "AbortError") this.say(host.GONE, true);
+      if (error.name !== "AbortError") this.showRefusal({ detail: host.GONE });
     } finally {
       if (asking === this.asking) this.el.firstChild.classList.remove("s2f-waits");
     }
@@ -209,7 +209,7 @@ class Upload {
       return this.say(host.GONE, true);
     }
     this.retry.hidden = true;
-    if (this.status.textContent === host.GONE) this.say("");
+    if (this.status.words.textContent === host.GONE) this.say("");
     this.show();
   }
 }

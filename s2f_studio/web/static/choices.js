@@ -7,7 +7,6 @@ import { settings } from "./settings.js";
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
-
 function named(text, node) { return make("label", { class: "s2f-slider" }, make("span", {}, text), node); }
 
 // query: the defaults of all that can be asked; candidates: how many answers are shown at first. shown() is called when other
@@ -19,7 +18,7 @@ export function choices({ query, candidates }, shown, later) {
   const clean = make("select", { "aria-label": "paper", onchange: () => later() }, ...options(PAPER, query.clean));
   const face = make("select", { "aria-label": "face", onchange: () => later() });
   const form = settings({ mark() {}, ask(kind, content) {
-    Object.assign(asked, kind === "model" ? { model: content.name } : CHANGES[kind](asked, content));
+    Object.assign(asked, CHANGES[kind](asked, content));
     shown();
     later();
   } });

@@ -8,15 +8,17 @@ import { ANSWERS, CHANGES, begun, fieldsOf, shownOf } from "./question.js";
 const PAD = "pad"; // under which the browser keeps what is drawn and set
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
 const SLOW_MS = 1500; // then the page says what is waited for
+const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
+const kindOf = (value) => Object.prototype.toString.call(value);
 
 export class Core {
   // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for, until it ends.
   constructor(host, store = null, waiting = () => () => {}) {
-    Object.assign(this, { host, store, waiting, isKept: true, queue: [], isBusy: false });
-    Object.assign(this, { problem: "", seconds: 0, slowText: "" });
+    Object.assign(this, { host, store, waiting, isKept: true, queue: [], isBusy: false, isTold: false });
+    Object.assign(this, { problem: "", seconds: 0, slowSaid: null });
     this.view = { shown() {}, tellBusy() {} }; // the page, once it is there
     if (!store) this.anew = null; // nothing is kept that could be left behind
     addEventListener("beforeunload", (event) => { if (!this.isKept) event.preventDefault(); });
@@ -25,21 +27,23 @@ export class Core {
   // What the page reads
 
   get one() { return this.models.find((one) => one.id === this.model); }
-
   get kind() { return this.one.reads === "map" ? "map" : "aligned"; } // of what it begins with
-
   get given() { return this.drawings[this.one.reads]; }
-
   get waits() { return !this.face && !this.given.isEmpty; } // its face is still to be made
-
-  get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
-
+  get hasLarge() { return !this.isBlended && this.strength === 0 && !!this.face && this.one.chooses; }
   get settings() { return Object.fromEntries(Object.keys(begun(this.about.query)).map((name) => [name, this[name]])); }
+  get lasting() { return { ...this.settings, seed: this.seedOutside ?? this.seed }; } // a region has a person of its own
+
+  // The settings, with the changes that still wait: what the controls show.
+  get planned() {
+    const changed = (all, { kind, content }) => (kind in CHANGES ? { ...all, ...CHANGES[kind](all, content) } : all);
+    return this.queue.reduce(changed, this.settings);
+  }
 
   get state() {
     const { about, one, warnings, versions } = this;
     return {
-      ...shownOf(this.settings, one, this.restorers), models: this.models.map(({ id, title }) => [id, title]),
+      ...shownOf(this.planned, one, this.restorers), models: this.models.map(({ id, title }) => [id, title]),
       reads: one.reads, face_px: one.size_px, has_seed: one.answers > 1, starts: about.starts[this.kind] ?? [],
       region: !!this.region, warnings, versions, is_example: !!this.given.start,
       guide: about.guide, labels: about.labels, note: about.note,
@@ -62,21 +66,23 @@ export class Core {
   async begin(kept) {
     const { query, start } = this.about, blank = { uri: "", isEmpty: true, start: "" };
     Object.assign(this, begun(query), { model: this.models[0].id });
-    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", versions: [] });
-    Object.assign(this, { region: null, outside: "", seedOutside: null });
-    Object.assign(this, { warnings: [], uploaded: [], isPreview: false });
+    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", isBlended: false, large: "", versions: [] });
+    Object.assign(this, { region: null, outside: "", seedOutside: null, warnings: [], uploaded: [], isPreview: false });
     const isThere = this.models.some((one) => one.id === kept?.model);
     if (kept?.drawings) this.restore(isThere ? kept : { ...kept, model: this.model });
     if (!this.given.uri) await this.beginWith(this.one.reads === "map" ? this.about.starts.map[1] : start);
   }
 
   restore(kept) {
-    for (const name of [...Object.keys(this.settings), "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
+    const isSound = (name) => kindOf(kept[name]) === kindOf(this[name]); // else this begins anew
+    for (const name of [...Object.keys(this.settings), "versions"].filter(isSound)) this[name] = kept[name];
+    this.versions = this.versions.filter((one) => one?.settings);
+    for (const [reads, own] of Object.entries(this.drawings)) this.drawings[reads] = { ...own, ...kept.drawings[reads] };
     if (!ANSWERS.some(([name]) => name === this.answer)) this.answer = this.about.query.answer; // one of an older page
     this.face = kept.face ?? "";
   }
 
-  snapshot() { return { ...this.settings, drawings: this.drawings, versions: this.versions }; }
+  snapshot() { return { ...this.lasting, drawings: this.drawings, versions: this.versions }; }
 
   draw(uri, isEmpty = false, start = "") {
     this.drawings = { ...this.drawings, [this.one.reads]: { uri, isEmpty, start } };
@@ -87,10 +93,11 @@ export class Core {
     this.uploaded = [];
   }
 
-  // What the page asks for: one thing at a time; of drawings and settings only the newest waits. content: or a function that
-  // gives it when its turn comes.
+  // What the page asks for: one thing at a time; of a drawing and of each setting only the newest waits. content: or a function
+  // that gives it when its turn comes.
   ask(kind, content = {}) {
-    const last = this.queue.at(-1), isSame = last?.kind === kind && ["draw", "set"].includes(kind);
+    const last = this.queue.at(-1), ofOne = (name) => last.content[name] === content[name];
+    const isSame = last?.kind === kind && (kind === "draw" || (kind in CHANGES && ["part", "name"].every(ofOne)));
     if (isSame) this.queue.pop();
     const wanted = isSame && kind === "set" ? { ...last.content, ...content } : content;
     return new Promise((done) => {
@@ -100,7 +107,8 @@ export class Core {
   }
 
   async next() {
-    const { kind, content, done } = this.queue.shift(), slow = setInterval(() => this.view.tellBusy(true, true), this.slowMs);
+    const { kind, content, done } = this.queue.shift(), slowMs = this.host.slow_ms ?? SLOW_MS;
+    const slow = setInterval(() => this.view.tellBusy(true, true), slowMs);
     this.isBusy = true;
     this.view.tellBusy(true);
     await this.send({ kind, ...(typeof content === "function" ? await content() : content) });
@@ -111,12 +119,10 @@ export class Core {
     if (this.queue.length && !this.isBusy) this.next();
   }
 
-  get slowMs() { return this.host.slow_ms ?? SLOW_MS; }
-
   // Each is obeyed as a whole, or not at all; but a drawing stays, for the page shows it.
   async send(content) {
     const begun = performance.now(), before = { ...this }, { kind } = content;
-    const end = this.waiting(this.model, (text) => { this.slowText = `${text}; your drawing is kept`; });
+    const end = this.waiting(this.model, (text, ...more) => { this.slowSaid = [`${text}; your drawing is kept`, ...more]; });
     let problem = "";
     try {
       await this.obey(content);
@@ -130,8 +136,15 @@ export class Core {
     const { reads } = this.one, wasOther = reads !== this.models.find((one) => one.id === before.model).reads;
     const isNew = kind !== "draw" && (wasOther || this.given.uri !== before.drawings[reads].uri);
     Object.assign(this, { problem, seconds: (performance.now() - begun) / 1000 });
+    if (this.store && !this.isPreview) this.isKept = this.store.keep(PAD, this.snapshot());
     this.view.shown(isNew);
-    if (this.store) this.isKept = this.store.keep(PAD, this.snapshot());
+  }
+
+  // What is to be said once.
+  news() {
+    const found = this.isKept || this.isTold ? [] : [UNKEPT];
+    this.isTold = !this.isKept;
+    return found;
   }
 
   async obey(content) {
@@ -140,8 +153,9 @@ export class Core {
     if (kind === "draw") {
       const { uri, start } = this.given;
       this.draw(content.picture, content.empty, content.picture === uri ? start : "");
-    } else if (kind in CHANGES) Object.assign(this, CHANGES[kind](this, content));
-    else if (kind === "model") await this.choose(content.name);
+      if (content.empty) { this.uploaded = []; this.within(null); } // there is nothing left to warn of, or to redraw
+    } else if (kind === "model") await this.choose(content.name);
+    else if (kind in CHANGES) Object.assign(this, CHANGES[kind](this, content));
     else if (kind === "start" || kind === "upload") {
       if (kind === "start") await this.beginWith(content.name);
       else {
@@ -179,17 +193,17 @@ export class Core {
     if (taken.length >= most) throw new Error(`${most} versions are kept: drop one first`);
     let number = 1;
     while (taken.includes(`version ${number}`)) number++;
-    const { settings, face } = this;
-    this.versions = [...this.versions, { name: `version ${number}`, given: this.given.uri, face, settings }];
+    const { lasting: settings, face, isBlended } = this;
+    this.versions = [...this.versions, { name: `version ${number}`, given: this.given.uri, face, settings, isBlended }];
   }
 
-  back({ given, face, settings }) {
+  back({ given, face, settings, isBlended = false }) {
     const { model } = settings; // a run may have been deleted since
     if (!this.models.some((one) => one.id === model)) throw new Error(`${model} is not here any more: choose another version`);
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], warnings: [] });
+    Object.assign(this, { face, isBlended, uploaded: [], warnings: [] });
   }
 
   // Asking
@@ -215,6 +229,7 @@ export class Core {
     }
     const told = await this.answers(), made = told.pictures[0].png;
     this.face = this.region ? await blended(this.outside, made, this.region) : made;
+    this.isBlended = !!this.region;
     this.warnings = [...this.uploaded, ...told.warnings];
     if (this.region) this.host.shown?.(this.face);
   }

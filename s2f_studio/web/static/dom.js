@@ -1,5 +1,6 @@
 // Elements of a page: any one with its attributes and children, buttons with an icon, sliders.
 
+const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   pencil: "M4 20l1-5L16 4l4 4L9 19l-5 1z M14 6l4 4",
   eraser: "M8 20l-5-5L14 4l6 6-10 10H8z M9 9l6 6 M8 20h12",
@@ -16,7 +17,7 @@ const ICONS = {
 };
 
 export function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+  const node = ["svg", "path"].includes(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
@@ -25,25 +26,33 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-export function icon(name) {
-  const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
 export function button(name, text, label, act) {
   return make("button", { type: "button", "aria-label": label, title: label, onclick: act },
-    icon(name), ...(text ? [make("span", {}, text)] : []));
+    make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: ICONS[name] })),
+    ...(text ? [make("span", {}, text)] : []));
 }
 
-// From 0 to 1; left and right are what its ends mean.
-export function slider(text, left, right, onchange, value) {
+// From 0 to 1; left and right are what its ends mean, says(value) is read out. put(value) sets it, unless it is being dragged.
+export function slider(text, left, right, onchange, value, says = null) {
   const input = make("input", { type: "range", min: 0, max: 1, step: 0.05, value, "aria-label": text, onchange });
   const ends = make("small", {}, make("span", {}, left), make("span", {}, right));
-  return { input, box: make("label", { class: "s2f-slider" }, make("span", {}, text), input, ends) };
+  const tell = () => { if (says) input.setAttribute("aria-valuetext", says(Number(input.value))); };
+  const put = (wanted) => { if (!input.matches(":active")) { input.value = wanted; tell(); } };
+  input.addEventListener("input", tell);
+  tell();
+  return { input, put, box: make("label", { class: "s2f-slider" }, make("span", {}, text), input, ends) };
+}
+
+// A line of what is said, read out whenever its words change; what stands beside them, such as seconds, is only seen.
+export function statusLine() {
+  const words = make("span"), beside = make("span", { "aria-hidden": "true" });
+  const box = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" }, words, beside);
+  function say(text, wrong = false, more = "") {
+    if (words.textContent !== text) words.textContent = text;
+    beside.textContent = more;
+    box.classList.toggle("s2f-wrong", wrong);
+  }
+  return { box, words, say };
 }
 
 // Whenever a part of the page comes into sight: a tab that is opened.

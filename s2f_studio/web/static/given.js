@@ -1,10 +1,33 @@
 // What is given: a picture by drop, paste, camera or file, shown with the points that may be placed on it.
 
-import { snapshot } from "./camera.js";
 import { make, plainButton } from "./dom.js";
 import { Points } from "./points.js";
 
 const TYPES = ["png", "jpeg", "webp", "bmp", "tiff"].map((name) => `image/${name}`).join(",");
+
+// A frame of the camera, a PNG's blob, null where the dialog is closed; raises where there is no camera, or none is allowed.
+async function snapshot() {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1280 } } });
+  const video = make("video", { autoplay: true, playsinline: true, muted: true });
+  video.srcObject = stream;
+  const dialog = make("dialog", { class: "s2f-page s2f-camera", "aria-label": "camera" });
+  const shot = new Promise((done) => {
+    const take = plainButton("Take the picture", () => {
+      const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight });
+      canvas.getContext("2d").drawImage(video, 0, 0);
+      canvas.toBlob(done, "image/png");
+    });
+    dialog.append(video, make("div", {}, take, plainButton("Close", () => done(null))));
+    dialog.addEventListener("cancel", () => done(null));
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  try { return await shot; } finally {
+    stream.getTracks().forEach((track) => track.stop());
+    dialog.close(); // which gives the focus back
+    dialog.remove();
+  }
+}
 
 // Files that are dropped on a place, or pasted while it is in sight.
 function takeDropped(zone, el, use) {

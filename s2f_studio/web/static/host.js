@@ -4,7 +4,8 @@ export const GONE = "the app does not answer: is it still running?";
 
 async function json(path, options) {
   const answer = await fetch(path, options);
-  return { ok: answer.ok, status: answer.status, told: await answer.json() };
+  const wrong = (error) => { throw error instanceof SyntaxError ? new TypeError(GONE) : error; }; // a proxy's page is no JSON
+  return { ok: answer.ok, status: answer.status, told: await answer.json().catch(wrong) };
 }
 
 function form(fields, file) {
@@ -18,7 +19,6 @@ function form(fields, file) {
 export async function about() { return (await json("app/about")).told; }
 
 export function addressOf(example) { return `app/examples/${example}`; }
-
 export function addressOfFile(name) { return `app/files/${name}`; }
 
 // {good, failed}: {drawing, photo, text} each, the first two as names of files.

@@ -1,5 +1,7 @@
 // A drawing and its steps: pencil on paper, or class numbers that are painted exactly, without soft edges.
 
+import { decoded } from "./files.js";
+
 const MOST_STEPS = 30;
 const SIDE_PX = { sketch: 512, map: 256 };
 
@@ -19,8 +21,10 @@ export class Paper {
     this.pen = canvas.getContext("2d", { willReadFrequently: true });
     this.reads = "sketch";
     this.ground = "#fff";
-    this.kept = { sketch: { list: [], at: -1 }, map: { list: [], at: -1 } };
+    this.forget();
   }
+
+  forget() { this.kept = { sketch: { list: [], at: -1 }, map: { list: [], at: -1 } }; } // all steps
 
   // Take up drawings or maps; whether anything is different now.
   begin(reads, colours) {
@@ -34,9 +38,7 @@ export class Paper {
   uri() { return this.canvas.toDataURL("image/png"); }
 
   async load(uri) {
-    const picture = new Image(), { pen, canvas } = this;
-    picture.src = uri;
-    await picture.decode();
+    const picture = await decoded(uri), { pen, canvas } = this;
     pen.imageSmoothingEnabled = this.reads !== "map";
     pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
     this.push();
@@ -92,8 +94,8 @@ export class Paper {
   }
 
   isEmpty() {
-    const [first, ...rest] = cellsOf(this.pen.getImageData(0, 0, this.canvas.width, this.canvas.height));
-    return rest.every((value) => value === first);
+    const cells = cellsOf(this.pen.getImageData(0, 0, this.canvas.width, this.canvas.height));
+    return cells.every((value) => value === cells[0]);
   }
 
   disc(x, y, radius, [r, g, b]) { // every pixel gets one class's own colour

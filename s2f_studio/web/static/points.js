@@ -19,13 +19,21 @@ export class Points {
   dot(name, n, changed) {
     const label = `${name}; drag it, or move it with the arrow keys`, letter = make("b", { "aria-hidden": "true" }, "LRM"[n]);
     const dot = make("button", { type: "button", class: "s2f-point", "aria-label": label, title: name }, letter);
-    dot.addEventListener("pointerdown", (event) => { event.preventDefault(); dot.focus(); dot.setPointerCapture(event.pointerId); });
+    let before = null; // where it was when it was taken
+    dot.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      if (event.button > 0) return;
+      dot.focus();
+      dot.setPointerCapture(event.pointerId);
+      before = this.at[n];
+    });
     dot.addEventListener("pointermove", (event) => {
       if (!dot.hasPointerCapture(event.pointerId)) return;
       const box = this.stage.getBoundingClientRect();
       this.put(n, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     });
-    dot.addEventListener("pointerup", () => changed());
+    dot.addEventListener("pointerup", () => { if (before && this.at[n] !== before) changed(); before = null; });
+    dot.addEventListener("pointercancel", () => { if (before) this.put(n, ...before); before = null; });
     dot.addEventListener("keydown", (event) => {
       const step = KEYS[event.key];
       if (!step) return;
@@ -50,6 +58,5 @@ export class Points {
   }
 
   text() { return this.at.flat().map((value) => Math.round(1e4 * value) / 1e4).join(","); }
-
   show(shown) { this.dots.forEach((dot) => { dot.hidden = !shown; }); }
 }

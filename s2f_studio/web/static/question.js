@@ -18,6 +18,7 @@ function without(values, name, value) {
 
 // What a control changes in a question, by the control's kind.
 export const CHANGES = {
+  model: (_question, { name }) => ({ model: name }),
   set: (_question, { kind: _kind, ...changed }) => changed,
   likely: ({ likely }, { part, amount }) =>
     ({ likely: { ...likely, ...Object.fromEntries((part ? [part] : PARTS).map((one) => [one, amount])) } }),

@@ -1,7 +1,8 @@
-// A part of the face that is redrawn: a rectangle, [left, top, right, bottom] in shares of the side.
+// What lies over the drawing: the guide, which shows where the model expects the face; and the part of the face that is
+// redrawn, a rectangle, [left, top, right, bottom] in shares of the side.
 
-import { dataUri } from "./files.js";
-import { decoded, pngOf } from "./png.js";
+import { make } from "./dom.js";
+import { dataUri, decoded, pngOf } from "./files.js";
 
 const LEAST = 0.03; // of the side: a smaller region is a slip of the hand
 const FEATHER = 0.05; // width of the soft rim, a share of the side; it lies inside the region
@@ -23,6 +24,18 @@ export function drawRegion(pen, size, region) {
   }
 }
 
+// landmarks: both eyes, the nose, the corners of the mouth, in shares of the side.
+export function drawGuide(pen, size, landmarks) {
+  const [l, r, nose, ml, mr] = landmarks.map(([x, y]) => [x * size, y * size]);
+  const apart = r[0] - l[0], middle = [(l[0] + r[0]) / 2, (l[1] + r[1]) / 2];
+  pen.strokeStyle = "#1a8cff"; pen.lineWidth = 2; pen.setLineDash([7, 5]); pen.globalAlpha = 0.4;
+  for (const eye of [l, r]) { pen.beginPath(); pen.ellipse(eye[0], eye[1], apart * 0.23, apart * 0.12, 0, 0, 7); pen.stroke(); }
+  pen.beginPath(); pen.arc(nose[0], nose[1], apart * 0.12, 0.3, 2.84); pen.stroke();
+  pen.beginPath(); pen.moveTo(...ml); pen.quadraticCurveTo((ml[0] + mr[0]) / 2, ml[1] + apart * 0.1, ...mr); pen.stroke();
+  pen.beginPath(); pen.ellipse(middle[0], middle[1] + apart * 0.35, apart * 1.05, apart * 1.5, 0, 0, 7); pen.stroke();
+  pen.globalAlpha = 1;
+}
+
 // How much of a place is redrawn: 0 outside, rising to 1 inside. The picture's own edge is no rim.
 export function redrawn(x, y, [left, top, right, bottom]) {
   const rim = Math.min(FEATHER, (right - left) / 2, (bottom - top) / 2);
@@ -34,8 +47,7 @@ export function redrawn(x, y, [left, top, right, bottom]) {
 // Two faces, data addresses of PNGs, as one: the second inside the region, with its notes.
 export async function blended(outside, inside, region) {
   const [below, above] = await Promise.all([outside, inside].map(decoded)), side = below.naturalWidth;
-  const [canvas, pixels] = [document.createElement("canvas"), []];
-  canvas.width = canvas.height = side;
+  const canvas = make("canvas", { width: side, height: side }), pixels = [];
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   for (const one of [above, below]) {
     pen.drawImage(one, 0, 0, side, side);

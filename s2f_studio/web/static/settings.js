@@ -5,7 +5,6 @@ import { ANSWERS, PARTS } from "./question.js";
 import { fillSelect } from "./tools.js";
 
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
-
 const TONES = Object.keys(FIRST_TONES);
 
 // A tone of the person, told by pad.ask.
@@ -42,8 +41,8 @@ function likely(pad) {
     box: make("div", {}, all.box, parts),
     show(amounts) {
       const values = PARTS.map((part) => amounts[part]);
-      all.input.value = values.reduce((sum, value) => sum + value, 0) / values.length;
-      each.forEach((one, n) => { one.input.value = values[n]; });
+      all.put(values.reduce((sum, value) => sum + value, 0) / values.length);
+      each.forEach((one, n) => one.put(values[n]));
     },
   };
 }
@@ -52,10 +51,11 @@ function likely(pad) {
 function person(pad) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
+    const says = (at) => (at === 0.5 ? "not said" : `${at < 0.5 ? left : right}, ${Math.round(200 * Math.abs(at - 0.5))} %`);
     const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
-    const own = slider(text, left, right, () => tell(Math.round(20 * Number(own.input.value) - 10) / 10), 0.5);
+    const own = slider(text, left, right, () => tell(Math.round(20 * Number(own.input.value) - 10) / 10), 0.5, says);
     if (left === "no") own.input.setAttribute("step", 0.5); // or not said
-    return { box: own.box, set(value) { own.input.value = 0.5 + 0.5 * value; } };
+    return { box: own.box, set(value) { own.put(0.5 + 0.5 * value); } };
   });
   const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));
   const box = make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"),
@@ -95,8 +95,8 @@ export function settings(pad) {
       shape.show(state.likely);
       said.show(state.person, state.hints);
       detail.box.hidden = !state.has_detail;
-      detail.input.value = state.detail;
-      strength.input.value = state.strength;
+      detail.put(state.detail);
+      strength.put(state.strength);
       strength.box.hidden = !state.restorers.length;
       fillSelect(restorers, state.restorers, state.restorer || state.restorers[0]?.[0]);
       restorers.hidden = state.restorers.length < 2;
@@ -117,11 +117,14 @@ export function versions(pad) {
       make("button", { type: "button", class: "s2f-tile", "aria-label": title, title, onclick: back }, ...shown),
       make("button", { type: "button", class: "s2f-drop", "aria-label": hint, title: hint, onclick: drop }, "×"));
   }
+  let shown = null; // tiles stay, with the focus, while versions are the same
   return {
     box,
     show(state) {
-      box.hidden = !state.versions.length;
-      box.replaceChildren(make("b", {}, "Versions"), ...state.versions.map(version));
+      if (shown === state.versions) return;
+      shown = state.versions;
+      box.hidden = !shown.length;
+      box.replaceChildren(make("b", {}, "Versions"), ...shown.map(version));
     },
   };
 }

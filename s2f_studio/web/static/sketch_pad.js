@@ -1,11 +1,9 @@
 // The page of a sketch pad. Drawings, strokes and undo live here; its state (core.js) is told one thing at a time.
 
-import { button, make } from "./dom.js";
-import { blobOf } from "./files.js";
-import { drawGuide } from "./overlay.js";
+import { button, make, statusLine } from "./dom.js";
+import { blobOf, saveAs } from "./files.js";
 import { Paper } from "./paper.js";
-import { saveAs } from "./png.js";
-import { drawRegion } from "./regions.js";
+import { drawGuide, drawRegion } from "./regions.js";
 import { settings, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
@@ -23,7 +21,7 @@ function pictures(pad) {
   const whole = make("button", { type: "button", class: "s2f-whole", hidden: true, onclick: leaveRegion },
     "region only · back to the whole face");
   const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save());
-  const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
+  const another = () => pad.ask("set", { seed: pad.core.planned.seed + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
   const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.keep());
   const paper = make("div", { class: "s2f-stage s2f-paper" }, canvas, overlays[0]);
@@ -52,7 +50,8 @@ class Pad {
   constructor(core) {
     Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, isEmpty: false, reads: "", nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
-    this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
+    const status = statusLine();
+    this.say = status.say;
     this.note = make("div", { class: "s2f-note", role: "note" });
     this.ask = (kind, content) => core.ask(kind, content);
     this.toolbar = toolbar(this);
@@ -63,13 +62,12 @@ class Pad {
     const parts = [palette(this), settings(this), this.versions];
     const [labels, set, ...below] = parts.map((part) => part.box);
     this.parts = [this.toolbar, this.pictures, ...parts];
-    const left = make("div", {}, this.pictures.box, this.status, this.note);
+    const left = make("div", {}, this.pictures.box, status.box, this.note);
     this.root.append(this.toolbar.box, labels, make("div", { class: "s2f-desk" }, left, set), ...below);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
 
   get width() { return this.toolbar.width(); }
-
   colour(label) { return this.state.labels[label][1]; }
 
   choose(tool) {
@@ -127,6 +125,7 @@ class Pad {
     this.mark(null);
     if (!await this.core.anew()) return;
     await this.loading; // the example that a host begins with
+    this.sheet.forget(); // or the next visitor could take steps back to it
     this.sheet.clear();
     this.sheet.push();
     this.send();
@@ -146,20 +145,15 @@ class Pad {
     whole.hidden = !region && !state.region;
   }
 
-  say(text, wrong = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("s2f-wrong", wrong);
-  }
-
   // slow: for so long that it is said what is waited for.
   tellBusy(busy, slow = false) {
     if (this.strokes.stroke) return; // a preview: nothing is said
     this.root.classList.toggle("s2f-busy", busy);
-    if (busy) return this.say(slow ? this.core.slowText || SLOW : "translating …");
     const { core, state } = this;
+    if (busy) return this.say(...(slow ? core.slowSaid ?? [SLOW] : ["translating …"]));
     if (core.problem) return this.say(core.problem, !this.isEmpty);
     const answered = `${state.face_px} px, answered in ${Math.round(1000 * core.seconds)} ms`;
-    this.say([answered, ...state.warnings].join(" · "));
+    this.say([answered, ...state.warnings, ...core.news()].join(" · "));
   }
 
   // Show the state as it is now. isNew: with another drawing.

@@ -3,6 +3,7 @@
 import { rectangle } from "./regions.js";
 
 const ERASER_TIMES = 3; // as wide as the pencil
+const ENDS = ["pointerup", "pointercancel", "lostpointercapture"];
 const PEN_ERASER = 32; // of a pointer's buttons
 
 export class Strokes {
@@ -12,15 +13,14 @@ export class Strokes {
     for (const stage of stages) {
       stage.addEventListener("pointerdown", (event) => this.down(event, stage));
       stage.addEventListener("pointermove", (event) => this.moved(event, stage));
-      for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.up(event));
+      for (const name of ENDS) stage.addEventListener(name, (event) => this.up(event));
       stage.addEventListener("contextmenu", (event) => { if (stage === paper) event.preventDefault(); });
       const keepStill = (event) => { if (stage === paper || this.isRegion) event.preventDefault(); }; // the page
       stage.addEventListener("touchstart", keepStill, { passive: false });
     }
   }
 
-  get isRegion() { return this.pad.tool === "box"; }
-
+  get isRegion() { return (this.stroke ?? this.pad).tool === "box"; } // a stroke keeps the tool that it began with
   get isMap() { return this.pad.reads === "map"; }
 
   place(event, stage) {
@@ -40,15 +40,17 @@ export class Strokes {
   }
 
   down(event, stage) {
-    const { pad } = this;
-    if (this.pointer !== null || (event.pointerType === "mouse" && event.button > 0)) return;
-    if (stage !== this.paper && !this.isRegion) return;
+    const { pad } = this, { pointerId, pointerType: type } = event, { tool } = pad;
+    const isPalm = type === "pen" && this.stroke?.type === "touch"; // of the hand that holds the pen
+    if ((this.pointer !== null && !isPalm) || (type === "mouse" && event.button > 0)) return;
+    if (stage !== this.paper && tool !== "box") return;
     event.preventDefault();
     pad.root.querySelector('[aria-pressed="true"]')?.focus?.({ preventScroll: true });
-    this.pointer = event.pointerId;
-    stage.setPointerCapture(this.pointer);
+    stage.setPointerCapture(pointerId); // or raise, and nothing has begun
+    if (isPalm) pad.sheet.move(0); // its marks go
     const at = this.place(event, stage);
-    this.stroke = { points: [at], erases: pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0 };
+    this.pointer = pointerId;
+    this.stroke = { points: [at], tool, type, erases: tool === "eraser" || (event.buttons & PEN_ERASER) > 0 };
     if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
   }
 
@@ -80,13 +82,13 @@ export class Strokes {
 
   up(event) {
     if (event.pointerId !== this.pointer) return;
-    const { pad, stroke } = this;
-    if (!this.isRegion && !this.isMap && stroke.points.length > 1) {
+    const { pad, stroke, isRegion } = this;
+    if (!isRegion && !this.isMap && stroke.points.length > 1) {
       const [a, b] = stroke.points.slice(-2); // in whose middle the curve ended
       this.mark("segment", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, b);
     }
     this.pointer = this.stroke = null;
-    if (this.isRegion) return this.enclose(this.region(stroke));
+    if (isRegion) return this.enclose(this.region(stroke));
     pad.sheet.push();
     pad.send();
   }

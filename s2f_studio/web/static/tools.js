@@ -32,12 +32,11 @@ export function toolbar(pad) {
     if (starts.value) { pad.mark(null); pad.ask("start", { name: starts.value }); starts.value = ""; }
   } });
   const upload = picker("upload", "Upload", "Upload a drawing: its paper is cleaned, its face laid upright",
-    (content) => { pad.mark(null); pad.ask("upload", content); }, () => pad.state.reads === "map");
+    (content) => { pad.mark(null); pad.ask("upload", content); }, pad.say, () => pad.state.reads === "map");
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
     set(tools.pencil, tools.brush, tools.eraser), make("label", { class: "s2f-set s2f-width" }, "Width", width),
-    set(undo, redo, clear), set(tools.box),
-    set(starts, ...upload, anew));
+    set(undo, redo, clear), set(tools.box), set(starts, ...upload, anew));
   return {
     box, tools, undo, redo,
     width: () => Number(width.value),

@@ -3,14 +3,12 @@
 // A question, `ask`, is {seed, answer, likely, person, large}, as `Ask` in Python.
 
 import { FACTS } from "./facts.js";
-import { resized } from "./pixels.js";
+import { pictureOf, resized, tensor } from "./pixels.js";
 import { coarseField, likely } from "./shapes.js";
-import { pictureOf, tensor } from "./tensors.js";
 import { hairAbove, turnedBy, understood } from "./understanding.js";
 
 const { meaning, told } = FACTS;
 const FACE_PX = FACTS.looking.look_px;
-
 const without = (values, names) => Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));
 
 // The question, with what the drawing seems to say where the question says nothing of it.
@@ -40,7 +38,6 @@ const knownOf = (ask, { flags }) =>
   told.told.map((name) => (name in ask.person ? 0.5 + 0.5 * ask.person[name] : flags[name] ?? NaN));
 
 export const coloursOf = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
-
 const tonesOf = ({ person }) => told.coloured.flatMap((name) => (person[name] ? coloursOf(person[name]) : [NaN, NaN, NaN])
   .map((value) => Math.fround(value / 127.5) - 1));
 

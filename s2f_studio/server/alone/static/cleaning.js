@@ -3,7 +3,7 @@
 
 import { FACTS } from "./facts.js";
 import { cubicAt } from "./crop.js";
-import { percentile, percentileOfBytes, rounded } from "./pixels.js";
+import { percentile, rounded } from "./pixels.js";
 import { solved } from "./shapes.js";
 
 const { cleaning } = FACTS;
@@ -86,17 +86,17 @@ export function needsCleaning(given) {
 
 // Whether lines are there, but hardly darker than their paper.
 export function isFaint(given) {
-  const { data } = luminance(given), light = percentileOfBytes(data, 98);
+  const { data } = luminance(given), light = percentile(data, 98);
   return data.filter((value) => value < light - cleaning.faint_below).length < cleaning.lines_share * data.length;
 }
 
 // The paper white, and the darkest lines nearly black.
 function stretched({ width, height, data }) {
-  const paper = percentileOfBytes(data, 75), near = data.filter((value) => value >= paper - 25);
+  const paper = percentile(data, 75), near = data.filter((value) => value >= paper - 25);
   const noise = 1.4826 * percentile(Float64Array.from(near, (value) => Math.abs(value - paper)), 50);
   const white = paper - Math.max(3, 2 * noise), ink = data.filter((value) => value < paper - Math.max(24, 6 * noise));
   if (ink.length < Math.max(16, 1e-4 * data.length)) return { width, height, data: new Uint8Array(data.length).fill(255) };
-  const black = percentileOfBytes(ink, 10);
+  const black = percentile(ink, 10);
   return { width, height, data: data.map((value) => rounded(15 + 240 * Math.min(1, Math.max(0, (value - black) / (white - black))))) };
 }
 

@@ -6,11 +6,9 @@ import { FACTS } from "./facts.js";
 import { blurred, warped } from "./crop.js";
 import { median, resized } from "./pixels.js";
 import { alignment, away, inverse, middleOf, moved } from "./shapes.js";
-import { tensor } from "./tensors.js";
 
 const { yunet } = FACTS;
 const STRIDES = [8, 16, 32], MULTIPLE = 32, LEAST_PX = 16;
-
 const eyesOf = ([left, right]) => away(left, right);
 
 // A face with the box that a detector would put around these landmarks.

@@ -40,7 +40,6 @@ function ask(name, given, signal = null) {
 export async function about() { return FACTS.about; }
 
 export function addressOf(example) { return `examples/${example}.png`; }
-
 export function addressOfFile(name) { return `files/${name}`; }
 
 // {good, failed}: {drawing, photo, text} each, the first two as names of files.

@@ -20,7 +20,8 @@ function rgbOf({ width, height, data }) {
 
 // The picture in a file, upright, on white where it is transparent, its longer side at most FACTS.upload.most_px.
 export async function decoded(blob) {
-  const options = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  // EXIF's orientation is obeyed unasked; "from-image" is unknown to Safari before 17.2, which then reads nothing.
+  const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(blob, options).catch(() => {
     throw new Error("this is no picture that this browser can read: save it as PNG or JPEG");
   });

@@ -78,24 +78,12 @@ function nth(values, place) {
 
 // The share-th percentile of numbers, as NumPy's.
 export function percentile(values, share) {
-  const own = Float64Array.from(values), at = (share / 100) * (own.length - 1), low = Math.floor(at);
+  const own = new Float64Array(values), at = (share / 100) * (own.length - 1), low = Math.floor(at);
   const first = nth(own, low), next = Math.min(low + 1, own.length - 1);
   return at === low ? first : first + (at - low) * (nth(own, next) - first);
 }
 
 export const median = (values) => percentile(values, 50);
-
-// Of whole numbers from 0 to 255, by counting.
-export function percentileOfBytes(bytes, share) {
-  const counts = new Uint32Array(256);
-  for (const value of bytes) counts[value]++;
-  const at = (share / 100) * (bytes.length - 1), low = Math.floor(at);
-  const valueAt = (place) => {
-    for (let value = 0, seen = 0; ; value++) if ((seen += counts[value]) > place) return value;
-  };
-  const first = valueAt(low);
-  return first + (at - low) * (valueAt(Math.min(low + 1, bytes.length - 1)) - first);
-}
 
 // The median colour of the outermost pixels; where drawn hair fills them, the lightest tenth.
 export function paperColour({ width, height, data }) {
@@ -103,8 +91,8 @@ export function paperColour({ width, height, data }) {
   const take = (x, y) => { for (let c = 0; c < 3; c++) rim[c].push(data[3 * (y * width + x) + c]); };
   for (const y of [0, height - 1]) for (let x = 0; x < width; x++) take(x, y);
   for (const x of [0, width - 1]) for (let y = 0; y < height; y++) take(x, y);
-  const isHair = percentileOfBytes(rim.flat(), 50) < percentileOfBytes(data, 50) - FACTS.hair_at_rim;
-  return rim.map((one) => Math.trunc(percentileOfBytes(one, isHair ? 90 : 50)));
+  const isHair = median(rim.flat()) < median(data) - FACTS.hair_at_rim;
+  return rim.map((one) => Math.trunc(percentile(one, isHair ? 90 : 50)));
 }
 
 // Rounded to the nearest level, halves to the even one, as NumPy does.
@@ -115,3 +103,13 @@ export function rounded(value) {
 
 // Whether anything is drawn on a picture.
 export const hasLines = ({ data }) => data.some((value) => value <= FACTS.looking.lines_below);
+
+// What goes into graphs and comes out: {type, data, dims}.
+export const tensor = {
+  floats: (values, dims) => ({ type: "float32", data: Float32Array.from(values), dims }),
+  whole: (...values) => ({ type: "int64", data: BigInt64Array.from(values, BigInt), dims: [values.length] }),
+  pictures: ({ width, height, data }) => ({ type: "uint8", data, dims: [1, height, width, 3] }),
+};
+
+// The picture that a graph made.
+export const pictureOf = ({ data, dims: [, height, width] }) => ({ width, height, data: new Uint8Array(data) });

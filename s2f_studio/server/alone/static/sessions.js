@@ -7,15 +7,19 @@ import { expanded } from "./safetensors.js";
 const { runtime } = FACTS;
 const MOST_THREADS = 4;
 const QUIET = 3; // errors alone are told of
+const CUT_OFF = "a part of this page could not be loaded: reload it when there is a connection";
+export const UNABLE = "the models cannot run here: close other tabs, reload the page, or take another browser";
 
+const saying = (text) => (error) => { throw new Error(text, { cause: error }); };
 const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
 const isOfOne = (file) => Object.values(runtime.weights).filter((files) => files.includes(file)).length === 1; // graph
 const at = (file) => new URL(`../${file}`, import.meta.url);
+const threads = () => (self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1);
 
 // The content of a file, told() in bytes while it comes; what is stored in gzip is unpacked.
 async function fetched(file, told) {
-  const answer = await fetch(at(file)).catch(() => null);
-  if (!answer?.ok) throw new Error(`${file} of this page could not be loaded: reload it when there is a connection`);
+  const answer = await fetch(at(file));
+  if (!answer.ok) throw new Error(`${answer.status} ${file}`);
   const parts = [];
   for (let reader = answer.body.getReader(), one = await reader.read(); !one.done; one = await reader.read()) {
     parts.push(one.value);
@@ -25,8 +29,6 @@ async function fetched(file, told) {
   const isPacked = first === 0x1f && second === 0x8b; // some servers unpack such files themselves
   return new Uint8Array(await (isPacked ? new Response(whole.stream().pipeThrough(new DecompressionStream("gzip"))) : whole).arrayBuffer());
 }
-
-const threads = () => (self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1);
 
 // What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is.
 export class Engine {
@@ -40,7 +42,7 @@ export class Engine {
     if (!this.files.has(name)) {
       this.expected += runtime.bytes[name] || 0;
       this.loading++;
-      const coming = fetched(name, (bytes) => { this.come += bytes; this.tell(); });
+      const coming = fetched(name, (bytes) => { this.come += bytes; this.tell(); }).catch(saying(CUT_OFF));
       coming.catch(() => this.files.delete(name)).finally(() => { this.loading--; this.tell(); });
       this.files.set(name, coming);
     }
@@ -70,7 +72,7 @@ export class Engine {
 
   async begin() {
     const { script, binary } = runtime;
-    const [ort, wasmBinary] = await Promise.all([import(at(script)), this.file(binary)]);
+    const [ort, wasmBinary] = await Promise.all([import(at(script)).catch(saying(CUT_OFF)), this.file(binary)]);
     Object.assign(ort.env.wasm, { wasmBinary: wasmBinary.buffer, numThreads: threads(), proxy: false });
     ort.env.logLevel = "error";
     this.files.delete(binary);
@@ -83,7 +85,7 @@ export class Engine {
     const weights = runtime.weights[name] ?? [], data = await Promise.all(weights.map((file) => this.file(file)));
     const externalData = weights.map((file, n) => ({ path: nameOf(file), data: expanded(data[n]) }));
     const options = { executionProviders: ["wasm"], externalData, logSeverityLevel: QUIET };
-    const session = await ort.InferenceSession.create(content, options);
+    const session = await ort.InferenceSession.create(content, options).catch(saying(UNABLE));
     for (const file of [runtime.graphs[name], ...weights.filter(isOfOne)]) this.files.delete(file);
     return session;
   }
@@ -107,6 +109,6 @@ export class Engine {
   async ran(stage, given) {
     const ort = await this.begun(), session = await this.session(stage);
     const feeds = session.inputNames.map((name, n) => [name, new ort.Tensor(given[n].type, given[n].data, given[n].dims)]);
-    return session.run(Object.fromEntries(feeds));
+    return session.run(Object.fromEntries(feeds)).catch(saying(UNABLE));
   }
 }

@@ -8,13 +8,9 @@ const { mesh, shapes, bending, aligned } = FACTS;
 const UNIT_PX = 1024; // of the spline's kernel: squared, 32 pixels
 
 export const pairs = (values) => Array.from({ length: values.length / 2 }, (_, n) => [values[2 * n], values[2 * n + 1]]);
-
 export const five = (points) => mesh.five.map((n) => points[n]);
-
 export const away = ([ax, ay], [bx, by]) => Math.hypot(bx - ax, by - ay);
-
 export const eyeDistance = (points) => away(points[mesh.five[0]], points[mesh.five[1]]);
-
 export const middleOf = (points) => [0, 1].map((n) => points.reduce((sum, one) => sum + one[n], 0) / points.length);
 
 // The similarity transform that brings points closest to others, least squares (Umeyama 1991).
@@ -35,7 +31,6 @@ export function similarity(from, to, weights = null) {
 }
 
 export const moved = (points, [[a, b, c], [d, e, f]]) => points.map(([x, y]) => [a * x + b * y + c, d * x + e * y + f]);
-
 export const scaleOf = ([[a, b], [d, e]]) => Math.sqrt(Math.abs(a * e - b * d));
 
 export function inverse([[a, b, c], [d, e, f]]) {

@@ -1,9 +1,8 @@
 // What a drawing shows: where each point of the face is meant to be, how sure that is, and what else is drawn.
 
 import { FACTS } from "./facts.js";
-import { paperColour } from "./pixels.js";
+import { paperColour, tensor } from "./pixels.js";
 import { alignment, coordinates, eyeDistance, five, pairs } from "./shapes.js";
-import { tensor } from "./tensors.js";
 
 const { looking, mesh, meaning, told } = FACTS;
 const REMEMBERED = 8; // pictures that were understood last

@@ -7,6 +7,7 @@ import { warped } from "./crop.js";
 import { faceOf, sharesOf, worded } from "./finding.js";
 import { hasLines, square } from "./pixels.js";
 import { addressOf, decoded } from "./pictures.js";
+import { UNABLE } from "./sessions.js";
 import { alignment, pairs } from "./shapes.js";
 import { crudeness, isVague, understood } from "./understanding.js";
 
@@ -51,7 +52,9 @@ async function told(work) {
     return { ok: true, told: await work() };
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    return { ok: false, told: { detail: error.message, code: error.code ?? "" } };
+    const isPlain = error.name === "Error"; // a sentence of ours
+    if (!isPlain || error.cause) console.warn(error);
+    return { ok: false, told: { detail: isPlain ? error.message : UNABLE, code: error.code ?? "" } };
   }
 }
 
