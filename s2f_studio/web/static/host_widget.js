@@ -5,7 +5,7 @@ import { dataUri } from "./files.js";
 const KERNEL_SLOW_MS = 8000; // then the page says that the kernel is busy
 
 export function widgetHost(model) {
-  let number = model.get("told").n ?? 0, last = Promise.resolve();
+  let number = Math.floor(2 ** 40 * Math.random()), last = Promise.resolve(); // no two views of a pad count alike
   const heard = [];
   function hear() {
     const told = model.get("told");
