@@ -84,7 +84,7 @@ def published(tmp_path, monkeypatch):
             rows.append([name, file, path, hashlib.sha256(content).hexdigest(), *BOX, SCALE])
     paths["portraits/senate-a.png"] = "/senate/a.png"
     Server.files["/senate/a.png"] = whole = original(200)
-    whole_file = named_sets._File((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
+    whole_file = named_sets.Published((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
     with open(tmp_path / "list.csv", "w", newline="") as file:
         csv.writer(file).writerows([LISTED, *rows])
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
