@@ -383,6 +383,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
     except ImportError as error:
         print(f"data_prep: {what_to_install(error)}", file=sys.stderr)
+    except MemoryError:
+        print("data_prep: not enough memory: close other programs, or give fewer --workers", file=sys.stderr)
     except WeightsError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except KeyboardInterrupt:
