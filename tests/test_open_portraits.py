@@ -140,6 +140,9 @@ def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
     assert picture.shape == (25, 20, 3)
     assert np.abs(picture.astype(int) - (0, 255, 0)).max() < 16
     assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
+    (out / "portraits" / "senate-a.png").write_bytes(b"cut")
+    assert main(["download", "portraits", str(out / "portraits")]) == 0
+    assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
     row = credits_of(out)["18f-team/face-3.webp"]
     assert row["sha256"] == download.sha256_of(out / "18f-team" / "face-3.webp")
     assert row["original"].endswith(published["18f-team/face-3.webp"].replace(" ", "%20"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from s2f_studio.query import WAYS, Query, asked
+from s2f_studio.server.alone import page as alone
 from s2f_studio.web import page
 from s2f_studio.web.catalogue import Catalogue
 from s2f_utils.pictures.attributes import FACE_PARTS
@@ -19,6 +20,7 @@ NODE = shutil.which("node")
 OF_NOTEBOOK = Path(page.STATIC).parents[2] / "s2f_utils" / "notebook" / "static"
 SERVED = sorted(path for path in page.STATIC.rglob("*") if path.is_file())
 FILES = [path for path in (*SERVED, *sorted(OF_NOTEBOOK.iterdir())) if path.suffix == ".js"]
+OF_PAGE = sorted(alone.STATIC.glob("*.js"))
 DECLARED = r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)"
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
 
@@ -48,7 +50,7 @@ def test_a_script_says_what_it_is_and_imports_what_the_app_serves(path):
 
 
 @needs_node
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*FILES, *OF_PAGE], ids=lambda path: path.name)
 def test_node_can_read_a_script(path, tmp_path):
     module = tmp_path / "script.mjs"
     module.write_bytes(path.read_bytes())
