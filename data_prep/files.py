@@ -179,9 +179,10 @@ def content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
     return images.read_content_box(path) if "content" in notes_of(path) else None
 
 
-def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
-    """The part of a picture that is not padding, by its file's metadata; the picture itself if it is not padded."""
-    left, top, width, height = content_box(path) or (0, 0, *image.shape[1::-1])
+def without_padding(image: np.ndarray, path: str | os.PathLike, photo: str = "") -> np.ndarray:
+    """A picture without its padding, by its notes, or, as editors lose them, by its photo's where both have one size."""
+    found, whole = content_box(photo), image.shape[1::-1]
+    left, top, width, height = content_box(path) or (found and size_px(photo) == whole and found) or (0, 0, *whole)
     return image[top : top + height, left : left + width]
 
 

@@ -198,16 +198,16 @@ def _read(task: PairTask) -> _Pictures:
         left = (photo.shape[1] + 1) // 2 if task.half == "left" else 0
         sketch, photo = halves(photo, task.half)
     elif task.sketch:
-        sketch = load(task.sketch)
-    mask = files.without_padding(files.load_labels(task.mask), task.mask) if task.mask else None
+        sketch = load(task.sketch, task.photo)
+    mask = files.without_padding(files.load_labels(task.mask), task.mask, task.photo) if task.mask else None
     if mask is not None and mask.shape != photo.shape[:2]:
         mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
     return _Pictures(photo, None if task.recipe.styles else sketch, mask, left)
 
 
-def load(path: str) -> np.ndarray:
-    """A picture without padding, uint8 (H, W, 3). Raises ImageError if it cannot be read or is too small for a face."""
-    image = files.without_padding(files.load_rgb(path), path)
+def load(path: str, photo: str = "") -> np.ndarray:
+    """A picture `without_padding`, uint8 (H, W, 3). ImageError when it cannot be read or is too small for a face."""
+    image = files.without_padding(files.load_rgb(path), path, photo)
     height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise images.ImageError(f"{path}: {width}x{height} pixels are too few for a face")
