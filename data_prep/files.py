@@ -180,7 +180,7 @@ def content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
 
 
 def without_padding(image: np.ndarray, path: str | os.PathLike, photo: str = "") -> np.ndarray:
-    """A picture without its padding, by its notes, or, as editors lose them, by its photo's where both have one size."""
+    """A picture without its padding, by its notes, or, as editors lose them, its photo's where both have one size."""
     found, whole = content_box(photo), image.shape[1::-1]
     left, top, width, height = content_box(path) or (found and size_px(photo) == whole and found) or (0, 0, *whole)
     return image[top : top + height, left : left + width]
