@@ -296,7 +296,7 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     shutil.copytree(src, other)
     for again in ([src, out, "--strength", "2"], [other, out]):  # other drawings may have the same names
         assert main(["clean", *again]) == 2 and "cleaned with" in capsys.readouterr().err
-    (tmp_path / "src" / "broken.jpg").write_text("no pic-ture")
+    (tmp_path / "src" / "broken.jpg").write_text("no PICTURE")
     assert main(["clean", src, out]) == 2 and "before they were changed" in capsys.readouterr().err
     (tmp_path / "out" / "settings.json").write_text("{")
     assert main(["clean", src, out]) == 2 and "damaged: choose another folder" in capsys.readouterr().err
