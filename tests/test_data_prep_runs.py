@@ -170,7 +170,7 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOTCONN, "gone"), MemoryError(), OSError("cut off")])
 def test_what_may_pass_leaves_no_pair_out_for_good(folders, tmp_path, monkeypatch, error):
-    command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1"]
+    command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1", "--style", "pencil"]
     fail, real = Mock(side_effect=error), images.rgb_of
     with monkeypatch.context() as patch:
         patch.setattr(images, "rgb_of", lambda picture: (fail if "anna3" in picture.filename else real)(picture))

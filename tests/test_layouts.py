@@ -268,7 +268,7 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
     table = manifest.read_text(encoding="utf-8")
     for old, new, ids in (
         ("anna1,", "../x,", {"anna2", ".._x"}), ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"}),
-        ("split,", '"split",', {"anna3"}), ("photos/anna4", f"{tmp_path}/set/photos/anna4", {"anna4"}),
+        ("split,", '"split",', {"anna3"}), ("photos/anna4", f"{folders}/photos/anna4", {"anna4"}),
     ):  # fmt: skip
         manifest.write_text(table.replace(old, new, 1), encoding="utf-8")
         rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), size_px=32).parent)
