@@ -21,17 +21,6 @@ from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
 
 __all__ = [
-    "DataPrepError",
-    "RawPerson",
-    "Recipe",
-    "default_photos",
-    "find_points",
-    "make_default",
-    "make_pairs",
-    "make_scribbles",
-    "make_shaped",
-    "make_synthetic",
-    "make_unpaired",
-    "raw_people",
-    "split_by_identity",
-]
+    "DataPrepError", "RawPerson", "Recipe", "default_photos", "find_points", "make_default", "make_pairs",
+    "make_scribbles", "make_shaped", "make_synthetic", "make_unpaired", "raw_people", "split_by_identity",
+]  # fmt: skip

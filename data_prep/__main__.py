@@ -376,13 +376,15 @@ def main(arguments: list[str] | None = None) -> int:
         options = vars(build_parser().parse_args(arguments))
         code = options.pop("run")(**options)
         return code if isinstance(code, int) else 0
-    except DataPrepError as error:
+    except (DataPrepError, images.ImageError) as error:
         print(f"data_prep: {error}", file=sys.stderr)
-        return error.exit_code
+        return getattr(error, "exit_code", EXIT_ERROR)
     except OSError as error:
         print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
     except ImportError as error:
         print(f"data_prep: {what_to_install(error)}", file=sys.stderr)
+    except MemoryError:
+        print("data_prep: not enough memory: close other programs, or give fewer --workers", file=sys.stderr)
     except WeightsError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except KeyboardInterrupt:

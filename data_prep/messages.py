@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 NUM_SHOWN = 5  # of a kind of remark; of the rest, how many there are
 
@@ -17,6 +18,14 @@ def say(text: str, wanted: bool = True) -> None:
 def indented(text: str, spaces: int = 4) -> str:
     """The text with so many spaces before each line."""
     return "\n".join(" " * spaces + line for line in text.splitlines())
+
+
+def warn_some(reasons: Sequence[str], start: str = "", rest: str = "") -> None:
+    """A warning for each of the first reasons, and how many more there are; start: of each line, rest: of the last."""
+    for reason in reasons[:NUM_SHOWN]:
+        warn(f"{start}{reason}")
+    if len(reasons) > NUM_SHOWN:
+        warn(f"{start}{len(reasons) - NUM_SHOWN} more{rest}")
 
 
 def warn(text: str) -> None:

@@ -98,6 +98,17 @@ def tiny():
     return make
 
 
+@pytest.fixture(scope="module")
+def trained(faces_manifest, tmp_path_factory):
+    """A run folder, made by the command line in one go."""
+    from s2f_utils import cli
+    from tests.test_cli import TINY
+
+    runs = tmp_path_factory.mktemp("runs")
+    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
+    return next(runs.iterdir())
+
+
 @pytest.fixture(scope="session")
 def shipped():
     """The model that answers drawings by default, in PyTorch."""

@@ -103,8 +103,7 @@ def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest,
 
 
 def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_manifest, tmp_path):
-    data = tmp_path / "data"
-    shutil.copytree(faces_manifest.parent, data)
+    data = shutil.copytree(faces_manifest.parent, tmp_path / "data")
     settings = json.loads((data / "settings.json").read_text())
     (data / "settings.json").write_text(json.dumps({**settings, "terms": ["ask for it"]}))
     command = ["train", "pix2pix", *TINY, "--no-report", "--runs", str(tmp_path / "runs")]
@@ -125,4 +124,4 @@ def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_m
 
 def test_sets_of_cufs_are_known_by_their_layout():
     assert terms_of({"layout": "pairs+cufs", "terms": ["a"]}) == [CUFS_TERMS, "a"]
-    assert terms_of({"layout": "pairs"}) == terms_of({}) == []
+    assert terms_of({"layout": "pairs"}) == terms_of({}) == [] and terms_of({"terms": "MIT"}) == ["MIT"]

@@ -43,15 +43,6 @@ def said(capsys) -> str:
     return lines[0]
 
 
-@pytest.fixture(scope="module")
-def trained(faces_manifest, tmp_path_factory):
-    """A run folder, made by the command line in one go."""
-    runs = tmp_path_factory.mktemp("runs")
-    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
-    (folder,) = runs.iterdir()
-    return folder
-
-
 def test_train_leaves_a_complete_run_folder(trained):
     assert trained.name == "0001-pix2pix-full"
     names = {p.name for p in trained.iterdir()}

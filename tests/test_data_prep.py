@@ -48,32 +48,25 @@ def people(num: int, shots: int = 3) -> list[dict[str, str]]:
     return [{"identity": f"p{n}", "split": "", "id": f"p{n}-{shot}"} for n in range(num) for shot in range(shots)]
 
 
-def test_no_identity_crosses_and_the_shares_are_kept():
+def test_no_identity_crosses_the_shares_are_kept_and_the_order_does_not_matter():
     rows = people(50)
     splits = split_by_identity(rows, {"test": 0.2, "val": 0.1}, seed=3)
     made = [{**row, "split": split} for row, split in zip(rows, splits, strict=True)]
     assert crossing_identities(made) == {}
     assert [splits.count(name) for name in ("train", "val", "test")] == [105, 15, 30]
-
-
-def test_a_split_depends_on_the_seed_and_not_on_the_order():
-    rows = people(20)
     forward = dict(zip((row["id"] for row in rows), split_by_identity(rows, seed=1), strict=True))
     backward = dict(zip((row["id"] for row in rows[::-1]), split_by_identity(rows[::-1], seed=1), strict=True))
     assert forward == backward
     assert split_by_identity(rows, seed=1) != split_by_identity(rows, seed=2)
 
 
-def test_an_official_split_is_kept_and_val_comes_from_training():
+def test_an_official_split_is_kept_val_comes_from_training_and_a_person_is_refused_in_two():
     rows = [{"identity": f"p{n}", "split": "train" if n < 88 else "test"} for n in range(188)]
     splits = split_by_identity(rows, {"val": 10 / 88})
     assert [splits.count(name) for name in ("train", "val", "test")] == [78, 10, 100]
     assert set(splits[88:]) == {"test"}
     with pytest.raises(DataPrepError, match="its own test split"):
         split_by_identity(rows, {"test": 0.1})
-
-
-def test_a_person_follows_the_pictures_that_have_a_split_and_is_refused_in_two():
     rows = people(20)
     rows[0]["split"] = "val"  # which nobody is drawn into
     assert split_by_identity(rows)[:3] == ["val"] * 3
@@ -190,6 +183,8 @@ def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
     make_pairs(tmp_path / "src", tmp_path / "out", fit="pad")
     made = images.load_rgb(tmp_path / "out" / "photos" / "a.png")
     assert np.array_equal(made, np.pad(image, ((3, 3), (28, 28), (0, 0))))
+    again = make_pairs(tmp_path / "out", tmp_path / "again", fit="pad", size_px=128).parent
+    assert {images.read_content_box(again / side / "a.png") for side in ("photos", "sketches")} == {(13, 0, 102, 128)}
     assert main(["pairs", str(tmp_path / "src"), str(tmp_path / "drawn"), "--fit", "pad", "--style", "pencil"]) == 0
     drawn = images.load_rgb(tmp_path / "drawn" / "sketches" / "a.png")[..., 0]
     assert np.array_equal(drawn, np.pad(sketches.pencil(image), ((3, 3), (28, 28))))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -165,6 +166,16 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, 
     left = contents(tmp_path / "out")
     assert "manifest.csv" not in left and not any(name.endswith(".part") for name in left)
     assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOTCONN, "gone"), MemoryError(), OSError("cut off")])
+def test_what_may_pass_leaves_no_pair_out_for_good(folders, tmp_path, monkeypatch, error):
+    command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1", "--style", "pencil"]
+    fail, real = Mock(side_effect=error), images.rgb_of
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "rgb_of", lambda picture: (fail if "anna3" in picture.filename else real)(picture))
+        assert main(command) == (0 if error.args == ("cut off",) else 2)
+    assert main(command) == 0 and len(read(tmp_path / "out")) == NUM
 
 
 # Bad inputs

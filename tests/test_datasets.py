@@ -37,6 +37,10 @@ def test_reads_what_data_prep_writes(faces_manifest):
     ],
 )
 def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such data set"):
+        read_manifest(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no manifest.csv in this folder.* pairs SRC OUT'"):
+        read_manifest(tmp_path)
     with pytest.raises(DataError, match=message):
         read_manifest(write(tmp_path, *lines, header=header))
 
@@ -50,13 +54,6 @@ def test_further_columns_are_kept_as_attributes(tmp_path):
     ]  # fmt: skip
     assert len(set(rows)) == 3 and {row.source for row in rows} == {"fs2k"}
     assert read_manifest(write(tmp_path, "train,1,1,,,,")).pairs[0].attributes == {}
-
-
-def test_missing_folder_and_manifest(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such data set"):
-        read_manifest(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="no manifest.csv in this folder.* pairs SRC OUT'"):
-        read_manifest(tmp_path)
 
 
 def test_batches_are_the_pictures(faces_manifest, monkeypatch):

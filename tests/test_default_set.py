@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep.make import default_set
+from data_prep.make import default_set, gallery
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import OUR_POINTS
 from data_prep.sources import download
@@ -53,15 +53,18 @@ def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkey
     made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
     assert len(made.pairs) == 320 and not [row for row in made.pairs if row.id.startswith("governors")]
     assert {row.split for row in made.pairs} == {"train", "val", "test"}
-    assert "MIT licence" in capsys.readouterr().out and "MIT" in made.settings["terms"]
+    assert "MIT licence" in capsys.readouterr().out and "MIT" in made.settings["terms"][0]
     sketch, photo = images.load_rgb(made.pairs[0].sketch), images.load_rgb(made.pairs[0].photo)
     assert sketch.shape == photo.shape == (64, 64, 3) and sketch.mean() > photo.mean()
 
 
-def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path):
+def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path, monkeypatch):
     for path in sorted(collection.iterdir())[10:]:
         path.unlink()
     made = read_manifest(default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False))
+    with monkeypatch.context() as patch, pytest.raises(data_prep.DataPrepError, match="have changed since"):
+        patch.setattr(gallery, "_read_labels", lambda path: {})  # others are for testing
+        default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False)
     labels = np.stack([images.load_labels(row.mask) for row in made.pairs])
     rows = {name: np.nonzero(labels == masks.CLASSES.index(name))[1].mean() for name in ("l_brow", "nose", "l_lip")}
     assert labels.shape[1:] == (128, 128) and rows["l_brow"] < rows["nose"] - 10 < rows["l_lip"] - 20

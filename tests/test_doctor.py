@@ -148,14 +148,22 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
 def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     make_pairs(good, tmp_path / "set", size_px=96, progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []
+    table = (tmp_path / "set" / "manifest.csv").read_bytes()
+    for text in (table.replace(b"\ntest,face04", b"\ntest,face00"), table.replace(b",set\n", b",\xe9\n")):
+        (tmp_path / "set" / "manifest.csv").write_bytes(text)
+        assert diagnose(tmp_path / "set", progress=False).counts() == {"manifest": 1}
+    (tmp_path / "set" / "manifest.csv").write_bytes(table + b"train\n")
     (tmp_path / "set" / "photos" / "face07.png").unlink()
-    assert [(f.kind, f.id) for f in diagnose(tmp_path / "set", progress=False).findings] == [("missing", "face07")]
+    told = [(f.kind, f.id) for f in diagnose(tmp_path / "set", progress=False).findings]
+    assert told == [("missing", ""), ("missing", "face07")]
     table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8").replace("face08,face08", "face08,face09")
     more = "test,again,again,sketches/face10.png,photos/face10.png,,\nTest,odd,odd,sketches/face11.png,,,\n"
     (tmp_path / "set" / "manifest.csv").write_text(table + more, encoding="utf-8")
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
     assert set(found) == {"missing", "identity", "leak", "split"} and "train and test" in found["identity"].detail
     assert [found[kind].drop for kind in ("identity", "leak", "split")] == [("face09",), ("face10",), ("odd",)]
+    images.save(tmp_path / "set" / "photos" / "face05.png", draw_face(5, size_px=96).photo[:90])
+    assert diagnose(tmp_path / "set", progress=False).counts()["not_square"] == 1
 
 
 def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):

@@ -49,7 +49,7 @@ def shaped(pairs, tmp_path_factory):
     return make_shaped(pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1)
 
 
-def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped, tmp_path):
+def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped, tmp_path, monkeypatch):
     manifest = read_manifest(shaped)
     assert {row.identity: row.split for row in manifest.pairs} == {
         f"somebody-{n}": "val" if n == 1 else "train" for n in range(1, NUM)
@@ -69,15 +69,18 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     halves = [read_manifest(shaped.with_name(f"manifest-fold-{fold}.csv")).split("train") for fold in range(2)]
     assert sorted(row.id for half in halves for row in half) == sorted(row.id for row in manifest.split("train"))
     assert all(halves)
-    before = shaped.stat().st_mtime_ns
-    assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
     damaged = shutil.copytree(pairs, tmp_path / "damaged")
-    (damaged / "manifest.csv").write_text((pairs / "manifest.csv").read_text().replace(",old,", ",middle,"))
+    table = (pairs / "manifest.csv").read_text()
+    (damaged / "manifest.csv").write_text(table.replace(",old,", ",middle,").replace("face-3", "../face"))
     with pytest.raises(DataPrepError, match="have changed since"):
         make_shaped(damaged, shaped.parent, progress=False, workers=1)
     (damaged / "s2.png").write_bytes(b"")
     left = read_manifest(make_shaped(damaged, tmp_path / "left", progress=False, workers=1)).pairs
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
+    assert ".._face-1" in {row.id for row in left}
+    before = shaped.stat().st_mtime_ns
+    monkeypatch.setattr("data_prep.make.shaped_set.understand", None)
+    assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
     made = read_manifest(make_pairs(shaped.parent, tmp_path / "anew", progress=False, workers=1)).pairs
     assert not {"points", "photo_points"} & set(made[0].attributes)  # files that are not there
 

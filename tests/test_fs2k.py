@@ -20,7 +20,7 @@ from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import fs2k
 from data_prep.sources.tree import scan
-from s2f_utils.data import COLUMNS, DataError, read_manifest, stores
+from s2f_utils.data import COLUMNS, DataError, read_manifest, stores, terms_of
 from s2f_utils.metrics.evaluation import load_pairs
 from s2f_utils.metrics.leaks import refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
@@ -50,6 +50,7 @@ def test_the_annotation_becomes_columns_and_the_style_is_not_the_folders_number(
     assert known["skin_color"] == " ".join(f"{v:.0f}" for v in np.median(photo[72:77, 58:63].reshape(-1, 3), axis=0))
     entry = json.loads((root / "anno_train.json").read_text())
     entry[4] |= {"style": 7, "hair": "0", "skin_color": [500, 3], "lip_color": [1, float("nan"), 2]}
+    entry[1]["skin_color"] = [float("nan"), 3.0]
     (root / "anno_train.json").write_text(json.dumps(entry))
     pairs = {pair.id: pair.attributes for pair in fs2k.collect(scan(root), LayoutOptions()).pairs}
     assert {key: pairs["photo2-image0004"][key] for key in ("style", "hair", "skin_color", "lip_color")} == {
@@ -66,6 +67,8 @@ def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # no
     for source, out in ((first, "mended"), (root, "raw-mended")):
         run_doctor(source, fix=tmp_path / out, progress=False)
         assert {name: row.attributes for name, row in rows_of(tmp_path / out).items()} == expected
+    made = [read_manifest(tmp_path / name) for name in ("set", "again", "mended", "raw-mended")]
+    assert [terms_of(manifest.settings) for manifest in made] == [[fs2k.TERMS]] * 4
     styles = rows_of(
         make_pairs(root, tmp_path / "made", recipe=Recipe(size_px=64, styles=("pencil", "xdog")), progress=False).parent
     )
@@ -77,6 +80,7 @@ def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # no
     assert both.read_text(encoding="utf-8").splitlines()[0].startswith(",".join(COLUMNS) + ",style")
     merged = rows_of(both.parent)
     assert all(set(row.attributes) == ATTRIBUTES for row in merged.values())
+    assert {"mine/1", "fs2k-1-0000"} <= {row.identity for row in merged.values()}
     assert Counter(bool(row.attributes["style"]) for row in merged.values()) == {True: 16, False: 3}
 
 

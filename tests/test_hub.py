@@ -30,14 +30,6 @@ NAME = "hf:user/faces"
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module")
-def trained(faces_manifest, tmp_path_factory):
-    runs = tmp_path_factory.mktemp("runs")
-    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
-    (folder,) = runs.iterdir()
-    return folder
-
-
 @pytest.fixture()
 def hub(monkeypatch, tmp_path):
     """The stand-in, with a cache of its own, and somebody logged in who may write."""
@@ -71,8 +63,7 @@ def answer(model, **more) -> np.ndarray:
 
 
 def other(run: Path, target: Path) -> Path:
-    shutil.copytree(run, target)
-    path = target / "generator.safetensors"
+    path = shutil.copytree(run, target) / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     for value in net.parameters():
         value.data *= 1.5
@@ -120,8 +111,7 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
 
 def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     """No folders, no hashes or names of pictures, no logs: in no byte that reaches the hub."""
-    run = tmp_path / "annabell" / "0007-mine"
-    shutil.copytree(trained, run)
+    run = shutil.copytree(trained, tmp_path / "annabell" / "0007-mine")
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     card = checkpoints.card_of(path)
@@ -263,8 +253,7 @@ def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
 
 def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, capsys):
     """Those of a run of an earlier release, which has them in its folder alone."""
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
+    run = shutil.copytree(trained, tmp_path / "run")
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     facts = json.loads((run / "config.json").read_text()) | {"data_settings": {"layout": "pairs+cufs"}}

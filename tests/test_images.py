@@ -61,14 +61,6 @@ def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, 
         assert abs(found.astype(int) - expected).max() <= 1
 
 
-def test_exif_rotation_is_obeyed(tmp_path):
-    picture = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # rotate by 90 degrees
-    picture.save(tmp_path / "a.jpg", exif=exif)
-    assert images.load_rgb(tmp_path / "a.jpg").shape == (6, 4, 3)
-
-
 @pytest.mark.parametrize("turn", [3, 6, 8])
 def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
     """Of class numbers, of numbers with a palette, in its colours, and of parts in files of their own."""

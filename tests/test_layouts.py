@@ -114,12 +114,19 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
         np.testing.assert_array_equal(images.load_labels(out / "masks" / f"{n}.png"), face.mask)
     with zipfile.ZipFile(tmp_path / "CelebAMask-HQ.zip", "w") as packed:
         for path in root.rglob("*.*"):
-            packed.write(path, path.relative_to(tmp_path).as_posix())
+            name = path.relative_to(tmp_path).as_posix()
+            packed.writestr(name if "img" in name else ".\\" + name.replace("/", "\\"), path.read_bytes())
     other = make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "other", size_px=SIZE).parent
     assert (other / "masks" / "3.png").read_bytes() == (out / "masks" / "3.png").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(DataPrepError, match="bytes are too many for a picture"):
+        patch.setattr("data_prep.files.MAX_PACKED_BYTES", 999)
+        make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "never", size_px=SIZE, fit="stretch", workers=1)
     images.save(out / "masks" / "3.png", masks.colour(drawn[3].mask))  # as others write them
     again = make_pairs(out, tmp_path / "again", size_px=SIZE).parent
     assert (again / "masks" / "3.png").read_bytes() == (other / "masks" / "3.png").read_bytes()
+    (folder / "00003_skin.png").write_bytes((folder / "00003_skin.png").read_bytes()[::-1])
+    with pytest.raises(DataPrepError, match="pictures of the source have changed"):
+        make_pairs("CelebAMask-HQ", tmp_path / "out", size_px=SIZE)
 
 
 # Archives, several sources
@@ -138,7 +145,8 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     official = {row["id"]: row["split"] for row in rows if row["source"] == "cufs/cuhk"}
     assert official == {"f-005-01": "train", "f-006-01": "train", "f-007-01": "train", "m-063-01": "test"}
     assert sum(row["split"] == "test" and row["source"] == "feret" for row in rows) == 4
-    assert all(row["identity"].startswith(("feret/", "cufs/")) for row in rows)
+    twice = read(make_pairs([f"feret:{feret}"] * 2, tmp_path / "twice", recipe=recipe).parent)
+    assert len(twice) == 20 and len({(row["identity"], row["split"]) for row in twice}) == 5
     with pytest.raises(DataPrepError, match="10 of 14 photos have no sketch: name a style"):
         make_pairs([feret, students], tmp_path / "never", size_px=64)
 
@@ -226,6 +234,8 @@ def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, n
         (["--crop", "0", "0", "1", "1"], "--crop belongs to --align crop"),
         (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
         (["--align", "face", "--fit", "pad"], "--fit pad belongs to --align none"),
+        (["--zoom", "2"], "--zoom belongs to --align face"),
+        (["--points", "nowhere.csv"], "--points belongs to --align face"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
         (["--size", "4"], "--size"),
     ],
@@ -240,7 +250,8 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
     for person in range(6):
         for shot in range(3):
-            images.save(tmp_path / "src" / f"person{person}" / f"{shot}.png", drawn[(person + shot) % 16].photo)
+            folder = tmp_path / "src" / f"person{person}" / ("second day" if (person, shot) == (5, 2) else "")
+            images.save(folder / f"{shot}.png", drawn[(person + shot) % 16].photo)
     recipe = Recipe(size_px=32, styles=("pencil",))
     rows = read(make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe).parent)
     assert {row["identity"] for row in rows} == {f"person{n}" for n in range(6)}
@@ -253,12 +264,19 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
 
 
 def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):
-    manifest = make_pairs(folders, tmp_path / "set", size_px=32)
+    manifest = make_pairs(folders, tmp_path / "set", size_px=32, val_share=0.4)
     table = manifest.read_text(encoding="utf-8")
-    for old, new, ids in (("anna1,", "../x,", {"anna2", ".._x"}), ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"})):
+    for old, new, ids in (
+        ("anna1,", "../x,", {"anna2", ".._x"}), ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"}),
+        ("split,", '"split",', {"anna3"}), ("photos/anna4", f"{folders}/photos/anna4", {"anna4"}),
+    ):  # fmt: skip
         manifest.write_text(table.replace(old, new, 1), encoding="utf-8")
         rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), size_px=32).parent)
-        assert len(rows) == 6 and ids <= {row["id"] for row in rows}
+        assert len(rows) == 6 and ids <= {row["id"] for row in rows} and "val" in {row["split"] for row in rows}
+    for spoil in (lambda: manifest.write_text(table.replace(",", ";")), manifest.unlink):
+        spoil()
+        with pytest.raises(DataPrepError, match="a data set without a manifest.csv that can be read"):
+            make_pairs(tmp_path / "set", tmp_path / "never", size_px=32)
 
 
 # Clean
@@ -278,6 +296,8 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     shutil.copytree(src, other)
     for again in ([src, out, "--strength", "2"], [other, out]):  # other drawings may have the same names
         assert main(["clean", *again]) == 2 and "cleaned with" in capsys.readouterr().err
+    (tmp_path / "src" / "broken.jpg").write_text("no PICTURE")
+    assert main(["clean", src, out]) == 2 and "before they were changed" in capsys.readouterr().err
     (tmp_path / "out" / "settings.json").write_text("{")
     assert main(["clean", src, out]) == 2 and "damaged: choose another folder" in capsys.readouterr().err
     for options in (["--strength", "0"], ["--workers", "0"]):
@@ -353,6 +373,8 @@ def test_a_turned_picture_is_read_as_it_is_seen(tmp_path, drawn, mode, name):
     seen.transpose(Image.Transpose.ROTATE_90).save(tmp_path / name, exif=exif)
     assert size_px(tmp_path / name) == (80, SIZE)
     assert np.array_equal(images.load_rgb(tmp_path / name), images.rgb_of(seen))
+    seen.convert("L").transpose(Image.Transpose.ROTATE_90).save(tmp_path / "scan.jpg", exif=exif)
+    assert images.load_rgb(tmp_path / "scan.jpg").shape == (SIZE, 80, 3)
 
 
 def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):

@@ -176,8 +176,7 @@ def test_each_inference_mode_is_a_row(data, tmp_path):
 
 
 def test_a_test_photo_among_the_training_photos_is_refused(data, tmp_path, runs, capsys):
-    copy = tmp_path / "set"
-    shutil.copytree(data, copy)
+    copy = shutil.copytree(data, tmp_path / "set")
     refuse_leaks(read_manifest(copy), "test")
     from PIL import Image
 

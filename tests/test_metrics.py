@@ -47,6 +47,8 @@ def test_black_against_white_by_hand():
     found = {name: metrics.METRICS[name].compute(black, white) for name in PIXEL}
     assert found["mse"] == 255**2 and found["psnr"] == pytest.approx(0.0)
     assert found["l1"] == 255 and found["l2_norm"] == pytest.approx(255 * np.sqrt(16 * 16 * 3))
+    # of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black and white, L̄ = 50
+    assert structure.delta_e(black, white) == pytest.approx(100.0, abs=0.01)
     c1 = (0.01 * 255) ** 2
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
     assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
@@ -92,7 +94,7 @@ def test_measure_refuses_what_cannot_be_compared(pair):
         metrics.measure(fake[None], np.stack([real, real]), ("ssim",))
 
 
-def test_bootstrap_of_constants_and_of_nothing():
+def test_bootstrap_of_constants_of_nothing_and_of_differences():
     interval = metrics.bootstrap_mean(np.full(5, 2.0))
     assert (interval.mean, interval.low, interval.high) == (2.0, 2.0, 2.0)
     assert metrics.bootstrap_mean(np.array([1.0, np.inf])).mean == np.inf
@@ -101,9 +103,6 @@ def test_bootstrap_of_constants_and_of_nothing():
     assert np.isnan(metrics.bootstrap_mean(np.array([np.nan])).mean)
     with pytest.raises(ValueError, match="at least one image"):
         metrics.bootstrap_mean(np.array([]))
-
-
-def test_paired_difference_sees_what_two_intervals_do_not():
     rng = np.random.default_rng(2)
     difficulty = rng.normal(0, 1, 60)
     ours, theirs = difficulty + 0.1, difficulty + rng.normal(0, 0.05, 60)
@@ -218,12 +217,6 @@ def test_spectrum_by_hand(photo):
     assert structure.spectrum(blurred(photo), photo) == pytest.approx(np.abs(found).mean())
 
 
-def test_colour_difference_by_hand():
-    """Of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black and white, L̄ = 50."""
-    black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
-    assert structure.delta_e(black, white) == pytest.approx(100.0, abs=0.01)
-
-
 def test_what_is_too_small_is_not_measured(photo):
     small = photo[:64, :64]
     missing = metrics.not_measured(("ssim", "ms_ssim"), 64, 64)
@@ -301,11 +294,9 @@ def test_the_patch_test_keeps_people_apart(monkeypatch):
 
     monkeypatch.setattr(patches, "_trained", remember)
     fakes = np.stack([np.full((64, 64, 3), n, np.uint8) for n in range(12)])
-    asked = []
-    real_logits = patches._logits
-    monkeypatch.setattr(
-        patches, "_logits", lambda net, p: asked.append({int(q[0, 0, 0]) for q in p}) or real_logits(net, p)
-    )
+    asked, real = [], patches._logits
+    spy = lambda net, shown: asked.append({int(one[0, 0, 0]) for one in shown}) or real(net, shown)  # noqa: E731
+    monkeypatch.setattr(patches, "_logits", spy)
     patches.patch_test(fakes, fakes, [f"person {n // 2}" for n in range(12)])
     assert len(seen) == 5
     for fold, trained in enumerate(seen):

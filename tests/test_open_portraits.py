@@ -84,7 +84,7 @@ def published(tmp_path, monkeypatch):
             rows.append([name, file, path, hashlib.sha256(content).hexdigest(), *BOX, SCALE])
     paths["portraits/senate-a.png"] = "/senate/a.png"
     Server.files["/senate/a.png"] = whole = original(200)
-    whole_file = named_sets._File((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
+    whole_file = named_sets.Published((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
     with open(tmp_path / "list.csv", "w", newline="") as file:
         csv.writer(file).writerows([LISTED, *rows])
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
@@ -139,6 +139,9 @@ def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
     picture = images.load_rgb(out / "18f-team" / "face-3.webp")
     assert picture.shape == (25, 20, 3)
     assert np.abs(picture.astype(int) - (0, 255, 0)).max() < 16
+    assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
+    (out / "portraits" / "senate-a.png").write_bytes(b"cut")
+    assert main(["download", "portraits", str(out / "portraits")]) == 0
     assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
     row = credits_of(out)["18f-team/face-3.webp"]
     assert row["sha256"] == download.sha256_of(out / "18f-team" / "face-3.webp")

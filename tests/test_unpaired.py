@@ -40,6 +40,16 @@ def test_the_set_has_a_picture_a_row_and_keeps_a_split(sources, tmp_path):
     assert rows.settings["layout"] == "unpaired" and rows.settings["counts"]["pairs"] == 22
 
 
+def test_people_with_a_folder_are_in_one_split_and_guessed_faces_are_listed(sources, tmp_path):
+    for n in range(18):
+        images.save(tmp_path / "people" / f"{n % 6}" / f"{n}.png", draw_face(n, size_px=64).photo)
+    recipe = data_prep.Recipe(size_px=32, align="face", fallback="centre", detector="none")
+    given = sources[0], tmp_path / "people", tmp_path / "set"
+    made = read_manifest(data_prep.make_unpaired(*given, recipe=recipe, test_share=0.3, progress=False))
+    assert len({(row.identity, row.split) for row in made.pairs if row.photo}) == 6
+    assert len(made.settings["guessed_faces"]) == 18 + 12
+
+
 def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys):
     out = tmp_path / "set"
     manifest = data_prep.make_unpaired(*sources, out, 64, progress=False)

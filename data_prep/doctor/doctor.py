@@ -46,15 +46,18 @@ def diagnose(
     check_workers(workers)
     path = Path(src)
     findings: list[Finding] = []
-    if path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST:
+    is_set, terms = path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST, []
+    if is_set:
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
-        subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
+        subjects, terms = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
     not_tested = [f"faces: {weights.problem('yunet')}"] if faces.detector_problem() else []
     done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
     facts = [done[n] for n in range(len(subjects))]
-    diagnosis = Diagnosis(path, subjects, facts, findings, not_tested)
+    diagnosis = Diagnosis(path, subjects, facts, findings, not_tested, terms)
     judge.judge_all(diagnosis)
+    if is_set:
+        judge.judge_for_training(diagnosis)
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
@@ -62,7 +65,7 @@ def diagnose(
 
 def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, restval="")
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
             raise DataPrepError(f"{printable(path)}: column {', '.join(missing)} is missing")
@@ -73,8 +76,9 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
     for row in rows:
         parts = ("sketch", "photo", "mask")
         gone = [row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()]
-        if gone:
-            findings.append(Finding("missing", row["id"], tuple(gone), "named by the manifest", (row["id"],)))
+        if gone or not any(row[part] for part in parts):
+            why = "named by the manifest" if gone else "its row names no picture"
+            findings.append(Finding("missing", row["id"], tuple(gone), why, (row["id"],)))
         there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
         identity, split = row["identity"] or row["id"], row["split"] if row["split"] in SPLITS else ""
         if not split:
@@ -85,7 +89,10 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
     return subjects
 
 
-def _from_source(path: Path, layout: str | None, options: LayoutOptions, findings: list[Finding]) -> list[Subject]:
+def _from_source(
+    path: Path, layout: str | None, options: LayoutOptions, findings: list[Finding]
+) -> tuple[list[Subject], list[str]]:
+    """The subjects, and the source's terms."""
     tree = scan(path)
     collection = find_layout(tree, layout, options).collect(tree, options)
     subjects = []
@@ -101,7 +108,7 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
     findings += _without_partner("photo", collection.lone_photos, photos, sketches)
     if not subjects and not findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
-    return subjects
+    return subjects, collection.terms.splitlines()
 
 
 def _without_partner(side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]) -> Iterator[Finding]:

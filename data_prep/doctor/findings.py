@@ -31,6 +31,9 @@ KINDS: dict[str, Kind] = {
         "files that the manifest lists but that are missing", True, "copy them beside the manifest", LEAVE_OUT
     ),
     "split": Kind("rows without a known split", True, "write train, val or test there", LEAVE_OUT),
+    "manifest": Kind(
+        "a manifest that training refuses", True, "correct the line", "ids are made unique, and it is written as UTF-8"
+    ),
     "unmatched": Kind("pictures without a partner", False, "rename them like their partner, or delete them", LEAVE_OUT),
     "unreadable": Kind("files that cannot be read", True, "copy or download them again, or delete them", LEAVE_OUT),
     "kind": Kind(
@@ -42,6 +45,10 @@ KINDS: dict[str, Kind] = {
     ),
     "sizes": Kind(
         "sketches of another shape than their photo", True, "crop both alike, or use --align face --each", LEAVE_OUT
+    ),
+    "not_square": Kind(
+        "pictures that are not square", True, "make squares: data_prep pairs DATA OUT --align face, or --fit pad",
+        "nothing: make squares of them", False,
     ),
     "unaligned": Kind(
         "most sketches do not lie on their photos", True,
@@ -131,6 +138,7 @@ class Diagnosis:
     facts: list[dict[str, PictureFacts]]
     findings: list[Finding] = field(default_factory=list)
     not_tested: list[str] = field(default_factory=list)
+    terms: list[str] = field(default_factory=list)  # of a source, where its layout knows them
 
     @property
     def root(self) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 from data_prep.doctor.examine import PictureFacts
 from data_prep.doctor.findings import KINDS, Diagnosis, Finding
 from data_prep.make.split import crossing_identities
+from s2f_utils.data import DataError, read_manifest
 from s2f_utils.pictures.duplicates import find_twins
 from s2f_utils.pictures.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
 
@@ -33,6 +34,20 @@ def judge_all(diagnosis: Diagnosis) -> None:
     """Add the findings of all tests to the diagnosis, and what could not be tested."""
     for test in (_files, _shapes, _faces, _blank, _identities, _twins, _sides, _fit, _maps):
         test(diagnosis)
+
+
+def judge_for_training(diagnosis: Diagnosis) -> None:
+    """Add why training would refuse a data set in which nothing else keeps it from starting."""
+    for n, facts in enumerate(diagnosis.facts):
+        odd = [side for side, seen in facts.items() if seen.whole[0] != seen.whole[1]]
+        if odd:
+            shown = " and ".join(f"{side} {'x'.join(map(str, facts[side].whole))}" for side in odd)
+            _add(diagnosis, "not_square", n, tuple(odd), shown, drop=False)
+    try:
+        if diagnosis.may_train:
+            read_manifest(diagnosis.source)
+    except DataError as error:
+        diagnosis.findings.append(Finding("manifest", ALL, (), str(error)))
 
 
 def _add(diagnosis: Diagnosis, kind: str, place: int, sides: tuple[str, ...], detail: str, drop: bool = True) -> None:
@@ -239,11 +254,8 @@ def _sides(diagnosis: Diagnosis) -> None:
 
 
 def _maps(diagnosis: Diagnosis) -> None:
-    problems = {
-        n: facts["photo"].map_problem
-        for n, facts in enumerate(diagnosis.facts)
-        if "photo" in facts and facts["photo"].map_problem
-    }
+    seen = {n: facts["photo"].map_problem for n, facts in enumerate(diagnosis.facts) if "photo" in facts}
+    problems = {n: problem for n, problem in seen.items() if problem}
     num_masks = sum(bool(subject.mask) for subject in diagnosis.subjects)
     if len(problems) == num_masks and all("black and white" in detail for _, detail in problems.values()):
         return  # where the person is: no maps, and not meant as such
@@ -260,9 +272,7 @@ def _fit(diagnosis: Diagnosis) -> None:
     if "unaligned" in by_shape:
         _not_fitted(diagnosis, "unaligned")
         return
-    known = {
-        finding.id for finding in diagnosis.findings if finding.kind in ("swapped", "wrong_side", "inverted", "turned")
-    }
+    known = {f.id for f in diagnosis.findings if f.kind in ("swapped", "wrong_side", "inverted", "turned")}
     sketches, photos = dict(_usable(diagnosis, "sketch")), dict(_usable(diagnosis, "photo"))
     places = [n for n in sketches if n in photos]
     if len(places) < MIN_TO_COMPARE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +14,15 @@ from data_prep.doctor.examine import Subject
 from data_prep.doctor.findings import CHANGES, KINDS, Diagnosis
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
-from data_prep.make.recipe import halves, load
+from data_prep.make.recipe import halves
 from data_prep.make.split import with_splits
 from data_prep.make.write import SETTINGS, SetPlan, settings_in, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
-from s2f_utils.pictures import faces, images
+from data_prep.sources.gather import fingerprint
+from data_prep.sources.tree import Picture
+from s2f_utils.data import terms_of
+from s2f_utils.pictures import faces
 from s2f_utils.pictures.duplicates import SOURCE_NOTE
 
 
@@ -40,11 +42,11 @@ class MendTask:
 
 def mend_pair(task: MendTask) -> dict[str, object]:
     """{"sketch", "photo", "mask"}, uint8 of their own sizes, inverted, swapped or turned. Raises ImageError."""
-    photo = load(task.photo)
+    photo = files.load_rgb(task.photo)
     if task.half:
         sketch, photo = halves(photo, task.half)
     else:
-        sketch = load(task.sketch)
+        sketch = files.load_rgb(task.sketch)
     made: dict[str, object] = {"mask": files.load_labels(task.mask)} if task.mask else {}
     if "swapped" in task.changes:
         sketch, photo = photo, sketch
@@ -54,9 +56,8 @@ def mend_pair(task: MendTask) -> dict[str, object]:
         quarter = task.turned // 90
         sketch, photo = _upright_sketch(sketch, quarter), np.ascontiguousarray(np.rot90(photo, quarter))
         made = {part: np.ascontiguousarray(np.rot90(mask, quarter)) for part, mask in made.items()}
-    elif Path(task.photo).suffix.lower() == ".png" and Path(task.photo).is_file() and not task.half:
-        content = images.read_content_box(task.photo)  # where a padded picture lies: scores are taken inside of it
-        made |= {"content": content} if content else {}
+    elif not task.half and (content := files.content_box(task.photo)):  # scores are taken inside of it
+        made["content"] = content
     if "swapped" not in task.changes and not task.half and (known := files.notes_of(task.photo).get(SOURCE_NOTE)):
         made["notes"] = {SOURCE_NOTE: known}
     return made | {"sketch": sketch, "photo": photo}
@@ -88,9 +89,7 @@ def write_mended(
     out, root = Path(out), _folder(diagnosis)
     if out.resolve().is_relative_to(root.resolve()) and not files.is_archive(diagnosis.source):
         raise DataPrepError(f"{printable(out)}: lies in the source: choose a folder outside of it")
-    dropped = {
-        name for finding in diagnosis.findings if drop_doubtful or KINDS[finding.kind].drops for name in finding.drop
-    }
+    dropped = {name for f in diagnosis.findings if drop_doubtful or KINDS[f.kind].drops for name in f.drop}
     kept = [
         (subject, facts)
         for subject, facts in zip(diagnosis.subjects, diagnosis.facts, strict=True)
@@ -105,9 +104,15 @@ def write_mended(
         MendTask(s.sketch, s.photo, s.half, s.mask if masks else "", changes.get(s.id, ()), facts["photo"].turned)
         for s, facts in kept
     ]
-    digest = hashlib.sha256("\n".join(map(repr, tasks)).encode()).hexdigest()
-    settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest, **_measures(root)}
-    notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped)}
+    words = [repr((sorted(row.items()), t.half, t.changes, t.turned)) for row, t in zip(rows, tasks, strict=True)]
+    files_of = [[Picture(Path(name), ()) for name in (t.sketch, t.photo, t.mask) if name] for t in tasks]
+    digest = fingerprint((one, said) for said, mine in zip(words, files_of, strict=True) for one in mine)
+    known = root / SETTINGS
+    before = settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
+    settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest}
+    settings |= {"size_px": before.get("size_px"), "fit": before.get("fit", "")}  # unknown for a raw source
+    terms = terms_of(before) or diagnosis.terms
+    notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped), "terms": terms}
     plan = SetPlan(rows, tasks, mend_pair, ("sketch", "photo", *(("mask",) if masks else ())), settings, notes)
     say(f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed", progress)
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
@@ -142,10 +147,3 @@ def _have_masks(subjects: Sequence[Subject]) -> bool:
     if 0 < len(without) < len(subjects):
         warn(f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as {printable(without[0])}")
     return not without
-
-
-def _measures(folder: Path) -> dict[str, object]:
-    """The set's size and fit, as its settings say; unknown for a raw source."""
-    known = folder / SETTINGS
-    before = settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
-    return {"size_px": before.get("size_px"), "fit": before.get("fit", "")}

@@ -44,12 +44,8 @@ def write_page(diagnosis: Diagnosis, path: str | os.PathLike) -> Path:
     for kind, number in diagnosis.counts().items():
         shown = [finding for finding in diagnosis.findings if finding.kind == kind][:PICTURES_A_KIND]
         cards = [
-            {
-                "pictures": _pictures(diagnosis, finding),
-                "files": printable(", ".join(finding.files)),
-                "detail": finding.detail,
-            }
-            for finding in shown
+            {"pictures": _pictures(diagnosis, one), "files": printable(", ".join(one.files)), "detail": one.detail}
+            for one in shown
         ]
         known = KINDS[kind]
         kinds.append(

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.recipe import load
 from data_prep.make.write import SETTINGS, settings_in
-from data_prep.messages import NUM_SHOWN, say, warn
+from data_prep.messages import say, warn_some
 from data_prep.sources import names
+from data_prep.sources.gather import fingerprint
 from data_prep.sources.tree import scan
 from s2f_studio.drawings import cleanup
 from s2f_utils import runtime
@@ -25,6 +27,8 @@ def clean_file(source: str, target: str, strength: float) -> str:
     except images.ImageError as error:
         return printable(error)
     except Exception as error:  # one strange drawing must not end the run
+        if files.is_passing(error):
+            raise
         return printable(f"{source}: could not be cleaned ({type(error).__name__}: {error})")
     images.save(target, cleaned.image)
     return ""
@@ -56,22 +60,18 @@ def clean_drawings(
         raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]
-    _check_settings(out, {"strength": strength, "source": printable(tree.root)}, dry_run)
+    digest = fingerprint((picture, "") for picture in tree.pictures)
+    _check_settings(out, {"strength": strength, "source": printable(tree.root), "digest": digest}, dry_run)
     todo = [n for n, target in enumerate(targets) if not target.is_file()]
-    say(
-        f"{printable(tree.given)}: {len(targets)} drawings, {len(targets) - len(todo)} cleaned already",
-        progress or dry_run,
-    )
+    already = len(targets) - len(todo)
+    say(f"{printable(tree.given)}: {len(targets)} drawings, {already} cleaned already", progress or dry_run)
     if dry_run:
         return targets
     jobs = [(str(tree.pictures[n].path), str(targets[n]), strength) for n in todo]
-    how = {"workers": workers, "progress": progress, "done": len(targets) - len(todo), "unit": "drawing"}
+    how = {"workers": workers, "progress": progress, "done": already, "unit": "drawing"}
     reasons = run_jobs(clean_file, jobs, **how)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
-    for reason in list(broken.values())[:NUM_SHOWN]:
-        warn(f"left out: {reason}")
-    if len(broken) > NUM_SHOWN:
-        warn(f"left out: {len(broken) - NUM_SHOWN} more")
+    warn_some(list(broken.values()), "left out: ")
     if len(broken) == len(targets):
         raise DataPrepError(f"no usable drawing among {len(targets)}")
     say(f"{len(targets) - len(broken)} drawings cleaned into {printable(out)}, {len(broken)} left out", progress)
@@ -84,7 +84,8 @@ def _check_settings(out: Path, settings: dict[str, Any], dry_run: bool) -> None:
     if path.is_file():
         before = settings | settings_in(path)  # an older one does not say of which folder
         if before != settings:
-            of = f"drawings of {before['source']}, cleaned with strength {before['strength']}"
+            then = ", before they were changed" if before["digest"] != settings["digest"] else ""
+            of = f"drawings of {before['source']}, cleaned with strength {before['strength']}{then}"
             raise DataPrepError(f"{printable(out)}: holds {of}: choose another folder")
     elif out.is_dir() and any(out.iterdir()):
         raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")

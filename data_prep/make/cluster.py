@@ -46,11 +46,16 @@ def jobs_done(function: Callable[..., Any], jobs: Sequence[tuple], scheduler: st
     from distributed import as_completed
 
     with connected(scheduler) as client:
+        held = client.submit(_held, function, pure=False)  # it may be large: once for each worker, not for each job
         for start in range(0, len(jobs), AT_ONCE):
-            some, how = jobs[start : start + AT_ONCE], {"function": function, "folder": os.getcwd()}
+            some, how = jobs[start : start + AT_ONCE], {"function": held, "folder": os.getcwd()}
             places = {future: start + n for n, future in enumerate(client.map(do_job, some, pure=False, **how))}
             for future, result in as_completed(places, with_results=True):
                 yield places[future], result
+
+
+def _held(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 def do_job(job: tuple, function: Callable[..., Any], folder: str) -> Any:

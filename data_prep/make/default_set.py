@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.face_maps import map_of
-from data_prep.make.gallery import OUR_LABELS, OUR_POINTS, SIZE_PX, Gallery, Sitter, sitters_of
+from data_prep.make.gallery import OUR_LABELS, SIZE_PX, Gallery, Sitter, digest_of, sitters_of
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
@@ -100,15 +100,10 @@ def default_photos(
 
 def _some_portraits(num: int) -> Path:
     """A folder with at least the first `num` portraits of the test split: S2F_PORTRAITS, or the cache."""
-    if os.environ.get("S2F_PORTRAITS"):
-        return portraits_folder()
     with open(OUR_LABELS, newline="", encoding="utf-8-sig") as file:
         tested = {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}
-    wanted = [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
-    wanted = [file for file in sorted(wanted, key=lambda file: file.name) if Path(file.name).stem in tested][:num]
-    folder = cache_folder() / "portraits"
-    download.first_of(wanted, folder)  # without a network it is known at once
-    return download.fetch_files(wanted, folder, progress=False)
+    wanted = [file for file in sorted(shown_files(), key=lambda file: file.name) if Path(file.name).stem in tested]
+    return portraits_folder(wanted[:num], progress=False)
 
 
 def _given(data: Path) -> Path:
@@ -121,27 +116,21 @@ def _given(data: Path) -> Path:
     return manifest
 
 
-def portraits_folder(*, progress: bool = True) -> Path:
-    """The folder with the portraits: S2F_PORTRAITS, the cache, or the cache after a download.
+def shown_files() -> list[download.Published]:
+    """The portraits that are shown in notebooks."""
+    return [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
+
+
+def portraits_folder(wanted: Sequence[download.Published] | None = None, *, progress: bool = True) -> Path:
+    """The folder with these portraits, None: all: S2F_PORTRAITS, the cache, or the cache after a download.
 
     Raises DataPrepError where the folder named holds no portraits, or they cannot be fetched.
     """
     if chosen := os.environ.get("S2F_PORTRAITS"):
-        if _num_portraits(Path(chosen)) < ENOUGH:
+        if sum(path.name.startswith(SHOWN) for path in Path(chosen).glob("*")) < ENOUGH:
             raise DataPrepError(f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it")
         return Path(chosen)
-    folder = cache_folder() / "portraits"
-    files = [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
-    if all((folder / file.name).is_file() for file in files):
-        return folder
-    entry = download.SETS["portraits"]
-    say(f"fetching {entry.what}. Terms: {entry.terms}. Page: {entry.page}")
-    download.first_of(files, folder)  # without a network it is known at once
-    return download.fetch_files(files, folder, progress=progress)
-
-
-def _num_portraits(folder: Path) -> int:
-    return sum(path.name.startswith(SHOWN) for path in folder.iterdir()) if folder.is_dir() else 0
+    return download.fetch_missing(wanted or shown_files(), cache_folder() / "portraits", progress=progress)
 
 
 def make_portraits(
@@ -165,9 +154,9 @@ def make_portraits(
     rows = [{"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"} for one in sitters]
     settings = {
         "layout": "portraits", "source": "portraits", "size_px": size_px, "fit": "", "style": style,
-        "source_digest": hashlib.sha256(OUR_POINTS.read_bytes()).hexdigest(), **({"maps": True} if maps else {}),
+        "source_digest": digest_of(sitters), **({"maps": True} if maps else {}),
     }  # fmt: skip
-    notes = {"terms": download.SETS["portraits"].terms}
+    notes = {"terms": [download.SETS["portraits"].terms]}
     parts = ("sketch", "photo", "mask") if maps else ("sketch", "photo")
     make = partial(_pictures, size_px=size_px, style=style, maps=maps)
     plan = SetPlan(rows, sitters, make, parts, settings, notes)

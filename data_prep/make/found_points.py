@@ -26,6 +26,7 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
     Returns `out`. Raises DataPrepError where there is no folder, no detector, no face, or a file in the way;
     WeightsError as `understanding.finder`.
     """
+    import cv2
     from tqdm.auto import tqdm
 
     from s2f_studio.drawings.understanding import understand
@@ -62,7 +63,7 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
             continue
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         found = understand([faces.warp(photo, matrix, SIZE_PX)])[0]
-        back = _inverse(matrix)
+        back = cv2.invertAffineTransform(matrix)
         places = np.clip(faces.transform(found.points, back), 0, MOST_PX - 1)
         names.append(path.stem)
         points.append(np.rint(places * STORED_PER_PX).astype(np.uint16))
@@ -81,12 +82,6 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
             np.savez_compressed(file, names=np.array(names), points=np.stack(points), people=np.stack(people))
     say(f"{len(names)} faces in {printable(out)}, what they show in {printable(labels)}", progress)
     return out
-
-
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return cv2.invertAffineTransform(matrix)
 
 
 def _squeezed(person: np.ndarray, back: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -189,12 +190,21 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
         raise DataPrepError(f"--labels {printable(path)}: is not UTF-8: save it as UTF-8 CSV") from None
 
 
-def evened(sitters: Sequence[Sitter]) -> np.ndarray:
+def digest_of(sitters: Sequence[Sitter]) -> str:
+    """A fingerprint of portraits and of all that is known of them."""
+    digest = hashlib.sha256()
+    for one in sitters:
+        digest.update(f"{one.name} {one.split} {sorted(one.labels.items())}".encode() + one.points.tobytes())
+        digest.update(one.file.read_bytes())
+    return digest.hexdigest()
+
+
+def evened(sitters: Sequence[Sitter], powers: Mapping[str, float] = EVENED, most: float = MOST_OFTEN) -> np.ndarray:
     """How often each is to be drawn, so that rare looks are seen: (N,), sums to 1."""
     weights = np.ones(len(sitters))
-    for label, power in EVENED.items():
+    for label, power in powers.items():
         values = np.array([sitter.labels.get(label, "") for sitter in sitters])
         names, places, counts = np.unique(values, return_inverse=True, return_counts=True)
         weights *= (counts[places] / len(values)) ** -power
-    weights = np.minimum(weights / weights.mean(), MOST_OFTEN)
+    weights = np.minimum(weights / weights.mean(), most)
     return weights / weights.sum()

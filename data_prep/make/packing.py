@@ -14,14 +14,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.make.gallery import Gallery, Sitter, sitters_of
+from data_prep.make.gallery import Gallery, Sitter, evened, sitters_of
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import bending, mesh
@@ -80,15 +79,6 @@ def bytes_of(picture: np.ndarray, kind: str, **how: int) -> bytes:
     return file.getvalue()
 
 
-def evened(sitters: list[Sitter]) -> np.ndarray:
-    """How often each is to be drawn, 1 on average."""
-    drawn = np.ones(len(sitters))
-    for label, power in EVENED.items():
-        counts = Counter(one.labels[label] for one in sitters)
-        drawn *= [(counts[one.labels[label]] / len(sitters)) ** -power for one in sitters]
-    return np.minimum(drawn / drawn.mean(), MOST_OFTEN)
-
-
 def packed(portrait: Portrait, number: int) -> list[bytes]:
     """A portrait's four pictures."""
     parts = bent((255 * np.dstack([portrait.person, portrait.hair])).astype(np.uint8), portrait.points)[0]
@@ -105,7 +95,7 @@ def pack(folder: Path, out: Path) -> None:
     """Make all of it and write it, a part as soon as it is full."""
     out.mkdir(parents=True, exist_ok=True)
     sitters = chosen(folder)
-    gallery, weight = Gallery(sitters), evened(sitters)
+    gallery, weight = Gallery(sitters), len(sitters) * evened(sitters, EVENED, MOST_OFTEN)
     sizes, files, first, parts = 0, [], 0, 0
     for number in tqdm(range(len(sitters)), desc="packing", unit="portrait"):
         files.append(packed(gallery.cut_out(number), number))

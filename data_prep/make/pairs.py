@@ -75,6 +75,8 @@ def make_pairs(
     """
     recipe, out = recipe or Recipe(size_px=size_px, fit=fit), Path(out)
     recipe.check()
+    if points and recipe.align != "face" and recipe.background != "grabcut":
+        raise DataPrepError("--points belongs to --align face and to --background grabcut: give one of them, too")
     options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
     sources = read_sources(src, layout, options, out)
     divided, given = read_split_list(split_list), read_points(points)
@@ -169,7 +171,7 @@ def _settings(
     sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, sketch_side: str
 ) -> dict[str, Any]:
     """The settings that determine the pictures; a set can be resumed only with the same ones."""
-    said = [(p, p.split + "".join(p.attributes.values())) for p in pairs]
+    said = [(p, repr((p.id, p.identity, p.split, sorted(p.attributes.items())))) for p in pairs]
     pictures = ((picture, words) for p, words in said for picture in (p.sketch, p.photo, p.mask) if picture)
     return {
         "layout": "+".join(source.layout for source in sources),
@@ -202,7 +204,7 @@ def _plan(
         warn(f"{len(unused)} names in the file of points match no picture: {', '.join(unused[:NUM_SHOWN])}")
     collections = [source.collection for source in sources]
     lone = sorted(picture.shown for c in collections for picture in (*c.lone_sketches, *c.lone_photos))
-    terms = sorted({c.terms for c in collections if c.terms})
+    terms = sorted({line for c in collections for line in c.terms.splitlines()})
     notes = {"unmatched": lone[:MAX_LISTED], "terms": terms, "drop_leaks": drop_leaks}
     unmapped = [pair.photo.shown for pair in pairs if not pair.mask]
     if 0 < len(unmapped) < len(pairs):
@@ -242,7 +244,7 @@ def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recip
         if len(sources) > 1:
             where = printable(source.tree.given)
             say(f"{where}: layout {source.layout}, {len(collection.pairs)} pairs", wanted)
-        for note in (*collection.notes, *filter(None, [collection.terms])):
+        for note in (*collection.notes, *collection.terms.splitlines()):
             say(note, wanted)
     shown = " + ".join(printable(source.tree.given) for source in sources)
     say(f"{shown}: layout {plan.settings['layout']}, {describe_counts(plan.counts())}", wanted)

@@ -21,6 +21,7 @@ from s2f_utils import runtime
 
 MIN_JOBS_PER_WORKER = 4  # starting a process costs more than a few small pictures
 WAITING_PER_WORKER = 8
+_function: Callable[..., Any]  # of a worker
 Workers = int | str | None  # processes here; the address of a Dask scheduler; None: a process for each core
 
 
@@ -80,13 +81,13 @@ def _elsewhere(function: Callable[..., Any], jobs: Sequence[tuple], workers: int
     waiting: dict[Future, int] = {}
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the processes share the cores already; and a forked worker has none of its parent's threads
-    pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start_worker, initargs=(function,))
     try:
         for place, job in enumerate(jobs):
             with warnings.catch_warnings():
                 # Python 3.12 warns of threads that hold a lock while forking; our workers take none of theirs.
                 warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-                waiting[pool.submit(function, *job)] = place
+                waiting[pool.submit(_do, job)] = place
             if len(waiting) >= workers * WAITING_PER_WORKER:
                 yield from _collect(waiting)
         while waiting:
@@ -111,10 +112,18 @@ def _context() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("fork" if sys.platform == "linux" else None)
 
 
-def _start_worker() -> None:
-    """In a worker: Ctrl-C is the parent's business, and a parent that is gone ends the worker."""
+def _start_worker(function: Callable[..., Any]) -> None:
+    """In a worker: keep the function, which may be large, for all jobs. Ctrl-C is the parent's business, and a parent
+    that is gone ends the worker.
+    """
+    global _function
+    _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _do(job: tuple) -> Any:
+    return _function(*job)
 
 
 def _end_with_parent() -> None:

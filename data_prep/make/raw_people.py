@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from data_prep.make.default_set import CHOICES, CREDIT, SHOWN, portraits_folder
+from data_prep.make.default_set import CHOICES, CREDIT, portraits_folder, shown_files
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import Sitter, sitters_of
 from data_prep.make.synthetic_set import profile_of
 from data_prep.messages import say
-from data_prep.sources import download
 from s2f_studio.drawings import mesh
 from s2f_utils.pictures import images, sketches
-from s2f_utils.weights import cache_folder
 
 RAW_PX = 512  # height and width
 DRAWN_EACH = 3  # among portraits, each third person is drawn
@@ -73,18 +70,9 @@ def raw_people(
 
 def _sitters(num: int, seed: int, progress: bool) -> list[Sitter]:
     """As many portraits, by chance; those that are not on this machine are fetched."""
-    files = [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
+    files = shown_files()
     chosen = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:num]]
-    if os.environ.get("S2F_PORTRAITS"):
-        folder = portraits_folder(progress=progress)
-    else:
-        folder = cache_folder() / "portraits"
-        if not all((folder / file.name).is_file() for file in chosen):
-            entry = download.SETS["portraits"]
-            say(f"fetching {num} of {entry.what}. Terms: {entry.terms}. Page: {entry.page}")
-            download.first_of(chosen, folder)  # without a network it is known at once
-            download.fetch_files(chosen, folder, progress=progress)
-    by_name = {sitter.name: sitter for sitter in sitters_of(folder)}
+    by_name = {sitter.name: sitter for sitter in sitters_of(portraits_folder(chosen, progress=progress))}
     return [by_name[Path(file.name).stem] for file in chosen if Path(file.name).stem in by_name]
 
 

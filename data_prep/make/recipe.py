@@ -72,8 +72,9 @@ class Recipe:
             )
         if not 0.3 <= self.zoom <= 3:
             raise DataPrepError(f"--zoom must be from 0.3 to 3, got {self.zoom:g}")
-        if self.align != "face" and self.each:
-            raise DataPrepError("--each belongs to --align face: give that, too")
+        alone = {"--each": self.each, "--zoom": self.zoom != 1, "--method": self.method != "similarity"}
+        if self.align != "face" and any(alone.values()):
+            raise DataPrepError(f"{max(alone, key=alone.get)} belongs to --align face: give that, too")
         if self.align != "face" and self.background != "grabcut" and self.fallback != "none":
             raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
         if self.align != "none" and self.fit == "pad":
@@ -166,7 +167,7 @@ def make_pair(task: PairTask) -> dict[str, object]:
 def _source_print(task: PairTask, photo: np.ndarray) -> str:
     """The print of the photo before anything is done to it; of one that was cut out already, the print in its notes."""
     known = "" if task.half else files.notes_of(task.photo).get(duplicates.SOURCE_NOTE, "")
-    return known or duplicates.Print.of(files.without_padding(photo, task.photo)).as_note()
+    return known or duplicates.Print.of(photo).as_note()
 
 
 def _prepare_sketch(recipe: Recipe, task: PairTask, pictures: _Pictures) -> None:
@@ -197,16 +198,16 @@ def _read(task: PairTask) -> _Pictures:
         left = (photo.shape[1] + 1) // 2 if task.half == "left" else 0
         sketch, photo = halves(photo, task.half)
     elif task.sketch:
-        sketch = load(task.sketch)
-    mask = files.load_labels(task.mask) if task.mask else None
+        sketch = load(task.sketch, task.photo)
+    mask = files.without_padding(files.load_labels(task.mask), task.mask, task.photo) if task.mask else None
     if mask is not None and mask.shape != photo.shape[:2]:
         mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
     return _Pictures(photo, None if task.recipe.styles else sketch, mask, left)
 
 
-def load(path: str) -> np.ndarray:
-    """A picture, uint8 (H, W, 3). Raises ImageError when it cannot be read or is too small for a face."""
-    image = files.load_rgb(path)
+def load(path: str, photo: str = "") -> np.ndarray:
+    """A picture `without_padding`, uint8 (H, W, 3). ImageError when it cannot be read or is too small for a face."""
+    image = files.without_padding(files.load_rgb(path), path, photo)
     height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise images.ImageError(f"{path}: {width}x{height} pixels are too few for a face")
@@ -237,7 +238,7 @@ def _find(task: PairTask, pictures: _Pictures) -> faces.Face:
 
 def _within(points: tuple, picture: np.ndarray, path: str, left: int = 0) -> np.ndarray | None:
     """Points in pixels of a file, for the picture in it from `left` on. Raises ImageError where one lies outside."""
-    own = np.reshape(points, (-1, 2)) - [left, 0]
+    own = np.reshape(points, (-1, 2)) - [left, 0] - (files.content_box(path) or (0, 0))[:2]
     if (own < -0.5).any() or (own > np.array(picture.shape[1::-1]) - 0.5).any():
         raise images.ImageError(f"{path}: the points lie outside of the picture: give them in its pixels")
     return own if points else None

@@ -27,13 +27,14 @@ def review(
     photos = [out / FOLDERS["photo"] / f"{row['id']}.png" for row in rows]
     notes = [images.read_notes(photo) for photo in photos]
     kept: dict[str, Any] = {}
+    ids = [row["id"] for row in rows]
     for key, what in (("face", "faces"), ("sketch_face", "faces_in_sketches")):
-        _count_faces(rows, notes, key, what, kept, progress)
+        kept |= count_faces(ids, [note.get(key) for note in notes], what, progress)
     turned = sum("turned" in note for note in notes)
     if turned:
         kept["turned"] = turned
         say(f"{turned} faces lay on their side or stood on their head, and were turned upright", progress)
-    squeezed = [row["id"] for row, note in zip(rows, notes, strict=True) if "squeezed" in note]
+    squeezed = [name for name, note in zip(ids, notes, strict=True) if "squeezed" in note]
     if squeezed:
         kept["squeezed"] = len(squeezed)
         warn(
@@ -49,25 +50,18 @@ def review(
     return _without_leaks(rows, sure, kept, drop_leaks, progress) if sure else list(rows), kept
 
 
-def _count_faces(
-    rows: Sequence[Mapping[str, str]],
-    notes: Sequence[Mapping[str, str]],
-    key: str,
-    what: str,
-    kept: dict[str, Any],
-    progress: bool,
-) -> None:
-    """Count how the faces were found, and list those that were guessed."""
-    counts = Counter(note[key] for note in notes if key in note)
+def count_faces(ids: Sequence[str], how: Sequence[str | None], what: str, progress: bool) -> dict[str, Any]:
+    """Count how the faces were found, and list those that were guessed, for settings.json."""
+    counts = Counter(filter(None, how))
     if not counts:
-        return
-    words = what.replace("_", " ")
-    kept[what] = dict(counts.most_common())
+        return {}
+    words, kept = what.replace("_", " "), {what: dict(counts.most_common())}
     say(f"{words}: {', '.join(f'{n} by {name}' for name, n in counts.most_common())}", progress)
-    guessed = [row["id"] for row, note in zip(rows, notes, strict=True) if note.get(key) in GUESSED]
+    guessed = [name for name, way in zip(ids, how, strict=True) if way in GUESSED]
     if guessed:
         kept[f"guessed_{what}"] = guessed
         warn(f"{len(guessed)} {words} were not detected but guessed: look at {_listed(guessed)}")
+    return kept
 
 
 def _named(rows: Sequence[Mapping[str, str]], twin: Twins) -> str:

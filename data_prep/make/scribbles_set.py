@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 
 from data_prep.errors import DataPrepError
 from data_prep.make import scribbles
-from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
+from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, digest_of, evened, sitters_of
 from data_prep.make.parallel import Workers
 from data_prep.make.scribbles.portrait import mirrored
+from data_prep.make.synthetic_set import digest_of_code
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from s2f_utils import runtime
@@ -91,16 +91,10 @@ def make_scribbles(
     styles = [f"-{n + 1}" for n in range(drawings)]
     parts = ("photo", "mask", "points", *(f"{part}{style}" for style in styles for part in ("sketch", "points")))
     settings = {
-        "layout": "scribbles",
-        "source": "portraits",
-        "source_digest": _digest_of(sitters),
-        "drawing_digest": _digest_of_code(),
-        "num": num,
-        "drawings": drawings,
-        "size_px": size_px,
-        "fit": "",
+        "layout": "scribbles", "source": "portraits", "source_digest": digest_of(sitters),
+        "drawing_digest": digest_of_code(scribbles), "num": num, "drawings": drawings, "size_px": size_px, "fit": "",
         "seed": seed,
-    }
+    }  # fmt: skip
     galleries = {among: Gallery(mine) for among, mine in _galleries(people).items()}
     draw = functools.partial(draw_face, galleries=galleries, drawings=drawings, size_px=size_px)
     degrees = {f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"} for n, style in enumerate(styles)}
@@ -161,15 +155,11 @@ def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list
     rows = []
     for place, face in enumerate(faces):
         sitter = galleries[face.among][face.number]
-        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard", *TRAIT_LABELS)} | {
-            "hat": str(int(face.hat))
-        }
-        if face.glasses:
-            shown["glasses"] = "1"
+        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard", *TRAIT_LABELS)}
+        shown |= {"hat": str(int(face.hat))} | ({"glasses": "1"} if face.glasses else {})
         name, fold = f"{face.split}-{place:05d}", "1" if face.among == "1" else "0"
-        rows.append(
-            {"split": face.split, "id": name, "identity": _person(sitter), "source": "scribbles", "fold": fold, **shown}
-        )
+        who = {"identity": _person(sitter), "source": "scribbles", "fold": fold}
+        rows.append({"split": face.split, "id": name, **who, **shown})
     return rows, faces
 
 
@@ -206,19 +196,3 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
         drawn = scribble(portrait, rng, (n + rng.random()) / drawings)
         made |= {f"sketch-{n + 1}": small(drawn.image), f"points-{n + 1}": at_size(drawn.points)}
     return made
-
-
-def _digest_of(sitters: list[Sitter]) -> str:
-    digest = hashlib.sha256()
-    for one in sitters:
-        digest.update(f"{one.name} {one.split} {sorted(one.labels.items())}".encode() + one.points.tobytes())
-        digest.update(one.file.read_bytes())
-    return digest.hexdigest()
-
-
-def _digest_of_code() -> str:
-    """A fingerprint of the code that draws: another version does not go on with a set."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(scribbles.__file__).parent.rglob("*.py")):
-        digest.update(source.read_text(encoding="utf-8").encode())
-    return digest.hexdigest()

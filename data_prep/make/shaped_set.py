@@ -14,8 +14,9 @@ from tqdm import tqdm
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
 from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
-from data_prep.make.write import SetPlan, describe_counts, write_set
+from data_prep.make.write import SetPlan, describe_counts, read_state, still_complete, write_set
 from data_prep.messages import say, warn
+from data_prep.sources import names
 from s2f_studio.drawings.understanding import Understood, understand
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images
@@ -62,32 +63,43 @@ def make_shaped(
     pairs = [row for row in manifest.pairs if row.split != "test" and row.sketch and row.photo]
     if not any(row.split == "train" for row in pairs):
         raise DataPrepError(f"{printable(manifest.path)}: has no pairs for training")
-    folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
-    rows, tasks, digest = [], [], hashlib.sha256()
-    for pair in tqdm(pairs, desc="finding points", unit="pair", disable=not progress or dry_run):
+    digest = hashlib.sha256()
+    for pair in pairs:
         digest.update(repr((pair.id, pair.split, pair.identity, dict(pair.attributes))).encode())
         for path in (pair.sketch, pair.photo):
             digest.update(path.read_bytes())
-        try:
-            shown = {} if dry_run else _look(pair, tasks)
-        except images.ImageError as error:
-            warn(f"left out: {printable(error)}")
-            continue
-        one = {"split": pair.split, "id": pair.id, "identity": pair.identity, "source": pair.source}
-        rows.append({**one, "fold": str(folds[pair.identity]), **shown})
-    if not rows:
-        raise DataPrepError(f"{printable(manifest.path)}: none of its {len(pairs)} pairs can be read")
     settings = {
         "layout": "shaped", "source": str(manifest.settings.get("source", "")), "source_digest": digest.hexdigest(),
         "size_px": SIZE_PX, "fit": "stretch",
     }  # fmt: skip
-    notes = {"terms": terms_of(manifest.settings)}
-    plan = SetPlan(rows, tasks or [None] * len(rows), _pictures, PARTS, settings, notes)
-    say(f"{describe_counts(plan.counts())}: with points", progress and not dry_run)
-    made = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
+    plan = SetPlan([], [], _pictures, PARTS, settings, {"terms": terms_of(manifest.settings)})
+    out, made = Path(out), None
+    if read_state(out, plan) == "complete" and not dry_run:
+        made = still_complete(out, plan, progress)
+    if not made:
+        _look_at_all(pairs, plan, dry_run, progress)
+        say(f"{describe_counts(plan.counts())}: with points", progress and not dry_run)
+        made = write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
     if not dry_run:
         write_folds(made)
     return made
+
+
+def _look_at_all(pairs: list[Row], plan: SetPlan, dry_run: bool, progress: bool) -> None:
+    """Put the pairs that can be read into the plan. Raises DataPrepError where none can."""
+    folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
+    ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
+    named = list(zip(ids, pairs, strict=True))
+    for name, pair in tqdm(named, desc="finding points", unit="pair", disable=not progress or dry_run):
+        try:
+            shown = {} if dry_run else _look(pair, plan.tasks)
+        except images.ImageError as error:
+            warn(f"left out: {printable(error)}")
+            continue
+        one = {"split": pair.split, "id": name, "identity": pair.identity, "source": pair.source}
+        plan.rows.append({**one, "fold": str(folds[pair.identity]), **shown})
+    if not plan.rows:
+        raise DataPrepError(f"none of the {len(pairs)} pairs can be read")
 
 
 def _look(pair: Row, tasks: list[Found]) -> dict[str, str]:

@@ -54,7 +54,8 @@ def _sizes(recipe: Recipe, pictures: Sequence[tuple[Path, str]]) -> dict[tuple[i
     sizes: dict[tuple[int, int], list[Path]] = {}
     for path, half in pictures[:: max(1, len(pictures) // MAX_READ)]:
         try:
-            width, height = files.size_px(path)
+            size = files.size_px(path)  # which also says whether it can be read
+            width, height = (files.content_box(path) or size)[-2:]
         except images.ImageError:
             continue  # it is reported when it is made
         if min(width, height) >= MIN_SIDE_PX:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -65,14 +66,9 @@ def make_synthetic(
     if seed < 0:
         raise DataPrepError(f"--seed must be 0 or more, got {seed}")
     settings = {
-        "layout": "synthetic",
-        "source": "synthetic",
-        "drawing_digest": _drawing_digest(Path(synthetic.__file__).parent),
-        "num": num,
-        "size_px": size_px,
-        "fit": "",
-        "seed": seed,
-    }
+        "layout": "synthetic", "source": "synthetic", "drawing_digest": digest_of_code(synthetic), "num": num,
+        "size_px": size_px, "fit": "", "seed": seed,
+    }  # fmt: skip
     rows = [
         {"split": split, "id": f"face-{index:05d}", "identity": f"face-{index:05d}", "source": f"synthetic seed={seed}"}
         for index, split in enumerate(_splits(num))
@@ -103,9 +99,9 @@ def _splits(num: int) -> list[str]:
     return ["train"] * (num - num_test - num_val) + ["val"] * num_val + ["test"] * num_test
 
 
-def _drawing_digest(folder: Path) -> str:
-    """A fingerprint of the drawing code, all files of its folder: another version does not go on with a set."""
+def digest_of_code(module: ModuleType) -> str:
+    """A fingerprint of a module's folder, the code that draws: another version does not go on with a set."""
     digest = hashlib.sha256()
-    for source in sorted(folder.rglob("*.py")):
+    for source in sorted(Path(module.__file__).parent.rglob("*.py")):
         digest.update(source.read_text(encoding="utf-8").encode())
     return digest.hexdigest()

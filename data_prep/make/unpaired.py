@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
 from data_prep.make.recipe import Recipe, load
+from data_prep.make.review import count_faces
 from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
-from data_prep.make.write import SetPlan, describe_counts, write_set
+from data_prep.make.write import FOLDERS, SetPlan, describe_counts, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
 from data_prep.sources.gather import fingerprint
-from data_prep.sources.tree import Tree, scan
+from data_prep.sources.layout import Collection
+from data_prep.sources.sides import people_of
+from data_prep.sources.tree import Tree, relocated, scan
 from s2f_studio.drawings import cleanup
 from s2f_utils.pictures import faces, images
 
@@ -100,7 +105,8 @@ def make_unpaired(
     if recipe.align == "face" and recipe.detector != "none" and (problem := faces.detector_problem()):
         raise DataPrepError(f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none")
     recipe = with_fit(recipe, [(p.path, "") for tree in trees.values() for p in tree.pictures], progress or dry_run)
-    rows = [row for side, tree in trees.items() for row in _rows(side, tree, test_share, val_share, seed)]
+    shares = {"test": test_share, "val": val_share}
+    rows = [row for side, tree in trees.items() for row in _rows(side, tree, shares, seed, progress or dry_run)]
     tasks = [OneTask(str(p.path), side, recipe) for side, tree in trees.items() for p in tree.pictures]
     digests = [fingerprint((p, p.split) for p in tree.pictures)[:32] for tree in trees.values()]
     settings = {
@@ -112,7 +118,8 @@ def make_unpaired(
         "val_share": val_share,
         "seed": seed,
     }
-    plan = UnpairedPlan(rows, tasks, make_one, SIDES, settings, noun="picture")
+    look = partial(_review, progress=progress)
+    plan = UnpairedPlan(rows, tasks, make_one, SIDES, settings, noun="picture", review=look)
     _report(trees, plan, progress or dry_run)
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
@@ -135,19 +142,30 @@ def _check_apart(trees: Mapping[str, Tree], out: Path) -> None:
         )
 
 
-def _rows(side: str, tree: Tree, test_share: float | None, val_share: float | None, seed: int) -> list[dict[str, str]]:
+def _rows(side: str, tree: Tree, given: dict[str, float | None], seed: int, wanted: bool) -> list[dict[str, str]]:
     """The manifest's rows of one side: a split that the folders name is kept, else a tenth is for validation."""
     splits = {picture.split for picture in tree.pictures}
-    shares = {"test": test_share, "val": 0.1 if val_share is None and "val" not in splits else val_share}
-    if "" in splits and test_share is None:
+    shares = given | ({"val": 0.1} if given["val"] is None and "val" not in splits else {})
+    if "" in splits and given["test"] is None:
         shares["test"] = 0.0
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
-    source = printable(tree.root.name)
+    source, collection = printable(tree.root.name), Collection()
+    placed = [relocated(picture, side, tree.given) for picture in tree.pictures]
+    people = people_of(placed, collection)
+    for note in collection.notes:
+        say(f"{side}: {note.partition(' (else')[0]}", wanted)
     rows = [
-        {"id": f"{side}-{name}", "identity": f"{side}-{name}", "split": picture.split, "source": source}
-        for name, picture in zip(ids, tree.pictures, strict=True)
+        {"id": f"{side}-{name}", "identity": f"{side}-{people.get(p, name)}", "split": p.split, "source": source}
+        for name, p in zip(ids, placed, strict=True)
     ]
     return with_splits(rows, shares, seed)
+
+
+def _review(out: Path, rows: Sequence[Mapping[str, str]], progress: bool) -> tuple[list[Mapping], dict[str, Any]]:
+    """How faces were found, by the notes in the pictures; all rows are kept."""
+    files = [out / FOLDERS[row["id"].partition("-")[0]] / f"{row['id']}.png" for row in rows]
+    how = [images.read_notes(file).get("face") for file in files]
+    return list(rows), count_faces([row["id"] for row in rows], how, "faces", progress)
 
 
 def _report(trees: Mapping[str, Tree], plan: SetPlan, wanted: bool) -> None:

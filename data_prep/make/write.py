@@ -15,26 +15,32 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 
 import s2f_utils
+from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
-from data_prep.messages import NUM_SHOWN, say, warn
+from data_prep.messages import say, warn_some
 from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import images
 
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
 MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
-LOOKED_AT = ("opencv-python-headless", "scikit-image")  # whose versions are kept, where they are installed
+LOOKED_AT = (
+    "pillow",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-image",
+)  # whose versions are kept
 CHANGED = {
-    "source_digest": "the pictures of the source have changed since",
+    "source_digest": "the pictures of the source have changed since, or what is known of them",
     "drawing_digest": "the code that draws the faces has changed since",
 }
 
@@ -161,12 +167,12 @@ def write_set(
         for n, row in enumerate(plan.rows)
         if not all(f"{row['id']}{suffix_of(part)}" in present.get(part, ()) for part in plan.parts)
     ]
-    if state == "complete" and (manifest := _still_complete(out, plan, progress)):
+    if state == "complete" and (manifest := still_complete(out, plan, progress)):
         return manifest
     _prepare(out, plan)
-    jobs = [(plan.make, plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()}) for n in todo]
+    jobs = [(plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()}) for n in todo]
     how = {"workers": workers, "progress": progress, "done": len(plan.rows) - len(todo)}
-    reasons = run_jobs(make_pictures, jobs, **how)
+    reasons = run_jobs(partial(make_pictures, plan.make), jobs, **how)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
     rows = [row for n, row in enumerate(plan.rows) if n not in broken]
     left_out = [{"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())]
@@ -193,6 +199,8 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except images.ImageError as error:
         return printable(error)
     except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
+        if files.is_passing(error):
+            raise
         return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
         try:
@@ -208,7 +216,7 @@ def _save(path: Path, part: str, made: Mapping[str, Any]) -> None:
             np.save(file, np.asarray(made[part], np.float32))
         return
     box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
-    images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
+    images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" or "photo" not in made else box)
 
 
 def _present(folder: Path) -> frozenset[str]:
@@ -233,23 +241,24 @@ def _drop_leftovers(out: Path, plan: SetPlan) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
-    """The manifest if all the pictures that it names are there and nothing is to be left out that was not, or the other
-    way round; else it is taken away, so that nobody trusts it.
+def still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
+    """The manifest if all the pictures that it names are there, nothing is to be left out that was not, or the other
+    way round, and no picture could not be made; else it is taken away, so that nobody trusts it.
     """
     manifest = out / MANIFEST
     before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
-    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
-        say("the pictures are there: writing the manifest anew", progress)
-        manifest.unlink()
-        return None
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row.get(column))
-    if not gone:
+    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
+        why = "the pictures are there: writing the manifest anew"
+    elif gone := sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row.get(column)):
+        why = f"{gone} pictures of {printable(out)} have been deleted: making them again"
+    elif again := len(before.get("left_out", ())):
+        why = f"trying once more what was left out: {runtime.counted(again, plan.noun)}"
+    else:
         say(f"already complete: {describe_counts(count_rows(rows), plan.noun)} in {printable(out)}", progress)
         return manifest
-    say(f"{gone} pictures of {printable(out)} have been deleted: making them again", progress)
+    say(why, progress)
     manifest.unlink()
     return None
 
@@ -260,13 +269,9 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
     ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
     full = [entry for row in ordered for entry in plan.manifest_rows(row)]
     counts = {**count_rows(full), "left_out": len(left_out)}
-    versions = {
-        "s2f_utils": s2f_utils.__version__,
-        "python": platform.python_version(),
-        "pillow": PIL.__version__,
-        "numpy": np.__version__,
-        **{name: one.version for name in LOOKED_AT if (one := next(iter(metadata.distributions(name=name)), None))},
-    }
+    versions = {"s2f_utils": s2f_utils.__version__, "python": platform.python_version()}
+    installed = {name: next(iter(metadata.distributions(name=name)), None) for name in LOOKED_AT}
+    versions |= {name: one.version for name, one in installed.items() if one}
     notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
     runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
     manifest = out / MANIFEST
@@ -276,10 +281,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         writer.writeheader()
         writer.writerows(full)
     (out / PARTIAL).unlink(missing_ok=True)
-    for entry in left_out[:NUM_SHOWN]:
-        warn(f"left out: {entry['reason']}")
-    if len(left_out) > NUM_SHOWN:
-        warn(f"left out: {len(left_out) - NUM_SHOWN} more, listed in {printable(out / SETTINGS)}")
+    warn_some([entry["reason"] for entry in left_out], "left out: ", f", listed in {printable(out / SETTINGS)}")
     say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
     return manifest
 

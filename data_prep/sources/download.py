@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.messages import NUM_SHOWN, indented, say, warn
+from data_prep.messages import indented, say, warn, warn_some
 from data_prep.sources import open_portraits
 from s2f_utils import weights
 from s2f_utils.weights import download
@@ -42,74 +43,12 @@ class NamedSet:
     kaggle: str = ""
 
 
-SETS: dict[str, NamedSet] = {
-    entry.name: entry
-    for entry in (
-        NamedSet(
-            "portraits",
-            "591 portraits of US senators, representatives and governors, 512x512, about 35 MB",
-            "MIT licence, (c) 2017 Civil Services; they show living people: treat them with respect",
-            "https://github.com/CivilServiceUSA",
-        ),
-        NamedSet(
-            "open-portraits",
-            "3,346 portraits of eight open sets, cut out where the list says so (--sets chooses)",
-            "those of each set; most show living people: treat them with respect",
-            "those of each set",
-        ),
-        NamedSet(
-            "yunet",
-            "the YuNet face detector, 0.2 MB",
-            weights.WEIGHTS["yunet"].licence,
-            "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
-        ),
-        NamedSet(
-            "person-face-sketches",
-            "Person Face Sketches: 20,655 training pairs, sketches made from CelebAMask-HQ photos",
-            "see its Kaggle page; the photos' terms hold (non-commercial research and education)",
-            "https://www.kaggle.com/datasets/almightyj/person-face-sketches",
-            "log in at Kaggle, download the archive, and give it to 'pairs' as it is:\n"
-            "    python -m data_prep pairs person-face-sketches.zip data/pfs",
-            kaggle="almightyj/person-face-sketches",
-        ),
-        NamedSet(
-            "cufs",
-            "CUFS, the CUHK face sketch database: 188 students (and AR, XM2VTS) with artists' sketches",
-            "for research only; not to be redistributed; ask its authors",
-            "http://mmlab.ie.cuhk.edu.hk/archive/facesketch.html",
-            "unpack the four archives of cropped pictures into one folder, then\n"
-            "    python -m data_prep pairs --layout cufs FOLDER data/cuhk",
-        ),
-        NamedSet(
-            "feret",
-            "FERET: 14,126 photos of 1,199 people (colour FERET: 11,338 of 994)",
-            "for face recognition research, by an agreement with NIST; not to be redistributed",
-            "https://www.nist.gov/itl/products-and-services/color-feret-database",
-            "request it by the form on that page, copy dvd1 and dvd2 into one folder, then\n"
-            "    python -m data_prep pairs --layout feret FOLDER data/feret --align face --style pencil",
-        ),
-        NamedSet(
-            "celebamask-hq",
-            "CelebAMask-HQ: 30,000 photos of 1024 px with 19-class label maps",
-            "for non-commercial research and education; do not redistribute",
-            "https://github.com/switchablenorms/CelebAMask-HQ",
-            "download CelebAMask-HQ.zip by the link on that page, unpack it, then\n"
-            "    python -m data_prep pairs --layout celebamask-hq FOLDER data/celeba --style pencil",
-        ),
-        NamedSet(
-            "fs2k",
-            "FS2K: 2,104 photos with sketches in three styles",
-            "for research; see its page",
-            "https://github.com/DengPingFan/FS2K",
-            "download FS2K.zip by a link on that page, then\n"
-            "    python -m data_prep pairs FS2K.zip data/fs2k --align face --drop-leaks",
-        ),
-    )
-}
+_LISTED = tomllib.loads(Path(__file__).with_name("named_sets.toml").read_text(encoding="utf-8"))
+SETS = {name: NamedSet(name, **about) for name, about in _LISTED.items()}
 
 
 @dataclass(frozen=True)
-class _File:
+class Published:
     """A published file: its addresses, of which the next is tried when one does not have it."""
 
     urls: tuple[str, ...]
@@ -117,7 +56,7 @@ class _File:
     sha256: str
 
 
-def portrait_files() -> list[_File]:
+def portrait_files() -> list[Published]:
     """The 591 portraits: address, file name and SHA-256 of each."""
     portraits = []
     for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
@@ -125,7 +64,7 @@ def portrait_files() -> list[_File]:
         repository, (commit, prefix) = next((r, p) for r, p in PORTRAITS.items() if name.startswith(p[1]))
         place = f"images/headshots/512x512/{name.removeprefix(prefix)}"
         urls = tuple(f"{GITHUB}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
-        portraits.append(_File(urls, name, digest))
+        portraits.append(Published(urls, name, digest))
     return portraits
 
 
@@ -166,6 +105,8 @@ def fetch_set(
     say(f"terms: {entry.terms}")
     say(f"page: {entry.page}")
     open_portraits.show_terms(chosen.values())
+    if out and (name == "yunet" or entry.kaggle):
+        raise DataPrepError(f"{name} goes into a cache, and its place is shown: leave OUT out")
     if dry_run:
         return None
     if name == "yunet":
@@ -215,7 +156,7 @@ def _from_kaggle(entry: NamedSet) -> Path:
         ) from None
 
 
-def first_of(files: Sequence[_File], target: Path, *, timeout_s: float = 10.0) -> Path:
+def first_of(files: Sequence[Published], target: Path, *, timeout_s: float = 10.0) -> Path:
     """Fetch the first of these files that is not in the folder, in one try each address: whether there is a network.
 
     Raises DataPrepError where no address has it.
@@ -232,8 +173,18 @@ def first_of(files: Sequence[_File], target: Path, *, timeout_s: float = 10.0) -
     raise DataPrepError(f"{missing.name} could not be fetched: {reasons[-1]}")
 
 
-def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0, progress: bool = True) -> Path:
-    """Fetch files into a folder, eight at a time; those that are there are checked and kept.
+def fetch_missing(files: Sequence[Published], target: Path, *, progress: bool = True) -> Path:
+    """Fetch portraits into a folder, with their terms shown first, unless all are there."""
+    if not all((target / file.name).is_file() for file in files):
+        entry = SETS["portraits"]
+        say(f"fetching {len(files)} of {entry.what}. Terms: {entry.terms}. Page: {entry.page}")
+        first_of(files, target)  # without a network it is known at once
+        fetch_files(files, target, progress=progress)
+    return target
+
+
+def fetch_files(files: Sequence[Published], target: Path, *, timeout_s: float = 30.0, progress: bool = True) -> Path:
+    """Fetch files into a folder, eight at a time; those that are there are checked and kept, or replaced if damaged.
 
     A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
     Where nothing came of the first eight, the others are not tried.
@@ -244,11 +195,14 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
     reasons: dict[str, str] = {}
     lost: list[str] = []
 
-    def one(file: _File) -> None:
+    def one(file: Published) -> None:
+        if (path := target / file.name).is_file() and download.sha256_of(path) != file.sha256:
+            warn(f"{printable(path)}: damaged or changed: it is replaced")
+            path.unlink()
         for url in () if in_vain() else file.urls:
             try:
                 attempts = 4 if arrived.is_set() else 2
-                download.fetch(url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts)
+                download.fetch(url, path, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts)
             except download.DownloadError as error:
                 reasons.setdefault(file.name, str(error))
             else:
@@ -272,8 +226,7 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
         except BaseException:  # Ctrl-C, a full disk: those under way stop at their next file
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    for reason in list(reasons.values())[:NUM_SHOWN]:
-        warn(reason)
+    warn_some(list(reasons.values()))
     if in_vain() and len(reasons) < len(files):
         raise DataPrepError(
             f"nothing came of the first {len(reasons)} of {len(files)} files: the others were not tried"

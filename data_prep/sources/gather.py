@@ -18,6 +18,8 @@ from data_prep.sources.sides import named_folder
 from data_prep.sources.tree import Picture, Tree, scan
 from s2f_utils.runtime import counted
 
+BY_FOLDER = ("pairs", "photos", "ab", "person-face-sketches")  # layouts in which a name means somebody in one source
+
 
 @dataclass(frozen=True)
 class Source:
@@ -29,10 +31,7 @@ class Source:
 
 
 def read_sources(
-    src: str | os.PathLike | Sequence[str | os.PathLike],
-    layout: str | None,
-    options: LayoutOptions,
-    out: Path,
+    src: str | os.PathLike | Sequence[str | os.PathLike], layout: str | None, options: LayoutOptions, out: Path
 ) -> list[Source]:
     """Each of `src`, which is one source or several, by its layout; pictures without a partner are warned of.
 
@@ -58,14 +57,18 @@ def read_sources(
 
 
 def pairs_of(sources: Sequence[Source]) -> list[Candidate]:
-    """The pairs of all sources; with more than one, people and ids carry their source's name."""
+    """The pairs of all sources; with more than one, ids carry their source's name, and so do people whom a folder of
+    the source names; those of published sets and of data sets are the same person in each source.
+    """
     if len(sources) == 1:
         return list(sources[0].collection.pairs)
     labels = names.unique_ids([source.tree.root.stem for source in sources], [(source.layout,) for source in sources])
     pairs = []
     for label, source in zip(labels, sources, strict=True):
         for pair in source.collection.pairs:
-            person = f"{label}/{pair.identity or '/'.join([*pair.qualifiers, pair.photo.stem])}"
+            person = pair.identity
+            if not person or source.layout in BY_FOLDER:
+                person = f"{label}/{person or '/'.join([*pair.qualifiers, pair.photo.stem])}"
             pairs.append(replace(pair, identity=person, qualifiers=(label, *pair.qualifiers)))
     return pairs
 
@@ -76,10 +79,10 @@ def ids_of(pairs: Sequence[Candidate]) -> list[str]:
 
 
 def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
-    """A digest of pictures, each given with its split and attributes: of their names, sizes in bytes, and these."""
+    """A digest of pictures, each given with what is known of it: of their names, their contents, and these words."""
     digest = hashlib.sha256()
-    for picture, split in pictures:
-        digest.update(f"{picture.shown}\0{files.size_of(picture.path)}\0{split}\n".encode())
+    for picture, words in pictures:
+        digest.update(f"{picture.shown}\0{files.checksum(picture.path)}\0{words}\n".encode())
     return digest.hexdigest()
 
 

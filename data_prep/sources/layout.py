@@ -55,7 +55,7 @@ class Candidate:
 class Collection:
     """What a layout hands back: pairs, the pictures of both sides that have no partner, and remarks for the user.
 
-    `terms` says what the source's owners allow, where the layout knows it.
+    `terms` says what the source's owners allow, where the layout knows it; of several owners, a line for each.
     """
 
     pairs: list[Candidate] = field(default_factory=list)

@@ -12,6 +12,7 @@ from typing import TypeVar
 SKETCH_WORDS = frozenset({"sketch", "sketches", "sketchs", "drawing", "drawings"})
 PHOTO_WORDS = frozenset({"photo", "photos", "photograph", "photographs"})
 MASK_WORDS = frozenset({"mask", "masks", "labels", "labelmaps", "segmentation", "segmentations"})
+SIDE_WORDS = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
 # Words that mean a side only when a folder's name has no others: "A" and "real_images" do, "images_of_line_A" does not.
 WEAK_SKETCH_WORDS = frozenset({"a", "edge", "edges", "line", "lines", "lineart", "pencil"})
 WEAK_PHOTO_WORDS = frozenset({
@@ -46,8 +47,7 @@ def group_tokens(folder: str) -> list[str]:
 def side_of(folder: str) -> str | None:
     """Whether a folder's name says "sketch", "photo" or "mask"; None when it says none of them, or several."""
     said = [word for word in words(folder) if word not in SPLIT_WORDS]
-    sides = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
-    strong = [side for side, spoken in sides.items() if spoken.intersection(said)]
+    strong = [side for side, spoken in SIDE_WORDS.items() if spoken.intersection(said)]
     if strong:
         return strong[0] if len(strong) == 1 else None
     weak = {"sketch": WEAK_SKETCH_WORDS, "photo": WEAK_PHOTO_WORDS}
@@ -58,8 +58,7 @@ def side_of_file(stem: str) -> str:
     """The side that the first or the last word of a file's name says ("anna_sketch", "Photo 12"); "" for none."""
     said = words(stem)
     ends = {said[0], said[-1]} if said else set()
-    sides = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
-    spoken = [side for side, of_side in sides.items() if ends & of_side]
+    spoken = [side for side, of_side in SIDE_WORDS.items() if ends & of_side]
     return spoken[0] if len(spoken) == 1 else ""
 
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from data_prep.errors import DataPrepError, IncompleteError, printable
-from data_prep.messages import NUM_SHOWN, say, warn
+from data_prep.messages import say, warn, warn_some
 from s2f_utils.pictures import images
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights import download
@@ -130,7 +130,7 @@ def fetch_portraits(
     """
     from tqdm.auto import tqdm
 
-    noted = {row["file"]: row for row in read_credits(target)} if (target / CREDITS).is_file() else {}
+    noted = _noted(target)
     done: dict[Portrait, str] = {}  # → the file's SHA-256
     try:
         with tqdm(total=len(portraits), unit="file", disable=not progress) as bar:
@@ -142,15 +142,12 @@ def fetch_portraits(
             missing = [portrait for portrait in portraits if portrait not in done]
             problems = _fetch_each(missing, target, done, timeout_s, bar.update)
     finally:
-        _write_credits(target / CREDITS, noted, done, portraits)
+        _write_credits(target, done, portraits)
     totals = Counter(portrait.set for portrait in portraits)
     for name, total in totals.items():
         say(f"{name}: {sum(portrait.set == name for portrait in done)} of {total}", progress)
         reasons = [f"{portrait.file}: {reason}" for portrait, reason in problems.items() if portrait.set == name]
-        for reason in reasons[:NUM_SHOWN]:
-            warn(reason)
-        if len(reasons) > NUM_SHOWN:
-            warn(f"{name}: {len(reasons) - NUM_SHOWN} more")
+        warn_some(reasons)
     if lost := len(portraits) - len(done):
         untried = lost - len(problems)
         why = f", {untried} of them not tried, for the network does not answer" if untried else ""
@@ -234,16 +231,20 @@ def _cut(portrait: Portrait, original: Path, path: Path) -> None:
         picture.save(temporary, format="WEBP", quality=QUALITY)
 
 
-def _write_credits(path: Path, noted: dict[str, dict], done: dict[Portrait, str], chosen: Sequence[Portrait]) -> None:
-    """Write a row for each of `done`, and those that were noted of files which were not chosen this time."""
+def _noted(target: Path) -> dict[str, dict[str, str]]:
+    return {row["file"]: row for row in read_credits(target)} if (target / CREDITS).is_file() else {}
+
+
+def _write_credits(target: Path, done: dict[Portrait, str], chosen: Sequence[Portrait]) -> None:
+    """Write a row for each of `done`, and those that are noted by now, by another download perhaps, of other files."""
     sets, now = open_sets(), {portrait.file for portrait in chosen}
-    rows = {file: row for file, row in noted.items() if file not in now}
+    rows = {file: row for file, row in _noted(target).items() if file not in now}
     for portrait, digest in done.items():
         entry, changes = sets[portrait.set], "cut out and scaled" if portrait.box else "none"
         values = (entry.name, portrait.file, digest, portrait.url, portrait.sha256, changes, entry.credit, entry.terms)
         rows[portrait.file] = dict(zip(COLUMNS, values, strict=True))
     if rows:
-        with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        with atomic_path(target / CREDITS) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows[name] for name in sorted(rows))

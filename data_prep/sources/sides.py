@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path, PurePosixPath
@@ -87,20 +88,22 @@ MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not 
 
 
 def people_of(photos: Sequence[Picture], collection: Collection) -> dict[Picture, str]:
-    """The person of each photo by its subfolder, where there are five of them or more; {} where there are not.
+    """The person of each photo by its subfolder, where there are five of them or more; {} where there are not. Folders
+    in such a folder, of sessions, are the same person's.
 
     What was decided, and how to decide otherwise, is noted in `collection`.
     """
-    folders = {photo.sub for photo in photos if photo.sub}
-    inside = sum(bool(photo.sub) for photo in photos)
-    if len(folders) < 2:
+    whole = {photo: photo.sub for photo in photos if photo.sub}
+    depth = len(os.path.commonprefix(list(whole.values()))) + 1  # down to the first folder in which not all lie
+    first = {photo: sub[:depth] for photo, sub in whole.items()}
+    mine = first if len(set(first.values())) >= MIN_PEOPLE_FOLDERS else whole
+    num, inside = len(set(mine.values())), len(mine)
+    if num < 2:
         return {}
-    if len(folders) < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
-        collection.notes.append(
-            f"the {len(folders)} subfolders are taken for batches, not for people (else: --identity)"
-        )
+    if num < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
+        collection.notes.append(f"the {num} subfolders are taken for batches, not for people (else: --identity)")
         return {}
-    collection.notes.append(f"each of the {len(folders)} subfolders is taken for one person (else: --identity)")
+    collection.notes.append(f"each of the {num} subfolders is taken for one person (else: --identity)")
     if inside < len(photos):
         collection.notes.append(f"{len(photos) - inside} photos beside them are each taken for somebody else")
-    return {photo: _composed("/".join(photo.sub)) for photo in photos if photo.sub}
+    return {photo: _composed("/".join(folder)) for photo, folder in mine.items()}

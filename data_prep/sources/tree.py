@@ -48,15 +48,15 @@ class Picture:
 
 @dataclass
 class Tree:
-    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, the
-    files called manifest.csv, and, of CelebAMask-HQ, the folder of a face's parts and where it lies, by number.
+    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, what
+    may be a data set's tables, and, of CelebAMask-HQ, the folder of a face's parts and where it lies, by number.
     """
 
     root: Path
     pictures: list[Picture]
     others: Counter[str] = field(default_factory=Counter)
     given: Path = Path()
-    manifests: list[Path] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
     parts: dict[int, tuple[Path, tuple[str, ...]]] = field(default_factory=dict)
 
     def on_side(self, side: str) -> list[Picture]:
@@ -69,10 +69,9 @@ class Tree:
                 for path in sorted(self.root.glob(pattern)):
                     return path.read_text(encoding="utf-8", errors="replace")
             return None
-        archive = files.open_archive(self.given)
-        for inside in sorted(archive.namelist(), key=len):
+        for inside in sorted(files.open_archive(self.given)[1], key=len):
             if Path(inside).name == name and "__MACOSX" not in inside:
-                return archive.read(inside).decode("utf-8", errors="replace")
+                return files.read_bytes(self.given / inside).decode("utf-8", errors="replace")
         return None
 
     def describe(self) -> str:
@@ -135,7 +134,7 @@ def _walk(root: Path, tree: Tree) -> None:
 
 
 def _list_archive(archive: Path, tree: Tree) -> None:
-    for name in sorted(info.filename for info in files.open_archive(archive).infolist() if not info.is_dir()):
+    for name in sorted(files.open_archive(archive)[1]):
         parts = PurePosixPath(name).parts
         hidden = any(part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts)  # ".." among them
         if not hidden and not PurePosixPath(name).is_absolute():
@@ -148,8 +147,8 @@ def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
     elif files.is_picture(path.name):
         tree.pictures.append(_placed(path, folder))
     elif not path.name.startswith("."):
-        if path.name == "manifest.csv":
-            tree.manifests.append(path)
+        if path.name in ("manifest.csv", "settings.json", "settings.partial.json"):
+            tree.made.append(path)
         tree.others[path.suffix.lower()] += 1
 
 

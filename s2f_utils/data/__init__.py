@@ -49,8 +49,8 @@ class Manifest:
 
 def terms_of(settings: Mapping[str, Any]) -> list[str]:
     """The licence terms in a manifest's settings; of older sets of CUFS by their layout; [] where unknown."""
-    is_cufs = "cufs" in str(settings.get("layout", "")).split("+")
-    return sorted({*(settings.get("terms") or ()), *([CUFS_TERMS] if is_cufs else ())})
+    terms, is_cufs = settings.get("terms") or (), "cufs" in str(settings.get("layout", "")).split("+")
+    return sorted({*([terms] if isinstance(terms, str) else terms), *([CUFS_TERMS] if is_cufs else ())})
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:
@@ -62,15 +62,14 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv")
-    if path.is_dir():
-        path = path / "manifest.csv"
+    path = path / "manifest.csv" if path.is_dir() else path
     if not path.is_file():
         raise DataError(
             f"{path.parent}: no manifest.csv in this folder: make a data set with 'python -m data_prep pairs SRC OUT'"
         )
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
+            reader = csv.DictReader(file, restval="", strict=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -100,9 +99,8 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Row:
                 f"{path}, line {number}: {name} {row[name]} does not exist: copy the pictures beside the manifest,"
                 " or run data_prep again"
             )
-    attributes = {name: value or "" for name, value in row.items() if name and name not in COLUMNS}
-    identity = row["identity"] or row["id"]
-    return Row(row["split"], row["id"], identity, source=row["source"], attributes=attributes, **files)
+    more = {name: value or "" for name, value in row.items() if name and name not in COLUMNS}
+    return Row(row["split"], row["id"], row["identity"] or row["id"], source=row["source"], attributes=more, **files)
 
 
 def _check_identities(path: Path, rows: Sequence[Row]) -> None:

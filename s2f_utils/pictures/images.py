@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import io
 import os
 import struct
@@ -118,6 +119,8 @@ def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.
     except PermissionError:
         raise ImageError(f"{shown}: may not be read: check its permissions") from None
     except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # a drive that is gone, too many open files: of the machine, not of this file
         raise ImageError(f"{shown}: damaged or cut off ({error}): copy or download it again") from None
 
 
@@ -236,10 +239,9 @@ def to_uint8(tensor: torch.Tensor) -> np.ndarray:
     """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3), rounded and clamped. ValueError for NaN or infinity."""
     import torch
 
-    tensor = tensor.detach()
     if tensor.ndim != 4:
         raise ValueError(f"tensor must be (N, C, H, W), got {tuple(tensor.shape)}: add a batch axis")
-    values = tensor.to("cpu", torch.float32)
+    values = tensor.detach().to("cpu", torch.float32)
     if not torch.isfinite(values).all():
         raise ValueError("the network's output has NaN or infinite values: use an earlier checkpoint or float32")
     return values.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

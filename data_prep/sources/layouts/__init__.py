@@ -14,17 +14,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.messages import indented
 from data_prep.sources import names
 from data_prep.sources.layout import Layout, LayoutOptions
-from data_prep.sources.layouts import (
-    ab,
-    celebamask_hq,
-    cufs,
-    dataset,
-    feret,
-    fs2k,
-    pairs,
-    person_face_sketches,
-    photos,
-)
+from data_prep.sources.layouts import ab, celebamask_hq, cufs, dataset, feret, fs2k, pairs, person_face_sketches, photos
 from data_prep.sources.tree import Tree
 from s2f_utils.pictures import images
 

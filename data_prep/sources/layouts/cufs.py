@@ -85,10 +85,8 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     # Cropped pictures before the originals that lie beside them, folders with a split before those without.
     for sketch, photo in sorted(matched, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))):
         once.setdefault((_database(photo, root), cufs_key(photo.stem)), (sketch, photo))
-    if len(once) < len(matched):
-        collection.notes.append(
-            f"{len(matched) - len(once)} further copies of these pairs (originals beside crops) left aside"
-        )
+    if copies := len(matched) - len(once):
+        collection.notes.append(f"{copies} further copies of these pairs (originals beside crops) left aside")
     for (database, _), (sketch, photo) in once.items():
         identity = cufs_identity(photo.stem, database)
         qualifiers = (database, *photo.sub)

@@ -74,10 +74,8 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
             continue
         pair = Candidate(sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder)
         collection.pairs.append(pair)
-    if wanted and len(collection.pairs) < len(chosen):
-        collection.notes.append(
-            f"{len(chosen) - len(collection.pairs)} frontal photos have no sketch and are left aside"
-        )
+    if wanted and (without := len(chosen) - len(collection.pairs)):
+        collection.notes.append(f"{without} frontal photos have no sketch and are left aside")
     return collection
 
 

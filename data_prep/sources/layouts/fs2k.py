@@ -114,7 +114,8 @@ def _rgb(values: Any) -> str:
 
 def _skin(point: Any, photo: Path) -> str:
     """The photo's median colour around a point; "" where it lies outside, or the photo cannot be read."""
-    if not isinstance(point, list) or len(point) != 2 or not all(isinstance(v, int | float) for v in point):
+    numbers = isinstance(point, list) and len(point) == 2 and all(isinstance(v, int | float) for v in point)
+    if not numbers or not np.isfinite(point).all():
         return ""
     try:
         picture = files.load_rgb(photo)
