@@ -513,9 +513,6 @@ def test_the_description_is_complete_and_needs_nothing_from_elsewhere(client):
     assert not [name for name in Query.model_fields if f"`{name}`" not in document]
 
 
-# Limits
-
-
 def test_requests_from_other_websites_are_refused(client, engine):
     other, own = {"origin": "https://evil.example"}, {"origin": "http://127.0.0.1:5000"}
     for headers in (other, {"origin": "null"}, {"origin": "http://["}, own | {"sec-fetch-site": "cross-site"}):

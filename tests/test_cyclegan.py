@@ -89,9 +89,6 @@ def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tm
     assert abs(len(people[0]) - len(people[1])) <= 1
 
 
-# The step
-
-
 def test_the_step_is_the_papers(manifest):
     """Zhu et al. 2017, network by network, with torch's losses; project 2's discriminators had changed places."""
     a, b = pictures(manifest, 2)

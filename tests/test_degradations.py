@@ -1,6 +1,6 @@
 """Photos made bad: each step of the chain, its ranges, and that a seed fixes all of it."""
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 import numpy as np
 import pytest
@@ -8,15 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils.pictures.degradations import (
-    PUBLISHED,
-    STRENGTHS,
-    Degradation,
-    blur_kernel,
-    degrade,
-    draw,
-    softer,
-    stages,
-)
+    PUBLISHED, STRENGTHS, Degradation, blur_kernel, degrade, draw, softer, stages,
+)  # fmt: skip
 
 PHOTO = draw_face(0, size_px=256, seed=3).photo
 NOTHING = Degradation((1e-3, 1e-3), 0.0, 1.0, 0.0, 100)

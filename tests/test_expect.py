@@ -302,9 +302,6 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     assert len({(one.labels["person"], one.split) for one in sitters}) == 4  # by chance, but a person in one split
 
 
-# Which answer
-
-
 def drawn_by(name: str) -> np.ndarray:
     return drawings.prepare(drawings.example(name)).image
 

@@ -279,9 +279,6 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
             make_pairs(tmp_path / "set", tmp_path / "never", size_px=32)
 
 
-# Clean
-
-
 def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
     from tests.test_sketches import drawing, photographed
 

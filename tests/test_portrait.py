@@ -1,6 +1,6 @@
 """The generator of portraits: its networks, and what is told them."""
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 import pytest
 import torch
@@ -9,14 +9,8 @@ from s2f_studio.drawings import prepare
 from s2f_studio.drawings.understanding import understood
 from s2f_studio.faces import portraying
 from s2f_studio.faces.networks.portrait import (
-    ATTRIBUTES,
-    CODE_DIM,
-    NUM_TOLD,
-    NUM_VALUES,
-    SIZE_PX,
-    pooled_places,
-    with_known,
-)
+    ATTRIBUTES, CODE_DIM, NUM_TOLD, NUM_VALUES, SIZE_PX, pooled_places, with_known,
+)  # fmt: skip
 from s2f_utils import inference, models
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES
