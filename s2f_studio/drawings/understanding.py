@@ -64,15 +64,13 @@ class Understood:
 @functools.lru_cache(maxsize=2)
 def finder(engine: str = "auto") -> Engine:
     """The shipped landmark finder, on the CPU. Raises WeightsError if its file is missing or damaged."""
-    path = weights.shipped(weights.FINDER)
+    path, chosen = weights.shipped(weights.FINDER), running.choose_engine(engine, "cpu")
     try:
-        return _finder_of(path, running.choose_engine(engine, "cpu"))
-    except running.EngineError:
-        raise
-    except (FileNotFoundError, ValueError):
+        return _finder_of(path, chosen)
+    except (FileNotFoundError, ValueError) as error:
         raise weights.WeightsError(
             f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
-        ) from None
+        ) from error
 
 
 def _finder_of(path: Path, engine: str) -> Engine:

@@ -18,9 +18,10 @@ from s2f_studio.web import answering, drawing, page, uploads
 from s2f_studio.web.catalogue import TITLES, Catalogue
 from s2f_utils import inference, weights
 from s2f_utils.inference import Facts, Model
+from s2f_utils.inference.asking import amounts_of
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
-from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS
+from s2f_utils.pictures.attributes import COLOURED
 
 AS_DRAWN = {"align": "never", "clean": "never"}  # a pad's drawing is aligned already
 NOW_SET = "set a field of the question: pad.set({})"
@@ -210,14 +211,13 @@ class SketchPad:
     def now(self) -> dict[str, Any]:
         """The pad's state, in the page's format."""
         query, given = self.query, {"uri": "", "isEmpty": True, "start": ""}
-        likely = query.likely if isinstance(query.likely, dict) else dict.fromkeys(FACE_PARTS, query.likely)
         mine = {
             "uri": images.picture_uri(drawing.shown(self.given)), "isEmpty": bool(drawing.is_empty(self.given)),
             "start": self.start,
         }  # fmt: skip
         return {
             "model": self.facts.name, "detail": query.detail, "answer": query.answer, "seed": query.seed,
-            "strength": query.strength if query.enhance else 0.0, "likely": likely,
+            "strength": query.strength if query.enhance else 0.0, "likely": amounts_of(query.likely),
             "person": {name: own for name, own in query.person.items() if name not in COLOURED},
             "hints": {name: own for name, own in query.person.items() if name in COLOURED},
             "drawings": {"sketch": given, "map": given} | {self.facts.reads: mine},
