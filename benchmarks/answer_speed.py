@@ -1,9 +1,11 @@
-"""How long an answer to one's own drawing takes, by kind of answer: `python benchmarks/answer_speed.py`, half a minute.
+"""How long an answer to one's own drawing takes, by kind of answer: `python
+benchmarks/answer_speed.py`, half a minute.
 
-"expected" is what a page shows as a preview, "rendered" its usual answer. Each answer is to an example that differs in
-a pixel, so that nothing that was understood before is found again. Ratios are to the expected answer of the same run.
-`--engine torch` or `onnx` measures one engine alone; `--device auto --batch 8` eight drawings in a pass, on
-a GPU where there is one. Writes results/answer_speed.json, answer_speed_8.json for a batch of 8, from a GPU with _gpu.
+"expected" is what a page shows as a preview, "rendered" its usual answer. Each answer is to an
+example that differs in a pixel, so that nothing that was understood before is found again. Ratios
+are to the expected answer of the same run. `--engine torch` or `onnx` measures one engine alone;
+`--device auto --batch 8` eight drawings in a pass, on a GPU where there is one. Writes
+results/answer_speed.json, answer_speed_8.json for a batch of 8, from a GPU with _gpu.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
-from s2f_utils import inference, runtime
-from s2f_utils.inference.asking import Ask
+from s2f_utils import infer, runtime
+from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures import images
 
 ASKED = {
@@ -33,8 +35,8 @@ ROUNDS = 15
 
 
 def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
-    """Milliseconds a picture of each kind of answer, and of understanding alone; the most memory, before loading and
-    after.
+    """Milliseconds a picture of each kind of answer, and of understanding alone; the most memory,
+    before loading and after.
     """
     drawing = images.resize(drawings.prepare(drawings.example("plain-man")).image, 256)
     places = itertools.count()
@@ -42,19 +44,29 @@ def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
     def another() -> np.ndarray:
         number = next(places)
         moved = drawing.copy()
-        moved[0, number % 256] = (number // 256, 0, 0)  # one pixel: another drawing to whoever remembers
+        moved[0, number % 256] = (
+            number // 256,
+            0,
+            0,
+        )  # one pixel: another drawing to whoever remembers
         return moved
 
     before = common.peak_resident_mib()
-    model = inference.load("sketch-to-photo", device, engine=engine, at_once=batch)
+    model = infer.load("sketch-to-photo", device, engine=engine, at_once=batch)
     calls = {
-        name: lambda asked=asked: model.answer([another() for _ in range(batch)], [Ask(**asked)] * batch)
+        name: lambda asked=asked: model.answer(
+            [another() for _ in range(batch)], [Ask(**asked)] * batch
+        )
         for name, asked in ASKED.items()
     }
     calls["understanding alone"] = lambda: understand([another() for _ in range(batch)])
     seconds = common.alternate(calls, rounds)
     rows = [
-        {"answer": name, "ms": round(1000 * took / batch, 1), "ratio": round(took / seconds["expected"], 2)}
+        {
+            "answer": name,
+            "ms": round(1000 * took / batch, 1),
+            "ratio": round(took / seconds["expected"], 2),
+        }
         for name, took in seconds.items()
     ]
     memory = {"mib_before": round(before), "mib_after": round(common.peak_resident_mib())}
@@ -78,13 +90,23 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "auto"])
-    parser.add_argument("--engine", default="auto", choices=["auto", "torch", "onnx"], help="default: as `s2f` chooses")
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        choices=["auto", "torch", "onnx"],
+        help="default: as `s2f` chooses",
+    )
     parser.add_argument("--batch", type=int, default=1, help="drawings in a pass")
     parser.add_argument("--tiny", action="store_true", help="one round: only to see that it works")
     args = parser.parse_args()
-    found = {**common.facts(), "results": measured(args.device, args.engine, args.batch, 1 if args.tiny else ROUNDS)}
+    found = {
+        **common.facts(),
+        "results": measured(args.device, args.engine, args.batch, 1 if args.tiny else ROUNDS),
+    }
     name = "answer_speed" + (f"_{args.batch}" if args.batch > 1 else "")
-    runtime.write_json(common.RESULTS / f"{common.on_device(name) if args.device == 'auto' else name}.json", found)
+    runtime.write_json(
+        common.RESULTS / f"{common.on_device(name) if args.device == 'auto' else name}.json", found
+    )
     print(table(found))
 
 

@@ -1,14 +1,14 @@
 """How fast the web app answers many at once: throughput, waiting times, memory; where
 the face detector is not here, as at a first start without a network.
 
-    python benchmarks/app_load.py                                  (2,000 requests from 16 clients, for each case)
-    python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
+    python benchmarks/app_load.py                                  (2,000 requests from 16 clients,
+    for each case) python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
     python benchmarks/app_load.py --answer expected                (the rows of another answer)
     python benchmarks/app_load.py --engine torch                   (and of another engine)
     python benchmarks/app_load.py --detector here                  (not also without it)
 
-The server is `s2f app` in a process of its own, on this machine, so that its clients share the cores with it. Results
-go to benchmarks/results/app_load.json. Run it on a quiet machine.
+The server is `s2f app` in a process of its own, on this machine, so that its clients share the
+cores with it. Results go to benchmarks/results/app_load.json. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -54,10 +54,14 @@ def serve(port: int, threads: int, with_detector: bool, engine: str) -> None:
 
     server.share_cores(threads)
     limits = Limits(per_minute=0)
-    server.server_of(server.create(runs=None, device="cpu", engine=engine, limits=limits), "127.0.0.1", port).run()
+    server.server_of(
+        server.create(runs=None, device="cpu", engine=engine, limits=limits), "127.0.0.1", port
+    ).run()
 
 
-def client(port: int, bodies: list[bytes], num: int, first: int, out: Any, begin: Any = None) -> None:
+def client(
+    port: int, bodies: list[bytes], num: int, first: int, out: Any, begin: Any = None
+) -> None:
     """One client: so many requests, one after the other, over one connection; [(status, seconds)].
 
     begin: a barrier at which all clients wait for each other, so that their start does not count.
@@ -73,7 +77,9 @@ def client(port: int, bodies: list[bytes], num: int, first: int, out: Any, begin
         answer = connection.getresponse()
         content = answer.read()
         is_png = content[:8] == b"\x89PNG\r\n\x1a\n"
-        found.append((answer.status if is_png or answer.status != 200 else 0, time.perf_counter() - begun))
+        found.append(
+            (answer.status if is_png or answer.status != 200 else 0, time.perf_counter() - begun)
+        )
     out.put(found)
 
 
@@ -87,8 +93,12 @@ def health(port: int) -> dict | None:
         return None
 
 
-def load(num: int, num_clients: int, threads: int, with_detector: bool, answer: str, engine: str) -> dict:
-    """One run: throughput, percentiles, memory of the server at the start, at the most and at the end."""
+def load(
+    num: int, num_clients: int, threads: int, with_detector: bool, answer: str, engine: str
+) -> dict:
+    """One run: throughput, percentiles, memory of the server at the start, at the most and at the
+    end.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -98,7 +108,9 @@ def load(num: int, num_clients: int, threads: int, with_detector: bool, answer: 
         if not process.is_alive():
             raise RuntimeError("the server did not start")
         time.sleep(0.2)
-    bodies = [form(images.png_of(drawings.example(name)), answer=answer) for name in drawings.EXAMPLES]
+    bodies = [
+        form(images.png_of(drawings.example(name)), answer=answer) for name in drawings.EXAMPLES
+    ]
     queue = SPAWN.Queue()
     client(port, bodies, 2 * len(bodies), 0, queue)  # what is loaded and allocated once
     queue.get()
@@ -107,7 +119,9 @@ def load(num: int, num_clients: int, threads: int, with_detector: bool, answer: 
     shares = [num // num_clients + (n < num % num_clients) for n in range(num_clients)]
     begin = SPAWN.Barrier(num_clients + 1)
     for n, share in enumerate(shares):
-        SPAWN.Process(target=client, args=(port, bodies, share, 3 * n, queue, begin), daemon=True).start()
+        SPAWN.Process(
+            target=client, args=(port, bodies, share, 3 * n, queue, begin), daemon=True
+        ).start()
     begin.wait()
     begun, before = time.perf_counter(), server.cpu_times()
     found = []
@@ -124,37 +138,62 @@ def load(num: int, num_clients: int, threads: int, with_detector: bool, answer: 
     times = np.array([second for status, second in found if status == 200])
     quarter = memory[: max(2, len(memory) // 4)]
     return {
-        "answer": answer, "engine": engine, "detector": with_detector, "most_batch": 1, "threads": threads,
-        "requests": num, "clients": num_clients,
-        "answered": int(len(times)), "other_statuses": sorted({status for status, _ in found} - {200}),
-        "seconds": round(seconds, 1), "per_second": round(len(times) / seconds, 2),
-        "ms": {f"p{p}": round(1000 * float(np.percentile(times, p))) for p in (50, 90, 95, 99, 100)},
-        "cpu_seconds_per_request": round((used.user + used.system - before.user - before.system) / num, 4),
-        "memory_mb": {
-            "start": round(memory[0] / 1e6), "first_quarter": round(max(quarter) / 1e6),
-            "most": round(max(memory) / 1e6), "end": round(memory[-1] / 1e6),
+        "answer": answer,
+        "engine": engine,
+        "detector": with_detector,
+        "most_batch": 1,
+        "threads": threads,
+        "requests": num,
+        "clients": num_clients,
+        "answered": int(len(times)),
+        "other_statuses": sorted({status for status, _ in found} - {200}),
+        "seconds": round(seconds, 1),
+        "per_second": round(len(times) / seconds, 2),
+        "ms": {
+            f"p{p}": round(1000 * float(np.percentile(times, p))) for p in (50, 90, 95, 99, 100)
         },
-    }  # fmt: skip
+        "cpu_seconds_per_request": round(
+            (used.user + used.system - before.user - before.system) / num, 4
+        ),
+        "memory_mb": {
+            "start": round(memory[0] / 1e6),
+            "first_quarter": round(max(quarter) / 1e6),
+            "most": round(max(memory) / 1e6),
+            "end": round(memory[-1] / 1e6),
+        },
+    }
 
 
 def main() -> None:
     """Measure, and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--answer", default="auto", help="which answer is asked for")
-    parser.add_argument("--engine", default="onnx", choices=["onnx", "torch"], help="what runs the networks")
-    parser.add_argument("--detector", nargs="+", default=["here", "missing"], choices=["here", "missing"])
-    parser.add_argument("--threads", type=int, default=0, help="of a network, in the server; 0: half the cores")
+    parser.add_argument(
+        "--engine", default="onnx", choices=["onnx", "torch"], help="what runs the networks"
+    )
+    parser.add_argument(
+        "--detector", nargs="+", default=["here", "missing"], choices=["here", "missing"]
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, help="of a network, in the server; 0: half the cores"
+    )
     parser.add_argument("--out", type=Path, default=common.RESULTS / "app_load.json")
     args = parser.parse_args()
     runs = []
-    detectors = [case == "here" for case in args.detector if case == "missing" or weights.find("yunet")]
+    detectors = [
+        case == "here" for case in args.detector if case == "missing" or weights.find("yunet")
+    ]
     kept = json.loads(args.out.read_text(encoding="utf-8"))["runs"] if args.out.is_file() else []
     measured = {(args.answer, args.engine, with_detector) for with_detector in detectors}
     kept = [run for run in kept if (run["answer"], run["engine"], run["detector"]) not in measured]
     for with_detector in detectors:
-        run = load(args.requests, args.clients, args.threads, with_detector, args.answer, args.engine)
+        run = load(
+            args.requests, args.clients, args.threads, with_detector, args.answer, args.engine
+        )
         runs.append(common.new(run))
         print(json.dumps(runs[-1]), flush=True)
     found = {**common.facts(), "load_average": os.getloadavg(), "runs": kept + runs}

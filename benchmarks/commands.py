@@ -1,8 +1,9 @@
-"""How long commands take: `python benchmarks/commands.py [COMMAND…]`, after `make setup`, on a quiet machine.
+"""How long commands take: `python benchmarks/commands.py [COMMAND…]`, after `make setup`, on a
+quiet machine.
 
-`demo` and `test` are the Makefile's, once, best in a fresh clone (half an hour on two cores); "import s2f_utils" and
-"s2f --help" are medians of eleven processes. Writes results/commands.json; what other calls
-measured stays. A command that fails is not written.
+`demo` and `test` are the Makefile's, once, best in a fresh clone (half an hour on two cores);
+"import s2f_utils" and "s2f --help" are medians of eleven processes. Writes results/commands.json;
+what other calls measured stays. A command that fails is not written.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def median_of(arguments: list[str]) -> dict:
     """Run Python some times: the median, and that of an empty script beside it."""
 
     def process(*command: str) -> None:
-        subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, cwd=common.ROOT)
+        subprocess.run(
+            [sys.executable, *command], check=True, stdout=subprocess.DEVNULL, cwd=common.ROOT
+        )
 
     seconds: dict[str, list[float]] = {"whole": [], "python": []}
     for _ in range(ROUNDS):
@@ -53,12 +56,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Time the commands one after the other, write results/commands.json."""
     parser = argparse.ArgumentParser(prog="commands", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "commands", nargs="*", default=USUAL, help=f"targets of the Makefile, or one of {', '.join(SHORT)}"
+        "commands",
+        nargs="*",
+        default=USUAL,
+        help=f"targets of the Makefile, or one of {', '.join(SHORT)}",
     )
     for command in parser.parse_args(arguments).commands:
         short = SHORT.get(command)
         name = command if short else f"make {command}"
-        row = common.new((median_of(short) if short else timed(command)) | {"machine": common.runtime.machine_facts()})
+        row = common.new(
+            (median_of(short) if short else timed(command))
+            | {"machine": common.runtime.machine_facts()}
+        )
         common.write("commands", common.written("commands") | {name: row})
 
 

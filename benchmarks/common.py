@@ -1,8 +1,10 @@
-"""What the benchmark scripts share: medians of repeated timings, peak memory, runs that are gone on with, a JSON file
-that says how it was measured, and the Markdown of their tables. S2F_RESULTS names another folder for these files.
+"""What the benchmark scripts share: medians of repeated timings, peak memory, runs that are gone on
+with, a JSON file that says how it was measured, and the Markdown of their tables. S2F_RESULTS names
+another folder for these files.
 
-A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from the content of one
-results file, {"machine", "provenance", "results"}, to Markdown. tools/readme_tables.py puts them in place.
+A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from
+the content of one results file, {"machine", "provenance", "results"}, to Markdown.
+tools/readme_tables.py puts them in place.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from s2f_utils import runtime  # noqa: E402  (from the clone, before anything th
 ROOT = Path(__file__).resolve().parents[1]
 SAVED = Path(__file__).parent / "results"  # in the repository
 RESULTS = Path(os.environ.get("S2F_RESULTS") or SAVED)
-CODE = ("s2f_utils", "data_prep", "benchmarks", "tools", "Makefile", ":!benchmarks/results")  # what is measured
+CODE = (
+    "s2f_utils",
+    "data_prep",
+    "benchmarks",
+    "tools",
+    "Makefile",
+    ":!benchmarks/results",
+)  # what is measured
 
 
 def sync() -> None:
@@ -40,7 +49,9 @@ def sync() -> None:
 
 
 def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
-    """Median seconds of each variant, called in turn A B C A B C …, so that a drifting machine hits all alike."""
+    """Median seconds of each variant, called in turn A B C A B C …, so that a drifting machine hits
+    all alike.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for call in variants.values():
         call()  # warm-up
@@ -62,17 +73,29 @@ def on_device(name: str) -> str:
 
 
 def peak_memory_mib() -> float:
-    """The largest resident size of this process so far, in MiB (on a GPU: the largest allocation there)."""
+    """The largest resident size of this process so far, in MiB (on a GPU: the largest allocation
+    there).
+    """
     import torch
 
-    return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else peak_resident_mib()
+    return (
+        torch.cuda.max_memory_allocated() / 2**20
+        if torch.cuda.is_available()
+        else peak_resident_mib()
+    )
 
 
 def peak_resident_mib() -> float:
     """The largest resident size of this process so far, in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what the parent process held before it started this one
-        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+    if (
+        status.exists()
+    ):  # getrusage would count what the parent process held before it started this one
+        line = next(
+            line
+            for line in status.read_text(encoding="ascii").splitlines()
+            if line.startswith("VmHWM")
+        )
         return int(line.split()[1]) / 2**10
     import psutil
 
@@ -86,7 +109,9 @@ def peak_resident_mib() -> float:
 
 
 def in_a_process(script: str, *arguments: str) -> Any:
-    """Run a script of this folder in a process of its own; what the last line that it prints says, as JSON."""
+    """Run a script of this folder in a process of its own; what the last line that it prints says,
+    as JSON.
+    """
     command = [sys.executable, script, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -100,18 +125,22 @@ def written(name: str) -> Any:
 
 def rounded(intervals: Mapping[str, Any], digits: int = 5) -> dict[str, dict[str, float]]:
     """{metric: interval} as JSON: {metric: {"mean", "low", "high"}}."""
-    return {name: {key: round(v, digits) for key, v in vars(i).items()} for name, i in intervals.items()}
+    return {
+        name: {key: round(v, digits) for key, v in vars(i).items()} for name, i in intervals.items()
+    }
 
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """How this process measures: commit ("" without git), whether code was changed since, date, and the command without
-    folders.
+    """How this process measures: commit ("" without git), whether code was changed since, date, and
+    the command without folders.
     """
 
     def git(*arguments: str) -> str:
         try:
-            done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+            )
         except (OSError, subprocess.SubprocessError):
             return ""
         return done.stdout.strip()
@@ -144,10 +173,12 @@ def new(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_of(folder: str | Path) -> dict[str, Any]:
-    """Of a run: method, seed, images seen, settings that are not the method's own, what it began with, and its code."""
-    from s2f_utils.models import checkpoints
-    from s2f_utils.training.methods import METHODS
-    from s2f_utils.training.tracking import read_log
+    """Of a run: method, seed, images seen, settings that are not the method's own, what it began
+    with, and its code.
+    """
+    from s2f_utils.networks import checkpoints
+    from s2f_utils.train.methods import METHODS
+    from s2f_utils.train.tracking import read_log
 
     folder = Path(folder)
     told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -158,7 +189,11 @@ def run_of(folder: str | Path) -> dict[str, Any]:
         "method": told["method"],
         "seed": config["seed"],
         "images": log[-1]["images"] if log else 0,
-        "settings": {k: without_folders(v) if isinstance(v, str) else v for k, v in changed.items() if k != "seed"},
+        "settings": {
+            k: without_folders(v) if isinstance(v, str) else v
+            for k, v in changed.items()
+            if k != "seed"
+        },
         "began_with": without_folders(str(told.get("init") or "")),
         "code": checkpoints.card_of(folder / "generator.safetensors").code,
     }
@@ -175,10 +210,17 @@ def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
 # Tables
 
 SCORES = {  # of a metric: its heading, and how many digits are shown
-    "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "fsim": ("FSIM ↑", 3),
-    "landmarks": ("landmarks ↓", 3), "sharpness": ("sharpness → 1", 2), "spectrum": ("spectrum, dB ↓", 1),
-    "patch_auc": ("patch AUC → 0.5", 2), "rank1": ("rank-1 ↑", 2), "mrr": ("MRR ↑", 2),
-}  # fmt: skip
+    "ssim": ("SSIM ↑", 3),
+    "psnr": ("PSNR ↑", 1),
+    "l1": ("L1 ↓", 1),
+    "fsim": ("FSIM ↑", 3),
+    "landmarks": ("landmarks ↓", 3),
+    "sharpness": ("sharpness → 1", 2),
+    "spectrum": ("spectrum, dB ↓", 1),
+    "patch_auc": ("patch AUC → 0.5", 2),
+    "rank1": ("rank-1 ↑", 2),
+    "mrr": ("MRR ↑", 2),
+}
 WITH_INTERVAL = ("ssim", "psnr", "l1")
 
 
@@ -206,7 +248,9 @@ def with_interval(score: Mapping[str, float], digits: int) -> str:
 
 
 def score_of(row: Mapping[str, Any], name: str) -> str:
-    """A score in a leaderboard's row, the first ones with their intervals; a dash where there is none."""
+    """A score in a leaderboard's row, the first ones with their intervals; a dash where there is
+    none.
+    """
     if row.get(name) is None:
         return "–"
     digits = SCORES[name][1]
@@ -222,7 +266,9 @@ def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
     from s2f_utils.metrics import leaderboard
 
-    nearest = (row for row in board if row.get("key") == "nearest" and row.get("patch_auc") is not None)
+    nearest = (
+        row for row in board if row.get("key") == "nearest" and row.get("patch_auc") is not None
+    )
     return next((leaderboard.floor_note(row["patch_auc"], row["model"]) for row in nearest), "")
 
 

@@ -1,8 +1,10 @@
-"""Drawings to test models with, at five degrees of abstraction, of people whom no training has seen.
+"""Drawings to test models with, at five degrees of abstraction, of people whom no training has
+seen.
 
-Nothing here is used by a training, and nothing of a training's drawings is used here: what is measured is not what was
-learned. Every drawing knows where it meant the landmarks to be, and what it shows. The people are portraits with their
-landmarks and labels (portrait_labels.csv, given by looking at each portrait), laid out as models expect faces.
+Nothing here is used by a training, and nothing of a training's drawings is used here: what is
+measured is not what was learned. Every drawing knows where it meant the landmarks to be, and what
+it shows. The people are portraits with their landmarks and labels (portrait_labels.csv, given by
+looking at each portrait), laid out as models expect faces.
 """
 
 from __future__ import annotations
@@ -26,18 +28,59 @@ from s2f_utils.pictures import faces, images
 SIZE_PX = 256
 LABELS = Path(data_prep.__file__).parent / "sources" / "portrait_labels.csv"
 OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-# Of the face mesh's 478 points, in the order of the five landmarks; the nose's tip as the detector sees it lies between
-# the mesh's points 1 and 4.
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    323,
+    361,
+    288,
+    397,
+    365,
+    379,
+    378,
+    400,
+    377,
+    152,
+    148,
+    176,
+    149,
+    150,
+    136,
+    172,
+    58,
+    132,
+    93,
+    234,
+    127,
+    162,
+    21,
+    54,
+    103,
+    67,
+    109,
+)
+# Of the face mesh's 478 points, in the order of the five landmarks; the nose's tip as the detector
+# sees it lies between the mesh's points 1 and 4.
 PUPILS, NOSE, CORNERS = (468, 473), (1, 4), (61, 291)
 NOSE_SHARES = (0.3, 0.7)
 DEGREES = ("soft pencil", "careful lines", "few lines", "symbols", "oval and dots")
 MOVED = (0.0, 0.02, 0.05, 0.09, 0.13)  # standard deviation of each part's place, in eye distances
-ADDED = {"glasses": 0.12, "beard": 0.1, "hat": 0.12}  # how often a cruder drawing has what its person has not
+ADDED = {
+    "glasses": 0.12,
+    "beard": 0.1,
+    "hat": 0.12,
+}  # how often a cruder drawing has what its person has not
 
-UPPER = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
+UPPER = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133),
+    (362, 398, 384, 385, 386, 387, 388, 466, 263),
+)
 LOWER = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 374, 373, 390, 249, 263))
 BROW_TOP = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
 BROW_UNDER = ((46, 53, 52, 65, 55), (285, 295, 282, 283, 276))
@@ -58,7 +101,9 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Person:
-    """photo: uint8 (256, 256, 3), aligned. mesh: float64 (478, 2), its landmarks. labels: as portrait_labels.csv."""
+    """photo: uint8 (256, 256, 3), aligned. mesh: float64 (478, 2), its landmarks. labels: as
+    portrait_labels.csv.
+    """
 
     name: str
     photo: np.ndarray
@@ -79,7 +124,9 @@ def labels_of(split: str = "") -> list[dict[str, str]]:
 
 
 def people(data: Path, split: str, num: int | None = None) -> Iterator[Person]:
-    """The people of a split, the first `num` of them. data: the folder of portraits/ and portraits_landmarks.npz."""
+    """The people of a split, the first `num` of them. data: the folder of portraits/ and
+    portraits_landmarks.npz.
+    """
     with np.load(data / "portraits_landmarks.npz") as found:
         meshes = dict(zip(found["names"].tolist(), found["points"].astype(np.float64), strict=True))
     for labels in labels_of(split)[:num]:
@@ -93,8 +140,10 @@ def people(data: Path, split: str, num: int | None = None) -> Iterator[Person]:
 class Drawing:
     """A drawing and what it meant.
 
-    picture: uint8 (256, 256, 3). five: float64 (5, 2), the landmarks that were meant, NaN for one that was not drawn.
-    dense: float64 (478, 2), the mesh that was meant, NaN where nothing was drawn. outline: float64 (36, 2), the face's.
+    picture: uint8 (256, 256, 3). five: float64 (5, 2), the landmarks that were meant, NaN for one
+    that was not drawn.
+    dense: float64 (478, 2), the mesh that was meant, NaN where nothing was drawn. outline: float64
+    (36, 2), the face's.
     shows: {"glasses", "beard", "hat": bool, "hair_length": a word}.
     """
 
@@ -133,7 +182,13 @@ def draw(person: Person, degree: str, seed: int = 0) -> Drawing:
     }
     if number >= 2:
         shows |= {name: bool(shows[name] or rng.random() < share) for name, share in ADDED.items()}
-    pen = Pen(SIZE_PX, rng, width=rng.uniform(1.2, 2.4), grey=int(rng.integers(20, 70)), tremble=0.3 + 0.5 * number)
+    pen = Pen(
+        SIZE_PX,
+        rng,
+        width=rng.uniform(1.2, 2.4),
+        grey=int(rng.integers(20, 70)),
+        tremble=0.3 + 0.5 * number,
+    )
     drawn = _DRAW[number](pen, mesh, person, shows)
     dense = np.full_like(mesh, np.nan)
     meant = sorted({n for name in drawn for n in PARTS.get(name, ())})
@@ -159,7 +214,10 @@ def _carefully(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> tuple
         top, under = mesh[list(BROW_TOP[side])], mesh[list(BROW_UNDER[side])]
         for share in np.linspace(0.05, 0.95, 14):
             place = share * (len(top) - 1)
-            a, b = (np.array([np.interp(place, range(len(r)), r[:, k]) for k in (0, 1)]) for r in (under, top))
+            a, b = (
+                np.array([np.interp(place, range(len(r)), r[:, k]) for k in (0, 1)])
+                for r in (under, top)
+            )
             pen.line([a, 0.2 * a + 0.8 * b + [1.5, 0]], width=0.7)
     pen.line(mesh[list(NOSE_UNDER)], width=1.0)
     pen.line(mesh[list(BRIDGE[:3])] + [4, 0], width=0.5, grey=140)
@@ -183,7 +241,10 @@ def _with_few_lines(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> 
         pen.dot(mesh[IRISES[side][0]], 2.6)
         pen.line(mesh[list(BROW_TOP[side])][::2], width=1.6)
     foot = mesh[list(NOSE_UNDER)]
-    pen.line(foot[1:-1:2] if pen.rng.random() < 0.5 else [mesh[6] + [3, 0], mesh[4] + [5, 0], foot[3]], width=1.0)
+    pen.line(
+        foot[1:-1:2] if pen.rng.random() < 0.5 else [mesh[6] + [3, 0], mesh[4] + [5, 0], foot[3]],
+        width=1.0,
+    )
     pen.line(mesh[list(MOUTH_TOP)][::2], width=1.3)
     pen.line(mesh[list(LIP_UNDER)][3:8:2], width=0.8)
     _neck(pen, mesh)
@@ -210,7 +271,13 @@ def _in_symbols(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> tupl
             pen.dot(middle, half, filled=False, squash=0.55)
             pen.dot(middle, 0.4 * half)
             for lean in (-0.6, 0.0, 0.6):
-                pen.line([middle + [lean * half, -0.5 * half], middle + [1.3 * lean * half, -0.9 * half]], width=0.7)
+                pen.line(
+                    [
+                        middle + [lean * half, -0.5 * half],
+                        middle + [1.3 * lean * half, -0.9 * half],
+                    ],
+                    width=0.7,
+                )
         brow = mesh[list(BROW_TOP[side])].mean(axis=0)
         pen.line([brow - [1.1 * half, -2], brow - [0, 3], brow + [1.1 * half, 2]], width=1.7)
     tip, corners = five_of(mesh)[2], mesh[list(CORNERS)]
@@ -225,7 +292,11 @@ def _in_symbols(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> tupl
     else:  # a wedge
         for lean in (-1, 1):
             pen.line([tip - [0, 24], tip + [lean * wide, 3]], width=0.8)
-    _mouth_bow(pen, corners, rng.uniform(0.12, 0.3) if person.labels["mouth"] == "teeth" else rng.uniform(-0.05, 0.12))
+    _mouth_bow(
+        pen,
+        corners,
+        rng.uniform(0.12, 0.3) if person.labels["mouth"] == "teeth" else rng.uniform(-0.05, 0.12),
+    )
     add_hair(pen, oval, person.labels, "symbols")
     _worn(pen, mesh, shows)
     return ("outline",)
@@ -234,7 +305,10 @@ def _in_symbols(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> tupl
 def _as_oval_and_dots(pen: Pen, mesh: np.ndarray, person: Person, shows: dict) -> tuple[str, ...]:
     """An oval, two dots, a stroke for the mouth, a tick for a nose or none."""
     rng, oval = pen.rng, mesh[list(OVAL)]
-    middle, half = (oval.max(axis=0) + oval.min(axis=0)) / 2, (oval.max(axis=0) - oval.min(axis=0)) / 2
+    middle, half = (
+        (oval.max(axis=0) + oval.min(axis=0)) / 2,
+        (oval.max(axis=0) - oval.min(axis=0)) / 2,
+    )
     turn = np.linspace(0, 2 * np.pi, 9)[:-1] + rng.uniform(0, 1)
     pen.line(middle + half * np.stack([np.cos(turn), np.sin(turn)], axis=1), closed=True)
     size = rng.uniform(2.2, 5.0)
@@ -306,11 +380,17 @@ def _pencil(pen: Pen, person: Person) -> np.ndarray:
     for x, y in rng.uniform(0, size, (24000, 2)):
         if rng.random() < dark[int(y), int(x)]:
             half = along * rng.uniform(0.8, 3)
-            pen.line([(x, y) - half, (x, y) + half], width=0.6, grey=int(150 - 70 * dark[int(y), int(x)]))
+            pen.line(
+                [(x, y) - half, (x, y) + half], width=0.6, grey=int(150 - 70 * dark[int(y), int(x)])
+            )
     paper = pen.picture(0.5).astype(float)
     return images.rounded(np.clip(paper + rng.normal(0, 2.5, (size, size, 1)) - 3, 0, 255))
 
 
 _DRAW: tuple[Callable[[Pen, np.ndarray, Person, dict], tuple[str, ...]], ...] = (
-    _softly, _carefully, _with_few_lines, _in_symbols, _as_oval_and_dots,
-)  # fmt: skip
+    _softly,
+    _carefully,
+    _with_few_lines,
+    _in_symbols,
+    _as_oval_and_dots,
+)

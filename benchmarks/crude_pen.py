@@ -1,4 +1,6 @@
-"""A pen for crude drawings, smooth lines of a hand that trembles, and what it draws: hair, beards, glasses, hats."""
+"""A pen for crude drawings, smooth lines of a hand that trembles, and what it draws: hair, beards,
+glasses, hats.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ FINER = 3
 Points = np.ndarray | Sequence[Sequence[float]]
 # How far hair reaches; 0: the oval's top, 1: the chin
 DOWN_TO = {"bald": None, "receding": 0.35, "short": 0.42, "medium": 0.95, "long": 1.35}
-FRAME = np.array([[-1, -0.6], [-0.8, -1], [0.8, -1], [1, -0.6], [0.9, 0.7], [0.6, 1], [-0.6, 1], [-0.9, 0.7]])
+FRAME = np.array(
+    [[-1, -0.6], [-0.8, -1], [0.8, -1], [1, -0.6], [0.9, 0.7], [0.6, 1], [-0.6, 1], [-0.9, 0.7]]
+)
 PALE = ("blond", "white", "grey", "none")
 
 
@@ -24,35 +28,67 @@ def smooth(points: Points, closed: bool = False, step: int = 6) -> np.ndarray:
     t = np.linspace(0, 1, step, endpoint=False)[:, None]
     parts = []
     for a, b, c, d in zip(padded[:-3], padded[1:-2], padded[2:-1], padded[3:], strict=True):
-        parts.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+        parts.append(
+            0.5
+            * (
+                2 * b
+                + (c - a) * t
+                + (2 * a - 5 * b + 4 * c - d) * t**2
+                + (3 * b - a - 3 * c + d) * t**3
+            )
+        )
     return np.concatenate([*parts, p[:1] if closed else p[-1:]])
 
 
 class Pen:
-    """Paper of `size_px`, and a pen: width in pixels of the paper, grey the least value, tremble in pixels."""
+    """Paper of `size_px`, and a pen: width in pixels of the paper, grey the least value, tremble in
+    pixels.
+    """
 
-    def __init__(self, size_px: int, rng: np.random.Generator, *, width: float, grey: int, tremble: float) -> None:
-        self.rng, self.width, self.grey, self.tremble, self.size_px = rng, width, grey, tremble, size_px
+    def __init__(
+        self, size_px: int, rng: np.random.Generator, *, width: float, grey: int, tremble: float
+    ) -> None:
+        self.rng, self.width, self.grey, self.tremble, self.size_px = (
+            rng,
+            width,
+            grey,
+            tremble,
+            size_px,
+        )
         self.sheet = Image.new("L", (size_px * FINER,) * 2, 255)
         self.draw = ImageDraw.Draw(self.sheet)
 
-    def line(self, points: Points, *, closed: bool = False, width: float = 1.0, grey: int | None = None) -> None:
+    def line(
+        self, points: Points, *, closed: bool = False, width: float = 1.0, grey: int | None = None
+    ) -> None:
         """A smooth line through points; width: a multiple of the pen's."""
         curve = smooth(points, closed)
         slow = np.cumsum(self.rng.normal(0, 1, curve.shape), axis=0)
         slow = slow - np.linspace(0, 1, len(slow))[:, None] * slow[-1:]
         curve = curve + self.tremble * slow / max(1.0, np.sqrt(len(curve)))
         wide = max(1, round(self.width * width * self.rng.uniform(0.8, 1.2) * FINER))
-        shade = int(np.clip((self.grey if grey is None else grey) + self.rng.integers(-12, 13), 0, 250))
+        shade = int(
+            np.clip((self.grey if grey is None else grey) + self.rng.integers(-12, 13), 0, 250)
+        )
         flat = [tuple(xy) for xy in (curve + 0.5) * FINER]
         self.draw.line(flat, fill=shade, width=wide, joint="curve")
 
-    def dot(self, at: Points, radius: float, *, filled: bool = True, squash: float = 1.0, width: float = 1.0) -> None:
+    def dot(
+        self,
+        at: Points,
+        radius: float,
+        *,
+        filled: bool = True,
+        squash: float = 1.0,
+        width: float = 1.0,
+    ) -> None:
         """A disc or a ring."""
         turn = np.linspace(0, 2 * np.pi, 14, endpoint=False) + self.rng.uniform(0, 6)
         ring = np.asarray(at) + radius * np.stack([np.cos(turn), squash * np.sin(turn)], axis=1)
         if filled:
-            self.draw.polygon([tuple(xy) for xy in (smooth(ring, True) + 0.5) * FINER], fill=self.grey)
+            self.draw.polygon(
+                [tuple(xy) for xy in (smooth(ring, True) + 0.5) * FINER], fill=self.grey
+            )
         else:
             self.line(ring, closed=True, width=width)
 
@@ -69,13 +105,18 @@ class Pen:
 
 def around(oval: np.ndarray, degrees: np.ndarray | float, reach: float) -> np.ndarray:
     """Points around a face's outline: 0° at the right, 90° above; reach: 1 on its oval."""
-    middle, half = (oval.max(axis=0) + oval.min(axis=0)) / 2, (oval.max(axis=0) - oval.min(axis=0)) / 2
+    middle, half = (
+        (oval.max(axis=0) + oval.min(axis=0)) / 2,
+        (oval.max(axis=0) - oval.min(axis=0)) / 2,
+    )
     turn = np.radians(degrees)
     return middle + reach * half * np.stack([np.cos(turn), -np.sin(turn)], axis=-1)
 
 
 def head_window(oval: np.ndarray, size_px: int) -> np.ndarray:
-    """Where hair is to be looked for: around the face and above it, not in it; float (size_px, size_px) in [0, 1]."""
+    """Where hair is to be looked for: around the face and above it, not in it; float (size_px,
+    size_px) in [0, 1].
+    """
     high = oval[:, 1].max() - oval[:, 1].min()
     outer = around(oval, np.arange(0, 360, 10), 1.3) - [0, 0.12 * high]
     sheet = Image.new("L", (size_px, size_px), 0)
@@ -113,7 +154,9 @@ def add_hair(pen: Pen, oval: np.ndarray, labels: dict[str, str], how: str) -> No
 
 
 def _fringe(pen: Pen, oval: np.ndarray, labels: dict[str, str]) -> None:
-    """The hair's lower edge on the forehead: a zigzag where it hangs, a bow where it is combed back."""
+    """The hair's lower edge on the forehead: a zigzag where it hangs, a bow where it is combed
+    back.
+    """
     left, right = around(oval, 150.0, 0.92), around(oval, 30.0, 0.92)
     if labels["fringe"] == "1":
         places = np.linspace(0, 1, 9)[:, None]
@@ -123,10 +166,16 @@ def _fringe(pen: Pen, oval: np.ndarray, labels: dict[str, str]) -> None:
         pen.line([left, around(oval, 90.0 + pen.rng.uniform(-25, 25), 0.95), right], width=0.9)
 
 
-def _strand(pen: Pen, oval: np.ndarray, labels: dict[str, str], low: float, reach: float, length: str) -> None:
+def _strand(
+    pen: Pen, oval: np.ndarray, labels: dict[str, str], low: float, reach: float, length: str
+) -> None:
     rng = pen.rng
-    if length == "receding" or (length in ("medium", "long") and rng.random() < 0.6):  # at the sides, downwards
-        x, y = around(oval, rng.choice([0.0, 180.0]) + rng.uniform(-30, 30), rng.uniform(1.03, reach))
+    if length == "receding" or (
+        length in ("medium", "long") and rng.random() < 0.6
+    ):  # at the sides, downwards
+        x, y = around(
+            oval, rng.choice([0.0, 180.0]) + rng.uniform(-30, 30), rng.uniform(1.03, reach)
+        )
         end = [x + rng.uniform(-6, 6), max(low, y + 12)]
     else:  # from the parting outwards
         angle = rng.uniform(20, 160)
@@ -171,7 +220,9 @@ def add_hat(pen: Pen, oval: np.ndarray) -> None:
     wide, brim = right[0] - left[0], pen.rng.uniform(0.05, 0.3)
     crown = np.array([[0.0, 0.0], [0.06, -0.3], [0.3, -0.5], [0.7, -0.5], [0.94, -0.3], [1.0, 0.0]])
     if pen.rng.random() < 0.5:
-        crown = np.array([[0.08, 0.0], [0.12, -0.42], [0.3, -0.46], [0.7, -0.46], [0.88, -0.42], [0.92, 0.0]])
+        crown = np.array(
+            [[0.08, 0.0], [0.12, -0.42], [0.3, -0.46], [0.7, -0.46], [0.88, -0.42], [0.92, 0.0]]
+        )
     shape = left + crown * wide + [0, 4]
     shape[:, 1] = np.maximum(shape[:, 1], 2)
     pen.erase(shape)

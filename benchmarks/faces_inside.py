@@ -1,7 +1,9 @@
-"""Inside of the face: how near it is to the true photo's, its light and skin tone, and lines left of the drawing.
+"""Inside of the face: how near it is to the true photo's, its light and skin tone, and lines left
+of the drawing.
 
-Walls and clothes cannot be guessed from a drawing, and fill half of a portrait. The face is where the detector's five
-landmarks of the true photo lie, within the mean outline of faces. Pictures are uint8 (H, W, 3), masks bool (H, W).
+Walls and clothes cannot be guessed from a drawing, and fill half of a portrait. The face is where
+the detector's five landmarks of the true photo lie, within the mean outline of faces. Pictures are
+uint8 (H, W, 3), masks bool (H, W).
 """
 
 from __future__ import annotations
@@ -13,28 +15,56 @@ import numpy as np
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
-# The right half of a face's outline from the top of the forehead to the chin, as shares of an aligned crop's side: the
-# median over 471 portraits, made symmetrical. Laid on a face by its five landmarks it shares with the face mesh's own
-# outline .88 of what both cover (median; .82 for a quarter of the portraits, those of turned heads).
-_RIGHT_HALF = np.array([
-    [0.500, 0.285], [0.569, 0.288], [0.628, 0.298], [0.685, 0.321], [0.724, 0.355], [0.749, 0.397], [0.762, 0.443],
-    [0.768, 0.501], [0.767, 0.556], [0.764, 0.613], [0.757, 0.673], [0.740, 0.737], [0.714, 0.786], [0.685, 0.823],
-    [0.648, 0.856], [0.618, 0.880], [0.586, 0.900], [0.549, 0.915], [0.500, 0.920],
-])  # fmt: skip
+# The right half of a face's outline from the top of the forehead to the chin, as shares of an
+# aligned crop's side: the median over 471 portraits, made symmetrical. Laid on a face by its five
+# landmarks it shares with the face mesh's own outline .88 of what both cover (median; .82 for a
+# quarter of the portraits, those of turned heads).
+_RIGHT_HALF = np.array(
+    [
+        [0.500, 0.285],
+        [0.569, 0.288],
+        [0.628, 0.298],
+        [0.685, 0.321],
+        [0.724, 0.355],
+        [0.749, 0.397],
+        [0.762, 0.443],
+        [0.768, 0.501],
+        [0.767, 0.556],
+        [0.764, 0.613],
+        [0.757, 0.673],
+        [0.740, 0.737],
+        [0.714, 0.786],
+        [0.685, 0.823],
+        [0.648, 0.856],
+        [0.618, 0.880],
+        [0.586, 0.900],
+        [0.549, 0.915],
+        [0.500, 0.920],
+    ]
+)
 OUTLINE = np.concatenate([_RIGHT_HALF, _RIGHT_HALF[-2:0:-1] * [-1, 1] + [1, 0]])
-CHEEKS = (0.2, 0.85)  # where skin is looked at, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard
-FINE_SHARE = 1 / 128  # the standard deviation that parts fine detail from shading, a share of the picture's side
+CHEEKS = (
+    0.2,
+    0.85,
+)  # where skin is looked at, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard
+FINE_SHARE = (
+    1 / 128
+)  # the standard deviation that parts fine detail from shading, a share of the picture's side
 LEAST_PX = 50  # of a face that is measured
 COMPARED = ("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone")
 
 
 def outline_of(landmarks: np.ndarray) -> np.ndarray:
-    """The outline of a face with these five landmarks, (5, 2): float64 (36, 2), from the forehead's top clockwise."""
+    """The outline of a face with these five landmarks, (5, 2): float64 (36, 2), from the forehead's
+    top clockwise.
+    """
     return faces.transform(OUTLINE, faces.similarity(faces.TEMPLATE, landmarks, faces.FIT_WEIGHTS))
 
 
 def mask_of(outline: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """What an outline, (N, 2) in pixels, encloses of a picture of this shape (H, W, …): bool (H, W)."""
+    """What an outline, (N, 2) in pixels, encloses of a picture of this shape (H, W, …): bool (H,
+    W).
+    """
     import cv2
 
     mask = np.zeros(shape[:2], np.uint8)
@@ -43,7 +73,9 @@ def mask_of(outline: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def cheeks_of(landmarks: np.ndarray, outline: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Cheeks and nose: what lies between eyes and mouth within nine tenths of the outline, bool (H, W)."""
+    """Cheeks and nose: what lies between eyes and mouth within nine tenths of the outline, bool (H,
+    W).
+    """
     middle = outline.mean(axis=0)
     inner = mask_of(middle + 0.9 * (outline - middle), shape)
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
@@ -54,8 +86,9 @@ def cheeks_of(landmarks: np.ndarray, outline: np.ndarray, shape: Sequence[int]) 
 
 
 def skin_tone(picture: np.ndarray, mask: np.ndarray) -> float:
-    """The individual typology angle of what the mask shows, in degrees: from some 55 and more (very light) down to −30
-    and less (dark); arctan((L* − 50) / b*) of the medians (Chardon, Cretois, Hourseau 1991). NaN for an empty mask.
+    """The individual typology angle of what the mask shows, in degrees: from some 55 and more (very
+    light) down to −30 and less (dark); arctan((L* − 50) / b*) of the medians (Chardon, Cretois,
+    Hourseau 1991). NaN for an empty mask.
     """
     from skimage.color import rgb2lab
 
@@ -66,7 +99,9 @@ def skin_tone(picture: np.ndarray, mask: np.ndarray) -> float:
 
 
 def tones(picture: np.ndarray) -> tuple[float, float]:
-    """An aligned face's skin tone (ITA, degrees), and its hair's L*: the median of a band above the forehead."""
+    """An aligned face's skin tone (ITA, degrees), and its hair's L*: the median of a band above the
+    forehead.
+    """
     from skimage.color import rgb2lab
 
     five = faces.TEMPLATE * picture.shape[0] - 0.5
@@ -79,11 +114,13 @@ def tones(picture: np.ndarray) -> tuple[float, float]:
 
 
 def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> float:
-    """The correlation of an answer's fine detail with the drawing's lines within the mask, in [-1, 1].
+    """The correlation of an answer's fine detail with the drawing's lines within the mask, in [-1,
+    1].
 
-    Fine is what a Gaussian blur of 1/128 of the side takes away, of grey values. 1: the strokes stand in the answer;
-    about 0: they do not. A photo has edges where a careful drawing has lines: compare with the true photo's value. NaN
-    where the drawing is blank there, 0 where the answer has no detail.
+    Fine is what a Gaussian blur of 1/128 of the side takes away, of grey values. 1: the strokes
+    stand in the answer;
+    about 0: they do not. A photo has edges where a careful drawing has lines: compare with the true
+    photo's value. NaN where the drawing is blank there, 0 where the answer has no detail.
     """
     import cv2
 
@@ -100,10 +137,17 @@ def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> f
 
 
 def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """SSIM, PSNR (dB) and L1 (grey levels) within a mask that is not empty, as `metrics.ssim` and its kin have them."""
+    """SSIM, PSNR (dB) and L1 (grey levels) within a mask that is not empty, as `metrics.ssim` and
+    its kin have them.
+    """
     from skimage.metrics import structural_similarity
 
-    options = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    options = {
+        "data_range": 255,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+    }
     _, local = structural_similarity(luminance(made), luminance(true), full=True, **options)
     difference = made[mask].astype(np.float64) - true[mask]
     error = float((difference**2).mean())
@@ -115,8 +159,8 @@ def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> d
 
 
 def compare(made: np.ndarray, true: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
-    """All that compares two faces, by the true one's five landmarks: {"face_ssim", "face_psnr", "face_l1",
-    "face_light", "skin_tone"}; NaN each where the face lies outside of the picture.
+    """All that compares two faces, by the true one's five landmarks: {"face_ssim", "face_psnr",
+    "face_l1", "face_light", "skin_tone"}; NaN each where the face lies outside of the picture.
     """
     outline = outline_of(landmarks)
     mask, cheeks = mask_of(outline, true.shape), cheeks_of(landmarks, outline, true.shape)

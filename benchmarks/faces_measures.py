@@ -17,13 +17,33 @@ from s2f_utils.metrics.structure import NO_FACE, gradient, surest_face
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
-HEAD = (0.5, 0.52, 0.37, 0.46)  # centre x, y and half axes of what is looked at in crude sets: the head, not the wall
+HEAD = (
+    0.5,
+    0.52,
+    0.37,
+    0.46,
+)  # centre x, y and half axes of what is looked at in crude sets: the head, not the wall
 WALL = 128
 CAREFUL = "careful lines"
-LIKE_A_STRANGER = 0.99  # of true photos, the quantile of how like they are to the likest training photo
+LIKE_A_STRANGER = (
+    0.99  # of true photos, the quantile of how like they are to the likest training photo
+)
 LEAST_OF_A_KIND = 10  # drawings of one degree or style, for distances of halves
-SCORES = ("ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "residue",
-          "detector", "landmarks", "face_found")  # fmt: skip
+SCORES = (
+    "ssim",
+    "psnr",
+    "l1",
+    "face_ssim",
+    "face_psnr",
+    "face_l1",
+    "face_light",
+    "skin_tone",
+    "sharpness",
+    "residue",
+    "detector",
+    "landmarks",
+    "face_found",
+)
 REGIONS = {  # left, top, right, bottom of an aligned face, in shares
     "glasses": (0.2, 0.36, 0.8, 0.6),
     "beard": (0.22, 0.58, 0.78, 0.96),
@@ -32,11 +52,28 @@ REGIONS = {  # left, top, right, bottom of an aligned face, in shares
 SEEN_PX = 64
 PENALTY = 0.1  # of the mean eigenvalue
 BY_ATTRIBUTE = ("ssim", "face_ssim", "skin_tone", "sharpness")
-NULL = dict.fromkeys((
-    *SCORES, "light_shift", "skin_tone_shift", "patch_auc", "frechet_ratio", "precision", "recall", "nearest_photo",
-    "nearest_photo_max", "nearest_of_true_photos", "copied", "spread_skin_tone", "spread_hair",
-    "kept_glasses", "kept_beard", "kept_hair", "fooled", "retouched",
-))  # fmt: skip
+NULL = dict.fromkeys(
+    (
+        *SCORES,
+        "light_shift",
+        "skin_tone_shift",
+        "patch_auc",
+        "frechet_ratio",
+        "precision",
+        "recall",
+        "nearest_photo",
+        "nearest_photo_max",
+        "nearest_of_true_photos",
+        "copied",
+        "spread_skin_tone",
+        "spread_hair",
+        "kept_glasses",
+        "kept_beard",
+        "kept_hair",
+        "fooled",
+        "retouched",
+    )
+)
 
 
 class Yardstick:
@@ -64,7 +101,8 @@ class Yardstick:
         """Values of every answer: {name: float64 (N,)}, NaN where one has none."""
         rows = [self._one(n, picture) for n, picture in enumerate(made)]
         return {
-            key: np.array([row.get(key, np.nan) for row in rows]) for key in dict.fromkeys(k for r in rows for k in r)
+            key: np.array([row.get(key, np.nan) for row in rows])
+            for key in dict.fromkeys(k for r in rows for k in r)
         }
 
     def _one(self, n: int, picture: np.ndarray) -> dict[str, float]:
@@ -75,26 +113,46 @@ class Yardstick:
             five, outline = self.set.five[n], self.set.outlines[n]
             row["landmarks"] = meant_error(face, five)
         else:
-            row |= {name: metrics.METRICS[name].compute(picture, true) for name in ("ssim", "psnr", "l1")}
+            row |= {
+                name: metrics.METRICS[name].compute(picture, true)
+                for name in ("ssim", "psnr", "l1")
+            }
             if (five := self.true_five[n]) is None:
                 return row
             outline = inside.outline_of(five)
             row["landmarks"] = meant_error(face, five)
             row |= inside.compare(picture, true, five) | _shifts(picture, true, five, outline)
-        row["residue"] = inside.stroke_residue(picture, self.set.drawings[n], inside.mask_of(outline, picture.shape))
+        row["residue"] = inside.stroke_residue(
+            picture, self.set.drawings[n], inside.mask_of(outline, picture.shape)
+        )
         return row
 
     def of_sets(self, made: Sequence[np.ndarray], patch_steps: int | None) -> dict[str, Any]:
-        """Figures of the whole set; patch_steps: None for the protocol's, 0 to leave the patch test out."""
-        features, places = distribution.pooled(made).numpy(), [self.places(kind) for kind in self.kinds]
-        by_kind = [halves(features[n], self.features[n], paired=True) for n in places if len(n) >= LEAST_OF_A_KIND]
+        """Figures of the whole set; patch_steps: None for the protocol's, 0 to leave the patch test
+        out.
+        """
+        features, places = (
+            distribution.pooled(made).numpy(),
+            [self.places(kind) for kind in self.kinds],
+        )
+        by_kind = [
+            halves(features[n], self.features[n], paired=True)
+            for n in places
+            if len(n) >= LEAST_OF_A_KIND
+        ]
         nearest = (thumbnails(made) @ self.known.T).max(axis=1)
         found = {
-            **{name: _mean([own[name] for own in by_kind]) for name in ("frechet_ratio", "precision", "recall")},
+            **{
+                name: _mean([own[name] for own in by_kind])
+                for name in ("frechet_ratio", "precision", "recall")
+            },
             "nearest_photo": float(np.median(nearest)),
             "nearest_photo_max": float(nearest.max()),
             "copied": float((nearest > np.quantile(self.true_nearest, LIKE_A_STRANGER)).mean()),
-            "nearest_of_true_photos": [float(np.median(self.true_nearest)), float(self.true_nearest.max())],
+            "nearest_of_true_photos": [
+                float(np.median(self.true_nearest)),
+                float(self.true_nearest.max()),
+            ],
         }
         if self.judges:
             found |= {f"kept_{name}": value for name, value in self._kept(made).items()}
@@ -103,7 +161,9 @@ class Yardstick:
         return found
 
     def _kept(self, made: Sequence[np.ndarray]) -> dict[str, float]:
-        """Of true photos, only drawings that show nothing but what their person has are asked about."""
+        """Of true photos, only drawings that show nothing but what their person has are asked
+        about.
+        """
         same = made is self.set.truths
         places = [n for n, kind in enumerate(self.set.kinds) if not same or kind == CAREFUL]
         shown = [shown_by_drawing(self.set.shows[n]) for n in places]
@@ -117,7 +177,9 @@ class Yardstick:
         return metrics.patch_test(made, truths, self.set.people, list(self.truth_of), **options).auc
 
     def row(self, made: Sequence[np.ndarray], patch_steps: int | None = None) -> dict[str, Any]:
-        """One row's numbers: means with their 95 % intervals, by degree or style, and figures of the set."""
+        """One row's numbers: means with their 95 % intervals, by degree or style, and figures of
+        the set.
+        """
         self.values = values = self.per_image(made)
         row = dict(NULL)
         means = {name: metrics.bootstrap_mean(v) for name, v in values.items()}
@@ -125,7 +187,8 @@ class Yardstick:
         row |= {name: _rounded(figure) for name, figure in self.of_sets(made, patch_steps).items()}
         row["intervals"] = {n: [_rounded(i.low), _rounded(i.high)] for n, i in means.items()}
         row["by_kind"] = {
-            kind: {name: _rounded(_mean(v[self.places(kind)])) for name, v in values.items()} for kind in self.kinds
+            kind: {name: _rounded(_mean(v[self.places(kind)])) for name, v in values.items()}
+            for kind in self.kinds
         }
         if self.set.attributes:
             row["by_attribute"] = self._by_attribute()
@@ -134,14 +197,19 @@ class Yardstick:
         return row
 
     def _by_attribute(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Of the answers that were measured last: {attribute: {word: how many, and means with intervals}}."""
+        """Of the answers that were measured last: {attribute: {word: how many, and means with
+        intervals}}.
+        """
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for attribute, words in self.set.attributes.items():
             for word in dict.fromkeys(words):
                 some = np.array([own == word for own in words])
                 known = [name for name in BY_ATTRIBUTE if name in self.values]
                 means = {name: metrics.bootstrap_mean(self.values[name][some]) for name in known}
-                cells = {name: [_rounded(v) for v in (i.mean, i.low, i.high)] for name, i in means.items()}
+                cells = {
+                    name: [_rounded(v) for v in (i.mean, i.low, i.high)]
+                    for name, i in means.items()
+                }
                 found.setdefault(attribute, {})[word] = {"num": int(some.sum()), **cells}
         return found
 
@@ -149,7 +217,11 @@ class Yardstick:
 def shown_by_labels(labels: Mapping[str, str]) -> dict[str, bool]:
     """What a person's labels say: {"glasses", "beard", "hair": bool}; hair: to the jaw or longer."""
     beard = labels["beard"] not in ("none", "stubble")
-    return {"glasses": labels["glasses"] == "1", "beard": beard, "hair": labels["hair_length"] in ("medium", "long")}
+    return {
+        "glasses": labels["glasses"] == "1",
+        "beard": beard,
+        "hair": labels["hair_length"] in ("medium", "long"),
+    }
 
 
 def shown_by_drawing(shows: Mapping[str, bool | str]) -> dict[str, bool]:
@@ -162,11 +234,12 @@ def shown_by_drawing(shows: Mapping[str, bool | str]) -> dict[str, bool]:
 
 
 class Judges:
-    """Whether answers show what was drawn: for each of `REGIONS`, ridge regression of the label on gradient histograms.
+    """Whether answers show what was drawn: for each of `REGIONS`, ridge regression of the label on
+    gradient histograms.
 
-    As good as its area under the ROC curve on true photos of test people, in the row "true photo"; there are too few
-    hats (4 of 471 training people) to learn them from. photos: uint8 (T, H, W, 3), aligned; labels: as
-    `shown_by_labels` gives them.
+    As good as its area under the ROC curve on true photos of test people, in the row "true photo";
+    there are too few hats (4 of 471 training people) to learn them from. photos: uint8 (T, H, W,
+    3), aligned; labels: as `shown_by_labels` gives them.
     """
 
     def __init__(self, photos: Sequence[np.ndarray], labels: Sequence[Mapping[str, bool]]) -> None:
@@ -182,20 +255,26 @@ class Judges:
             target = (2 * y - 1) * np.sqrt(weight)
             self.fits[name] = mean, rows.T @ np.linalg.solve(gram + penalty, target)
 
-    def areas(self, made: Sequence[np.ndarray], shown: Sequence[Mapping[str, bool]]) -> dict[str, float]:
-        """How well a judge tells answers to drawings that show a thing from others: the area under its ROC curve; 0.5:
-        nothing is kept. NaN where all drawings, or none, show it.
+    def areas(
+        self, made: Sequence[np.ndarray], shown: Sequence[Mapping[str, bool]]
+    ) -> dict[str, float]:
+        """How well a judge tells answers to drawings that show a thing from others: the area under
+        its ROC curve; 0.5: nothing is kept. NaN where all drawings, or none, show it.
         """
         found = {}
         for name, (mean, weights) in self.fits.items():
-            scores = np.array([(_gradients(picture, REGIONS[name]) - mean) @ weights for picture in made])
+            scores = np.array(
+                [(_gradients(picture, REGIONS[name]) - mean) @ weights for picture in made]
+            )
             is_there = np.array([own[name] for own in shown], bool)
             found[name] = area(scores[is_there], scores[~is_there])
         return found
 
 
 def area(above: np.ndarray, below: np.ndarray) -> float:
-    """The share of pairs in which the first has the higher score; ties count half; NaN where there is no pair."""
+    """The share of pairs in which the first has the higher score; ties count half; NaN where there
+    is no pair.
+    """
     if not len(above) or not len(below):
         return float("nan")
     difference = np.asarray(above)[:, None] - np.asarray(below)[None]
@@ -207,7 +286,12 @@ def _gradients(picture: np.ndarray, box: tuple[float, float, float, float]) -> n
 
     height, width = picture.shape[:2]
     part = Image.fromarray(luminance(picture)).crop(
-        (round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height))
+        (
+            round(box[0] * width),
+            round(box[1] * height),
+            round(box[2] * width),
+            round(box[3] * height),
+        )
     )
     grey = np.asarray(part.resize((SEEN_PX, SEEN_PX), Image.Resampling.BOX))
     return np.concatenate([hog(grey, 8, (cell, cell), (2, 2)) for cell in (8, 16)])
@@ -220,12 +304,15 @@ def at_one_wall(picture: np.ndarray) -> np.ndarray:
     down, across = np.mgrid[:height, :width]
     inside_of = ((across + 0.5 - x) / half_x) ** 2 + ((down + 0.5 - y) / half_y) ** 2 <= 1
     whole = np.where(inside_of[..., None], picture, np.uint8(WALL))
-    return np.ascontiguousarray(whole[round(y - half_y) : round(y + half_y), round(x - half_x) : round(x + half_x)])
+    return np.ascontiguousarray(
+        whole[round(y - half_y) : round(y + half_y), round(x - half_x) : round(x + half_x)]
+    )
 
 
 def meant_error(face: faces.Face | None, five: np.ndarray) -> float:
-    """Mean distance of the detector's landmarks from those that were meant, (5, 2), in their eye distances, at most 1;
-    1 where no face was found. Landmarks that are NaN were not drawn, and do not count.
+    """Mean distance of the detector's landmarks from those that were meant, (5, 2), in their eye
+    distances, at most 1; 1 where no face was found. Landmarks that are NaN were not drawn, and do
+    not count.
     """
     if face is None:
         return NO_FACE
@@ -233,8 +320,12 @@ def meant_error(face: faces.Face | None, five: np.ndarray) -> float:
     return min(NO_FACE, float(np.nanmean(np.hypot(*(face.landmarks - five).T))) / eyes)
 
 
-def _shifts(made: np.ndarray, true: np.ndarray, five: np.ndarray, outline: np.ndarray) -> dict[str, float]:
-    """By how much the face is lighter than the true one, in grey levels, and its skin by its tone, in degrees."""
+def _shifts(
+    made: np.ndarray, true: np.ndarray, five: np.ndarray, outline: np.ndarray
+) -> dict[str, float]:
+    """By how much the face is lighter than the true one, in grey levels, and its skin by its tone,
+    in degrees.
+    """
     mask, cheeks = inside.mask_of(outline, true.shape), inside.cheeks_of(five, outline, true.shape)
     if not mask.any() or not cheeks.any():
         return {}

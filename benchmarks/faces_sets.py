@@ -1,6 +1,8 @@
-"""The sets that benchmarks/faces.py measures models on: drawings, what is known of them, and training photos.
+"""The sets that benchmarks/faces.py measures models on: drawings, what is known of them, and
+training photos.
 
-Made once and kept in a folder outside of the project, for they hold pictures that may not be handed on.
+Made once and kept in a folder outside of the project, for they hold pictures that may not be handed
+on.
 """
 
 from __future__ import annotations
@@ -22,16 +24,25 @@ from s2f_utils import runtime
 from s2f_utils.metrics.baselines import ridge, sketch_features
 from s2f_utils.pictures import duplicates, faces, images
 
-SETS = ("lay", "fs2k-mouths", "crude", "fs2k-zero-shot", "fs2k-trained", "cuhk")  # the first two: faces_people.py
+SETS = (
+    "lay",
+    "fs2k-mouths",
+    "crude",
+    "fs2k-zero-shot",
+    "fs2k-trained",
+    "cuhk",
+)  # the first two: faces_people.py
 MAX_RIDGE = 1000  # training pairs, as in `metrics.evaluation`
 
 
 @dataclass
 class FaceSet:
-    """N drawings and what is known of them, and the training people's T photos; pictures are uint8 (…, 256, 256, 3).
+    """N drawings and what is known of them, and the training people's T photos; pictures are uint8
+    (…, 256, 256, 3).
 
-    truths: the true photos of the same people. kinds: each drawing's degree or style. five: float64 (N, 5, 2), where
-    landmarks are meant to be, NaN where that is not said; None: as in the true photo. outlines: (N, 36, 2), or None.
+    truths: the true photos of the same people. kinds: each drawing's degree or style. five: float64
+    (N, 5, 2), where landmarks are meant to be, NaN where that is not said; None: as in the true
+    photo. outlines: (N, 36, 2), or None.
     train_drawings: of the T photos; None where there are none. shows: what each drawing shows.
     train_labels: of the T photos, as portrait_labels.csv has them; [] where there are none.
     attributes: what is known of the people, by name, a word for each drawing.
@@ -54,13 +65,18 @@ class FaceSet:
     def trivial(self) -> dict[str, np.ndarray]:
         """The answers that need no model: {name: (N, 256, 256, 3)}."""
         mean = images.rounded(np.mean(self.train_photos, axis=0, dtype=np.float64))
-        rows = {"the drawing itself": self.drawings, "mean photo": np.broadcast_to(mean, self.drawings.shape)}
+        rows = {
+            "the drawing itself": self.drawings,
+            "mean photo": np.broadcast_to(mean, self.drawings.shape),
+        }
         if self.train_drawings is None:
             return rows | {"true photo": self.truths}
         known, asked = sketch_features(self.train_drawings), sketch_features(self.drawings)
         nearest = [int(np.argmin(((known - one) ** 2).sum(axis=1))) for one in asked]
         some = min(MAX_RIDGE, len(known))
-        shares = ridge(known[:some], np.eye(some), asked)  # ridge is linear in what it is to predict
+        shares = ridge(
+            known[:some], np.eye(some), asked
+        )  # ridge is linear in what it is to predict
         flat = self.train_photos[:some].reshape(some, -1)
         made = np.empty((len(asked), flat.shape[1]), np.uint8)
         for start in range(0, flat.shape[1], 8192):
@@ -71,7 +87,9 @@ class FaceSet:
 
 
 def load(name: str, data: Path, work: Path, num: int | None = None) -> FaceSet:
-    """One of the other `SETS`; num: its first so many people. Raises SystemExit where its data are not there."""
+    """One of the other `SETS`; num: its first so many people. Raises SystemExit where its data are
+    not there.
+    """
     if not (data / {"crude": "portraits", "cuhk": "cufs"}.get(name, "fs2k")).is_dir():
         raise SystemExit(f"{data}: the data of {name} are not there")
     made = {"crude": _crude, "cuhk": _cuhk}.get(name, _fs2k)(data, work, num)
@@ -90,7 +108,10 @@ def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
 
 
 def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
-    train = kept(work / "portraits-train.npz", lambda: {"photos": np.stack([p.photo for p in people(data, "train")])})
+    train = kept(
+        work / "portraits-train.npz",
+        lambda: {"photos": np.stack([p.photo for p in people(data, "train")])},
+    )
     found = list(people(data, "test", num))
     made = []
     for person in tqdm(found, desc="drawing", unit="person"):
@@ -111,13 +132,21 @@ def _crude(data: Path, work: Path, num: int | None) -> FaceSet:
 
 
 def fs2k_rows(data: Path, split: str) -> list[tuple[str, Path, Path, str]]:
-    """(id, photo, sketch, style) of an official split; the style is the annotation's, counted from 1."""
+    """(id, photo, sketch, style) of an official split; the style is the annotation's, counted from
+    1.
+    """
     rows = json.loads((data / "fs2k" / f"anno_{split}.json").read_text(encoding="utf-8"))
     found = []
     for row in rows:
         folder, _, name = row["image_name"].partition("/")
         photo = data / "fs2k" / "photo" / folder / name
-        sketch = data / "fs2k" / "sketch" / folder.replace("photo", "sketch") / name.replace("image", "sketch")
+        sketch = (
+            data
+            / "fs2k"
+            / "sketch"
+            / folder.replace("photo", "sketch")
+            / name.replace("image", "sketch")
+        )
         paths = [next(p.parent.glob(f"{p.name}.*"), None) for p in (photo, sketch)]
         if None in paths:
             raise SystemExit(f"{photo}: the photo or its sketch is not there")
@@ -180,32 +209,47 @@ def _leaks(data: Path) -> dict[str, np.ndarray]:
 
 def thumbnails(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """float64 (N, 2304); their products are what `duplicates.correlation` says of two pictures."""
-    flat = np.stack([duplicates.thumbnail(picture).ravel() for picture in pictures]).astype(np.float64)
+    flat = np.stack([duplicates.thumbnail(picture).ravel() for picture in pictures]).astype(
+        np.float64
+    )
     flat -= flat.mean(axis=1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
 
 
 def _aligned(rows: list[tuple[str, Path, Path, str]]) -> dict[str, np.ndarray]:
-    """Photos and sketches cut alike, by the photo's face; by the middle where none is found, as data_prep can."""
+    """Photos and sketches cut alike, by the photo's face; by the middle where none is found, as
+    data_prep can.
+    """
     made: dict[str, list] = {"ids": [], "styles": [], "photos": [], "sketches": [], "methods": []}
     for name, photo_path, sketch_path, style in tqdm(rows, desc="aligning", unit="pair"):
         photo, sketch = images.load_rgb(photo_path), images.load_rgb(sketch_path)
         if sketch.shape != photo.shape:
-            sketch = np.asarray(Image.fromarray(sketch).resize(photo.shape[1::-1], Image.Resampling.BICUBIC))
+            sketch = np.asarray(
+                Image.fromarray(sketch).resize(photo.shape[1::-1], Image.Resampling.BICUBIC)
+            )
         face = faces.find_face(photo, fallback="centre")
         matrix = faces.alignment(face.landmarks, SIZE_PX)
-        values = (name, style, faces.warp(photo, matrix, SIZE_PX), faces.warp(sketch, matrix, SIZE_PX), face.method)
+        values = (
+            name,
+            style,
+            faces.warp(photo, matrix, SIZE_PX),
+            faces.warp(sketch, matrix, SIZE_PX),
+            face.method,
+        )
         for key, value in zip(made, values, strict=True):
             made[key].append(value)
     return {
-        key: np.stack(values) if key in ("photos", "sketches") else np.array(values) for key, values in made.items()
+        key: np.stack(values) if key in ("photos", "sketches") else np.array(values)
+        for key, values in made.items()
     }
 
 
 def _cuhk(data: Path, work: Path, num: int | None) -> FaceSet:
     with open(data / "cufs" / "expected_pairs.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    sides: dict[str, dict[str, list]] = {split: {"sketch": [], "photo": [], "id": []} for split in ("train", "test")}
+    sides: dict[str, dict[str, list]] = {
+        split: {"sketch": [], "photo": [], "id": []} for split in ("train", "test")
+    }
     for row in rows:
         folder = {"train": "training", "test": "testing"}[row["split"]]
         for side, name in (("sketch", "sketches"), ("photo", "photos")):

@@ -18,7 +18,9 @@ NUM_WORST = 8
 
 
 def contact_sheets(chosen: FaceSet, made: dict[str, np.ndarray], folder: Path) -> list[Path]:
-    """Sheets of every degree or style: a drawing a row, each model's answer, the true photo. Returns the files."""
+    """Sheets of every degree or style: a drawing a row, each model's answer, the true photo.
+    Returns the files.
+    """
     files = []
     for kind in sorted(set(chosen.kinds)):
         places = [n for n, own in enumerate(chosen.kinds) if own == kind]
@@ -32,26 +34,37 @@ def contact_sheets(chosen: FaceSet, made: dict[str, np.ndarray], folder: Path) -
     return files
 
 
-def worst_sheet(chosen: FaceSet, made: np.ndarray, values: dict[str, np.ndarray], path: Path) -> list[int]:
-    """A sheet of the eight answers with the lowest SSIM in the face, or, of crude drawings, with the landmarks furthest
+def worst_sheet(
+    chosen: FaceSet, made: np.ndarray, values: dict[str, np.ndarray], path: Path
+) -> list[int]:
+    """A sheet of the eight answers with the lowest SSIM in the face, or, of crude drawings, with
+    the landmarks furthest
     from what was meant: drawing, answer, true photo. Returns their places.
     """
     bad = values["landmarks"] if chosen.five is not None else -values["face_ssim"]
     places = np.argsort(-np.nan_to_num(bad, nan=np.inf))[:NUM_WORST].tolist()
     rows = [[chosen.drawings[n], made[n], chosen.truths[n]] for n in places]
-    images.save(path, viz.sheet([np.stack([images.resize(p, SHOWN_PX) for p in row]) for row in rows]))
+    images.save(
+        path, viz.sheet([np.stack([images.resize(p, SHOWN_PX) for p in row]) for row in rows])
+    )
     return places
 
 
-def write_test(chosen: FaceSet, made: np.ndarray, folder: Path, *, seed: int, num: int = NUM_EACH) -> Path:
-    """The strangers' test: `num` made and as many true pictures, of different people, as 01.png, 02.png, …, shuffled.
+def write_test(
+    chosen: FaceSet, made: np.ndarray, folder: Path, *, seed: int, num: int = NUM_EACH
+) -> Path:
+    """The strangers' test: `num` made and as many true pictures, of different people, as 01.png,
+    02.png, …, shuffled.
 
-    All have one wall, one size and one file format. key.csv, which who looks must not see, says which is which, and
-    of which degree the drawing was. Raises ValueError for too few people, FileExistsError for a folder that is there.
+    All have one wall, one size and one file format. key.csv, which who looks must not see, says
+    which is which, and of which degree the drawing was. Raises ValueError for too few people,
+    FileExistsError for a folder that is there.
     """
     people = list(dict.fromkeys(chosen.people))
     if len(people) < 2 * num:
-        raise ValueError(f"{num} made and {num} true pictures of different people need {2 * num}, got {len(people)}")
+        raise ValueError(
+            f"{num} made and {num} true pictures of different people need {2 * num}, got {len(people)}"
+        )
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(people))
     kinds = sorted(set(chosen.kinds))
@@ -61,7 +74,9 @@ def write_test(chosen: FaceSet, made: np.ndarray, folder: Path, *, seed: int, nu
         kind = kinds[place % len(kinds)]
         n = next((n for n in mine if chosen.kinds[n] == kind), mine[0])
         is_made = place < num
-        entries.append(("made" if is_made else "true", people[who], chosen.kinds[n] if is_made else "", n))
+        entries.append(
+            ("made" if is_made else "true", people[who], chosen.kinds[n] if is_made else "", n)
+        )
     entries = [entries[n] for n in rng.permutation(len(entries))]
     folder.mkdir(parents=True)
     for number, (what, _, _, n) in enumerate(entries, 1):

@@ -1,4 +1,6 @@
-"""The tables of results/faces.json: crude drawings and CUHK in docs/metrics.md, FS2K in docs/fs2k.md."""
+"""The tables of results/faces.json: crude drawings and CUHK in docs/metrics.md, FS2K in
+docs/fs2k.md.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +11,59 @@ from crude_drawings import DEGREES
 from faces_sets import SETS
 
 FS2K = ("fs2k-zero-shot", "fs2k-trained")
-FAMILIES = {"fs2k-zero-shot": "not trained on FS2K", "fs2k-trained": "trained on FS2K, scored on its test pairs"}
+FAMILIES = {
+    "fs2k-zero-shot": "not trained on FS2K",
+    "fs2k-trained": "trained on FS2K, scored on its test pairs",
+}
 
 HEADS = {  # of the tables in docs: what is shown of each set, with its digits
     "lay": {
-        "frechet_ratio": ("Fréchet, × true halves' ↓", 1), "precision": ("precision, of theirs → 1", 2),
+        "frechet_ratio": ("Fréchet, × true halves' ↓", 1),
+        "precision": ("precision, of theirs → 1", 2),
         "recall": ("recall → 1", 2),
-        "spread_identity": ("identity over codes, × people's → 1", 2), "spread_skin_tone": ("skin", 2),
-        "spread_hair": ("hair", 2), "too_like": ("too like a training photo ↓", 2),
+        "spread_identity": ("identity over codes, × people's → 1", 2),
+        "spread_skin_tone": ("skin", 2),
+        "spread_hair": ("hair", 2),
+        "too_like": ("too like a training photo ↓", 2),
     },
     "fs2k-mouths": {
-        "closed_to_open": ("closed mouths that open ↓", 2), "open_to_closed": ("open ones that close ↓", 2),
-        "mesh_off": ("face mesh off, of the eye distance ↓", 3), "mesh_off_of_drawings": ("the drawings' own", 3),
+        "closed_to_open": ("closed mouths that open ↓", 2),
+        "open_to_closed": ("open ones that close ↓", 2),
+        "mesh_off": ("face mesh off, of the eye distance ↓", 3),
+        "mesh_off_of_drawings": ("the drawings' own", 3),
     },
     "crude": {
         "patch_auc": ("patch AUC → .5", 2),
-        "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
-        "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
-        "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
-        "nearest_photo_max": ("likest training photo", 2), "copied": ("too like one", 3),
+        "detector": ("detector ↑", 2),
+        "landmarks_median": ("landmarks ↓", 3),
+        "residue": ("residue → 0", 2),
+        "sharpness": ("sharpness → 1", 2),
+        "kept_glasses": ("glasses kept", 2),
+        "kept_beard": ("beard", 2),
+        "kept_hair": ("long hair", 2),
+        "spread_skin_tone": ("spread of skin", 2),
+        "spread_hair": ("of hair", 2),
+        "nearest_photo_max": ("likest training photo", 2),
+        "copied": ("too like one", 3),
         "fooled": ("strangers: photo ↑", 2),
         "retouched": ("retouched photo", 2),
     },
     "fs2k-zero-shot": {
-        "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "face_ssim": ("in the face: SSIM ↑", 3),
-        "face_psnr": ("PSNR ↑", 1), "face_l1": ("L1 ↓", 1), "face_light": ("brightness ↓", 1),
-        "light_shift": ("shift", 1), "skin_tone": ("skin tone ↓", 1), "sharpness": ("sharpness → 1", 2),
-        "residue": ("residue → 0", 2), "patch_auc": ("patch AUC → .5", 2), "landmarks": ("landmarks ↓", 3),
+        "ssim": ("SSIM ↑", 3),
+        "psnr": ("PSNR ↑", 1),
+        "l1": ("L1 ↓", 1),
+        "face_ssim": ("in the face: SSIM ↑", 3),
+        "face_psnr": ("PSNR ↑", 1),
+        "face_l1": ("L1 ↓", 1),
+        "face_light": ("brightness ↓", 1),
+        "light_shift": ("shift", 1),
+        "skin_tone": ("skin tone ↓", 1),
+        "sharpness": ("sharpness → 1", 2),
+        "residue": ("residue → 0", 2),
+        "patch_auc": ("patch AUC → .5", 2),
+        "landmarks": ("landmarks ↓", 3),
     },
-}  # fmt: skip
+}
 HEADS["cuhk"] = HEADS["fs2k-trained"] = HEADS["fs2k-zero-shot"]
 
 
@@ -50,9 +76,18 @@ def faces_table(found: dict) -> str:
 def _of_set(found: dict, name: str) -> str:
     rows = _rows(found, [name])
     cells = [
-        [_label(r, rows), r["league"], *(_cell(r, c, digits) for c, (_, digits) in HEADS[name].items())] for r in rows
+        [
+            _label(r, rows),
+            r["league"],
+            *(_cell(r, c, digits) for c, (_, digits) in HEADS[name].items()),
+        ]
+        for r in rows
     ]
-    head = [f"{name} ({rows[0]['num']})" if rows else "", "trained on", *(title for title, _ in HEADS[name].values())]
+    head = [
+        f"{name} ({rows[0]['num']})" if rows else "",
+        "trained on",
+        *(title for title, _ in HEADS[name].values()),
+    ]
     return common.markdown(head, cells) if rows else ""
 
 
@@ -61,7 +96,9 @@ def _rows(found: dict, sets: Sequence[str]) -> list[dict]:
 
 
 def _label(row: dict, rows: Sequence[dict]) -> str:
-    """The model, its seed where there are several, and how many pictures it was trained on where that is known."""
+    """The model, its seed where there are several, and how many pictures it was trained on where
+    that is known.
+    """
     seeds = sum(r["model"] == row["model"] for r in rows)
     parts = [f"{row['run']['images']:,} pictures"] if "run" in row else []
     parts += [f"seed {row['seed']}"] if seeds > 1 else ["one seed"] if parts else []
@@ -73,29 +110,45 @@ def _cell(row: dict, column: str, digits: int) -> str:
 
 
 def fs2k_table(found: dict) -> str:
-    """FS2K's leaderboard: a table of models that never saw FS2K, and one of those that learned from it; both with the
-    answers that need no model.
+    """FS2K's leaderboard: a table of models that never saw FS2K, and one of those that learned from
+    it; both with the answers that need no model.
     """
     parts = []
     for name in FS2K:
         rows = _with_plain(found, name)
         cells = [
-            [_label(r, rows), r["league"], *(_with_interval(r, c, digits) for c, (_, digits) in HEADS[name].items())]
+            [
+                _label(r, rows),
+                r["league"],
+                *(_with_interval(r, c, digits) for c, (_, digits) in HEADS[name].items()),
+            ]
             for r in rows
         ]
-        head = [f"{FAMILIES[name]} ({rows[0]['num']} pairs)", "trained on", *(t for t, _ in HEADS[name].values())]
+        head = [
+            f"{FAMILIES[name]} ({rows[0]['num']} pairs)",
+            "trained on",
+            *(t for t, _ in HEADS[name].values()),
+        ]
         parts.append(common.markdown(head, cells))
     return "\n\n".join(parts) + f"\n\n{common.machine_of(found)}."
 
 
 def _with_plain(found: dict, name: str) -> list[dict]:
-    """The models of one of FS2K's tables, the best in the face first, and the answers that need none."""
-    models = sorted((r for r in _rows(found, [name]) if r["kind"] == "model"), key=lambda r: -r["face_ssim"])
+    """The models of one of FS2K's tables, the best in the face first, and the answers that need
+    none.
+    """
+    models = sorted(
+        (r for r in _rows(found, [name]) if r["kind"] == "model"), key=lambda r: -r["face_ssim"]
+    )
     return [*models, *(r for r in _rows(found, FS2K[:1]) if r["kind"] != "model")]
 
 
 def _with_interval(row: dict, column: str, digits: int) -> str:
-    if column not in ("ssim", "face_ssim", "sharpness") or row["kind"] == "control" or row.get(column) is None:
+    if (
+        column not in ("ssim", "face_ssim", "sharpness")
+        or row["kind"] == "control"
+        or row.get(column) is None
+    ):
         return _cell(row, column, digits)
     low, high = row["intervals"][column]
     return f"{row[column]:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
@@ -106,7 +159,13 @@ def fs2k_styles(found: dict) -> str:
     rows = [r for r in _rows(found, FS2K) if r["kind"] != "control"]
     styles = list(rows[0]["by_kind"])
     cells = [
-        [_label(r, rows), *(f"{r['by_kind'][s]['face_ssim']:.3f}, {r['by_kind'][s]['sharpness']:.2f}" for s in styles)]
+        [
+            _label(r, rows),
+            *(
+                f"{r['by_kind'][s]['face_ssim']:.3f}, {r['by_kind'][s]['sharpness']:.2f}"
+                for s in styles
+            ),
+        ]
         for r in rows
     ]
     return common.markdown(["SSIM in the face, sharpness", *styles], cells)
@@ -115,8 +174,16 @@ def fs2k_styles(found: dict) -> str:
 def fs2k_paired(found: dict) -> str:
     """By how much models are above ridge regression on the same pairs."""
     rows = [r for r in _rows(found, FS2K) if r.get("over_ridge")]
-    digits = {"face_ssim": ("SSIM in the face", 3), "ssim": ("SSIM", 3), "psnr": ("PSNR", 1), "l1": ("L1", 1)}
-    cells = [[_label(r, rows), *(_signed(r["over_ridge"][n], d) for n, (_, d) in digits.items())] for r in rows]
+    digits = {
+        "face_ssim": ("SSIM in the face", 3),
+        "ssim": ("SSIM", 3),
+        "psnr": ("PSNR", 1),
+        "l1": ("L1", 1),
+    }
+    cells = [
+        [_label(r, rows), *(_signed(r["over_ridge"][n], d) for n, (_, d) in digits.items())]
+        for r in rows
+    ]
     head = ["above ridge regression", *(title for title, _ in digits.values())]
     return common.markdown(head, cells) if rows else "Not measured yet."
 
@@ -127,8 +194,8 @@ def _signed(gap: Sequence[float], digits: int) -> str:
 
 
 def fs2k_attributes(found: dict) -> str:
-    """FS2K by what its annotation says of people, for the rows that were measured so, in two tables as the leaderboard:
-    SSIM in the face, sharpness.
+    """FS2K by what its annotation says of people, for the rows that were measured so, in two tables
+    as the leaderboard: SSIM in the face, sharpness.
     """
     tables = []
     for name in FS2K:
@@ -142,7 +209,9 @@ def fs2k_attributes(found: dict) -> str:
             ]
             cells.append([f"{attribute}: {word}", str(num), *shown])
         if rows:
-            tables.append(common.markdown([FAMILIES[name], "pairs", *(r["model"] for r in rows)], cells))
+            tables.append(
+                common.markdown([FAMILIES[name], "pairs", *(r["model"] for r in rows)], cells)
+            )
     return "\n\n".join(tables) or "Not measured yet."
 
 
@@ -165,14 +234,23 @@ def residue_table(found: dict) -> str:
     """Crude drawings by their degree: what is left of the strokes, and where the landmarks are."""
     rows = [r for r in found["results"]["rows"] if r["set"] == "crude"]
     cells = [
-        [r["model"], *(f"{own['residue']:.2f}, {own['landmarks']:.3f}, {own['detector']:.2f}"
-                       for own in (r["by_kind"][degree] for degree in DEGREES))]
+        [
+            r["model"],
+            *(
+                f"{own['residue']:.2f}, {own['landmarks']:.3f}, {own['detector']:.2f}"
+                for own in (r["by_kind"][degree] for degree in DEGREES)
+            ),
+        ]
         for r in rows
-    ]  # fmt: skip
+    ]
     return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
 
 
 BY_MARKER = {
-    "faces": faces_table, "faces-degrees": residue_table, "fs2k": fs2k_table, "fs2k-styles": fs2k_styles,
-    "fs2k-attributes": fs2k_attributes, "fs2k-paired": fs2k_paired,
-}  # fmt: skip
+    "faces": faces_table,
+    "faces-degrees": residue_table,
+    "fs2k": fs2k_table,
+    "fs2k-styles": fs2k_styles,
+    "fs2k-attributes": fs2k_attributes,
+    "fs2k-paired": fs2k_paired,
+}

@@ -1,11 +1,13 @@
 """All that waits for a GPU, in one go: `make bench-gpu`, or `python benchmarks/gpu.py`.
 
-The parts come the most important first, each in a process of its own with eight minutes at most. What a part measured
-is saved when it ends, in benchmarks/results/NAME_gpu.json, and that it ended well in gpu.json: the same command goes on
-with the parts that are missing, and measures anew what was measured with other code, another GPU or another torch, or
-all with `--again`. A part that fails or runs out of time does not stop the next one; the summary at the end names it,
-and the exit status is 1. Without a GPU, or with `--tiny`, everything runs with small networks to show that it works
-(some 5 minutes on two cores), and goes to runs/bench-gpu/tiny. What the parts print is in runs/bench-gpu/NAME.log.
+The parts come the most important first, each in a process of its own with eight minutes at most.
+What a part measured is saved when it ends, in benchmarks/results/NAME_gpu.json, and that it ended
+well in gpu.json: the same command goes on with the parts that are missing, and measures anew what
+was measured with other code, another GPU or another torch, or all with `--again`. A part that fails
+or runs out of time does not stop the next one; the summary at the end names it, and the exit status
+is 1. Without a GPU, or with `--tiny`, everything runs with small networks to show that it works
+(some 5 minutes on two cores), and goes to runs/bench-gpu/tiny. What the parts print is in
+runs/bench-gpu/NAME.log.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ MEASURED = ("s2f_utils", "s2f_studio", "benchmarks")  # folders whose code a res
 
 @dataclass(frozen=True)
 class Part:
-    """A script with its arguments; its seconds on an H100, as guessed, and at most. can_be_tiny: it takes `--tiny`."""
+    """A script with its arguments; its seconds on an H100, as guessed, and at most. can_be_tiny: it
+    takes `--tiny`.
+    """
 
     command: tuple[str, ...]
     seconds: float
@@ -54,7 +58,9 @@ PARTS: dict[str, Part] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended: "done", "saved already", "failed", "ran out of time"; why; how long it took."""
+    """How a part ended: "done", "saved already", "failed", "ran out of time"; why; how long it
+    took.
+    """
 
     state: str
     why: str = ""
@@ -70,7 +76,9 @@ class Outcome:
 def code() -> str:
     """A checksum of the code that is measured."""
     hashed = hashlib.sha256()
-    for path in sorted(path for folder in MEASURED for path in (common.ROOT / folder).rglob("*.py")):
+    for path in sorted(
+        path for folder in MEASURED for path in (common.ROOT / folder).rglob("*.py")
+    ):
         hashed.update(f"{path.name}\0".encode() + path.read_bytes())
     return hashed.hexdigest()[:12]
 
@@ -89,7 +97,9 @@ def measured_by() -> dict[str, str]:
 
 
 def ended_well(folder: Path) -> dict[str, Any]:
-    """The parts whose results lie in a folder: {name: what they were measured by, and how long that took}."""
+    """The parts whose results lie in a folder: {name: what they were measured by, and how long that
+    took}.
+    """
     try:
         return json.loads((folder / "gpu.json").read_text(encoding="utf-8"))["results"]
     except (OSError, ValueError):
@@ -97,7 +107,9 @@ def ended_well(folder: Path) -> dict[str, Any]:
 
 
 def run(name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = False) -> Outcome:
-    """Run a part whose results go to a folder, unless they are there; never raises for what the part does."""
+    """Run a part whose results go to a folder, unless they are there; never raises for what the
+    part does.
+    """
     saved = ended_well(folder).get(name, {})
     if not again and measured_by().items() <= saved.items():
         return Outcome("saved already")
@@ -105,10 +117,19 @@ def run(name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = Fal
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *part.command, *(["--tiny"] if is_tiny and part.can_be_tiny else [])]
     began = time.monotonic()
-    with open(log, "wb") as file, _ended(subprocess.Popen(
-        command, stdout=file, stderr=subprocess.STDOUT, cwd=common.ROOT, start_new_session=True,
-        env={**os.environ, "S2F_RESULTS": str(folder)},
-    )) as process:  # fmt: skip
+    with (
+        open(log, "wb") as file,
+        _ended(
+            subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=common.ROOT,
+                start_new_session=True,
+                env={**os.environ, "S2F_RESULTS": str(folder)},
+            )
+        ) as process,
+    ):
         try:
             status = process.wait(timeout=part.limit_s)
         except subprocess.TimeoutExpired:
@@ -117,7 +138,9 @@ def run(name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = Fal
     if status:
         return Outcome("failed", f"{last_line(log)} ({log})", took)
     row = common.new({**measured_by(), "seconds": round(took, 1), "said": last_line(log)})
-    common.runtime.write_json(folder / "gpu.json", {**common.facts(), "results": ended_well(folder) | {name: row}})
+    common.runtime.write_json(
+        folder / "gpu.json", {**common.facts(), "results": ended_well(folder) | {name: row}}
+    )
     return Outcome("done", seconds=took)
 
 
@@ -137,11 +160,15 @@ def _ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
 
 def last_line(log: Path) -> str:
     """The last line that says something, 300 characters at most."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    lines = [
+        line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
     return next((line for line in reversed(lines) if line), "it said nothing")[:300]
 
 
-def run_all(names: Iterable[str], folder: Path, *, is_tiny: bool, again: bool = False) -> dict[str, Outcome]:
+def run_all(
+    names: Iterable[str], folder: Path, *, is_tiny: bool, again: bool = False
+) -> dict[str, Outcome]:
     """Run parts one after the other, whatever becomes of each."""
     outcomes = {}
     for name in names:
@@ -154,28 +181,40 @@ def run_all(names: Iterable[str], folder: Path, *, is_tiny: bool, again: bool = 
 def summary(outcomes: dict[str, Outcome]) -> str:
     """A line for each part."""
     width = max(map(len, outcomes), default=0)
-    return "\n".join(f"{name:{width}}  {one.state:15}  {one.why}".rstrip() for name, one in outcomes.items())
+    return "\n".join(
+        f"{name:{width}}  {one.state:15}  {one.why}".rstrip() for name, one in outcomes.items()
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 where every part is measured."""
     parser = argparse.ArgumentParser(prog="gpu", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="NAME", help=", ".join(PARTS))
-    parser.add_argument("--list", action="store_true", help="the parts, and how long each is expected to take")
+    parser.add_argument(
+        "--only", nargs="+", choices=list(PARTS), metavar="NAME", help=", ".join(PARTS)
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="the parts, and how long each is expected to take"
+    )
     parser.add_argument("--again", action="store_true", help="measure anew what is saved")
-    parser.add_argument("--tiny", action="store_true", help="small networks; the usual where there is no GPU")
+    parser.add_argument(
+        "--tiny", action="store_true", help="small networks; the usual where there is no GPU"
+    )
     parser.add_argument("--out", type=Path, help="folder of the results")
     options = parser.parse_args(arguments)
     if options.list:
         for name, part in PARTS.items():
-            print(f"{name:10} some {part.seconds / 60:.1f} minutes on an H100 (a guess): {' '.join(part.command)}")
+            print(
+                f"{name:10} some {part.seconds / 60:.1f} minutes on an H100 (a guess): {' '.join(part.command)}"
+            )
         return 0
     is_tiny = options.tiny or not torch.cuda.is_available()
     folder = (options.out or (LOGS / "tiny" if is_tiny else common.SAVED)).resolve()
     if is_tiny and folder == common.SAVED.resolve():
         parser.error(f"tiny results do not belong in {common.SAVED}: choose another --out")
     if is_tiny:
-        print(f"{'' if options.tiny else 'no GPU here: '}everything tiny, to see that it works; results in {folder}")
+        print(
+            f"{'' if options.tiny else 'no GPU here: '}everything tiny, to see that it works; results in {folder}"
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a part is not left behind
     outcomes = run_all(options.only or PARTS, folder, is_tiny=is_tiny, again=options.again)
     print(f"\n{summary(outcomes)}")

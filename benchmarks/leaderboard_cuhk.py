@@ -1,8 +1,8 @@
 """The leaderboard of CUHK 88/100, track A, from saved outputs.
 
 `python benchmarks/leaderboard_cuhk.py --data data/cuhk RUN…`, RUN as in `s2f leaderboard`. Writes
-results/leaderboard_cuhk.json, which README.md's table comes from (`make tables`): numbers only, no pictures. Rows of
-runs that are not given this time are kept.
+results/leaderboard_cuhk.json, which README.md's table comes from (`make tables`): numbers only, no
+pictures. Rows of runs that are not given this time are kept.
 """
 
 from __future__ import annotations
@@ -23,10 +23,18 @@ PROTOCOL = "CUHK 88/100, track A (stretched to 256 px), 100 test faces"
 def main() -> None:
     """Measure the given outputs, write results/leaderboard_cuhk.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", required=True, help="folder of the CUHK data set, as data_prep makes it")
-    parser.add_argument("--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)")
-    parser.add_argument("--out", type=Path, help="folder for the page with pictures, outside of the repository")
-    parser.add_argument("--open", action="append", default=[], help="name of a model of the open league")
+    parser.add_argument(
+        "--data", required=True, help="folder of the CUHK data set, as data_prep makes it"
+    )
+    parser.add_argument(
+        "--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for the page with pictures, outside of the repository"
+    )
+    parser.add_argument(
+        "--open", action="append", default=[], help="name of a model of the open league"
+    )
     parser.add_argument("runs", nargs="*")
     args = parser.parse_args()
     manifest = read_manifest(args.data)
@@ -40,10 +48,14 @@ def main() -> None:
     )
     found = leaderboard.as_dict(board)
     runs = {(entry.label, entry.seed): run_of(entry) for entry in entries}
-    found["rows"] = [common.new(row | runs.get((row["model"], row["seed"]), {})) for row in found["rows"]]
+    found["rows"] = [
+        common.new(row | runs.get((row["model"], row["seed"]), {})) for row in found["rows"]
+    ]
     before = common.written("leaderboard_cuhk").get("rows", [])
     new = {(row["model"], row["seed"]) for row in found["rows"]}
-    rows = found["rows"] + [r for r in before if r["kind"] == "model" and (r["model"], r["seed"]) not in new]
+    rows = found["rows"] + [
+        r for r in before if r["kind"] == "model" and (r["model"], r["seed"]) not in new
+    ]
     common.write("leaderboard_cuhk", {"protocol": PROTOCOL, **found, "rows": in_order(rows)})
     if args.out:
         print(leaderboard.write(board, args.out))
@@ -52,7 +64,13 @@ def main() -> None:
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The models by SSIM; controls; trivial answers."""
     order = {"model": 0, "control": 1, "trivial": 2}
-    return sorted(rows, key=lambda row: (order[row["kind"]], -(row.get("ssim") or 0) if row["kind"] == "model" else 0))
+    return sorted(
+        rows,
+        key=lambda row: (
+            order[row["kind"]],
+            -(row.get("ssim") or 0) if row["kind"] == "model" else 0,
+        ),
+    )
 
 
 def run_of(entry: leaderboard.Scored) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""How well faces from maps and sketches keep the parts in their places, and how much eight answers differ in colour.
+"""How well faces from maps and sketches keep the parts in their places, and how much eight answers
+differ in colour.
 
-`python benchmarks/lesson_maps.py MAPS`, MAPS as `python tools/lesson_data.py PORTRAITS MAPS --maps` leaves it; some ten
-minutes. Writes results/lesson_maps.json, whose table stands in docs/stylegan.md (`make tables`).
+`python benchmarks/lesson_maps.py MAPS`, MAPS as `python tools/lesson_data.py PORTRAITS MAPS --maps`
+leaves it; some ten minutes. Writes results/lesson_maps.json, whose table stands in docs/stylegan.md
+(`make tables`).
 
-A face's map is made by data_prep.make.face_maps from the finder's landmarks, person and hair. IoU with the given map:
-of each class over all people, then the mean. The finder errs: what it reaches on the true photos is the most possible.
-Spread: standard deviation of a part's mean colour (CIELAB, root mean square of L, a, b), over seeds or over people.
+A face's map is made by data_prep.make.face_maps from the finder's landmarks, person and hair. IoU
+with the given map: of each class over all people, then the mean. The finder errs: what it reaches
+on the true photos is the most possible.
+Spread: standard deviation of a part's mean colour (CIELAB, root mean square of L, a, b), over seeds
+or over people.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import numpy as np
 from data_prep.make.face_maps import map_of
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings.understanding import understood
-from s2f_utils import inference
+from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
 
@@ -31,7 +35,9 @@ PARTS = ("hair", "skin", "background")
 def map_in(picture: np.ndarray) -> np.ndarray:
     """The map of a face, (S, S, 3) → class numbers (256, 256), by what the finder sees."""
     seen = understood(large := images.resize(picture, 256))
-    return map_of(Portrait(large, seen.points.astype(np.float32), seen.parts["person"], seen.parts["hair"]))
+    return map_of(
+        Portrait(large, seen.points.astype(np.float32), seen.parts["person"], seen.parts["hair"])
+    )
 
 
 def iou(found: list[np.ndarray], given: list[np.ndarray]) -> float:
@@ -47,8 +53,14 @@ def colours(pictures: list[np.ndarray], maps: list[np.ndarray], part: str) -> np
     """A part's mean colour in each picture that has it, CIELAB (N, 3)."""
     out = []
     for picture, labels in zip(pictures, maps, strict=True):
-        lab = cv2.cvtColor((images.resize(picture, 256) / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
-        out += [lab[place].mean(axis=0)] if (place := labels == masks.CLASSES.index(part)).sum() > 50 else []
+        lab = cv2.cvtColor(
+            (images.resize(picture, 256) / 255).astype(np.float32), cv2.COLOR_RGB2LAB
+        )
+        out += (
+            [lab[place].mean(axis=0)]
+            if (place := labels == masks.CLASSES.index(part)).sum() > 50
+            else []
+        )
     return np.array(out)
 
 
@@ -66,12 +78,20 @@ def main() -> None:
     photos = [images.load_rgb(row.photo) for row in people]
     given = [masks.resize(images.load_labels(row.mask), 256) for row in people]
     seen = [map_in(photo) for photo in photos]
-    true = {"iou": iou(seen, given), "spread": {part: spread(colours(photos, seen, part)) for part in PARTS}}
+    true = {
+        "iou": iou(seen, given),
+        "spread": {part: spread(colours(photos, seen, part)) for part in PARTS},
+    }
     results = {"true": true, "models": {}}
     for name in MODELS:
-        model = inference.load_styles(name)
+        model = infer.load_styles(name)
         inputs = given if model.reads == "map" else [images.load_rgb(row.sketch) for row in people]
-        styles, own, maps, spreads = [model.encode(one) for one in inputs], [], [], {part: [] for part in PARTS}
+        styles, own, maps, spreads = (
+            [model.encode(one) for one in inputs],
+            [],
+            [],
+            {part: [] for part in PARTS},
+        )
         for one, asked in zip(styles[:SEEDS_OF], given, strict=False):
             eight = list(model.decode(model.variants(one, NUM_SEEDS, seed=1)))
             found = [map_in(face) for face in eight]
@@ -79,16 +99,26 @@ def main() -> None:
             for part in PARTS:
                 spreads[part].append(spread(colours(eight, found, part)))
         results["models"][name] = {
-            "iou": iou([map_in(model.decode(one)[0]) for one in styles], given), "iou_seeds": iou(own, maps),
-            "spread": {part: round(float(np.nanmean(values)), 2) for part, values in spreads.items()},
-        }  # fmt: skip
+            "iou": iou([map_in(model.decode(one)[0]) for one in styles], given),
+            "iou_seeds": iou(own, maps),
+            "spread": {
+                part: round(float(np.nanmean(values)), 2) for part, values in spreads.items()
+            },
+        }
     common.write("lesson_maps", results)
 
 
 def table(found: dict) -> str:
     """The table of docs/stylegan.md."""
     true = found["results"]["true"]
-    rows = [["the true photo", f"{true['iou']:.3f}", "–", *(f"{true['spread'][part]:.1f}" for part in PARTS)]]
+    rows = [
+        [
+            "the true photo",
+            f"{true['iou']:.3f}",
+            "–",
+            *(f"{true['spread'][part]:.1f}" for part in PARTS),
+        ]
+    ]
     for name, row in found["results"]["models"].items():
         shares = [f"{row[key]:.3f} ({row[key] / true['iou']:.0%})" for key in ("iou", "iou_seeds")]
         rows.append([f"`{name}`", *shares, *(f"{row['spread'][part]:.1f}" for part in PARTS)])

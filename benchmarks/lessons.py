@@ -1,10 +1,11 @@
-"""The trained lessons on test people: how near answers are to the photo, how like photos they look, and whether skin
-becomes lighter or darker.
+"""The trained lessons on test people: how near answers are to the photo, how like photos they look,
+and whether skin becomes lighter or darker.
 
-`python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes results/lessons.json, whose
-table stands in docs/results.md (`make tables`), and with `--sheets` the first sixteen answers of each, not the best.
-Pictures are at 128 px; the face is where aligned faces have it. `--mesh PYTHON`, that of an environment with mediapipe
-0.10.14, measures positions and mouths, too.
+`python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes
+results/lessons.json, whose table stands in docs/results.md (`make tables`), and with `--sheets` the
+first sixteen answers of each, not the best. Pictures are at 128 px; the face is where aligned faces
+have it. `--mesh PYTHON`, that of an environment with mediapipe 0.10.14, measures positions and
+mouths, too.
 """
 
 from __future__ import annotations
@@ -20,22 +21,36 @@ import numpy as np
 from faces_people import apart, halves, meshes_of, mouths, off
 
 import s2f_utils as s2f
-from s2f_utils import inference, weights
+from s2f_utils import infer, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, evaluation
 from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
-LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", "sketch-to-photo-expected", "sketch-to-photo")
+LESSONS = (
+    "pix2pix-128",
+    "cyclegan-128",
+    "sketch-to-face-128",
+    "sketch-to-photo-expected",
+    "sketch-to-photo",
+)
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
-DARK_BELOW, LIGHT_FROM = 28.0, 41.0  # degrees: below, tan and darker; from there on, light (Chardon et al. 1991)
-SHEET, SHOWN = 16, "_congress-118__"  # pictures of this set are in the public domain, and may be shown
+DARK_BELOW, LIGHT_FROM = (
+    28.0,
+    41.0,
+)  # degrees: below, tan and darker; from there on, light (Chardon et al. 1991)
+SHEET, SHOWN = (
+    16,
+    "_congress-118__",
+)  # pictures of this set are in the public domain, and may be shown
 
 
 def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
-    """What a model makes of sketches, (N, 256, 256, 3) → (N, 128, 128, 3), and its seconds a picture."""
+    """What a model makes of sketches, (N, 256, 256, 3) → (N, 128, 128, 3), and its seconds a
+    picture.
+    """
     model = s2f.load(name)
     model.translate(sketches[0])
     start = time.perf_counter()
@@ -45,19 +60,28 @@ def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
-    """All numbers of one row. Halves: made of one half of the people against photos of the other, as shares of what
-    photos of the first have.
+    """All numbers of one row. Halves: made of one half of the people against photos of the other,
+    as shares of what photos of the first have.
     """
     five = faces.TEMPLATE * SIZE_PX
     outline = inside.outline_of(five)
-    mask, cheeks = inside.mask_of(outline, made[0].shape), inside.cheeks_of(five, outline, made[0].shape)
-    rows = [inside.similarity_inside(one, other, mask) for one, other in zip(made, true, strict=True)]
-    tone, true_tone = (np.array([inside.skin_tone(one, cheeks) for one in some]) for some in (made, true))
+    mask, cheeks = (
+        inside.mask_of(outline, made[0].shape),
+        inside.cheeks_of(five, outline, made[0].shape),
+    )
+    rows = [
+        inside.similarity_inside(one, other, mask) for one, other in zip(made, true, strict=True)
+    ]
+    tone, true_tone = (
+        np.array([inside.skin_tone(one, cheeks) for one in some]) for some in (made, true)
+    )
     shift, groups = tone - true_tone, {"all": np.ones(len(made), bool)}
     groups |= {"dark": true_tone < DARK_BELOW, "light": true_tone >= LIGHT_FROM}
     groups["medium"] = ~groups["dark"] & ~groups["light"]
     return {
-        "face": common.rounded({key: bootstrap_mean(np.array([row[key] for row in rows])) for key in rows[0]}),
+        "face": common.rounded(
+            {key: bootstrap_mean(np.array([row[key] for row in rows])) for key in rows[0]}
+        ),
         "sharpness": float(METRICS["sharpness"].measure(made, true).mean()),
         "skin_tone": {name: _shift(shift[who]) for name, who in groups.items()},
         **halves(*(distribution.pooled(some).numpy() for some in (made, true)), paired=True),
@@ -65,20 +89,33 @@ def measured(made: np.ndarray, true: np.ndarray) -> dict[str, object]:
 
 
 def faces_at_random(true: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """The row of faces from noise at truncation 1. nearest: the median distance to the nearest training photo, `known`,
-    in lite2's features, as a multiple of that of photos of test people. sharpness: of the means.
+    """The row of faces from noise at truncation 1. nearest: the median distance to the nearest
+    training photo, `known`, in lite2's features, as a multiple of that of photos of test people.
+    sharpness: of the means.
     """
-    model = inference.load_styles(AT_RANDOM)
-    made = np.stack([images.resize(one, SIZE_PX) for one in model.decode(model.draw(len(true) // 2, seed=0, psi=1.0))])
+    model = infer.load_styles(AT_RANDOM)
+    made = np.stack(
+        [
+            images.resize(one, SIZE_PX)
+            for one in model.decode(model.draw(len(true) // 2, seed=0, psi=1.0))
+        ]
+    )
     of_made, of_true, of_known = (distribution.pooled(some).numpy() for some in (made, true, known))
     near = [float(np.median(apart(some, of_known).min(axis=1))) for some in (of_made, of_true)]
     means = [np.mean([gradient(one) for one in some]) for some in (made, true)]  # they are no pairs
     sharpness = float(means[0] / means[1])
-    return {"sharpness": sharpness, **halves(of_made, of_true, paired=False), "nearest": round(near[0] / near[1], 3)}
+    return {
+        "sharpness": sharpness,
+        **halves(of_made, of_true, paired=False),
+        "nearest": round(near[0] / near[1], 3),
+    }
 
 
 def _shift(degrees: np.ndarray) -> dict[str, float]:
-    return {"num": len(degrees), "shift": round(float(degrees.mean()), 2) if len(degrees) else float("nan")}
+    return {
+        "num": len(degrees),
+        "shift": round(float(degrees.mean()), 2) if len(degrees) else float("nan"),
+    }
 
 
 def main() -> None:
@@ -87,19 +124,37 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--num", type=int, help="test people (default: all)")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of sixteen answers")
-    parser.add_argument("--also", nargs="*", default=[], metavar="NAME=RUN", help="trained models that are not shipped")
-    parser.add_argument("--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14")
+    parser.add_argument(
+        "--also",
+        nargs="*",
+        default=[],
+        metavar="NAME=RUN",
+        help="trained models that are not shipped",
+    )
+    parser.add_argument(
+        "--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14"
+    )
     args = parser.parse_args()
     manifest = read_manifest(args.data / "manifest-photos.csv")
-    people = {row.identity: row for row in reversed(manifest.split("test"))}  # the first picture of each
+    people = {
+        row.identity: row for row in reversed(manifest.split("test"))
+    }  # the first picture of each
     test, train = list(people.values())[: args.num], manifest.split("train")
     (sketches, large), (known, photos) = (
-        evaluation.load_pairs(rows, size, "sketch-to-photo") for rows, size in ((test, 256), (train, SIZE_PX))
+        evaluation.load_pairs(rows, size, "sketch-to-photo")
+        for rows, size in ((test, 256), (train, SIZE_PX))
     )
-    true, small = (np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches))
-    table = {"sketch": (small, None), "mean": (np.broadcast_to(images.rounded(photos.mean(0)), true.shape), None)}
+    true, small = (
+        np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches)
+    )
+    table = {
+        "sketch": (small, None),
+        "mean": (np.broadcast_to(images.rounded(photos.mean(0)), true.shape), None),
+    }
     features = [baselines.sketch_features(one) for one in (known[:MOST_RIDGE], small)]
-    flat = baselines.ridge(features[0], photos[:MOST_RIDGE].reshape(len(features[0]), -1), features[1])
+    flat = baselines.ridge(
+        features[0], photos[:MOST_RIDGE].reshape(len(features[0]), -1), features[1]
+    )
     table["ridge"] = (images.rounded(flat).reshape(true.shape), None)
     also = dict(one.split("=", 1) for one in args.also)
     for name in (*LESSONS, *also):
@@ -111,7 +166,11 @@ def main() -> None:
     for name, (made, seconds) in table.items():
         path = weights.shipped(weights.RENDER if name == weights.DEFAULT else name)
         path = Path(also[name], "generator.safetensors") if name in also else path
-        facts = {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)} if path else {}
+        facts = (
+            {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)}
+            if path
+            else {}
+        )
         if args.mesh:
             found = meshes_of(args.mesh, made, work)
             facts |= {"mesh_off": off(found, true_meshes), **mouths(found, true_meshes)}
@@ -125,21 +184,40 @@ def main() -> None:
 
 def table(found: dict) -> str:
     """The table of docs/results.md."""
-    named = {"sketch": "the sketch itself", "mean": "mean of the training photos", "ridge": "ridge regression"}
+    named = {
+        "sketch": "the sketch itself",
+        "mean": "mean of the training photos",
+        "ridge": "ridge regression",
+    }
     rows = []
     for name, row in found["results"]["rows"].items():
         face, tone = row["face"], row["skin_tone"]
         tones = [f"{tone[group]['shift']:+.1f}" for group in ("all", "dark", "medium", "light")]
         share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
-        cost = [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"] if "seconds" in row else ["–", "–"]
-        near = [common.with_interval(face["face_ssim"], 3), common.with_interval(face["face_psnr"], 1)]
+        cost = (
+            [f"{row['seconds']:.2f} s", f"{row['megabytes']:.1f} MB"]
+            if "seconds" in row
+            else ["–", "–"]
+        )
+        near = [
+            common.with_interval(face["face_ssim"], 3),
+            common.with_interval(face["face_psnr"], 1),
+        ]
         points = [f"{row[key]:.{digits}f}" if key in row else "–" for key, digits in MESH]
         rows.append([named.get(name, f"`{name}`"), *near, *share, *points, *tones, *cost])
     row = found["results"]["at_random"]
     share = [f"{row[key]:.2f}" for key in ("sharpness", "frechet_ratio", "precision", "recall")]
     rows.append([f"`{AT_RANDOM}`, faces at random", "–", "–", *share, *["–"] * 8])
     people = f"{found['results']['num']} test people"
-    head = [people, "SSIM in the face ↑", "PSNR ↑", "sharpness → 1", "Fréchet ratio ↓", "precision ↑", "recall ↑"]
+    head = [
+        people,
+        "SSIM in the face ↑",
+        "PSNR ↑",
+        "sharpness → 1",
+        "Fréchet ratio ↓",
+        "precision ↑",
+        "recall ↑",
+    ]
     head += ["mesh off ↓", "closed mouths that open ↓"]
     skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]
     return common.markdown(head + skin, rows) + f"\n\n{common.machine_of(found)}."

@@ -1,11 +1,13 @@
 """Speed and memory of training: the loop against the bare step, and our step against a plain one.
 
-`python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`, on a quiet machine; some fifteen
-minutes on two cores. Times are medians of alternating calls in one run; what counts are the ratios. Plain is the
-published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for CycleGAN one pass of a
-network after the other. On a GPU some steps of the loop also run while waiting for the GPU is an error: "waits" says
-what was waited for. `--tiny` shows on any machine that it works. Writes results/train_speed.json for pix2pix at
-batch 8, train_speed_METHOD_BATCH.json for the others; from a GPU with _gpu.
+`python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`, on a quiet machine;
+some fifteen minutes on two cores. Times are medians of alternating calls in one run; what counts
+are the ratios. Plain is the
+published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for
+CycleGAN one pass of a network after the other. On a GPU some steps of the loop also run while
+waiting for the GPU is an error: "waits" says what was waited for. `--tiny` shows on any machine
+that it works. Writes results/train_speed.json for pix2pix at batch 8, train_speed_METHOD_BATCH.json
+for the others; from a GPU with _gpu.
 """
 
 from __future__ import annotations
@@ -23,24 +25,32 @@ import torch.nn.functional as F
 import data_prep
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
-from s2f_utils.training import config
-from s2f_utils.training.loop import train
-from s2f_utils.training.method import Method
-from s2f_utils.training.methods import METHODS
-from s2f_utils.training.methods.cyclegan import CycleGAN
-from s2f_utils.training.run import TrainingRun, open_run
+from s2f_utils.train import config
+from s2f_utils.train.loop import train
+from s2f_utils.train.method import Method
+from s2f_utils.train.methods import METHODS
+from s2f_utils.train.methods.cyclegan import CycleGAN
+from s2f_utils.train.run import TrainingRun, open_run
 
-BATCHES = {"pix2pix": (8, 1), "cyclegan": (1,), "stylegan2": (8,)}  # what is measured where no batch is named
+BATCHES = {
+    "pix2pix": (8, 1),
+    "cyclegan": (1,),
+    "stylegan2": (8,),
+}  # what is measured where no batch is named
 SIZES = {"stylegan2": 128}  # 256 of the others
 ROUNDS = {"pix2pix": 7}  # 3 of the others
 FORMATS = {"channels_last": "channels last", "contiguous": "NCHW"}
 # StyleGAN2 without what it does in some steps only, and with half of its channels.
 CHANGES: dict[str, dict[str, Any]] = {
     "stylegan2": {
-        "r1_every": 0, "path_every": 0, "lambda_path": 0.0, "augment_disc": "none", "width": 256,
+        "r1_every": 0,
+        "path_every": 0,
+        "lambda_path": 0.0,
+        "augment_disc": "none",
+        "width": 256,
         "channel_multiplier": 1.0,
     },
-}  # fmt: skip
+}
 TINY: dict[str, dict[str, Any]] = {"stylegan2": {"width": 16}}
 CHECKED = 20  # steps that may not wait
 
@@ -54,9 +64,11 @@ def made(
     profile: str = "full",
     plain: bool = False,
 ) -> tuple[Method, torch.Tensor, torch.Tensor]:
-    """A method with networks by chance, and a batch of random pictures a and b, as its step takes them.
+    """A method with networks by chance, and a batch of random pictures a and b, as its step takes
+    them.
 
-    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said.
+    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when
+    nothing is said.
     """
     resolved = config.resolve(method, profile, CHANGES.get(method, {}) | changes, has_gpu=True)
     device = runtime.pick_device()
@@ -69,7 +81,10 @@ def made(
         _plain_optimizers(model)
     num, size = resolved.config.batch_size, resolved.config.size_px
     shapes = (model.given_channels, size), (model.target_channels, size * model.target_scale)
-    a, b = (chosen.images(torch.rand(num, c, side, side, device=chosen.device) * 2 - 1) for c, side in shapes)
+    a, b = (
+        chosen.images(torch.rand(num, c, side, side, device=chosen.device) * 2 - 1)
+        for c, side in shapes
+    )
     return model, a, b
 
 
@@ -91,18 +106,25 @@ def bare(
     profile: str = "full",
     plain: bool = False,
 ):
-    """A function that makes one step (forward, backward, optimiser) on random tensors; what it takes is as of `made`.
+    """A function that makes one step (forward, backward, optimiser) on random tensors; what it
+    takes is as of `made`.
 
     plain: as published; for other methods than CycleGAN our step with torch's own optimisers.
     """
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
-    step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
+    step: Callable[..., Any] = (
+        plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
+    )
     return lambda: step(model, a, b, live)
 
 
-def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:
-    """Zhu et al. 2017 in the order of their published code: every network on one picture after the other."""
+def plain_cyclegan_step(
+    m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]
+) -> None:
+    """Zhu et al. 2017 in the order of their published code: every network on one picture after the
+    other.
+    """
     fake_b = m.net_g_photo(a)
     rec_a = m.net_g_sketch(fake_b)
     fake_a = m.net_g_sketch(b)
@@ -111,7 +133,11 @@ def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dic
     same_b, same_a = m.net_g_photo(b), m.net_g_sketch(a)
     on_b, on_a = m.net_d_photo(fake_b), m.net_d_sketch(fake_a)
     loss = F.mse_loss(on_b, torch.ones_like(on_b)) + F.mse_loss(on_a, torch.ones_like(on_a))
-    loss = loss + 10 * (F.l1_loss(rec_a, a) + F.l1_loss(rec_b, b)) + 5 * (F.l1_loss(same_a, a) + F.l1_loss(same_b, b))
+    loss = (
+        loss
+        + 10 * (F.l1_loss(rec_a, a) + F.l1_loss(rec_b, b))
+        + 5 * (F.l1_loss(same_a, a) + F.l1_loss(same_b, b))
+    )
     m.opt_g.zero_grad()
     loss.backward()
     m.opt_g.step()
@@ -122,20 +148,28 @@ def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dic
         (m.net_d_sketch, a, fake_a, m.sketch_pool),
     ):
         on_real, on_fake = net(real), net(pool.query(fake.detach()))
-        loss = F.mse_loss(on_real, torch.ones_like(on_real)) + F.mse_loss(on_fake, torch.zeros_like(on_fake))
+        loss = F.mse_loss(on_real, torch.ones_like(on_real)) + F.mse_loss(
+            on_fake, torch.zeros_like(on_fake)
+        )
         (loss * 0.5).backward()
     m.opt_d.step()
 
 
-def opened(method: str, folder: Path, changes: dict[str, Any], *, profile: str = "full") -> TrainingRun:
-    """A run on drawn faces that is past its first sheet of samples, makes no other, and saves nothing."""
+def opened(
+    method: str, folder: Path, changes: dict[str, Any], *, profile: str = "full"
+) -> TrainingRun:
+    """A run on drawn faces that is past its first sheet of samples, makes no other, and saves
+    nothing.
+    """
     usual = {
         "total_images": 10**9,
         "ema_half_life_images": 1000.0,
         "sample_every_images": 10**9,
         "log_every_images": 100,
     }
-    resolved = config.resolve(method, profile, CHANGES.get(method, {}) | usual | changes, has_gpu=True)
+    resolved = config.resolve(
+        method, profile, CHANGES.get(method, {}) | usual | changes, has_gpu=True
+    )
     size_px = resolved.config.size_px
     path = folder / f"faces-{size_px}" / "manifest.csv"
     if not path.exists():
@@ -160,7 +194,9 @@ class Stop:
 
 
 class NoWaiting(Stop):
-    """Between two steps and in them, a wait for the GPU is an error; at the end of a training it is none."""
+    """Between two steps and in them, a wait for the GPU is an error; at the end of a training it is
+    none.
+    """
 
     def on_start(self, run: TrainingRun) -> None:
         """From now on."""
@@ -173,14 +209,20 @@ class NoWaiting(Stop):
             torch.cuda.set_sync_debug_mode("default")
 
 
-def loop(method: str, folder: Path, changes: dict[str, Any], num_steps: int, *, profile: str = "full"):
-    """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
+def loop(
+    method: str, folder: Path, changes: dict[str, Any], num_steps: int, *, profile: str = "full"
+):
+    """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log,
+    bar; without saving.
+    """
     run = opened(method, folder, changes, profile=profile)
     return lambda: train(run, callbacks=[Stop(num_steps)], progress=True)
 
 
 def waits(method: str, folder: Path, changes: dict[str, Any], *, profile: str = "full") -> str:
-    """ "never", or what it waited for, of steps in which no row of the log is due; "not known" without a GPU."""
+    """ "never", or what it waited for, of steps in which no row of the log is due; "not known"
+    without a GPU.
+    """
     if not torch.cuda.is_available():
         return "not known"
     run = opened(method, folder, changes | {"log_every_images": 10**9}, profile=profile)
@@ -194,7 +236,9 @@ def waits(method: str, folder: Path, changes: dict[str, Any], *, profile: str = 
     return "never"
 
 
-def memory_of(method: str, changes: dict[str, Any], precision: str, memory_format: str, profile: str) -> float:
+def memory_of(
+    method: str, changes: dict[str, Any], precision: str, memory_format: str, profile: str
+) -> float:
     """Peak memory in MiB of three steps in a fresh process."""
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import common, train_speed\n"
@@ -205,7 +249,9 @@ def memory_of(method: str, changes: dict[str, Any], precision: str, memory_forma
     return common.in_a_process("-c", code)
 
 
-def measure(method: str, size: int, batch: int, rounds: int, profile: str = "full") -> dict[str, Any]:
+def measure(
+    method: str, size: int, batch: int, rounds: int, profile: str = "full"
+) -> dict[str, Any]:
     """All ratios of one method."""
     chosen = runtime.pick_precision(runtime.pick_device())
     changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
@@ -217,7 +263,9 @@ def measure(method: str, size: int, batch: int, rounds: int, profile: str = "ful
         {
             "ours": bare(method, changes, "auto", ours, profile=profile),
             f"ours, {FORMATS[other]}": bare(method, changes, "auto", other, profile=profile),
-            f"float32, {FORMATS['channels_last']}": bare(method, changes, "float32", "channels_last", profile=profile),
+            f"float32, {FORMATS['channels_last']}": bare(
+                method, changes, "float32", "channels_last", profile=profile
+            ),
             "plain: float32, NCHW, default Adam": bare(
                 method, changes, "float32", "contiguous", profile=profile, plain=True
             ),
@@ -232,12 +280,27 @@ def measure(method: str, size: int, batch: int, rounds: int, profile: str = "ful
         num_steps *= 16
     step = bare(method, changes, "auto", ours, profile=profile)
     with tempfile.TemporaryDirectory() as folder:
-        whole = loop(method, Path(folder), changes | {"log_every_images": 4 * batch}, num_steps, profile=profile)
-        pair = common.alternate({"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, rounds)
+        whole = loop(
+            method,
+            Path(folder),
+            changes | {"log_every_images": 4 * batch},
+            num_steps,
+            profile=profile,
+        )
+        pair = common.alternate(
+            {"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, rounds
+        )
         waited_for = waits(method, Path(folder), changes, profile=profile)
-    memory = {p: round(memory_of(method, changes, p, ours, profile)) for p in dict.fromkeys([chosen.name, "float32"])}
+    memory = {
+        p: round(memory_of(method, changes, p, ours, profile))
+        for p in dict.fromkeys([chosen.name, "float32"])
+    }
     filters = {"width": "channels", "base_filters": "filters"}
-    num = next(f"{getattr(settings, name)} {word}" for name, word in filters.items() if hasattr(settings, name))
+    num = next(
+        f"{getattr(settings, name)} {word}"
+        for name, word in filters.items()
+        if hasattr(settings, name)
+    )
     return {
         "setting": f"{method}, {size} px, batch {batch}, {num}, {chosen.device.type}, {chosen.name}",
         "seconds_per_image": {name: round(value, 4) for name, value in per_image.items()},
@@ -253,16 +316,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--method", nargs="*", choices=list(BATCHES), default=list(BATCHES))
     parser.add_argument("--size", type=int, help="default: 256, 128 for stylegan2")
-    parser.add_argument("--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan, 8 for stylegan2")
+    parser.add_argument(
+        "--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan, 8 for stylegan2"
+    )
     parser.add_argument("--rounds", type=int, help="default: 7 for pix2pix, 3 for the others")
-    parser.add_argument("--tiny", action="store_true", help="64 px, one round: only to see that it works")
+    parser.add_argument(
+        "--tiny", action="store_true", help="64 px, one round: only to see that it works"
+    )
     args = parser.parse_args()
     for method in args.method:
         size = 64 if args.tiny else args.size or SIZES.get(method, 256)
         rounds = 1 if args.tiny else args.rounds or ROUNDS.get(method, 3)
         for batch in (args.batch,) if args.batch else BATCHES[method]:
             results = measure(method, size, batch, rounds, "fast" if args.tiny else "full")
-            name = "train_speed" + ("" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}")
+            name = "train_speed" + (
+                "" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}"
+            )
             common.write(common.on_device(name), results)
 
 
@@ -273,9 +342,13 @@ def table(found: dict[str, Any]) -> str:
         [name, f"{1000 * seconds:.0f} ms", f"{r['speedup_over_plain'][name]:.2f}"]
         for name, seconds in r["seconds_per_image"].items()
     ]
-    memory = ", ".join(f"{value / 1024:.1f} GB in {name}" for name, value in r["peak_memory_mib"].items())
+    memory = ", ".join(
+        f"{value / 1024:.1f} GB in {name}" for name, value in r["peak_memory_mib"].items()
+    )
     waited_for = r.get("waits", "not known")
-    ends = f"peak memory {memory}" + ("" if waited_for == "not known" else f"; waits for the GPU: {waited_for}")
+    ends = f"peak memory {memory}" + (
+        "" if waited_for == "not known" else f"; waits for the GPU: {waited_for}"
+    )
     return (
         f"Training, {r['setting']} ({common.machine_of(found)}):\n\n"
         + common.markdown(["step", "time an image", "times as fast as plain"], rows)

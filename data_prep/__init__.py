@@ -1,9 +1,9 @@
 """Raw pictures in, a data set out: folders of square pictures and one `manifest.csv`.
 
-On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep synthetic OUT`; in Python
-`make_pairs(src, out)` and `make_synthetic(out)`. The manifest is the only contract with the rest of the project:
-a row per pair with the columns of `s2f_utils.data.COLUMNS`, and it is written last, so that a folder which has one is
-complete.
+On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep synthetic OUT`; in
+Python `make_pairs(src, out)` and `make_synthetic(out)`. The manifest is the only contract with the
+rest of the project: a row per pair with the columns of `s2f_utils.data.COLUMNS`, and it is written
+last, so that a folder which has one is complete.
 """
 
 from __future__ import annotations
@@ -21,6 +21,17 @@ from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
 
 __all__ = [
-    "DataPrepError", "RawPerson", "Recipe", "default_photos", "find_points", "make_default", "make_pairs",
-    "make_scribbles", "make_shaped", "make_synthetic", "make_unpaired", "raw_people", "split_by_identity",
-]  # fmt: skip
+    "DataPrepError",
+    "RawPerson",
+    "Recipe",
+    "default_photos",
+    "find_points",
+    "make_default",
+    "make_pairs",
+    "make_scribbles",
+    "make_shaped",
+    "make_synthetic",
+    "make_unpaired",
+    "raw_people",
+    "split_by_identity",
+]

@@ -48,10 +48,15 @@ _SHARED: dict[str, dict[str, Any]] = {
     "--sketches": {"metavar": "DIR", "help": "the folder of sketches, in the source or anywhere"},
     "--photos": {"metavar": "DIR", "help": "the folder of photos, in the source or anywhere"},
     "--sketch-side": {
-        "choices": SIDES, "default": "left", "help": "the sketch's half of AB images (default: left)",
+        "choices": SIDES,
+        "default": "left",
+        "help": "the sketch's half of AB images (default: left)",
     },
     "--size": {
-        "type": int, "default": 256, "metavar": "S", "dest": "size_px",
+        "type": int,
+        "default": 256,
+        "metavar": "S",
+        "dest": "size_px",
         "help": "height and width in pixels (default: 256)",
     },
     "--fit": {
@@ -59,14 +64,21 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch, where"
         " all have one shape)",
     },
-    "--zoom": {"type": float, "default": 1.0, "metavar": "Z", "help": "above 1: less around the face (default: 1)"},
+    "--zoom": {
+        "type": float,
+        "default": 1.0,
+        "metavar": "Z",
+        "help": "above 1: less around the face (default: 1)",
+    },
     "--fallback": {
-        "choices": FALLBACKS, "default": "none",
+        "choices": FALLBACKS,
+        "default": "none",
         "help": "where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre,"
         " guess",
     },
     "--detector": {
-        "choices": DETECTORS, "default": "yunet",
+        "choices": DETECTORS,
+        "default": "yunet",
         "help": "none: go by --points and --fallback alone (default: yunet, fetched at its first use)",
     },
     "--clean": {
@@ -75,14 +87,20 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     "--test-share": {"type": float, "metavar": "X"},
     "--val-share": {"type": float, "metavar": "X"},
-    "--seed": {"type": int, "default": 0, "metavar": "K", "help": "another seed, another split (default: 0)"},
+    "--seed": {
+        "type": int,
+        "default": 0,
+        "metavar": "K",
+        "help": "another seed, another split (default: 0)",
+    },
     "--workers": {"type": int, "metavar": "N", "help": "processes (default: one a core)"},
     "--scheduler": {
-        "dest": "workers", "metavar": "ADDRESS",
+        "dest": "workers",
+        "metavar": "ADDRESS",
         "help": "work on the Dask cluster of this scheduler instead: HOST:PORT, or its file (.json); see docs/data.md",
     },
     "--dry-run": {"action": "store_true", "help": "say what would be done, write nothing"},
-}  # fmt: skip
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -127,29 +145,43 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pairs.add_argument(
-        "src", metavar="SRC", nargs="+",
+        "src",
+        metavar="SRC",
+        nargs="+",
         help="folder or zip archive with the pictures; several become one set; LAYOUT:SRC names the layout of one",
-    )  # fmt: skip
+    )
     pairs.add_argument("out", metavar="OUT", help="new folder for the data set")
     where = pairs.add_argument_group("what lies where")
     _add_where(where)
     _add_square(pairs.add_argument_group("making them square"))
     _add_looks(pairs.add_argument_group("changing how they look"))
     split = pairs.add_argument_group("dividing them (a split that SRC brings is kept)")
-    _share(split, "--test-share", help="share of the people for testing (default: 0.2 if SRC has no split)")
-    _share(split, "--val-share", help="share for validation, of the training people if SRC has a split (default: none)")
+    _share(
+        split,
+        "--test-share",
+        help="share of the people for testing (default: 0.2 if SRC has no split)",
+    )
+    _share(
+        split,
+        "--val-share",
+        help="share for validation, of the training people if SRC has a split (default: none)",
+    )
     split.add_argument(
-        "--identity", metavar="REGEX",
+        "--identity",
+        metavar="REGEX",
         help="its first group, in a photo's name, names the person, e.g."
         " '^([^_]+)_' (default: every pair is another person)",
-    )  # fmt: skip
+    )
     split.add_argument(
-        "--split-list", metavar="LIST",
+        "--split-list",
+        metavar="LIST",
         help=f"the split of a CSV file of lines 'train,NAME', or of a paper: {', '.join(published())}",
-    )  # fmt: skip
+    )
     _share(split, "--seed")
     split.add_argument(
-        "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
+        "--drop-leaks",
+        action="store_true",
+        help="leave out training pairs whose photo is in another split, too",
     )
     _share_workers(pairs)
     _share(pairs, "--dry-run")
@@ -157,45 +189,64 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_where(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--layout", choices=list(LAYOUTS), help="how the source is laid out (default: recognised)")
+    group.add_argument(
+        "--layout", choices=list(LAYOUTS), help="how the source is laid out (default: recognised)"
+    )
     _share(group, "--sketches", "--photos", "--sketch-side")
 
 
 def _add_square(group: argparse._ActionsContainer) -> None:
     _share(group, "--size", "--fit")
     group.add_argument(
-        "--align", choices=ALIGN, default="none",
+        "--align",
+        choices=ALIGN,
+        default="none",
         help="face: find it, turn it upright, cut it out; crop: cut the same part out of all; none: the whole picture"
         " (default)",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--crop", type=float, nargs=4, metavar=("L", "T", "R", "B"),
+        "--crop",
+        type=float,
+        nargs=4,
+        metavar=("L", "T", "R", "B"),
         help="the part for --align crop, as shares from 0 to 1",
-    )  # fmt: skip
+    )
     _share(group, "--zoom")
     group.add_argument(
-        "--method", choices=METHODS, default="similarity",
+        "--method",
+        choices=METHODS,
+        default="similarity",
         help="similarity: the five landmarks to their mean places (default); ffhq: the published FFHQ rule",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--each", action="store_true", help="align photo and sketch each by its own face, not both by the photo's"
+        "--each",
+        action="store_true",
+        help="align photo and sketch each by its own face, not both by the photo's",
     )
     _share(group, "--fallback", "--detector")
     group.add_argument(
-        "--points", metavar="CSV",
+        "--points",
+        metavar="CSV",
         help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y (name: file name, or its path in SRC)",
-    )  # fmt: skip
+    )
 
 
 def _add_looks(group: argparse._ActionsContainer) -> None:
     group.add_argument(
-        "--style", type=_styles, action="extend", default=[], metavar="STYLES", dest="styles",
+        "--style",
+        type=_styles,
+        action="extend",
+        default=[],
+        metavar="STYLES",
+        dest="styles",
         help=f"make sketches from the photos: one style or several with commas, of {', '.join(STYLES)}",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--background", choices=BACKGROUNDS, default="keep",
+        "--background",
+        choices=BACKGROUNDS,
+        default="keep",
         help="paint what is behind the person white: by label maps, by GrabCut, or by the package rembg",
-    )  # fmt: skip
+    )
     _share(group, "--clean")
 
 
@@ -215,12 +266,17 @@ def _add_unpaired(commands: argparse._SubParsersAction) -> None:
         description="Write the pictures of two folders as a data set without pairs, which 's2f train cyclegan' learns"
         " from. Where they are pairs, use 'pairs': training keeps them apart, and scores need them.",
     )
-    unpaired.add_argument("sketches", metavar="SKETCHES", help="folder or zip archive with the sketches")
+    unpaired.add_argument(
+        "sketches", metavar="SKETCHES", help="folder or zip archive with the sketches"
+    )
     unpaired.add_argument("photos", metavar="PHOTOS", help="folder or zip archive with the photos")
     unpaired.add_argument("out", metavar="OUT", help="new folder for the data set")
     _share(unpaired, "--size", "--fit")
     unpaired.add_argument(
-        "--align", choices=["none", "face"], default="none", help="face: find it, turn it upright, cut it out"
+        "--align",
+        choices=["none", "face"],
+        default="none",
+        help="face: find it, turn it upright, cut it out",
     )
     _share(unpaired, "--zoom")
     _share(unpaired, "--fallback", help="where no face is found")
@@ -243,11 +299,20 @@ def _add_synthetic(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     synthetic.add_argument("out", metavar="OUT", help="new folder for the data set")
-    synthetic.add_argument("--num", type=int, metavar="N", help="how many faces (default: the profile's)")
-    _share(synthetic, "--size", default=None, help="height and width in pixels (default: the profile's)")
+    synthetic.add_argument(
+        "--num", type=int, metavar="N", help="how many faces (default: the profile's)"
+    )
+    _share(
+        synthetic,
+        "--size",
+        default=None,
+        help="height and width in pixels (default: the profile's)",
+    )
     _share(synthetic, "--seed", help="another seed, other faces (default: 0)")
     synthetic.add_argument(
-        "--profile", choices=sorted(PROFILES), help="number and size (default: $S2F_PROFILE, else demo)"
+        "--profile",
+        choices=sorted(PROFILES),
+        help="number and size (default: $S2F_PROFILE, else demo)",
     )
     _share_workers(synthetic)
     _share(synthetic, "--dry-run")
@@ -261,15 +326,27 @@ def _add_scribbles(commands: argparse._SubParsersAction) -> None:
         description="Draw the portraits in PORTRAITS, and mixtures of them, to OUT: what the landmark finder and the"
         " model 'expect' learn from.",
     )
-    scribbles.add_argument("portraits", metavar="PORTRAITS", help="folder, as 'download portraits' leaves it, or yours")
-    scribbles.add_argument("out", metavar="OUT", help="new folder for the data set")
-    scribbles.add_argument("--num", type=int, default=NUM, metavar="N", help=f"faces for training (default: {NUM})")
     scribbles.add_argument(
-        "--drawings", type=int, default=DRAWINGS, metavar="D", help=f"of each face (default: {DRAWINGS})"
+        "portraits", metavar="PORTRAITS", help="folder, as 'download portraits' leaves it, or yours"
+    )
+    scribbles.add_argument("out", metavar="OUT", help="new folder for the data set")
+    scribbles.add_argument(
+        "--num", type=int, default=NUM, metavar="N", help=f"faces for training (default: {NUM})"
+    )
+    scribbles.add_argument(
+        "--drawings",
+        type=int,
+        default=DRAWINGS,
+        metavar="D",
+        help=f"of each face (default: {DRAWINGS})",
     )
     _share(scribbles, "--size", default=128, help="height and width in pixels (default: 128)")
-    scribbles.add_argument("--points", metavar="NPZ", help="points of your portraits (default: ours, by name)")
-    scribbles.add_argument("--labels", metavar="CSV", help="what is known of your portraits (default: ours, by name)")
+    scribbles.add_argument(
+        "--points", metavar="NPZ", help="points of your portraits (default: ours, by name)"
+    )
+    scribbles.add_argument(
+        "--labels", metavar="CSV", help="what is known of your portraits (default: ours, by name)"
+    )
     _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
     _share_workers(scribbles)
     _share(scribbles, "--dry-run")
@@ -312,7 +389,11 @@ def _add_clean(commands: argparse._SubParsersAction) -> None:
     clean.add_argument("src", metavar="SRC", help="folder or zip archive with drawings")
     clean.add_argument("out", metavar="OUT", help="new folder")
     clean.add_argument(
-        "--strength", type=float, default=1.0, metavar="X", help="of the contrast, 0.25 to 4 (default: 1)"
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="of the contrast, 0.25 to 4 (default: 1)",
     )
     _share_workers(clean)
     _share(clean, "--dry-run")
@@ -326,13 +407,26 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
         description="Look for faults in a data set (a folder with a manifest.csv) or in a source as 'pairs' takes it."
         " The exit code is 0 when training may start, 1 when it should not, 2 for an error.",
     )
-    doctor.add_argument("src", metavar="DATA", help="data set, or folder or zip archive with pictures")
-    _add_where(doctor)
-    doctor.add_argument("--json", metavar="FILE", dest="json_file", help="write all findings as JSON")
-    doctor.add_argument("--html", metavar="FILE", dest="html_file", help="write a page with pictures of the findings")
-    doctor.add_argument("--fix", metavar="OUT", help="write a mended copy of the set into this new folder")
     doctor.add_argument(
-        "--drop-doubtful", action="store_true", help="with --fix: leave out pairs with any other finding, too"
+        "src", metavar="DATA", help="data set, or folder or zip archive with pictures"
+    )
+    _add_where(doctor)
+    doctor.add_argument(
+        "--json", metavar="FILE", dest="json_file", help="write all findings as JSON"
+    )
+    doctor.add_argument(
+        "--html",
+        metavar="FILE",
+        dest="html_file",
+        help="write a page with pictures of the findings",
+    )
+    doctor.add_argument(
+        "--fix", metavar="OUT", help="write a mended copy of the set into this new folder"
+    )
+    doctor.add_argument(
+        "--drop-doubtful",
+        action="store_true",
+        help="with --fix: leave out pairs with any other finding, too",
     )
     _share(doctor, "--dry-run", help="with --fix: say what would be written, write nothing")
     _share_workers(doctor)
@@ -341,15 +435,25 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
     download = commands.add_parser(
-        "download", usage="python -m data_prep download [NAME [OUT]] [OPTION ...]",
+        "download",
+        usage="python -m data_prep download [NAME [OUT]] [OPTION ...]",
         help="data sets by name: fetched and checked, or where to get them",
         description="Fetch a data set; its terms are shown first. Without a name, list them.",
-    )  # fmt: skip
+    )
     download.add_argument("name", nargs="?", metavar="NAME", help="name of the set")
-    download.add_argument("out", nargs="?", metavar="OUT", default=argparse.SUPPRESS, help="folder for it, as --out")
+    download.add_argument(
+        "out", nargs="?", metavar="OUT", default=argparse.SUPPRESS, help="folder for it, as --out"
+    )
     download.add_argument("--out", metavar="DIR", help="folder for it (default: data/raw/NAME)")
-    download.add_argument("--sets", type=lambda names: names.split(","), metavar="A,B", help="of open-portraits, these")
-    download.add_argument("--from", dest="source", metavar="DIR", help="folder with open portraits (DIR/SET/FILE)")
+    download.add_argument(
+        "--sets",
+        type=lambda names: names.split(","),
+        metavar="A,B",
+        help="of open-portraits, these",
+    )
+    download.add_argument(
+        "--from", dest="source", metavar="DIR", help="folder with open portraits (DIR/SET/FILE)"
+    )
     _share(download, "--dry-run", help="show the terms and the page, fetch nothing")
     download.set_defaults(run=fetch_set)
 
@@ -367,11 +471,15 @@ def _unpaired(**options: Any) -> None:
 
 def _recipe(options: dict[str, Any]) -> Recipe:
     """The recipe of the options that say how a picture is made; they are taken out of the others."""
-    return Recipe(**{field.name: options.pop(field.name) for field in fields(Recipe) if field.name in options})
+    return Recipe(
+        **{field.name: options.pop(field.name) for field in fields(Recipe) if field.name in options}
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1 or 2 for an error (one line on stderr says which), 130 for Ctrl-C."""
+    """Run a command; returns the exit code: 0, 1 or 2 for an error (one line on stderr says which),
+    130 for Ctrl-C.
+    """
     try:
         options = vars(build_parser().parse_args(arguments))
         code = options.pop("run")(**options)
@@ -384,7 +492,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as error:
         print(f"data_prep: {what_to_install(error)}", file=sys.stderr)
     except MemoryError:
-        print("data_prep: not enough memory: close other programs, or give fewer --workers", file=sys.stderr)
+        print(
+            "data_prep: not enough memory: close other programs, or give fewer --workers",
+            file=sys.stderr,
+        )
     except WeightsError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class DataPrepError(ValueError):
-    """Data or options that cannot be used; the first line says what was expected, what came, and what to do.
+    """Data or options that cannot be used; the first line says what was expected, what came, and
+    what to do.
 
     `details` are further lines to show after it, such as the folders that were found.
     """

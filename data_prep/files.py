@@ -1,4 +1,5 @@
-"""Picture files wherever they lie: in a folder, in a zip archive, or packed with bzip2 as FERET's are.
+"""Picture files wherever they lie: in a folder, in a zip archive, or packed with bzip2 as FERET's
+are.
 
 A picture in an archive has the path `archive.zip/folder/name.jpg`, as if the archive were a folder.
 """
@@ -25,12 +26,17 @@ from s2f_utils.pictures import images, masks
 
 PACKED = ".bz2"
 ALL_PARTS = "_*.png"  # after a face's number: all its part files in CelebAMask-HQ
-OF_DAMAGED = (None, errno.EINVAL)  # an OSError's number: a decoder's own, and of a place before the file's start
+OF_DAMAGED = (
+    None,
+    errno.EINVAL,
+)  # an OSError's number: a decoder's own, and of a place before the file's start
 MAX_PACKED_BYTES = 400_000_000  # what one packed picture may unpack to
 
 
 def picture_name(name: str) -> str:
-    """A file name without the suffix of its packing: "00001_930831_fa.ppm.bz2" → "00001_930831_fa.ppm"."""
+    """A file name without the suffix of its packing: "00001_930831_fa.ppm.bz2" →
+    "00001_930831_fa.ppm".
+    """
     return name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
 
 
@@ -46,28 +52,43 @@ def is_archive(path: Path) -> bool:
 
 def archive_of(path: Path) -> Path | None:
     """The archive that a picture's path leads through, None if it is a plain file's."""
-    return next((parent for parent in path.parents if is_archive(parent)), None) if not path.exists() else None
+    return (
+        next((parent for parent in path.parents if is_archive(parent)), None)
+        if not path.exists()
+        else None
+    )
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(archive: str, modified_ns: int, size: int, process: int) -> tuple[zipfile.ZipFile, dict[str, ZipInfo]]:
+def _opened(
+    archive: str, modified_ns: int, size: int, process: int
+) -> tuple[zipfile.ZipFile, dict[str, ZipInfo]]:
     """One open archive for each process: reading its table of contents takes longer than a picture."""
     try:
         opened = zipfile.ZipFile(archive)
     except zipfile.BadZipFile:
-        raise DataPrepError(f"{printable(archive)}: not a zip archive, or cut off: download it again") from None
-    named = {PurePosixPath(info.filename.replace("\\", "/").lstrip("/")).as_posix(): info for info in opened.infolist()}
+        raise DataPrepError(
+            f"{printable(archive)}: not a zip archive, or cut off: download it again"
+        ) from None
+    named = {
+        PurePosixPath(info.filename.replace("\\", "/").lstrip("/")).as_posix(): info
+        for info in opened.infolist()
+    }
     return opened, {name: info for name, info in named.items() if not info.is_dir()}
 
 
 def open_archive(path: Path) -> tuple[zipfile.ZipFile, dict[str, ZipInfo]]:
-    """A zip archive, opened for reading, and its files by plain paths ("a/b"). DataPrepError when it is damaged."""
+    """A zip archive, opened for reading, and its files by plain paths ("a/b"). DataPrepError when
+    it is damaged.
+    """
     state = path.stat()
     return _opened(str(path), state.st_mtime_ns, state.st_size, os.getpid())
 
 
 def _member(path: Path) -> ZipInfo | None:
-    """What an archive says of the file that a path leads to in it; None if there is no such archive or file."""
+    """What an archive says of the file that a path leads to in it; None if there is no such archive
+    or file.
+    """
     archive = archive_of(path)
     return open_archive(archive)[1].get(path.relative_to(archive).as_posix()) if archive else None
 
@@ -85,15 +106,21 @@ def read_bytes(path: Path) -> bytes:
         with open_archive(archive)[0].open(info) as packed:
             return packed.read(MAX_PACKED_BYTES)  # whatever size it claims
     except RuntimeError:
-        raise images.ImageError(f"{path}: the archive is encrypted: unpack it with its password first") from None
+        raise images.ImageError(
+            f"{path}: the archive is encrypted: unpack it with its password first"
+        ) from None
     except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
         if is_passing(error):
             raise
-        raise images.ImageError(f"{path}: damaged in the archive ({error}): download it again") from None
+        raise images.ImageError(
+            f"{path}: damaged in the archive ({error}): download it again"
+        ) from None
 
 
 def checksum(path: Path) -> int | None:
-    """The CRC-32 of a file's content, packed; of `ALL_PARTS`, of all these files; None if none is there to be read."""
+    """The CRC-32 of a file's content, packed; of `ALL_PARTS`, of all these files; None if none is
+    there to be read.
+    """
     if path.name.endswith(ALL_PARTS):
         return zlib.crc32(repr([checksum(part) for part in _parts_of(path).values()]).encode())
     if info := _member(path):
@@ -102,8 +129,13 @@ def checksum(path: Path) -> int | None:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether an error is not of the file that is read, but of the machine: no memory, too many files, a lost drive."""
-    of_file = isinstance(error, FileNotFoundError | PermissionError) or getattr(error, "errno", None) in OF_DAMAGED
+    """Whether an error is not of the file that is read, but of the machine: no memory, too many
+    files, a lost drive.
+    """
+    of_file = (
+        isinstance(error, FileNotFoundError | PermissionError)
+        or getattr(error, "errno", None) in OF_DAMAGED
+    )
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and not of_file)
 
 
@@ -120,31 +152,41 @@ def open_picture(path: Path) -> BinaryIO | Path:
             if not unpacked.eof:
                 raise OSError("it ends too early, or is too large")
         except OSError as error:
-            raise images.ImageError(f"{path}: not a bzip2 file, or damaged ({error}): copy it again") from None
+            raise images.ImageError(
+                f"{path}: not a bzip2 file, or damaged ({error}): copy it again"
+            ) from None
     return io.BytesIO(content)
 
 
 def load_rgb(path: str | os.PathLike) -> np.ndarray:
-    """A picture as uint8 (H, W, 3), wherever it lies; as `images.load_rgb`, but whatever fails is an ImageError."""
+    """A picture as uint8 (H, W, 3), wherever it lies; as `images.load_rgb`, but whatever fails is
+    an ImageError.
+    """
     return _load(images.load_rgb, Path(path))
 
 
 def size_px(path: str | os.PathLike) -> tuple[int, int]:
-    """Width and height of a picture as it is meant to be seen, by its file's head. Raises ImageError."""
+    """Width and height of a picture as it is meant to be seen, by its file's head. Raises
+    ImageError.
+    """
     return _load(_size, Path(path))
 
 
 def _size(source: BinaryIO | Path, *, name: str) -> tuple[int, int]:
     with Image.open(source) as picture:
-        tags = getattr(picture, "tag_v2", None)  # of a TIFF, whose size newer versions of Pillow have turned already
+        tags = getattr(
+            picture, "tag_v2", None
+        )  # of a TIFF, whose size newer versions of Pillow have turned already
         size = (tags[256], tags[257]) if tags else picture.size
         return size[::-1] if picture.getexif().get(0x0112, 1) >= 5 else size
 
 
 def load_labels(path: str | os.PathLike) -> np.ndarray:
-    """A label map as uint8 (H, W), wherever it lies; as `masks.read`, but whatever fails is an ImageError.
+    """A label map as uint8 (H, W), wherever it lies; as `masks.read`, but whatever fails is an
+    ImageError.
 
-    A name that ends in `ALL_PARTS` stands for a face's part files of CelebAMask-HQ, which are joined.
+    A name that ends in `ALL_PARTS` stands for a face's part files of CelebAMask-HQ, which are
+    joined.
     """
     path = Path(path)
     if not path.name.endswith(ALL_PARTS):
@@ -175,14 +217,20 @@ def notes_of(path: str | os.PathLike) -> dict[str, str]:
 
 
 def content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
-    """The place of a padded picture in its file: (left, top, width, height); None if it is not padded."""
+    """The place of a padded picture in its file: (left, top, width, height); None if it is not
+    padded.
+    """
     return images.read_content_box(path) if "content" in notes_of(path) else None
 
 
 def without_padding(image: np.ndarray, path: str | os.PathLike, photo: str = "") -> np.ndarray:
-    """A picture without its padding, by its notes, or, as editors lose them, its photo's where both have one size."""
+    """A picture without its padding, by its notes, or, as editors lose them, its photo's where both
+    have one size.
+    """
     found, whole = content_box(photo), image.shape[1::-1]
-    left, top, width, height = content_box(path) or (found and size_px(photo) == whole and found) or (0, 0, *whole)
+    left, top, width, height = (
+        content_box(path) or (found and size_px(photo) == whole and found) or (0, 0, *whole)
+    )
     return image[top : top + height, left : left + width]
 
 
@@ -193,7 +241,11 @@ def _load(load: Callable[..., Any], path: Path) -> Any:
         raise
     except FileNotFoundError:
         raise images.ImageError(f"{path}: no such file, or a link to one that is gone") from None
-    except Exception as error:  # a damaged file can fail anywhere in its decoder, and must not end the run
+    except (
+        Exception
+    ) as error:  # a damaged file can fail anywhere in its decoder, and must not end the run
         if is_passing(error):
             raise
-        raise images.ImageError(f"{path}: cannot be read ({error or type(error).__name__})") from None
+        raise images.ImageError(
+            f"{path}: cannot be read ({error or type(error).__name__})"
+        ) from None

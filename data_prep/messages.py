@@ -21,7 +21,9 @@ def indented(text: str, spaces: int = 4) -> str:
 
 
 def warn_some(reasons: Sequence[str], start: str = "", rest: str = "") -> None:
-    """A warning for each of the first reasons, and how many more there are; start: of each line, rest: of the last."""
+    """A warning for each of the first reasons, and how many more there are; start: of each line,
+    rest: of the last.
+    """
     for reason in reasons[:NUM_SHOWN]:
         warn(f"{start}{reason}")
     if len(reasons) > NUM_SHOWN:

@@ -1,44 +1,48 @@
-"""From a drawing to a face: analysis of drawings, face models, and the apps that serve them; built on `s2f_utils`.
+"""From a drawing to a face: analysis of drawings, face models, and the apps that serve them; built
+on `s2f_utils`.
 
-The path of a drawing, from `s2f translate` (`faces.translate`), the app (`server.engine`) or a call of a model:
-`drawings.prepare` cleans its paper (`drawings.paper`) and finds its face; `faces.expecting` finds the face's landmarks
-(`drawings.understanding`), runs the networks, and warps the answer to these landmarks. The network of the average face
-is `faces.networks.expect`; the photo is painted by `old.network` today, which `faces.networks.portrait` is going to
-replace. Pixel work before and after them is done in `faces.stages` and `old.stage`.
+The path of a drawing, from `s2f translate` (`faces.translate`), the app (`server.engine`) or a call
+of a model: `drawings.prepare` cleans its paper (`drawings.paper`) and finds its face;
+`faces.expecting` finds the face's landmarks (`drawings.understanding`), runs the networks, and
+warps the answer to these landmarks. The network of the average face is `faces.networks.expect`; the
+photo is painted by `old.network` today, which `faces.networks.portrait` is going to replace. Pixel
+work before and after them is done in `faces.stages` and `old.stage`.
 """
 
 
 def register(table: str) -> None:
-    """Put this package's networks, methods, kinds of models or commands into one of the tables of `s2f_utils`
-    (`extensions.TABLES`); what that needs is imported now.
+    """Put this package's networks, methods, kinds of models or commands into one of the tables of
+    `s2f_utils` (`extensions.TABLES`); what that needs is imported now.
     """
     if table == "networks":
         from s2f_studio.drawings.finder import Finder
         from s2f_studio.faces.networks import portrait
         from s2f_studio.faces.networks.expect import Expect
         from s2f_studio.old.network import Render, RenderJudge
-        from s2f_utils.models.registry import NETWORKS
+        from s2f_utils.networks.registry import NETWORKS
 
-        NETWORKS.update({
-            "finder": Finder,
-            "expect": Expect,
-            "render": Render,
-            "render-judge": RenderJudge,
-            "portrait": portrait.Portrait,
-            "portrait-generator": portrait.PortraitGenerator,
-            "portrait-disc": portrait.PortraitDiscriminator,
-            "style-encoder": portrait.StyleEncoder,
-            "code-prior": portrait.CodePrior,
-        })  # fmt: skip
+        NETWORKS.update(
+            {
+                "finder": Finder,
+                "expect": Expect,
+                "render": Render,
+                "render-judge": RenderJudge,
+                "portrait": portrait.Portrait,
+                "portrait-generator": portrait.PortraitGenerator,
+                "portrait-disc": portrait.PortraitDiscriminator,
+                "style-encoder": portrait.StyleEncoder,
+                "code-prior": portrait.CodePrior,
+            }
+        )
     elif table == "methods":
         from s2f_studio.faces.method import ExpectMethod
         from s2f_studio.old.method import RenderMethod
-        from s2f_utils.training.methods import METHODS
+        from s2f_utils.train.methods import METHODS
 
         METHODS.update({"expect": ExpectMethod, "render": RenderMethod})
     elif table == "kinds":
         from s2f_studio.loading import KINDS as OURS
-        from s2f_utils.inference.stages import KINDS
+        from s2f_utils.infer.stages import KINDS
 
         KINDS[:0] = OURS
     elif table == "commands":

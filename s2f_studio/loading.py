@@ -1,4 +1,6 @@
-"""The studio's kinds of models and their stages, if PyTorch runs them (onnxruntime: `export.exported`)."""
+"""The studio's kinds of models and their stages, if PyTorch runs them (onnxruntime:
+`export.exported`).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from s2f_studio.faces.portraying import PortraitModel
 from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
-from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.stages import Kind, stages_of
-from s2f_utils.inference.translator import LARGER
+from s2f_utils.infer.finding import find_generator
+from s2f_utils.infer.stages import Kind, stages_of
+from s2f_utils.infer.translator import LARGER
 
 
 def expected_by(model: str | Path) -> str | Path:
@@ -23,30 +25,53 @@ def expected_by(model: str | Path) -> str | Path:
     return beside if beside.is_file() else weights.EXPECT
 
 
-def _expected(net: nn.Module, precision: runtime.Precision, _model: str | Path) -> dict[str, nn.Module]:
+def _expected(
+    net: nn.Module, precision: runtime.Precision, _model: str | Path
+) -> dict[str, nn.Module]:
     laid = {"lay": lay.Laid(FACE_PX), "lay_large": lay.Laid(LARGER * FACE_PX)}
     settled = {"guide": expect.Guided(), "settle": expect.Settled()}
     return {"expect": expect.Expected(precision.prepare(net), precision.images)} | settled | laid
 
 
-def _rendered(net: nn.Module, precision: runtime.Precision, model: str | Path) -> dict[str, nn.Module]:
-    own = {"render": render.Rendered(precision.prepare(net), precision.images), "finish": render.Finished()}
+def _rendered(
+    net: nn.Module, precision: runtime.Precision, model: str | Path
+) -> dict[str, nn.Module]:
+    own = {
+        "render": render.Rendered(precision.prepare(net), precision.images),
+        "finish": render.Finished(),
+    }
     return own | stages_of(expected_by(model), precision)
 
 
-def _portrayed(net: nn.Module, precision: runtime.Precision, model: str | Path) -> dict[str, nn.Module]:
+def _portrayed(
+    net: nn.Module, precision: runtime.Precision, model: str | Path
+) -> dict[str, nn.Module]:
     placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
-    return {"portray": portray.Portrayed(precision.prepare(net))} | placed | stages_of(expected_by(model), precision)
+    return (
+        {"portray": portray.Portrayed(precision.prepare(net))}
+        | placed
+        | stages_of(expected_by(model), precision)
+    )
 
 
 KINDS = [
-    Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
     Kind(
-        lambda net: net.name == "portrait", PortraitModel, _portrayed, aligned=True, precision="float32",
+        lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"
+    ),
+    Kind(
+        lambda net: net.name == "portrait",
+        PortraitModel,
+        _portrayed,
+        aligned=True,
+        precision="float32",
         beside=lambda model: (find_generator(expected_by(model)),),
     ),
     Kind(
-        lambda net: net.name == "render", RenderModel, _rendered, aligned=True, precision="float32",
+        lambda net: net.name == "render",
+        RenderModel,
+        _rendered,
+        aligned=True,
+        precision="float32",
         beside=lambda model: (find_generator(expected_by(model)),),
     ),
-]  # fmt: skip
+]

@@ -12,7 +12,15 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY, Ask, Facts, amounts_of, person_of
+from s2f_utils.infer.asking import (
+    ANSWERS,
+    DETAIL_OF_DRAWINGS,
+    LIKELY,
+    Ask,
+    Facts,
+    amounts_of,
+    person_of,
+)
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
 WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
@@ -23,15 +31,19 @@ TEXT_OF = {  # fields that are neither numbers nor words: how to write them
     "likely": {"type": "string", "maxLength": 100, "default": f"{LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300},
     "points": {
-        "type": "string", "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
+        "type": "string",
+        "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
     },
-}  # fmt: skip
+}
 
 
 def _likely(given: Any) -> Any:
     """0.8, "0.8", {"eyes": 1}, or "eyes=1,mouth=0"."""
     if isinstance(given, str) and "=" in given:
-        given = {name.strip(): value for name, _, value in (part.partition("=") for part in given.split(","))}
+        given = {
+            name.strip(): value
+            for name, _, value in (part.partition("=") for part in given.split(","))
+        }
     try:
         if isinstance(given, Mapping):
             found: Any = {name: float(value) for name, value in given.items()}
@@ -40,7 +52,9 @@ def _likely(given: Any) -> Any:
         amounts_of(found)
     except (ValueError, TypeError):
         parts = ", ".join(FACE_PARTS)
-        raise ValueError(f"likely must be from 0 to 1, or by parts, as eyes=1,mouth=0: {parts}") from None
+        raise ValueError(
+            f"likely must be from 0 to 1, or by parts, as eyes=1,mouth=0: {parts}"
+        ) from None
     return found
 
 
@@ -49,7 +63,9 @@ def _person(given: Any) -> Any:
     try:
         return person_of(given) if isinstance(given, str) else dict(Ask(person=given or {}).person)
     except (TypeError, AttributeError):  # no numbers, or no names for them
-        raise ValueError("person must be names with colours and numbers, as age=0.5,hair=#332211") from None
+        raise ValueError(
+            "person must be names with colours and numbers, as age=0.5,hair=#332211"
+        ) from None
 
 
 def _face(given: str) -> str:
@@ -62,11 +78,15 @@ def _points(given: Any) -> Any:
     if given is None:
         return None
     try:
-        values = [float(one) for one in (given.split(",") if isinstance(given, str) else np.ravel(given))]
+        values = [
+            float(one) for one in (given.split(",") if isinstance(given, str) else np.ravel(given))
+        ]
     except (TypeError, ValueError):
         values = []
     if len(values) != 6 or not all(0 <= value <= 1 for value in values):
-        raise ValueError("points must be six shares of width and height, from 0 to 1: eye, eye, mouth")
+        raise ValueError(
+            "points must be six shares of width and height, from 0 to 1: eye, eye, mouth"
+        )
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
@@ -78,7 +98,9 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=1000)]  # of a run: that of its folder, spelt out
 Likely = Annotated[float | dict[str, float], BeforeValidator(_likely), _written("likely")]
 Person = Annotated[dict[str, Any], BeforeValidator(_person), _written("person")]
-Points = Annotated[tuple[tuple[float, float], ...] | None, BeforeValidator(_points), _written("points")]
+Points = Annotated[
+    tuple[tuple[float, float], ...] | None, BeforeValidator(_points), _written("points")
+]
 Which = Annotated[str, BeforeValidator(_face), Field(max_length=100)]
 
 
@@ -90,51 +112,67 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    direction: Literal[("", *WAYS)] = Field("", description="default: the model's own, or sketch-to-photo")
+    direction: Literal[("", *WAYS)] = Field(
+        "", description="default: the model's own, or sketch-to-photo"
+    )
     model: Name = Field("", description="an id of GET /api/models; default: the shipped one")
     enhance: bool = Field(False, description="restore the photo, which invents detail")
     strength: Share = Field(0.5, description="of enhance: 0 leaves the photo, 1 invents most")
     restorer: Name = Field("", description="an id of GET /api/models; default: our own")
-    seed: int = Field(0, ge=0, le=MOST_SEED, description="0: the usual answer; each other number another one")
-    detail: Share = Field(DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added")
+    seed: int = Field(
+        0, ge=0, le=MOST_SEED, description="0: the usual answer; each other number another one"
+    )
+    detail: Share = Field(
+        DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added"
+    )
     answer: Literal[ANSWERS] = Field(
-        ANSWERS[0], description="expected is what such a drawing means on average, rendered, as auto, a photo of"
+        ANSWERS[0],
+        description="expected is what such a drawing means on average, rendered, as auto, a photo of"
         " somebody who fits it",
-    )  # fmt: skip
+    )
     likely: Likely = Field(
-        LIKELY, description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have; or by"
+        LIKELY,
+        description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have; or by"
         " parts, as eyes=1,mouth=0",
-    )  # fmt: skip
+    )
     person: Person = Field(
-        default_factory=dict, description="what is known of the person, as age=0.5,hair=#332211:"
+        default_factory=dict,
+        description="what is known of the person, as age=0.5,hair=#332211:"
         f" {' and '.join(COLOURED)} as colours, {', '.join(TOLD)} from -1 to 1",
-    )  # fmt: skip
+    )
     large: bool = Field(False, description="twice as many pixels a side: 512 for 256")
     candidates: int = Field(1, ge=1, le=8, description="how many answers")
     clean: Literal[CLEAN] = Field(
-        CLEAN[0], description="clean the paper up; whole: as auto, but no sheet is cut out of the picture"
+        CLEAN[0],
+        description="clean the paper up; whole: as auto, but no sheet is cut out of the picture",
     )
     align: Literal[ALIGN] = Field(ALIGN[0], description="find the face, lay it upright")
     face: Which = Field(
-        "", description="of several: left, right, or the number from the left; default: the largest, most central"
+        "",
+        description="of several: left, right, or the number from the left; default: the largest, most central",
     )
     insist: bool = Field(False, description="make a face also where none is found")
     points: Points = Field(
-        None, description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"
+        None,
+        description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height",
     )
 
     def asks(self, facts: Facts) -> list[tuple[str, Ask]]:
-        """The requests for a model with these facts, by name: one for each candidate if it has several answers.
+        """The requests for a model with these facts, by name: one for each candidate if it has
+        several answers.
 
         facts: of the model.
         """
         chooses = "answer" in facts.knows
         has_several = bool({"answer", "detail", "styles"} & facts.knows)
         common = {
-            "square": has_several, "likely": self.likely, "person": self.person, "large": self.large,
+            "square": has_several,
+            "likely": self.likely,
+            "person": self.person,
+            "large": self.large,
             "detail": self.detail if "detail" in facts.knows else 0.0,
             "answer": RENDERED if chooses and self.answer == ANSWERS[0] else self.answer,
-        }  # fmt: skip
+        }
         first = Ask(self.seed, **common)
         found = [(first.answer if chooses else "answer", first)]
         if self.candidates == 1 or not has_several:
@@ -151,7 +189,9 @@ class Query(BaseModel):
 
 
 def asked(fields: Mapping[str, Any]) -> Query:
-    """A request from fields, as text or as values. Raises ValueError with one sentence that names the field."""
+    """A request from fields, as text or as values. Raises ValueError with one sentence that names
+    the field.
+    """
     try:
         return Query.model_validate(dict(fields))
     except ValidationError as error:

@@ -2,15 +2,16 @@
 
 import s2f_utils as s2f
 
-photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array in, an RGB array out
+photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array in, an RGB array
+out
 """
 
 from __future__ import annotations
 
 __version__ = "0.2.0.dev0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
-    "Ask": "s2f_utils.inference",
-    "load": "s2f_utils.inference",
+    "Ask": "s2f_utils.infer",
+    "load": "s2f_utils.infer",
     "load_rgb": "s2f_utils.pictures.images",
     "save": "s2f_utils.pictures.images",
     "check": "s2f_utils.notebook",

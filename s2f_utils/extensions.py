@@ -1,7 +1,8 @@
-"""The package beside this one, `s2f_studio`: its networks, training methods, ways to answer, and commands.
+"""The package beside this one, `s2f_studio`: its networks, training methods, ways to answer, and
+commands.
 
-This library imports no package above it. Where the studio is installed, `extend(table)` lets its `register` add to one
-of the tables here, and `studio(name)` is one of its modules.
+This library imports no package above it. Where the studio is installed, `extend(table)` lets its
+`register` add to one of the tables here, and `studio(name)` is one of its modules.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ TABLES = ("networks", "methods", "kinds", "commands")
 
 @functools.cache
 def studio(name: str = "") -> ModuleType | None:
-    """A module of the studio, such as "drawings.prepare", or the package itself; None where it is not installed."""
+    """A module of the studio, such as "drawings.prepare", or the package itself; None where it is
+    not installed.
+    """
     if not importlib.util.find_spec("s2f_studio"):
         return None
     return importlib.import_module(f"s2f_studio.{name}".removesuffix("."))

@@ -57,23 +57,44 @@ def _both(pair: Pair, change: Callable[[Image.Image], Image.Image]) -> None:
         change(_open(path)).save(path)
 
 
-# name → (the findings that it must give, what it does to a pair, with another pair of the other split at hand)
+# name → (the findings that it must give, what it does to a pair, with another pair of the other
+# split at hand)
 FAULTS: dict[str, tuple[set[str], Callable[[Pair, Pair], object]]] = {
-    "renamed": ({"unmatched"}, lambda pair, _: pair.sketch.rename(pair.sketch.with_name(f"zz{pair.sketch.name}"))),
+    "renamed": (
+        {"unmatched"},
+        lambda pair, _: pair.sketch.rename(pair.sketch.with_name(f"zz{pair.sketch.name}")),
+    ),
     "truncated": ({"unreadable"}, _truncate),
     "a text file": ({"unreadable"}, lambda pair, _: pair.sketch.write_text("not a picture")),
-    "cmyk": ({"kind"}, lambda pair, _: _open(pair.photo).convert("CMYK").save(pair.photo, format="TIFF")),
+    "cmyk": (
+        {"kind"},
+        lambda pair, _: _open(pair.photo).convert("CMYK").save(pair.photo, format="TIFF"),
+    ),
     "twice": ({"duplicate"}, lambda pair, _: _copy_to(pair, pair, None)),
     "in both splits": ({"leak"}, lambda pair, other: _copy_to(pair, other, _recoded)),
-    "blank": ({"blank"}, lambda pair, _: Image.new("RGB", _open(pair.sketch).size, "white").save(pair.sketch)),
-    "inverted": ({"inverted"}, lambda pair, _: ImageOps.invert(_open(pair.sketch)).save(pair.sketch)),
-    "sketch as photo": ({"wrong_side"}, lambda pair, other: _open(other.sketch).transpose(0).save(pair.photo)),
+    "blank": (
+        {"blank"},
+        lambda pair, _: Image.new("RGB", _open(pair.sketch).size, "white").save(pair.sketch),
+    ),
+    "inverted": (
+        {"inverted"},
+        lambda pair, _: ImageOps.invert(_open(pair.sketch)).save(pair.sketch),
+    ),
+    "sketch as photo": (
+        {"wrong_side"},
+        lambda pair, other: _open(other.sketch).transpose(0).save(pair.photo),
+    ),
     "exchanged": ({"mismatch"}, lambda pair, other: _exchange(pair.sketch, other.sketch)),
     "tiny face": ({"tiny_face"}, lambda pair, _: _both(pair, _on_large_canvas)),
-    "on its side": ({"turned"}, lambda pair, _: _both(pair, lambda picture: picture.rotate(90, expand=True))),
+    "on its side": (
+        {"turned"},
+        lambda pair, _: _both(pair, lambda picture: picture.rotate(90, expand=True)),
+    ),
     "squeezed": (
         {"aspect", "sizes"},
-        lambda pair, _: _open(pair.sketch).resize((100, _open(pair.sketch).height)).save(pair.sketch),
+        lambda pair, _: (
+            _open(pair.sketch).resize((100, _open(pair.sketch).height)).save(pair.sketch)
+        ),
     ),
     "the other way round": ({"swapped"}, lambda pair, _: _exchange(pair.sketch, pair.photo)),
-}  # fmt: skip
+}

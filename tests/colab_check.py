@@ -1,9 +1,11 @@
-"""Run every notebook as Colab would, and see that installing the package changes nothing that was there.
+"""Run every notebook as Colab would, and see that installing the package changes nothing that was
+there.
 
-A script for the environment of tests/colab.txt (Python 3.13, Colab's versions); `make test-colab` makes that
-environment and runs it. Each notebook is copied, unmodified, to a folder outside the clone, so that its set-up cell has
-to install the package; a stand-in for `google.colab` is imported before the first cell, as Colab does. S2F_SOURCE tells
-the set-up cell to install from this clone instead of the public address. `colab_check.py NOTEBOOK…` runs some of them.
+A script for the environment of tests/colab.txt (Python 3.13, Colab's versions); `make test-colab`
+makes that environment and runs it. Each notebook is copied, unmodified, to a folder outside the
+clone, so that its set-up cell has to install the package; a stand-in for `google.colab` is imported
+before the first cell, as Colab does. S2F_SOURCE tells the set-up cell to install from this clone
+instead of the public address. `colab_check.py NOTEBOOK…` runs some of them.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def parse_pins(text: str) -> dict[str, str]:
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """What differs among the packages that were there before: one line each; new packages are no change."""
+    """What differs among the packages that were there before: one line each; new packages are no
+    change.
+    """
     return [
         f"{name}: {version} → {after.get(name, 'gone')}"
         for name, version in sorted(before.items())
@@ -69,7 +73,9 @@ def restore(before: dict[str, str]) -> None:
 
 
 def pretend_colab(folder: Path) -> dict[str, str]:
-    """Environment variables under which a kernel starts with `google.colab` imported, and in the fast profile."""
+    """Environment variables under which a kernel starts with `google.colab` imported, and in the
+    fast profile.
+    """
     package = folder / "fake" / "google" / "colab"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("from google.colab import output\n", encoding="utf-8")
@@ -105,8 +111,15 @@ def check_notebook(source: Path, before: dict[str, str], execute) -> list[str]:
             problems.append(f"the set-up cell did not install {PACKAGE}")
         if not (folder / "fake" / "google" / "colab" / "widget-manager-enabled").exists():
             problems.append("the set-up cell did not enable Colab's custom widget manager")
-    added = ", ".join(f"{name} {version}" for name, version in after.items() if name not in before and name != PACKAGE)
-    print(f"{source.name}: {'FAILED' if problems else 'ok'}, {seconds:.0f} s; added: {added or 'nothing'}", flush=True)
+    added = ", ".join(
+        f"{name} {version}"
+        for name, version in after.items()
+        if name not in before and name != PACKAGE
+    )
+    print(
+        f"{source.name}: {'FAILED' if problems else 'ok'}, {seconds:.0f} s; added: {added or 'nothing'}",
+        flush=True,
+    )
     return problems
 
 
@@ -116,9 +129,13 @@ def main() -> int:
     before = parse_pins(pip("freeze", "--all"))
     wrong = changes(pins, before)
     if wrong:
-        print("this environment is not that of tests/colab.txt:", *wrong, sep="\n  ", file=sys.stderr)
+        print(
+            "this environment is not that of tests/colab.txt:", *wrong, sep="\n  ", file=sys.stderr
+        )
         return 1
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
+    spec = importlib.util.spec_from_file_location(
+        "run_notebooks", ROOT / "tools" / "run_notebooks.py"
+    )
     run_notebooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(run_notebooks)
     notebooks = [Path(name).resolve() for name in sys.argv[1:]] or run_notebooks.series()

@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(items):
 
     missing = {}
     if not weights.find("yunet"):
-        missing["detector"] = "the face detector is not on this machine: see S2F_WEIGHTS in weights/__init__.py"
+        missing["detector"] = (
+            "the face detector is not on this machine: see S2F_WEIGHTS in weights/__init__.py"
+        )
     if any(item.get_closest_marker("gpu") for item in items):
         import torch
 
@@ -55,7 +57,11 @@ def faces_manifest(tmp_path_factory):
     """A manifest of 16 drawn faces at 64 px: path of the file."""
     import data_prep
 
-    return Path(data_prep.make_synthetic(tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False))
+    return Path(
+        data_prep.make_synthetic(
+            tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +92,19 @@ def folders(tmp_path, faces):
 @pytest.fixture()
 def tiny():
     """Settings of a run that takes a second; a function of the values to change."""
-    from s2f_utils.training.config import resolve
+    from s2f_utils.train.config import resolve
 
     def make(**changes):
         values = {
-            "size_px": 32, "load_size_px": 34, "base_filters": 4, "disc_filters": 4, "batch_size": 2,
-            "total_images": 24, "num_samples": 2, "log_every_images": 2,
-        }  # fmt: skip
+            "size_px": 32,
+            "load_size_px": 34,
+            "base_filters": 4,
+            "disc_filters": 4,
+            "batch_size": 2,
+            "total_images": 24,
+            "num_samples": 2,
+            "log_every_images": 2,
+        }
         return resolve("pix2pix", "full", values | changes)
 
     return make
@@ -105,13 +117,16 @@ def trained(faces_manifest, tmp_path_factory):
     from tests.test_cli import TINY
 
     runs = tmp_path_factory.mktemp("runs")
-    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
+    assert (
+        cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY])
+        == 0
+    )
     return next(runs.iterdir())
 
 
 @pytest.fixture(scope="session")
 def shipped():
     """The model that answers drawings by default, in PyTorch."""
-    from s2f_utils import inference
+    from s2f_utils import infer
 
-    return inference.load("sketch-to-photo", "cpu", engine="torch")
+    return infer.load("sketch-to-photo", "cpu", engine="torch")

@@ -1,7 +1,8 @@
-"""Trains the jobs of a JSON file, alone or as one of torchrun's processes: `python tests/distributed_worker.py FILE`.
+"""Trains the jobs of a JSON file, alone or as one of torchrun's processes: `python
+tests/distributed_worker.py FILE`.
 
-A job: method, manifest, runs, name and settings; where they are wanted, init, resume, float64 (train in it), stop_at
-(images), and move (live values after the first step).
+A job: method, manifest, runs, name and settings; where they are wanted, init, resume, float64
+(train in it), stop_at (images), and move (live values after the first step).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import torch
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.runtime import distributed
-from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.train.config import resolve
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 
 
 class Moves:
@@ -49,9 +50,15 @@ def work(job: Mapping[str, Any]) -> None:
         use_float64()
     settings = {"precision": "float32", "memory_format": "contiguous", **job["settings"]}
     run = open_run(
-        resolve(job["method"], "fast", settings), read_manifest(job["manifest"]), job["runs"], name=job["name"],
-        device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
-    )  # fmt: skip
+        resolve(job["method"], "fast", settings),
+        read_manifest(job["manifest"]),
+        job["runs"],
+        name=job["name"],
+        device="cpu",
+        resume=job.get("resume", "never"),
+        init=job.get("init"),
+        progress=False,
+    )
     train(run, callbacks=[Moves(job.get("move", {}), job.get("stop_at", 0))], progress=False)
 
 

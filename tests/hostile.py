@@ -1,4 +1,6 @@
-"""Good and bad uploads as bytes, for the tests of the web app: each with the status that it has to get."""
+"""Good and bad uploads as bytes, for the tests of the web app: each with the status that it has to
+get.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def saved(picture: Image.Image, kind: str, **options) -> bytes:
 def scrawl(side_px: int = 512) -> bytes:
     places = np.random.default_rng(2).integers(40, side_px - 40, (25, 2))
     picture = Image.new("RGB", (side_px, side_px), "white")
-    ImageDraw.Draw(picture).line([tuple(map(int, place)) for place in places], fill="black", width=5)
+    ImageDraw.Draw(picture).line(
+        [tuple(map(int, place)) for place in places], fill="black", width=5
+    )
     return saved(picture, "PNG")
 
 
@@ -46,7 +50,15 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, *, depth: int = 8, colour: int = 0, extra: bytes = b"", data: bytes | None = None):
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 0,
+    extra: bytes = b"",
+    data: bytes | None = None,
+):
     """A PNG as its header claims it, whatever its pixels are; by default all of them, compressed."""
     if data is None:
         row = (width * depth * {0: 1, 2: 3, 6: 4}[colour] + 7) // 8 + 1
@@ -81,7 +93,11 @@ def many_scans() -> bytes:
 
 def flipped(content: bytes, at: float = 0.5, num: int = 40) -> bytes:
     middle = int(len(content) * at)
-    return content[:middle] + bytes(255 - byte for byte in content[middle : middle + num]) + content[middle + num :]
+    return (
+        content[:middle]
+        + bytes(255 - byte for byte in content[middle : middle + num])
+        + content[middle + num :]
+    )
 
 
 def text_bomb() -> bytes:
@@ -139,33 +155,51 @@ def endless_tiff() -> bytes:
 
 # {what: (status, bytes)}: what is taken has 200, and is a picture of a face.
 GOOD = {
-    "PNG": lambda: saved(drawing(), "PNG"), "JPEG": lambda: saved(drawing(), "JPEG"),
-    "WebP": lambda: saved(drawing(), "WEBP"), "BMP": lambda: saved(drawing(), "BMP"),
+    "PNG": lambda: saved(drawing(), "PNG"),
+    "JPEG": lambda: saved(drawing(), "JPEG"),
+    "WebP": lambda: saved(drawing(), "WEBP"),
+    "BMP": lambda: saved(drawing(), "BMP"),
     "TIFF": lambda: saved(drawing(), "TIFF", compression="tiff_lzw"),
-    "grey": lambda: saved(drawing().convert("L"), "PNG"), "one bit": lambda: saved(drawing().convert("1"), "PNG"),
+    "grey": lambda: saved(drawing().convert("L"), "PNG"),
+    "one bit": lambda: saved(drawing().convert("1"), "PNG"),
     "CMYK JPEG": lambda: saved(drawing().convert("CMYK"), "JPEG"),
     "CMYK TIFF": lambda: saved(drawing().convert("CMYK"), "TIFF"),
-    "16-bit grey PNG": lambda: deep_grey("PNG"), "16-bit grey TIFF": lambda: deep_grey("TIFF"),
-    "16-bit RGB PNG": deep_rgb, "palette with transparency": palette, "transparent paper": on_glass,
-    "turned by EXIF": turned, "broken EXIF": bad_exif, "script in a PNG's words": with_words,
+    "16-bit grey PNG": lambda: deep_grey("PNG"),
+    "16-bit grey TIFF": lambda: deep_grey("TIFF"),
+    "16-bit RGB PNG": deep_rgb,
+    "palette with transparency": palette,
+    "transparent paper": on_glass,
+    "turned by EXIF": turned,
+    "broken EXIF": bad_exif,
+    "script in a PNG's words": with_words,
     "a TIFF that is its own successor": endless_tiff,
-}  # fmt: skip
+}
 BAD = {
-    "empty": (422, lambda: b""), "zeros": (415, lambda: b"\0" * 5000),
+    "empty": (422, lambda: b""),
+    "zeros": (415, lambda: b"\0" * 5000),
     "text named .png": (415, lambda: b"just words, no picture\n" * 20),
     "HTML": (415, lambda: b"<!doctype html><script>alert(1)</script>"),
-    "SVG": (415, lambda: SVG), "GIF": (415, lambda: saved(drawing(), "GIF")),
-    "animated GIF": (415, lambda: animated("GIF")), "animated WebP": (422, lambda: animated("WEBP")),
-    "animated PNG": (422, lambda: animated("PNG")), "TIFF of two pages": (422, lambda: animated("TIFF")),
-    "HEIC": (415, heic), "PDF": (415, lambda: b"%PDF-1.7\n" + b"0" * 500),
+    "SVG": (415, lambda: SVG),
+    "GIF": (415, lambda: saved(drawing(), "GIF")),
+    "animated GIF": (415, lambda: animated("GIF")),
+    "animated WebP": (422, lambda: animated("WEBP")),
+    "animated PNG": (422, lambda: animated("PNG")),
+    "TIFF of two pages": (422, lambda: animated("TIFF")),
+    "HEIC": (415, heic),
+    "PDF": (415, lambda: b"%PDF-1.7\n" + b"0" * 500),
     "zip": (415, zipped),
-    "pickle": (415, lambda: b"\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."),
+    "pickle": (
+        415,
+        lambda: b"\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.",
+    ),
     "10,000 x 10,000": (413, lambda: png(10_000, 10_000, depth=1)),
     "PNG bomb, 30,000 x 30,000": (413, lambda: png(30_000, 30_000, depth=1)),
     "PNG that claims 2^31 pixels": (413, lambda: png(46_341, 46_341, data=b"")),
     "PNG that claims a side of 2^31 - 1": (413, lambda: png(2**31 - 1, 2, data=b"")),
-    "1 x 50,000": (413, lambda: png(1, 50_000)), "1 x 1": (422, lambda: png(1, 1)),
-    "3 x 4,000": (422, lambda: png(3, 4_000)), "0 x 0": (422, lambda: png(0, 0, data=b"")),
+    "1 x 50,000": (413, lambda: png(1, 50_000)),
+    "1 x 1": (422, lambda: png(1, 1)),
+    "3 x 4,000": (422, lambda: png(3, 4_000)),
+    "0 x 0": (422, lambda: png(0, 0, data=b"")),
     "text bomb": (422, text_bomb),
     "PNG cut in the header": (422, lambda: GOOD["PNG"]()[:20]),
     "PNG cut in the middle": (422, lambda: GOOD["PNG"]()[:6000]),
@@ -180,8 +214,15 @@ BAD = {
     "BMP cut in the middle": (422, lambda: GOOD["BMP"]()[:3000]),
     "100 MB": (413, lambda: GOOD["PNG"]() + b"\0" * 100_000_000),
     "a little over the limit": (413, lambda: GOOD["JPEG"]() + b"\0" * 20_000_000),
-}  # fmt: skip
+}
 NAMES = (
-    "../../etc/passwd", "..\\..\\windows\\win.ini", "/etc/passwd", "a" * 5000 + ".png", "x\0y.png", "p.php", "ü 🙂.png",
-    "CON", "|id;.png",
-)  # fmt: skip
+    "../../etc/passwd",
+    "..\\..\\windows\\win.ini",
+    "/etc/passwd",
+    "a" * 5000 + ".png",
+    "x\0y.png",
+    "p.php",
+    "ü 🙂.png",
+    "CON",
+    "|id;.png",
+)

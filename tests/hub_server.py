@@ -1,5 +1,6 @@
-"""A stand-in for the Hugging Face hub on this machine: repositories, commits, and tokens, as its own client speaks with
-it; and what goes wrong on the way, where a test asks for it. Files are kept in git alone.
+"""A stand-in for the Hugging Face hub on this machine: repositories, commits, and tokens, as its
+own client speaks with it; and what goes wrong on the way, where a test asks for it. Files are kept
+in git alone.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Repo:
 
 @dataclass
 class Faults:
-    """What goes wrong. spoil: one byte of what is sent is another. commits: commits break. down: every answer is this
-    error.
+    """What goes wrong. spoil: one byte of what is sent is another. commits: commits break. down:
+    every answer is this error.
     """
 
     spoil: bool = False
@@ -59,7 +60,9 @@ class Faults:
 
 
 class Hub:
-    """The stand-in's state; `seen` are requests: method and path; `came`, all bytes that were sent to it."""
+    """The stand-in's state; `seen` are requests: method and path; `came`, all bytes that were sent
+    to it.
+    """
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -170,20 +173,31 @@ class Handler(BaseHTTPRequestHandler):
         if not self.may_write(token, name):
             return None
         if name in self.hub.repos:
-            return self.tell({"url": f"{self.hub.address}/{name}", "error": "You already created this"}, 409)
-        self.hub.add(name, {}, private=asked.get("visibility") == "private" or bool(asked.get("private")))
+            return self.tell(
+                {"url": f"{self.hub.address}/{name}", "error": "You already created this"}, 409
+            )
+        self.hub.add(
+            name, {}, private=asked.get("visibility") == "private" or bool(asked.get("private"))
+        )
         return self.tell({"url": f"{self.hub.address}/{name}"})
 
     def validate(self, token):
         facts = yaml.safe_load(json.loads(self.body)["content"].split("---")[1])
-        wrong = [] if re.fullmatch(r"[a-z0-9.-]+", facts["license"]) else [{"message": '"license" is none'}]
+        wrong = (
+            []
+            if re.fullmatch(r"[a-z0-9.-]+", facts["license"])
+            else [{"message": '"license" is none'}]
+        )
         return self.tell({"errors": wrong, "warnings": []}, 400 if wrong else 200)
 
     def preupload(self, token, repo, revision):
         if not self.may_write(token, repo):
             return None
         names = [file["path"] for file in json.loads(self.body)["files"]]
-        files = [{"path": name, "uploadMode": "regular", "shouldIgnore": False, "oid": None} for name in names]
+        files = [
+            {"path": name, "uploadMode": "regular", "shouldIgnore": False, "oid": None}
+            for name in names
+        ]
         return self.tell({"files": files})
 
     def commit(self, token, repo, revision):
@@ -195,13 +209,21 @@ class Handler(BaseHTTPRequestHandler):
             key, value = step["key"], step["value"]
             if key == "header":
                 if value.get("parentCommit") not in (None, known.refs[revision]):
-                    return self.refuse(412, "", "A commit has happened since. Please refresh and try again.")
+                    return self.refuse(
+                        412, "", "A commit has happened since. Please refresh and try again."
+                    )
             elif key == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             else:
                 del files[value["path"]]
         sha = known.commit(files, revision)
-        return self.tell({"commitOid": sha, "commitUrl": f"{self.hub.address}/{repo}/commit/{sha}", "success": True})
+        return self.tell(
+            {
+                "commitOid": sha,
+                "commitUrl": f"{self.hub.address}/{repo}/commit/{sha}",
+                "success": True,
+            }
+        )
 
     # reading
 
@@ -216,16 +238,29 @@ class Handler(BaseHTTPRequestHandler):
         for name, content in known.commits[sha].items():
             one = {"rfilename": name, "size": len(content), "blobId": git_sha1(content)}
             if name.endswith(LARGE):
-                one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}
+                one["lfs"] = {
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "size": len(content),
+                    "pointerSize": 134,
+                }
             siblings.append(one)
         card = known.commits[sha].get("README.md", b"").decode().split("---")
-        facts = {"id": repo, "modelId": repo, "sha": sha, "private": known.private, "siblings": siblings, "tags": []}
+        facts = {
+            "id": repo,
+            "modelId": repo,
+            "sha": sha,
+            "private": known.private,
+            "siblings": siblings,
+            "tags": [],
+        }
         return self.tell(facts | ({"cardData": yaml.safe_load(card[1])} if len(card) > 1 else {}))
 
     def tree(self, token, repo, revision):
         known = self.hub.repos[repo]
         files = known.commits[known.find(revision)].items()
-        entries = [{"type": "file", "path": name, "size": len(c), "oid": git_sha1(c)} for name, c in files]
+        entries = [
+            {"type": "file", "path": name, "size": len(c), "oid": git_sha1(c)} for name, c in files
+        ]
         return self.tell(entries)
 
     def resolve(self, token, repo, revision, file):
@@ -234,7 +269,9 @@ class Handler(BaseHTTPRequestHandler):
             return None
         sha = known.find(revision)
         if sha is None or file not in known.commits[sha]:
-            return self.refuse(404, "EntryNotFound" if sha else "RevisionNotFound", f"not there: {file}")
+            return self.refuse(
+                404, "EntryNotFound" if sha else "RevisionNotFound", f"not there: {file}"
+            )
         content = known.commits[sha][file]
         etag = hashlib.sha256(content).hexdigest() if file.endswith(LARGE) else git_sha1(content)
         if self.hub.faults.spoil:

@@ -1,16 +1,18 @@
-"""Small sets of drawn faces, runs of a few steps on them, and what they score: for tests of what a model has seen."""
+"""Small sets of drawn faces, runs of a few steps on them, and what they score: for tests of what a
+model has seen.
+"""
 
 from __future__ import annotations
 
 import data_prep
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_utils import inference
+from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.pictures import images
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 
 SIZE = 32
 
@@ -26,13 +28,17 @@ def drawn_set(root, name, faces, num_test=4):
 
 def run_on(manifest, runs, name, tiny, init=None, **changes):
     resolved = tiny(total_images=4, **changes)
-    run = open_run(resolved, manifest, runs, name=name, init=init, resume="never", device="cpu", progress=False)
+    run = open_run(
+        resolved, manifest, runs, name=name, init=init, resume="never", device="cpu", progress=False
+    )
     assert train(run, progress=False) == "done"
     return run.folder
 
 
 def score(model, manifest, out, **options):
-    evaluate(inference.load(model, "cpu"), manifest, out, metric_names=("ssim",), progress=False, **options)
+    evaluate(
+        infer.load(model, "cpu"), manifest, out, metric_names=("ssim",), progress=False, **options
+    )
     return out
 
 

@@ -11,14 +11,14 @@ from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.translate import translate_drawing
 from s2f_studio.query import asked
 from s2f_studio.web import answering
-from s2f_utils import inference, weights
-from s2f_utils.inference.asking import Ask
+from s2f_utils import infer, weights
+from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures import images
 
 
 @pytest.fixture(scope="module")
 def model():
-    return inference.load(device="cpu")
+    return infer.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def code(remark) -> str:
 
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.facts.knows
-    assert "answer" not in inference.load(weights.EXPECT, "cpu").facts.knows
+    assert "answer" not in infer.load(weights.EXPECT, "cpu").facts.knows
     for ask, said in ((Ask(), "crude"), (Ask(answer="expected"), ""), (Ask(answer="rendered"), "")):
         assert code(model.advice(crude, ask)) == said
     assert np.array_equal(model.translate(crude), model.translate(crude, answer="rendered"))
@@ -50,7 +50,10 @@ def test_files_say_which_answer_they_are(model, tmp_path):
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3)])
 def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
-    with pytest.raises(ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 .*: 16 pixels are the least"):
+    with pytest.raises(
+        ValueError,
+        match=r"a picture must be uint8 \(S, S, 3\), got uint8 .*: 16 pixels are the least",
+    ):
         understand([np.full(shape, 255, np.uint8)])
 
 
@@ -59,7 +62,10 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
     picture = np.full((*size, 3), 255, np.uint8)
     for answer in ("auto", "expected", "rendered"):
         made = model.translate(picture, answer=answer)
-        assert max(made.shape) == 256 and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
+        assert (
+            max(made.shape) == 256
+            and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
+        )
         assert model.translate(picture, answer=answer, square=True).shape == (256, 256, 3)
 
 
@@ -73,9 +79,11 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     understanding.finder.cache_clear()
     understanding._remembered.cache_clear()
-    model = inference.load(device="cpu")
+    model = infer.load(device="cpu")
     for answer in ("auto", "expected", "rendered"):
-        with pytest.raises(weights.WeightsError, match="not there, or damaged: install the package again") as raised:
+        with pytest.raises(
+            weights.WeightsError, match="not there, or damaged: install the package again"
+        ) as raised:
             model.translate(crude, answer=answer)
         assert str(tmp_path) not in str(raised.value)
 
@@ -84,7 +92,9 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
 def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch):
     judged = []
     verdict = paper.verdict
-    monkeypatch.setattr(paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture))
+    monkeypatch.setattr(
+        paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture)
+    )
     understanding._remembered.cache_clear()
     answering.answer(drawings.example("curls"), asked(more), model)
     assert judged == [(510, 420, 3)]

@@ -1,4 +1,6 @@
-"""The web app as a whole: its page, its sketch pads, file routes that stay closed, and how it starts and ends."""
+"""The web app as a whole: its page, its sketch pads, file routes that stay closed, and how it
+starts and ends.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,10 @@ from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRETS = {  # {file: words that are in it and on no page of ours}
-    "/etc/passwd": b"root:", str(ROOT / "pyproject.toml"): b"[build-system]",
+    "/etc/passwd": b"root:",
+    str(ROOT / "pyproject.toml"): b"[build-system]",
     str(weights.shipped("faces-64")): b"__metadata__",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +60,41 @@ def client(made):
 
 def test_the_page_comes_and_names_nothing_from_elsewhere(client):
     home = client.get("/")
-    assert home.status_code == 200 and "app/files/app.js" in home.text and 'role="tabpanel"' in home.text
+    assert (
+        home.status_code == 200
+        and "app/files/app.js" in home.text
+        and 'role="tabpanel"' in home.text
+    )
     loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']([^\"']+)", home.text)
     assert loaded and not [one for one in loaded if one.startswith(("http", "//"))]
     allowed = home.headers["content-security-policy"]
     assert "default-src 'none'" in allowed and "unsafe" not in allowed
-    assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=|javascript:", home.text)  # none inline
+    assert not re.search(
+        r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=|javascript:", home.text
+    )  # none inline
     assert images.GENERATED_NOTE in home.text
 
 
 def test_scripts_and_examples_come_and_no_other_files(client):
     for name in page.FILES:
         answer = client.get(f"/app/files/{name}")
-        assert answer.status_code == 200 and answer.headers["content-type"].startswith(page.TYPES[Path(name).suffix])
-        assert "http://" not in answer.text.replace("http://www.w3.org", "") and "https://" not in answer.text
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith(
+            page.TYPES[Path(name).suffix]
+        )
+        assert (
+            "http://" not in answer.text.replace("http://www.w3.org", "")
+            and "https://" not in answer.text
+        )
     for name in ("long-hair", "photo-3", "map-3"):
         assert client.get(f"/app/examples/{name}").content.startswith(hostile.PNG_START)
-    for path in ("app.py", "..%2fapp.py", "%2e%2e/app.py", "sketch_pad.py", "", "examples/beard.png"):
+    for path in (
+        "app.py",
+        "..%2fapp.py",
+        "%2e%2e/app.py",
+        "sketch_pad.py",
+        "",
+        "examples/beard.png",
+    ):
         assert client.get(f"/app/files/{path}").status_code == 404, path
     for path in ("photo-99", "photo-3;x", "beard.png", "..%2fexamples%2fbeard", "photo-"):
         assert client.get(f"/app/examples/{path}").status_code == 404, path
@@ -90,8 +111,14 @@ def test_the_pad_begins_where_its_model_expects_the_face(client):
     for kind, names in drawing.STARTS.items():
         for name in (names[0], names[-1]):
             answer = client.get(f"/app/starts/{kind}/{quote(name)}")
-            assert Image.open(io.BytesIO(answer.content)).size == ((256, 256) if kind == "map" else (512, 512))
-    assert client.get("/app/starts/map/beard").status_code == client.get("/app/starts/x/beard").status_code == 404
+            assert Image.open(io.BytesIO(answer.content)).size == (
+                (256, 256) if kind == "map" else (512, 512)
+            )
+    assert (
+        client.get("/app/starts/map/beard").status_code
+        == client.get("/app/starts/x/beard").status_code
+        == 404
+    )
 
 
 def test_an_upload_is_laid_for_the_pad(client):
@@ -102,31 +129,69 @@ def test_an_upload_is_laid_for_the_pad(client):
     assert picture_in(told["drawing"]).shape == (512, 512, 3) and "drawing" not in told["codes"]
     assert not [one for one in told["warnings"] if "s2f " in one]
     labels = images.png_of(page.example("map-3"))
-    assert picture_in(given(labels, model="map-to-face-128").json()["drawing"]).shape == (256, 256, 3)
-    assert given(b"words").status_code == 415 and given(hostile.png(10_000, 10_000, depth=1)).status_code == 413
+    assert picture_in(given(labels, model="map-to-face-128").json()["drawing"]).shape == (
+        256,
+        256,
+        3,
+    )
+    assert (
+        given(b"words").status_code == 415
+        and given(hostile.png(10_000, 10_000, depth=1)).status_code == 413
+    )
     assert given(labels, model="nobody").status_code == 404
 
 
 def test_no_file_is_written(client, monkeypatch):
-    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _self: 1 / 0)  # onto the disk
+    monkeypatch.setattr(
+        tempfile.SpooledTemporaryFile, "rollover", lambda _self: 1 / 0
+    )  # onto the disk
     folder = Path(tempfile.gettempdir())
     before = set(os.listdir(folder))
     for content in (hostile.GOOD["PNG"](), hostile.saved(hostile.drawing((1500, 1500)), "BMP")):
         assert client.post("/api/translate", files={"file": ("a", content)}).status_code == 200
-    assert {name for name in set(os.listdir(folder)) - before if re.search("s2f|upload", name)} == set()
+    assert {
+        name for name in set(os.listdir(folder)) - before if re.search("s2f|upload", name)
+    } == set()
 
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_no_route_reads_a_file_of_the_machine(client, secret):
     up = "../" * 12 + secret.lstrip("/")
-    names = [secret, secret.lstrip("/"), up, quote(secret, safe=""), quote(up, safe=""), up.replace("../", "..%2f")]
-    names += [up.replace("../", "%2e%2e/"), up.replace("../", "....//"), up.replace("../", "..\\"), f"file://{secret}"]
-    names += [up.replace("../", "..%5c"), up.replace("../", "..%252f"), secret + "%00.png", "./" + secret]
+    names = [
+        secret,
+        secret.lstrip("/"),
+        up,
+        quote(secret, safe=""),
+        quote(up, safe=""),
+        up.replace("../", "..%2f"),
+    ]
+    names += [
+        up.replace("../", "%2e%2e/"),
+        up.replace("../", "....//"),
+        up.replace("../", "..\\"),
+        f"file://{secret}",
+    ]
+    names += [
+        up.replace("../", "..%5c"),
+        up.replace("../", "..%252f"),
+        secret + "%00.png",
+        "./" + secret,
+    ]
     routes = [
-        "/file/{}", "/app/{}", "/docs/{}", "/static/{}", "/app/starts/aligned/{}", "/app/starts/{}/x",
-        "/app/files/{}", "/app/examples/{}", "/{}",
-        "/api/models?path={}", "/?file={}", "/app/about?path={}", "/app/files?name={}",
-    ]  # fmt: skip
+        "/file/{}",
+        "/app/{}",
+        "/docs/{}",
+        "/static/{}",
+        "/app/starts/aligned/{}",
+        "/app/starts/{}/x",
+        "/app/files/{}",
+        "/app/examples/{}",
+        "/{}",
+        "/api/models?path={}",
+        "/?file={}",
+        "/app/about?path={}",
+        "/app/files?name={}",
+    ]
     for route in routes:
         for name in names:
             answer = client.get(route.format(name), follow_redirects=True)
@@ -146,16 +211,24 @@ def served(tmp_path):
     log = (tmp_path / "log.txt").open("w+")
     options = ["--port", str(port), "--runs", str(tmp_path), "--device", "cpu"]
     command = [sys.executable, "-m", "s2f_utils", "app", *options]
-    own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
     process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=tmp_path)
     until = time.monotonic() + 300
     try:
         while True:
             try:
-                httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).raise_for_status()
+                httpx.get(
+                    f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False
+                ).raise_for_status()
                 break
             except httpx.HTTPError:
-                assert process.poll() is None and time.monotonic() < until, Path(log.name).read_text()
+                assert process.poll() is None and time.monotonic() < until, Path(
+                    log.name
+                ).read_text()
                 time.sleep(0.3)
         yield process, f"http://127.0.0.1:{port}"
     finally:
@@ -172,7 +245,11 @@ def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number,
 
     def asks():
         file = {"file": ("a.png", hostile.GOOD["PNG"]())}
-        answers.append(httpx.post(f"{address}/api/translate", files=file, data=form, timeout=120, trust_env=False))
+        answers.append(
+            httpx.post(
+                f"{address}/api/translate", files=file, data=form, timeout=120, trust_env=False
+            )
+        )
 
     asking = threading.Thread(target=asks)
     asking.start()
@@ -192,7 +269,10 @@ def test_no_header_says_who_asks(served):
     """The rate limit is that of the connection's own address."""
     _, address = served
     with httpx.Client(base_url=address, trust_env=False, timeout=60) as app:
-        found = [app.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code for n in range(90)]
+        found = [
+            app.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code
+            for n in range(90)
+        ]
     assert found[0] == 400 and found[-1] == 429
 
 
@@ -200,7 +280,11 @@ def test_connections_on_which_nothing_is_asked_are_closed(monkeypatch, tmp_path)
     monkeypatch.setattr(server, "SILENT_S", 0.5)
     running = server.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:
-        for asked, begun in ((b"", b""), (b"", b"GET / HTTP"), (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"G")):
+        for asked, begun in (
+            (b"", b""),
+            (b"", b"GET / HTTP"),
+            (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"G"),
+        ):
             with socket.create_connection(("127.0.0.1", running.port), timeout=25) as silent:
                 silent.sendall(asked)
                 assert not asked or silent.recv(12) == b"HTTP/1.1 200"
@@ -225,7 +309,9 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
 
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name == "uvicorn" else find(name, *more)
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "uvicorn" else find(name, *more),
     )
     assert cli.main(["app"]) == 2
     assert "pip install" in capsys.readouterr().err
@@ -238,9 +324,14 @@ def test_it_checks_itself(capsys, tmp_path):
 
 def test_the_notebooks_models_are_offered():
     """Notebook 02b trains into the folder that its app's cell offers."""
-    cells = json.loads((ROOT / "notebooks" / "02b_best_models.ipynb").read_text(encoding="utf-8"))["cells"]
+    cells = json.loads((ROOT / "notebooks" / "02b_best_models.ipynb").read_text(encoding="utf-8"))[
+        "cells"
+    ]
     source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    assert 'open_run(chosen, manifest, folder / "runs"' in source and "folder, profile = session.folder, " in source
+    assert (
+        'open_run(chosen, manifest, folder / "runs"' in source
+        and "folder, profile = session.folder, " in source
+    )
     assert 'start_in_notebook(runs=session.folder / "runs"' in source
 
 
@@ -265,9 +356,11 @@ def test_fuzzed_by_its_own_description(client, made):
     hypothesis = pytest.importorskip("hypothesis")
     of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
     checks = [
-        pytest.importorskip("schemathesis.checks").not_a_server_error, of_openapi.status_code_conformance,
-        of_openapi.content_type_conformance, of_openapi.response_schema_conformance,
-    ]  # fmt: skip
+        pytest.importorskip("schemathesis.checks").not_a_server_error,
+        of_openapi.status_code_conformance,
+        of_openapi.content_type_conformance,
+        of_openapi.response_schema_conformance,
+    ]
     every = list(hypothesis.HealthCheck)
     few = {"max_examples": 25, "deadline": None, "suppress_health_check": every, "database": None}
     schema = schemathesis.openapi.from_asgi("/openapi.json", made)

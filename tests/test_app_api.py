@@ -1,4 +1,6 @@
-"""The web app's REST interface over the shipped models: answers, refusals, limits, and that no file can be read."""
+"""The web app's REST interface over the shipped models: answers, refusals, limits, and that no file
+can be read.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_studio.web import answering, catalogue, page  # noqa: E402
 from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
-from s2f_utils import inference, models, runtime, weights  # noqa: E402
-from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils import infer, networks, runtime, weights  # noqa: E402
+from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.pictures.remarks import Remark  # noqa: E402
 from tests import hostile  # noqa: E402
@@ -46,14 +48,16 @@ AS_JSON = {"accept": "application/json"}
 def run_folder(runs: Path, name: str, net, **meta) -> Path:
     folder = runs / name
     folder.mkdir(parents=True)
-    checkpoints.save_generator(folder / "generator.safetensors", net, {"size_px": 64, "fit": "stretch", **meta})
+    checkpoints.save_generator(
+        folder / "generator.safetensors", net, {"size_px": 64, "fit": "stretch", **meta}
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     made = tmp_path_factory.mktemp("runs")
-    small = models.build("unet", num_downs=6, base_filters=4)
+    small = networks.build("unet", num_downs=6, base_filters=4)
     run_folder(made, "0001-mine", small, method="pix2pix", direction="sketch-to-photo")
     run_folder(made, "0002-back", small, method="cyclegan", direction="photo-to-sketch")
     (made / "0003-broken").mkdir()
@@ -76,10 +80,14 @@ def client(engine):
 
 
 def ask(client, content=DRAWING, headers=None, name="drawing.png", **fields):
-    return client.post("/api/translate", files={"file": (name, content)}, data=fields, headers=headers or {})
+    return client.post(
+        "/api/translate", files={"file": (name, content)}, data=fields, headers=headers or {}
+    )
 
 
-APART = 8 if runtime.cpu_has_bfloat16() else 1  # grey levels, by rounding: the app uses bfloat16 where the CPU has it
+APART = (
+    8 if runtime.cpu_has_bfloat16() else 1
+)  # grey levels, by rounding: the app uses bfloat16 where the CPU has it
 
 
 def picture(answer) -> np.ndarray:
@@ -101,7 +109,7 @@ def test_the_answer_is_that_of_the_command_line(client):
     from s2f_studio.drawings.prepare import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
-    expected = inference.load(device="cpu").translate(given.image, detail=0.25, seed=7).astype(int)
+    expected = infer.load(device="cpu").translate(given.image, detail=0.25, seed=7).astype(int)
     apart = np.abs(picture(ask(client, detail="0.25", seed="7")).astype(int) - expected)
     assert apart.max() <= APART and apart.mean() < 0.5
 
@@ -116,7 +124,10 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
     assert np.array_equal(pictures["auto"], pictures["rendered"])
     assert not np.array_equal(pictures["auto"], pictures["expected"])
-    told = {kind: sum("leaves much open" in one for one in answer["warnings"]) for kind, answer in found.items()}
+    told = {
+        kind: sum("leaves much open" in one for one in answer["warnings"])
+        for kind, answer in found.items()
+    }
     assert told == {"auto": 1, "expected": 0, "rendered": 0}
     notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
     kinds = {"auto": "rendered", "expected": "expected", "rendered": "rendered"}
@@ -152,7 +163,11 @@ def test_several_answers_are_of_the_seeds_that_they_name(client):
     asked = {"model": "sketch-to-face-128", "headers": AS_JSON}
     made = ask(client, seed="5", candidates="3", **asked).json()["pictures"]
     assert [one["notes"]["seed"] for one in made] == ["5", "6", "7"]
-    assert made[2]["png"] == ask(client, seed="7", **asked).json()["pictures"][0]["png"] != made[0]["png"]
+    assert (
+        made[2]["png"]
+        == ask(client, seed="7", **asked).json()["pictures"][0]["png"]
+        != made[0]["png"]
+    )
 
 
 @pytest.mark.detector
@@ -161,9 +176,14 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
     assert found["face_found"] and not found["warnings"]
     (left, right, mouth) = found["points"]
     assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]
-    again = ask(client, headers=AS_JSON, points=",".join(str(v) for point in found["points"] for v in point)).json()
+    again = ask(
+        client, headers=AS_JSON, points=",".join(str(v) for point in found["points"] for v in point)
+    ).json()
     moved = ask(client, headers=AS_JSON, points="0.2,0.2,0.4,0.2,0.3,0.4").json()
-    near, far = (np.abs(shown(one["given"]).astype(int) - shown(found["given"])).mean() for one in (again, moved))
+    near, far = (
+        np.abs(shown(one["given"]).astype(int) - shown(found["given"])).mean()
+        for one in (again, moved)
+    )
     assert 2 * near < far
 
 
@@ -172,26 +192,34 @@ def test_a_sheet_that_is_cut_out_is_shown_and_can_be_left_whole(client):
     scene, _ = on_a_desk(np.asarray(hostile.drawing((420, 510))))
     upload = hostile.saved(Image.fromarray(scene), "PNG")
     found = ask(client, upload, headers=AS_JSON).json()
-    assert len(found["sheet"]) == 4 and all(0 < value < 1 for corner in found["sheet"] for value in corner)
+    assert len(found["sheet"]) == 4 and all(
+        0 < value < 1 for corner in found["sheet"] for value in corner
+    )
     assert any("sheet of paper" in text and "at Paper" in text for text in found["warnings"])
     assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
     for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
         told = answering.Answer(answering.Ready(scene), (), (two, *turned))
-        assert answering.as_json(told, inference.Facts("mine", "sketch-to-photo", 64))["faces"] == boxes
+        assert answering.as_json(told, infer.Facts("mine", "sketch-to-photo", 64))["faces"] == boxes
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
-    assert whole["sheet"] is None and not any("sheet of paper" in text for text in whole["warnings"])
+    assert whole["sheet"] is None and not any(
+        "sheet of paper" in text for text in whole["warnings"]
+    )
 
 
 @pytest.mark.detector
 def test_of_two_faces_one_is_chosen_by_side_or_number(client):
-    sheet, starts = side_by_side((drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300))
+    sheet, starts = side_by_side(
+        (drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300)
+    )
     upload, share = hostile.saved(Image.fromarray(sheet), "PNG"), starts[1] / starts[2]
     found = ask(client, upload, headers=AS_JSON).json()
     assert found["num_faces"] == 2 and found["points"][2][0] < share
     assert any("2 faces were found" in text and "at Face" in text for text in found["warnings"])
     assert len(found["faces"]) == 2 and found["taken"] == 1 and "faces" in found["codes"]
-    assert found["faces"][0][0] < share < found["faces"][1][0] + found["faces"][1][2]  # from the left
+    assert (
+        found["faces"][0][0] < share < found["faces"][1][0] + found["faces"][1][2]
+    )  # from the left
     for which in ("right", "2"):
         chosen = ask(client, upload, headers=AS_JSON, face=which).json()
         assert chosen["points"][2][0] > share and chosen["num_faces"] == 2
@@ -205,10 +233,19 @@ def test_of_two_faces_one_is_chosen_by_side_or_number(client):
 @pytest.mark.detector
 def test_no_face_is_made_of_a_house_until_somebody_insists(client):
     refused = ask(client, hostile.house(), headers=AS_JSON)
-    assert refused.status_code == 422 and refused.json()["code"] == "no-face" and "anyway" in refused.json()["detail"]
+    assert (
+        refused.status_code == 422
+        and refused.json()["code"] == "no-face"
+        and "anyway" in refused.json()["detail"]
+    )
     assert ask(client, hostile.house(), direction="photo-to-sketch").json()["code"] == "no-face"
-    assert ask(client, hostile.house(), headers=AS_JSON, insist="true").json()["face_found"] is False
-    assert ask(client, hostile.house(), headers=AS_JSON, points="0.4,0.4,0.6,0.4,0.5,0.6").status_code == 200
+    assert (
+        ask(client, hostile.house(), headers=AS_JSON, insist="true").json()["face_found"] is False
+    )
+    assert (
+        ask(client, hostile.house(), headers=AS_JSON, points="0.4,0.4,0.6,0.4,0.5,0.6").status_code
+        == 200
+    )
     assert "code" not in ask(client, face="both").json()  # there is nothing to offer
 
 
@@ -217,10 +254,15 @@ def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
     assert "photo" in ask(client, photo, headers=AS_JSON, insist="true").json()["codes"]
     few = images.png_of(drawings.example("few-lines"))
     assert "crude" in ask(client, few, headers=AS_JSON, insist="true").json()["codes"]
-    assert "not-a-photo" in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
+    assert (
+        "not-a-photo"
+        in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
+    )
 
 
-def test_without_the_detector_a_visitor_is_told_in_words_without_commands(client, no_detector, monkeypatch):
+def test_without_the_detector_a_visitor_is_told_in_words_without_commands(
+    client, no_detector, monkeypatch
+):
     monkeypatch.setenv("S2F_OFFLINE", "1")
     found = ask(client, headers=AS_JSON).json()
     assert not found["face_found"] and found["warnings"]
@@ -265,18 +307,29 @@ def test_a_restorer_is_asked_with_the_seed_and_the_strength():
 def test_models_are_listed_without_a_path(client, runs):
     text = client.get("/api/models").text
     listed = {one["id"]: one for one in json.loads(text)["models"]}
-    shipped = {"sketch-to-photo", "photo-to-sketch", "sketch-to-face-128", "map-to-face-128", "restorer-256"}
+    shipped = {
+        "sketch-to-photo",
+        "photo-to-sketch",
+        "sketch-to-face-128",
+        "map-to-face-128",
+        "restorer-256",
+    }
     assert shipped <= set(listed)
-    assert listed["run:0001-mine"]["direction"] == "sketch-to-photo" and "run:0003-broken" not in listed
+    assert (
+        listed["run:0001-mine"]["direction"] == "sketch-to-photo"
+        and "run:0003-broken" not in listed
+    )
     assert listed["psp-sketch"]["state"] == "not here" and listed["psp-sketch"]["size_mb"] > 1000
     assert "non-commercial" in listed["gfpgan-1.4"]["terms"]
     assert str(runs) not in text and str(ROOT) not in text and ".safetensors" not in text
 
 
 def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, runs, monkeypatch):
-    assert picture(ask(client, model="run:0001-mine")).shape[1] == 53  # as it is: 64 px high, 210 : 255
+    assert (
+        picture(ask(client, model="run:0001-mine")).shape[1] == 53
+    )  # as it is: 64 px high, 210 : 255
     assert ask(client, model="run:0002-back", direction="sketch-to-photo").status_code == 422
-    net = models.build("unet", num_downs=6, base_filters=4)
+    net = networks.build("unet", num_downs=6, base_filters=4)
     run_folder(runs, "0009-new", net, method="pix2pix", direction="sketch-to-photo")
     monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
     assert "run:0009-new" in client.get("/api/models").text
@@ -284,13 +337,18 @@ def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, ru
 
 def test_a_body_without_a_length_is_stopped_at_the_limit(client):
     def endless():
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + DRAWING
+        yield (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+            + DRAWING
+        )
         for _ in range(40):
             yield b"\0" * 1_000_000
         yield b"\r\n--x--\r\n"
 
     answer = client.post(
-        "/api/translate", content=endless(), headers={"content-type": "multipart/form-data; boundary=x"}
+        "/api/translate",
+        content=endless(),
+        headers={"content-type": "multipart/form-data; boundary=x"},
     )
     assert answer.status_code == 413 and "20 MB" in answer.json()["detail"]
 
@@ -338,26 +396,41 @@ def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
 
 
 ODD = {
-    "size": '{"network": "unet", "size_px": "abc"}', "endless": '{"network": "unet", "size_px": Infinity}',
-    "list": '{"network": "resunet", "args": [1]}', "channels": '{"network": "resunet", "args": {"in_channels": "x"}}',
-    "deep": "[" * 200_000, "surrogate": '{"network": "unet", "method": "\\ud800"}', "bare": '{"network": "unet"}',
-    "a b": '{"network": "unet"}', "a-b": '{"network": "unet"}', "x" * 230: '{"network": "unet"}',
-}  # fmt: skip
+    "size": '{"network": "unet", "size_px": "abc"}',
+    "endless": '{"network": "unet", "size_px": Infinity}',
+    "list": '{"network": "resunet", "args": [1]}',
+    "channels": '{"network": "resunet", "args": {"in_channels": "x"}}',
+    "deep": "[" * 200_000,
+    "surrogate": '{"network": "unet", "method": "\\ud800"}',
+    "bare": '{"network": "unet"}',
+    "a b": '{"network": "unet"}',
+    "a-b": '{"network": "unet"}',
+    "x" * 230: '{"network": "unet"}',
+}
 
 
 def test_odd_runs_do_not_hide_the_others(tmp_path):
     """Headers that anybody may write into a file."""
     from safetensors.numpy import save
 
-    run_folder(tmp_path, "0001-mine", models.build("unet", num_downs=6, base_filters=4), direction="sketch-to-photo")
+    run_folder(
+        tmp_path,
+        "0001-mine",
+        networks.build("unet", num_downs=6, base_filters=4),
+        direction="sketch-to-photo",
+    )
     for name, header in ODD.items():
         (tmp_path / name).mkdir()
         content = save({"w": np.zeros(1, np.float32)}, {"s2f": header})
         (tmp_path / name / "generator.safetensors").write_bytes(content)
     engine = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
     client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
-    listed = [one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"]
-    assert listed == [f"run:{name}" for name in ("0001-mine", "a%20b", "a-b", "bare", "surrogate", "x" * 230)]
+    listed = [
+        one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"
+    ]
+    assert listed == [
+        f"run:{name}" for name in ("0001-mine", "a%20b", "a-b", "bare", "surrogate", "x" * 230)
+    ]
     for name in listed[1:]:
         answer = ask(client, model=name)
         assert answer.status_code == 422 and "cannot be loaded" in answer.json()["detail"]
@@ -367,16 +440,29 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 
 def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_path):
     small = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
-    run_folder(tmp_path, "0001-realistic", models.build("twostage", structure=small, detail=small), method="realistic")
+    run_folder(
+        tmp_path,
+        "0001-realistic",
+        networks.build("twostage", structure=small, detail=small),
+        method="realistic",
+    )
     for name, file in ((2, weights.EXPECT), (3, weights.RENDER)):
         (tmp_path / f"000{name}-mine").mkdir()
         shutil.copy(weights.shipped(file), tmp_path / f"000{name}-mine" / "generator.safetensors")
-        shutil.copy(weights.shipped(weights.EXPECT), tmp_path / f"000{name}-mine" / "expected.safetensors")
+        shutil.copy(
+            weights.shipped(weights.EXPECT), tmp_path / f"000{name}-mine" / "expected.safetensors"
+        )
     listed = Catalogue(tmp_path).list()
     assert listed["run:0001-realistic"].detail
-    for name, choice in ((name, listed[f"run:{name}"]) for name in ("0001-realistic", "0002-mine", "0003-mine")):
-        facts = inference.load(tmp_path / name).facts
-        assert (choice.size_px, choice.layout, choice.chooses) == (facts.size_px, facts.layout, "answer" in facts.knows)
+    for name, choice in (
+        (name, listed[f"run:{name}"]) for name in ("0001-realistic", "0002-mine", "0003-mine")
+    ):
+        facts = infer.load(tmp_path / name).facts
+        assert (choice.size_px, choice.layout, choice.chooses) == (
+            facts.size_px,
+            facts.layout,
+            "answer" in facts.knows,
+        )
 
 
 def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
@@ -384,7 +470,11 @@ def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
         ask(client, name="Anna-Meier.png", model="sketch-to-face-128")
         ask(client, b"x", name="Anna-Meier.png")
     first, second = (json.loads(record.message) for record in caplog.records)
-    assert first["status"] == 200 and first["model"] == "sketch-to-face-128" and first["bytes_in"] > len(DRAWING)
+    assert (
+        first["status"] == 200
+        and first["model"] == "sketch-to-face-128"
+        and first["bytes_in"] > len(DRAWING)
+    )
     assert second["status"] == 415 and first["ms"] > 0
     assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
 
@@ -399,7 +489,9 @@ def test_an_upload_is_refused_as_such_and_the_server_lives(client):
 
 
 def test_what_has_no_face_in_it_is_refused(client):
-    """Blank paper, and a drawing that is taken for a label map: nothing that looks like a face comes of them."""
+    """Blank paper, and a drawing that is taken for a label map: nothing that looks like a face
+    comes of them.
+    """
     blank = images.png_of(np.full((400, 400, 3), 255, np.uint8))
     answer = ask(client, blank)
     assert answer.status_code == 422 and "no lines" in answer.json()["detail"]
@@ -415,13 +507,24 @@ def test_what_has_no_face_in_it_is_refused(client):
 
 FEW = images.png_of(drawings.example("few-lines"))
 ANOTHER = {  # a value of every field that changes the answer to some picture
-    "direction": ("photo-to-sketch", {}), "model": ("sketch-to-face-128", {}), "enhance": ("true", {}),
-    "strength": ("1", {"enhance": "true"}), "restorer": ("restorer-256", None), "seed": ("3", {}),
+    "direction": ("photo-to-sketch", {}),
+    "model": ("sketch-to-face-128", {}),
+    "enhance": ("true", {}),
+    "strength": ("1", {"enhance": "true"}),
+    "restorer": ("restorer-256", None),
+    "seed": ("3", {}),
     "detail": ("1", None),
-    "answer": ("expected", {}), "likely": ("0", {}), "person": ("age=1", {}), "large": ("true", {}),
-    "candidates": ("2", {}), "clean": ("always", None), "align": ("never", {"model": "sketch-to-face-128"}),
-    "face": ("left", None), "insist": ("true", None), "points": ("0.2,0.2,0.4,0.2,0.3,0.4", {}),
-}  # fmt: skip
+    "answer": ("expected", {}),
+    "likely": ("0", {}),
+    "person": ("age=1", {}),
+    "large": ("true", {}),
+    "candidates": ("2", {}),
+    "clean": ("always", None),
+    "align": ("never", {"model": "sketch-to-face-128"}),
+    "face": ("left", None),
+    "insist": ("true", None),
+    "points": ("0.2,0.2,0.4,0.2,0.3,0.4", {}),
+}
 
 
 @pytest.mark.parametrize("name", Query.model_fields)
@@ -431,18 +534,29 @@ def test_every_field_reaches_the_network(client, name):
     if beside is None:
         assert ask(client, FEW, **({"insist": "true"} | {name: value})).status_code == 200
         return
-    found = [ask(client, FEW, headers=AS_JSON, insist="true", **(beside | more)).json() for more in ({}, {name: value})]
-    assert [one["png"] for one in found[0]["pictures"]] != [one["png"] for one in found[1]["pictures"]]
+    found = [
+        ask(client, FEW, headers=AS_JSON, insist="true", **(beside | more)).json()
+        for more in ({}, {name: value})
+    ]
+    assert [one["png"] for one in found[0]["pictures"]] != [
+        one["png"] for one in found[1]["pictures"]
+    ]
 
 
 def test_detail_and_seed_are_asked_of_a_run_that_adds_detail():
-    facts = inference.Facts("run", "sketch-to-photo", 64, frozenset({"detail"}))
+    facts = infer.Facts("run", "sketch-to-photo", 64, frozenset({"detail"}))
     asks = Query(detail=0.3, seed=7, candidates=4).asks(facts)
     assert {name: (ask.seed, ask.detail) for name, ask in asks} == {
-        "realistic": (7, 0.3), "faithful": (7, 0.0), "variation 1": (8, 0.3), "variation 2": (9, 0.3),
-    }  # fmt: skip
-    one_kind = inference.Facts("run", "sketch-to-photo", 64, frozenset({"styles"}))
-    assert [name for name, _ in Query(answer="rendered", candidates=2).asks(one_kind)] == ["answer", "variation 1"]
+        "realistic": (7, 0.3),
+        "faithful": (7, 0.0),
+        "variation 1": (8, 0.3),
+        "variation 2": (9, 0.3),
+    }
+    one_kind = infer.Facts("run", "sketch-to-photo", 64, frozenset({"styles"}))
+    assert [name for name, _ in Query(answer="rendered", candidates=2).asks(one_kind)] == [
+        "answer",
+        "variation 1",
+    ]
 
 
 def test_defaults_are_the_same_in_every_front_end(client):
@@ -460,47 +574,74 @@ def test_defaults_are_the_same_in_every_front_end(client):
         if "default" in rule and rule["default"] is not None:
             assert str(rule["default"]) == str(getattr(usual, name)), name
     flags = inspect.getsource(translate)
-    assert all(f"(default: {one})" in flags for one in (f"{usual.detail:g}", f"{usual.likely:g}", usual.clean))
+    assert all(
+        f"(default: {one})" in flags
+        for one in (f"{usual.detail:g}", f"{usual.likely:g}", usual.clean)
+    )
     for function in (translate_drawing, candidates):
         told = inspect.signature(function).parameters
-        assert told["detail"].default == usual.detail and ("clean" not in told or told["clean"].default == usual.clean)
-    asked = inference.Ask()
-    assert all(getattr(asked, name) == getattr(usual, name) for name in ("likely", "answer", "seed", "large"))
+        assert told["detail"].default == usual.detail and (
+            "clean" not in told or told["clean"].default == usual.clean
+        )
+    asked = infer.Ask()
+    assert all(
+        getattr(asked, name) == getattr(usual, name)
+        for name in ("likely", "answer", "seed", "large")
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "status", "word"),
     [
-        ({"direction": "sideways"}, 422, "direction"), ({"model": "../../etc/passwd"}, 404, "model"),
-        ({"model": "run:../../secret"}, 404, "model"), ({"model": "restorer-256"}, 404, "model"),
+        ({"direction": "sideways"}, 422, "direction"),
+        ({"model": "../../etc/passwd"}, 404, "model"),
+        ({"model": "run:../../secret"}, 404, "model"),
+        ({"model": "restorer-256"}, 404, "model"),
         ({"restorer": "/etc/passwd", "enhance": "1"}, 404, "restorer"),
         ({"model": "photo-to-sketch", "direction": "sketch-to-photo"}, 422, "goes"),
-        ({"model": "psp-sketch"}, 409, "1,200 MB"), ({"strength": "2"}, 422, "strength"),
-        ({"strength": "nan"}, 422, "strength"), ({"seed": "-1"}, 422, "seed"), ({"seed": "9" * 30}, 422, "seed"),
-        ({"enhance": "perhaps"}, 422, "enhance"), ({"enhance": "true", "direction": "photo-to-sketch"}, 422, "enhance"),
-        ({"candidates": "9"}, 422, "candidates"), ({"clean": "spotless"}, 422, "clean"),
-        ({"points": "1,2,3"}, 422, "points must be six"), ({"points": "0,0,0,0,0,nan"}, 422, "points"),
-        ({"likely": "chin=1"}, 422, "likely must be"), ({"person": "ages=1"}, 422, "one may say skin, hair, "),
-        ({"person": "age=2"}, 422, "must be from -1 to 1"), ({"colour": "red"}, 422, "unknown field"),
+        ({"model": "psp-sketch"}, 409, "1,200 MB"),
+        ({"strength": "2"}, 422, "strength"),
+        ({"strength": "nan"}, 422, "strength"),
+        ({"seed": "-1"}, 422, "seed"),
+        ({"seed": "9" * 30}, 422, "seed"),
+        ({"enhance": "perhaps"}, 422, "enhance"),
+        ({"enhance": "true", "direction": "photo-to-sketch"}, 422, "enhance"),
+        ({"candidates": "9"}, 422, "candidates"),
+        ({"clean": "spotless"}, 422, "clean"),
+        ({"points": "1,2,3"}, 422, "points must be six"),
+        ({"points": "0,0,0,0,0,nan"}, 422, "points"),
+        ({"likely": "chin=1"}, 422, "likely must be"),
+        ({"person": "ages=1"}, 422, "one may say skin, hair, "),
+        ({"person": "age=2"}, 422, "must be from -1 to 1"),
+        ({"colour": "red"}, 422, "unknown field"),
         ({"model": "x" * 3000}, 400, "form"),
     ],
-)  # fmt: skip
+)
 def test_values_out_of_range_are_refused_by_name(client, fields, status, word):
     answer = ask(client, **fields)
     assert answer.status_code == status, answer.text
-    assert word in answer.json()["detail"] and "Traceback" not in answer.text and "pydantic" not in answer.text
+    assert (
+        word in answer.json()["detail"]
+        and "Traceback" not in answer.text
+        and "pydantic" not in answer.text
+    )
 
 
 def test_what_is_no_form_is_refused(client):
     post = client.post
     for answer in (
-        post("/api/translate"), post("/api/translate", json={"file": "x"}), post("/api/translate", data={"seed": "1"}),
+        post("/api/translate"),
+        post("/api/translate", json={"file": "x"}),
+        post("/api/translate", data={"seed": "1"}),
         post("/api/translate", files=[("file", DRAWING), ("file", DRAWING)]),
         post("/api/translate", content=b"x", headers={"content-type": "multipart/form-data"}),
-    ):  # fmt: skip
+    ):
         assert answer.status_code == 400, answer.text
     assert post("/api/translate", files={"photo": DRAWING}).status_code == 422
-    assert client.get("/api/translate").status_code == 405 and client.get("/api/other").status_code == 404
+    assert (
+        client.get("/api/translate").status_code == 405
+        and client.get("/api/other").status_code == 404
+    )
 
 
 def test_the_description_is_complete_and_needs_nothing_from_elsewhere(client):
@@ -515,7 +656,12 @@ def test_the_description_is_complete_and_needs_nothing_from_elsewhere(client):
 
 def test_requests_from_other_websites_are_refused(client, engine):
     other, own = {"origin": "https://evil.example"}, {"origin": "http://127.0.0.1:5000"}
-    for headers in (other, {"origin": "null"}, {"origin": "http://["}, own | {"sec-fetch-site": "cross-site"}):
+    for headers in (
+        other,
+        {"origin": "null"},
+        {"origin": "http://["},
+        own | {"sec-fetch-site": "cross-site"},
+    ):
         assert ask(client, headers=headers).status_code == 403
     for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
         assert ask(client, headers=headers, model="sketch-to-face-128").status_code == 200
@@ -526,12 +672,19 @@ def test_requests_from_other_websites_are_refused(client, engine):
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        ("localhost:5000", 200), ("127.0.0.1:5000", 200), ("[::1]:5000", 200), ("192.168.1.7", 200),
-        ("rebound.example:5000", 403), ("localhost.evil.example", 403), ("[x]", 403),
+        ("localhost:5000", 200),
+        ("127.0.0.1:5000", 200),
+        ("[::1]:5000", 200),
+        ("192.168.1.7", 200),
+        ("rebound.example:5000", 403),
+        ("localhost.evil.example", 403),
+        ("[x]", 403),
     ],
-)  # fmt: skip
+)
 def test_on_this_machine_only_localhost_is_answered(engine, host, status):
-    local, open_to_all = (TestClient(api.create_api(engine, local_only=only)) for only in (True, False))
+    local, open_to_all = (
+        TestClient(api.create_api(engine, local_only=only)) for only in (True, False)
+    )
     assert local.get("/health", headers={"host": host}).status_code == status
     assert open_to_all.get("/health", headers={"host": host}).status_code == 200
 
@@ -543,7 +696,10 @@ def test_rates_are_limited_for_each_address():
     few = Engine(Catalogue(None), Limits(per_minute=6, burst=2), device="cpu")
     limited = TestClient(api.create_api(few))
     assert [ask(limited, b"x").status_code for _ in range(4)] == [415, 415, 429, 429]
-    assert int(ask(limited, b"x").headers["retry-after"]) >= 1 and limited.get("/health").status_code == 200
+    assert (
+        int(ask(limited, b"x").headers["retry-after"]) >= 1
+        and limited.get("/health").status_code == 200
+    )
     few.close()
 
 
@@ -558,7 +714,9 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
     let_go = hold(engine, engine.catalogue.choose("sketch-to-face-128"))
     form = (
         b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-128\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + DRAWING + b"\r\n--x--\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + DRAWING
+        + b"\r\n--x--\r\n"
     )
     head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     with caplog.at_level("INFO", logger=gate.LOGGER.name):
@@ -576,10 +734,14 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
 
 
 def test_a_slow_model_stops_only_those_who_asked_for_it_and_too_many_are_refused():
-    engine = Engine(Catalogue(None), Limits(timeout_s=30.0, most_waiting=3, per_minute=0), device="cpu")
+    engine = Engine(
+        Catalogue(None), Limits(timeout_s=30.0, most_waiting=3, per_minute=0), device="cpu"
+    )
     let_go = hold(engine, engine.catalogue.restorer())
     client, answers = TestClient(api.create_api(engine)), []
-    asking = [threading.Thread(target=lambda: answers.append(ask(client, enhance="1"))) for _ in range(2)]
+    asking = [
+        threading.Thread(target=lambda: answers.append(ask(client, enhance="1"))) for _ in range(2)
+    ]
     for one in asking:
         one.start()
     wait_until(lambda: engine.waiting == 2)
@@ -613,15 +775,24 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
 
 def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
-    engine, answers, file = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu"), [], None
+    engine, answers, file = (
+        Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu"),
+        [],
+        None,
+    )
     for seed in (1, 2):
         runtime.seed_everything(seed)
-        net = models.build("unet", num_downs=6, base_filters=4)
+        net = networks.build("unet", num_downs=6, base_filters=4)
         if file is not None:
             file.unlink()
         file = tmp_path / "0001-mine" / "generator.safetensors"
         file.parent.mkdir(exist_ok=True)
-        meta = {"size_px": 64, "fit": "stretch", "method": "pix2pix", "direction": "sketch-to-photo"}
+        meta = {
+            "size_px": 64,
+            "fit": "stretch",
+            "method": "pix2pix",
+            "direction": "sketch-to-photo",
+        }
         checkpoints.save_generator(file, net, meta)
         os.utime(file, ns=(seed * 10**9, seed * 10**9))
         answers.append(ask(TestClient(api.create_api(engine)), model="run:0001-mine").content)
@@ -629,12 +800,18 @@ def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
     engine.close()
 
 
-def test_what_fails_is_said_as_json_and_logged_with_its_trace(engine, monkeypatch, propagating, caplog):
+def test_what_fails_is_said_as_json_and_logged_with_its_trace(
+    engine, monkeypatch, propagating, caplog
+):
     client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
     monkeypatch.setattr(catalogue.Choice, "listed", lambda *_: 1 / 0)
     with caplog.at_level("INFO", logger=gate.LOGGER.name):
         answer = client.get("/api/models")
-    assert answer.status_code == 500 and "log" in answer.json()["detail"] and "Traceback" not in answer.text
+    assert (
+        answer.status_code == 500
+        and "log" in answer.json()["detail"]
+        and "Traceback" not in answer.text
+    )
     assert "content-security-policy" in answer.headers
     failed, line = (json.loads(record.message) for record in caplog.records)
     assert failed["failed"] == "ZeroDivisionError" and line["status"] == 500

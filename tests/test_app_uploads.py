@@ -25,7 +25,12 @@ def test_pictures_of_every_kind_are_taken(name):
     picture = read_picture(hostile.GOOD[name]())
     assert picture.dtype == np.uint8 and picture.shape == (255, 210, 3)
     given = np.asarray(hostile.drawing()).astype(int)
-    near = {"one bit": 60, "transparent paper": 60, "palette with transparency": 30, "turned by EXIF": 8}.get(name, 16)
+    near = {
+        "one bit": 60,
+        "transparent paper": 60,
+        "palette with transparency": 30,
+        "turned by EXIF": 8,
+    }.get(name, 16)
     assert np.abs(picture - given).mean() < near
 
 
@@ -38,12 +43,20 @@ def test_what_is_no_picture_is_refused_with_a_sentence(name):
         read_picture(content)
     said = str(raised.value)
     assert raised.value.status == status, said
-    assert 20 < len(said) < 220 and "\n" not in said and not re.search(r"0x[0-9a-f]+|BytesIO|Traceback|/tmp", said)
+    assert (
+        20 < len(said) < 220
+        and "\n" not in said
+        and not re.search(r"0x[0-9a-f]+|BytesIO|Traceback|/tmp", said)
+    )
     assert time.monotonic() - begun < 10
 
 
 def test_bombs_take_no_memory_and_no_upload_leaves_a_file():
-    bombs = [hostile.BAD[name][1]() for name in hostile.BAD if "bomb" in name or "claims" in name or "50,000" in name]
+    bombs = [
+        hostile.BAD[name][1]()
+        for name in hostile.BAD
+        if "bomb" in name or "claims" in name or "50,000" in name
+    ]
     assert len(bombs) >= 5
     folder = Path(tempfile.gettempdir())
     before = set(os.listdir(folder))
@@ -64,12 +77,18 @@ def test_large_pictures_become_smaller_and_keep_their_shape():
     exif = Image.Exif()
     exif[0x0112] = 8
     for content in (
-        hostile.saved(large, "JPEG"), hostile.saved(large, "PNG"), hostile.saved(large.convert("P"), "PNG"),
+        hostile.saved(large, "JPEG"),
+        hostile.saved(large, "PNG"),
+        hostile.saved(large.convert("P"), "PNG"),
         hostile.saved(large.convert("RGBA"), "WEBP"),
         hostile.saved(large.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         hostile.saved(large.rotate(-90, expand=True), "PNG", exif=exif),
-        hostile.saved(Image.fromarray(np.asarray(large.convert("L")) * np.uint16(257)), "PNG", transparency=65535),
-    ):  # fmt: skip
+        hostile.saved(
+            Image.fromarray(np.asarray(large.convert("L")) * np.uint16(257)),
+            "PNG",
+            transparency=65535,
+        ),
+    ):
         picture = read_picture(content)
         assert max(picture.shape) == picture.shape[0] == uploads.KEPT_PX
         assert abs(picture.shape[1] / picture.shape[0] - 2100 / 2550) < 0.002
@@ -90,11 +109,13 @@ def test_maps_are_read_by_number_and_by_colour():
 @pytest.mark.parametrize(
     ("status", "content"),
     [
-        (422, hostile.saved(hostile.drawing(), "JPEG")), (422, hostile.saved(hostile.drawing(), "PNG")),
+        (422, hostile.saved(hostile.drawing(), "JPEG")),
+        (422, hostile.saved(hostile.drawing(), "PNG")),
         (422, hostile.saved(Image.new("L", (64, 64), 200), "PNG")),
-        (413, hostile.saved(Image.new("L", (5000, 4000)), "PNG")), (415, b"no map"),
+        (413, hostile.saved(Image.new("L", (5000, 4000)), "PNG")),
+        (415, b"no map"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_map_is_refused(status, content):
     with pytest.raises(Refusal) as raised:
         read_map(content)

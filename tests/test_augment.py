@@ -1,23 +1,34 @@
-"""Augmentation: the same for sketch and photo, different for each pair, drawn from the seeded generator."""
+"""Augmentation: the same for sketch and photo, different for each pair, drawn from the seeded
+generator.
+"""
 
 from __future__ import annotations
 
 import torch
 
-from s2f_utils.training.augment import PairedAffine, crop_and_flip
+from s2f_utils.train.augment import PairedAffine, crop_and_flip
 
 
 def coordinates(num, size):
     """Pictures whose values are their own pixel positions."""
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-    return torch.stack([y, x, torch.zeros_like(x)]).to(torch.uint8).expand(num, 3, size, size).contiguous()
+    return (
+        torch.stack([y, x, torch.zeros_like(x)])
+        .to(torch.uint8)
+        .expand(num, 3, size, size)
+        .contiguous()
+    )
 
 
 def test_crop_and_flip_is_the_same_for_both_and_exact():
     torch.manual_seed(0)
     batch = coordinates(64, 40)
     sketches, photos = crop_and_flip(batch, batch, 32, flip=0.5)
-    assert torch.equal(sketches, photos) and sketches.dtype == torch.uint8 and sketches.shape == (64, 3, 32, 32)
+    assert (
+        torch.equal(sketches, photos)
+        and sketches.dtype == torch.uint8
+        and sketches.shape == (64, 3, 32, 32)
+    )
     left, right, top = photos[:, 1, 0, 0].int(), photos[:, 1, 0, -1].int(), photos[:, 0, 0, 0].int()
     assert torch.equal((right - left).abs(), torch.full((64,), 31).int())
     mirrored = (left > right).float().mean().item()
@@ -58,7 +69,9 @@ def test_bending_is_smooth_the_same_for_both_and_new_for_each_pair():
     places = torch.stack([y, x, torch.zeros_like(x)]).expand(8, 3, 64, 64).contiguous()
     sketches, photos = PairedAffine(0.0, 0.0, 0.0, elastic=0.02)(places, places)
     assert torch.equal(sketches, photos)
-    away = (photos - places)[:, :2, 12:-12, 12:-12] * 32  # in pixels; the rims are continued by reflection
+    away = (photos - places)[
+        :, :2, 12:-12, 12:-12
+    ] * 32  # in pixels; the rims are continued by reflection
     assert 0.5 < away.std() < 2.5  # 0.02 of 64 px is 1.3 px at the grid's points
     assert away.diff(dim=-1).abs().mean() < 0.12  # neighbours move alike
     assert (away[0] - away[1]).abs().mean() > 0.3

@@ -19,10 +19,18 @@ def test_this_repository_is_up_to_date():
 
 
 def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeypatch):
-    source, commands, real = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb", "v1.2.3"), [], importlib.util.find_spec
+    source, commands, real = (
+        badges.setup_cell_source(ELSEWHERE, "02_x.ipynb", "v1.2.3"),
+        [],
+        importlib.util.find_spec,
+    )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "s2f_utils" else real(name))
-    monkeypatch.setattr("subprocess.run", lambda command, **options: commands.append((command, options)))
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "s2f_utils" else real(name)
+    )
+    monkeypatch.setattr(
+        "subprocess.run", lambda command, **options: commands.append((command, options))
+    )
     exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
     ((command, options),) = commands
     assert command[1:5] == ["-m", "pip", "install", "--quiet"] and options == {"check": True}
@@ -31,7 +39,9 @@ def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeyp
 
 
 def test_a_result_behind_an_arrow_stays():
-    marks = [f"<!-- {name}:start -->\n{{}}\n<!-- {name}:end -->" for name in ("badges", "first", "clone")]
+    marks = [
+        f"<!-- {name}:start -->\n{{}}\n<!-- {name}:end -->" for name in ("badges", "first", "clone")
+    ]
     line = badges.colab_badge(ELSEWHERE, "02_x.ipynb") + " Old title → *SSIM 0.87*  "
     text = "\n".join(marks).format(line, "", "")
     made = badges.updated_readme(text, {"01_y.ipynb": "First", "02_x.ipynb": "Second"}, ELSEWHERE)

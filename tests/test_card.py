@@ -1,4 +1,6 @@
-"""What a model learned from is in its run's folder and in its files, can be left out, and costs training nothing."""
+"""What a model learned from is in its run's folder and in its files, can be left out, and costs
+training nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +15,53 @@ import torch
 from s2f_utils.cli.main import main
 from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import leaks
-from s2f_utils.models import checkpoints
-from s2f_utils.models.card import ModelCard
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.card import ModelCard
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 from tests.test_cli import TINY
 
 
 def start(tiny, manifest, folder, *, resume="never", init=None, **changes):
-    return open_run(tiny(**changes), manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+    return open_run(
+        tiny(**changes), manifest, folder, resume=resume, init=init, device="cpu", progress=False
+    )
 
 
 def test_a_run_and_all_its_files_have_the_card(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, total_images=8, num_snapshots=1, load_size_px=64, seed=3)
     assert train(run, progress=False) == "done"
     training = run.card.training()
-    assert (training["data"], training["method"], training["seed"]) == (manifest.path.parent.name, "pix2pix", 3)
+    assert (training["data"], training["method"], training["seed"]) == (
+        manifest.path.parent.name,
+        "pix2pix",
+        3,
+    )
     assert training["settings"] == dataclasses.asdict(run.config) and training["parents"] == []
     assert training["code"].startswith("0.")
     rows = manifest.split("train")
-    hashes = {hashlib.sha256(path.read_bytes()).digest()[:8] for row in rows for path in (row.sketch, row.photo)}
+    hashes = {
+        hashlib.sha256(path.read_bytes()).digest()[:8]
+        for row in rows
+        for path in (row.sketch, row.photo)
+    }
     files = sorted(run.folder.rglob("*.safetensors"))
     assert len(files) == 2  # the last, a snapshot
     for path in files:
         card = checkpoints.card_of(path)
         assert card.training() == training and (card.network, card.size_px) == ("unet", 32)
-        assert (card.does, card.direction, card.args["base_filters"]) == ("translates", "sketch-to-photo", 4)
-        assert {side: found["num"] for side, found in card.pictures.items()} == dict.fromkeys(card.pictures, len(rows))
+        assert (card.does, card.direction, card.args["base_filters"]) == (
+            "translates",
+            "sketch-to-photo",
+            4,
+        )
+        assert {side: found["num"] for side, found in card.pictures.items()} == dict.fromkeys(
+            card.pictures, len(rows)
+        )
         assert leaks.trained_on([path]).hashes == hashes
-        assert "learned_from" not in checkpoints.load_network(path)[1]  # which is in everybody's hands
+        assert (
+            "learned_from" not in checkpoints.load_network(path)[1]
+        )  # which is in everybody's hands
 
 
 def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
@@ -53,7 +73,10 @@ def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
     num = len(manifest.split("train"))
     assert public.pictures == {"sketches": {"num": num}, "photos": {"num": num}}
     assert dataclasses.replace(public, pictures=card.pictures) == card
-    (net, meta), (same, meta_there) = checkpoints.load_network(copy), checkpoints.load_network(whole)
+    (net, meta), (same, meta_there) = (
+        checkpoints.load_network(copy),
+        checkpoints.load_network(whole),
+    )
     assert meta == meta_there
     assert all(torch.equal(v, net.state_dict()[k]) for k, v in same.state_dict().items())
     for side in card.pictures.values():
@@ -74,11 +97,19 @@ def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
 def test_what_is_published_names_no_folders():
     card = ModelCard(
         data="mine",
-        settings={"a": "/home/anna/0003-faithful/generator.safetensors", "b": "C:\\Users\\anna\\x,hf:user/y", "c": 1},
+        settings={
+            "a": "/home/anna/0003-faithful/generator.safetensors",
+            "b": "C:\\Users\\anna\\x,hf:user/y",
+            "c": 1,
+        },
         parents=[{"name": "anna/generator.safetensors", "sha256": "0"}, {"name": "hf:user/y@v1"}],
     )
     public = card.public()
-    assert public.settings == {"a": "0003-faithful/generator.safetensors", "b": "x,hf:user/y", "c": 1}
+    assert public.settings == {
+        "a": "0003-faithful/generator.safetensors",
+        "b": "x,hf:user/y",
+        "c": 1,
+    }
     assert public.parents == [{"name": "generator.safetensors"}, {"name": "hf:user/y@v1"}]
 
 
@@ -97,9 +128,16 @@ def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest,
         again = start(tiny, manifest, tmp_path / name, resume="auto")
         assert again.folder == run.folder and again.images_seen == 8
         assert train(again, progress=False) == "done"
-        ends.append((again.model.net_g.state_dict(), checkpoints.card_of(again.folder / "generator.safetensors")))
+        ends.append(
+            (
+                again.model.net_g.state_dict(),
+                checkpoints.card_of(again.folder / "generator.safetensors"),
+            )
+        )
     assert all(torch.equal(v, ends[1][0][k]) for k, v in ends[0][0].items())
-    assert ends[0][1] == ends[1][1] and ends[0][1].pictures["photos"]["num"] == len(manifest.split("train"))
+    assert ends[0][1] == ends[1][1] and ends[0][1].pictures["photos"]["num"] == len(
+        manifest.split("train")
+    )
 
 
 def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_manifest, tmp_path):
@@ -124,4 +162,6 @@ def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_m
 
 def test_sets_of_cufs_are_known_by_their_layout():
     assert terms_of({"layout": "pairs+cufs", "terms": ["a"]}) == [CUFS_TERMS, "a"]
-    assert terms_of({"layout": "pairs"}) == terms_of({}) == [] and terms_of({"terms": "MIT"}) == ["MIT"]
+    assert terms_of({"layout": "pairs"}) == terms_of({}) == [] and terms_of({"terms": "MIT"}) == [
+        "MIT"
+    ]

@@ -7,7 +7,7 @@ import pytest
 
 from s2f_studio.drawings import prepare as finding
 from s2f_studio.drawings.prepare import choose, parse_face_choice, prepare_for
-from s2f_utils.inference.asking import Facts
+from s2f_utils.infer.asking import Facts
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import Face
 
@@ -34,7 +34,9 @@ def test_sides_and_numbers_mean_the_face_that_is_there():
 def test_without_a_choice_the_largest_of_equally_large_ones_the_most_central_is_taken():
     assert choose([face(100, 200, 120), face(500, 200, 100), face(900, 200)], None, SHAPE) == 0
     assert choose([face(100, 200, 100), face(520, 200, 90), face(900, 200, 95)], None, SHAPE) == 1
-    assert choose([face(200, 390), face(520, 200)], None, SHAPE) == 1  # the middle of an oblong picture
+    assert (
+        choose([face(200, 390), face(520, 200)], None, SHAPE) == 1
+    )  # the middle of an oblong picture
 
 
 def test_choices_are_read_as_they_are_typed():
@@ -48,14 +50,20 @@ def test_choices_are_read_as_they_are_typed():
 @pytest.fixture()
 def three(monkeypatch):
     """A picture in which the detector sees three faces, the surest in the middle, and that."""
-    seen = [face(850, 200, score=0.96), face(450, 200, score=0.99), face(150, 200, 100.0, score=0.91)]
+    seen = [
+        face(850, 200, score=0.96),
+        face(450, 200, score=0.99),
+        face(150, 200, 100.0, score=0.91),
+    ]
     monkeypatch.setattr(finding, "detector_problem", lambda: "")
     monkeypatch.setattr(faces, "detect", lambda *given, **options: seen)
     monkeypatch.setattr(faces, "refined", lambda picture, found, *given, **options: found)
     return np.full(SHAPE, 128, np.uint8)
 
 
-@pytest.mark.parametrize(("which", "x"), [("left", 150), (1, 150), (2, 450), ("3", 850), ("right", 850), (None, 150)])
+@pytest.mark.parametrize(
+    ("which", "x"), [("left", 150), (1, 150), (2, 450), ("3", 850), ("right", 850), (None, 150)]
+)
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
 def test_the_face_that_is_meant_is_laid_for_the_model(three, which, x, direction):
     asked = Facts("mine", direction, 64)

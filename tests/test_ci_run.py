@@ -1,4 +1,6 @@
-""".ci/run: whatever `make test` says last, pytest's closing line comes last, and the exit status is make's."""
+""".ci/run: whatever `make test` says last, pytest's closing line comes last, and the exit status is
+make's.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,14 @@ def test_closing_line_and_status(tmp_path, printed, status, expected_status, las
     (tmp_path / "printed").write_text(printed, encoding="utf-8")
     make = tmp_path / "make"
     make.write_text(
-        f'#!/bin/sh\n[ "$*" = test ] || exit 77\ncat "{tmp_path}/printed"\nexit {status}\n', encoding="utf-8"
+        f'#!/bin/sh\n[ "$*" = test ] || exit 77\ncat "{tmp_path}/printed"\nexit {status}\n',
+        encoding="utf-8",
     )
     make.chmod(0o755)
-    run, own = ["bash", str(tmp_path / "clone" / ".ci" / "run")], {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    run, own = (
+        ["bash", str(tmp_path / "clone" / ".ci" / "run")],
+        {"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
     result = subprocess.run(run, env=own, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     assert result.returncode == expected_status
     assert result.stdout.splitlines()[-1] == last

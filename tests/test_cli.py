@@ -18,27 +18,45 @@ import pytest
 import torch
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, inference, models
+from s2f_utils import cli, infer, networks
 from s2f_utils.data import read_manifest
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 
 TINY = [
-    "--set", "size_px=32", "--set", "load_size_px=34", "--set", "base_filters=4", "--set", "disc_filters=4",
-    "--set", "total_images=8", "--set", "batch_size=2", "--profile", "full", "--device", "cpu",
-]  # fmt: skip
+    "--set",
+    "size_px=32",
+    "--set",
+    "load_size_px=34",
+    "--set",
+    "base_filters=4",
+    "--set",
+    "disc_filters=4",
+    "--set",
+    "total_images=8",
+    "--set",
+    "batch_size=2",
+    "--profile",
+    "full",
+    "--device",
+    "cpu",
+]
 
 
 def command(*args: object) -> tuple[int, str, str]:
     """Run s2f in a process of its own, as a person would; (exit status, stdout, stderr)."""
     run = [sys.executable, "-m", "s2f_utils", *map(str, args)]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        run, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1]
+    )
     return done.returncode, done.stdout, done.stderr
 
 
 def said(capsys) -> str:
     """What the last command wrote to stderr beside progress bars; fails when that is not one line."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip() and "%|" not in line]
+    lines = [
+        line for line in capsys.readouterr().err.splitlines() if line.strip() and "%|" not in line
+    ]
     assert len(lines) == 1 and lines[0].startswith("s2f: "), lines
     return lines[0]
 
@@ -46,7 +64,14 @@ def said(capsys) -> str:
 def test_train_leaves_a_complete_run_folder(trained):
     assert trained.name == "0001-pix2pix-full"
     names = {p.name for p in trained.iterdir()}
-    assert {"config.json", "log.jsonl", "controls.json", "resume.pt", "generator.safetensors", "report.html"} <= names
+    assert {
+        "config.json",
+        "log.jsonl",
+        "controls.json",
+        "resume.pt",
+        "generator.safetensors",
+        "report.html",
+    } <= names
     assert not list(trained.rglob("*.part"))
     facts = json.loads((trained / "config.json").read_text())
     assert facts["origin"]["base_filters"] == "yours" and facts["origin"]["lambda_l1"] == "paper"
@@ -59,21 +84,39 @@ def test_report_is_one_file_that_asks_for_nothing(trained):
     page = (trained / "report.html").read_text()
     assert not re.search(r"(?:src|href)=[\"'](?!data:)", page)
     assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
-    assert page.count("<img") >= 4 and "not evidence" in page  # input, output, truth of the one for validation; curves
+    assert (
+        page.count("<img") >= 4 and "not evidence" in page
+    )  # input, output, truth of the one for validation; curves
     for label in ("pix2pix", "the sketch itself", "ridge regression of photos on sketches"):
         assert label in page
 
 
-def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, monkeypatch):
+def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(
+    trained, faces_manifest, tmp_path, monkeypatch
+):
     out = tmp_path / "scores"
     same = ["--data", str(faces_manifest), "--split", "val", "--device", "cpu"]
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))  # as a file on Windows: no arrows
+    monkeypatch.setattr(
+        sys, "stdout", io.TextIOWrapper(io.BytesIO(), "cp1252")
+    )  # as a file on Windows: no arrows
     assert cli.main(["evaluate", str(trained), *same, "--out", str(out)]) == 0
     assert b"ridge regression" in sys.stdout.buffer.getvalue()
-    first, second = (json.loads((p / "metrics.json").read_text())["rows"] for p in (trained / "evaluation-val", out))
+    first, second = (
+        json.loads((p / "metrics.json").read_text())["rows"]
+        for p in (trained / "evaluation-val", out)
+    )
     assert first == second
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*")}
-    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(trained.parent), *TINY, "--no-report"]
+    args = [
+        "train",
+        "pix2pix",
+        "--data",
+        str(faces_manifest),
+        "--runs",
+        str(trained.parent),
+        *TINY,
+        "--no-report",
+    ]
     assert cli.main(args) == 0
     assert {p.name for p in trained.parent.iterdir()} == {"0001-pix2pix-full", "0002-pix2pix-full"}
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*")} == before
@@ -86,9 +129,16 @@ def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, c
         images.save(source / name, rng.integers(0, 256, shape, dtype=np.uint8))
     (source / "notes.txt").write_text("not a picture")
     (source / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
-    assert cli.main(["translate", str(trained), str(source), "--out", str(out), "--device", "cpu"]) == 1
+    assert (
+        cli.main(["translate", str(trained), str(source), "--out", str(out), "--device", "cpu"])
+        == 1
+    )
     assert "broken.png" in said(capsys)
-    assert sorted(p.name for p in out.iterdir()) == ["Köpfe-photo.png", "b-photo-2.png", "b-photo.png"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "Köpfe-photo.png",
+        "b-photo-2.png",
+        "b-photo.png",
+    ]
     assert images.load_rgb(out / "Köpfe-photo.png").shape == (21, 32, 3)
     assert images.load_rgb(out / "b-photo.png").shape == (32, 18, 3)
     from PIL import Image
@@ -101,9 +151,27 @@ def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, c
 
 def test_bad_empty_folder(tmp_path, trained, capsys):
     (tmp_path / "empty").mkdir()
-    assert cli.main(["train", "pix2pix", "--data", str(tmp_path / "empty"), "--runs", str(tmp_path / "r"), *TINY]) == 2
-    assert "no manifest.csv in this folder: make a data set with 'python -m data_prep" in said(capsys)
-    assert cli.main(["translate", str(trained), str(tmp_path / "empty"), "--out", str(tmp_path / "o")]) == 2
+    assert (
+        cli.main(
+            [
+                "train",
+                "pix2pix",
+                "--data",
+                str(tmp_path / "empty"),
+                "--runs",
+                str(tmp_path / "r"),
+                *TINY,
+            ]
+        )
+        == 2
+    )
+    assert "no manifest.csv in this folder: make a data set with 'python -m data_prep" in said(
+        capsys
+    )
+    assert (
+        cli.main(["translate", str(trained), str(tmp_path / "empty"), "--out", str(tmp_path / "o")])
+        == 2
+    )
     assert "no pictures in this folder" in said(capsys)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty"]
 
@@ -117,10 +185,26 @@ def own_copy(faces_manifest, tmp_path):
 def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
     victim = read_manifest(own_copy).split("train")[0]
     victim.sketch.unlink()
-    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert (
+        cli.main(
+            ["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]
+        )
+        == 2
+    )
     assert f"sketch sketches/{victim.id}.png does not exist" in said(capsys)
     assert (
-        cli.main(["train", "pix2pix", "--data", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "r"), *TINY]) == 2
+        cli.main(
+            [
+                "train",
+                "pix2pix",
+                "--data",
+                str(tmp_path / "nowhere"),
+                "--runs",
+                str(tmp_path / "r"),
+                *TINY,
+            ]
+        )
+        == 2
     )
     assert "nowhere" in said(capsys) and not (tmp_path / "r").exists()
 
@@ -137,21 +221,42 @@ def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
 )
 def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys):
     flags = [part for setting in settings for part in ("--set", setting)]
-    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "r"), *TINY, *flags]
+    args = [
+        "train",
+        "pix2pix",
+        "--data",
+        str(faces_manifest),
+        "--runs",
+        str(tmp_path / "r"),
+        *TINY,
+        *flags,
+    ]
     assert cli.main(args) == 2 and message in said(capsys)
     assert not (tmp_path / "r").exists()
 
 
 def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
     drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
-    net_d = checkpoints.save_generator(tmp_path / "net_d.safetensors", models.build("patchgan", base_filters=4), {})
+    net_d = checkpoints.save_generator(
+        tmp_path / "net_d.safetensors", networks.build("patchgan", base_filters=4), {}
+    )
     assert cli.main(["translate", str(net_d), str(drawing), "--out", str(tmp_path / "o")]) == 2
     assert "is a patchgan, which scores pictures: give a generator" in said(capsys)
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
-    assert cli.main(["translate", str(tmp_path / "other.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert (
+        cli.main(
+            ["translate", str(tmp_path / "other.pth"), str(drawing), "--out", str(tmp_path / "o")]
+        )
+        == 2
+    )
     assert "none of the generators known here" in said(capsys)
-    torch.save(models.build("patchgan", base_filters=4), tmp_path / "pickled.pth")
-    assert cli.main(["translate", str(tmp_path / "pickled.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    torch.save(networks.build("patchgan", base_filters=4), tmp_path / "pickled.pth")
+    assert (
+        cli.main(
+            ["translate", str(tmp_path / "pickled.pth"), str(drawing), "--out", str(tmp_path / "o")]
+        )
+        == 2
+    )
     assert "not executed here" in said(capsys) and not (tmp_path / "o").exists()
 
 
@@ -165,7 +270,9 @@ def test_bad_truncated_checkpoint(suffix, trained, faces_manifest, tmp_path, cap
     assert "damaged" in said(capsys) and not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize("number, message", [(errno.EROFS, "no permission"), (errno.ENOSPC, "the disk is full")])
+@pytest.mark.parametrize(
+    "number, message", [(errno.EROFS, "no permission"), (errno.ENOSPC, "the disk is full")]
+)
 def test_bad_folder_that_cannot_be_written(number, message, trained, tmp_path, monkeypatch, capsys):
     drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
 
@@ -173,13 +280,29 @@ def test_bad_folder_that_cannot_be_written(number, message, trained, tmp_path, m
         raise OSError(number, os.strerror(number), str(tmp_path / "o"))
 
     monkeypatch.setattr(Path, "touch", refuse)
-    assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o"), "--device", "cpu"]) == 2
+    assert (
+        cli.main(
+            [
+                "translate",
+                str(trained),
+                str(drawing),
+                "--out",
+                str(tmp_path / "o"),
+                "--device",
+                "cpu",
+            ]
+        )
+        == 2
+    )
     assert message in said(capsys) and not list(tmp_path.glob("o/*"))
 
 
 def test_a_model_that_training_cannot_begin_with_is_refused(faces_manifest, tmp_path, capsys):
     base = ["train", "realistic", "--data", str(faces_manifest), "--runs", str(tmp_path / "r")]
-    for extra, message in (([], "give it with --init"), (["--init", "sketch-to-photo-detail"], "is gone: use")):
+    for extra, message in (
+        ([], "give it with --init"),
+        (["--init", "sketch-to-photo-detail"], "is gone: use"),
+    ):
         assert cli.main([*base, *extra]) == 2
         assert message in said(capsys) and not (tmp_path / "r").exists()
 
@@ -187,16 +310,21 @@ def test_a_model_that_training_cannot_begin_with_is_refused(faces_manifest, tmp_
 def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     import dataclasses
 
-    from s2f_utils.training.methods import METHODS
+    from s2f_utils.train.methods import METHODS
 
-    assert cli.main(["train", "pix2pix", "--list-settings", "--profile", "fast", "--set", "lr_g=1e-3"]) == 0
+    assert (
+        cli.main(["train", "pix2pix", "--list-settings", "--profile", "fast", "--set", "lr_g=1e-3"])
+        == 0
+    )
     first, second, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith("pix2pix: pix2pix, Isola et al. 2017") and "profile fast" in second
     assert [row.split(" = ")[0].strip() for row in rows] == [
         f.name for f in dataclasses.fields(METHODS["pix2pix"].settings)
     ]
     shown = next(row for row in rows if row.strip().startswith("lr_g"))
-    assert re.fullmatch(r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", shown)
+    assert re.fullmatch(
+        r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", shown
+    )
     assert cli.main(["train", "pix3pix", "--list-settings"]) == 2
     assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
 
@@ -207,24 +335,31 @@ def test_a_reader_that_has_left_is_no_failure(args):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "s2f_utils", *args], stdout=write, stderr=subprocess.PIPE, timeout=300,
-        cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONUNBUFFERED": ""},  # argparse itself hides the write's
-    )  # fmt: skip
+        [sys.executable, "-m", "s2f_utils", *args],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=300,
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONUNBUFFERED": ""},  # argparse itself hides the write's
+    )
     os.close(write)
     assert done.returncode in (1, 141) and done.stderr == b""  # 1: of help
 
 
 def test_asking_for_help_loads_no_torch():
     from s2f_utils.cli import options
-    from s2f_utils.inference import MODES
-    from s2f_utils.models.card import DIRECTIONS
+    from s2f_utils.infer import MODES
+    from s2f_utils.networks.card import DIRECTIONS
 
-    code = (
-        "import sys; from s2f_utils.cli import main; main(['--help']); assert not {'torch', 'numpy'} & {*sys.modules}"
+    code = "import sys; from s2f_utils.cli import main; main(['--help']); assert not {'torch', 'numpy'} & {*sys.modules}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert (done.returncode, done.stderr) == (0, "")
-    assert [get_args(get_args(kind)[0]) for kind in (options.Direction, options.Mode)] == [DIRECTIONS, MODES]
+    assert [get_args(get_args(kind)[0]) for kind in (options.Direction, options.Mode)] == [
+        DIRECTIONS,
+        MODES,
+    ]
 
 
 def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
@@ -234,8 +369,10 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
     made = images.load_rgb(tmp_path / "out" / "d-rendered.png")
     ready = drawings.prepare(drawings.example("few-lines")).image
-    model, person = inference.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
-    ours = model.translate(ready, detail=0.0, answer="rendered", likely=0.0, person=person, large=True)
+    model, person = infer.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
+    ours = model.translate(
+        ready, detail=0.0, answer="rendered", likely=0.0, person=person, large=True
+    )
     assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
     for wrong, said in (
         (["--person", "shoes=1"], "of a person one may say"),
@@ -248,10 +385,12 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
 @pytest.mark.parametrize(
     "given",
     [
-        ["translate", "sd-turbo-scribble", "drawing.jpg"], ["translate", "drawing.jpg", "--prompt=freckles"],
-        ["train", "scribble-lora", "--data", "data/mine"], ["weights", "sd15-scribble"],
+        ["translate", "sd-turbo-scribble", "drawing.jpg"],
+        ["translate", "drawing.jpg", "--prompt=freckles"],
+        ["train", "scribble-lora", "--data", "data/mine"],
+        ["weights", "sd15-scribble"],
     ],
-)  # fmt: skip
+)
 def test_what_was_removed_is_refused_with_the_new_way(given, capsys):
     assert cli.main(given) == 2
     said = capsys.readouterr().err

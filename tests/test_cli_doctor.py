@@ -19,7 +19,10 @@ def asked(capsys, monkeypatch, tmp_path):
     def ask() -> tuple[int, dict[str, tuple[str, str]]]:
         status = cli.main(["doctor"])
         lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
-        told = {rest.partition("  ")[0].strip(): (state, rest.partition("  ")[2].strip()) for state, rest in lines}
+        told = {
+            rest.partition("  ")[0].strip(): (state, rest.partition("  ")[2].strip())
+            for state, rest in lines
+        }
         assert len(told) == len(lines) and all(text for _, text in told.values())
         return status, told
 
@@ -41,7 +44,13 @@ def without(monkeypatch, **versions: str | None) -> None:
 def test_a_sound_installation_is_told_with_versions(asked):
     status, told = asked()
     assert status == 0 and {state for state, _ in told.values()} <= {"ok", "--"}
-    assert told["Python"][0] == told["packages"][0] == told["own models"][0] == told["results"][0] == "ok"
+    assert (
+        told["Python"][0]
+        == told["packages"][0]
+        == told["own models"][0]
+        == told["results"][0]
+        == "ok"
+    )
     assert f"numpy {metadata.version('numpy')}" in told["packages"][1]
     assert f"torch {metadata.version('torch')}" in told["extra train"][1]
 
@@ -49,11 +58,21 @@ def test_a_sound_installation_is_told_with_versions(asked):
 @pytest.mark.parametrize(
     "versions, about, message",
     [
-        ({"onnxruntime": None}, "packages", "onnxruntime is missing; for answering drawings: pip install ."),
-        ({"torch": "2.5.1+cu124"}, "extra train", "torch is 2.5.1+cu124, >=2.6 is needed; for training, "),
+        (
+            {"onnxruntime": None},
+            "packages",
+            "onnxruntime is missing; for answering drawings: pip install .",
+        ),
+        (
+            {"torch": "2.5.1+cu124"},
+            "extra train",
+            "torch is 2.5.1+cu124, >=2.6 is needed; for training, ",
+        ),
     ],
 )
-def test_what_answering_needs_and_what_does_not_fit_is_bad(asked, monkeypatch, versions, about, message):
+def test_what_answering_needs_and_what_does_not_fit_is_bad(
+    asked, monkeypatch, versions, about, message
+):
     without(monkeypatch, **versions)
     status, told = asked()
     assert (status, told[about][0]) == (1, "BAD") and message in told[about][1]
@@ -72,7 +91,11 @@ def test_damaged_weights_are_named_beside_all_the_rest(asked, monkeypatch, tmp_p
     monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
     (tmp_path / "GFPGANv1.4.pth").write_text("a web page")
     status, told = asked()
-    assert status == 1 and "GFPGANv1.4.pth: not the published file" in told["others' weights"][1] and len(told) > 8
+    assert (
+        status == 1
+        and "GFPGANv1.4.pth: not the published file" in told["others' weights"][1]
+        and len(told) > 8
+    )
     assert cli.main(["weights"]) == 0
     listed = capsys.readouterr().out
     assert "realesrgan: " in listed and listed.count("; learned from congress-118, ") >= 9

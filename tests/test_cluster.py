@@ -1,4 +1,6 @@
-"""data_prep on a Dask cluster: the same files as by the local pool, and a clear error where there is no cluster."""
+"""data_prep on a Dask cluster: the same files as by the local pool, and a clear error where there
+is no cluster.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,14 @@ def scheduler(tmp_path_factory):
     log = open(folder / "log.txt", "ab")  # noqa: SIM115 (the processes keep it)
 
     def start(what: str, *options: str) -> subprocess.Popen:
-        line = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--no-dashboard", "--scheduler-file", str(file)]
+        line = [
+            sys.executable,
+            "-m",
+            f"distributed.cli.dask_{what}",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(file),
+        ]
         return subprocess.Popen([*line, *options], cwd=ROOT, env=env, stdout=log, stderr=log)
 
     processes = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
@@ -54,7 +63,9 @@ def process_of(number: int) -> int:
     return os.getpid()
 
 
-def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_path, monkeypatch, capsys):
+def test_a_cluster_writes_the_files_of_the_local_pool(
+    scheduler, folders, tmp_path, monkeypatch, capsys
+):
     file, processes = scheduler
     photo = folders / "photos" / "anna1.png"
     photo.write_bytes(photo.read_bytes()[:200])
@@ -65,7 +76,9 @@ def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_pa
         main(["doctor", folders.name, "--json", f"{name}/found.json", *workers])
     assert contents(tmp_path / "local") == contents(tmp_path / "cluster")
     pids = run_jobs(process_of, [(n,) for n in range(40)], workers=str(file), progress=False)
-    assert set(pids.values()) == {process.pid for process in processes[1:]} and sorted(pids) == list(range(40))
+    assert set(pids.values()) == {process.pid for process in processes[1:]} and sorted(
+        pids
+    ) == list(range(40))
     with pytest.raises(ZeroDivisionError):
         run_jobs(divmod, [(1, n) for n in (1, 2, 0, 3)], workers=str(file), progress=False)
 

@@ -8,16 +8,36 @@ import json
 import pytest
 
 from s2f_utils import runtime
-from s2f_utils.training import config
-from s2f_utils.training.methods import METHODS
-from s2f_utils.training.methods.pix2pix import Pix2PixConfig
+from s2f_utils.train import config
+from s2f_utils.train.methods import METHODS
+from s2f_utils.train.methods.pix2pix import Pix2PixConfig
 
 
 def test_defaults_are_the_papers():
     c = Pix2PixConfig()
-    assert (c.size_px, c.load_size_px, c.batch_size, c.epochs, c.constant_share) == (256, 286, 1, 200, 0.5)
-    assert (c.lr_g, c.lr_d, c.beta1, c.beta2, c.lambda_l1, c.lambda_gan) == (2e-4, 2e-4, 0.5, 0.999, 100, 1)
-    assert (c.base_filters, c.disc_filters, c.disc_layers, c.norm, c.dropout, c.flip) == (64, 64, 3, "batch", 0.5, 0.5)
+    assert (c.size_px, c.load_size_px, c.batch_size, c.epochs, c.constant_share) == (
+        256,
+        286,
+        1,
+        200,
+        0.5,
+    )
+    assert (c.lr_g, c.lr_d, c.beta1, c.beta2, c.lambda_l1, c.lambda_gan) == (
+        2e-4,
+        2e-4,
+        0.5,
+        0.999,
+        100,
+        1,
+    )
+    assert (c.base_filters, c.disc_filters, c.disc_layers, c.norm, c.dropout, c.flip) == (
+        64,
+        64,
+        3,
+        "batch",
+        0.5,
+        0.5,
+    )
     assert (c.gan_loss, c.ema_half_life_images, c.copies, c.rotate_deg) == ("vanilla", 0, 1, 0)
 
 
@@ -39,7 +59,11 @@ def test_every_profile_is_valid_and_says_where_its_values_come_from(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
-    for asked in ({"epochs": 50.0}, {"total_images": 1_000}, {"total_images": 1_000, "time_budget_s": 9.0}):
+    for asked in (
+        {"epochs": 50.0},
+        {"total_images": 1_000},
+        {"total_images": 1_000, "time_budget_s": 9.0},
+    ):
         found = config.resolve(method, "demo", asked).config
         expected = {"total_images": 0, "max_epochs": 0, "time_budget_s": 0} | asked
         assert {name: getattr(found, name) for name in expected} == expected
@@ -80,7 +104,11 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("pix2pix", {"input_contrast": 0.2}, "input_contrast is gone"),
         ("pix2pix", {"tracker": "mlflow"}, "tracker must be one of none, wandb, tensorboard"),
         ("pix2pix", {"discriminator": "stylegan"}, "one of patchgan, pixelgan, projected"),
-        ("stylegan2", {"lambda_perceptual": 1.0}, "lambda_perceptual needs discriminator=projected"),
+        (
+            "stylegan2",
+            {"lambda_perceptual": 1.0},
+            "lambda_perceptual needs discriminator=projected",
+        ),
         ("stylegan2", {"disc_from_images": 8}, "disc_from_images needs lambda_perceptual"),
         ("pix2pix", {"disc_layers": 7}, "disc_layers must be at most 6 at 256 px, got 7"),
         ("pix2pix", {"num_downs": 9}, "num_downs must be 0 or from 5 to 8 at 256 px, got 9"),
@@ -90,14 +118,34 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("cyclegan", {"pool_size": -1}, "pool_size must be 0 or more"),
         ("cyclegan", {"direction": "photo-to-sketch"}, "learns both directions"),
         ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),
-        ("faithful", {"dropout": 1.1}, "dropout must be between 0 and 1"),  # its own default, with another limit
+        (
+            "faithful",
+            {"dropout": 1.1},
+            "dropout must be between 0 and 1",
+        ),  # its own default, with another limit
         ("realistic", {"flip": -0.1}, "flip must be between 0 and 1"),  # a limit of the base
         ("stylegan2", {"mixing": 2.0}, "mixing must be between 0 and 1"),
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
-        ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
-        ("restore", {"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
-        ("restore", {"lambda_components": 1.0, "lambda_style": 0.0}, "lambda_components needs perceptual=efficientnet"),
-        ("restore", {"discriminator": "projected", "perceptual": "discriminator", "lambda_style": 0}, "no features of"),
+        (
+            "restore",
+            {"perceptual": "efficientnet"},
+            "lambda_style must be 0 with perceptual=efficientnet",
+        ),
+        (
+            "restore",
+            {"perceptual": "lpips"},
+            "perceptual must be one of vgg, discriminator, efficientnet",
+        ),
+        (
+            "restore",
+            {"lambda_components": 1.0, "lambda_style": 0.0},
+            "lambda_components needs perceptual=efficientnet",
+        ),
+        (
+            "restore",
+            {"discriminator": "projected", "perceptual": "discriminator", "lambda_style": 0},
+            "no features of",
+        ),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
         ("realistic", {"disc_crops": 2}, "disc_crops is gone: it is fixed"),
     ],

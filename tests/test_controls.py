@@ -73,5 +73,9 @@ def test_the_slider_goes_from_the_photo_to_invented_detail():
         red.append(int(box.picture[100, 100, 0]))
     assert (box.picture[:20] == photo[:20]).all() and (shown(box.divider.before) == photo).all()
     assert red[0] == 90 and red[2] > 200 and abs(red[1] - (red[0] + red[2]) / 2) <= 1
-    texts = " ".join(child.value for child in box.children if hasattr(child, "value") and isinstance(child.value, str))
+    texts = " ".join(
+        child.value
+        for child in box.children
+        if hasattr(child, "value") and isinstance(child.value, str)
+    )
     assert "invented detail" in texts and "not evidence" in texts

@@ -1,5 +1,5 @@
-"""CycleGAN and project 5's conditional GAN: each judge judges the domain of its name, nothing is lost on resuming, and
-what was trained normalised is used normalised.
+"""CycleGAN and project 5's conditional GAN: each judge judges the domain of its name, nothing is
+lost on resuming, and what was trained normalised is used normalised.
 """
 
 from __future__ import annotations
@@ -11,26 +11,35 @@ import pytest
 import torch
 
 from data_prep.make.recipe import Recipe
-from s2f_utils import inference, models, runtime
+from s2f_utils import infer, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
-from s2f_utils.training import losses
-from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import make_batch, train
-from s2f_utils.training.methods.cgan import CGAN
-from s2f_utils.training.methods.cyclegan import CycleGAN, ImagePool
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train import losses
+from s2f_utils.train.config import resolve
+from s2f_utils.train.loop import make_batch, train
+from s2f_utils.train.methods.cgan import CGAN
+from s2f_utils.train.methods.cyclegan import CycleGAN, ImagePool
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 from tests.test_training import StopAt, all_tensors, handed_to
 
 CPU = torch.device("cpu")
 SMALL = {
-    "size_px": 32, "load_size_px": 34, "base_filters": 4, "num_blocks": 1, "disc_filters": 8, "disc_layers": 1,
-    "batch_size": 2, "num_samples": 2, "log_every_images": 2, "pool_size": 6, "total_images": 40,
-}  # fmt: skip
+    "size_px": 32,
+    "load_size_px": 34,
+    "base_filters": 4,
+    "num_blocks": 1,
+    "disc_filters": 8,
+    "disc_layers": 1,
+    "batch_size": 2,
+    "num_samples": 2,
+    "log_every_images": 2,
+    "pool_size": 6,
+    "total_images": 40,
+}
 
 
 def start(manifest, folder, *, resume="never", **changes):
@@ -46,18 +55,37 @@ def model_of(**changes) -> CycleGAN:
 
 def pictures(manifest, num=8):
     rows = manifest.split("train")[:num]
-    a, b = ([images.resize(images.load_rgb(getattr(r, side)), 32) for r in rows] for side in ("sketch", "photo"))
+    a, b = (
+        [images.resize(images.load_rgb(getattr(r, side)), 32) for r in rows]
+        for side in ("sketch", "photo")
+    )
     return images.to_tensor(np.stack(a)), images.to_tensor(np.stack(b))
 
 
 # Trained normalised, used normalised: project 2 did the first and not the second.
 
 
-@pytest.mark.parametrize("method", ["cyclegan", "cgan"])  # instance norm takes the scale out of what comes in
+@pytest.mark.parametrize(
+    "method", ["cyclegan", "cgan"]
+)  # instance norm takes the scale out of what comes in
 def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, method):
-    changes = {"precision": "float32", "load_size_px": 32, "flip": 0.0, "size_px": 32, "base_filters": 4}
-    changes |= {"num_blocks": 1, "disc_filters": 8, "batch_size": 2, "num_samples": 2, "total_images": 40}
-    changes |= {"disc_layers": 1} if method == "cyclegan" else {"total_images": 240}  # its batch norm has to settle
+    changes = {
+        "precision": "float32",
+        "load_size_px": 32,
+        "flip": 0.0,
+        "size_px": 32,
+        "base_filters": 4,
+    }
+    changes |= {
+        "num_blocks": 1,
+        "disc_filters": 8,
+        "batch_size": 2,
+        "num_samples": 2,
+        "total_images": 40,
+    }
+    changes |= (
+        {"disc_layers": 1} if method == "cyclegan" else {"total_images": 240}
+    )  # its batch norm has to settle
     resolved = resolve(method, "full", changes)
     run = open_run(resolved, manifest, tmp_path, resume="never", device="cpu", progress=False)
     assert train(run, progress=False) == "done"
@@ -68,14 +96,14 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
     given = {"sketch-to-photo": row.sketch, "photo-to-sketch": row.photo}
     for direction, net in run.model.generators.items():
         picture = images.resize(images.load_rgb(given[direction]), 32)
-        translator = inference.load(run.folder, "cpu", direction=direction)
+        translator = infer.load(run.folder, "cpu", direction=direction)
         assert translator.direction == direction
         with torch.no_grad():
             inside = net.eval()(torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1)
         expected = np.round((inside[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
         answer = translator.translate(picture)
         assert np.abs(answer - expected).max() <= 1
-        wrong = inference.load(run.folder, "cpu", direction=direction, values="unit").translate(picture)
+        wrong = infer.load(run.folder, "cpu", direction=direction, values="unit").translate(picture)
         assert np.abs(wrong - expected).mean() > 20  # the fault would be seen
 
 
@@ -83,14 +111,24 @@ def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tm
     run = start(manifest, tmp_path, load_size_px=32, flip=0.0)
     a, b = make_batch(run, 4)
     assert a.min() >= -1 and a.max() > 0.9 and b.min() < -0.5 and a.mean() > b.mean() + 0.3
-    rows, (sketches, photos) = manifest.split("train"), (run.data.sketches.paths, run.data.photos.paths)
-    people = {row.identity for row in rows if row.sketch in sketches}, {r.identity for r in rows if r.photo in photos}
-    assert not people[0] & people[1] and len(people[0]) + len(people[1]) == len(manifest.split("train"))
+    rows, (sketches, photos) = (
+        manifest.split("train"),
+        (run.data.sketches.paths, run.data.photos.paths),
+    )
+    people = (
+        {row.identity for row in rows if row.sketch in sketches},
+        {r.identity for r in rows if r.photo in photos},
+    )
+    assert not people[0] & people[1] and len(people[0]) + len(people[1]) == len(
+        manifest.split("train")
+    )
     assert abs(len(people[0]) - len(people[1])) <= 1
 
 
 def test_the_step_is_the_papers(manifest):
-    """Zhu et al. 2017, network by network, with torch's losses; project 2's discriminators had changed places."""
+    """Zhu et al. 2017, network by network, with torch's losses; project 2's discriminators had
+    changed places.
+    """
     a, b = pictures(manifest, 2)
 
     def plain(m, a, b):
@@ -108,7 +146,9 @@ def test_the_step_is_the_papers(manifest):
         total = 0
         for net, real, fake in ((m.net_d_photo, b, fake_b), (m.net_d_sketch, a, fake_a)):
             on_real, on_fake = net(real), net(fake.detach())
-            loss = (mse(on_real, torch.ones_like(on_real)) + mse(on_fake, torch.zeros_like(on_fake))) / 2
+            loss = (
+                mse(on_real, torch.ones_like(on_real)) + mse(on_fake, torch.zeros_like(on_fake))
+            ) / 2
             total = total + loss
         m.opt_d.zero_grad()
         total.backward()
@@ -120,10 +160,17 @@ def test_the_step_is_the_papers(manifest):
         found = ours.step(a, b, ours.live_values())
         sums = [(found["loss_gan_photo"] + found["loss_gan_sketch"]).item()]
         for kind in ("cycle", "identity"):
-            sums.append((3 * found[f"loss_{kind}_sketch"] + 11 * found[f"loss_{kind}_photo"]).item())
+            sums.append(
+                (3 * found[f"loss_{kind}_sketch"] + 11 * found[f"loss_{kind}_photo"]).item()
+            )
         sums.append((found["loss_d_photo"] + found["loss_d_sketch"]).item())
         assert sums == pytest.approx(plain(paper, a, b), rel=1e-4)
-    for name, net in ours.nets.items():  # a bias under instance norm has no gradient but rounding, which Adam enlarges
+    for (
+        name,
+        net,
+    ) in (
+        ours.nets.items()
+    ):  # a bias under instance norm has no gradient but rounding, which Adam enlarges
         for p, q in zip(net.parameters(), paper.nets[name].parameters(), strict=True):
             assert p.ndim == 1 or (p - q).abs().mean() < 1e-5, name
 
@@ -145,7 +192,12 @@ def test_the_pool_returns_old_pictures_half_of_the_time():
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
-    options = {"precision": precision, "ema_half_life_images": 6.0, "rotate_deg": 10.0, "constant_share": 0.5}
+    options = {
+        "precision": precision,
+        "ema_half_life_images": 6.0,
+        "rotate_deg": 10.0,
+        "constant_share": 0.5,
+    }
     whole = start(manifest, tmp_path / "whole", **options)
     assert train(whole, progress=False) == "done"
     first = start(manifest, tmp_path / "parts", **options)
@@ -164,12 +216,18 @@ def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
         and "ema.photo-to-sketch.model.1.weight" in expected
     )
     assert set(expected) == set(found)
-    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    assert [
+        k
+        for k in expected
+        if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
+    ] == []
     assert not torch.equal(expected["photo_pool"], expected["sketch_pool"])
 
 
 def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
-    run = start(manifest, tmp_path, total_images=600, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3)
+    run = start(
+        manifest, tmp_path, total_images=600, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3
+    )
     train(run, progress=False)
     rows = read_log(run.folder)[0]
     for name in ("loss_cycle_sketch", "loss_cycle_photo", "loss_identity_photo"):
@@ -180,31 +238,42 @@ def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
 def test_a_run_holds_a_generator_for_each_direction(manifest, tmp_path):
     run = start(manifest, tmp_path, ema_half_life_images=8.0, num_snapshots=1)
     train(run, progress=False)
-    assert inference.ways_of(run.folder) == ("sketch-to-photo", "photo-to-sketch")
+    assert infer.ways_of(run.folder) == ("sketch-to-photo", "photo-to-sketch")
     for direction, net in run.generators.items():
-        loaded = inference.load(run.folder, "cpu", direction=direction)
+        loaded = infer.load(run.folder, "cpu", direction=direction)
         assert loaded.direction == loaded.meta["direction"] == direction and loaded.size_px == 32
         assert all(torch.equal(v, net.state_dict()[k]) for k, v in loaded.net.state_dict().items())
     assert len(list((run.folder / "snapshots").iterdir())) == 2
     sheet = images.load_rgb(sorted((run.folder / "samples").iterdir())[-1])
     assert sheet.shape == (6 * 36 + 4, 36 * len(run.samples) + 4, 3)
     with pytest.raises(ValueError, match="goes photo-to-sketch, not sketch-to-photo"):
-        inference.load(run.folder / "generator-photo-to-sketch.safetensors", "cpu", direction="sketch-to-photo")
+        infer.load(
+            run.folder / "generator-photo-to-sketch.safetensors", "cpu", direction="sketch-to-photo"
+        )
 
 
 def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
-    from s2f_utils.training.config import settings_of
+    from s2f_utils.train.config import settings_of
 
     first = start(manifest, tmp_path / "first", total_images=8)
     train(first, progress=False)
     begun_with = settings_of(first.folder, "cyclegan")
-    assert begun_with["num_blocks"] == 1 and begun_with["base_filters"] == 4 and begun_with["size_px"] == 32
+    assert (
+        begun_with["num_blocks"] == 1
+        and begun_with["base_filters"] == 4
+        and begun_with["size_px"] == 32
+    )
     resolved = resolve("cyclegan", "full", SMALL, begun_with=begun_with)
-    second = open_run(resolved, manifest, tmp_path / "second", init=first.folder, device="cpu", progress=False)
+    second = open_run(
+        resolved, manifest, tmp_path / "second", init=first.folder, device="cpu", progress=False
+    )
     for direction, net in first.generators.items():
         mine = second.model.generators[direction].state_dict()
         assert all(torch.equal(v, mine[k]) for k, v in net.state_dict().items())
-    with pytest.raises(checkpoints.CheckpointError, match="has no generator for sketch-to-photo and photo-to-sketch"):
+    with pytest.raises(
+        checkpoints.CheckpointError,
+        match="has no generator for sketch-to-photo and photo-to-sketch",
+    ):
         one = first.folder / "generator.safetensors"
         open_run(resolved, manifest, tmp_path / "third", init=one, device="cpu", progress=False)
     assert not (tmp_path / "third").exists()
@@ -215,39 +284,52 @@ def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
 
 def test_a_published_file_is_asked_for_by_its_domains(tmp_path):
     torch.manual_seed(0)
-    state = models.init_weights(models.build("resnet", num_blocks=9, base_filters=8), 0.1).state_dict()
-    old = {f"module.{key.replace('conv_block.5.', 'conv_block.6.')}": value for key, value in state.items()}
+    state = networks.init_weights(
+        networks.build("resnet", num_blocks=9, base_filters=8), 0.1
+    ).state_dict()
+    old = {
+        f"module.{key.replace('conv_block.5.', 'conv_block.6.')}": value
+        for key, value in state.items()
+    }
     for name, content in (("latest_net_G_A.pth", state), ("latest_net_G.pth", old)):
         torch.save(content, tmp_path / name)
-        with pytest.raises(ValueError, match="does not say which way it goes.*--direction sketch-to-photo or photo"):
-            inference.load(tmp_path / name, "cpu")
+        with pytest.raises(
+            ValueError, match="does not say which way it goes.*--direction sketch-to-photo or photo"
+        ):
+            infer.load(tmp_path / name, "cpu")
     picture = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
     loaded = [
-        inference.load(tmp_path / n, "cpu", direction="photo-to-sketch")
+        infer.load(tmp_path / n, "cpu", direction="photo-to-sketch")
         for n in ("latest_net_G_A.pth", "latest_net_G.pth")
     ]
     assert all(t.direction == "photo-to-sketch" and t.size_px == 256 for t in loaded)
     answers = [t.translate(picture) for t in loaded]
     assert answers[0].shape == (256, 199, 3) and np.array_equal(*answers)
     with pytest.raises(ValueError, match="direction must be"):
-        inference.load(tmp_path / "latest_net_G.pth", "cpu", direction="AtoB")
+        infer.load(tmp_path / "latest_net_G.pth", "cpu", direction="AtoB")
 
 
 def test_project_2s_generators_run_in_both_normalisations(tmp_path):
     torch.manual_seed(0)
-    net = models.init_weights(models.build("seed"), 0.05)
-    torch.save({f"module.{key}": value for key, value in net.state_dict().items()}, tmp_path / "generator_A2B.pth")
+    net = networks.init_weights(networks.build("seed"), 0.05)
+    torch.save(
+        {f"module.{key}": value for key, value in net.state_dict().items()},
+        tmp_path / "generator_A2B.pth",
+    )
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
     options = {"device": "cpu", "direction": "photo-to-sketch"}
-    for values, given, taken in (("signed", 2 * x - 1, lambda y: (y + 1) / 2), ("unit", x, lambda y: y.clamp(0, 1))):
-        translator = inference.load(tmp_path / "generator_A2B.pth", values=values, **options)
+    for values, given, taken in (
+        ("signed", 2 * x - 1, lambda y: (y + 1) / 2),
+        ("unit", x, lambda y: y.clamp(0, 1)),
+    ):
+        translator = infer.load(tmp_path / "generator_A2B.pth", values=values, **options)
         translator.size_px = 64
         with torch.no_grad():
             expected = taken(net(given))[0].permute(1, 2, 0).numpy() * 255
         assert np.abs(translator.translate(picture) - expected).max() <= 1
     with pytest.raises(ValueError, match="values must be one of signed, unit"):
-        inference.load(tmp_path / "generator_A2B.pth", values="0..1", **options)
+        infer.load(tmp_path / "generator_A2B.pth", values="0..1", **options)
 
 
 # Data without pairs
@@ -262,7 +344,10 @@ def write_side(folder, side, pictures):
 def unpaired(tmp_path, sketches, photos, **options):
     import data_prep
 
-    a, b = write_side(tmp_path / "raw", "drawings", sketches), write_side(tmp_path / "raw", "portraits", photos)
+    a, b = (
+        write_side(tmp_path / "raw", "drawings", sketches),
+        write_side(tmp_path / "raw", "portraits", photos),
+    )
     return read_manifest(data_prep.make_unpaired(a, b, tmp_path / "set", progress=False, **options))
 
 
@@ -276,12 +361,18 @@ def drawn():
 
 def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_path, drawn, capsys):
     sketches, photos = drawn[0][:10], drawn[1][10:24]
-    sizes = itertools.cycle([(48, 48), (60, 40), (33, 64)])  # different sizes in one domain, and grey photos
+    sizes = itertools.cycle(
+        [(48, 48), (60, 40), (33, 64)]
+    )  # different sizes in one domain, and grey photos
     mixed = [images.Image.fromarray(p).resize(next(sizes)) for p in photos]
-    mixed = [np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)]
+    mixed = [
+        np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)
+    ]
     with pytest.raises(ValueError, match="--fit stretch: stretch them all the same"):
         unpaired(tmp_path, sketches, mixed, size_px=32, val_share=0.2)
-    manifest = unpaired(tmp_path, sketches, mixed, recipe=Recipe(size_px=32, fit="stretch"), val_share=0.2)
+    manifest = unpaired(
+        tmp_path, sketches, mixed, recipe=Recipe(size_px=32, fit="stretch"), val_share=0.2
+    )
     counts = {
         s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
         for s in ("train", "val")
@@ -289,12 +380,17 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
     assert counts == {"train": [8, 11], "val": [2, 3]}
     run = start(manifest, tmp_path / "runs", num_samples=3)
     assert {p.sketch or p.photo for p in manifest.split("val")} >= {
-        *run.samples.sketches.paths, *run.samples.photos.paths
-    }  # fmt: skip
+        *run.samples.sketches.paths,
+        *run.samples.photos.paths,
+    }
     assert len(run.data) == 11 and train(run, progress=False) == "done"
-    assert "ssim" not in [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]  # there is no truth
+    assert (
+        "ssim" not in [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]
+    )  # there is no truth
     with pytest.raises(DataError, match="has no sketch: this method learns from pairs.*cyclegan"):
-        open_run(resolve("pix2pix", "fast"), manifest, tmp_path / "runs", device="cpu", progress=False)
+        open_run(
+            resolve("pix2pix", "fast"), manifest, tmp_path / "runs", device="cpu", progress=False
+        )
 
 
 def test_an_empty_side_is_named(tmp_path, drawn, manifest):
@@ -306,25 +402,37 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
         data_prep.make_unpaired(tmp_path / "none", photos, tmp_path / "set", progress=False)
     with pytest.raises(data_prep.DataPrepError, match="are one folder, or one lies in the other"):
         data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
-    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs if p.photo]
-    with pytest.raises(DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"):
+    only = [
+        p
+        for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs
+        if p.photo
+    ]
+    with pytest.raises(
+        DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"
+    ):
         start(Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
     one = Manifest(manifest.path, manifest.split("train")[:1])
     with pytest.raises(DataError, match="the 1 people cannot be divided.*apart=false"):
         start(one, tmp_path / "runs")
-    assert train(start(one, tmp_path / "runs", apart=False, total_images=4), progress=False) == "done"
+    assert (
+        train(start(one, tmp_path / "runs", apart=False, total_images=4), progress=False) == "done"
+    )
     assert len(list((tmp_path / "runs").iterdir())) == 1  # what was refused left nothing
 
 
 def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, capsys):
     sketches, photos = drawn
-    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, val_share=0.0)
+    manifest = unpaired(
+        tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, val_share=0.0
+    )
     run = start(manifest, tmp_path / "runs", total_images=4)
     assert "2 of 16 sketches that were looked at look like photos" in capsys.readouterr().err
     assert any("look like photos" in e.get("message", "") for e in read_log(run.folder)[1])
     exchanged = tmp_path / "exchanged"
     manifest = unpaired(exchanged, photos[:12], sketches[12:24], size_px=32, val_share=0.0)
-    with pytest.raises(DataError, match="colourful and dark, the photos are not: give the two folders the other"):
+    with pytest.raises(
+        DataError, match="colourful and dark, the photos are not: give the two folders the other"
+    ):
         start(manifest, exchanged / "runs")
     assert not (exchanged / "runs").exists()
 
@@ -342,9 +450,18 @@ def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch
     for resident, from_disk in zip(kept, sets(), strict=True):
         from_disk.ahead = ahead  # 4 as on a GPU; 0 as on a processor
         assert resident.resident and not from_disk.resident
-        for position, num in ((0, 3), (3, 3), (6, 3), (9, 2), (40, 4), (44, 4)):  # other sizes and leaps too
+        for position, num in (
+            (0, 3),
+            (3, 3),
+            (6, 3),
+            (9, 2),
+            (40, 4),
+            (44, 4),
+        ):  # other sizes and leaps too
             for one, other in zip(
-                resident.batch_at(position, num, 1, 5), from_disk.batch_at(position, num, 1, 5), strict=True
+                resident.batch_at(position, num, 1, 5),
+                from_disk.batch_at(position, num, 1, 5),
+                strict=True,
             ):
                 assert torch.equal(one, other)
 
@@ -352,10 +469,18 @@ def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch
 def test_people_with_several_pictures_are_on_one_side_only(manifest):
     import dataclasses
 
-    rows = [dataclasses.replace(p, identity=f"person{n // 3}") for n, p in enumerate(manifest.split("train")[:12])]
+    rows = [
+        dataclasses.replace(p, identity=f"person{n // 3}")
+        for n, p in enumerate(manifest.split("train")[:12])
+    ]
     sketches, photos = unpaired_rows(rows, True, seed=1)
-    assert not {p.identity for p in sketches} & {p.identity for p in photos} and len(sketches) == len(photos) == 6
-    assert unpaired_rows(rows, True, seed=1) == (sketches, photos) != unpaired_rows(rows, True, seed=2)
+    assert (
+        not {p.identity for p in sketches} & {p.identity for p in photos}
+        and len(sketches) == len(photos) == 6
+    )
+    assert (
+        unpaired_rows(rows, True, seed=1) == (sketches, photos) != unpaired_rows(rows, True, seed=2)
+    )
     everything = unpaired_rows(rows, False)
     assert [len(side) for side in everything] == [12, 12]
 
@@ -366,9 +491,16 @@ def test_people_with_several_pictures_are_on_one_side_only(manifest):
 @pytest.mark.parametrize("gan_loss", ["vanilla", "sigmoid"])
 def test_project_5s_gan_trains_resumes_and_answers(manifest, tmp_path, gan_loss):
     values = {
-        "size_px": 32, "load_size_px": 32, "base_filters": 4, "num_blocks": 1, "disc_filters": 4, "batch_size": 4,
-        "total_images": 40, "num_samples": 2, "gan_loss": gan_loss,
-    }  # fmt: skip
+        "size_px": 32,
+        "load_size_px": 32,
+        "base_filters": 4,
+        "num_blocks": 1,
+        "disc_filters": 4,
+        "batch_size": 4,
+        "total_images": 40,
+        "num_samples": 2,
+        "gan_loss": gan_loss,
+    }
 
     def begin(folder, resume="never"):
         resolved = resolve("cgan", "full", values)
@@ -380,10 +512,16 @@ def test_project_5s_gan_trains_resumes_and_answers(manifest, tmp_path, gan_loss)
     second = begin(tmp_path / "parts", "auto")
     assert second.images_seen == 20 and train(second, progress=False) == "done"
     expected, found = all_tensors(whole), all_tensors(second)
-    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    assert [
+        k
+        for k in expected
+        if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
+    ] == []
     rates = [row["lr_g"] for row in read_log(whole.folder)[0]]
     assert rates[-1] < 0.5 * rates[0]  # decays from the beginning
-    answer = inference.load(whole.folder, "cpu").translate(images.load_rgb(manifest.split("test")[0].sketch))
+    answer = infer.load(whole.folder, "cpu").translate(
+        images.load_rgb(manifest.split("test")[0].sketch)
+    )
     assert answer.shape == (32, 32, 3)
 
 
@@ -392,22 +530,29 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
     model = CGAN(config, runtime.pick_precision(CPU, "float32"))
     norm = next(m for m in model.net_d.modules() if isinstance(m, torch.nn.BatchNorm2d))
     modes, statistics = [], []
-    norm.register_forward_hook(lambda module, given, out: modes.append((module.training, len(given[0]))))
-    norm.register_forward_hook(lambda module, given, out: statistics.append(module.running_mean.clone()))
+    norm.register_forward_hook(
+        lambda module, given, out: modes.append((module.training, len(given[0])))
+    )
+    norm.register_forward_hook(
+        lambda module, given, out: statistics.append(module.running_mean.clone())
+    )
     a, b = torch.rand(2, 2, 3, 32, 32) * 2 - 1
     rows, apart = handed_to(model.opt_g), []
 
     def compare(opt, given, options):  # with the slope of its own loss, and of no other
         model.net_d.eval()
         own = losses.adversarial_loss(model.net_d(model.net_g(a)), True)
-        wanted = torch.cat([slope.flatten() for slope in torch.autograd.grad(own, opt.param_groups[0]["params"])])
+        wanted = torch.cat(
+            [slope.flatten() for slope in torch.autograd.grad(own, opt.param_groups[0]["params"])]
+        )
         apart.append(((rows[0] - wanted).norm() / wanted.norm()).item())
         model.net_d.train()
 
     model.opt_g.register_step_pre_hook(compare)
     model.step(a, b, model.live_values())
     assert len(apart) == 1 and apart[0] < 1e-3
-    # It learns from both kinds at once; made photos alone, here and in `compare`, change nothing in it.
+    # It learns from both kinds at once; made photos alone, here and in `compare`, change nothing in
+    # it.
     assert modes == [(True, 4), (False, 2), (False, 2)]
     assert all(torch.equal(one, statistics[0]) for one in statistics) and statistics[0].any()
     assert model.net_d.training and all(weight.requires_grad for weight in model.net_d.parameters())
@@ -416,14 +561,18 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
 def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():
     logits = torch.tensor([-3.0, 0.5, 4.0])
     for is_real in (True, False):
-        one, other = (losses.adversarial_loss(logits, is_real, kind) for kind in ("vanilla", "sigmoid"))
+        one, other = (
+            losses.adversarial_loss(logits, is_real, kind) for kind in ("vanilla", "sigmoid")
+        )
         assert one.item() == pytest.approx(other.item(), rel=1e-5)
     sure = torch.tensor([30.0], requires_grad=True)  # a judge that is wrong and sure of it
     slopes = [
         torch.autograd.grad(losses.adversarial_loss(sure, False, kind), sure)[0].item()
         for kind in ("vanilla", "sigmoid")
     ]
-    assert slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0  # one learns from it, the other cannot
+    assert (
+        slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0
+    )  # one learns from it, the other cannot
 
 
 def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):

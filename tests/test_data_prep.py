@@ -34,18 +34,27 @@ def read(out: Path) -> list[dict[str, str]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def by_split(rows: list[dict[str, str]]) -> dict[str, list[str]]:
-    return {split: sorted(row["id"] for row in rows if row["split"] == split) for split in ("train", "val", "test")}
+    return {
+        split: sorted(row["id"] for row in rows if row["split"] == split)
+        for split in ("train", "val", "test")
+    }
 
 
 # Splits
 
 
 def people(num: int, shots: int = 3) -> list[dict[str, str]]:
-    return [{"identity": f"p{n}", "split": "", "id": f"p{n}-{shot}"} for n in range(num) for shot in range(shots)]
+    return [
+        {"identity": f"p{n}", "split": "", "id": f"p{n}-{shot}"}
+        for n in range(num)
+        for shot in range(shots)
+    ]
 
 
 def test_no_identity_crosses_the_shares_are_kept_and_the_order_does_not_matter():
@@ -55,7 +64,9 @@ def test_no_identity_crosses_the_shares_are_kept_and_the_order_does_not_matter()
     assert crossing_identities(made) == {}
     assert [splits.count(name) for name in ("train", "val", "test")] == [105, 15, 30]
     forward = dict(zip((row["id"] for row in rows), split_by_identity(rows, seed=1), strict=True))
-    backward = dict(zip((row["id"] for row in rows[::-1]), split_by_identity(rows[::-1], seed=1), strict=True))
+    backward = dict(
+        zip((row["id"] for row in rows[::-1]), split_by_identity(rows[::-1], seed=1), strict=True)
+    )
     assert forward == backward
     assert split_by_identity(rows, seed=1) != split_by_identity(rows, seed=2)
 
@@ -85,10 +96,18 @@ def test_plain_pairs(folders, tmp_path):
     assert sorted(row["id"] for row in rows) == [f"anna{n}" for n in range(NUM)]
     assert [len(ids) for ids in by_split(rows).values()] == [5, 0, 1]
     for row in rows:
-        assert row["photo"] == f"photos/{row['id']}.png" and row["mask"] == "" and row["source"] == "src"
+        assert (
+            row["photo"] == f"photos/{row['id']}.png"
+            and row["mask"] == ""
+            and row["source"] == "src"
+        )
         assert images.load_rgb(tmp_path / "out" / row["sketch"]).shape == (32, 32, 3)
     settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["layout"] == "pairs" and settings["counts"]["pairs"] == NUM and settings["source"] == "src"
+    assert (
+        settings["layout"] == "pairs"
+        and settings["counts"]["pairs"] == NUM
+        and settings["source"] == "src"
+    )
     assert str(tmp_path) not in json.dumps(settings)
 
 
@@ -101,7 +120,9 @@ def test_named_folders_and_identities_from_names(tmp_path, faces):
         make_pairs(src, out, sketches="ink", photos="camera", identity="^(q)_")
     make_pairs(src, out, size_px=32, sketches="ink", photos="camera", identity="^([^_]+)_")
     rows = read(out)
-    assert {row["identity"] for row in rows} == {"p0", "p1", "p2"} and crossing_identities(rows) == {}
+    assert {row["identity"] for row in rows} == {"p0", "p1", "p2"} and crossing_identities(
+        rows
+    ) == {}
     assert [len(ids) for ids in by_split(rows).values()] == [4, 0, 2]
 
 
@@ -117,7 +138,9 @@ def test_ab_images_are_cut_and_their_folders_are_the_split(tmp_path, faces, side
     for row in rows:
         n = 3 * int(row["id"][-1]) + ("train", "val", "test").index(row["split"])
         assert np.array_equal(images.load_rgb(tmp_path / "out" / row["photo"]), faces[n].photo)
-        assert np.array_equal(images.load_rgb(tmp_path / "out" / row["sketch"])[..., 0], faces[n].sketch)
+        assert np.array_equal(
+            images.load_rgb(tmp_path / "out" / row["sketch"])[..., 0], faces[n].sketch
+        )
 
 
 def test_sides_that_look_swapped_are_pointed_out(tmp_path, faces, capsys):
@@ -130,10 +153,22 @@ def test_sides_that_look_swapped_are_pointed_out(tmp_path, faces, capsys):
 
 
 CUFS_PAIRS = [
-    ("CUHK_training_cropped_sketches/F2-005-01-sz1.jpg", "CUHK_training_cropped_photos/f-005-01.jpg"),
-    ("CUHK_training_cropped_sketches/M2-062-01-sz1.jpg", "CUHK_training_cropped_photos/M-062-01.jpg"),
-    ("CUHK_testing_cropped_sketches/sketches/f1-005-01-sz1.jpg", "CUHK_testing_cropped_photos/photos/f1-005-01.jpg"),
-    ("CUHK_testing_cropped_sketches/sketches/m-063-01-SZ1.JPG", "CUHK_testing_cropped_photos/photos/m-063-01.jpg"),
+    (
+        "CUHK_training_cropped_sketches/F2-005-01-sz1.jpg",
+        "CUHK_training_cropped_photos/f-005-01.jpg",
+    ),
+    (
+        "CUHK_training_cropped_sketches/M2-062-01-sz1.jpg",
+        "CUHK_training_cropped_photos/M-062-01.jpg",
+    ),
+    (
+        "CUHK_testing_cropped_sketches/sketches/f1-005-01-sz1.jpg",
+        "CUHK_testing_cropped_photos/photos/f1-005-01.jpg",
+    ),
+    (
+        "CUHK_testing_cropped_sketches/sketches/m-063-01-SZ1.JPG",
+        "CUHK_testing_cropped_photos/photos/m-063-01.jpg",
+    ),
     ("CUHK_testing_sketch/m-063-01-sz1.jpg", "CUHK_testing_photo/m-063-01.jpg"),
     ("AR_cropped_sketches/M2-062-01-sz1.jpg", "AR_cropped_photos/m-062-1.jpg"),
 ]
@@ -143,7 +178,12 @@ def test_cufs_names_databases_and_official_split(tmp_path, faces):
     make_pairs(put(tmp_path / "src", faces, CUFS_PAIRS), tmp_path / "out", size_px=32)
     rows = {row["identity"]: row for row in read(tmp_path / "out")}
     assert set(rows) == {"f-005", "m-062", "f1-005", "m-063", "ar-m-062"}
-    assert [rows[name]["split"] for name in ("f-005", "m-062", "f1-005", "m-063")] == ["train", "train", "test", "test"]
+    assert [rows[name]["split"] for name in ("f-005", "m-062", "f1-005", "m-063")] == [
+        "train",
+        "train",
+        "test",
+        "test",
+    ]
     assert rows["f-005"]["id"] == "f-005-01" and rows["m-062"]["id"] == "M-062-01"
     assert rows["ar-m-062"]["source"] == "cufs/ar"
     cropped = images.load_rgb(tmp_path / "src" / CUFS_PAIRS[3][1])  # not the original beside it
@@ -164,11 +204,15 @@ def test_the_real_cufs_is_found_exactly(tmp_path):
     found = layout.collect(tree, options)
     assert layout.name == "cufs" and not found.lone_sketches and not found.lone_photos
     assert len(found.pairs) == 188
-    assert {(pair.split, pair.sketch.path.name, pair.photo.path.name) for pair in found.pairs} == expected
+    assert {
+        (pair.split, pair.sketch.path.name, pair.photo.path.name) for pair in found.pairs
+    } == expected
 
     make_pairs(CUFS, tmp_path / "out", size_px=32, progress=False)
     rows = read(tmp_path / "out")
-    assert {(row["split"], f"{row['id']}.jpg") for row in rows} == {(s, photo) for s, _, photo in expected}
+    assert {(row["split"], f"{row['id']}.jpg") for row in rows} == {
+        (s, photo) for s, _, photo in expected
+    }
     assert [len(ids) for ids in by_split(rows).values()] == [88, 0, 100]
     assert len({row["identity"] for row in rows}) == 188 and crossing_identities(rows) == {}
 
@@ -184,7 +228,22 @@ def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
     made = images.load_rgb(tmp_path / "out" / "photos" / "a.png")
     assert np.array_equal(made, np.pad(image, ((3, 3), (28, 28), (0, 0))))
     again = make_pairs(tmp_path / "out", tmp_path / "again", fit="pad", size_px=128).parent
-    assert {images.read_content_box(again / side / "a.png") for side in ("photos", "sketches")} == {(13, 0, 102, 128)}
-    assert main(["pairs", str(tmp_path / "src"), str(tmp_path / "drawn"), "--fit", "pad", "--style", "pencil"]) == 0
+    assert {images.read_content_box(again / side / "a.png") for side in ("photos", "sketches")} == {
+        (13, 0, 102, 128)
+    }
+    assert (
+        main(
+            [
+                "pairs",
+                str(tmp_path / "src"),
+                str(tmp_path / "drawn"),
+                "--fit",
+                "pad",
+                "--style",
+                "pencil",
+            ]
+        )
+        == 0
+    )
     drawn = images.load_rgb(tmp_path / "drawn" / "sketches" / "a.png")[..., 0]
     assert np.array_equal(drawn, np.pad(sketches.pencil(image), ((3, 3), (28, 28))))

@@ -48,8 +48,13 @@ def test_synthetic_set(tmp_path, monkeypatch):
     row = next(row for row in rows if row["id"] == "face-00022")
     assert row["identity"] == row["id"] and row["source"] == "synthetic seed=0"
     assert np.array_equal(images.load_rgb(tmp_path / "out" / row["photo"]), face.photo)
-    with Image.open(tmp_path / "out" / row["mask"]) as mask, Image.open(tmp_path / "out" / row["sketch"]) as sketch:
-        assert np.array_equal(np.asarray(mask), face.mask) and np.array_equal(np.asarray(sketch), face.sketch)
+    with (
+        Image.open(tmp_path / "out" / row["mask"]) as mask,
+        Image.open(tmp_path / "out" / row["sketch"]) as sketch,
+    ):
+        assert np.array_equal(np.asarray(mask), face.mask) and np.array_equal(
+            np.asarray(sketch), face.sketch
+        )
 
 
 def test_the_number_of_workers_does_not_matter(tmp_path):
@@ -82,7 +87,11 @@ def test_dry_run_writes_nothing(folders, tmp_path, capsys):
     before = contents(tmp_path)
     assert main(["pairs", str(folders), str(tmp_path / "out"), "--dry-run"]) == 0
     assert main(["synthetic", str(tmp_path / "faces"), "--num", "3", "--dry-run"]) == 0
-    assert contents(tmp_path) == before and not (tmp_path / "out").exists() and not (tmp_path / "faces").exists()
+    assert (
+        contents(tmp_path) == before
+        and not (tmp_path / "out").exists()
+        and not (tmp_path / "faces").exists()
+    )
     shown = capsys.readouterr().out
     assert "6 pairs (train 5, test 1)" in shown and "fit: stretch" in shown and "num: 3" in shown
 
@@ -104,11 +113,23 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(folders, tmp_path, monkeyp
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
-    command = [sys.executable, "-m", "data_prep", "synthetic", str(tmp_path / "out"), "--num", "24", "--size", "32"]
+    command = [
+        sys.executable,
+        "-m",
+        "data_prep",
+        "synthetic",
+        str(tmp_path / "out"),
+        "--num",
+        "24",
+        "--size",
+        "32",
+    ]
     process = subprocess.Popen([*command, "--workers", "2"], cwd=ROOT, stderr=subprocess.DEVNULL)
     photos = tmp_path / "out" / "photos"
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (photos.is_dir() and len(list(photos.glob("*.png"))) >= 3):
+    while time.monotonic() < deadline and not (
+        photos.is_dir() and len(list(photos.glob("*.png"))) >= 3
+    ):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -121,7 +142,9 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(folders, tmp_path, monkeypatch):
+def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(
+    folders, tmp_path, monkeypatch
+):
     photos, swept = tmp_path / "out" / "photos", []
 
     def sweep(_file):
@@ -152,7 +175,9 @@ def test_other_settings_or_another_source_are_refused(folders, tmp_path, capsys)
     before = contents(out)
     assert "size_px: 32 there, 64 now" in refused(capsys, "pairs", folders, out, "--size", "64")
     (folders / "sketches" / "anna0.png").unlink()
-    assert "the pictures of the source have changed" in refused(capsys, "pairs", folders, out, "--size", "32")
+    assert "the pictures of the source have changed" in refused(
+        capsys, "pairs", folders, out, "--size", "32"
+    )
     assert contents(out) == before
 
 
@@ -168,12 +193,28 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, 
     assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOTCONN, "gone"), MemoryError(), OSError("cut off")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOTCONN, "gone"), MemoryError(), OSError("cut off")]
+)
 def test_what_may_pass_leaves_no_pair_out_for_good(folders, tmp_path, monkeypatch, error):
-    command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1", "--style", "pencil"]
+    command = [
+        "pairs",
+        str(folders),
+        str(tmp_path / "out"),
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--style",
+        "pencil",
+    ]
     fail, real = Mock(side_effect=error), images.rgb_of
     with monkeypatch.context() as patch:
-        patch.setattr(images, "rgb_of", lambda picture: (fail if "anna3" in picture.filename else real)(picture))
+        patch.setattr(
+            images,
+            "rgb_of",
+            lambda picture: (fail if "anna3" in picture.filename else real)(picture),
+        )
         assert main(command) == (0 if error.args == ("cut off",) else 2)
     assert main(command) == 0 and len(read(tmp_path / "out")) == NUM
 
@@ -204,5 +245,7 @@ def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
     assert "not made by data_prep" in refused(capsys, "pairs", folders, foreign)
     assert "got a file" in refused(capsys, "pairs", folders, archive)
     refused(capsys, "pairs", folders, archive / "out")
-    assert "no pairs found" in refused(capsys, "pairs", folders / "photos", out, "--layout", "pairs")
+    assert "no pairs found" in refused(
+        capsys, "pairs", folders / "photos", out, "--layout", "pairs"
+    )
     assert not out.exists() and list(foreign.iterdir()) == [foreign / "thesis.txt"]

@@ -1,4 +1,6 @@
-"""Manifests and batches: what is read, what is refused, and the same batches whether the set fits in memory or not."""
+"""Manifests and batches: what is read, what is refused, and the same batches whether the set fits
+in memory or not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def test_reads_what_data_prep_writes(faces_manifest):
     manifest = read_manifest(faces_manifest.parent)
     assert len(manifest.pairs) == 16 and manifest.settings["size_px"] == 64
     assert sum(len(manifest.split(name)) for name in SPLITS) == 16
-    assert all(p.sketch.is_file() and p.photo.is_file() and p.mask.is_file() for p in manifest.pairs)
+    assert all(
+        p.sketch.is_file() and p.photo.is_file() and p.mask.is_file() for p in manifest.pairs
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,10 +33,18 @@ def test_reads_what_data_prep_writes(faces_manifest):
     [
         ((), HEADER, "lists no pairs"),
         (("train,1,1,,,,",), HEADER.replace("photo,", ""), "column photo is missing"),
-        (("training,1,1,,,,",), HEADER, "line 2: split must be one of train, val, test, got 'training'"),
+        (
+            ("training,1,1,,,,",),
+            HEADER,
+            "line 2: split must be one of train, val, test, got 'training'",
+        ),
         (("train,1,,,,,", "test,2,ann,,,,", "test,2,bob,,,,"), HEADER, "id '2' is twice in test"),
         (("train,1,1,a.png,,,",), HEADER, "line 2: sketch a.png does not exist"),
-        (('train,1,"ann,,,,', "test,2,ann,,,,"), HEADER, "is not CSV in UTF-8 .unexpected end of data"),
+        (
+            ('train,1,"ann,,,,', "test,2,ann,,,,"),
+            HEADER,
+            "is not CSV in UTF-8 .unexpected end of data",
+        ),
         (("train,1,ann,,,,", "test,2,ann,,,,"), HEADER, "identity ann is in train and in test"),
     ],
 )
@@ -47,11 +59,17 @@ def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
 
 def test_further_columns_are_kept_as_attributes(tmp_path):
     header = HEADER.replace("id,", "id,hair,") + ",style"
-    lines = ("train,1,black,1,,,,fs2k,2", "train,2,,2,,,,fs2k", "test,3,red,3,,,,fs2k,1,one too many")
+    lines = (
+        "train,1,black,1,,,,fs2k,2",
+        "train,2,,2,,,,fs2k",
+        "test,3,red,3,,,,fs2k,1,one too many",
+    )
     rows = read_manifest(write(tmp_path, *lines, header=header)).pairs
     assert [row.attributes for row in rows] == [
-        {"hair": "black", "style": "2"}, {"hair": "", "style": ""}, {"hair": "red", "style": "1"}
-    ]  # fmt: skip
+        {"hair": "black", "style": "2"},
+        {"hair": "", "style": ""},
+        {"hair": "red", "style": "1"},
+    ]
     assert len(set(rows)) == 3 and {row.source for row in rows} == {"fs2k"}
     assert read_manifest(write(tmp_path, "train,1,1,,,,")).pairs[0].attributes == {}
 
@@ -66,7 +84,9 @@ def test_batches_are_the_pictures(faces_manifest, monkeypatch):
     for data in (resident, streamed):
         sketches, photos = data.batch([3, 0, 3])
         assert sketches.dtype == torch.uint8 and sketches.shape == photos.shape == (3, 3, 64, 64)
-        assert torch.equal(photos[1], torch.from_numpy(images.load_rgb(pairs[0].photo)).permute(2, 0, 1))
+        assert torch.equal(
+            photos[1], torch.from_numpy(images.load_rgb(pairs[0].photo)).permute(2, 0, 1)
+        )
         assert torch.equal(sketches[0], sketches[2]) and not torch.equal(sketches[0], sketches[1])
 
 

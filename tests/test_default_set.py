@@ -1,4 +1,6 @@
-"""What a notebook begins with, a set or raw people: portraits where they can be had, else drawn faces."""
+"""What a notebook begins with, a set or raw people: portraits where they can be had, else drawn
+faces.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def alone(monkeypatch, tmp_path):
 
 @pytest.fixture()
 def collection(tmp_path):
-    """A folder with pictures under the portraits' names, 320 of those with points and some governors."""
+    """A folder with pictures under the portraits' names, 320 of those with points and some
+    governors.
+    """
     with np.load(OUR_POINTS) as found:
         names = found["names"].tolist()
     shown = [name for name in names if name.startswith(default_set.SHOWN)][:320]
@@ -36,7 +40,9 @@ def collection(tmp_path):
     return tmp_path / "portraits"
 
 
-def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(alone, capsys, monkeypatch):
+def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
+    alone, capsys, monkeypatch
+):
     made = read_manifest(data_prep.make_default(alone / "fast", profile="fast", progress=False))
     assert made.settings["source"] == "synthetic" and "drawn by code" in capsys.readouterr().out
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
@@ -51,7 +57,9 @@ def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkey
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
-    assert len(made.pairs) == 320 and not [row for row in made.pairs if row.id.startswith("governors")]
+    assert len(made.pairs) == 320 and not [
+        row for row in made.pairs if row.id.startswith("governors")
+    ]
     assert {row.split for row in made.pairs} == {"train", "val", "test"}
     assert "MIT licence" in capsys.readouterr().out and "MIT" in made.settings["terms"][0]
     sketch, photo = images.load_rgb(made.pairs[0].sketch), images.load_rgb(made.pairs[0].photo)
@@ -61,23 +69,42 @@ def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkey
 def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path, monkeypatch):
     for path in sorted(collection.iterdir())[10:]:
         path.unlink()
-    made = read_manifest(default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False))
-    with monkeypatch.context() as patch, pytest.raises(data_prep.DataPrepError, match="have changed since"):
+    made = read_manifest(
+        default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False)
+    )
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(data_prep.DataPrepError, match="have changed since"),
+    ):
         patch.setattr(gallery, "_read_labels", lambda path: {})  # others are for testing
         default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False)
     labels = np.stack([images.load_labels(row.mask) for row in made.pairs])
-    rows = {name: np.nonzero(labels == masks.CLASSES.index(name))[1].mean() for name in ("l_brow", "nose", "l_lip")}
-    assert labels.shape[1:] == (128, 128) and rows["l_brow"] < rows["nose"] - 10 < rows["l_lip"] - 20
+    rows = {
+        name: np.nonzero(labels == masks.CLASSES.index(name))[1].mean()
+        for name in ("l_brow", "nose", "l_lip")
+    }
+    assert (
+        labels.shape[1:] == (128, 128) and rows["l_brow"] < rows["nose"] - 10 < rows["l_lip"] - 20
+    )
 
 
-def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(alone, collection, monkeypatch, capsys):
+def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
+    alone, collection, monkeypatch, capsys
+):
     drawn = data_prep.default_photos(3, profile="demo", size_px=64)
-    assert drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out  # no network
+    assert (
+        drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out
+    )  # no network
     assert (data_prep.default_photos(3, profile="fast", size_px=64) == drawn).all()
     with pytest.raises(data_prep.DataPrepError):
         data_prep.default_photos(3, "portraits")
     own = data_prep.make_synthetic(alone / "own", 20, 64, progress=False)
-    assert data_prep.default_photos(5, own.parent).shape == (2, 256, 256, 3)  # a tenth of it is for testing
+    assert data_prep.default_photos(5, own.parent).shape == (
+        2,
+        256,
+        256,
+        3,
+    )  # a tenth of it is for testing
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     assert data_prep.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
     assert "© 2017 Civil Services" in capsys.readouterr().out
@@ -96,4 +123,6 @@ def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alon
     assert [person.is_drawn for person in people] == [False, False, True] * 2
     assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
     again = data_prep.raw_people(6, profile="demo", progress=False)
-    assert len(fetched) == 4 and [person.name for person in again] == [person.name for person in people]
+    assert len(fetched) == 4 and [person.name for person in again] == [
+        person.name for person in people
+    ]

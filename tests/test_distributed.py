@@ -1,4 +1,6 @@
-"""Two processes of torchrun train as one: the same pictures, the same losses, one run folder, and they end together."""
+"""Two processes of torchrun train as one: the same pictures, the same losses, one run folder, and
+they end together.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ import psutil
 import pytest
 import torch
 
-from s2f_utils.models import checkpoints
-from s2f_utils.training.tracking import read_log
+from s2f_utils.networks import checkpoints
+from s2f_utils.train.tracking import read_log
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,41 +27,87 @@ ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 LENGTH = {"batch_size": 6, "total_images": 30, "num_samples": 2, "log_every_images": 6}
 SIZE = {"size_px": 32, "load_size_px": 34}
 SETTINGS = {
-    "pix2pix": LENGTH | SIZE | {
-        "base_filters": 4, "disc_filters": 4, "disc_layers": 1, "norm": "instance", "rotate_deg": 10.0,
-        "shift_px": 2.0, "elastic": 0.02, "ema_half_life_images": 6.0,
+    "pix2pix": LENGTH
+    | SIZE
+    | {
+        "base_filters": 4,
+        "disc_filters": 4,
+        "disc_layers": 1,
+        "norm": "instance",
+        "rotate_deg": 10.0,
+        "shift_px": 2.0,
+        "elastic": 0.02,
+        "ema_half_life_images": 6.0,
     },
-    "cyclegan": LENGTH | SIZE | {
-        "base_filters": 4, "disc_filters": 4, "num_blocks": 1, "disc_layers": 1, "pool_size": 4, "dropout": 0.3,
+    "cyclegan": LENGTH
+    | SIZE
+    | {
+        "base_filters": 4,
+        "disc_filters": 4,
+        "num_blocks": 1,
+        "disc_layers": 1,
+        "pool_size": 4,
+        "dropout": 0.3,
     },
-    "faithful": LENGTH | {
-        "size_px": 32, "load_size_px": 32, "widths": "16,24", "fine": "8,8", "blocks": 1,
-        "dropout": 0.2, "shift_px": 2.0,
+    "faithful": LENGTH
+    | {
+        "size_px": 32,
+        "load_size_px": 32,
+        "widths": "16,24",
+        "fine": "8,8",
+        "blocks": 1,
+        "dropout": 0.2,
+        "shift_px": 2.0,
     },
     "stylegan2": {
-        "batch_size": 8, "total_images": 40, "num_samples": 2, "log_every_images": 8, "size_px": 32,
-        "load_size_px": 32, "style_dim": 8, "num_mlp": 2, "width": 8, "r1_every": 2, "path_every": 2,
+        "batch_size": 8,
+        "total_images": 40,
+        "num_samples": 2,
+        "log_every_images": 8,
+        "size_px": 32,
+        "load_size_px": 32,
+        "style_dim": 8,
+        "num_mlp": 2,
+        "width": 8,
+        "r1_every": 2,
+        "path_every": 2,
         "ada_images": 50.0,
     },
     "expect": {
-        "batch_size": 4, "total_images": 8, "num_samples": 2, "log_every_images": 4, "widths": "8,16,16,24",
+        "batch_size": 4,
+        "total_images": 8,
+        "num_samples": 2,
+        "log_every_images": 4,
+        "widths": "8,16,16,24",
     },
-}  # fmt: skip
+}
 
 
 def command(num: int, *arguments: object) -> list[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num)] if num > 1 else []
+    torchrun = (
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num)]
+        if num > 1
+        else []
+    )
     return [sys.executable, *torchrun, *map(str, arguments)]
 
 
 def run(num: int, *arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(num, *arguments), env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+        command(num, *arguments),
+        env=ENV,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
 
 
 def do_jobs(num: int, jobs: Sequence[Mapping[str, Any]], place: Path) -> None:
-    """Let so many processes do these jobs of `distributed_worker.py`, whose runs go into the folder `place`."""
+    """Let so many processes do these jobs of `distributed_worker.py`, whose runs go into the folder
+    `place`.
+    """
     place.mkdir(exist_ok=True)
     text = json.dumps([{"runs": str(place), "float64": True, **job} for job in jobs], default=str)
     (place / "jobs.json").write_text(text, encoding="utf-8")
@@ -79,12 +127,16 @@ def state_of(place: Path, name: str) -> dict[str, Any]:
 def largest_difference(one: Mapping[str, Mapping], other: Mapping[str, Mapping]) -> float:
     """Between the weights of two sets of networks."""
     pairs = [(v, other[net][name]) for net, tensors in one.items() for name, v in tensors.items()]
-    return max(float((v.double() - w.double()).abs().max()) for v, w in pairs if v.is_floating_point())
+    return max(
+        float((v.double() - w.double()).abs().max()) for v, w in pairs if v.is_floating_point()
+    )
 
 
 def losses_of(folder: Path) -> list[dict[str, float]]:
     rows, _ = read_log(folder)
-    return [{name: value for name, value in row.items() if name.startswith("loss_")} for row in rows]
+    return [
+        {name: value for name, value in row.items() if name.startswith("loss_")} for row in rows
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +144,12 @@ def jobs(faces_manifest, drawn):  # noqa: F811
     """One of each kind of batch-dependent method, in float64; one in float32."""
     manifests = {"expect": drawn}
     jobs = {
-        name: {"name": name, "method": name, "settings": settings, "manifest": manifests.get(name, faces_manifest)}
+        name: {
+            "name": name,
+            "method": name,
+            "settings": settings,
+            "manifest": manifests.get(name, faces_manifest),
+        }
         for name, settings in SETTINGS.items()
     }
     jobs["float32"] = jobs["pix2pix"] | {"name": "float32", "float64": False}
@@ -148,7 +205,9 @@ def test_a_run_of_two_processes_goes_on_in_one(trained, jobs, tmp_path):
     assert state_of(tmp_path, "cyclegan")["images_seen"] == 12
     do_jobs(1, [job | {"resume": "auto"}], tmp_path)
     whole, resumed = state_of(trained[1], "cyclegan"), state_of(tmp_path, "cyclegan")
-    assert resumed["images_seen"] == 30 and largest_difference(whole["nets"], resumed["nets"]) < 1e-8
+    assert (
+        resumed["images_seen"] == 30 and largest_difference(whole["nets"], resumed["nets"]) < 1e-8
+    )
 
 
 # How they end, and what they refuse
@@ -156,25 +215,58 @@ def test_a_run_of_two_processes_goes_on_in_one(trained, jobs, tmp_path):
 
 def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]:
     """`s2f train` of a small network, for long enough to be disturbed."""
-    settings = {"total_images": 100_000, "batch_size": 4, "base_filters": 4, "disc_filters": 4, "save_every_s": 1.0}
+    settings = {
+        "total_images": 100_000,
+        "batch_size": 4,
+        "base_filters": 4,
+        "disc_filters": 4,
+        "save_every_s": 1.0,
+    }
     settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, **changes}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    return ["-m", "s2f_utils", "train", "pix2pix", "--data", manifest, "--profile", "fast", "--runs", runs, "--name",
-            "run", "--no-report", "--device", "cpu", *sets]  # fmt: skip
+    return [
+        "-m",
+        "s2f_utils",
+        "train",
+        "pix2pix",
+        "--data",
+        manifest,
+        "--profile",
+        "fast",
+        "--runs",
+        runs,
+        "--name",
+        "run",
+        "--no-report",
+        "--device",
+        "cpu",
+        *sets,
+    ]
 
 
 @pytest.fixture()
 def training(faces_manifest, tmp_path):
-    """A training of two processes that has saved once: torchrun's process, its workers by rank, and the run."""
+    """A training of two processes that has saved once: torchrun's process, its workers by rank, and
+    the run.
+    """
     process = subprocess.Popen(
-        command(2, *train_command(faces_manifest, tmp_path)), env=ENV, cwd=ROOT, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command(2, *train_command(faces_manifest, tmp_path)),
+        env=ENV,
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     deadline = time.monotonic() + 90
-    while not (saved := [p for p in tmp_path.glob("*-run/log.jsonl") if '"event": "save"' in p.read_text()]):
+    while not (
+        saved := [p for p in tmp_path.glob("*-run/log.jsonl") if '"event": "save"' in p.read_text()]
+    ):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.1)
-    workers = [p for p in psutil.Process(process.pid).children() if "s2f_utils" in " ".join(p.cmdline())]
+    workers = [
+        p for p in psutil.Process(process.pid).children() if "s2f_utils" in " ".join(p.cmdline())
+    ]
     yield process, sorted(workers, key=lambda p: int(p.environ()["RANK"])), saved[0].parent
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)

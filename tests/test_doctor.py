@@ -1,4 +1,6 @@
-"""The doctor: each fault that is put into a good set is found, nothing is found in the good set, and --fix mends it."""
+"""The doctor: each fault that is put into a good set is found, nothing is found in the good set,
+and --fix mends it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def broken_copy(source, target):
     tree, options = scan(target), LayoutOptions()
     pairs = find_layout(tree, None, options).collect(tree, options).pairs
     sides = {
-        split: [Pair(p.sketch.path, p.photo.path) for p in pairs if p.split == split] for split in ("train", "test")
+        split: [Pair(p.sketch.path, p.photo.path) for p in pairs if p.split == split]
+        for split in ("train", "test")
     }
     where = {}
     mine, others = sides["train"][3:], sides["test"][::-1]
@@ -73,26 +76,45 @@ def test_nothing_is_found_in_a_good_set(good, capsys):
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(f, marks=[pytest.mark.detector] if f in NEED_DETECTOR else []) for f in FAULTS]
+    "fault",
+    [pytest.param(f, marks=[pytest.mark.detector] if f in NEED_DETECTOR else []) for f in FAULTS],
 )
 def test_every_fault_is_found(broken, fault):
     _, where, diagnosis = broken
     expected, _ = FAULTS[fault]
-    found = {f.kind for f in diagnosis.findings if any(where[fault] in name for name in (f.id, *f.files))}
+    found = {
+        f.kind for f in diagnosis.findings if any(where[fault] in name for name in (f.id, *f.files))
+    }
     assert expected <= found, f"{fault}: found only {found}"
 
 
 def test_nothing_else_is_found(broken):
     _, where, diagnosis = broken
     blamed = set(where.values())
-    strangers = [f for f in diagnosis.findings if not any(name in part for name in blamed for part in (f.id, *f.files))]
-    assert [f.kind for f in strangers] in ([], ["mismatch"])  # the other one of the two exchanged sketches
+    strangers = [
+        f
+        for f in diagnosis.findings
+        if not any(name in part for name in blamed for part in (f.id, *f.files))
+    ]
+    assert [f.kind for f in strangers] in (
+        [],
+        ["mismatch"],
+    )  # the other one of the two exchanged sketches
     assert not diagnosis.may_train
 
 
 def test_the_findings_are_told_to_machines_and_people(broken, tmp_path, capsys):
     root, _, diagnosis = broken
-    code = main(["doctor", str(root), "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")])
+    code = main(
+        [
+            "doctor",
+            str(root),
+            "--json",
+            str(tmp_path / "a.json"),
+            "--html",
+            str(tmp_path / "a.html"),
+        ]
+    )
     assert code == 1
     shown = capsys.readouterr().out
     told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
@@ -118,10 +140,14 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
     assert again.may_train, [f for f in again.findings]
     mended = {pair.id: pair for pair in manifest.pairs}
     upright = images.load_rgb(mended[where["on its side"]].photo)
-    np.testing.assert_allclose(upright, draw_face(int(where["on its side"][4:]), size_px=SIZE).photo, atol=1)
+    np.testing.assert_allclose(
+        upright, draw_face(int(where["on its side"][4:]), size_px=SIZE).photo, atol=1
+    )
     assert np.median(images.load_rgb(mended[where["inverted"]].sketch)) > 200
     squares = make_pairs(tmp_path / "mended", tmp_path / "squares", size_px=64, progress=False)
-    assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [(p.id, p.split) for p in manifest.pairs]
+    assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [
+        (p.id, p.split) for p in manifest.pairs
+    ]
     (row,) = mend._rows([Subject("a", "a", "train", "s", "p", source="\udcff")], "")  # not Unicode
     assert row["source"] == "?"
 
@@ -141,7 +167,9 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     change = lambda _, number: sketches[exchanged.get(number, number)]  # noqa: E731
     diagnosis = diagnose(framed(good, tmp_path / "set", change), progress=False)
     names = [path.stem for path in sorted(good.glob("*/sketches/*.png"))]
-    assert {f.id for f in diagnosis.findings if f.kind == "mismatch"} == {names[number] for number in exchanged}
+    assert {f.id for f in diagnosis.findings if f.kind == "mismatch"} == {
+        names[number] for number in exchanged
+    }
     assert any("fits this photo better" in finding.detail for finding in diagnosis.findings)
 
 
@@ -149,19 +177,33 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     make_pairs(good, tmp_path / "set", size_px=96, progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []
     table = (tmp_path / "set" / "manifest.csv").read_bytes()
-    for text in (table.replace(b"\ntest,face04", b"\ntest,face00"), table.replace(b",set\n", b",\xe9\n")):
+    for text in (
+        table.replace(b"\ntest,face04", b"\ntest,face00"),
+        table.replace(b",set\n", b",\xe9\n"),
+    ):
         (tmp_path / "set" / "manifest.csv").write_bytes(text)
         assert diagnose(tmp_path / "set", progress=False).counts() == {"manifest": 1}
     (tmp_path / "set" / "manifest.csv").write_bytes(table + b"train\n")
     (tmp_path / "set" / "photos" / "face07.png").unlink()
     told = [(f.kind, f.id) for f in diagnose(tmp_path / "set", progress=False).findings]
     assert told == [("missing", ""), ("missing", "face07")]
-    table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8").replace("face08,face08", "face08,face09")
+    table = (
+        (tmp_path / "set" / "manifest.csv")
+        .read_text(encoding="utf-8")
+        .replace("face08,face08", "face08,face09")
+    )
     more = "test,again,again,sketches/face10.png,photos/face10.png,,\nTest,odd,odd,sketches/face11.png,,,\n"
     (tmp_path / "set" / "manifest.csv").write_text(table + more, encoding="utf-8")
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
-    assert set(found) == {"missing", "identity", "leak", "split"} and "train and test" in found["identity"].detail
-    assert [found[kind].drop for kind in ("identity", "leak", "split")] == [("face09",), ("face10",), ("odd",)]
+    assert (
+        set(found) == {"missing", "identity", "leak", "split"}
+        and "train and test" in found["identity"].detail
+    )
+    assert [found[kind].drop for kind in ("identity", "leak", "split")] == [
+        ("face09",),
+        ("face10",),
+        ("odd",),
+    ]
     images.save(tmp_path / "set" / "photos" / "face05.png", draw_face(5, size_px=96).photo[:90])
     assert diagnose(tmp_path / "set", progress=False).counts()["not_square"] == 1
 

@@ -1,4 +1,6 @@
-"""Downloads against a real HTTP server on this machine that behaves badly in every way that servers do."""
+"""Downloads against a real HTTP server on this machine that behaves badly in every way that servers
+do.
+"""
 
 from __future__ import annotations
 
@@ -127,13 +129,17 @@ def published(monkeypatch, tmp_path):
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
 
     def publish(*urls, digest=DIGEST):
-        entry = weights.WeightsFile("w", "file.bin", urls, 300_000, digest, "MIT", "a test", use="model")
+        entry = weights.WeightsFile(
+            "w", "file.bin", urls, 300_000, digest, "MIT", "a test", use="model"
+        )
         monkeypatch.setitem(weights.WEIGHTS, "w", entry)
 
     return publish
 
 
-def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, published, monkeypatch):
+def test_weights_are_found_by_name_in_the_order_of_the_documentation(
+    tmp_path, published, monkeypatch
+):
     published("http://127.0.0.1:9/x")
     assert weights.find("w") is None
     cached = weights.cache_folder() / "file.bin"
@@ -165,7 +171,9 @@ def test_weights_are_downloaded_into_the_cache(server, tmp_path, published, caps
     weights.find("w").unlink()
     published(f"{server}/page/x")
     for _ in range(2):
-        with pytest.raises(weights.WeightsError, match=r"web page.*name that folder in S2F_WEIGHTS"):
+        with pytest.raises(
+            weights.WeightsError, match=r"web page.*name that folder in S2F_WEIGHTS"
+        ):
             weights.get("w")
     assert Server.seen.count("/page/x") == 3, "not asked again at once"
 
@@ -175,6 +183,8 @@ def test_weights_without_a_published_digest_are_checked_by_size(server, tmp_path
     assert weights.get("w").read_bytes() == CONTENT
     weights.find("w").unlink()
     published(f"{server}/page/x", digest="")
-    with pytest.raises(weights.WeightsError, match="26 bytes came instead of about 300,000: a web page"):
+    with pytest.raises(
+        weights.WeightsError, match="26 bytes came instead of about 300,000: a web page"
+    ):
         weights.get("w")
     assert not list((tmp_path / "sketch-to-face").iterdir())

@@ -1,4 +1,6 @@
-"""From any drawing to what the models know: is it one, is its paper clean, where is the face, back onto the paper."""
+"""From any drawing to what the models know: is it one, is its paper clean, where is the face, back
+onto the paper.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,10 @@ def test_what_is_no_drawing_is_said_to_be_what_it_is(some):
     grey = [rgb(np.asarray(Image.fromarray(f.photo).convert("L"))) for f in some]
     assert kinds(grey).count("photo") >= 7
     assert set(kinds([255 - rgb(f.sketch) for f in some])) == {"inverted"}
-    pale = [np.clip(250 - (255 - rgb(f.sketch).astype(float)) * 0.15, 0, 255).astype(np.uint8) for f in some]
+    pale = [
+        np.clip(250 - (255 - rgb(f.sketch).astype(float)) * 0.15, 0, 255).astype(np.uint8)
+        for f in some
+    ]
     assert set(kinds(pale)) == {"faint"}
     assert kinds([washed(f, 0.5) for f in some]).count("coloured") >= 6
     assert kinds([np.full((64, 64, 3), 255, np.uint8)]) == ["faint"]
@@ -81,8 +86,12 @@ def on_a_desk(drawing):
 
     height, width = drawing.shape[:2]
     corners = np.float32([[110, 90], [640, 110], [690, 840], [60, 800]])
-    matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners)
-    inside = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, (760, 900))[..., None]
+    matrix = cv2.getPerspectiveTransform(
+        np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners
+    )
+    inside = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, (760, 900))[
+        ..., None
+    ]
     desk = np.random.default_rng(0).normal([95, 70, 50], 6, (900, 760, 3))
     sheet = cv2.warpPerspective(drawing, matrix, (760, 900)) * np.array([0.96, 0.93, 0.86])
     light = np.linspace(0.65, 1, 760)[None, :, None]
@@ -100,20 +109,28 @@ def test_few_lines_on_a_large_grey_sheet_stay():
     share = 0.2
     drawing = Image.fromarray(drawings.example("few-lines")[20:430, 40:380])
     width = round(1240 * share)
-    drawing = drawing.resize((width, round(width * drawing.height / drawing.width)), Image.Resampling.LANCZOS)
+    drawing = drawing.resize(
+        (width, round(width * drawing.height / drawing.width)), Image.Resampling.LANCZOS
+    )
     sheet = np.full((1754, 1240, 3), 255, np.uint8)
     sheet[500 : 500 + drawing.height, 300 : 300 + width] = np.asarray(drawing)
     assert paper.verdict(sheet).kind == "drawing"
-    scan = np.clip(sheet * 0.88 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
+    scan = np.clip(
+        sheet * 0.88 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255
+    ).astype(np.uint8)
     assert paper.verdict(scan).kind == "drawing"
     lines = cleanup.clean(scan, sheet=False).image
     assert lines.min() < 60 and np.percentile(lines, 90) == 255
-    empty = np.clip(sheet * 0 + 224 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
+    empty = np.clip(
+        sheet * 0 + 224 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255
+    ).astype(np.uint8)
     assert cleanup.clean(empty, sheet=False).image.min() == 255
 
 
 @pytest.mark.detector
-@pytest.mark.parametrize(("name", "quarters"), [("plain-man", 1), ("long-hair", 2), ("plain-man", 3)])
+@pytest.mark.parametrize(
+    ("name", "quarters"), [("plain-man", 1), ("long-hair", 2), ("plain-man", 3)]
+)
 def test_a_drawing_on_its_side_is_turned_and_said_to_be(name, quarters):
     drawing = drawings.example(name)
     ready = drawings.prepare(np.ascontiguousarray(np.rot90(drawing, quarters)))
@@ -139,12 +156,19 @@ def test_points_may_be_tilted_but_not_outside(some):
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
     about_face, about_machine = ready.warnings
-    assert (ready.face.method, about_face.code) in (("cascade", "rough-face"), ("centre", "no-face"))
+    assert (ready.face.method, about_face.code) in (
+        ("cascade", "rough-face"),
+        ("centre", "no-face"),
+    )
     assert "give the eyes and the mouth" in str(about_face)
     assert about_machine.code == "no-detector" and "yunet" in about_machine.data["problem"]
     assert "s2f weights yunet" in str(about_machine)
     blank = drawings.prepare(np.full((200, 160, 3), 255, np.uint8))
-    assert blank.face.method == "centre" and len(blank.warnings) == 3 and blank.warnings[0] == Remark("no-lines")
+    assert (
+        blank.face.method == "centre"
+        and len(blank.warnings) == 3
+        and blank.warnings[0] == Remark("no-lines")
+    )
 
 
 def in_a_shadow(drawing, seed):
@@ -154,7 +178,9 @@ def in_a_shadow(drawing, seed):
     y, x = np.mgrid[:height, :width] / max(height, width) - 0.4
     angle = rng.uniform(0, 2 * np.pi)
     dark = np.cos(angle) * x + np.sin(angle) * y > rng.uniform(-0.1, 0.1)
-    seen = drawing * 0.92 * np.where(dark, 0.6, 1.0)[..., None] + rng.normal(0, 2, (height, width, 1))
+    seen = drawing * 0.92 * np.where(dark, 0.6, 1.0)[..., None] + rng.normal(
+        0, 2, (height, width, 1)
+    )
     return np.clip(seen, 0, 255).astype(np.uint8)
 
 
@@ -207,6 +233,10 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     on_sheet[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].photo
     behind[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].mask == 0
     photo = faces.warp(on_sheet, ready.matrix, SIZE)
-    whole, person = (drawings.framed(photo, ready, frame).astype(int) for frame in ("paper", "person"))
+    whole, person = (
+        drawings.framed(photo, ready, frame).astype(int) for frame in ("paper", "person")
+    )
     assert np.abs(whole - wide)[behind].mean() > 20 > 4 * np.abs(person - wide)[behind].mean()
-    assert np.array_equal(person[y - 20 : y + 20, x - 20 : x + 20], whole[y - 20 : y + 20, x - 20 : x + 20])
+    assert np.array_equal(
+        person[y - 20 : y + 20, x - 20 : x + 20], whole[y - 20 : y + 20, x - 20 : x + 20]
+    )

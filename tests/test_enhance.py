@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_utils import models
-from s2f_utils.inference import enhance as enhancing
-from s2f_utils.inference import restorers
-from s2f_utils.inference.enhance import enhance
+from s2f_utils import networks
+from s2f_utils.infer import enhance as enhancing
+from s2f_utils.infer import restorers
+from s2f_utils.infer.enhance import enhance
 from s2f_utils.pictures import faces
 
 SIZE_PX = 128
@@ -36,7 +36,9 @@ def restorer(answer) -> restorers.Restorer:
 
 SAME = restorer(lambda x: x)
 NEGATIVE = restorer(lambda x: 2 * (125 / 127.5 - 1) - x)  # 250 - grey level
-RED = restorer(lambda x: torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand_as(x) * 0.9 + 0.1 * x)
+RED = restorer(
+    lambda x: torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand_as(x) * 0.9 + 0.1 * x
+)
 
 
 def face_at(x: float, y: float, size: float, degrees: float = 0.0) -> faces.Face:
@@ -48,7 +50,9 @@ def face_at(x: float, y: float, size: float, degrees: float = 0.0) -> faces.Face
 
 
 def flat(height: int, width: int) -> np.ndarray:
-    """A photo of one colour, but for a strip of red and one of blue at its upper edge: it is no black and white."""
+    """A photo of one colour, but for a strip of red and one of blue at its upper edge: it is no
+    black and white.
+    """
     photo = np.full((height, width, 3), (90, 120, 150), np.uint8)
     photo[:8], photo[8:16] = (170, 60, 50), (60, 110, 80)  # of the same grey
     return photo
@@ -64,15 +68,21 @@ def waves(height: int, width: int, period: float = 40.0) -> np.ndarray:
 @pytest.mark.parametrize("degrees", [0.0, 17.0, 90.0, 180.0])
 @pytest.mark.parametrize("size", [70.0, 128.0, 300.0])
 def test_what_a_restorer_changes_is_pasted_where_it_was(size, degrees):
-    """Waves made negative: a shift by a third of a pixel, or a mirrored or unturned crop, would be far off."""
+    """Waves made negative: a shift by a third of a pixel, or a mirrored or unturned crop, would be
+    far off.
+    """
     photo = waves(400, 420)
     low, high = int(200 - 0.25 * size), int(200 + 0.25 * size)
     made = enhance(photo, NEGATIVE, found=[face_at(205.3, 198.6, size, degrees)]).image.astype(int)
-    assert np.abs(made - (250 - photo.astype(int)))[low:high, low:high].max() <= 4 * max(1, size / SIZE_PX)
+    assert np.abs(made - (250 - photo.astype(int)))[low:high, low:high].max() <= 4 * max(
+        1, size / SIZE_PX
+    )
 
 
 def test_a_pasted_face_has_no_seam():
-    """Red over a checkerboard: from one pixel to the next, no more changes than the feather's slope allows."""
+    """Red over a checkerboard: from one pixel to the next, no more changes than the feather's slope
+    allows.
+    """
     grey = np.full((300, 300, 3), 128, np.uint8)
     done = enhance(grey.copy(), SAME, found=[face_at(150, 150, 200)])
     assert np.abs(done.image.astype(int) - grey).max() <= 1
@@ -80,7 +90,9 @@ def test_a_pasted_face_has_no_seam():
     made = enhance(colour, RED, found=[face_at(150, 150, 200, 10)]).image.astype(int)
     assert made[150, 150, 0] > 220
     steps = max(np.abs(np.diff(made[20:], axis=axis)).max() for axis in (0, 1))
-    assert steps <= 1.5 * 165 / (enhancing.FEATHER * 200) + 2  # the steepest slope of the smooth ramp
+    assert (
+        steps <= 1.5 * 165 / (enhancing.FEATHER * 200) + 2
+    )  # the steepest slope of the smooth ramp
     inner = slice(32, -32)
     made[inner, inner] = colour[inner, inner]
     assert (made == colour).all(), "the rim, where no face is"
@@ -103,7 +115,9 @@ def test_what_is_not_a_face_keeps_its_bytes_and_the_strength_blends():
 def test_an_enlarged_photo_has_its_faces_in_the_enlarged_place(upscale):
     photo = waves(200, 220)
     done = enhance(photo, NEGATIVE, found=[face_at(107.3, 96.6, 120, 8)], upscale=upscale)
-    plain = np.asarray(Image.fromarray(photo).resize((220 * upscale, 200 * upscale), Image.Resampling.LANCZOS))
+    plain = np.asarray(
+        Image.fromarray(photo).resize((220 * upscale, 200 * upscale), Image.Resampling.LANCZOS)
+    )
     inner = (slice(70 * upscale, 125 * upscale), slice(80 * upscale, 135 * upscale))
     assert np.abs(done.image.astype(int) - (250 - plain.astype(int)))[inner].max() <= 6
     assert (done.image[: 20 * upscale] == plain[: 20 * upscale]).all()
@@ -113,7 +127,9 @@ def test_many_faces_are_each_restored_and_the_largest_alone_where_asked():
     photo = flat(300, 500)
     found = [face_at(120, 150, 160), face_at(350, 120, 100), face_at(440, 240, 60)]
     done = enhance(photo, RED, found=found)
-    assert len(done.faces) == 3 and all(done.image[y, x, 0] > 200 for x, y in ((120, 150), (350, 120), (440, 240)))
+    assert len(done.faces) == 3 and all(
+        done.image[y, x, 0] > 200 for x, y in ((120, 150), (350, 120), (440, 240))
+    )
     one = enhance(photo, RED, found=found, largest_only=True)
     assert len(one.faces) == 1 and one.image[120, 350, 0] == 90
     assert done.faces[0].before.shape == done.faces[0].after.shape == (SIZE_PX, SIZE_PX, 3)
@@ -128,13 +144,18 @@ def test_a_failure_raises_and_the_input_is_not_handed_back(value):
     fails = restorer(lambda x: colour.expand_as(x) + (0.1 * x if value is WHITE else 0 * x))
     photo = draw_face(1, size_px=200, seed=1)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
-    with pytest.raises(restorers.RestoreError, match="flat picture" if np.isfinite(np.asarray(value)).all() else "NaN"):
+    with pytest.raises(
+        restorers.RestoreError,
+        match="flat picture" if np.isfinite(np.asarray(value)).all() else "NaN",
+    ):
         enhance(photo.photo, fails, found=found)
 
 
 def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone():
     torch.manual_seed(0)
-    net = models.build("gfpgan", size_px=SIZE_PX, num_style_feat=16, narrow=0.03125, num_mlp=1).requires_grad_(False)
+    net = networks.build(
+        "gfpgan", size_px=SIZE_PX, num_style_feat=16, narrow=0.03125, num_mlp=1
+    ).requires_grad_(False)
     for layer in (net.stylegan_decoder.style_conv1, *net.stylegan_decoder.style_convs):
         layer.weight.fill_(1.0)  # of the noise
     noisy = restorers.restorer_of("noisy", net.eval(), torch.device("cpu"))
@@ -143,7 +164,9 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     before = torch.get_rng_state()
     first, second = (enhance(photo.photo, noisy, found=found, seed=seed).image for seed in range(2))
     with ThreadPoolExecutor(4) as pool:  # which share the network
-        made = list(pool.map(lambda n: enhance(photo.photo, noisy, found=found, seed=n % 2).image, range(8)))
+        made = list(
+            pool.map(lambda n: enhance(photo.photo, noisy, found=found, seed=n % 2).image, range(8))
+        )
     assert all((image == (first, second)[n % 2]).all() for n, image in enumerate(made))
     assert (first != second).any() and torch.equal(before, torch.get_rng_state())
 
@@ -158,4 +181,9 @@ def test_faces_are_found_whichever_way_they_are_turned():
         found = faces.detect_all(turned)
         assert found[0].turn == turn
         done = enhance(turned, SAME, largest_only=True)
-        assert np.abs(done.faces[0].before.astype(int) - enhance(astronaut, SAME).faces[0].before).mean() < 20
+        assert (
+            np.abs(
+                done.faces[0].before.astype(int) - enhance(astronaut, SAME).faces[0].before
+            ).mean()
+            < 20
+        )

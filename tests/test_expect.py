@@ -22,15 +22,15 @@ from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
 from s2f_studio.faces.stages.expect import Bent
 from s2f_studio.faces.stages.lay import PLAIN, Laid
-from s2f_utils import models
+from s2f_utils import networks
 from s2f_utils.data import read_manifest
-from s2f_utils.inference import load
-from s2f_utils.inference.stages import TorchEngine
+from s2f_utils.infer import load
+from s2f_utils.infer.stages import TorchEngine
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
-from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.train.config import resolve
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 from tests.test_training import StopAt
 
 NUM = 7
@@ -40,7 +40,9 @@ CPU = torch.device("cpu")
 def portrait(number: int, size: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """A face of plain colours on a coloured wall, uint8 (S, S, 3), and its points in pixels."""
     rng = np.random.default_rng(number)
-    points = mesh.mean_shape(size) + rng.normal(0, 2.0, 2) + rng.normal(0, 0.4, (mesh.NUM_POINTS, 2))
+    points = (
+        mesh.mean_shape(size) + rng.normal(0, 2.0, 2) + rng.normal(0, 0.4, (mesh.NUM_POINTS, 2))
+    )
     oval = points[mesh.PARTS["oval"]]
     middle = oval.mean(axis=0)
     photo = np.full((size, size, 3), (70, 110, 150), np.uint8)
@@ -61,10 +63,20 @@ def people(tmp_path_factory) -> Path:
     points = np.rint(np.stack([p for _, p in made]) * gallery.STORED_PER_PX).astype(np.uint16)
     masks = np.stack([np.packbits((np.indices((256, 256))[1] < 250).ravel()) for _ in names])
     np.savez(folder / "points.npz", names=names, points=points, people=masks)
-    rows = [{"name": name, "split": "val" if n == 6 else "train", "glasses": str(n % 2), "beard": "none", "hat": "none"}
-            for n, name in enumerate(names)]  # fmt: skip
+    rows = [
+        {
+            "name": name,
+            "split": "val" if n == 6 else "train",
+            "glasses": str(n % 2),
+            "beard": "none",
+            "hat": "none",
+        }
+        for n, name in enumerate(names)
+    ]
     rows[5]["hat"] = "cap"
-    (folder / "labels.csv").write_text("\n".join(map(",".join, (rows[0], *(row.values() for row in rows)))))
+    (folder / "labels.csv").write_text(
+        "\n".join(map(",".join, (rows[0], *(row.values() for row in rows))))
+    )
     return folder
 
 
@@ -75,7 +87,12 @@ def drawn(people, tmp_path_factory) -> Path:
 
 
 def make(people: Path, out: Path, **changes) -> Path:
-    given = {"points": people / "points.npz", "labels": people / "labels.csv", "progress": False, "workers": 1}
+    given = {
+        "points": people / "points.npz",
+        "labels": people / "labels.csv",
+        "progress": False,
+        "workers": 1,
+    }
     return make_scribbles(people, out, **({"num": 6, "drawings": 3} | given | changes))
 
 
@@ -85,21 +102,33 @@ def make(people: Path, out: Path, **changes) -> Path:
 def test_every_drawing_has_its_points_its_degree_and_its_photos_labels(drawn):
     manifest = read_manifest(drawn)
     assert [len(manifest.split(split)) for split in ("train", "val", "test")] == [18, 6, 0]
-    assert "person-5" not in {row.identity for row in manifest.pairs}  # a hat, which no drawing would show
+    assert "person-5" not in {
+        row.identity for row in manifest.pairs
+    }  # a hat, which no drawing would show
     for row in manifest.pairs:
-        points, photo_points = (read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        points, photo_points = (
+            read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points")
+        )
         assert points.shape == photo_points.shape == (mesh.NUM_POINTS, 2)
-        assert float(row.attributes["degree"]) == pytest.approx((int(row.id[-1]) - 0.5) / 3, abs=1e-3)
-        assert int(row.attributes["glasses"]) >= int(row.identity[-1]) % 2 and row.attributes["hat"] in ("0", "1")
+        assert float(row.attributes["degree"]) == pytest.approx(
+            (int(row.id[-1]) - 0.5) / 3, abs=1e-3
+        )
+        assert int(row.attributes["glasses"]) >= int(row.identity[-1]) % 2 and row.attributes[
+            "hat"
+        ] in ("0", "1")
         photo = images.load_rgb(row.photo).astype(int)
         skin = photo[filled(photo_points[mesh.PARTS["nose"]], 128) > 0]
-        assert skin[:, 0].mean() > skin[:, 2].mean() + 20  # the points lie on the face, not on the blue wall
+        assert (
+            skin[:, 0].mean() > skin[:, 2].mean() + 20
+        )  # the points lie on the face, not on the blue wall
         labels = images.load_labels(row.mask)
         least = 0.6 if row.attributes["hat"] == "1" else 0.9
         assert set(np.unique(labels)) <= {0, 1, HAIR} and (labels > 0).mean() > least
     apart = []
     for row in manifest.pairs:
-        drawn_at, is_at = (read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        drawn_at, is_at = (
+            read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points")
+        )
         apart.append(np.abs(drawn_at - is_at).mean())
     degrees = np.array([float(row.attributes["degree"]) for row in manifest.pairs])
     assert np.mean(np.array(apart)[degrees > 0.8]) > 1.3 * np.mean(np.array(apart)[degrees < 0.2])
@@ -129,13 +158,23 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
     rows = manifest.split("train")
     data = ShapedData(manifest, rows, 128, CPU)
     a, b = data.batch(range(len(rows)))
-    assert a.shape == (18, 10, 128, 128) and b.shape == (18, 5, 128, 128) and a.dtype == b.dtype == torch.uint8
-    worn = [[255 * int(row.attributes["glasses"]), 0, 255 * int(row.attributes["hat"])] for row in rows]
-    assert torch.equal(a[:, 3:6], torch.tensor(worn, dtype=torch.uint8)[..., None, None].expand(-1, -1, 128, 128))
+    assert (
+        a.shape == (18, 10, 128, 128)
+        and b.shape == (18, 5, 128, 128)
+        and a.dtype == b.dtype == torch.uint8
+    )
+    worn = [
+        [255 * int(row.attributes["glasses"]), 0, 255 * int(row.attributes["hat"])] for row in rows
+    ]
+    assert torch.equal(
+        a[:, 3:6], torch.tensor(worn, dtype=torch.uint8)[..., None, None].expand(-1, -1, 128, 128)
+    )
     inside = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0)
     around = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["nose"]], 128) > 0)
     red = b[:, 0].float()
-    assert (red[:, inside].mean(1) < red[:, around].mean(1) - 60).all()  # dark lips, light nose, in every face
+    assert (
+        red[:, inside].mean(1) < red[:, around].mean(1) - 60
+    ).all()  # dark lips, light nose, in every face
     least = torch.tensor([150 if row.attributes["hat"] == "1" else 200 for row in rows])
     assert (b[:, 3].float().mean((1, 2)) > least).all() and (b[:, 4].float()[:, around] == 0).all()
 
@@ -144,12 +183,15 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
 
 
 def small() -> torch.nn.Module:
-    return models.build("expect", widths=(8, 16, 16, 24), hidden=8, told=len(TOLD))
+    return networks.build("expect", widths=(8, 16, 16, 24), hidden=8, told=len(TOLD))
 
 
 def test_every_weight_of_the_network_learns_and_tones_matter():
     net = small()
-    x, tones = torch.rand(2, 10, 128, 128) * 2 - 1, torch.tensor([[0.1] * 6, [torch.nan] * 3 + [0.4] * 3])
+    x, tones = (
+        torch.rand(2, 10, 128, 128) * 2 - 1,
+        torch.tensor([[0.1] * 6, [torch.nan] * 3 + [0.4] * 3]),
+    )
     out = net(x, tones)
     assert out.shape == (2, 5, 128, 128)
     out.square().mean().backward()
@@ -162,14 +204,18 @@ def test_every_weight_of_the_network_learns_and_tones_matter():
             other[:, worn] *= -1
             assert not torch.allclose(net(other), untold)
     assert torch.equal(untold, not_known) and not torch.allclose(told, untold)
-    with pytest.raises(ValueError, match=r"bent drawings must be \(N, 10, 128, 128\), got \(1, 10, 64, 64\)"):
+    with pytest.raises(
+        ValueError, match=r"bent drawings must be \(N, 10, 128, 128\), got \(1, 10, 64, 64\)"
+    ):
         net(torch.rand(1, 10, 64, 64))
 
 
 def test_strokes_have_no_path_but_through_32_pixels():
     net = small().eval()
     seen = []
-    hook = net.down1.register_forward_hook(lambda module, args, out: seen.append(out.shape) or torch.zeros_like(out))
+    hook = net.down1.register_forward_hook(
+        lambda module, args, out: seen.append(out.shape) or torch.zeros_like(out)
+    )
     blank, drawn = torch.ones(1, 10, 128, 128), torch.ones(1, 10, 128, 128)
     drawn[:, :3] = torch.rand(1, 3, 128, 128) * 2 - 1
     with torch.no_grad():
@@ -180,18 +226,28 @@ def test_strokes_have_no_path_but_through_32_pixels():
 
 def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_path):
     manifest = read_manifest(drawn)
-    changes = {"total_images": 96, "batch_size": 8, "precision": "float32", "dropout": 0.0, "num_samples": 2}
+    changes = {
+        "total_images": 96,
+        "batch_size": 8,
+        "precision": "float32",
+        "dropout": 0.0,
+        "num_samples": 2,
+    }
     resolved = resolve("expect", "fast", changes)
 
     def opened(name, resume="never"):
-        return open_run(resolved, manifest, tmp_path / name, device="cpu", resume=resume, progress=False)
+        return open_run(
+            resolved, manifest, tmp_path / name, device="cpu", resume=resume, progress=False
+        )
 
     whole = opened("whole")
     assert train(whole, progress=False) == "done"
     train(opened("parts"), callbacks=[StopAt(48)], progress=False)
     first = opened("parts", "auto")
     assert first.images_seen == 48 and train(first, progress=False) == "done"
-    for mine, other in zip(whole.model.net_g.parameters(), first.model.net_g.parameters(), strict=True):
+    for mine, other in zip(
+        whole.model.net_g.parameters(), first.model.net_g.parameters(), strict=True
+    ):
         assert torch.equal(mine, other)
     a, b = (images.to_tensor(side) for side in whole.data.batch(range(8)))
     net = whole.model.net_g.eval()
@@ -207,10 +263,14 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 
 
 def laid(face: np.ndarray, points: np.ndarray, side_px: int = FACE_PX) -> np.ndarray:
-    """A person, float32 (256, 256, 4), at points before the plain wall: uint8 (side_px, side_px, 3)."""
+    """A person, float32 (256, 256, 4), at points before the plain wall: uint8 (side_px, side_px,
+    3).
+    """
     coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
     people = face.transpose(2, 0, 1)[None].astype(np.float32)
-    return TorchEngine({"lay": Laid(side_px)}).run("lay", people, coarse[None], np.array([-1]))[0][0]
+    return TorchEngine({"lay": Laid(side_px)}).run("lay", people, coarse[None], np.array([-1]))[0][
+        0
+    ]
 
 
 def test_an_answer_bent_back_lies_at_the_drawings_shape():
@@ -222,8 +282,14 @@ def test_an_answer_bent_back_lies_at_the_drawings_shape():
     face[..., :3] *= face[..., 3:]
     made = laid(face, points)
     lips, oval = (filled(points[mesh.PARTS[part]], FACE_PX) > 0 for part in ("lips", "oval"))
-    inner = lips & (filled(points[mesh.PARTS["lips"]].mean(0) + 0.5 * (points[mesh.PARTS["lips"]]
-                    - points[mesh.PARTS["lips"]].mean(0)), FACE_PX) > 0)  # fmt: skip
+    inner = lips & (
+        filled(
+            points[mesh.PARTS["lips"]].mean(0)
+            + 0.5 * (points[mesh.PARTS["lips"]] - points[mesh.PARTS["lips"]].mean(0)),
+            FACE_PX,
+        )
+        > 0
+    )
     assert (made[inner, 2] > 120).all() and (made[0, 0] == PLAIN).all()
     skin = made[oval & ~lips]
     assert ((skin[:, 0] > 100) & (skin[:, 1] < 60)).mean() > 0.9
@@ -242,9 +308,13 @@ def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
 
 
 def test_a_found_face_follows_the_picture_however_it_lies():
-    """With any weights: the second look makes what is found in a turned picture lie where it is turned to."""
+    """With any weights: the second look makes what is found in a turned picture lie where it is
+    turned to.
+    """
     torch.manual_seed(0)
-    net = TorchEngine({"look": Look(models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval())})
+    net = TorchEngine(
+        {"look": Look(networks.build("finder", widths=(8, 16, 16, 24), hidden=16).eval())}
+    )
     photo, _ = portrait(1, 256)
     found = understand([photo, photo[:, ::-1].copy()], net)
     assert len(found) == 2 and found[0].points.shape == (164, 2) and found[0].off.min() > 0
@@ -253,7 +323,9 @@ def test_a_found_face_follows_the_picture_however_it_lies():
     half = images.resize(photo, 128, "stretch")
     small_face = understand([half], net)[0]
     assert np.abs((small_face.points + 0.5) * 2 - 0.5 - found[0].points).mean() < 2.0
-    with pytest.raises(ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 \(256, 200, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 \(256, 200, 3\)"
+    ):
         understand([photo[:, :200]], net)
 
 
@@ -266,20 +338,35 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
     images.save(tmp_path / "mine" / "wall.png", np.full((100, 100, 3), 128, np.uint8))
-    images.save(tmp_path / "mine" / "more" / "face-0.png", draw_face(7, size_px=256).photo)  # not told from the first
-    (tmp_path / "mine" / os.fsdecode(b"\xff.png")).write_bytes((tmp_path / "mine" / "face-1.png").read_bytes())
+    images.save(
+        tmp_path / "mine" / "more" / "face-0.png", draw_face(7, size_px=256).photo
+    )  # not told from the first
+    (tmp_path / "mine" / os.fsdecode(b"\xff.png")).write_bytes(
+        (tmp_path / "mine" / "face-1.png").read_bytes()
+    )
     out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
     points, people = gallery._read_points(out)
     labels = gallery._read_labels(tmp_path / "mine.csv")
     assert set(points) == set(labels) == {"face-0", "face-1", "face-2"}
     for n in range(3):
         face = draw_face(n, size_px=256)
-        off = np.hypot(*(mesh.five_of(points[f"face-{n}"]) - face.landmarks).T) / np.ptp(face.landmarks[:2, 0])
+        off = np.hypot(*(mesh.five_of(points[f"face-{n}"]) - face.landmarks).T) / np.ptp(
+            face.landmarks[:2, 0]
+        )
         assert off.mean() < 0.2, f"face {n}: {off}"
         overlap = people[f"face-{n}"] & (face.mask > 0)
-        assert overlap.sum() / (people[f"face-{n}"] | (face.mask > 0)).sum() > 0.6  # drawn faces are not portraits
+        assert (
+            overlap.sum() / (people[f"face-{n}"] | (face.mask > 0)).sum() > 0.6
+        )  # drawn faces are not portraits
     made = make_scribbles(
-        tmp_path / "mine", tmp_path / "set", 2, 2, points=out, labels=tmp_path / "mine.csv", progress=False, workers=1
+        tmp_path / "mine",
+        tmp_path / "set",
+        2,
+        2,
+        points=out,
+        labels=tmp_path / "mine.csv",
+        progress=False,
+        workers=1,
     )
     assert len(read_manifest(made).split("train")) == 4
     for content in (b"", out.read_bytes()[:3000]):
@@ -293,13 +380,21 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     named = [f"{row},p{n // 2}" for n, row in enumerate(rows)]
     (tmp_path / "labels.csv").write_text("\n".join([f"{head},person", *named]))
     manifest = make(people, tmp_path / "set", labels=tmp_path / "labels.csv", num=24, drawings=1)
-    folds = {(row.identity, row.attributes["fold"]) for row in read_manifest(manifest).split("train")}
+    folds = {
+        (row.identity, row.attributes["fold"]) for row in read_manifest(manifest).split("train")
+    }
     assert sorted(name for name, _ in folds) == ["p0", "p1", "p2"]
-    halves = [read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)]
+    halves = [
+        read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)
+    ]
     assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
-    (tmp_path / "blank.csv").write_text("\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)]))
+    (tmp_path / "blank.csv").write_text(
+        "\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)])
+    )
     sitters = gallery.sitters_of(people, people / "points.npz", tmp_path / "blank.csv")
-    assert len({(one.labels["person"], one.split) for one in sitters}) == 4  # by chance, but a person in one split
+    assert (
+        len({(one.labels["person"], one.split) for one in sitters}) == 4
+    )  # by chance, but a person in one split
 
 
 def drawn_by(name: str) -> np.ndarray:
@@ -319,7 +414,9 @@ def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
 
 
 def test_the_expected_face_has_no_lines_of_the_drawing():
-    """Fine detail of the answer hardly goes with the drawing's lines, beside an answer with faint lines on it."""
+    """Fine detail of the answer hardly goes with the drawing's lines, beside an answer with faint
+    lines on it.
+    """
     sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
     import faces_inside as inside
 

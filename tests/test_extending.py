@@ -11,20 +11,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from s2f_utils import inference, models
+from s2f_utils import infer, networks
 from s2f_utils.data import read_manifest
-from s2f_utils.training.config import resolve, settings_of
-from s2f_utils.training.loop import train
-from s2f_utils.training.method import Method
-from s2f_utils.training.methods import METHODS
-from s2f_utils.training.run import finished, open_run
-from s2f_utils.training.settings import TrainConfig, setting
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.loop import train
+from s2f_utils.train.method import Method
+from s2f_utils.train.methods import METHODS
+from s2f_utils.train.run import finished, open_run
+from s2f_utils.train.settings import TrainConfig, setting
+from s2f_utils.train.tracking import read_log
 
 
 @pytest.fixture()
 def own_metrics():
-    """Two metrics that another package might bring: one of pairs, one of sets; each is a function and an entry."""
+    """Two metrics that another package might bring: one of pairs, one of sets; each is a function
+    and an entry.
+    """
     from s2f_utils import metrics
 
     def redness(fake, real):
@@ -32,42 +34,67 @@ def own_metrics():
 
     def brightness(reference, names):
         true = np.mean([photo.mean() for photo in reference.pictures])
-        return lambda made: metrics.SetScores(figures={"brightness": abs(np.mean([p.mean() for p in made]) - true)})
+        return lambda made: metrics.SetScores(
+            figures={"brightness": abs(np.mean([p.mean() for p in made]) - true)}
+        )
 
     before = dict(metrics.METRICS)
     metrics.register(
         metrics.Metric("redness", redness, False, 1, "", "numpy.mean"),
-        metrics.Metric("brightness", None, False, 2, "", "numpy.mean", "all's brightness", "real", "sets",
-                       of_sets=brightness),
-    )  # fmt: skip
+        metrics.Metric(
+            "brightness",
+            None,
+            False,
+            2,
+            "",
+            "numpy.mean",
+            "all's brightness",
+            "real",
+            "sets",
+            of_sets=brightness,
+        ),
+    )
     yield metrics
     metrics.METRICS.clear()
     metrics.METRICS.update(before)
 
 
 def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest, tmp_path, capsys):
-    from s2f_utils import models
+    from s2f_utils import networks
     from s2f_utils.cli.main import main
     from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
-    from s2f_utils.models import checkpoints
+    from s2f_utils.networks import checkpoints
     from s2f_utils.pictures import images
 
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    net = networks.build("unet", num_downs=5, base_filters=4).eval()
+    checkpoints.save_generator(
+        tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64}
+    )
     out = ["--data", str(faces_manifest), "--out", str(tmp_path / "out"), "--device", "cpu"]
-    assert main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "redness,brightness"]) == 0
+    assert (
+        main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "redness,brightness"])
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "REDNESS ↓" in shown and "all's brightness ↓" in shown
-    row = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["rows"]["sketch"]
+    row = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["rows"][
+        "sketch"
+    ]
     manifest = read_manifest(faces_manifest)
     pairs = manifest.split("test")
-    sketches, photos = (np.stack([images.load_rgb(getattr(p, side)) for p in pairs]) for side in ("sketch", "photo"))
+    sketches, photos = (
+        np.stack([images.load_rgb(getattr(p, side)) for p in pairs]) for side in ("sketch", "photo")
+    )
     by_hand = np.abs(sketches[..., 0].mean((1, 2)) - photos[..., 0].mean((1, 2)))
     assert row["redness"]["mean"] == pytest.approx(by_hand.mean())
     assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()))
     with open(tmp_path / "out" / "per_image.csv", newline="", encoding="utf-8") as file:
-        assert set(next(csv.DictReader(file))) == {"row", "id", "redness"}  # a set has no value for an image
+        assert set(next(csv.DictReader(file))) == {
+            "row",
+            "id",
+            "redness",
+        }  # a set has no value for an image
 
     board = leaderboard.build([], manifest, columns=("redness",), patch_seeds=0)
     page = leaderboard.write(board, tmp_path / "board").read_text(encoding="utf-8")
@@ -75,7 +102,9 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
     row = next(row for row in facts["rows"] if row["key"] == "sketch")
     assert row["redness"] == pytest.approx(by_hand.mean(), abs=1e-5)
     assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()), abs=1e-5)
-    assert f"{row['brightness']:.2f}" in page and "REDNESS ↓" in page and "all's brightness ↓" in page
+    assert (
+        f"{row['brightness']:.2f}" in page and "REDNESS ↓" in page and "all's brightness ↓" in page
+    )
     assert "redness" in own_metrics.group("all") and "brightness" in own_metrics.group("sets")
     assert main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "ugliness"]) == 2
     shown = capsys.readouterr().err
@@ -84,7 +113,9 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
 
 @pytest.fixture()
 def own_layout():
-    """A layout that another package might bring: face-01-drawn.png beside face-01-taken.png, all in one folder."""
+    """A layout that another package might bring: face-01-drawn.png beside face-01-taken.png, all in
+    one folder.
+    """
     from data_prep.sources import layouts
     from data_prep.sources.layout import Candidate, Collection, Layout
 
@@ -95,13 +126,20 @@ def own_layout():
         by_stem = {picture.stem: picture for picture in tree.pictures}
         photos = [picture for stem, picture in by_stem.items() if stem.endswith("-taken")]
         pairs = [
-            Candidate(by_stem[p.stem.replace("taken", "drawn")], p, "toy", id=p.stem.removesuffix("-taken"))
+            Candidate(
+                by_stem[p.stem.replace("taken", "drawn")],
+                p,
+                "toy",
+                id=p.stem.removesuffix("-taken"),
+            )
             for p in photos
         ]
         return Collection(pairs, notes=["a toy"])
 
     before = dict(layouts.LAYOUTS)
-    toy = Layout("toy", "side by side in one folder", "1-drawn.png, 1-taken.png", recognise, collect)
+    toy = Layout(
+        "toy", "side by side in one folder", "1-drawn.png, 1-taken.png", recognise, collect
+    )
     layouts.register(toy)
     yield toy
     layouts.LAYOUTS.clear()
@@ -118,11 +156,15 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
     for n in range(4):
         for side, grey in (("drawn", 250), ("taken", 90)):
             shade = np.linspace(grey - 50 * n % 80, grey, 48, dtype=np.uint8)
-            images.save(tmp_path / "raw" / f"face-{n}-{side}.png", np.tile(shade[:, None, None], (1, 48, 3)))
+            images.save(
+                tmp_path / "raw" / f"face-{n}-{side}.png", np.tile(shade[:, None, None], (1, 48, 3))
+            )
     assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / "set"), "--size", "32"]) == 0
     assert "layout toy, 4 pairs" in capsys.readouterr().out
     with open(tmp_path / "set" / "manifest.csv", newline="", encoding="utf-8") as file:
-        assert {(row["id"], row["source"]) for row in csv.DictReader(file)} == {(f"face-{n}", "toy") for n in range(4)}
+        assert {(row["id"], row["source"]) for row in csv.DictReader(file)} == {
+            (f"face-{n}", "toy") for n in range(4)
+        }
     named = [f"toy:{tmp_path / 'raw'}", str(tmp_path / "named"), "--layout", "toy", "--dry-run"]
     assert main(["pairs", *named]) == 0 and main(["pairs", str(tmp_path / "raw"), *named[1:]]) == 0
     assert len(diagnose(tmp_path / "raw", progress=False).subjects) == 4
@@ -131,7 +173,8 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
         layouts.register(own_layout)
 
 
-# A method: the file of its own that it would have under training/methods, and its line in the table there.
+# A method: the file of its own that it would have under training/methods, and its line in the table
+# there.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,12 +186,20 @@ class ToyConfig(TrainConfig):
 
 class Toy(Method):
     settings = ToyConfig
-    profiles = {"fast": {"size_px": 32, "load_size_px": 34, "batch_size": 4, "total_images": 12, "num_samples": 2}}
+    profiles = {
+        "fast": {
+            "size_px": 32,
+            "load_size_px": 34,
+            "batch_size": 4,
+            "total_images": 12,
+            "num_samples": 2,
+        }
+    }
     begins_with = ("resunet",)
 
     def __init__(self, config, precision):
         super().__init__(config, precision)
-        net_g = models.build("resunet", widths=(8, 16), fine=(8, 8), blocks=config.blocks)
+        net_g = networks.build("resunet", widths=(8, 16), fine=(8, 8), blocks=config.blocks)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g")
 
     @classmethod
@@ -170,7 +221,9 @@ def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest
     manifest = read_manifest(faces_manifest)
 
     def begin(**changes):
-        return open_run(resolve("toy", "fast", changes), manifest, tmp_path, device="cpu", progress=False)
+        return open_run(
+            resolve("toy", "fast", changes), manifest, tmp_path, device="cpu", progress=False
+        )
 
     class Stop:
         def on_step(self, run):
@@ -186,11 +239,15 @@ def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest
     assert [row["images"] for row in rows] == [4, 8, 12] and "loss_l2" in rows[0]
     assert finished(resolve("toy", "fast"), manifest, tmp_path) == run.folder
 
-    net = inference.load(again.folder, "cpu")
-    assert net.meta["method"] == "toy" and net.translate(np.full((40, 40, 3), 200, np.uint8)).shape == (32, 32, 3)
+    net = infer.load(again.folder, "cpu")
+    assert net.meta["method"] == "toy" and net.translate(
+        np.full((40, 40, 3), 200, np.uint8)
+    ).shape == (32, 32, 3)
     asked = settings_of(again.folder, "toy")
     assert asked == {"blocks": 1, "direction": "sketch-to-photo", "size_px": 32, "load_size_px": 32}
     begun = resolve("toy", "fast", begun_with=asked)
-    tuned = open_run(begun, manifest, tmp_path, init=again.folder, resume="never", device="cpu", progress=False)
+    tuned = open_run(
+        begun, manifest, tmp_path, init=again.folder, resume="never", device="cpu", progress=False
+    )
     expected = again.model.net_g.state_dict()
     assert all(torch.equal(v, expected[k]) for k, v in tuned.model.net_g.state_dict().items())

@@ -1,4 +1,6 @@
-"""The yardsticks of drawings that become faces: crude drawings for testing, and what benchmarks/faces.py measures."""
+"""The yardsticks of drawings that become faces: crude drawings for testing, and what
+benchmarks/faces.py measures.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ def test_it_shares_nothing_with_sketches_to_train_on():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith(("s2f_", "data_prep")):
                 assert node.module in ("s2f_utils.pictures",), path
-                assert {alias.name for alias in node.names} <= {"faces", "images", "viz", "mask_of"}, path
+                assert {alias.name for alias in node.names} <= {
+                    "faces",
+                    "images",
+                    "viz",
+                    "mask_of",
+                }, path
 
 
 def test_landmark_error_by_hand():
@@ -39,7 +46,9 @@ def test_landmark_error_by_hand():
     noseless[2] = np.nan
     moved_nose = face.landmarks.copy()
     moved_nose[2] += 50
-    assert faces_measures.meant_error(faces.Face.around(moved_nose, 0.9, "yunet"), noseless) == pytest.approx(5 / eyes)
+    assert faces_measures.meant_error(
+        faces.Face.around(moved_nose, 0.9, "yunet"), noseless
+    ) == pytest.approx(5 / eyes)
     assert faces_measures.meant_error(None, five) == 1
     assert faces_measures.meant_error(faces.Face.around(five + 500, 0.9, "yunet"), five) == 1
 
@@ -48,10 +57,16 @@ def test_halves_spread_likeness_and_mouths_by_hand():
     photos = np.random.default_rng(0).normal(size=(240, 6))
     other, alike = (people.halves(photos[:60] / by, photos[60:], paired=False) for by in (1, 50))
     assert people.halves(photos, photos, paired=True) == dict.fromkeys(other, 1)
-    assert all(0.5 < value < 2 for value in other.values()) and alike["recall"] < 0.1 and alike["frechet_ratio"] > 4
+    assert (
+        all(0.5 < value < 2 for value in other.values())
+        and alike["recall"] < 0.1
+        and alike["frechet_ratio"] > 4
+    )
     assert people.spread(np.repeat(photos[:3, None], 8, axis=1), photos) == 0
     assert people.spread(photos.reshape(30, 8, 6), photos) == pytest.approx(1, abs=0.05)
-    assert [people.too_like(one, photos[99:], photos[:50]) for one in (photos[:9], photos[:9] + 9)] == [1, 0]
+    assert [
+        people.too_like(one, photos[99:], photos[:50]) for one in (photos[:9], photos[:9] + 9)
+    ] == [1, 0]
     true = np.zeros((4, 478, 2))
     true[:, people.PUPILS[1], 0], true[:, people.LIPS[1], 1] = 1, [0.01, 0.02, 0.1, np.nan]
     found = people.mouths(true[[2, 0, 1, 3]], true)
@@ -66,9 +81,13 @@ def test_a_model_against_ridge_by_hand(tmp_path):
     place.parent.mkdir(parents=True)
     np.savez(place, **ridge)
     mine = {name: values + rng.normal(0.1, 0.01, 50) for name, values in ridge.items()}
-    for name, (mean, low, high) in faces_benchmark.over_ridge(mine, tmp_path, "fs2k-trained-all").items():
+    for name, (mean, low, high) in faces_benchmark.over_ridge(
+        mine, tmp_path, "fs2k-trained-all"
+    ).items():
         assert mean == pytest.approx((mine[name] - ridge[name]).mean(), abs=1e-4)
-        assert 0.09 < low < mean < high < 0.11  # pair by pair: the values themselves are much further apart
+        assert (
+            0.09 < low < mean < high < 0.11
+        )  # pair by pair: the values themselves are much further apart
 
 
 def test_residue_is_one_for_the_drawing_and_none_for_its_shading():
@@ -77,7 +96,11 @@ def test_residue_is_one_for_the_drawing_and_none_for_its_shading():
     for row in rng.integers(60, 230, 12):
         drawing[row : row + 2, 80:180] = 30
     mask = inside.mask_of(inside.outline_of(FIVE), drawing.shape)
-    ramp = np.repeat(np.linspace(60, 200, 256)[:, None, None], 256, axis=1).repeat(3, axis=2).astype(np.uint8)
+    ramp = (
+        np.repeat(np.linspace(60, 200, 256)[:, None, None], 256, axis=1)
+        .repeat(3, axis=2)
+        .astype(np.uint8)
+    )
     copied = np.clip(ramp.astype(int) + (drawing.astype(int) - 255) // 4, 0, 255).astype(np.uint8)
     noise = rng.integers(0, 256, drawing.shape, dtype=np.uint8)
     assert inside.stroke_residue(drawing, drawing, mask) == pytest.approx(1)
@@ -94,7 +117,13 @@ def test_only_the_inside_counts():
     true = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
     points, mask = FIVE, inside.mask_of(inside.outline_of(FIVE), true.shape)
     same = inside.compare(true, true, points)
-    assert same == {"face_ssim": pytest.approx(1), "face_psnr": np.inf, "face_l1": 0, "face_light": 0, "skin_tone": 0}
+    assert same == {
+        "face_ssim": pytest.approx(1),
+        "face_psnr": np.inf,
+        "face_l1": 0,
+        "face_light": 0,
+        "skin_tone": 0,
+    }
     other_wall = np.where(mask[..., None], true, 0).astype(np.uint8)
     around = inside.compare(other_wall, true, points)  # but for SSIM's window at the rim
     assert around | {"face_ssim": 1} == same | {"face_ssim": 1} and around["face_ssim"] > 0.9

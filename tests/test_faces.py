@@ -36,8 +36,16 @@ def test_the_detector_finds_drawn_faces_and_their_landmarks(drawn, found):
 
 @pytest.mark.detector
 def test_faces_in_line_drawings_are_found_too(drawn):
-    sketches = [faces.find_face(np.repeat(face.sketch[..., None], 3, axis=2), drawing=True) for face in drawn]
-    assert np.mean([error(face, true.landmarks) < 0.35 for face, true in zip(sketches, drawn, strict=True)]) > 0.9
+    sketches = [
+        faces.find_face(np.repeat(face.sketch[..., None], 3, axis=2), drawing=True)
+        for face in drawn
+    ]
+    assert (
+        np.mean(
+            [error(face, true.landmarks) < 0.35 for face, true in zip(sketches, drawn, strict=True)]
+        )
+        > 0.9
+    )
 
 
 @pytest.mark.detector
@@ -47,7 +55,9 @@ def test_a_photo_that_lies_on_its_side_is_noticed_and_aligned_upright(drawn, fou
         turned = np.ascontiguousarray(np.rot90(true.photo, quarter))
         face = faces.find_face(turned)
         assert face.turn == (-90 * quarter) % 360
-        difference = faces.align(turned, face, 64).astype(float) - faces.align(true.photo, upright, 64)
+        difference = faces.align(turned, face, 64).astype(float) - faces.align(
+            true.photo, upright, 64
+        )
         assert np.abs(difference).mean() < 6
 
 
@@ -57,7 +67,11 @@ def test_a_face_is_cut_out_alike_however_it_lies_in_the_picture(drawn):
     for true in drawn:
         for turn, scale in ((0, 1.0), (20, 0.7), (-25, 1.6)):
             size = round(SIZE * scale)
-            turned = Image.fromarray(true.photo).resize((size, size), Image.Resampling.BICUBIC).rotate(turn)
+            turned = (
+                Image.fromarray(true.photo)
+                .resize((size, size), Image.Resampling.BICUBIC)
+                .rotate(turn)
+            )
             crop = faces.align(np.asarray(turned), faces.find_face(np.asarray(turned)), 256)
             eyes.append(faces.find_face(crop).landmarks[:2] / 256)
     eyes = np.array(eyes).reshape(NUM, 3, 2, 2)
@@ -80,13 +94,20 @@ def test_similarity_agrees_with_scikit_image():
         np.testing.assert_allclose(ours, theirs.params[:2], atol=1e-9)
 
 
-# Of aligned FFHQ faces at 512 px, as GFPGAN has it; weights that were trained on them expect faces there.
-PUBLISHED = np.array([[192.98, 239.95], [318.90, 240.19], [256.63, 314.01], [201.26, 371.41], [313.08, 371.15]])
+# Of aligned FFHQ faces at 512 px, as GFPGAN has it; weights that were trained on them expect faces
+# there.
+PUBLISHED = np.array(
+    [[192.98, 239.95], [318.90, 240.19], [256.63, 314.01], [201.26, 371.41], [313.08, 371.15]]
+)
 
 
 def test_faces_are_laid_on_the_published_template():
-    face = faces.transform(PUBLISHED, np.array([[0.6, -0.3, 40.0], [0.3, 0.6, 10.0]]))  # smaller, tilted, elsewhere
-    np.testing.assert_allclose(faces.transform(face, faces.alignment(face, 512)), PUBLISHED, atol=1e-9)
+    face = faces.transform(
+        PUBLISHED, np.array([[0.6, -0.3, 40.0], [0.3, 0.6, 10.0]])
+    )  # smaller, tilted, elsewhere
+    np.testing.assert_allclose(
+        faces.transform(face, faces.alignment(face, 512)), PUBLISHED, atol=1e-9
+    )
     face[2:4] += [12, -7]  # the eyes count most, the nose least: as if they were there so often
     often = [4, 4, 1, 2, 2]
     expected = faces.similarity(np.repeat(face, often, axis=0), np.repeat(PUBLISHED, often, axis=0))
@@ -96,8 +117,9 @@ def test_faces_are_laid_on_the_published_template():
 def test_the_ffhq_rule_gives_the_published_square():
     """The quad of `recreate_aligned_images` (NVlabs/ffhq-dataset), worked out by hand."""
     landmarks = np.array([[40.0, 50], [80, 50], [60, 70], [45, 90], [75, 90]])
-    # x = eye_to_eye - flipud(eye_to_mouth) * [-1, 1] = (40, 0) + (40, 0), of length max(2 * 40, 1.8 * 40) = 80;
-    # centre = (60, 50) + 0.1 * (0, 40) = (60, 54): the square reaches from (-20, -26) to (140, 134).
+    # x = eye_to_eye - flipud(eye_to_mouth) * [-1, 1] = (40, 0) + (40, 0), of length max(2 * 40, 1.8
+    # * 40) = 80; centre = (60, 50) + 0.1 * (0, 40) = (60, 54): the square reaches from (-20, -26)
+    # to (140, 134).
     matrix = faces.alignment(landmarks, 160, method="ffhq")
     corners = faces.transform(np.array([[-20.0, -26], [140, 134]]), matrix)
     np.testing.assert_allclose(corners, [[-0.5, -0.5], [159.5, 159.5]], atol=1e-9)
@@ -140,7 +162,9 @@ def test_without_a_face_it_is_an_error_or_a_named_fallback():
 
 
 # scikit-image's portrait of Eileen Collins: what YuNet finds in it.
-ASTRONAUT = np.array([[203.4, 104.0], [245.9, 108.7], [222.3, 127.9], [200.8, 143.6], [238.5, 148.0]])
+ASTRONAUT = np.array(
+    [[203.4, 104.0], [245.9, 108.7], [222.3, 127.9], [200.8, 143.6], [238.5, 148.0]]
+)
 
 
 def test_the_cascade_is_tried_before_the_centre():

@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from s2f_studio.drawings import mesh
-from s2f_utils import models
-from s2f_utils.models import checkpoints
+from s2f_utils import networks
+from s2f_utils.networks import checkpoints
 
 
 def test_every_weight_learns_and_wrong_shapes_are_refused():
-    net = models.build("finder", widths=(8, 16, 16, 24), hidden=16)
+    net = networks.build("finder", widths=(8, 16, 16, 24), hidden=16)
     found = net(torch.rand(2, 1, 128, 128))
-    assert found.points.shape == (2, mesh.NUM_POINTS, 2) and found.spread.shape == (2, mesh.NUM_POINTS)
+    assert found.points.shape == (2, mesh.NUM_POINTS, 2) and found.spread.shape == (
+        2,
+        mesh.NUM_POINTS,
+    )
     assert found.parts.shape == (2, 2, 128, 128) and found.flags.shape == (2, 5)
     sum((part**2).mean() for part in vars(found).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
@@ -23,7 +26,7 @@ def test_every_weight_learns_and_wrong_shapes_are_refused():
 
 
 def test_it_is_saved_and_found_again(tmp_path):
-    net = models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval()
+    net = networks.build("finder", widths=(8, 16, 16, 24), hidden=16).eval()
     checkpoints.save_generator(tmp_path / "finder.safetensors", net, {})
     again, _ = checkpoints.load_network(tmp_path / "finder.safetensors")
     ink = torch.rand(1, 1, 128, 128)
@@ -33,8 +36,10 @@ def test_it_is_saved_and_found_again(tmp_path):
 def test_points_are_learned_where_they_are_and_may_lie_outside():
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    net = models.build("finder", widths=(8, 16, 16, 24), hidden=16)
-    at = torch.tensor(rng.uniform(-0.05, 1.05, (8, 2)), dtype=torch.float32)  # of one bright spot, for all points
+    net = networks.build("finder", widths=(8, 16, 16, 24), hidden=16)
+    at = torch.tensor(
+        rng.uniform(-0.05, 1.05, (8, 2)), dtype=torch.float32
+    )  # of one bright spot, for all points
     axis = (torch.arange(128) + 0.5) / 128
     near = (axis - at[:, :1]).square()[:, None, :] + (axis - at[:, 1:]).square()[:, :, None]
     ink = torch.exp(-near / 0.01)[:, None]

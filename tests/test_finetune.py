@@ -14,9 +14,9 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import STEPS, finetune
 from s2f_studio.faces.shaped import read_points, told_in
-from s2f_utils import inference
+from s2f_utils import infer
 from s2f_utils.data import read_manifest
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.pictures.faces import alignment, warp
@@ -49,7 +49,9 @@ def shaped(pairs, tmp_path_factory):
     return make_shaped(pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1)
 
 
-def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped, tmp_path, monkeypatch):
+def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
+    pairs, shaped, tmp_path, monkeypatch
+):
     manifest = read_manifest(shaped)
     assert {row.identity: row.split for row in manifest.pairs} == {
         f"somebody-{n}": "val" if n == 1 else "train" for n in range(1, NUM)
@@ -57,21 +59,34 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     template = mesh.mean_shape(256)
     for row in manifest.pairs:
         for column in ("points", "photo_points"):
-            off = mesh.five_of(read_points(shaped.parent / row.attributes[column])) - mesh.five_of(template)
+            off = mesh.five_of(read_points(shaped.parent / row.attributes[column])) - mesh.five_of(
+                template
+            )
             assert np.hypot(*off.T).mean() < 20  # pixels of 256: aligned faces, drawn by code
-        assert images.load_rgb(row.photo).shape == images.load_rgb(row.sketch).shape == (256, 256, 3)
+        assert (
+            images.load_rgb(row.photo).shape == images.load_rgb(row.sketch).shape == (256, 256, 3)
+        )
         assert (images.load_labels(row.mask) > 0).mean() > 0.2
         assert row.attributes["glasses"] in "01" and row.attributes["hat"] in "01"
         number = int(row.identity[-1])
         told = dict(zip(TOLD, told_in(row), strict=True))
-        assert told["smile"] == (0.0 if number % 2 else 1.0) and (told["age"] == 1.0) == (number % 2 == 0)
+        assert told["smile"] == (0.0 if number % 2 else 1.0) and (told["age"] == 1.0) == (
+            number % 2 == 0
+        )
         assert np.isnan(told["hair_length"]) and (told["hat"] == 1.0 or number % 2)
-    halves = [read_manifest(shaped.with_name(f"manifest-fold-{fold}.csv")).split("train") for fold in range(2)]
-    assert sorted(row.id for half in halves for row in half) == sorted(row.id for row in manifest.split("train"))
+    halves = [
+        read_manifest(shaped.with_name(f"manifest-fold-{fold}.csv")).split("train")
+        for fold in range(2)
+    ]
+    assert sorted(row.id for half in halves for row in half) == sorted(
+        row.id for row in manifest.split("train")
+    )
     assert all(halves)
     damaged = shutil.copytree(pairs, tmp_path / "damaged")
     table = (pairs / "manifest.csv").read_text()
-    (damaged / "manifest.csv").write_text(table.replace(",old,", ",middle,").replace("face-3", "../face"))
+    (damaged / "manifest.csv").write_text(
+        table.replace(",old,", ",middle,").replace("face-3", "../face")
+    )
     with pytest.raises(DataPrepError, match="have changed since"):
         make_shaped(damaged, shaped.parent, progress=False, workers=1)
     (damaged / "s2.png").write_bytes(b"")
@@ -80,20 +95,30 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     assert ".._face-1" in {row.id for row in left}
     before = shaped.stat().st_mtime_ns
     monkeypatch.setattr("data_prep.make.shaped_set.understand", None)
-    assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
-    made = read_manifest(make_pairs(shaped.parent, tmp_path / "anew", progress=False, workers=1)).pairs
+    assert (
+        make_shaped(pairs, shaped.parent, progress=False) == shaped
+        and shaped.stat().st_mtime_ns == before
+    )
+    made = read_manifest(
+        make_pairs(shaped.parent, tmp_path / "anew", progress=False, workers=1)
+    ).pairs
     assert not {"points", "photo_points"} & set(made[0].attributes)  # files that are not there
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "log_every_images": 2}
     made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
-    assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(f"finetune-{n}" for n in STEPS)
-    model = inference.load(made, "cpu")
-    ours = inference.load("sketch-to-photo-rendered", "cpu", engine="torch")
+    assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(
+        f"finetune-{n}" for n in STEPS
+    )
+    model = infer.load(made, "cpu")
+    ours = infer.load("sketch-to-photo-rendered", "cpu", engine="torch")
     own, theirs = (one.engine.stages["expect"].net for one in (model, ours))
     for mine, before in ((model.net, ours.net), (own, theirs)):
-        apart = [float((a - b).abs().max()) for a, b in zip(mine.parameters(), before.parameters(), strict=True)]
+        apart = [
+            float((a - b).abs().max())
+            for a, b in zip(mine.parameters(), before.parameters(), strict=True)
+        ]
         assert 0 < max(apart) < 0.1
     assert torch.equal(model.net.components, ours.net.components)
     drawing = drawings.prepare(drawings.example("few-lines")).image

@@ -1,4 +1,6 @@
-"""float16, as on a T4: what a layer makes fits, and small slopes are not lost. On the CPU, with its gradient scaler."""
+"""float16, as on a T4: what a layer makes fits, and small slopes are not lost. On the CPU, with its
+gradient scaler.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,10 @@ import pytest
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.models.stylegan2 import MOST, StyledConv, ToRGB
-from s2f_utils.models.stylegan2_disc import ConvLayer
-from s2f_utils.training.config import find_method, resolve
-from s2f_utils.training.methods.stylegan2 import r1_penalty, slope_at
+from s2f_utils.networks.stylegan2 import MOST, StyledConv, ToRGB
+from s2f_utils.networks.stylegan2_disc import ConvLayer
+from s2f_utils.train.config import find_method, resolve
+from s2f_utils.train.methods.stylegan2 import r1_penalty, slope_at
 
 CPU = torch.device("cpu")
 HALF, FULL = (runtime.Precision(CPU, dtype, False) for dtype in (torch.float16, torch.float32))
@@ -24,7 +26,9 @@ def method(precision, name="stylegan2"):
 
 
 def layers(gain):
-    """Layers of StyleGAN2 whose sums are so many times as large as usual, each as a function of pictures."""
+    """Layers of StyleGAN2 whose sums are so many times as large as usual, each as a function of
+    pictures.
+    """
     torch.manual_seed(0)
     styled, rgb, judge = StyledConv(8, 8, 4), ToRGB(8, 4, upsample=False), ConvLayer(8, 8, 3)
     styled.activate.bias.data += gain
@@ -32,8 +36,10 @@ def layers(gain):
     judge[0].weight.data *= gain
     style, noise = torch.randn(2, 4), torch.zeros(2, 1, 16, 16)
     return {
-        "styled": lambda x: styled(x, style, noise), "rgb": lambda x: rgb(x, style), "judge": judge
-    }  # fmt: skip
+        "styled": lambda x: styled(x, style, noise),
+        "rgb": lambda x: rgb(x, style),
+        "judge": judge,
+    }
 
 
 @pytest.mark.parametrize("kind", ["styled", "rgb", "judge"])
@@ -60,7 +66,9 @@ def test_small_slopes_are_not_lost():
     found = r1_penalty(half.net_d, photos, slope=half.slope).item()
     lost = r1_penalty(half.net_d, photos, slope=slope_at).item()
     assert found == pytest.approx(true, rel=0.05) and abs(lost - true) > 0.3 * true
-    assert full.slope.__func__ is type(full).slope and torch.equal(  # without a scaler nothing is scaled
+    assert full.slope.__func__ is type(
+        full
+    ).slope and torch.equal(  # without a scaler nothing is scaled
         r1_penalty(full.net_d, photos, slope=full.slope), r1_penalty(full.net_d, photos)
     )
 
@@ -70,7 +78,9 @@ def test_slopes_that_overflow_leave_the_step_out_and_end_no_training(name):
     model = method(HALF, name)
     model.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)
     b, live = torch.rand(4, 3, 32, 32) * 2 - 1, model.live_values()
-    before = {key: value.clone() for net in model.nets.values() for key, value in net.named_parameters()}
+    before = {
+        key: value.clone() for net in model.nets.values() for key, value in net.named_parameters()
+    }
     losses = model.step(b, b, live)
     assert losses["loss_r1"] == 0 and all(torch.isfinite(value) for value in losses.values())
     after = {key: value for net in model.nets.values() for key, value in net.named_parameters()}

@@ -1,4 +1,6 @@
-"""Models on the hub: its own client against a stand-in of it on this machine, on good days and on bad ones."""
+"""Models on the hub: its own client against a stand-in of it on this machine, on good days and on
+bad ones.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed: pip install -e '.[hub]'")
+pytest.importorskip(
+    "huggingface_hub", reason="the extra 'hub' is not installed: pip install -e '.[hub]'"
+)
 
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
-from s2f_utils import cli, inference  # noqa: E402
+from s2f_utils import cli, infer  # noqa: E402
 from s2f_utils.data import CUFS_TERMS  # noqa: E402
-from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402
 from s2f_utils.weights import hub as door  # noqa: E402
 from tests import hub_server  # noqa: E402
@@ -36,9 +40,12 @@ def hub(monkeypatch, tmp_path):
     for name in ("S2F_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     settings = {
-        "HF_HUB_CACHE": str(tmp_path / "cache" / "hub"), "HF_TOKEN_PATH": str(tmp_path / "cache" / "token"),
-        "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_DISABLE_PROGRESS_BARS": True,
-    }  # fmt: skip
+        "HF_HUB_CACHE": str(tmp_path / "cache" / "hub"),
+        "HF_TOKEN_PATH": str(tmp_path / "cache" / "token"),
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_DISABLE_PROGRESS_BARS": True,
+    }
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value)
     monkeypatch.setattr(time, "sleep", lambda seconds, sleep=time.sleep: sleep(min(seconds, 0.01)))
@@ -59,7 +66,7 @@ def push(run, *more: str) -> int:
 
 
 def answer(model, **more) -> np.ndarray:
-    return inference.load(model, "cpu", **more).translate(PICTURE)
+    return infer.load(model, "cpu", **more).translate(PICTURE)
 
 
 def other(run: Path, target: Path) -> Path:
@@ -74,7 +81,11 @@ def other(run: Path, target: Path) -> Path:
 def cached(hub, tmp_path) -> list[str]:
     """The files of the cache that hold something of a model."""
     place = tmp_path / "cache" / "hub" / "models--user--faces"
-    return sorted(str(p.relative_to(place)) for part in ("blobs", "snapshots") for p in (place / part).rglob("*.*"))
+    return sorted(
+        str(p.relative_to(place))
+        for part in ("blobs", "snapshots")
+        for p in (place / part).rglob("*.*")
+    )
 
 
 def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained, capsys):
@@ -83,9 +94,12 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     repo = hub.repos["user/faces"]
     assert set(repo.files) == {".gitattributes", "README.md", "generator.safetensors"}
     assert f"sent: {NAME}@{repo.refs['main']}" in shown
-    model = inference.load(NAME, "cpu")
+    model = infer.load(NAME, "cpu")
     told = capsys.readouterr().err
-    assert f"downloading {NAME}, commit {repo.refs['main']} (" in told and "licence: none-chosen" in told
+    assert (
+        f"downloading {NAME}, commit {repo.refs['main']} (" in told
+        and "licence: none-chosen" in told
+    )
     assert model.facts.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
     there = door.folder(NAME)
@@ -102,7 +116,12 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["drawing-photo.png"]
     data = ["--data", str(faces_manifest), "--device", "cpu"]
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
-    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
+    assert (
+        cli.main(
+            ["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]
+        )
+        == 0
+    )
     (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
     (parent,) = checkpoints.card_of(trained_on).parents
@@ -124,9 +143,17 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     hashes = [side["sha256"] for side in card.pictures.values()]
     names = [line.split(",")[1] for line in faces_manifest.read_text().splitlines()[1:]]
     assert len(hashes) == 2 and len(names) == 16
-    for word in (*hashes, *names, "annabell", str(tmp_path), str(Path.home()), "log.jsonl", "machine"):
+    for word in (
+        *hashes,
+        *names,
+        "annabell",
+        str(tmp_path),
+        str(Path.home()),
+        "log.jsonl",
+        "machine",
+    ):
         assert word.encode() not in sent, word
-    public = checkpoints.card_of(inference.find_generator(NAME))
+    public = checkpoints.card_of(infer.find_generator(NAME))
     assert public.settings["expected_by"] == "a,0003-b/generator.safetensors"
     assert public.parents == [{"name": "generator.safetensors"}]
 
@@ -151,7 +178,9 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
     push(trained)
     hub.faults.spoil = True
     for _ in range(2):
-        with pytest.raises(WeightsError, match="came with another SHA-256 than the hub publishes .*thrown away"):
+        with pytest.raises(
+            WeightsError, match="came with another SHA-256 than the hub publishes .*thrown away"
+        ):
             answer(NAME)
         assert cached(hub, tmp_path) == []
     hub.faults.spoil = False
@@ -163,11 +192,21 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
     [
         ("", "user/faces", "Invalid username or password.*log in"),
         (hub_server.NOBODY, "user/faces", "Invalid credentials.*log in"),
-        (hub_server.READER, "user/faces", "You don't have the rights to write to user/faces: .*log in"),
-        (hub_server.WRITER, "somebody/faces", "You don't have the rights to write to somebody/faces"),
+        (
+            hub_server.READER,
+            "user/faces",
+            "You don't have the rights to write to user/faces: .*log in",
+        ),
+        (
+            hub_server.WRITER,
+            "somebody/faces",
+            "You don't have the rights to write to somebody/faces",
+        ),
     ],
 )
-def test_without_a_token_that_may_write_nothing_is_sent(hub, trained, monkeypatch, capsys, token, repo, message):
+def test_without_a_token_that_may_write_nothing_is_sent(
+    hub, trained, monkeypatch, capsys, token, repo, message
+):
     monkeypatch.setenv("HF_TOKEN", token)
     assert cli.main(["push", str(trained), repo, "--yes"]) == 2
     assert re.search(message, said(capsys)) and hub.repos == {}
@@ -180,7 +219,9 @@ def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
         answer(NAME)
     monkeypatch.setenv("HF_TOKEN", hub_server.READER)
     np.testing.assert_array_equal(answer(NAME), answer(trained))
-    with pytest.raises(WeightsError, match="hf:user/none: Repository not found: check the name, or log in"):
+    with pytest.raises(
+        WeightsError, match="hf:user/none: Repository not found: check the name, or log in"
+    ):
         answer("hf:user/none")
     with pytest.raises(WeightsError, match="hf:user/faces@v9: Invalid rev id: v9: check the name"):
         answer(f"{NAME}@v9")
@@ -191,13 +232,17 @@ def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
 
 def test_a_repository_of_others_is_refused_and_not_fetched(hub):
     hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
-    with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*model.pth.*no other file is"):
+    with pytest.raises(
+        WeightsError, match=r"has no generator.safetensors \(there is .*model.pth.*no other file is"
+    ):
         answer(NAME)
     assert not [path for path in hub.asked() if "resolve" in path]
 
 
 @pytest.mark.parametrize("how", ["S2F_OFFLINE", "HF_HUB_OFFLINE", "down", "gone"])
-def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, monkeypatch, capsys, how):
+def test_offline_what_was_fetched_is_there_and_nothing_else_is(
+    hub, trained, monkeypatch, capsys, how
+):
     push(trained)
     answer(NAME)
     seen = len(hub.seen)
@@ -214,10 +259,17 @@ def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, mon
     capsys.readouterr()
     np.testing.assert_array_equal(answer(NAME), answer(trained))
     told = capsys.readouterr().err
-    reason = "forbids to fetch it" if "OFFLINE" in how else "out of order" if how == "down" else "try again later"
+    reason = (
+        "forbids to fetch it"
+        if "OFFLINE" in how
+        else "out of order"
+        if how == "down"
+        else "try again later"
+    )
     if "OFFLINE" not in how:
         assert (
-            f"the hub cannot be reached; taken is what is here, commit {hub.repos['user/faces'].refs['main']}" in told
+            f"the hub cannot be reached; taken is what is here, commit {hub.repos['user/faces'].refs['main']}"
+            in told
         )
     for name in ("hf:user/none", f"{NAME}@v9"):
         with pytest.raises(WeightsError, match=reason):
@@ -256,15 +308,22 @@ def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, 
     run = shutil.copytree(trained, tmp_path / "run")
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
-    facts = json.loads((run / "config.json").read_text()) | {"data_settings": {"layout": "pairs+cufs"}}
+    facts = json.loads((run / "config.json").read_text()) | {
+        "data_settings": {"layout": "pairs+cufs"}
+    }
     (run / "config.json").write_text(json.dumps(facts))
-    checkpoints.save_generator(path, net, meta, dataclasses.replace(checkpoints.card_of(path), terms=None))
+    checkpoints.save_generator(
+        path, net, meta, dataclasses.replace(checkpoints.card_of(path), terms=None)
+    )
     assert push(run) == 2
     told = capsys.readouterr()
     assert f"what may be passed on ({CUFS_TERMS})" in told.err and hub.seen == []
     assert push(run, "--i-may-publish", "--licence", "cc-by-nc-4.0") == 0
     text = hub.repos["user/faces"].files["README.md"].decode()
-    assert f"Terms of the training data: {CUFS_TERMS}." in text and ModelCard(text).data.license == "cc-by-nc-4.0"
+    assert (
+        f"Terms of the training data: {CUFS_TERMS}." in text
+        and ModelCard(text).data.license == "cc-by-nc-4.0"
+    )
     capsys.readouterr()
     answer(NAME)
     assert f"its training data: {CUFS_TERMS}" in capsys.readouterr().err  # before it is fetched
@@ -275,4 +334,4 @@ def test_without_the_client_it_is_said_what_to_install(trained, monkeypatch, cap
     assert cli.main(["push", str(trained), "user/faces", "--yes"]) == 2
     assert "pip install huggingface_hub" in capsys.readouterr().err
     with pytest.raises(ImportError, match="pip install huggingface_hub"):
-        inference.load(NAME)
+        infer.load(NAME)

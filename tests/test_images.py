@@ -33,7 +33,9 @@ def save_as(path, mode):
     if mode in ("I;16", "F"):
         Image.fromarray(grey.astype(np.float32 if mode == "F" else np.uint16) * 257).save(path)
     elif mode == "RGBA":
-        Image.fromarray(np.dstack([np.zeros((4, 6, 3), np.uint8), np.full((4, 6), 55, np.uint8)])).save(path)
+        Image.fromarray(
+            np.dstack([np.zeros((4, 6, 3), np.uint8), np.full((4, 6), 55, np.uint8)])
+        ).save(path)
     elif mode == "P with transparency":
         picture = Image.fromarray(np.zeros((4, 6), np.uint8), mode="P")
         picture.putpalette([10, 20, 30] + [0] * 765)
@@ -47,11 +49,18 @@ def save_as(path, mode):
 @pytest.mark.parametrize(
     "mode, suffix, expected",
     [
-        ("L", "png", 200), ("RGB", "png", 200), ("RGB", "bmp", 200), ("1", "png", None), ("LA", "png", 200),
-        ("I;16", "png", 200), ("RGBA", "png", 200), ("P with transparency", "png", 255), ("CMYK", "tif", 200),
+        ("L", "png", 200),
+        ("RGB", "png", 200),
+        ("RGB", "bmp", 200),
+        ("1", "png", None),
+        ("LA", "png", 200),
+        ("I;16", "png", 200),
+        ("RGBA", "png", 200),
+        ("P with transparency", "png", 255),
+        ("CMYK", "tif", 200),
         ("F", "tif", 200),
     ],
-)  # fmt: skip
+)
 def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, tmp_path):
     path = tmp_path / f"a.{suffix}"
     save_as(path, mode)
@@ -63,7 +72,9 @@ def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, 
 
 @pytest.mark.parametrize("turn", [3, 6, 8])
 def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
-    """Of class numbers, of numbers with a palette, in its colours, and of parts in files of their own."""
+    """Of class numbers, of numbers with a palette, in its colours, and of parts in files of their
+    own.
+    """
     from data_prep import files
 
     labels = np.arange(24, dtype=np.uint8).reshape(4, 6) % len(masks.CLASSES)
@@ -87,7 +98,11 @@ def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
 
 @pytest.mark.parametrize(
     "content, message",
-    [(b"just text", "not a picture"), (b"", "is empty: copy or download it again"), ("cut", "damaged or cut off")],
+    [
+        (b"just text", "not a picture"),
+        (b"", "is empty: copy or download it again"),
+        ("cut", "damaged or cut off"),
+    ],
 )
 def test_bad_files_are_named(content, message, tmp_path):
     path = tmp_path / "a.png"
@@ -132,9 +147,13 @@ def test_tracks_a_and_b_of_the_protocol():
     rng = np.random.default_rng(0)
     crop = rng.integers(0, 256, (250, 200, 3), dtype=np.uint8)
     stretched = images.resize(crop, 256, "stretch")
-    assert np.array_equal(stretched, np.asarray(Image.fromarray(crop).resize((256, 256), Image.Resampling.BICUBIC)))
+    assert np.array_equal(
+        stretched, np.asarray(Image.fromarray(crop).resize((256, 256), Image.Resampling.BICUBIC))
+    )
     padded = images.resize(crop, 256, "pad", fill=(0, 0, 0))
     assert np.array_equal(padded[3:253, 28:228], crop)
-    assert padded[:3].max() == padded[253:].max() == padded[:, :28].max() == padded[:, 228:].max() == 0
+    assert (
+        padded[:3].max() == padded[253:].max() == padded[:, :28].max() == padded[:, 228:].max() == 0
+    )
     with pytest.raises(ValueError, match="stretch, pad"):
         images.resize(crop, 256, "crop")

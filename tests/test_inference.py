@@ -1,4 +1,6 @@
-"""From a network to pictures: both modes, any aspect ratio, published checkpoints, nothing changed on the way."""
+"""From a network to pictures: both modes, any aspect ratio, published checkpoints, nothing changed
+on the way.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,21 @@ import torch
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.translate import candidates
-from s2f_utils import inference, models
-from s2f_utils.inference.stages import AsPublished, generate
-from s2f_utils.models import checkpoints
+from s2f_utils import infer, networks
+from s2f_utils.infer.stages import AsPublished, generate
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 
 
 @pytest.fixture()
 def net():
     torch.manual_seed(0)
-    net = models.init_weights(models.build("unet", num_downs=6, base_filters=4))
+    net = networks.init_weights(networks.build("unet", num_downs=6, base_filters=4))
     with torch.no_grad():
         for _ in range(3):
-            net(torch.rand(4, 3, 64, 64) * 2 - 1)  # running statistics that differ from any one image's
+            net(
+                torch.rand(4, 3, 64, 64) * 2 - 1
+            )  # running statistics that differ from any one image's
     return net.eval()
 
 
@@ -44,7 +48,9 @@ def test_paper_mode_is_the_published_test_script(net):
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert not any(m.training for m in net.modules())
     torch.manual_seed(5)
-    with torch.no_grad():  # what the script does: the network left in training mode, one image at a time
+    with (
+        torch.no_grad()
+    ):  # what the script does: the network left in training mode, one image at a time
         expected = torch.cat([net.train()(one) for one in x.split(1)])
     assert torch.allclose(found, expected, atol=1e-6)
     assert not torch.equal(found, AsPublished(net.eval())(x))
@@ -53,7 +59,9 @@ def test_paper_mode_is_the_published_test_script(net):
 @pytest.fixture()
 def translator(net, tmp_path):
     meta = {"direction": "sketch-to-photo", "size_px": 64, "fit": "stretch", "method": "pix2pix"}
-    return inference.load(checkpoints.save_generator(tmp_path / "generator.safetensors", net, meta), "cpu")
+    return infer.load(
+        checkpoints.save_generator(tmp_path / "generator.safetensors", net, meta), "cpu"
+    )
 
 
 @pytest.mark.parametrize("fit", ["stretch", "pad"])
@@ -64,12 +72,14 @@ def test_any_aspect_ratio_comes_back(translator, fit, height, width):
     scale = 64 / max(height, width)
     assert out.shape == (round(height * scale), round(width * scale), 3) and out.dtype == np.uint8
     translator.fit = fit  # as in training
-    small, large = (translator.translate(image, large=is_large).astype(float) for is_large in (False, True))
+    small, large = (
+        translator.translate(image, large=is_large).astype(float) for is_large in (False, True)
+    )
     assert np.abs(large[::2, ::2] - small).mean() < 25
 
 
 def test_a_padded_answer_that_is_larger_than_its_square_is_cut_out_whole():
-    class Twice(inference.translator.Translator):
+    class Twice(infer.translator.Translator):
         input_px = 32
 
         def answer_squares(self, squares, asks):
@@ -81,11 +91,17 @@ def test_a_padded_answer_that_is_larger_than_its_square_is_cut_out_whole():
 
 
 def test_published_checkpoint_by_file_name(net, tmp_path):
-    """Saved the way the published code saves it: the state dict of a DataParallel network, on its own."""
+    """Saved the way the published code saves it: the state dict of a DataParallel network, on its
+    own.
+    """
     path = tmp_path / "latest_net_G.pth"
     torch.save({f"module.{k}": v for k, v in net.state_dict().items()}, path)
-    translator = inference.load(path, "cpu")
-    assert (translator.size_px, translator.direction, translator.net.name) == (64, "sketch-to-photo", "unet")
+    translator = infer.load(path, "cpu")
+    assert (translator.size_px, translator.direction, translator.net.name) == (
+        64,
+        "sketch-to-photo",
+        "unet",
+    )
     x = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = images.to_uint8(net(images.to_tensor(x)))
@@ -96,8 +112,8 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
-    model = inference.load(name, "cpu", engine="torch")
-    asks = [inference.Ask(seed) for seed in range(8)]
+    model = infer.load(name, "cpu", engine="torch")
+    asks = [infer.Ask(seed) for seed in range(8)]
 
     def answer(ask):
         return model.answer([pictures[ask.seed % 2]], [ask])[0]
@@ -113,13 +129,13 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
 
 
 def test_one_picture_is_looked_at_once_however_much_is_asked():
-    model = inference.load(device="cpu", engine="torch")
+    model = infer.load(device="cpu", engine="torch")
     looked = []
     model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
     found = candidates(model, square)
     assert [one.name for one in found] == ["rendered", "expected", "variation"] and len(looked) == 2
-    asks = [inference.Ask(seed=one.seed, answer=one.answer) for one in found]
+    asks = [infer.Ask(seed=one.seed, answer=one.answer) for one in found]
     for one, ask in zip(found, asks, strict=True):
         assert np.array_equal(one.picture, model.answer([square], [ask])[0])
 
@@ -132,7 +148,9 @@ def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
     model = s2f.load("sketch-to-photo", "cpu")
     face = model(path, seed=3)
     assert face.shape == (256, 256, 3) and face.dtype == np.uint8
-    assert np.array_equal(face, model(drawing, seed=3)) and not np.array_equal(face, model(drawing, seed=4))
+    assert np.array_equal(face, model(drawing, seed=3)) and not np.array_equal(
+        face, model(drawing, seed=4)
+    )
     square = drawings.prepare(drawing).image  # cleaned and aligned on the way
     assert np.array_equal(face, model.translate(square, seed=3))
     sketch = s2f.load("photo-to-sketch", "cpu")(draw_face(3, size_px=300).photo)
@@ -144,8 +162,10 @@ def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
 
 
 def test_a_model_of_drawn_faces_sees_paper_beside_a_narrow_drawing(net, tmp_path):
-    """Such a set has no fit: a picture of another shape is padded with its own paper, not with black."""
+    """Such a set has no fit: a picture of another shape is padded with its own paper, not with
+    black.
+    """
     path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"size_px": 64, "fit": ""})
-    model, narrow = inference.load(path, "cpu"), np.full((64, 32, 3), 200, np.uint8)
+    model, narrow = infer.load(path, "cpu"), np.full((64, 32, 3), 200, np.uint8)
     whole = model.translate(np.full((64, 64, 3), 200, np.uint8))
     assert np.array_equal(model.translate(narrow), whole[:, 16:48])

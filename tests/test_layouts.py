@@ -1,4 +1,6 @@
-"""Named data sets as they are distributed, archives, several sources in one set, and what a recipe does with them."""
+"""Named data sets as they are distributed, archives, several sources in one set, and what a recipe
+does with them.
+"""
 
 from __future__ import annotations
 
@@ -49,16 +51,31 @@ def put_feret(root, drawn):
 
 
 def put_fs2k(root, drawn, *, leak=False):
-    """FS2K in small: three folders with three artists' sketches in each; `leak`: a training photo among the others."""
+    """FS2K in small: three folders with three artists' sketches in each; `leak`: a training photo
+    among the others.
+    """
     entries = []
     for n, face in enumerate(drawn):
         folder = n % 3 + 1
         photo = drawn[0].photo if leak and n == 9 else face.photo
         images.save(root / "photo" / f"photo{folder}" / f"image{n:04d}.jpg", photo)
         images.save(root / "sketch" / f"sketch{folder}" / f"sketch{n:04d}.png", face.sketch)
-        codes = {"style": n // 3 % 3, "hair": 0, "hair_color": n % 5, "gender": n % 2, "earring": 1, "smile": 0}
-        colours = {"skin_color": [60, 70 + n], "lip_color": [157.6, 82.5 + n, 79.0], "eye_color": None}
-        entries.append({"image_name": f"photo{folder}/image{n:04d}", **codes, "frontal_face": 0, **colours})
+        codes = {
+            "style": n // 3 % 3,
+            "hair": 0,
+            "hair_color": n % 5,
+            "gender": n % 2,
+            "earring": 1,
+            "smile": 0,
+        }
+        colours = {
+            "skin_color": [60, 70 + n],
+            "lip_color": [157.6, 82.5 + n, 79.0],
+            "eye_color": None,
+        }
+        entries.append(
+            {"image_name": f"photo{folder}/image{n:04d}", **codes, "frontal_face": 0, **colours}
+        )
     for split, part in (("train", entries[:8]), ("test", entries[8:])):
         (root / f"anno_{split}.json").write_text(json.dumps(part))
     return root
@@ -82,13 +99,19 @@ def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, cap
     root = put_feret(tmp_path / "feret", drawn)
     recipe = Recipe(size_px=64, styles=("pencil",))
     rows = read(make_pairs(root, tmp_path / "out", recipe=recipe, progress=True).parent)
-    assert len(rows) == 10 and {row["identity"] for row in rows} == {f"feret-{n:05d}" for n in range(5)}
+    assert len(rows) == 10 and {row["identity"] for row in rows} == {
+        f"feret-{n:05d}" for n in range(5)
+    }
     assert all(row["id"].endswith(("_fa", "_fb")) for row in rows)
     assert len({row["split"] for row in rows if row["identity"] == "feret-00003"}) == 1
     shown = capsys.readouterr().out
     assert "10 photos of other poses" in shown and "NIST" in shown
-    expected = np.asarray(Image.fromarray(drawn[0].photo).resize((64, 64), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(images.load_rgb(tmp_path / "out" / "photos" / "00000_930810_fa.png"), expected)
+    expected = np.asarray(
+        Image.fromarray(drawn[0].photo).resize((64, 64), Image.Resampling.BICUBIC)
+    )
+    np.testing.assert_array_equal(
+        images.load_rgb(tmp_path / "out" / "photos" / "00000_930810_fa.png"), expected
+    )
 
 
 def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
@@ -106,7 +129,9 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
     folder = root / "CelebAMask-HQ-mask-anno" / "0"
     for n, face in enumerate(drawn[:6]):
         for label in np.unique(face.mask)[1:]:
-            part = np.repeat(((face.mask == label) * 255).astype(np.uint8)[..., None], 3, 2)  # as distributed: RGB
+            part = np.repeat(
+                ((face.mask == label) * 255).astype(np.uint8)[..., None], 3, 2
+            )  # as distributed: RGB
             images.save(folder / f"{n:05d}_{masks.CLASSES[label]}.png", part)
     monkeypatch.chdir(tmp_path)
     out = make_pairs("CelebAMask-HQ", tmp_path / "out", size_px=SIZE).parent
@@ -115,12 +140,23 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
     with zipfile.ZipFile(tmp_path / "CelebAMask-HQ.zip", "w") as packed:
         for path in root.rglob("*.*"):
             name = path.relative_to(tmp_path).as_posix()
-            packed.writestr(name if "img" in name else ".\\" + name.replace("/", "\\"), path.read_bytes())
+            packed.writestr(
+                name if "img" in name else ".\\" + name.replace("/", "\\"), path.read_bytes()
+            )
     other = make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "other", size_px=SIZE).parent
     assert (other / "masks" / "3.png").read_bytes() == (out / "masks" / "3.png").read_bytes()
-    with monkeypatch.context() as patch, pytest.raises(DataPrepError, match="bytes are too many for a picture"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(DataPrepError, match="bytes are too many for a picture"),
+    ):
         patch.setattr("data_prep.files.MAX_PACKED_BYTES", 999)
-        make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "never", size_px=SIZE, fit="stretch", workers=1)
+        make_pairs(
+            tmp_path / "CelebAMask-HQ.zip",
+            tmp_path / "never",
+            size_px=SIZE,
+            fit="stretch",
+            workers=1,
+        )
     images.save(out / "masks" / "3.png", masks.colour(drawn[3].mask))  # as others write them
     again = make_pairs(out, tmp_path / "again", size_px=SIZE).parent
     assert (again / "masks" / "3.png").read_bytes() == (other / "masks" / "3.png").read_bytes()
@@ -135,15 +171,25 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
 def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     feret = put_feret(tmp_path / "feret", drawn)
     cufs = [
-        (f"CUHK_training_sketches/F2-00{n}-01-sz1.png", f"CUHK_training_photos/f-00{n}-01.png") for n in range(5, 8)
+        (f"CUHK_training_sketches/F2-00{n}-01-sz1.png", f"CUHK_training_photos/f-00{n}-01.png")
+        for n in range(5, 8)
     ]
     cufs += [("CUHK_testing_sketches/m-063-01-sz1.png", "CUHK_testing_photos/m-063-01.png")]
     students = put(tmp_path / "cufs", faces, cufs)
     recipe = Recipe(size_px=64, align="crop", crop=(0.1, 0.0, 0.9, 0.8), styles=("pencil",))
-    rows = read(make_pairs([f"feret:{feret}", students], tmp_path / "out", recipe=recipe, test_share=0.4).parent)
+    rows = read(
+        make_pairs(
+            [f"feret:{feret}", students], tmp_path / "out", recipe=recipe, test_share=0.4
+        ).parent
+    )
     assert len(rows) == 14 and {row["source"] for row in rows} == {"feret", "cufs/cuhk"}
     official = {row["id"]: row["split"] for row in rows if row["source"] == "cufs/cuhk"}
-    assert official == {"f-005-01": "train", "f-006-01": "train", "f-007-01": "train", "m-063-01": "test"}
+    assert official == {
+        "f-005-01": "train",
+        "f-006-01": "train",
+        "f-007-01": "train",
+        "m-063-01": "test",
+    }
     assert sum(row["split"] == "test" and row["source"] == "feret" for row in rows) == 4
     twice = read(make_pairs([f"feret:{feret}"] * 2, tmp_path / "twice", recipe=recipe).parent)
     assert len(twice) == 20 and len({(row["identity"], row["split"]) for row in twice}) == 5
@@ -158,14 +204,18 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
 def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, drawn):
     face = drawn[5]
     for name, picture in (("s", face.sketch), ("p", face.photo)):
-        Image.fromarray(picture).rotate(15, Image.Resampling.BICUBIC, fillcolor=255 if name == "s" else None).save(
-            tmp_path / f"{name}.png"
-        )
-    task = PairTask(str(tmp_path / "s.png"), str(tmp_path / "p.png"), "", Recipe(size_px=SIZE, align="face"))
+        Image.fromarray(picture).rotate(
+            15, Image.Resampling.BICUBIC, fillcolor=255 if name == "s" else None
+        ).save(tmp_path / f"{name}.png")
+    task = PairTask(
+        str(tmp_path / "s.png"), str(tmp_path / "p.png"), "", Recipe(size_px=SIZE, align="face")
+    )
     made = make_pair(task)
     found = faces.find_face(images.load_rgb(tmp_path / "p.png"))
     matrix = faces.alignment(found.landmarks, SIZE)
-    np.testing.assert_array_equal(made["photo"], faces.warp(images.load_rgb(tmp_path / "p.png"), matrix, SIZE))
+    np.testing.assert_array_equal(
+        made["photo"], faces.warp(images.load_rgb(tmp_path / "p.png"), matrix, SIZE)
+    )
     sketch = faces.warp(images.load_rgb(tmp_path / "s.png"), matrix, SIZE, border="paper")
     np.testing.assert_array_equal(made["sketch"], sketch)
     assert made["notes"]["face"] == "yunet" and float(made["notes"]["score"]) > 0.9
@@ -203,12 +253,18 @@ def test_points_by_hand(tmp_path, drawn, capsys):
     images.save(tmp_path / "ab.png", np.hstack([255 - photo.photo, photo.photo]))
     in_file = tuple((x + 200, y) for x, y in (*photo.landmarks[:2], mouth))
     task = PairTask("", str(tmp_path / "ab.png"), "left", recipe, points=in_file)
-    assert np.abs(make_pair(task)["photo"] - 1.0 * images.load_rgb(tmp_path / "out" / "photos" / "a.png")).mean() < 1
+    assert (
+        np.abs(
+            make_pair(task)["photo"] - 1.0 * images.load_rgb(tmp_path / "out" / "photos" / "a.png")
+        ).mean()
+        < 1
+    )
     with pytest.raises(images.ImageError, match="outside of the picture"):
         make_pair(replace(task, half="right"))
     for content, message in (
-        (head.replace("mouth_y", "m"), "columns mouth_y are missing"), (f"{head}\na,1,2,x,4,5,6", "line 2 has no six")
-    ):  # fmt: skip
+        (head.replace("mouth_y", "m"), "columns mouth_y are missing"),
+        (f"{head}\na,1,2,x,4,5,6", "line 2 has no six"),
+    ):
         table.write_text(content)
         with pytest.raises(DataPrepError, match=message):
             make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
@@ -218,10 +274,14 @@ def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, n
     for n in range(4):
         images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
     recipe = Recipe(size_px=64, align="face", styles=("pencil",))
-    with pytest.raises(DataPrepError, match=r"detector is missing.*--points; 4 of 4 pairs lack them.*--fallback"):
+    with pytest.raises(
+        DataPrepError, match=r"detector is missing.*--points; 4 of 4 pairs lack them.*--fallback"
+    ):
         make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe)
     assert not (tmp_path / "never").exists()
-    make_pairs(tmp_path / "src", tmp_path / "guessed", recipe=replace(recipe, fallback="centre"), workers=2)
+    make_pairs(
+        tmp_path / "src", tmp_path / "guessed", recipe=replace(recipe, fallback="centre"), workers=2
+    )
     shown = capsys.readouterr()
     assert shown.err.count("--fallback centre stands in for it") == 1 and "4 by centre" in shown.out
     settings = json.loads((tmp_path / "guessed" / "settings.json").read_text(encoding="utf-8"))
@@ -250,12 +310,19 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
     for person in range(6):
         for shot in range(3):
-            folder = tmp_path / "src" / f"person{person}" / ("second day" if (person, shot) == (5, 2) else "")
+            folder = (
+                tmp_path
+                / "src"
+                / f"person{person}"
+                / ("second day" if (person, shot) == (5, 2) else "")
+            )
             images.save(folder / f"{shot}.png", drawn[(person + shot) % 16].photo)
     recipe = Recipe(size_px=32, styles=("pencil",))
     rows = read(make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe).parent)
     assert {row["identity"] for row in rows} == {f"person{n}" for n in range(6)}
-    assert all(len({r["split"] for r in rows if r["identity"] == f"person{n}"}) == 1 for n in range(6))
+    assert all(
+        len({r["split"] for r in rows if r["identity"] == f"person{n}"}) == 1 for n in range(6)
+    )
     assert "taken for one person" in capsys.readouterr().out
     shutil.rmtree(tmp_path / "src" / "person4")
     shutil.rmtree(tmp_path / "src" / "person5")
@@ -267,15 +334,23 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
     manifest = make_pairs(folders, tmp_path / "set", size_px=32, val_share=0.4)
     table = manifest.read_text(encoding="utf-8")
     for old, new, ids in (
-        ("anna1,", "../x,", {"anna2", ".._x"}), ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"}),
-        ("split,", '"split",', {"anna3"}), ("photos/anna4", f"{folders}/photos/anna4", {"anna4"}),
-    ):  # fmt: skip
+        ("anna1,", "../x,", {"anna2", ".._x"}),
+        ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"}),
+        ("split,", '"split",', {"anna3"}),
+        ("photos/anna4", f"{folders}/photos/anna4", {"anna4"}),
+    ):
         manifest.write_text(table.replace(old, new, 1), encoding="utf-8")
         rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), size_px=32).parent)
-        assert len(rows) == 6 and ids <= {row["id"] for row in rows} and "val" in {row["split"] for row in rows}
+        assert (
+            len(rows) == 6
+            and ids <= {row["id"] for row in rows}
+            and "val" in {row["split"] for row in rows}
+        )
     for spoil in (lambda: manifest.write_text(table.replace(",", ";")), manifest.unlink):
         spoil()
-        with pytest.raises(DataPrepError, match="a data set without a manifest.csv that can be read"):
+        with pytest.raises(
+            DataPrepError, match="a data set without a manifest.csv that can be read"
+        ):
             make_pairs(tmp_path / "set", tmp_path / "never", size_px=32)
 
 
@@ -287,16 +362,26 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
         images.save(tmp_path / "src" / name, photographed(drawing(240)))
     (tmp_path / "src" / "broken.jpg").write_text("no picture")
     assert main(["clean", src, out]) == 0
-    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["a-one.png", "b-one.png", "two.png"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == [
+        "a-one.png",
+        "b-one.png",
+        "two.png",
+    ]
     shown = capsys.readouterr()
     assert "3 drawings cleaned" in shown.out and "broken.jpg" in shown.err
     shutil.copytree(src, other)
-    for again in ([src, out, "--strength", "2"], [other, out]):  # other drawings may have the same names
+    for again in (
+        [src, out, "--strength", "2"],
+        [other, out],
+    ):  # other drawings may have the same names
         assert main(["clean", *again]) == 2 and "cleaned with" in capsys.readouterr().err
     (tmp_path / "src" / "broken.jpg").write_text("no PICTURE")
     assert main(["clean", src, out]) == 2 and "before they were changed" in capsys.readouterr().err
     (tmp_path / "out" / "settings.json").write_text("{")
-    assert main(["clean", src, out]) == 2 and "damaged: choose another folder" in capsys.readouterr().err
+    assert (
+        main(["clean", src, out]) == 2
+        and "damaged: choose another folder" in capsys.readouterr().err
+    )
     for options in (["--strength", "0"], ["--workers", "0"]):
         assert main(["clean", src, str(tmp_path / "never"), *options]) == 2
     assert main(["clean", src, f"{src}/in"]) == 2
@@ -326,13 +411,22 @@ KINDS = {
     "empty.png": (lambda path, photo: path.write_bytes(b""), "is empty"),
     "cut.jpg": (_cut, "damaged"),
     "animated.gif": (_animation, ""),
-    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "convert it to PNG or JPEG"),
-    "point.png": (lambda path, photo: Image.fromarray(photo[:1, :1]).save(path), "too few for a face"),
+    "phone.heic": (
+        lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"),
+        "convert it to PNG or JPEG",
+    ),
+    "point.png": (
+        lambda path, photo: Image.fromarray(photo[:1, :1]).save(path),
+        "too few for a face",
+    ),
     "large.png": (_large, "save a smaller copy"),
     "strip.png": (lambda path, photo: Image.fromarray(photo[:4]).save(path), "too few for a face"),
     "packed.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))), ""),
-    "halfpacked.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))[:500]), "bzip2"),
-}  # fmt: skip
+    "halfpacked.ppm.bz2": (
+        lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))[:500]),
+        "bzip2",
+    ),
+}
 
 
 def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys):
@@ -355,9 +449,13 @@ def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys)
     assert set(said) == {name for name, message in expected.items() if message}
     for name, reason in said.items():
         assert expected[name] in reason and "\n" not in reason, (name, reason)
-    truth = np.asarray(Image.fromarray(drawn[4].photo).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
+    truth = np.asarray(
+        Image.fromarray(drawn[4].photo).resize((64, 64), Image.Resampling.BICUBIC)
+    ).astype(float)
     for row in read(tmp_path / "out"):
-        assert np.abs(images.load_rgb(tmp_path / "out" / row["photo"]) - truth).mean() < 16, row["id"]
+        assert np.abs(images.load_rgb(tmp_path / "out" / row["photo"]) - truth).mean() < 16, row[
+            "id"
+        ]
     assert "Traceback" not in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.part"))
 
@@ -376,9 +474,14 @@ def test_a_turned_picture_is_read_as_it_is_seen(tmp_path, drawn, mode, name):
 
 def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):
     names = [
-        (f"sketches/{unicodedata.normalize('NFD', 'Jörg')}.png", f"photos/{unicodedata.normalize('NFC', 'Jörg')}.png"),
+        (
+            f"sketches/{unicodedata.normalize('NFD', 'Jörg')}.png",
+            f"photos/{unicodedata.normalize('NFC', 'Jörg')}.png",
+        ),
         ("sketches/ANNA.PNG", "photos/anna.png"),
         ("sketches/Zoë sketch.png", "photos/zoë photo.png"),
     ]
-    rows = read(make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", size_px=32).parent)
+    rows = read(
+        make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", size_px=32).parent
+    )
     assert {row["id"] for row in rows} == {"Jörg", "anna", "zoë photo"}

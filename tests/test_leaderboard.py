@@ -1,4 +1,6 @@
-"""The leaderboard: from saved outputs alone, beside the answers that need no model, and the same every time."""
+"""The leaderboard: from saved outputs alone, beside the answers that need no model, and the same
+every time.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def run_folder(data, root, name, seed, spread):
     """Outputs where a run and its evaluation have them, without the model."""
     folder = root / name
     save_outputs(
-        data, folder / "evaluation" / "outputs" / "deterministic", lambda p, g: p + g.normal(0, spread, p.shape)
+        data,
+        folder / "evaluation" / "outputs" / "deterministic",
+        lambda p, g: p + g.normal(0, spread, p.shape),
     )
     (folder / "config.json").write_text(json.dumps({"config": {"seed": seed}}))
     return folder
@@ -71,7 +75,9 @@ def test_every_row_is_there_and_measured_by_its_pictures(board, data):
     assert keys[:3] == ["near, seed 0", "near, seed 1", "far, seed 0"]  # from the highest SSIM down
     assert keys[3:] == ["filtered", "hair", *metrics.TRIVIAL_ROWS]
     pairs = read_manifest(data).split("test")
-    truth, sketches = (np.stack([images.load_rgb(getattr(p, side)) for p in pairs]) for side in ("photo", "sketch"))
+    truth, sketches = (
+        np.stack([images.load_rgb(getattr(p, side)) for p in pairs]) for side in ("photo", "sketch")
+    )
     expected = metrics.measure(sketches, truth, ("ssim", "fsim", "sharpness"))
     for column, values in expected.items():
         np.testing.assert_array_equal(board.row("sketch").values[column], values)
@@ -89,8 +95,15 @@ def test_seeds_are_taken_together(board, monkeypatch):
         monkeypatch.setattr(row, "figures", {"kid": kid})
     (group,) = leaderboard.over_seeds(board)
     means = [board.row(f"near, seed {k}").mean("psnr") for k in (0, 1)]
-    psnr = {"mean": pytest.approx(np.mean(means), abs=1e-4), "std": pytest.approx(np.std(means, ddof=1), abs=1e-4)}
-    assert (group["seeds"], group["psnr"], group["kid"]) == ([0, 1], psnr, {"mean": 0.2, "std": 0.14142})
+    psnr = {
+        "mean": pytest.approx(np.mean(means), abs=1e-4),
+        "std": pytest.approx(np.std(means, ddof=1), abs=1e-4),
+    }
+    assert (group["seeds"], group["psnr"], group["kid"]) == (
+        [0, 1],
+        psnr,
+        {"mean": 0.2, "std": 0.14142},
+    )
 
 
 def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
@@ -101,9 +114,15 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     assert (near["model"], near["league"], near["seed"]) == ("near", "unknown", 0)
     assert near["ssim"] == pytest.approx(board.rows[0].mean("ssim"), abs=1e-5)
     shown = f"{near['ssim']:.4f} [{near['intervals']['ssim'][0]:.4f}, {near['intervals']['ssim'][1]:.4f}]"
-    assert shown in markdown and "where artists looked at the photo" in markdown and "s2f weights alexnet" in markdown
+    assert (
+        shown in markdown
+        and "where artists looked at the photo" in markdown
+        and "s2f weights alexnet" in markdown
+    )
     assert f"floor here is {board.row('nearest').mean('patch_auc'):.2f}, not 0.5" in markdown
-    sheet = images.load_rgb(tmp_path / "out" / "faces.png")  # input, three models, truth; the worst face first
+    sheet = images.load_rgb(
+        tmp_path / "out" / "faces.png"
+    )  # input, three models, truth; the worst face first
     assert sheet.shape == (5 * (SIZE + 4) + 4, 4 * (SIZE + 4) + 4, 3)
     worst = np.argsort(board.rows[0].values["ssim"])[0]
     np.testing.assert_array_equal(sheet[4 : 4 + SIZE, 4 : 4 + SIZE], board.pictures["input"][worst])
@@ -111,7 +130,9 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
         table = list(csv.DictReader(file))
     assert len(table) == len(board.rows) * 12
     first = next(line for line in table if line["row"] == "near, seed 0")
-    assert float(first["psnr"]) == pytest.approx(board.row("near, seed 0").values["psnr"][0], rel=1e-5)
+    assert float(first["psnr"]) == pytest.approx(
+        board.row("near, seed 0").values["psnr"][0], rel=1e-5
+    )
 
 
 def test_intervals_of_the_patch_test_hold_its_own_training(board):
@@ -123,7 +144,20 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
     arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0"]
     tables = []
     for name in ("a", "b"):
-        assert main([*arguments, "--metrics", "l1,sharpness", "--out", str(tmp_path / name), "--open", "mine"]) == 0
+        assert (
+            main(
+                [
+                    *arguments,
+                    "--metrics",
+                    "l1,sharpness",
+                    "--out",
+                    str(tmp_path / name),
+                    "--open",
+                    "mine",
+                ]
+            )
+            == 0
+        )
         facts = json.loads((tmp_path / name / "leaderboard.json").read_text(encoding="utf-8"))
         tables.append({k: v for k, v in facts.items() if k != "machine"})
     assert tables[0] == tables[1]
@@ -137,18 +171,38 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
     [
         (lambda d, t: str(t / "nowhere"), "no such folder"),
         (lambda d, t: str(t), "no outputs here"),
-        (lambda d, t: [images.save(t / "curves.png", np.zeros((8, 8, 3), np.uint8)),
-                       (t / "config.json").write_text("{}"), str(t)][-1], "no outputs here"),
-        (lambda d, t: str(save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"),
-         "1 of 12 outputs are missing (such as p03.png)"),
-        (lambda d, t: str(save_outputs(d, t / "made", lambda p, g: p, ".jpg")), "12 outputs are JPEG or WebP"),
-        (lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])),
-         "small: outputs of 32x32 pixels, and the first are of 64x64"),
+        (
+            lambda d, t: [
+                images.save(t / "curves.png", np.zeros((8, 8, 3), np.uint8)),
+                (t / "config.json").write_text("{}"),
+                str(t),
+            ][-1],
+            "no outputs here",
+        ),
+        (
+            lambda d, t: str(
+                save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"
+            ),
+            "1 of 12 outputs are missing (such as p03.png)",
+        ),
+        (
+            lambda d, t: str(save_outputs(d, t / "made", lambda p, g: p, ".jpg")),
+            "12 outputs are JPEG or WebP",
+        ),
+        (
+            lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])),
+            "small: outputs of 32x32 pixels, and the first are of 64x64",
+        ),
     ],
-)  # fmt: skip
+)
 def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make, message, capsys):
     bad = make(data, tmp_path)
-    assert main(["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        main(
+            ["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]
+        )
+        == 2
+    )
     shown = capsys.readouterr().err
     assert message in shown and "Traceback" not in shown and not (tmp_path / "out").exists()
 
@@ -156,21 +210,36 @@ def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make,
 def test_two_rows_of_one_name_are_refused(data, runs, tmp_path):
     ids = [pair.id for pair in read_manifest(data).split("test")]
     bare = save_outputs(data, tmp_path / "photos", lambda p, g: p)
-    same = [entry for spec in (str(bare), f"photos={bare}") for entry in leaderboard.find_outputs(spec, ids)]
+    same = [
+        entry
+        for spec in (str(bare), f"photos={bare}")
+        for entry in leaderboard.find_outputs(spec, ids)
+    ]
     for rows, name in ((same, "photos"), (leaderboard.find_outputs(f"mean={bare}", ids), "mean")):
         with pytest.raises(DataError, match=f"two rows would be called '{name}': give each a name"):
             leaderboard.build(rows, read_manifest(data), columns=("ssim",), patch_seeds=0)
     board = leaderboard.build(same[:1], read_manifest(data), columns=("ssim",), patch_seeds=0)
     told = leaderboard.as_markdown(board)
-    assert f"Not measured: {metrics.METRICS['patch_auc'].heading}: left out by --patch-seeds 0." in told
+    assert (
+        f"Not measured: {metrics.METRICS['patch_auc'].heading}: left out by --patch-seeds 0."
+        in told
+    )
 
 
 def test_each_inference_mode_is_a_row(data, tmp_path):
     for mode, spread in (("deterministic", 5), ("paper", 9)):
-        save_outputs(data, tmp_path / "run" / "outputs" / mode, lambda p, g, s=spread: p + g.normal(0, s, p.shape))
+        save_outputs(
+            data,
+            tmp_path / "run" / "outputs" / mode,
+            lambda p, g, s=spread: p + g.normal(0, s, p.shape),
+        )
     manifest = read_manifest(data)
-    entries = leaderboard.find_outputs(f"mine={tmp_path / 'run'}", [pair.id for pair in manifest.split("test")])
-    board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, open_league=["mine"])
+    entries = leaderboard.find_outputs(
+        f"mine={tmp_path / 'run'}", [pair.id for pair in manifest.split("test")]
+    )
+    board = leaderboard.build(
+        entries, manifest, columns=("ssim",), patch_seeds=0, open_league=["mine"]
+    )
     found = [(row.label, row.standing.league) for row in board.rows[:2]]
     assert found == [("mine, deterministic mode", "open"), ("mine, paper mode", "open")]
 
@@ -182,9 +251,14 @@ def test_a_test_photo_among_the_training_photos_is_refused(data, tmp_path, runs,
 
     nearly = Image.open(copy / "photos" / "p00.png").resize((48, 48)).resize((SIZE, SIZE))
     nearly.save(copy / "photos" / "p20.png")
-    with pytest.raises(DataError, match=r"1 photos of the split 'test'.*train/p20 = test/p00.*--drop-leaks"):
+    with pytest.raises(
+        DataError, match=r"1 photos of the split 'test'.*train/p20 = test/p00.*--drop-leaks"
+    ):
         refuse_leaks(read_manifest(copy), "test")
-    assert main(["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        main(["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")])
+        == 2
+    )
     assert "among the training photos" in capsys.readouterr().err
 
 
@@ -193,7 +267,9 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
         face = draw_face(n, size_px=96)
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(tmp_path / "raw" / side / f"{n:02d}.png", picture[:, 12:84])
-    data = data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False).parent
+    data = data_prep.make_pairs(
+        tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False
+    ).parent
     pairs = read_manifest(data).split("test")
     for pair in pairs:
         made = images.load_rgb(pair.photo)
@@ -203,27 +279,57 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
         made[top : top + height, left : left + width] = inside
         images.save(tmp_path / "out" / f"{pair.id}.png", made)
     entries = leaderboard.find_outputs(str(tmp_path / "out"), [pair.id for pair in pairs])
-    board = leaderboard.build(entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0)
+    board = leaderboard.build(
+        entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0
+    )
     assert board.row("out").mean("ssim") == 1.0 and board.row("out").mean("l1") == 0.0
-    sides = board.cut(board.pictures["filtered"]), board.cut(board.training_pairs[1], board.training_rows)
-    made, like = (np.mean([metrics.structure.gradient(picture) for picture in side]) for side in sides)
-    assert made == pytest.approx(0.95 * like, rel=0.02), "the control is as sharp as photos, not as photos in a frame"
-    assert np.isinf(board.row("out").mean("psnr")) and leaderboard.as_dict(board)["rows"][0]["psnr"] is None
+    sides = (
+        board.cut(board.pictures["filtered"]),
+        board.cut(board.training_pairs[1], board.training_rows),
+    )
+    made, like = (
+        np.mean([metrics.structure.gradient(picture) for picture in side]) for side in sides
+    )
+    assert made == pytest.approx(0.95 * like, rel=0.02), (
+        "the control is as sharp as photos, not as photos in a frame"
+    )
+    assert (
+        np.isinf(board.row("out").mean("psnr"))
+        and leaderboard.as_dict(board)["rows"][0]["psnr"] is None
+    )
 
 
 def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeypatch):
-    from s2f_utils import models
-    from s2f_utils.models import checkpoints
+    from s2f_utils import networks
+    from s2f_utils.networks import checkpoints
 
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    net = networks.build("unet", num_downs=5, base_filters=4).eval()
     model = tmp_path / "truth.safetensors"  # what the row of the true photos is called
     checkpoints.save_generator(model, net, {"direction": "sketch-to-photo", "size_px": SIZE})
     names = "ssim,lpips_alex,project1"
-    assert main(["evaluate", str(model), "--data", str(data), "--out", str(tmp_path / "e"), "--metrics", names]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(model),
+                "--data",
+                str(data),
+                "--out",
+                str(tmp_path / "e"),
+                "--metrics",
+                names,
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "not measured: lpips_alex: its weights are not here" in shown and "SSIM 3X3" in shown
     facts = json.loads((tmp_path / "e" / "metrics.json").read_text(encoding="utf-8"))
-    assert "lpips_alex" in facts["not_measured"] and set(facts["rows"]["sketch"]) >= {"ssim", "ssim_3x3", "mse_uint8"}
+    assert "lpips_alex" in facts["not_measured"] and set(facts["rows"]["sketch"]) >= {
+        "ssim",
+        "ssim_3x3",
+        "mse_uint8",
+    }
     assert facts["rows"]["model"]["ssim"]["mean"] < 0.9

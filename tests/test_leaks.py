@@ -1,5 +1,5 @@
-"""A model that was trained on what it is scored on is refused, and its league is proved by its file: real runs of a
-second each.
+"""A model that was trained on what it is scored on is refused, and its league is proved by its
+file: real runs of a second each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from s2f_utils import weights
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from tests.scored import SIZE, drawn_set, run_on, score, standing
 
@@ -55,7 +55,16 @@ def cheat(mine, tmp_path, tiny):
 
 
 def evaluated(capsys, model, manifest, out, *more):
-    command = ["evaluate", str(model), "--data", str(manifest.path.parent), "--out", str(out), "--metrics", "ssim"]
+    command = [
+        "evaluate",
+        str(model),
+        "--data",
+        str(manifest.path.parent),
+        "--out",
+        str(out),
+        "--metrics",
+        "ssim",
+    ]
     status = main([*command, *more])
     return status, "".join(capsys.readouterr())
 
@@ -65,17 +74,34 @@ def evaluated(capsys, model, manifest, out, *more):
 
 def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_path, capsys):
     status, printed = evaluated(capsys, cheat, mine, tmp_path / "out")
-    assert status == 2 and "has seen 4 of 4 pairs of the split 'test'" in printed and "--seen" in printed
+    assert (
+        status == 2
+        and "has seen 4 of 4 pairs of the split 'test'" in printed
+        and "--seen" in printed
+    )
     assert printed.count("\n") == 1 and not (tmp_path / "out").exists()
     status, printed = evaluated(capsys, cheat, mine, cheat / "evaluation", "--seen")
     assert status == 0
-    assert "the model has seen 4 of 4 pairs in its training: its scores say nothing about new people" in printed
+    assert (
+        "the model has seen 4 of 4 pairs in its training: its scores say nothing about new people"
+        in printed
+    )
     seen = json.loads((cheat / "evaluation" / "metrics.json").read_text())["seen"]
     assert seen == {"num": 4, "of": 4, "pairs": ["p0", "p1", "p2", "p3"], "unknown": ""}
-    board = ["leaderboard", str(cheat), "--data", str(mine.path.parent), "--out", str(tmp_path / "board")]
+    board = [
+        "leaderboard",
+        str(cheat),
+        "--data",
+        str(mine.path.parent),
+        "--out",
+        str(tmp_path / "board"),
+    ]
     board += ["--metrics", "ssim", "--patch-seeds", "0"]
     assert main(board) == 2
-    assert "cheat, seed 0 has seen 4 of 4" in capsys.readouterr().err and not (tmp_path / "board").exists()
+    assert (
+        "cheat, seed 0 has seen 4 of 4" in capsys.readouterr().err
+        and not (tmp_path / "board").exists()
+    )
     assert main([*board, "--seen"]) == 0
     assert "| cheat (has seen 4 of 4) " in capsys.readouterr().out
     (row, *_) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
@@ -107,10 +133,22 @@ def test_a_file_of_before_is_read(mine, cheat, tmp_path):
     net, meta = checkpoints.load_network(path)
     card = checkpoints.card_of(path)
     kept = {side: {**found, "perceptual": "AAAA"} for side, found in card.pictures.items()}
-    child = {"name": "a/generator.safetensors", "pictures": "those of the model itself", "parents": []}
-    first = {"name": "b/generator.safetensors", "sha256": "0", "data": "mine", "pictures": kept, "parents": [child]}
+    child = {
+        "name": "a/generator.safetensors",
+        "pictures": "those of the model itself",
+        "parents": [],
+    }
+    first = {
+        "name": "b/generator.safetensors",
+        "sha256": "0",
+        "data": "mine",
+        "pictures": kept,
+        "parents": [child],
+    }
     (own, _) = (card.pictures["photos"], card.pictures["sketches"])
-    old = dataclasses.replace(card, pictures={"photos": {**own, "num": 1, "sha256": ""}}, parents=[first])
+    old = dataclasses.replace(
+        card, pictures={"photos": {**own, "num": 1, "sha256": ""}}, parents=[first]
+    )
     checkpoints.save_generator(tmp_path / "old.safetensors", net, {**meta, "unheard": 1}, old)
     with pytest.raises(DataError, match="has seen 4 of 4"):
         score(tmp_path / "old.safetensors", mine, tmp_path / "out")
@@ -125,18 +163,32 @@ def test_a_run_on_the_sets_own_pairs_proves_it_and_may_be_renamed(own_run, mine)
     assert standing(mine, renamed) == ("8-only", "")
 
 
-def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(mine, other, tmp_path, tiny, capsys):
+def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(
+    mine, other, tmp_path, tiny, capsys
+):
     far = run_on(other, tmp_path / "runs", "far", tiny)
     score(far, mine, far / "evaluation")
     assert standing(mine, far) == ("open", ELSEWHERE)
     more = dataclasses.replace(mine, pairs=[*mine.pairs, other.split("train")[0]])
     folder = run_on(more, tmp_path / "runs", "more", tiny)
     score(folder, mine, folder / "evaluation")
-    assert standing(mine, folder) == ("open", ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"))
-    command = ["leaderboard", str(far), "--data", str(mine.path.parent), "--out", str(tmp_path / "b")]
+    assert standing(mine, folder) == (
+        "open",
+        ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"),
+    )
+    command = [
+        "leaderboard",
+        str(far),
+        "--data",
+        str(mine.path.parent),
+        "--out",
+        str(tmp_path / "b"),
+    ]
     assert main([*command, "--metrics", "ssim", "--patch-seeds", "0"]) == 0
     assert f"far, seed 0: open: {ELSEWHERE}." in capsys.readouterr().out
-    assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(encoding="utf-8")
+    assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_pictures_alone_prove_nothing_and_a_person_can_only_say_open(own_run, mine, tmp_path):
@@ -144,7 +196,9 @@ def test_pictures_alone_prove_nothing_and_a_person_can_only_say_open(own_run, mi
     assert standing(mine, bare) == ("unknown", "its pictures do not say which model made them")
     assert standing(mine, bare, open_league=["it"])[0] == "open"
     assert standing(mine, own_run, open_league=["it"])[0] == "open"
-    shutil.copytree(bare, own_run / "evaluation-2" / "outputs" / "deterministic")  # put where a run has its own
+    shutil.copytree(
+        bare, own_run / "evaluation-2" / "outputs" / "deterministic"
+    )  # put where a run has its own
     assert standing(mine, own_run / "evaluation-2")[0] == "unknown"
 
 
@@ -157,30 +211,45 @@ def test_what_a_model_began_with_counts(own_run, mine, other, tmp_path, tiny, mo
     score(last, mine, last / "evaluation")
     assert standing(mine, last) == ("open", ELSEWHERE.replace("elsewhere", "elsewhere, mine"))
     score(weights.EXPECT, mine, tmp_path / "shipped")
-    assert standing(mine, tmp_path / "shipped") == ("open", f"it learned from what is in {weights.EXPECT}")
+    assert standing(mine, tmp_path / "shipped") == (
+        "open",
+        f"it learned from what is in {weights.EXPECT}",
+    )
     seen = json.loads((tmp_path / "shipped" / "metrics.json").read_text())["seen"]
-    assert seen["unknown"] == f"{weights.EXPECT} was published without the hashes of its training pictures"
+    assert (
+        seen["unknown"]
+        == f"{weights.EXPECT} was published without the hashes of its training pictures"
+    )
 
 
 def test_what_is_not_proven_is_no_measure_for_others(own_run, mine, tmp_path):
-    """True photos, blurred: the highest SSIM. They stand last among the models, and no control is made of them."""
+    """True photos, blurred: the highest SSIM. They stand last among the models, and no control is
+    made of them.
+    """
     for pair in mine.split("test"):
         blurred = cv2.blur(images.load_rgb(pair.photo), (5, 5))
         images.save(tmp_path / "bare" / f"{pair.id}.png", blurred)
     ids = [pair.id for pair in mine.split("test")]
-    entries = [e for spec in (tmp_path / "bare", own_run) for e in leaderboard.find_outputs(str(spec), ids)]
+    entries = [
+        e for spec in (tmp_path / "bare", own_run) for e in leaderboard.find_outputs(str(spec), ids)
+    ]
     board = leaderboard.build(entries, mine, columns=("ssim",), patch_seeds=0)
     rows = [row for row in board.rows if row.kind == "model"]
     assert [row.standing.league for row in rows] == ["8-only", "unknown"]
     assert rows[1].mean("ssim") > max(row.mean("ssim") for row in board.rows if row is not rows[1])
-    assert "bare" not in board.row("filtered").label and board.row("filtered").standing.league == "8-only"
+    assert (
+        "bare" not in board.row("filtered").label
+        and board.row("filtered").standing.league == "8-only"
+    )
 
 
 def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mine, home, tmp_path):
     darker = tmp_path / "raw"
     for path in sorted((home / "raw" / "mine").rglob("*.png")):
         images.save(darker / path.relative_to(home / "raw" / "mine"), images.load_rgb(path) // 2)
-    dark = read_manifest(data_prep.make_pairs(darker, tmp_path / "darker", size_px=SIZE, progress=False))
+    dark = read_manifest(
+        data_prep.make_pairs(darker, tmp_path / "darker", size_px=SIZE, progress=False)
+    )
     ids = [row.id for row in mine.split("test")]
     assert ids == [row.id for row in dark.split("test")]
 
@@ -194,14 +263,20 @@ def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mi
     assert chosen(mine) == "evaluation-test-3"
     for name in ("evaluation", "evaluation-test-3"):
         shutil.rmtree(own_run / name)
-    with pytest.raises(DataError, match="made of other pictures than these: make them with 's2f evaluate"):
+    with pytest.raises(
+        DataError, match="made of other pictures than these: make them with 's2f evaluate"
+    ):
         chosen(mine)
 
 
-def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(cheat, mine, tmp_path, tiny, capsys):
+def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(
+    cheat, mine, tmp_path, tiny, capsys
+):
     score(cheat, mine, cheat / "evaluation", allow_seen=True)
     child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
-    grandchild = run_on(mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors")
+    grandchild = run_on(
+        mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors"
+    )
     renamed = cheat.rename(cheat.with_name("honest"))
     with pytest.raises(DataError, match="it, seed 0 has seen 4 of 4"):
         standing(mine, renamed)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio.drawings import likely, mesh
-from s2f_utils.inference.asking import Ask
+from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures.faces.geometry import transform
 
 
@@ -20,7 +20,12 @@ def person(seed: int, most: float = 1.5) -> np.ndarray:
 def crooked(seed: int = 0) -> np.ndarray:
     """A face with one eye lifted and a mouth pushed aside, (164, 2)."""
     points = person(seed)
-    for part, by in (("left_eye", (0, -22)), ("left_iris", (0, -22)), ("lips", (18, 4)), ("mouth", (18, 4))):
+    for part, by in (
+        ("left_eye", (0, -22)),
+        ("left_iris", (0, -22)),
+        ("lips", (18, 4)),
+        ("mouth", (18, 4)),
+    ):
         points[mesh.PARTS[part]] += by
     return points
 
@@ -28,7 +33,9 @@ def crooked(seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_likely_face_stays_as_it_is_wherever_it_lies(seed):
     points = transform(person(seed), np.array([[0.5, -0.1, 40.0], [0.1, 0.5, 10.0]]))
-    assert np.abs(likely.likely(points) - points).max() < 1.2  # pixels; the face is 64 between its eyes and chin
+    assert (
+        np.abs(likely.likely(points) - points).max() < 1.2
+    )  # pixels; the face is 64 between its eyes and chin
 
 
 def test_a_crooked_face_becomes_a_likely_one_and_keeps_its_place():
@@ -59,9 +66,15 @@ def test_each_part_goes_its_own_way():
     "asked, message",
     [
         ({"likely": 1.5}, "likely must be from 0 to 1, got 1.5 for eyes"),
-        ({"likely": {"ears": 1.0}}, "there is no part 'ears': choose of eyes, brows, nose, mouth, outline"),
+        (
+            {"likely": {"ears": 1.0}},
+            "there is no part 'ears': choose of eyes, brows, nose, mouth, outline",
+        ),
         ({"person": {"age": 2}}, "age must be from -1 to 1, got 2"),
-        ({"person": {"height": 1}}, "of a person one may say skin, hair, glasses, .*, not 'height'"),
+        (
+            {"person": {"height": 1}},
+            "of a person one may say skin, hair, glasses, .*, not 'height'",
+        ),
         ({"person": {"hair": "green"}}, "a colour is '#rrggbb' or three numbers"),
     ],
 )

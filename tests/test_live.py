@@ -6,13 +6,16 @@ import json
 
 import pytest
 
-from s2f_utils.training.live import LiveValues, Range
+from s2f_utils.train.live import LiveValues, Range
 
 
 @pytest.fixture()
 def live(tmp_path):
-    live = LiveValues({"lr": 1e-3, "weight": 1.0}, {"lr": Range(1e-6, 1e-1, log=True), "weight": Range(0, 10)},
-                      tmp_path / "controls.json")  # fmt: skip
+    live = LiveValues(
+        {"lr": 1e-3, "weight": 1.0},
+        {"lr": Range(1e-6, 1e-1, log=True), "weight": Range(0, 10)},
+        tmp_path / "controls.json",
+    )
     live.write_controls()
     return live
 
@@ -22,7 +25,11 @@ def test_changes_are_reported_once_with_their_source(live):
     live.set("weight", 1.0)
     (change,) = live.poll()
     assert (change.name, change.old, change.new, change.source) == ("lr", 1e-3, 2e-3, "code")
-    assert live.poll() == [] and live["lr"] == 2e-3 and json.loads((live._controls).read_text())["lr"] == 2e-3
+    assert (
+        live.poll() == []
+        and live["lr"] == 2e-3
+        and json.loads((live._controls).read_text())["lr"] == 2e-3
+    )
 
 
 @pytest.mark.parametrize("value", [1.0, -1.0, float("nan"), "fast", True, None])
@@ -40,12 +47,19 @@ def test_unknown_names_list_the_known(live):
 def test_controls_file_is_obeyed_and_its_faults_are_told_once(live):
     path = live._controls
     path.write_text(json.dumps({"weight": 3, "pause": True}))
-    assert {(c.name, c.source) for c in live.poll()} == {("weight", "controls.json"), ("pause", "controls.json")}
+    assert {(c.name, c.source) for c in live.poll()} == {
+        ("weight", "controls.json"),
+        ("pause", "controls.json"),
+    }
     assert live.asked("pause") and live["weight"] == 3.0
     path.write_text('{"weight": 4,')
-    assert live.poll() == [] and "not understood" in live.take_problem() and live.take_problem() == ""
+    assert (
+        live.poll() == [] and "not understood" in live.take_problem() and live.take_problem() == ""
+    )
     path.write_text(json.dumps({"weight": 99, "lr": 0.01}))
-    assert [c.name for c in live.poll()] == ["lr"] and "weight must be between 0 and 10" in live.take_problem()
+    assert [c.name for c in live.poll()] == [
+        "lr"
+    ] and "weight must be between 0 and 10" in live.take_problem()
     path.unlink()
     assert live.poll() == [] and live["weight"] == 3.0
 

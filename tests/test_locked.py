@@ -1,4 +1,6 @@
-"""uv.lock and constraints.txt: every package with hashes, from the public index, as pyproject.toml and the pins ask."""
+"""uv.lock and constraints.txt: every package with hashes, from the public index, as pyproject.toml
+and the pins ask.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def locked() -> dict[str, set[str]]:
 def constraints() -> dict[str, tuple[Requirement, list[str]]]:
     text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return {line: (Requirement(line.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines}
+    return {
+        line: (Requirement(line.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", line))
+        for line in lines
+    }
 
 
 def pinned() -> list[Requirement]:
@@ -59,7 +64,9 @@ def test_the_lock_was_made_from_this_pyproject():
     told = set()
     for entry in own["metadata"]["requires-dist"]:
         extra = re.search(r"extra == '([\w-]+)'", entry.get("marker", ""))
-        told.add((extra[1] if extra else "", entry["name"], SpecifierSet(entry.get("specifier", ""))))
+        told.add(
+            (extra[1] if extra else "", entry["name"], SpecifierSet(entry.get("specifier", "")))
+        )
     assert told == wanted, "run `make lock`"
     assert set(own["metadata"]["provides-extras"]) == set(PROJECT["optional-dependencies"])
 
@@ -69,6 +76,8 @@ def test_constraints_are_the_lock_with_hashes():
     for requirement, hashes in constraints().values():
         (specifier,) = requirement.specifier
         assert specifier.operator == "==" and hashes, requirement
-        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) and one in LOCK_TEXT for one in hashes), requirement
+        assert all(
+            re.fullmatch(r"sha256:[0-9a-f]{64}", one) and one in LOCK_TEXT for one in hashes
+        ), requirement
         of_pip.setdefault(canonicalize_name(requirement.name), set()).add(specifier.version)
     assert of_pip == of_lock, "run `make lock`"

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from s2f_utils.training import losses
+from s2f_utils.train import losses
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,26 @@ from s2f_utils.training import losses
     ],
 )
 def test_adversarial_losses_by_hand(kind, logits, real, fake):
-    found = [losses.adversarial_loss(torch.tensor(logits), is_real, kind).item() for is_real in (True, False)]
+    found = [
+        losses.adversarial_loss(torch.tensor(logits), is_real, kind).item()
+        for is_real in (True, False)
+    ]
     assert found == pytest.approx([real, fake], rel=1e-6)
 
 
 def test_losses_of_the_networks_by_hand():
     real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.25])
-    assert losses.discriminator_loss(real + 1, real * 0 + 1, "lsgan").item() == pytest.approx(0.5 * (4.25 / 2 + 1))
-    assert losses.discriminator_loss(real, fake, "hinge").item() == pytest.approx(0.5 * (0.25 + 0.625))
+    assert losses.discriminator_loss(real + 1, real * 0 + 1, "lsgan").item() == pytest.approx(
+        0.5 * (4.25 / 2 + 1)
+    )
+    assert losses.discriminator_loss(real, fake, "hinge").item() == pytest.approx(
+        0.5 * (0.25 + 0.625)
+    )
     assert losses.generator_loss(fake, "hinge").item() == pytest.approx(-(-3.0 + 0.25) / 2)
     assert losses.generator_loss(fake, "lsgan").item() == pytest.approx((16 + 0.75**2) / 2)
-    assert losses.l1_loss(torch.zeros(4), torch.tensor([1.0, -1.0, 0.5, 0.0])).item() == pytest.approx(2.5 / 4)
+    assert losses.l1_loss(
+        torch.zeros(4), torch.tensor([1.0, -1.0, 0.5, 0.0])
+    ).item() == pytest.approx(2.5 / 4)
     with pytest.raises(ValueError, match="vanilla, sigmoid, lsgan, hinge"):
         losses.adversarial_loss(torch.zeros(1), True, "wgan")
 
@@ -43,9 +52,20 @@ def test_ssim_loss_is_half_of_what_the_metric_lacks():
     generator = torch.Generator().manual_seed(0)
     real = torch.rand(2, 3, 48, 40, generator=generator) * 2 - 1
     fake = (0.7 * real + 0.2 * torch.rand(2, 3, 48, 40, generator=generator)).requires_grad_()
-    grey = [(0.5 + 0.5 * x.detach().numpy().transpose(0, 2, 3, 1)) @ [0.299, 0.587, 0.114] for x in (fake, real)]
-    options = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    maps = [structural_similarity(a, b, full=True, **options)[1][5:-5, 5:-5] for a, b in zip(*grey, strict=True)]
+    grey = [
+        (0.5 + 0.5 * x.detach().numpy().transpose(0, 2, 3, 1)) @ [0.299, 0.587, 0.114]
+        for x in (fake, real)
+    ]
+    options = {
+        "data_range": 1.0,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+    }
+    maps = [
+        structural_similarity(a, b, full=True, **options)[1][5:-5, 5:-5]
+        for a, b in zip(*grey, strict=True)
+    ]
     loss = losses.ssim_loss(fake, real)
     assert loss.item() == pytest.approx((1 - np.mean(maps)) / 2, abs=1e-4)
     loss.backward()

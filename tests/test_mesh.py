@@ -11,12 +11,16 @@ def moved(seed: int = 0, amount: float = 4.0) -> np.ndarray:
     """The mean shape, bent smoothly: (164, 2)."""
     rng = np.random.default_rng(seed)
     shape = mesh.mean_shape(256).astype(np.float64)
-    waves = np.sin(shape @ (rng.normal(size=(2, 3)) * 0.02) + rng.uniform(0, 6, 3)) @ rng.normal(size=(3, 2))
+    waves = np.sin(shape @ (rng.normal(size=(2, 3)) * 0.02) + rng.uniform(0, 6, 3)) @ rng.normal(
+        size=(3, 2)
+    )
     return shape + amount * waves
 
 
 def test_parts_are_all_the_points_once_and_left_is_the_mirror_image_of_right():
-    assert np.array_equal(np.sort(np.concatenate(list(mesh.PARTS.values()))), np.arange(mesh.NUM_POINTS))
+    assert np.array_equal(
+        np.sort(np.concatenate(list(mesh.PARTS.values()))), np.arange(mesh.NUM_POINTS)
+    )
     assert len(set(mesh.IN_MESH)) == mesh.NUM_POINTS
     twins = mesh.mirror()
     assert np.array_equal(twins[twins], np.arange(mesh.NUM_POINTS))

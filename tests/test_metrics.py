@@ -1,4 +1,6 @@
-"""Metrics: identical pictures, cases by hand, agreement with other implementations, the protocol's trivial rows."""
+"""Metrics: identical pictures, cases by hand, agreement with other implementations, the protocol's
+trivial rows.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +49,21 @@ def test_black_against_white_by_hand():
     found = {name: metrics.METRICS[name].compute(black, white) for name in PIXEL}
     assert found["mse"] == 255**2 and found["psnr"] == pytest.approx(0.0)
     assert found["l1"] == 255 and found["l2_norm"] == pytest.approx(255 * np.sqrt(16 * 16 * 3))
-    # of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black and white, L̄ = 50
+    # of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black
+    # and white, L̄ = 50
     assert structure.delta_e(black, white) == pytest.approx(100.0, abs=0.01)
     c1 = (0.01 * 255) ** 2
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
     assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
-    large = [np.tile(p, (11, 11, 1)) for p in (black, white)]  # the luminance counts on the coarsest scale alone
-    assert metrics.METRICS["ms_ssim"].compute(*large) == pytest.approx((c1 / (255**2 + c1)) ** 0.1333, rel=1e-3)
-    assert found["psnr_uint8"] == pytest.approx(10 * np.log10(255**2))  # 255 squared wraps to 1: 48 dB for the worst
+    large = [
+        np.tile(p, (11, 11, 1)) for p in (black, white)
+    ]  # the luminance counts on the coarsest scale alone
+    assert metrics.METRICS["ms_ssim"].compute(*large) == pytest.approx(
+        (c1 / (255**2 + c1)) ** 0.1333, rel=1e-3
+    )
+    assert found["psnr_uint8"] == pytest.approx(
+        10 * np.log10(255**2)
+    )  # 255 squared wraps to 1: 48 dB for the worst
 
 
 def test_agreement_with_scikit_image_and_numpy(pair):
@@ -65,18 +74,28 @@ def test_agreement_with_scikit_image_and_numpy(pair):
     )
     assert structure.ssim(fake, real) == pytest.approx(ssim, abs=1e-12)
     for name, its_own in (("ssim_rgb_7x7", {}), ("ssim_3x3", {"win_size": 3})):
-        theirs = skimage.metrics.structural_similarity(fake, real, data_range=255, channel_axis=2, **its_own)
+        theirs = skimage.metrics.structural_similarity(
+            fake, real, data_range=255, channel_axis=2, **its_own
+        )
         assert metrics.METRICS[name].compute(fake, real) == pytest.approx(theirs, abs=1e-12)
-    assert structure.psnr(fake, real) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(real, fake), abs=1e-9)
-    assert structure.mse(fake, real) == pytest.approx(skimage.metrics.mean_squared_error(real, fake), abs=1e-9)
-    assert structure.l2_norm(fake, real) == pytest.approx(np.linalg.norm(fake.astype(float) - real.astype(float)))
+    assert structure.psnr(fake, real) == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(real, fake), abs=1e-9
+    )
+    assert structure.mse(fake, real) == pytest.approx(
+        skimage.metrics.mean_squared_error(real, fake), abs=1e-9
+    )
+    assert structure.l2_norm(fake, real) == pytest.approx(
+        np.linalg.norm(fake.astype(float) - real.astype(float))
+    )
 
 
 def test_project_1s_protocol_beside_the_right_one(pair):
     fake, real = pair
     assert metrics.METRICS["mse_uint8"].compute(fake, real) < 249 < structure.mse(fake, 255 - real)
     wrapped = fake - real  # what its notebook subtracts: uint8, so that -1 is 255
-    assert metrics.METRICS["l2_uint8"].compute(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
+    assert metrics.METRICS["l2_uint8"].compute(fake, real) == pytest.approx(
+        np.sqrt((wrapped.astype(float) ** 2).sum())
+    )
     noise = np.random.default_rng(5).integers(100, 156, (64, 64, 3), dtype=np.uint8)
     softer = ((noise.astype(int) + 128) // 2).astype(np.uint8)
     assert metrics.METRICS["ssim_3x3"].compute(softer, noise) > 0.75
@@ -133,18 +152,23 @@ def test_trivial_predictions_by_hand():
     found = metrics.trivial_predictions(inputs, targets, inputs[[2]] - 20)
     assert found["mean"][0, 0, 0, 0] == 30 and found["nearest"][0, 5, 5, 1] == 60
     assert found["sketch"][0, 0, 0, 0] == 230
-    assert 30 < found["ridge"][0, 0, 0, 0] < 60  # between the mean and the truth: the penalty pulls towards the mean
+    assert (
+        30 < found["ridge"][0, 0, 0, 0] < 60
+    )  # between the mean and the truth: the penalty pulls towards the mean
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the CUHK pairs are not beside the project (../shared/data/cufs)")
+@pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the CUHK pairs are not beside the project (../shared/data/cufs)"
+)
 def test_trivial_rows_of_the_protocol_on_cuhk():
     pictures: dict[str, list] = {"train": [], "test": []}
     with open(SHARED / "expected_pairs.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             part = "training" if row["split"] == "train" else "testing"
             paths = (
-                SHARED / f"CUHK_{part}_cropped_{d}" / row[k] for d, k in (("sketches", "sketch"), ("photos", "photo"))
+                SHARED / f"CUHK_{part}_cropped_{d}" / row[k]
+                for d, k in (("sketches", "sketch"), ("photos", "photo"))
             )
             pictures[row["split"]].append([images.resize(images.load_rgb(p), 256) for p in paths])
     train, test = np.array(pictures["train"]), np.array(pictures["test"])
@@ -158,7 +182,10 @@ def test_trivial_rows_of_the_protocol_on_cuhk():
     }
     for row, made in metrics.trivial_predictions(train[:, 0], train[:, 1], test[:, 0]).items():
         found = metrics.measure(made, test[:, 1], names)
-        assert tuple(round(float(found[n].mean()), 4 if "ssim" in n else 2) for n in names) == expected[row]
+        assert (
+            tuple(round(float(found[n].mean()), 4 if "ssim" in n else 2) for n in names)
+            == expected[row]
+        )
 
 
 # --- structure, sharpness, spectrum, colour ---
@@ -183,36 +210,56 @@ def noisy(picture: np.ndarray, spread: int = 40) -> np.ndarray:
     return np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)
 
 
-# piqa 1.3.2: FSIM(chromatic=False, downsample=True) and MS_SSIM(window_size=11, sigma=1.5, n_channels=1) on PIL's "L"
-PIQA = {"blurred": (0.898032, 0.977361), "noisy": (0.747271, 0.885225), "mirrored": (0.591299, 0.095255)}
+# piqa 1.3.2: FSIM(chromatic=False, downsample=True) and MS_SSIM(window_size=11, sigma=1.5,
+# n_channels=1) on PIL's "L"
+PIQA = {
+    "blurred": (0.898032, 0.977361),
+    "noisy": (0.747271, 0.885225),
+    "mirrored": (0.591299, 0.095255),
+}
 
 
 @pytest.mark.parametrize("name", PIQA)
 def test_fsim_and_ms_ssim_agree_with_piqa(photo, name):
-    fake = {"blurred": blurred(photo, 3), "noisy": noisy(photo), "mirrored": photo[:, ::-1].copy()}[name]
+    fake = {"blurred": blurred(photo, 3), "noisy": noisy(photo), "mirrored": photo[:, ::-1].copy()}[
+        name
+    ]
     assert metrics.METRICS["fsim"].compute(fake, photo) == pytest.approx(PIQA[name][0], abs=1e-4)
     assert metrics.METRICS["ms_ssim"].compute(fake, photo) == pytest.approx(PIQA[name][1], abs=1e-4)
 
 
 def test_sharpness_by_hand(photo):
-    ramp = np.repeat(np.arange(0, 64, 2, dtype=np.uint8)[None, :, None], 32, 0).repeat(3, 2)  # 2 levels a pixel, across
+    ramp = np.repeat(np.arange(0, 64, 2, dtype=np.uint8)[None, :, None], 32, 0).repeat(
+        3, 2
+    )  # 2 levels a pixel, across
     steep = (ramp.astype(int) * 2).astype(np.uint8)
     assert structure.gradient(ramp) == pytest.approx(2.0)
     assert structure.gradient(ramp + ramp.transpose(1, 0, 2)) == pytest.approx(2 * np.sqrt(2))
     assert structure.sharpness(steep, ramp) == pytest.approx(2.0)
     assert np.isnan(structure.sharpness(ramp, np.full_like(ramp, 7)))
-    assert structure.sharpness(blurred(photo), photo) < 0.8 < 1.2 < structure.sharpness(noisy(photo), photo)
+    assert (
+        structure.sharpness(blurred(photo), photo)
+        < 0.8
+        < 1.2
+        < structure.sharpness(noisy(photo), photo)
+    )
 
 
 def test_spectrum_by_hand(photo):
-    """A wave of 8 px (octave 1: 1/8 to 1/4 cycle a pixel) with half of the amplitude has a quarter of the power."""
+    """A wave of 8 px (octave 1: 1/8 to 1/4 cycle a pixel) with half of the amplitude has a quarter
+    of the power.
+    """
     y, x = np.mgrid[0:128, 0:128]
     wave = np.sin(2 * np.pi * x / 7)
-    strong, weak = (np.rint(128 + a * wave).astype(np.uint8)[..., None].repeat(3, 2) for a in (100, 50))
+    strong, weak = (
+        np.rint(128 + a * wave).astype(np.uint8)[..., None].repeat(3, 2) for a in (100, 50)
+    )
     found = structure.spectrum_db(weak, strong)
     assert found[1] == pytest.approx(10 * np.log10(0.25), abs=0.1)
     found = structure.spectrum_db(blurred(photo), photo)
-    assert len(found) == 5 and found[0] < -8 and found[0] < found[1] < found[2] and abs(found[4]) < 0.2
+    assert (
+        len(found) == 5 and found[0] < -8 and found[0] < found[1] < found[2] and abs(found[4]) < 0.2
+    )
     assert structure.spectrum_db(noisy(photo), photo)[0] > 5
     assert structure.spectrum(blurred(photo), photo) == pytest.approx(np.abs(found).mean())
 
@@ -274,18 +321,25 @@ def test_the_patch_test_tells_textures_apart_and_not_the_same():
     assert abs(alike.auc - 0.5) < 0.2 < apart.auc - alike.auc
     assert len(alike.folds) == 5 and alike.auc == pytest.approx(np.mean(alike.folds))
     short = [metrics.patch_test(real, real, who, num_steps=2, seed=seed) for seed in (0, 0, 1)]
-    assert short[0].auc == short[1].auc != short[2].auc and (short[0].per_image == short[1].per_image).all()
+    assert (
+        short[0].auc == short[1].auc != short[2].auc
+        and (short[0].per_image == short[1].per_image).all()
+    )
 
 
 def test_area_under_the_curve_by_hand():
-    found = patches._beaten(np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [-1.0, -2.0]]))
+    found = patches._beaten(
+        np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [-1.0, -2.0]])
+    )
     np.testing.assert_allclose(
         found, [(4 + 2) / 8, 2.5 / 4]
     )  # 3 beats four, 0 beats two; 1 beats two and ties with one
 
 
 def test_the_patch_test_keeps_people_apart(monkeypatch):
-    """Pictures that know who they are: a network that met the person would tell them, one that did not cannot."""
+    """Pictures that know who they are: a network that met the person would tell them, one that did
+    not cannot.
+    """
     seen = []
 
     def remember(sides, num_steps, device):
@@ -315,10 +369,14 @@ def test_filtered_pictures_have_the_photos_sharpness_and_no_more(photo):
     soft = np.stack([blurred(photo, 4), blurred(photo, 3)])
     made = metrics.filtered(soft, photo[None])
     sharpness = np.mean([structure.gradient(p) for p in made]) / structure.gradient(photo)
-    assert np.mean([structure.sharpness(s, photo) for s in soft]) < 0.9 and sharpness == pytest.approx(0.95, abs=0.02)
+    assert np.mean(
+        [structure.sharpness(s, photo) for s in soft]
+    ) < 0.9 and sharpness == pytest.approx(0.95, abs=0.02)
     assert (made == metrics.filtered(soft, photo[None])).all() and made.dtype == np.uint8
     assert np.abs(made.astype(int).mean() - soft.mean()) < 1
-    np.testing.assert_array_equal(metrics.filtered(noisy(photo)[None], photo[None])[0], noisy(photo))
+    np.testing.assert_array_equal(
+        metrics.filtered(noisy(photo)[None], photo[None])[0], noisy(photo)
+    )
 
 
 # --- retrieval ---
@@ -326,10 +384,16 @@ def test_filtered_pictures_have_the_photos_sharpness_and_no_more(photo):
 
 def test_ranks_by_hand():
     gallery = np.array([[1.0, 0], [0, 1], [1, 1]])
-    queries = np.array([[2.0, 0.1], [1, 0.9], [1, 1]])  # the second is nearest to the third, then the first
+    queries = np.array(
+        [[2.0, 0.1], [1, 0.9], [1, 1]]
+    )  # the second is nearest to the third, then the first
     assert retrieval.ranks(queries, gallery).tolist() == [1, 3, 1]
     assert retrieval.ranks(gallery, gallery).tolist() == [1, 1, 1]
-    assert retrieval.ranks(np.ones((3, 2)), np.ones((3, 2))).tolist() == [2, 2, 2]  # all the same: the middle
+    assert retrieval.ranks(np.ones((3, 2)), np.ones((3, 2))).tolist() == [
+        2,
+        2,
+        2,
+    ]  # all the same: the middle
     scores = retrieval.scores(np.array([1.0, 3, 8]))
     assert scores["rank1"].tolist() == [1, 0, 0] and scores["rank5"].tolist() == [1, 1, 0]
     assert scores["mrr"].mean() == pytest.approx((1 + 1 / 3 + 1 / 8) / 3)
@@ -365,7 +429,9 @@ def test_frechet_and_kernel_distance_by_hand():
     )  # |μ|² + tr(Σ + 4Σ − 2·2Σ)
     x, y = np.array([[1.0], [2]]), np.array([[0.0], [1]])
     kernel = lambda p, q: (p * q + 1) ** 3  # noqa: E731
-    by_hand = kernel(1, 2) + kernel(0, 1) - 2 * np.mean([kernel(p, q) for p in (1, 2) for q in (0, 1)])
+    by_hand = (
+        kernel(1, 2) + kernel(0, 1) - 2 * np.mean([kernel(p, q) for p in (1, 2) for q in (0, 1)])
+    )
     assert distribution.kernel_distance(x, y) == pytest.approx(by_hand)
     for distance in (distribution.frechet_distance, distribution.kernel_distance):
         with pytest.raises(ValueError, match="two pictures or more"):
@@ -403,14 +469,26 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     made = {"softer": [blurred(cut) for cut in cuts], "mixed up": cuts[::-1]}
     names = ("patch_auc", "rank1", "mrr", "spectrum", "ssim")
     found = metrics.measure_sets(made, metrics.Reference(cuts, people, seeds=2, steps=2), names)
-    assert set(found["softer"].values) == {"patch_auc", "rank1", "mrr"} and found["softer"].figures == {}
-    assert found["softer"].values["rank1"].mean() > 0.9 > 0.2 > found["mixed up"].values["rank1"].mean()
-    tests = [metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)]
+    assert (
+        set(found["softer"].values) == {"patch_auc", "rank1", "mrr"}
+        and found["softer"].figures == {}
+    )
+    assert (
+        found["softer"].values["rank1"].mean()
+        > 0.9
+        > 0.2
+        > found["mixed up"].values["rank1"].mean()
+    )
+    tests = [
+        metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)
+    ]
     repeated = found["softer"].repeated["patch_auc"]
     np.testing.assert_array_equal(repeated.values, [test.per_image for test in tests])
     np.testing.assert_array_equal(found["softer"].values["patch_auc"], repeated.values.mean(axis=0))
     assert [sorted(set(row)) for row in repeated.networks.tolist()] == [[0, 1, 2, 3, 4]] * 2
-    assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
+    assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {
+        "patch_auc": "needs 10 people, these are 4"
+    }
     assert metrics.not_measured(["kid"], 64, 64, 1) == {"kid": "needs 2 people, these are 1"}
     with pytest.raises(ValueError, match="use measure_sets"):
         metrics.measure(cuts, cuts, ("rank1",))

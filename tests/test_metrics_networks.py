@@ -1,5 +1,5 @@
-"""Metrics whose weights are downloaded: on deterministic weights they agree with the published code, and without any
-weights they say so and give no number.
+"""Metrics whose weights are downloaded: on deterministic weights they agree with the published
+code, and without any weights they say so and give no number.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import metrics, models, weights
-from s2f_utils.models.features import DISTS, FIDInception
+from s2f_utils import metrics, networks, weights
+from s2f_utils.networks.features import DISTS, FIDInception
 from s2f_utils.weights.download import sha256_of
 from tests import reference
 
@@ -25,9 +25,9 @@ def agrees(out: torch.Tensor, case: dict) -> bool:
 
 def test_arcface_gives_the_published_features():
     case = reference.load("irse50_arcface")
-    net = models.build("irse50").eval()
+    net = networks.build("irse50").eval()
     net.load_state_dict(reference.published_state_dict(case))
-    assert models.count_parameters(net) == case["parameters"]
+    assert networks.count_parameters(net) == case["parameters"]
     with torch.inference_mode():
         assert agrees(net(reference.image(2, 3, 112)), case)
 
@@ -35,7 +35,7 @@ def test_arcface_gives_the_published_features():
 def test_fids_inception_gives_the_published_features():
     case = reference.load("fid_inception")
     net = FIDInception()
-    assert models.count_parameters(net) == case["parameters"]
+    assert networks.count_parameters(net) == case["parameters"]
     net.net.load_state_dict(reference.published_state_dict(case))
     x = ((reference.image(1, 3, 299) + 1) * 127.5).round()
     with torch.inference_mode():
@@ -47,7 +47,11 @@ def test_dists_gives_the_published_distance():
     state = reference.published_state_dict(case)
     net = DISTS()
     net.load_state_dict(
-        {k: v.abs() if k in ("alpha", "beta") else v for k, v in state.items() if k in net.state_dict()}
+        {
+            k: v.abs() if k in ("alpha", "beta") else v
+            for k, v in state.items()
+            if k in net.state_dict()
+        }
     )
     pair = [(reference.image(2, 3, 64, seed) + 1) / 2 for seed in (0, 1)]
     with torch.inference_mode():
@@ -64,7 +68,9 @@ def own_weights(tmp_path, monkeypatch):
             path = tmp_path / weights.WEIGHTS[name].file_name
             torch.save(state, path)
             known = {"size": path.stat().st_size, "sha256": sha256_of(path)}
-            monkeypatch.setitem(weights.WEIGHTS, name, dataclasses.replace(weights.WEIGHTS[name], **known))
+            monkeypatch.setitem(
+                weights.WEIGHTS, name, dataclasses.replace(weights.WEIGHTS[name], **known)
+            )
         monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
         return tmp_path
 
@@ -75,7 +81,11 @@ def backbone(name: str) -> dict[str, torch.Tensor]:
     from torchvision import models as tv
 
     with torch.device("meta"):
-        shapes = {k: v.shape for k, v in getattr(tv, name)(weights=None).state_dict().items() if "features" in k}
+        shapes = {
+            k: v.shape
+            for k, v in getattr(tv, name)(weights=None).state_dict().items()
+            if "features" in k
+        }
     return reference.fill({key: torch.zeros(shape) for key, shape in shapes.items()})
 
 
@@ -88,7 +98,9 @@ def pictures():
 
 
 @pytest.mark.parametrize("net, name", [("alex", "alexnet"), ("vgg", "vgg16")])
-def test_lpips_is_the_authors_with_a_backbone_from_our_file(net, name, own_weights, pictures, monkeypatch, tmp_path):
+def test_lpips_is_the_authors_with_a_backbone_from_our_file(
+    net, name, own_weights, pictures, monkeypatch, tmp_path
+):
     import lpips
     from torchvision import models as tv
 
@@ -126,7 +138,9 @@ def test_identity_from_a_file(own_weights, pictures):
 
 def of_sets(fakes, reals, names=("fid", "kid")):
     people = [str(n) for n in range(len(reals))]
-    return metrics.measure_sets({"made": fakes}, metrics.Reference(reals, people), names)["made"].figures
+    return metrics.measure_sets({"made": fakes}, metrics.Reference(reals, people), names)[
+        "made"
+    ].figures
 
 
 def test_fid_and_kid_from_a_file(own_weights, pictures):
@@ -151,7 +165,10 @@ def test_without_weights_there_is_no_number(monkeypatch, tmp_path, pictures):
     names = ("ssim", "lpips_alex", "lpips_vgg", "dists", "identity")
     missing = metrics.not_measured(names, 128, 128)
     assert list(missing) == list(names[1:])
-    assert "s2f weights alexnet" in missing["lpips_alex"] and "s2f weights vgg16 dists" in missing["dists"]
+    assert (
+        "s2f weights alexnet" in missing["lpips_alex"]
+        and "s2f weights vgg16 dists" in missing["dists"]
+    )
     assert list(metrics.measure(*pictures, names)) == ["ssim"]
     missing = metrics.not_measured(("fid", "kid"), 128, 128)
     assert list(missing) == ["fid", "kid"] and "s2f weights inception" in missing["fid"]

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import models
-from s2f_utils.models import checkpoints
-from s2f_utils.models.cgan import FirstConvBlock
+from s2f_utils import networks
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.cgan import FirstConvBlock
 from tests import reference
 
 CASES = {
     "pix2pix_unet_256_batch": lambda: reference.image(1, 3, 256),
-    "patchgan_70_batch_in6": lambda: torch.cat([reference.image(1, 3, 256, 0), reference.image(1, 3, 256, 1)], dim=1),
+    "patchgan_70_batch_in6": lambda: torch.cat(
+        [reference.image(1, 3, 256, 0), reference.image(1, 3, 256, 1)], dim=1
+    ),
     "patchgan_70_instance_in3": lambda: reference.image(1, 3, 256),
     "cyclegan_resnet_9_instance": lambda: reference.image(1, 3, 256),
 }
@@ -34,11 +36,13 @@ def test_published_checkpoint_gives_the_published_output(name):
     case = reference.load(name)
     state_dict = reference.published_state_dict(case)
     if name in DISCRIMINATORS:
-        net = models.build("patchgan", **DISCRIMINATORS[name]).eval()
+        net = networks.build("patchgan", **DISCRIMINATORS[name]).eval()
         net.load_state_dict(state_dict)
     else:
-        net = models.from_state_dict({f"module.{key}": value for key, value in state_dict.items()})
-    assert models.count_parameters(net) == case["parameters"]
+        net = networks.from_state_dict(
+            {f"module.{key}": value for key, value in state_dict.items()}
+        )
+    assert networks.count_parameters(net) == case["parameters"]
     with torch.no_grad():
         out = net(CASES[name]())
     assert list(out.shape) == case["shape"]
@@ -49,46 +53,69 @@ def test_published_checkpoint_gives_the_published_output(name):
 
 
 def test_old_and_new_files_of_a_resnet_are_one_network():
-    """With dropout, and with the statistics that instance norm kept before PyTorch 0.4, the output is the same."""
+    """With dropout, and with the statistics that instance norm kept before PyTorch 0.4, the output
+    is the same.
+    """
     case = reference.load("cyclegan_resnet_9_instance")
     plain = reference.published_state_dict(case)
-    with_dropout = {key.replace("conv_block.5.", "conv_block.6."): value for key, value in plain.items()}
+    with_dropout = {
+        key.replace("conv_block.5.", "conv_block.6."): value for key, value in plain.items()
+    }
     old = dict(plain)
     for key, value in plain.items():
         layer, _, part = key.rpartition(".")
-        if part == "bias" and layer != "model.26":  # every convolution but the last is followed by instance norm
+        if (
+            part == "bias" and layer != "model.26"
+        ):  # every convolution but the last is followed by instance norm
             norm = ".".join([*layer.split(".")[:-1], str(int(layer.split(".")[-1]) + 1)])
             old |= {f"{norm}.running_mean": value + 7, f"{norm}.running_var": value**2 + 3}
             old[f"{norm}.num_batches_tracked"] = torch.tensor(9)
     x = reference.image(1, 3, 64)
     with torch.no_grad():
-        expected = models.from_state_dict(plain)(x)
+        expected = networks.from_state_dict(plain)(x)
         for state_dict, dropout in ((with_dropout, 0.5), (old, 0.0)):
-            net = models.from_state_dict(state_dict)
-            assert net.args == models.from_state_dict(plain).args | {"dropout": dropout}
+            net = networks.from_state_dict(state_dict)
+            assert net.args == networks.from_state_dict(plain).args | {"dropout": dropout}
             assert torch.equal(net(x), expected)
 
 
 def test_project_2s_small_generator_is_known_by_its_keys():
-    net = models.build("seed")
-    assert models.count_parameters(net) == 756_739
-    published = {f"module.{key}": value for key, value in models.init_weights(net).state_dict().items()}
-    assert len(published) == 12 and {key.split(".")[2] for key in published} == {"0", "2", "4", "6", "8", "10"}
-    found = models.from_state_dict(published)
+    net = networks.build("seed")
+    assert networks.count_parameters(net) == 756_739
+    published = {
+        f"module.{key}": value for key, value in networks.init_weights(net).state_dict().items()
+    }
+    assert len(published) == 12 and {key.split(".")[2] for key in published} == {
+        "0",
+        "2",
+        "4",
+        "6",
+        "8",
+        "10",
+    }
+    found = networks.from_state_dict(published)
     x = reference.image(2, 3, 64)
     with torch.no_grad():
         assert found.name == "seed" and found(x).shape == x.shape and torch.equal(found(x), net(x))
 
 
 def test_project_5s_networks_are_as_described(tmp_path):
-    net_g, net_d = models.build("cgan"), models.build("dense")
+    net_g, net_d = networks.build("cgan"), networks.build("dense")
     x = torch.rand(2, 3, 128, 128) * 2 - 1
     assert net_g(x).shape == x.shape and net_d(x).shape == (2, 1)
-    widths = [m.out_channels for m in net_g.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    widths = [
+        m.out_channels
+        for m in net_g.modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
     assert widths == [32, 64, 128, *[128] * 12, 64, 32, 3]
     net_d(net_g(x)).sum().backward()
     # but for a bias under batch norm, every weight learns
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for net in (net_g, net_d) for p in net.parameters())
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0
+        for net in (net_g, net_d)
+        for p in net.parameters()
+    )
     for net in (net_g, net_d):
         checkpoints.save_generator(tmp_path / "net.safetensors", net, {})
         other = checkpoints.load_network(tmp_path / "net.safetensors")[0]
@@ -110,22 +137,25 @@ def test_project_5s_block_adds_its_first_convolution_not_its_input():
 def test_shape_gradients_and_round_trip(name, norm, tmp_path):
     args, channels = SMALL[name]
     height, width = 64, 128
-    net = models.init_weights(models.build(name, norm=norm, **args)).train()
+    net = networks.init_weights(networks.build(name, norm=norm, **args)).train()
     x = torch.rand(2, channels, height, width) * 2 - 1
     out = net(x)
     assert out.shape[:2] == (2, 3 if name in ("unet", "resnet") else 1)
     if name != "patchgan":
         assert out.shape[2:] == x.shape[2:]
     out.square().mean().backward()
-    silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # a bias before instance norm is taken out again by it, and batch norm leaves the sum of a 1x1 map's gradient at 0
+    silent = [
+        key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
+    # a bias before instance norm is taken out again by it, and batch norm leaves the sum of a 1x1
+    # map's gradient at 0
     assert not [key for key in silent if norm == "batch"]
     assert all(p.grad is not None for p in net.parameters())
     checkpoints.save_generator(tmp_path / "net.safetensors", net, {})
     others = [checkpoints.load_network(tmp_path / "net.safetensors")[0]]
     assert others[0].args == net.args
     if name in ("unet", "resnet"):  # published files of generators are known by their keys
-        others.append(models.from_state_dict(net.state_dict()))
+        others.append(networks.from_state_dict(net.state_dict()))
     for other in others:
         assert other.name == name
         with torch.no_grad():
@@ -134,14 +164,14 @@ def test_shape_gradients_and_round_trip(name, norm, tmp_path):
 
 @pytest.mark.parametrize("num_downs, size_px", [(5, 32), (7, 128), (9, 512)])
 def test_unet_of_any_power_of_two(num_downs, size_px):
-    net = models.build("unet", num_downs=num_downs, base_filters=2).eval()
+    net = networks.build("unet", num_downs=num_downs, base_filters=2).eval()
     with torch.no_grad():
         assert net(torch.zeros(1, 3, size_px, size_px)).shape == (1, 3, size_px, size_px)
-    assert models.from_state_dict(net.state_dict()).args["num_downs"] == num_downs
+    assert networks.from_state_dict(net.state_dict()).args["num_downs"] == num_downs
 
 
 def test_unet_says_what_is_wrong_with_its_input():
-    net = models.build("unet", num_downs=5, base_filters=2)
+    net = networks.build("unet", num_downs=5, base_filters=2)
     with pytest.raises(ValueError, match="add a batch axis"):
         net(torch.zeros(3, 32, 32))
     with pytest.raises(ValueError, match="multiples of 32, got 40x32"):
@@ -149,25 +179,31 @@ def test_unet_says_what_is_wrong_with_its_input():
 
 
 def test_unknown_networks_and_arguments_are_named():
-    with pytest.raises(ValueError, match="unet, resnet, seed, cgan, resunet, twostage, patchgan, pixelgan, dense"):
-        models.build("resnet50")
+    with pytest.raises(
+        ValueError, match="unet, resnet, seed, cgan, resunet, twostage, patchgan, pixelgan, dense"
+    ):
+        networks.build("resnet50")
     with pytest.raises(ValueError, match="no argument width: it takes in_channels"):
-        models.build("unet", width=3)
+        networks.build("unet", width=3)
 
 
 def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
-    state = models.build("seed", base_filters=4).state_dict()
+    state = networks.build("seed", base_filters=4).state_dict()
     state["model.11.extra"] = torch.zeros(1)
-    with pytest.raises(models.UnknownNetworkError, match='seed: .* Unexpected key.* "model.11.extra"'):
-        models.from_state_dict(state)
-    with pytest.raises(models.UnknownNetworkError, match="none of the generators"):
-        models.from_state_dict({"fc.weight": torch.zeros(3, 3)})
-    with pytest.raises(models.UnknownNetworkError, match="no tensors"):
-        models.from_state_dict({})
-    state = models.build("unet", num_downs=6, base_filters=4).state_dict()
+    with pytest.raises(
+        networks.UnknownNetworkError, match='seed: .* Unexpected key.* "model.11.extra"'
+    ):
+        networks.from_state_dict(state)
+    with pytest.raises(networks.UnknownNetworkError, match="none of the generators"):
+        networks.from_state_dict({"fc.weight": torch.zeros(3, 3)})
+    with pytest.raises(networks.UnknownNetworkError, match="no tensors"):
+        networks.from_state_dict({})
+    state = networks.build("unet", num_downs=6, base_filters=4).state_dict()
     del state["model.model.3.bias"]
-    with pytest.raises(models.UnknownNetworkError, match='unet: .* Missing key.* "model.model.3.bias"'):
-        models.from_state_dict(state)
+    with pytest.raises(
+        networks.UnknownNetworkError, match='unet: .* Missing key.* "model.model.3.bias"'
+    ):
+        networks.from_state_dict(state)
 
 
 def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.models import checkpoints
-from s2f_utils.training.config import resolve
-from s2f_utils.training.errors import NotSavedError
-from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import train
-from s2f_utils.training.methods import METHODS
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.networks import checkpoints
+from s2f_utils.train.config import resolve
+from s2f_utils.train.errors import NotSavedError
+from s2f_utils.train.live import COMMANDS
+from s2f_utils.train.loop import train
+from s2f_utils.train.methods import METHODS
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 
 CPU = torch.device("cpu")
 FLOAT32 = runtime.pick_precision(CPU, "float32")
@@ -53,10 +53,14 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
         model = small("pix2pix", norm="instance", dropout=0.0)
         step(model, a, a, {}, with_g=with_g)
         found.append([p.grad for p in model.net_d.parameters()])
-    assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
+    assert (
+        all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
+    )
 
 
-def test_moments_from_another_memory_format_keep_their_values(tiny, manifest, tmp_path, monkeypatch):
+def test_moments_from_another_memory_format_keep_their_values(
+    tiny, manifest, tmp_path, monkeypatch
+):
     """As where a GPU's run goes on on a CPU: fused Adam reads memory as it lies."""
     runs = []
     for layout in ("contiguous", "channels_last"):
@@ -65,7 +69,9 @@ def test_moments_from_another_memory_format_keep_their_values(tiny, manifest, tm
     train(runs[0], progress=False)
     runs[1].load_state_dict(runs[0].state_dict())
     moments = runs[1].model.optimizers["lr_g"].state
-    assert len(moments) > 10 and all(held["exp_avg"].stride() == p.stride() for p, held in moments.items())
+    assert len(moments) > 10 and all(
+        held["exp_avg"].stride() == p.stride() for p, held in moments.items()
+    )
 
 
 # Killed, or out of space
@@ -99,17 +105,25 @@ class SaveAt:
 
 
 def changes_of(folder):
-    events = [e for e in read_log(folder)[1] if e["event"] == "change" and e["name"] not in COMMANDS]
+    events = [
+        e for e in read_log(folder)[1] if e["event"] == "change" and e["name"] not in COMMANDS
+    ]
     return [(e["images"], e["name"], e["new"]) for e in events]
 
 
 def everything_of(folder):
-    """Tensors of the state that a run has saved at its end, and the rows of its log without the clock."""
+    """Tensors of the state that a run has saved at its end, and the rows of its log without the
+    clock.
+    """
     state = checkpoints.load_torch_file(folder / "resume.pt")
     tensors = {f"{net}.{k}": v for net, values in state["nets"].items() for k, v in values.items()}
     tensors |= {f"ema.{k}": v for values in state["ema"].values() for k, v in values.items()}
     for name, opt in state["optimizers"].items():
-        tensors |= {f"{name}.{i}.{k}": torch.as_tensor(v) for i, slot in opt["state"].items() for k, v in slot.items()}
+        tensors |= {
+            f"{name}.{i}.{k}": torch.as_tensor(v)
+            for i, slot in opt["state"].items()
+            for k, v in slot.items()
+        }
     rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(folder)[0]]
     return tensors | {"rng": state["rng"]["torch"]}, rows
 
@@ -157,8 +171,10 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     assert_equal(run.folder, whole.folder)
 
 
-def test_it_saves_soon_and_what_a_kill_left_half_written_is_removed(tiny, manifest, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("s2f_utils.training.saving.SOON_S", 0.0)
+def test_it_saves_soon_and_what_a_kill_left_half_written_is_removed(
+    tiny, manifest, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("s2f_utils.train.saving.SOON_S", 0.0)
     run = start(tiny, manifest, tmp_path, save_every_s=1e9)
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(8)], progress=False)
@@ -166,7 +182,10 @@ def test_it_saves_soon_and_what_a_kill_left_half_written_is_removed(tiny, manife
     (run.folder / "samples" / ".00000008.png.x2.part").write_bytes(b"half")
     again = start(tiny, manifest, tmp_path, resume="auto")
     assert again.folder == run.folder and again.images_seen == run.saved_at > 0
-    assert f"{run.folder} goes on at image {run.saved_at} of 24, where it was last" in capsys.readouterr().out
+    assert (
+        f"{run.folder} goes on at image {run.saved_at} of 24, where it was last"
+        in capsys.readouterr().out
+    )
     assert list(run.folder.rglob("*.part")) == []
 
 
@@ -180,7 +199,10 @@ class SmallDisk:
         return subprocess.run([*args, str(self.folder)], capture_output=True).returncode == 0
 
     def fill(self):
-        with open(self.ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        with (
+            open(self.ballast, "wb", buffering=0) as file,
+            pytest.raises(OSError, match="No space left"),
+        ):
             while True:
                 file.write(bytes(4096))
 
@@ -200,7 +222,9 @@ def saved_at(folder):
 
 
 def test_where_nothing_can_be_written_for_a_while_nothing_is_lost(tiny, manifest, tmp_path):
-    """Between images 8 and 16 files have a limit, and a slider moves: said, and training goes on by itself."""
+    """Between images 8 and 16 files have a limit, and a slider moves: said, and training goes on by
+    itself.
+    """
     resource = pytest.importorskip("resource")
     before, seen = resource.getrlimit(resource.RLIMIT_FSIZE), []
 
@@ -211,7 +235,9 @@ def test_where_nothing_can_be_written_for_a_while_nothing_is_lost(tiny, manifest
             if run.folder.parent.name == "whole":
                 return
             if run.images_seen in (8, 16):
-                resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]) if run.images_seen == 8 else before)
+                resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (20_000, before[1]) if run.images_seen == 8 else before
+                )
             if 8 < run.images_seen <= 16:
                 seen.append(saved_at(run.folder))
                 assert list(run.folder.rglob("*.part")) == []
@@ -225,7 +251,11 @@ def test_where_nothing_can_be_written_for_a_while_nothing_is_lost(tiny, manifest
     assert seen == [8] * 4 and saved_at(run.folder) == 24  # a save that fails changes nothing
     problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
     for images in (10, 12, 14, 16):
-        (said,) = [p for p in problems if p.startswith(f"could not save at image {images}: no space left in")]
+        (said,) = [
+            p
+            for p in problems
+            if p.startswith(f"could not save at image {images}: no space left in")
+        ]
         assert str(run.folder) in said and "what was saved at image 8 is still there" in said
         assert said.endswith("; training goes on")
     assert json.loads((run.folder / "controls.json").read_text())["lambda_l1"] == 50.0
@@ -234,7 +264,9 @@ def test_where_nothing_can_be_written_for_a_while_nothing_is_lost(tiny, manifest
     assert_equal(run.folder, whole.folder)
 
 
-def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later(tiny, manifest, tmp_path, disk):
+def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later(
+    tiny, manifest, tmp_path, disk
+):
     run = start(tiny, manifest, disk.folder, save_every_s=1e9, **LATER)
 
     class Fill:
@@ -244,7 +276,9 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
             if run.images_seen == 20:
                 disk.fill()
 
-    with pytest.raises(NotSavedError, match="could not save at image 24, the last: no space left in .*"):
+    with pytest.raises(
+        NotSavedError, match="could not save at image 24, the last: no space left in .*"
+    ):
         train(run, callbacks=[Fill()], progress=False)
     assert saved_at(run.folder) == 8
     disk.ballast.unlink()
@@ -281,10 +315,10 @@ import sys
 sys.path.insert(0, {root!r})
 from s2f_utils.data import read_manifest
 from s2f_utils.notebook import start
-from s2f_utils.training import config
-from s2f_utils.training.tracking import read_log
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.train import config
+from s2f_utils.train.tracking import read_log
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 session = start("02", "demo", {folder!r})
 settings = config.resolve("pix2pix", "full", {settings!r})
 run = open_run(settings, read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
@@ -297,13 +331,21 @@ print("ended", reason, run.images_seen, flush=True)
 
 
 def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp_path):
-    """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a third one."""
+    """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a
+    third one.
+    """
     pytest.importorskip("ipykernel")
     pytest.importorskip("jupyter_client")
     from tests.test_widgets import Kernel
 
-    settings = dataclasses.asdict(tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config)
-    code = {"root": str(Path(__file__).resolve().parents[1]), "folder": str(tmp_path), "manifest": str(manifest.path)}
+    settings = dataclasses.asdict(
+        tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config
+    )
+    code = {
+        "root": str(Path(__file__).resolve().parents[1]),
+        "folder": str(tmp_path),
+        "manifest": str(manifest.path),
+    }
     folder = tmp_path / "02" / "runs" / "0001-pix2pix"
 
     def wait_for(condition):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils.models.noise import FIRST, STREAM, as_seeds, normal, uniform
+from s2f_utils.networks.noise import FIRST, STREAM, as_seeds, normal, uniform
 
 
 def hashed(x: int) -> int:

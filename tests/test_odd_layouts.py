@@ -21,19 +21,31 @@ def rows_of(tmp_path, faces, names, **options):
 
 # what is odd → (sketch, photo) of each pair
 NAMES = {
-    "zeros before numbers": [(f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)],
+    "zeros before numbers": [
+        (f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)
+    ],
     "numbers with other words": [(f"sketches/sk{n}.png", f"photos/img{n:04d}.png") for n in N],
-    "CUFS in folders of another name": [(f"sketch/F2-{n}-01-sz1.png", f"photo/f-{n}-01.png") for n in CUFS],
+    "CUFS in folders of another name": [
+        (f"sketch/F2-{n}-01-sz1.png", f"photo/f-{n}-01.png") for n in CUFS
+    ],
     "folders with numbers and kinds": [
-        (f"DB 2/02. Sketches/Person {n}/sk_{n}.png", f"DB 2/01. Photos (jpg)/Person {n}/IMG_{n}.JPG") for n in N
+        (
+            f"DB 2/02. Sketches/Person {n}/sk_{n}.png",
+            f"DB 2/01. Photos (jpg)/Person {n}/IMG_{n}.JPG",
+        )
+        for n in N
     ],
     "real and sketch": [(f"Sketches/{n}.png", f"Real/{n}.png") for n in N],
     "one folder, by suffix": [(f"all/{n}_sketch.png", f"all/{n}_photo.png") for n in N],
     "one folder, only sketches say it": [(f"{n}-Sketch.png", f"{n}.jpg") for n in N],
     "trainA and trainB": [(f"trainA/{n}.png", f"trainB/{n}.png") for n in N],
     "A and B with a split below": [(f"A/train/{n}.png", f"B/train/{n}.png") for n in N],
-    "sides in both names": [(f"set/sketches/{n}_sketch.png", f"set/photos/{n}_photo.png") for n in N],
-    "a folder for each person": [(f"{p}/sketch.png", f"{p}/photo.png") for p in ("ann", "bob", "cy", "dee", "eve")],
+    "sides in both names": [
+        (f"set/sketches/{n}_sketch.png", f"set/photos/{n}_photo.png") for n in N
+    ],
+    "a folder for each person": [
+        (f"{p}/sketch.png", f"{p}/photo.png") for p in ("ann", "bob", "cy", "dee", "eve")
+    ],
 }
 
 
@@ -46,16 +58,26 @@ def test_pairs_are_found_under_other_names(tmp_path, faces, odd):
         sketch, photo = next(pair for pair in names if source in pair[1])
         place = names.index((sketch, photo))
         made = images.load_rgb(tmp_path / "out" / row["sketch"])
-        drawn = images.resize(images.load_rgb(tmp_path / "src" / sketch), 32, "stretch", fill=(0, 0, 0))
+        drawn = images.resize(
+            images.load_rgb(tmp_path / "src" / sketch), 32, "stretch", fill=(0, 0, 0)
+        )
         np.testing.assert_array_equal(made, drawn, err_msg=f"{place}")
 
 
 @pytest.mark.parametrize("train", ["Training {}", "{}/train", "{}_train"])
 def test_splits_are_read_from_folders_however_they_say_it(tmp_path, faces, train):
-    names = [(f"{train.format('Sketches')}/{n}.png", f"{train.format('Photos')}/{n}.png") for n in N]
+    names = [
+        (f"{train.format('Sketches')}/{n}.png", f"{train.format('Photos')}/{n}.png") for n in N
+    ]
     test = train.replace("rain", "est")
-    names += [(f"{test.format('Sketches')}/{n}.png", f"{test.format('Photos')}/{n}.png") for n in (6, 7)]
-    assert by_split(rows_of(tmp_path, faces, names)) == {"train": [*"12345"], "val": [], "test": ["6", "7"]}
+    names += [
+        (f"{test.format('Sketches')}/{n}.png", f"{test.format('Photos')}/{n}.png") for n in (6, 7)
+    ]
+    assert by_split(rows_of(tmp_path, faces, names)) == {
+        "train": [*"12345"],
+        "val": [],
+        "test": ["6", "7"],
+    }
 
 
 def test_numbers_do_not_marry_people_whose_names_differ(tmp_path, faces):
@@ -69,7 +91,9 @@ def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
         both = np.concatenate([np.repeat(faces[n].sketch[..., None], 3, 2), faces[n].photo], axis=1)
         images.save(tmp_path / "src" / ("train" if n < 4 else "test") / f"{n}.png", both)
     images.save(tmp_path / "src" / "preview.png", faces[0].photo)
-    with pytest.raises(DataPrepError, match="alone of its size, and perhaps not of the set: preview.png"):
+    with pytest.raises(
+        DataPrepError, match="alone of its size, and perhaps not of the set: preview.png"
+    ):
         make_pairs(tmp_path / "src", tmp_path / "out")
     (tmp_path / "src" / "preview.png").unlink()
     rows = read(make_pairs(tmp_path / "src", tmp_path / "out", size_px=32).parent)

@@ -1,5 +1,5 @@
-"""Models outside of PyTorch: each stage as an ONNX graph, run by onnxruntime, answers as PyTorch does; the models that
-come along do so without PyTorch.
+"""Models outside of PyTorch: each stage as an ONNX graph, run by onnxruntime, answers as PyTorch
+does; the models that come along do so without PyTorch.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
-onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
+pytest.importorskip(
+    "onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'"
+)
+onnx = pytest.importorskip(
+    "onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'"
+)
 
 from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
@@ -26,23 +30,42 @@ from s2f_studio.export.exported import description_file, read_description  # noq
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_studio.server.engine import Engine as Server  # noqa: E402
 from s2f_studio.web.catalogue import Catalogue  # noqa: E402
-from s2f_utils import inference, models, weights  # noqa: E402
+from s2f_utils import infer, networks, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
-from s2f_utils.inference import restorers  # noqa: E402
-from s2f_utils.inference.engine import EngineError  # noqa: E402
-from s2f_utils.inference.enhance import Enhancer  # noqa: E402
-from s2f_utils.models import checkpoints  # noqa: E402
-from s2f_utils.models.card import ModelCard  # noqa: E402
+from s2f_utils.infer import restorers  # noqa: E402
+from s2f_utils.infer.engine import EngineError  # noqa: E402
+from s2f_utils.infer.enhance import Enhancer  # noqa: E402
+from s2f_utils.networks import checkpoints  # noqa: E402
+from s2f_utils.networks.card import ModelCard  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]
 OF_TRAIN = {  # what the extra "train" brings, and what comes with it, as it is imported
-    "torch", "torchvision", "skimage", "scipy", "piq", "lpips", "matplotlib", "matplotlib_inline", "kornia", "spandrel",
-    "timm", "jinja2", "tabulate", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython",
-    "onnx", "onnxscript",
-}  # fmt: skip
+    "torch",
+    "torchvision",
+    "skimage",
+    "scipy",
+    "piq",
+    "lpips",
+    "matplotlib",
+    "matplotlib_inline",
+    "kornia",
+    "spandrel",
+    "timm",
+    "jinja2",
+    "tabulate",
+    "imagehash",
+    "pywt",
+    "psutil",
+    "ipywidgets",
+    "anywidget",
+    "traitlets",
+    "IPython",
+    "onnx",
+    "onnxscript",
+}
 
 
 def drawn(name: str) -> np.ndarray:
@@ -52,7 +75,7 @@ def drawn(name: str) -> np.ndarray:
 @pytest.fixture(scope="module")
 def by_graphs():
     """The same, by the graphs that come along."""
-    return inference.load("sketch-to-photo", engine="onnx")
+    return infer.load("sketch-to-photo", engine="onnx")
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +88,13 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 QUESTIONS = {
-    "rendered": {}, "another": {"seed": 3}, "large": {"large": True, "seed": 1},
-    "expected": {"answer": "expected", "likely": 0.2}, "tones": {"answer": "expected", "seed": 5},
+    "rendered": {},
+    "another": {"seed": 3},
+    "large": {"large": True, "seed": 1},
+    "expected": {"answer": "expected", "likely": 0.2},
+    "tones": {"answer": "expected", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow
@@ -81,12 +107,16 @@ def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, asked):
 
 @pytest.mark.slow
 def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
-    exported = inference.load(folder)
+    exported = infer.load(folder)
     for asked in ({}, {"answer": "expected", "likely": 0.2}):
         wanted = shipped.translate(drawn("plain-man"), **asked)
         assert apart(exported.translate(drawn("plain-man"), **asked), wanted) <= LEVELS
     for fact in ("direction", "size_px", "knows", "layout", "reads"):
-        assert getattr(exported.facts, fact) == getattr(shipped.facts, fact) == getattr(by_graphs.facts, fact)
+        assert (
+            getattr(exported.facts, fact)
+            == getattr(shipped.facts, fact)
+            == getattr(by_graphs.facts, fact)
+        )
     assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
     picture = drawn("few-lines")
     assert exported.advice(picture).code == "crude"
@@ -103,13 +133,25 @@ SMALL = {
 def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, tmp_path):
     args, sizes = SMALL[network]
     torch.manual_seed(0)
-    net = models.build(network, **args).eval()
-    meta = {"direction": "sketch-to-photo", "size_px": sizes[0], "method": network, "trained": "2026-11-24"}
+    net = networks.build(network, **args).eval()
+    meta = {
+        "direction": "sketch-to-photo",
+        "size_px": sizes[0],
+        "method": network,
+        "trained": "2026-11-24",
+    }
     learned = ModelCard(data="mine", terms=["CUFS: for research only", "ours"])
-    model = inference.load(checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu")
-    made = inference.load(export(model, tmp_path / "out"))
-    said = {one.key: one.value for one in onnx.load(tmp_path / "out" / "translate.onnx").metadata_props}
-    assert said["training_data"] == "mine" and said["terms"] == made.meta["terms"] == "CUFS: for research only; ours"
+    model = infer.load(
+        checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu"
+    )
+    made = infer.load(export(model, tmp_path / "out"))
+    said = {
+        one.key: one.value for one in onnx.load(tmp_path / "out" / "translate.onnx").metadata_props
+    }
+    assert (
+        said["training_data"] == "mine"
+        and said["terms"] == made.meta["terms"] == "CUFS: for research only; ours"
+    )
     assert (said["reads"], said["makes"], said["trained"]) == ("sketch", "photo", "2026-11-24")
     rng = np.random.default_rng(0)
     for side in sizes:
@@ -127,7 +169,10 @@ ENCODER = {"in_channels": 1, "num_styles": 8, "style_dim": 16, "input_px": 32}
 OF_STYLES = {  # small networks, to be exported
     "psp": ({"kind": "small", "encoder": ENCODER, "decoder": FACES}, "sketch-to-photo"),
     "stylegan2": (FACES, "noise-to-photo"),
-    "gfpgan": ({"size_px": 32, "narrow": 0.0625, "num_style_feat": 16, "num_mlp": 1}, "damaged-to-photo"),
+    "gfpgan": (
+        {"size_px": 32, "narrow": 0.0625, "num_style_feat": 16, "num_mlp": 1},
+        "damaged-to-photo",
+    ),
 }
 
 
@@ -135,7 +180,9 @@ def small_file(network: str, folder: Path) -> Path:
     args, direction = OF_STYLES[network]
     torch.manual_seed(0)
     meta = {"direction": direction, "size_px": 32}
-    return checkpoints.save_generator(folder / "g.safetensors", models.build(network, **args).eval(), meta)
+    return checkpoints.save_generator(
+        folder / "g.safetensors", networks.build(network, **args).eval(), meta
+    )
 
 
 def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
@@ -151,41 +198,64 @@ def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
 
 @pytest.mark.parametrize("name", ["sketch-to-face-128", "map-to-face-128"])
 def test_faces_by_their_styles_are_pytorchs(name):
-    model, made = inference.load(name, "cpu", engine="torch"), inference.load(name, engine="onnx")
+    model, made = infer.load(name, "cpu", engine="torch"), infer.load(name, engine="onnx")
     face = draw_face(3, size_px=128)
-    picture = face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+    picture = (
+        face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+    )
     as_pytorch(made, model, picture, 15)
 
 
 def test_faces_by_chance_are_pytorchs(tmp_path):
-    shipped, own = inference.load("faces-64", "cpu", engine="torch"), inference.load(small_file("stylegan2", tmp_path))
-    exported = inference.load(export(own, tmp_path / "out"))
-    for model, made in ((shipped, inference.load("faces-64", engine="onnx")), (own, exported)):
+    shipped, own = (
+        infer.load("faces-64", "cpu", engine="torch"),
+        infer.load(small_file("stylegan2", tmp_path)),
+    )
+    exported = infer.load(export(own, tmp_path / "out"))
+    for model, made in ((shipped, infer.load("faces-64", engine="onnx")), (own, exported)):
         wanted = model.decode(model.draw(4, seed=2))
         assert wanted.std() > 1 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
 
 
 def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
-    ours, along = (restorers.load("restorer-256", "cpu", engine=engine) for engine in ("torch", "onnx"))
+    ours, along = (
+        restorers.load("restorer-256", "cpu", engine=engine) for engine in ("torch", "onnx")
+    )
     face = draw_face(2, size_px=256).photo
     for seed in (0, 7):
         wanted = ours.restore(face, seed)
         assert apart(wanted, face) > 20 and apart(along.restore(face, seed), wanted) <= LEVELS
-    own, folder, out = restorers.load(small_file("gfpgan", tmp_path), "cpu"), tmp_path / "out", tmp_path / "made"
+    own, folder, out = (
+        restorers.load(small_file("gfpgan", tmp_path), "cpu"),
+        tmp_path / "out",
+        tmp_path / "made",
+    )
     made = restorers.load(export(Enhancer(own), folder))
     small = images.resize(face, 32)
     assert apart(made.restore(small), own.restore(small)) <= LEVELS
     assert made.size_px == own.size_px
     images.save(tmp_path / "face.png", small)
-    enhance = ["enhance", str(tmp_path / "face.png"), "--restorer", str(folder), "--aligned", "--out", str(out)]
+    enhance = [
+        "enhance",
+        str(tmp_path / "face.png"),
+        "--restorer",
+        str(folder),
+        "--aligned",
+        "--out",
+        str(out),
+    ]
     assert main(enhance) == 0 and len(list(out.glob("*.png"))) == 1
-    with pytest.raises(models.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"):
-        inference.load(folder)
+    with pytest.raises(
+        networks.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"
+    ):
+        infer.load(folder)
 
 
 def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
-    net = models.build("unet", **SMALL["unet"][0])
-    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    net = networks.build("unet", **SMALL["unet"][0])
+    path = checkpoints.save_generator(
+        tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64}
+    )
     assert main(["export", str(path), str(tmp_path / "out")]) == 0
     assert "use it with 's2f translate" in capsys.readouterr().out
     told = json.loads((tmp_path / "out" / "model.json").read_text())
@@ -199,33 +269,54 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
     for change, message in (
         (lambda at: (at / "translate.onnx").unlink(), "translate.onnx is missing"),
-        (lambda at: (at / "translate.onnx").write_bytes(b"no graph"), "cannot be run by onnxruntime"),
-        (lambda at: (at / "model.json").write_text(json.dumps(told | {"format": 9})), "is of format 9"),
+        (
+            lambda at: (at / "translate.onnx").write_bytes(b"no graph"),
+            "cannot be run by onnxruntime",
+        ),
+        (
+            lambda at: (at / "model.json").write_text(json.dumps(told | {"format": 9})),
+            "is of format 9",
+        ),
     ):
         with pytest.raises(EngineError, match=message):
-            inference.load(broken(change)).translate(np.full((64, 64, 3), 255, np.uint8))
+            infer.load(broken(change)).translate(np.full((64, 64, 3), 255, np.uint8))
     with pytest.raises(FileNotFoundError, match="no model.json"):
         read_description(tmp_path / "model.json")
     picture = tmp_path / "drawing.png"
     images.save(picture, drawn("beard"))
-    assert main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")]) == 0
+    assert (
+        main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")])
+        == 0
+    )
     assert len(list((tmp_path / "made").glob("*.png"))) == 1
 
 
 def test_a_graph_of_an_earlier_version_that_takes_colours_gets_none(tmp_path):
-    sizes = {"picture": (onnx.TensorProto.UINT8, ["N", "H", "W", 3]), "hint": (onnx.TensorProto.FLOAT, ["N", 3, 4, 4])}
+    sizes = {
+        "picture": (onnx.TensorProto.UINT8, ["N", "H", "W", 3]),
+        "hint": (onnx.TensorProto.FLOAT, ["N", 3, 4, 4]),
+    }
     takes = [onnx.helper.make_tensor_value_info(name, *size) for name, size in sizes.items()]
     gives = onnx.helper.make_tensor_value_info("base", *sizes["hint"])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["hint"], ["base"])], "structure", takes, [gives])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["hint"], ["base"])], "structure", takes, [gives]
+    )
     opset = [onnx.helper.make_opsetid("", 18)]
-    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=opset), tmp_path / "structure.onnx")
+    onnx.save(
+        onnx.helper.make_model(graph, ir_version=10, opset_imports=opset),
+        tmp_path / "structure.onnx",
+    )
     engine = OnnxEngine({"structure": tmp_path / "structure.onnx"})
     (made,) = engine.run("structure", np.zeros((2, 8, 8, 3), np.uint8))
     assert made.shape == (2, 3, 4, 4) and np.isnan(made).all()
 
 
 def test_weights_are_the_same_without_pytorch():
-    for name in (weights.RENDER, "photo-to-sketch", "map-to-face-128"):  # float16, int8, and whole numbers among them
+    for name in (
+        weights.RENDER,
+        "photo-to-sketch",
+        "map-to-face-128",
+    ):  # float16, int8, and whole numbers among them
         net, _ = checkpoints.load_network(weights.shipped(name))
         own, found = net.state_dict(), tensors_of(weights.shipped(name))
         assert all(np.array_equal(found[key], own[key].numpy()) for key in found)
@@ -247,16 +338,29 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
         engines.choose_engine("jax")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert inference.load("sketch-to-face-128").engine.name == "torch"  # its styles are fitted with gradients
-    assert inference.load("photo-to-sketch").engine.name == "onnx" and restorers.load().engine.name == "onnx"
-    net = models.build("unet", **SMALL["unet"][0])
-    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    assert (
+        infer.load("sketch-to-face-128").engine.name == "torch"
+    )  # its styles are fitted with gradients
+    assert (
+        infer.load("photo-to-sketch").engine.name == "onnx"
+        and restorers.load().engine.name == "onnx"
+    )
+    net = networks.build("unet", **SMALL["unet"][0])
+    path = checkpoints.save_generator(
+        tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64}
+    )
     with pytest.raises(EngineError, match="has no graphs: write them where PyTorch is"):
-        inference.load(path, engine="onnx")
+        infer.load(path, engine="onnx")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert engines.choose_engine() == "onnx" and not engines.on_gpu()
-    for ask in (lambda: engines.choose_engine("torch"), lambda: inference.load(path), lambda: engines.on_gpu("cuda")):
-        with pytest.raises(EngineError, match=r"needs PyTorch, .* pip install 'sketch-to-face\[train\]'"):
+    for ask in (
+        lambda: engines.choose_engine("torch"),
+        lambda: infer.load(path),
+        lambda: engines.on_gpu("cuda"),
+    ):
+        with pytest.raises(
+            EngineError, match=r"needs PyTorch, .* pip install 'sketch-to-face\[train\]'"
+        ):
             ask()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EngineError, match="needs onnxruntime: pip install onnxruntime"):
@@ -265,29 +369,52 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
 def test_the_engine_that_is_asked_for_runs_the_model(engine, tmp_path, monkeypatch):
-    assert inference.load("photo-to-sketch", "cpu", engine=engine).engine.name == engine
+    assert infer.load("photo-to-sketch", "cpu", engine=engine).engine.name == engine
     assert restorers.load(weights.RESTORER, "cpu", engine=engine).engine.name == engine
-    app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], inference.load
+    app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], infer.load
     for choice in (app.catalogue.choose(direction="photo-to-sketch"), app.catalogue.restorer()):
         assert app.models.call(choice, lambda model: model.engine.name).result() == engine
     app.close()
-    monkeypatch.setattr(inference, "load", lambda *given, **more: asked.append(more["engine"]) or load(*given, **more))
+    monkeypatch.setattr(
+        infer,
+        "load",
+        lambda *given, **more: asked.append(more["engine"]) or load(*given, **more),
+    )
     images.save(tmp_path / "d.png", drawn("plain-man"))
     for model in ([], ["photo-to-sketch"]):
-        command = ["translate", *model, str(tmp_path / "d.png"), "--out", str(tmp_path / "out"), "--device", "cpu"]
+        command = [
+            "translate",
+            *model,
+            str(tmp_path / "d.png"),
+            "--out",
+            str(tmp_path / "out"),
+            "--device",
+            "cpu",
+        ]
         assert main([*command, "--engine", engine]) == 0
     assert asked == [engine, engine]
 
 
 def test_each_folder_is_described_by_its_own_file(tmp_path):
-    told = {"first": ("photo-to-sketch", 64), "photo-to-sketch": ("sketch-to-photo", 128)}  # one named as ours is
+    told = {
+        "first": ("photo-to-sketch", 64),
+        "photo-to-sketch": ("sketch-to-photo", 128),
+    }  # one named as ours is
     for name, (direction, size_px) in told.items():
-        spec = {"format": 1, "stages": {}, "kind": "Translator", "direction": direction, "size_px": size_px}
+        spec = {
+            "format": 1,
+            "stages": {},
+            "kind": "Translator",
+            "direction": direction,
+            "size_px": size_px,
+        }
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.json").write_text(json.dumps(spec | {"knows": [], "layout": ""}))
         assert read_description(description_file(tmp_path / name))["direction"] == direction
     listed = Catalogue(tmp_path).list()
-    assert {name: (listed[f"run:{name}"].direction, listed[f"run:{name}"].size_px) for name in told} == told
+    assert {
+        name: (listed[f"run:{name}"].direction, listed[f"run:{name}"].size_px) for name in told
+    } == told
 
 
 def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
@@ -300,7 +427,11 @@ def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, cwd=cwd, env=environment
+        [sys.executable, "-c", code, *map(str, command)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
     )
 
 
@@ -312,7 +443,15 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
     for command in (
         ("translate", "drawing.png", "--out", "made"),
         ("translate", "photo-to-sketch", "photo.png", "--out", "made"),
-        ("translate", "sketch-to-photo-rendered", "drawing.png", "--out", "made", "--engine", "onnx"),
+        (
+            "translate",
+            "sketch-to-photo-rendered",
+            "drawing.png",
+            "--out",
+            "made",
+            "--engine",
+            "onnx",
+        ),
         ("faces", "sketch-to-face-128", "drawing.png", "--num", "2", "--out", "made"),
         ("enhance", "photo.png", "--aligned", "--out", "made"),
         ("app", "--check"),
@@ -328,19 +467,38 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
 @pytest.mark.slow
 def test_onnxruntime_tells_nobody(tmp_path):
     """It would, of each session, from 1.29 on; a CI's own environment would hide that."""
-    hidden = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    hidden = (
+        "CI",
+        "GITHUB_ACTIONS",
+        "TF_BUILD",
+        "JENKINS_URL",
+        "ORT_DISABLE_TELEMETRY",
+        "ORT_RUNNING_UNIT_TESTS",
+    )
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
-    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    environment |= {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT),
+    }
     code = (
-        "import numpy as np\nfrom s2f_utils import inference\n"
-        "made = inference.load('photo-to-sketch', engine='onnx').translate(np.full((64, 64, 3), 99, np.uint8))\n"
+        "import numpy as np\nfrom s2f_utils import infer\n"
+        "made = infer.load('photo-to-sketch', engine='onnx').translate(np.full((64, 64, 3), 99, np.uint8))\n"
         "assert made.shape == (256, 256, 3)"
     )
     trace = tmp_path / "trace"
-    watched = ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)] if shutil.which("strace") else []
-    done = subprocess.run([*watched, sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    watched = (
+        ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)]
+        if shutil.which("strace")
+        else []
+    )
+    done = subprocess.run(
+        [*watched, sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
-    assert not list(tmp_path.rglob("*onnxruntime*")), "it keeps what it wants to send, and a number for this machine"
+    assert not list(tmp_path.rglob("*onnxruntime*")), (
+        "it keeps what it wants to send, and a number for this machine"
+    )
     assert not watched or "AF_INET" not in trace.read_text()
 
 
@@ -356,4 +514,6 @@ def test_what_needs_the_rest_says_what_to_install(tmp_path):
     ):
         done = without_the_rest(*command, cwd=tmp_path)
         assert done.returncode == 2 and missing in done.stderr, done.stderr
-        assert "pip install 'sketch-to-face[train]'" in done.stderr and "Traceback" not in done.stderr
+        assert (
+            "pip install 'sketch-to-face[train]'" in done.stderr and "Traceback" not in done.stderr
+        )

@@ -29,7 +29,9 @@ SCALE = 0.5
 
 
 class Server(BaseHTTPRequestHandler):
-    """Serves `files`, path → content; after `answers` of them (None: no limit) the network is gone in mid-file."""
+    """Serves `files`, path → content; after `answers` of them (None: no limit) the network is gone
+    in mid-file.
+    """
 
     files: dict[str, bytes]
     seen: list[str]
@@ -57,7 +59,9 @@ class Server(BaseHTTPRequestHandler):
 
 
 def original(number: int) -> bytes:
-    """A PNG of 60x80 pixels: green in the box, red around it, and a grey value that tells one from another."""
+    """A PNG of 60x80 pixels: green in the box, red around it, and a grey value that tells one from
+    another.
+    """
     pixels = np.full((80, 60, 3), (255, 0, 0), np.uint8)
     pixels[BOX[1] : BOX[3], BOX[0] : BOX[2]] = (0, 255, 0)
     pixels[0, 0] = number
@@ -84,7 +88,9 @@ def published(tmp_path, monkeypatch):
             rows.append([name, file, path, hashlib.sha256(content).hexdigest(), *BOX, SCALE])
     paths["portraits/senate-a.png"] = "/senate/a.png"
     Server.files["/senate/a.png"] = whole = original(200)
-    whole_file = named_sets.Published((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
+    whole_file = named_sets.Published(
+        (f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest()
+    )
     with open(tmp_path / "list.csv", "w", newline="") as file:
         csv.writer(file).writerows([LISTED, *rows])
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
@@ -104,7 +110,9 @@ def fetch(out: Path, *options: str) -> int:
 
 def in_folder(out: Path) -> set[str]:
     """The pictures below `out`; every file there is a whole picture, or the list of credits."""
-    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {"credits.csv"}
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {
+        "credits.csv"
+    }
     for name in files:
         images.load_rgb(out / name)
     return files
@@ -149,7 +157,9 @@ def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
     assert (row["terms"], row["credit"], row["changes"]) == ("CC0", "18F", "cut out and scaled")
 
 
-def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(published, tmp_path, capsys):
+def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(
+    published, tmp_path, capsys
+):
     out = tmp_path / "out"
     changed, missing = "congress-118/face-4.webp", "18f-team/face-2.webp"
     Server.files[published[changed]] = original(99)
@@ -157,7 +167,10 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(publis
     assert fetch(out) == 1
     assert in_folder(out) == set(published) - {changed, missing} == set(credits_of(out))
     shown = capsys.readouterr()
-    lines = {name: next(line for line in shown.err.splitlines() if name in line) for name in (changed, missing)}
+    lines = {
+        name: next(line for line in shown.err.splitlines() if name in line)
+        for name in (changed, missing)
+    }
     assert "another SHA-256" in lines[changed] and "404" in lines[missing]
     assert "2 of 31 portraits are missing" in shown.err
     assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
@@ -176,8 +189,12 @@ def test_a_person_is_in_one_split_and_in_one_half():
     assert len(by_id) == 1109 and all(len(own) == 1 for own in by_id.values())
     sitters = [gallery.Sitter("", Path(), np.empty(0), row["split"], row) for row in rows]
     trained = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
-    among = [{one.labels["person"] for one in own} for own in scribbles_set._galleries(trained).values()]
+    among = [
+        {one.labels["person"] for one in own} for own in scribbles_set._galleries(trained).values()
+    ]
     assert sum(map(len, among)) == len(set.union(*among)) == 2223 + 59
     older = {row["name"]: row["split"] for row in open_portraits._read_csv(gallery.OUR_LABELS)}
     for file in named_sets.portrait_files():
-        assert splits[people[file.sha256[: gallery.KEY_DIGITS]]] == {older[Path(file.name).stem]}, file.name
+        assert splits[people[file.sha256[: gallery.KEY_DIGITS]]] == {older[Path(file.name).stem]}, (
+            file.name
+        )

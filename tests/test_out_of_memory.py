@@ -1,4 +1,6 @@
-"""Memory that runs out: what is said, in a notebook and on the command line, and that the run is kept."""
+"""Memory that runs out: what is said, in a notebook and on the command line, and that the run is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,19 @@ import torch
 
 from s2f_utils.cli import main
 from s2f_utils.data import read_manifest
-from s2f_utils.training.errors import MemoryFullError
-from s2f_utils.training.loop import train
-from s2f_utils.training.methods.pix2pix import Pix2Pix
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.errors import MemoryFullError
+from s2f_utils.train.loop import train
+from s2f_utils.train.methods.pix2pix import Pix2Pix
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 
 REAL = Pix2Pix.step
 
 
 def full(*_):
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of 14.56 GiB")
+    raise torch.OutOfMemoryError(
+        "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of 14.56 GiB"
+    )
 
 
 def cannot(*_):
@@ -27,7 +31,9 @@ def cannot(*_):
 
 
 def running_out(error, most=1, after=3):
-    """A step that does the real one, and runs out of memory with more than `most` pictures after so many of them."""
+    """A step that does the real one, and runs out of memory with more than `most` pictures after so
+    many of them.
+    """
     done = []
 
     def step(model, a, b, live):
@@ -39,13 +45,21 @@ def running_out(error, most=1, after=3):
     return step
 
 
-@pytest.mark.parametrize(("error", "said"), [(full, "CUDA out of memory"), (cannot, "allocate memory")])
-def test_a_cell_is_told_what_to_do_and_goes_on_with_a_smaller_batch(error, said, tiny, faces_manifest, tmp_path):
+@pytest.mark.parametrize(
+    ("error", "said"), [(full, "CUDA out of memory"), (cannot, "allocate memory")]
+)
+def test_a_cell_is_told_what_to_do_and_goes_on_with_a_smaller_batch(
+    error, said, tiny, faces_manifest, tmp_path
+):
     run = open_run(tiny(), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
     step = running_out(error)
     with pytest.raises(MemoryFullError, match="batch_size=.* smaller size_px") as told:
         train(run, step=step, progress=False)
-    assert said in str(told.value) and "saved at image 6" in str(told.value) and "\n" not in str(told.value)
+    assert (
+        said in str(told.value)
+        and "saved at image 6" in str(told.value)
+        and "\n" not in str(told.value)
+    )
     assert run.images_seen == run.saved_at == 6
     assert torch.load(run.resume_path, weights_only=True)["images_seen"] == 6
     assert all(p.grad is None for net in run.model.nets.values() for p in net.parameters())
@@ -70,12 +84,27 @@ def test_what_the_step_held_is_let_go_of(tiny, faces_manifest, tmp_path):
 
 def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, monkeypatch, capsys):
     asked = [
-        "train", "pix2pix", "--data", str(faces_manifest.parent), "--profile", "fast", "--device", "cpu", "--no-report",
-        "--runs", str(tmp_path), "--set", "total_images=24",
-    ]  # fmt: skip
+        "train",
+        "pix2pix",
+        "--data",
+        str(faces_manifest.parent),
+        "--profile",
+        "fast",
+        "--device",
+        "cpu",
+        "--no-report",
+        "--runs",
+        str(tmp_path),
+        "--set",
+        "total_images=24",
+    ]
     monkeypatch.setattr(Pix2Pix, "step", running_out(full))
     assert main(asked) == 2
     said = capsys.readouterr().err
-    assert "s2f: out of memory after 12 images" in said and "--set batch_size=" in said and "Traceback" not in said
+    assert (
+        "s2f: out of memory after 12 images" in said
+        and "--set batch_size=" in said
+        and "Traceback" not in said
+    )
     monkeypatch.setattr(Pix2Pix, "step", running_out(full, most=2))
     assert main([*asked, "--set", "batch_size=2"]) == 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from s2f_utils.data import read_manifest
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 
 BUDGET_S = 100.0
 
@@ -17,15 +17,29 @@ def start(tiny, faces_manifest, tmp_path):
     """A function of changes that opens a run with a time budget."""
 
     def begin(**changes):
-        settings = {"total_images": 10**6, "time_budget_s": BUDGET_S, "constant_share": 0.5, "log_every_images": 0}
+        settings = {
+            "total_images": 10**6,
+            "time_budget_s": BUDGET_S,
+            "constant_share": 0.5,
+            "log_every_images": 0,
+        }
         manifest = read_manifest(faces_manifest)
-        return open_run(tiny(**settings | changes), manifest, tmp_path, resume="never", device="cpu", progress=False)
+        return open_run(
+            tiny(**settings | changes),
+            manifest,
+            tmp_path,
+            resume="never",
+            device="cpu",
+            progress=False,
+        )
 
     return begin
 
 
 def trained(run, seconds_of):
-    """Train in counted time: `seconds_of(spent_s)` a step; the learning rate's factors, and what was likely."""
+    """Train in counted time: `seconds_of(spent_s)` a step; the learning rate's factors, and what
+    was likely.
+    """
     factors, likely = [], []
     while run.images_seen < run.total_images:
         factors.append(run.lr_factor())
@@ -82,4 +96,6 @@ def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatc
     assert 5 < time.monotonic() - began < 12
     assert run.images_seen == run.total_images < 10**6 and run.lr_factor() == 0
     rows, events = read_log(run.folder)
-    assert len(rows) > 10 and len([e for e in events if e["event"] == "sample"]) > 5  # by time: nobody knew the images
+    assert (
+        len(rows) > 10 and len([e for e in events if e["event"] == "sample"]) > 5
+    )  # by time: nobody knew the images

@@ -1,4 +1,6 @@
-"""The page that answers by itself: what is written, from where, and what is refused; tests/browser plays it."""
+"""The page that answers by itself: what is written, from where, and what is refused; tests/browser
+plays it.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +63,19 @@ def facts_in(folder: Path) -> dict:
 
 def test_the_folder_holds_all_that_the_page_asks_for(folder):
     names = {path.name for path in (folder / "files").iterdir()}
-    assert {"facts.js", "host.js", "worker.js", "app.js", "sketch_pad.js", "gallery.json", "alone.css"} <= names
+    assert {
+        "facts.js",
+        "host.js",
+        "worker.js",
+        "app.js",
+        "sketch_pad.js",
+        "gallery.json",
+        "alone.css",
+    } <= names
     assert (folder / "files" / "host.js").read_text() == (STATIC / "host.js").read_text()
-    asked = re.findall(r'(?:href|src)="([^"#]+)"', (folder / "index.html").read_text(encoding="utf-8"))
+    asked = re.findall(
+        r'(?:href|src)="([^"#]+)"', (folder / "index.html").read_text(encoding="utf-8")
+    )
     assert asked and all((folder / name).is_file() for name in asked)
     for name in json.loads((folder / "files" / "gallery.json").read_text())["good"]:
         assert (folder / "files" / name["drawing"]).is_file()
@@ -72,11 +84,17 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     files = [*runtime["graphs"].values(), runtime["script"], runtime["binary"]]
     files += [file for names in runtime["weights"].values() for file in names]
     detector = {"yunet"} if weights.find("yunet") else set()  # it comes along where it is here
-    assert {"look", "translate", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"]) | detector
+    assert (
+        {"look", "translate", "lay_large"}
+        <= set(runtime["graphs"])
+        == set(runtime["weights"]) | detector
+    )
     assert all((folder / name).is_file() for name in files) and set(files) >= set(runtime["bytes"])
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
     assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
-    assert (folder / ".nojekyll").is_file() and not [path for path in folder.parent.iterdir() if path.name[0] == "."]
+    assert (folder / ".nojekyll").is_file() and not [
+        path for path in folder.parent.iterdir() if path.name[0] == "."
+    ]
 
 
 def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in():
@@ -93,7 +111,9 @@ def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in(
 def test_licences_name_what_lies_in_the_folder(folder):
     terms = (folder / "LICENSES.txt").read_text(encoding="utf-8")
     has_detector = (folder / "models" / "yunet.onnx").is_file()
-    assert all(one in terms for one in ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}"))
+    assert all(
+        one in terms for one in ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}")
+    )
     assert ("Shiqi Yu" in terms) == has_detector == facts_in(folder)["has_detector"]
 
 
@@ -122,7 +142,10 @@ def test_without_network_it_is_said_what_to_do(tmp_path, monkeypatch):
         raise DownloadError(f"{url}: the server cannot be reached")
 
     monkeypatch.setattr(ort, "fetch", fetch)
-    with pytest.raises(RuntimeMissingError, match="cannot be had .*the server cannot be reached.*give --ort the file"):
+    with pytest.raises(
+        RuntimeMissingError,
+        match="cannot be had .*the server cannot be reached.*give --ort the file",
+    ):
         export_page(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
@@ -143,7 +166,9 @@ def test_what_scripts_read_of_the_facts_is_there():
             called |= {pair[-1]: pair[0] for pair in pairs}
         assert set(called.values()) <= set(facts), path.name
         for name, key in called.items():
-            if isinstance(facts[key], dict) and name != "told":  # which is what answers are called, too
+            if (
+                isinstance(facts[key], dict) and name != "told"
+            ):  # which is what answers are called, too
                 inside = set(re.findall(rf"(?<![\w.]){re.escape(name)}\.(\w+)", text))
                 assert inside <= set(facts[key]), path.name
                 read += len(inside)
@@ -153,7 +178,8 @@ def test_what_scripts_read_of_the_facts_is_there():
 def test_the_host_has_the_functions_of_the_apps():
     exported = r"^export (?:async )?(?:function|const) (\w+)"
     mine, apps = (
-        set(re.findall(exported, (folder / "host.js").read_text(), re.M)) for folder in (STATIC, served.STATIC)
+        set(re.findall(exported, (folder / "host.js").read_text(), re.M))
+        for folder in (STATIC, served.STATIC)
     )
     assert mine == apps
 
@@ -172,8 +198,11 @@ def module(tmp_path_factory) -> Path:
     return folder
 
 
-def in_node(folder: Path, imports: str, code: str, given: np.ndarray, *more: object) -> list[np.ndarray]:
-    """What a script tells of a picture, uint8 (H, W, 3): `tell(values)` is given back as float32, one array each call.
+def in_node(
+    folder: Path, imports: str, code: str, given: np.ndarray, *more: object
+) -> list[np.ndarray]:
+    """What a script tells of a picture, uint8 (H, W, 3): `tell(values)` is given back as float32,
+    one array each call.
 
     code: may use `given`, the picture, and `more`.
     """
@@ -187,7 +216,9 @@ def in_node(folder: Path, imports: str, code: str, given: np.ndarray, *more: obj
         told.forEach((one, n) => fs.writeFileSync(`told-${{n}}.raw`, one));
         process.stdout.write(String(told.length));"""
     command = [NODE, "--input-type=module"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, cwd=folder)
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, timeout=120, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return [np.fromfile(folder / f"told-{n}.raw", np.float32) for n in range(int(done.stdout))]
 
@@ -201,12 +232,16 @@ def photographed() -> np.ndarray:
 
 
 @needs_node
-@pytest.mark.parametrize(("size", "kind"), [((256, 256), "bicubic"), ((137, 91), "lanczos"), ((200, 300), "box")])
+@pytest.mark.parametrize(
+    ("size", "kind"), [((256, 256), "bicubic"), ((137, 91), "lanczos"), ((200, 300), "box")]
+)
 def test_pictures_are_resized_as_pillow_does(module, size, kind):
     given = photographed()
     code = "tell(resized(given, ...more).data);"
     (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, *size, kind)
-    wanted = np.asarray(Image.fromarray(given).resize(size, getattr(Image.Resampling, kind.upper())))
+    wanted = np.asarray(
+        Image.fromarray(given).resize(size, getattr(Image.Resampling, kind.upper()))
+    )
     assert np.array_equal(made, wanted.ravel())
 
 
@@ -228,7 +263,9 @@ KINDS = {
     "drawing": lambda: drawings.example("curls"),
     "photographed": photographed,
     "photo": lambda: served.example("photo-8"),
-    "grey photo": lambda: np.repeat(images.luminance(served.example("photo-17"))[..., None], 3, axis=2),
+    "grey photo": lambda: np.repeat(
+        images.luminance(served.example("photo-17"))[..., None], 3, axis=2
+    ),
     "inverted": lambda: 255 - drawings.example("hat"),
     "faint": lambda: (255 - 0.15 * (255 - drawings.example("hat").astype(float))).astype(np.uint8),
 }
@@ -238,14 +275,18 @@ KINDS = {
 @pytest.mark.parametrize("name", KINDS)
 def test_paper_is_judged_and_cleaned_as_in_python(module, name):
     given = KINDS[name]()
-    imports = 'import { cleaned, flattened, isFaint, luminance, needsCleaning } from "./cleaning.js";'
+    imports = (
+        'import { cleaned, flattened, isFaint, luminance, needsCleaning } from "./cleaning.js";'
+    )
     code = "tell([isFaint(given), needsCleaning(given)]);"
     code += "tell(cleaned(given).data.filter((_, n) => !(n % 3)));"
     code += "const { flat, ratio } = flattened(luminance(given)); tell(flat.data); tell([ratio]);"
     (faint, needs), made, flat, ratio = in_node(module, imports, code, given)
     wanted, by = cleanup.flatten_paper(given)
     assert np.abs(flat - wanted.ravel()).max() <= 1 and np.allclose(ratio, by, atol=1e-4)
-    assert bool(faint) == (paper.verdict(given).kind == "faint") and bool(needs) == paper.needs_cleaning(given)
+    assert bool(faint) == (paper.verdict(given).kind == "faint") and bool(
+        needs
+    ) == paper.needs_cleaning(given)
     if "photo" not in name.split():  # which is never cleaned
         assert np.abs(made - cleanup.stretch_contrast(wanted).ravel()).max() <= 2
 
@@ -260,35 +301,57 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
     imports = 'import { coarseField, likely } from "./shapes.js";'
     shape, field = in_node(module, imports, code, BLANK, points.tolist(), amounts, off.tolist())
     assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
-    assert np.allclose(field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4)
+    assert np.allclose(
+        field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4
+    )
 
 
 @needs_node
 @pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-128"])
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
-    imports, wanted = 'import { expanded } from "./safetensors.js";', expanded(weights.shipped(name))
+    imports, wanted = (
+        'import { expanded } from "./safetensors.js";',
+        expanded(weights.shipped(name)),
+    )
     (made,) = in_node(module, imports, code, BLANK, str(weights.shipped(name)))
     assert wanted.std() > 0 and np.array_equal(made, wanted)
 
 
 @needs_node
-@pytest.mark.parametrize(("file", "code"), [
-    ("pictures.js", """ // as Safari before 17.2
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (
+            "pictures.js",
+            """ // as Safari before 17.2
         globalThis.createImageBitmap = async (_, { imageOrientation: one = "none" }) => {
           if (one === "from-image") throw new TypeError(); return { width: 1, height: 1 }; };
-        await module.decoded().catch((error) => tell([error.message.startsWith("the picture has 1 x 1 pixels")]));"""),
-    ("sessions.js", """ // cut off, or without the runtime's script
+        await module.decoded().catch((error) => tell([error.message.startsWith("the picture has 1 x 1 pixels")]));""",
+        ),
+        (
+            "sessions.js",
+            """ // cut off, or without the runtime's script
         const body = () => new ReadableStream({ pull(one) { one.error(new TypeError("network error")); } });
         Object.assign(FACTS.runtime, { bytes: {}, script: "none.js", binary: "ort", graphs: {}, weights: {} });
         for (const fetched of [body, () => "ort"]) {
           globalThis.fetch = async () => new Response(fetched());
           await new module.Engine(() => {}).session("look").catch(({ message }) =>
-            tell([message.endsWith("could not be loaded: reload it when there is a connection")])); }"""),
-    ("uploads.js", """ // a fault of ours
+            tell([message.endsWith("could not be loaded: reload it when there is a connection")])); }""",
+        ),
+        (
+            "uploads.js",
+            """ // a fault of ours
         const { told: answer } = await new module.Uploads(null).translate(null, null);
-        tell([answer.detail.includes("reload the page")]);"""),
-])  # fmt: skip
+        tell([answer.detail.includes("reload the page")]);""",
+        ),
+    ],
+)
 def test_errors_of_the_page_alone_are_plain_sentences(module, file, code):
-    said = in_node(module, f'import {{ FACTS }} from "./facts.js"; import * as module from "./{file}";', code, BLANK)
+    said = in_node(
+        module,
+        f'import {{ FACTS }} from "./facts.js"; import * as module from "./{file}";',
+        code,
+        BLANK,
+    )
     assert len(said) == 1 + (file == "sessions.js") and all(said)

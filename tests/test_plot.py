@@ -9,12 +9,14 @@ import pytest
 
 from s2f_utils import cli
 from s2f_utils.pictures import viz
-from s2f_utils.training.tracking import RunLog, read_log
+from s2f_utils.train.tracking import RunLog, read_log
 
 
 def test_smoothing_by_hand():
     # weights 0.13, 0.13 · 0.87, …, over their sum
-    assert viz.smooth([1.0, 2.0, 4.0]) == pytest.approx([1.0, 2.87 / 1.87, (0.87**2 + 2 * 0.87 + 4) / 2.6269])
+    assert viz.smooth([1.0, 2.0, 4.0]) == pytest.approx(
+        [1.0, 2.87 / 1.87, (0.87**2 + 2 * 0.87 + 4) / 2.6269]
+    )
     assert viz.smooth([]) == []
 
 
@@ -25,8 +27,21 @@ def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
     for n in range(num):
         seen = 10 * (n + 1)
         if n % 5 == 0:
-            log.event("sample", images=10 * n, file="x.png", ssim=0.3 + 0.01 * n, psnr=10.0 + n, mse=9.0, l1=2.0)
-        row = {"images": seen, "epoch": seen / 100, "loss_d": 0.7 + 0.1 * (-1) ** n, "loss_l1": 1 / (n + 1)}
+            log.event(
+                "sample",
+                images=10 * n,
+                file="x.png",
+                ssim=0.3 + 0.01 * n,
+                psnr=10.0 + n,
+                mse=9.0,
+                l1=2.0,
+            )
+        row = {
+            "images": seen,
+            "epoch": seen / 100,
+            "loss_d": 0.7 + 0.1 * (-1) ** n,
+            "loss_l1": 1 / (n + 1),
+        }
         log.row(row | {"lr_g": 2e-4, "images_per_second": speed, "seconds": seen / speed})
     change = {"source": "widget"}
     log.event("change", images=50, name="lr_g", old=2e-4, new=1.5e-4, **change)
@@ -52,7 +67,9 @@ def test_curves_of_one_run(tmp_path):
     assert list(smoothed.get_ydata()) == viz.smooth([row["loss_l1"] for row in rows])
     assert raw.get_linewidth() < smoothed.get_linewidth()
     (ssim,) = lines_of(figure.axes[2], "raw")
-    assert list(ssim.get_xdata()) == [0, 50, 100, 150] and ssim.get_ydata()[1] == pytest.approx(0.35)
+    assert list(ssim.get_xdata()) == [0, 50, 100, 150] and ssim.get_ydata()[1] == pytest.approx(
+        0.35
+    )
     for axes in figure.axes:  # 50 and 52 are one slide of the slider, and a pause is no value
         assert [line.get_xdata()[0] for line in lines_of(axes, "mark")] == [50, 120]
     told = figure.get_supxlabel().replace("\u00a0", " ")
@@ -87,9 +104,15 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
         ([str(empty)], "no row of losses in log.jsonl: give the folder of a run"),
         ([str(tmp_path / "nowhere")], "no row of losses in log.jsonl"),
         ([str(young)], "no row of losses in log.jsonl"),
-        ([str(one), "--only", "loss_l1", "loss_l2"], "--only loss_l2: there is no such curve: the names are loss_d, "),
+        (
+            [str(one), "--only", "loss_l1", "loss_l2"],
+            "--only loss_l2: there is no such curve: the names are loss_d, ",
+        ),
         ([str(one), "--out", "a.jpg"], "name a file that ends in .png or .svg"),
-        ([str(one), "--smooth", "1"], "plot --smooth: every curve is drawn both as it is and smoothed"),
+        (
+            [str(one), "--smooth", "1"],
+            "plot --smooth: every curve is drawn both as it is and smoothed",
+        ),
     ]
     for args, message in cases:
         assert cli.main(["plot", *args]) == 2

@@ -9,10 +9,16 @@ from s2f_studio.drawings import prepare
 from s2f_studio.drawings.understanding import understood
 from s2f_studio.faces import portraying
 from s2f_studio.faces.networks.portrait import (
-    ATTRIBUTES, CODE_DIM, NUM_TOLD, NUM_VALUES, SIZE_PX, pooled_places, with_known,
-)  # fmt: skip
-from s2f_utils import inference, models
-from s2f_utils.models import checkpoints
+    ATTRIBUTES,
+    CODE_DIM,
+    NUM_TOLD,
+    NUM_VALUES,
+    SIZE_PX,
+    pooled_places,
+    with_known,
+)
+from s2f_utils import infer, networks
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES
 
 
@@ -25,27 +31,43 @@ def given(num: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_a_condition_and_a_code_give_a_portrait_and_all_weights_learn():
     torch.manual_seed(0)
-    net = models.build("portrait-generator", width=0.25)
+    net = networks.build("portrait-generator", width=0.25)
     made = net(*given())
-    assert made.shape == (2, 3, SIZE_PX, SIZE_PX) and made.dtype == torch.float32 and made.abs().max() <= 1
+    assert (
+        made.shape == (2, 3, SIZE_PX, SIZE_PX)
+        and made.dtype == torch.float32
+        and made.abs().max() <= 1
+    )
     made.square().mean().backward()
-    dead = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0]
+    dead = [
+        name
+        for name, weight in net.named_parameters()
+        if weight.grad is None or not weight.grad.abs().sum() > 0
+    ]
     assert not dead
-    with pytest.raises(ValueError, match=r"condition must be \(N, 6, 128, 128\), got \(1, 5, 128, 128\)"):
+    with pytest.raises(
+        ValueError, match=r"condition must be \(N, 6, 128, 128\), got \(1, 5, 128, 128\)"
+    ):
         net(torch.zeros(1, 5, SIZE_PX, SIZE_PX), torch.zeros(1, CODE_DIM), torch.zeros(1, NUM_TOLD))
 
 
 def test_code_attributes_and_degree_each_change_the_answer():
     torch.manual_seed(0)
-    net = models.build("portrait-generator", width=0.25).eval()
+    net = networks.build("portrait-generator", width=0.25).eval()
     condition, code, told = given(1)
     further = condition.clone()
     further[:, 5] = 0.9
     with torch.no_grad():
         first = net(condition, code, told)
-        for other in ((condition, code + 1, told), (condition, code, told + 1), (further, code, told)):
+        for other in (
+            (condition, code + 1, told),
+            (condition, code, told + 1),
+            (further, code, told),
+        ):
             assert (net(*other) - first).abs().mean() > 1e-6
-        assert torch.equal(net(condition, code, told), first)  # the noise has no weight before training
+        assert torch.equal(
+            net(condition, code, told), first
+        )  # the noise has no weight before training
 
 
 def test_what_is_not_known_or_not_shown_is_open():
@@ -62,32 +84,47 @@ def test_what_is_not_known_or_not_shown_is_open():
 
 def test_the_discriminator_looks_at_pixels_and_at_what_was_asked():
     torch.manual_seed(0)
-    net = models.build("portrait-disc")
+    net = networks.build("portrait-disc")
     projected = [torch.randn(2, 64, side, side) for side in (32, 16, 8, 4)]
-    pixels, small, told = torch.rand(2, 3, SIZE_PX, SIZE_PX), torch.randn(2, 5, 16, 16), torch.randn(2, NUM_TOLD)
+    pixels, small, told = (
+        torch.rand(2, 3, SIZE_PX, SIZE_PX),
+        torch.randn(2, 5, 16, 16),
+        torch.randn(2, NUM_TOLD),
+    )
     logits = net(projected, pixels, small, told, True)
     assert [tuple(one.shape[2:]) for one in logits] == [(8, 8), (8, 8), (8, 8), (4, 4), (32, 32)]
     sum(one.square().mean() for one in logits).backward()
-    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in net.parameters())
+    assert all(
+        weight.grad is not None and weight.grad.abs().sum() > 0 for weight in net.parameters()
+    )
     net.eval()
     first, other = (net(projected, pixels, small, asked, True) for asked in (told, -told))
     assert all(not torch.allclose(a, b) for a, b in zip(first[:4], other[:4], strict=True))
     moved, again = (net(projected, pixels, small, asked, False) for asked in (told, -told))
-    assert all(torch.equal(a, b) for a, b in zip(moved, again, strict=True))  # a moved picture is judged by itself
+    assert all(
+        torch.equal(a, b) for a, b in zip(moved, again, strict=True)
+    )  # a moved picture is judged by itself
 
 
 def test_codes_have_one_scale_and_the_prior_a_spread(tmp_path):
     torch.manual_seed(0)
-    features = [torch.randn(16, channels, side, side) for channels, side in ((24, 32), (40, 16), (112, 8), (320, 4))]
+    features = [
+        torch.randn(16, channels, side, side)
+        for channels, side in ((24, 32), (40, 16), (112, 8), (320, 4))
+    ]
     pooled = pooled_places(features)
-    encoder = models.build("style-encoder", num_features=pooled.shape[1])
+    encoder = networks.build("style-encoder", num_features=pooled.shape[1])
     codes = encoder(pooled)
     assert codes.shape == (16, CODE_DIM)
-    assert codes.mean(0).abs().max() < 1e-5 and (codes.var(0, unbiased=False) - 1).abs().max() < 1e-2
-    prior = models.build("code-prior").eval()
+    assert (
+        codes.mean(0).abs().max() < 1e-5 and (codes.var(0, unbiased=False) - 1).abs().max() < 1e-2
+    )
+    prior = networks.build("code-prior").eval()
     condition, _, told = given()
     mean, log_var = prior(condition, told)
-    assert mean.shape == log_var.shape == (2, CODE_DIM) and log_var.min() >= -4 and log_var.max() <= 1
+    assert (
+        mean.shape == log_var.shape == (2, CODE_DIM) and log_var.min() >= -4 and log_var.max() <= 1
+    )
     checkpoints.save_generator(tmp_path / "prior.safetensors", prior, {})
     read, _ = checkpoints.load_network(tmp_path / "prior.safetensors")
     assert torch.equal(read.eval()(condition, told)[0], mean)
@@ -97,12 +134,12 @@ def test_codes_have_one_scale_and_the_prior_a_spread(tmp_path):
 def answering(tmp_path):
     """A portrait generator's file, of random weights, opened as a model that answers drawings."""
     torch.manual_seed(0)
-    net = models.build("portrait", generator={"width": 0.25})
+    net = networks.build("portrait", generator={"width": 0.25})
     for up in net.generator.ups:
         torch.nn.init.ones_(up.noise)
     meta = {"direction": "sketch-to-photo", "size_px": SIZE_PX, "method": "portrait"}
     path = checkpoints.save_generator(tmp_path / "generator.safetensors", net.eval(), meta)
-    return inference.load(path, "cpu", engine="torch")
+    return infer.load(path, "cpu", engine="torch")
 
 
 def test_a_seed_gives_the_same_portrait_and_another_seed_another_one(answering):
@@ -118,7 +155,8 @@ def test_what_is_said_of_a_person_outweighs_the_drawing(answering):
     found = understood(drawing, answering.engine)
     names = list(PORTRAIT_ATTRIBUTES)
     drawn, said = (
-        portraying.attributes_of(found, inference.Ask(person=person)) for person in ({}, {"glasses": 1.0, "smile": 1.0})
+        portraying.attributes_of(found, infer.Ask(person=person))
+        for person in ({}, {"glasses": 1.0, "smile": 1.0})
     )
     assert drawn[names.index("glasses")] == -1 and said[names.index("glasses")] == 1
     assert said[names.index("open mouth")] == 1 and len(drawn) == NUM_VALUES

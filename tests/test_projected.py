@@ -11,22 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from s2f_utils import models, runtime
-from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.training import losses
-from s2f_utils.training.config import find_method, resolve
-from s2f_utils.training.loop import train
-from s2f_utils.training.methods import stylegan2
-from s2f_utils.training.projected import ProjectedPair, SharedChange
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils import networks, runtime
+from s2f_utils.networks import checkpoints, pretrained
+from s2f_utils.train import losses
+from s2f_utils.train.config import find_method, resolve
+from s2f_utils.train.loop import train
+from s2f_utils.train.methods import stylegan2
+from s2f_utils.train.projected import ProjectedPair, SharedChange
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 from tests.test_training import StopAt, all_tensors
 
 METHODS = ("pix2pix", "realistic", "faithful")
 SMALL = {
-    "total_images": 12, "batch_size": 2, "num_samples": 2, "log_every_images": 2,
+    "total_images": 12,
+    "batch_size": 2,
+    "num_samples": 2,
+    "log_every_images": 2,
     "sample_every_images": 1000,
-}  # fmt: skip
+}
 
 
 def pictures(num: int = 2, height: int = 64, width: int = 64, seed: int = 0) -> torch.Tensor:
@@ -39,18 +42,26 @@ def test_features_are_timms_own(name):
     import timm
 
     backbone = pretrained.BACKBONES[name]
-    theirs = timm.create_model(backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4))
+    theirs = timm.create_model(
+        backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)
+    )
     file = importlib.resources.files(backbone.module) / backbone.file
     weights = torch.load(file, map_location="cpu", weights_only=True).values()
     theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=False)))
-    net = pretrained.PretrainedFeatures(name).double()  # rounding differs from one processor to the next
+    net = pretrained.PretrainedFeatures(
+        name
+    ).double()  # rounding differs from one processor to the next
     for height, width in ((64, 96), (backbone.size_px, backbone.size_px)):
         x = pictures(1, height, width).double()
         with torch.inference_mode():
-            expected = theirs.double().eval()(x * (127.5 / 128))  # pixels are taken as (x - 127) / 128 or the like
+            expected = theirs.double().eval()(
+                x * (127.5 / 128)
+            )  # pixels are taken as (x - 127) / 128 or the like
             found = net.train()(x)
         assert [f.shape[1] for f in found] == list(backbone.channels)
-        for f, e, std, stride in zip(found, expected, backbone.stds, pretrained.STRIDES, strict=True):
+        for f, e, std, stride in zip(
+            found, expected, backbone.stds, pretrained.STRIDES, strict=True
+        ):
             assert f.shape[2:] == (math.ceil(height / stride), math.ceil(width / stride))
             assert (f * std - e).abs().max() < 1e-4
     with pytest.raises(ValueError, match="multiples of 32"):
@@ -67,7 +78,7 @@ def test_pictures_of_any_side_are_resized_to_one_that_fits(side, fits):
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 128)])
 def test_four_heads_look_at_four_scales_and_every_parameter_learns(height, width):
-    net = models.build("projected", width=8)
+    net = networks.build("projected", width=8)
     real, sketch = pictures(3, height, width), pictures(3, height, width, 1)
     logits = net(net.project(pretrained.features_of(real)), sketch)
     assert [tuple(one.shape[:2]) for one in logits] == [(3, 1)] * 4
@@ -78,14 +89,19 @@ def test_four_heads_look_at_four_scales_and_every_parameter_learns(height, width
 
 
 def test_a_head_reacts_to_another_sketch():
-    net = models.build("projected", width=8).eval()
+    net = networks.build("projected", width=8).eval()
     projected = net.project(pretrained.features_of(pictures()))
     one, other = (net(projected, pictures(seed=seed)) for seed in (1, 2))
-    assert [torch.equal(a, b) for a, b in zip(one, other, strict=True)] == [True, True, False, False]
+    assert [torch.equal(a, b) for a, b in zip(one, other, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_projections_are_fixed_saved_and_rebuilt_from_their_seed():
-    net, again, other = (models.build("projected", width=8, seed=seed) for seed in (1, 1, 2))
+    net, again, other = (networks.build("projected", width=8, seed=seed) for seed in (1, 1, 2))
     fixed = [name for name, _ in net.projection.named_buffers()]
     assert len(fixed) == 7 and not list(net.projection.parameters())
     assert {f"projection.{name}" for name in fixed} <= set(net.state_dict())
@@ -96,9 +112,13 @@ def test_projections_are_fixed_saved_and_rebuilt_from_their_seed():
     features = pretrained.features_of(pictures())
     found = net.project(features)
     coarse = F.conv2d(features[3], net.projection.channels3)
-    taken = F.interpolate(F.conv2d(coarse, net.projection.scales3, padding=1), scale_factor=2.0, mode="bilinear")
+    taken = F.interpolate(
+        F.conv2d(coarse, net.projection.scales3, padding=1), scale_factor=2.0, mode="bilinear"
+    )
     torch.testing.assert_close(found[3], coarse)
-    torch.testing.assert_close(found[2], (F.conv2d(features[2], net.projection.channels2) + taken) / math.sqrt(2))
+    torch.testing.assert_close(
+        found[2], (F.conv2d(features[2], net.projection.channels2) + taken) / math.sqrt(2)
+    )
     assert all(0.2 < f.std() < 3 for f in found)
 
 
@@ -110,7 +130,8 @@ def test_a_shared_change_is_the_same_for_all_pictures_of_a_pair():
     drawn, same = change.drawn, (change(x) - x).abs().amax((1, 2, 3)) < 1e-4
     assert torch.equal(same, (drawn == 0).all(1)) and 0 < same.sum() < 8
     assert (drawn.abs() <= torch.tensor(SharedChange.LIMITS)).all()
-    # By hand: brightness alone adds twice its share of white; a shift of a quarter moves by a quarter.
+    # By hand: brightness alone adds twice its share of white; a shift of a quarter moves by a
+    # quarter.
     change.drawn = torch.tensor([[0.25, 0, 0, 0, 0]] * 8)
     torch.testing.assert_close(change(x), x + 0.5)
     change.drawn = torch.tensor([[0, 0, 0, 0.25, 0]] * 8)
@@ -142,13 +163,15 @@ def test_the_hinge_losses_by_hand():
     fake = [torch.tensor([0.0, -3.0]), torch.tensor([1.0])]
     x = pictures()
     # Heads: ((1 - .5 + 0) / 2 + (1 + 0) / 2) / 2 = .375, and (2 + 2) / 2 = 2.
-    assert ProjectedPair(Given(real, fake), None, x, x, "none").loss_d().item() == pytest.approx(2.375)
+    assert ProjectedPair(Given(real, fake), None, x, x, "none").loss_d().item() == pytest.approx(
+        2.375
+    )
     pair = ProjectedPair(Given(fake, []), None, x, x, "none")
     assert pair.loss_gan().item() == pytest.approx(1.5 - 1)
 
 
 def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
-    net, x, sketch = models.build("projected", width=8), pictures(4), pictures(4, seed=1)
+    net, x, sketch = networks.build("projected", width=8), pictures(4), pictures(4, seed=1)
     torch.manual_seed(0)
     pair = ProjectedPair(net, sketch, x, x)
     torch.manual_seed(0)
@@ -157,7 +180,9 @@ def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
     assert torch.equal(pair.sketch, change.places(sketch)) and not torch.equal(pair.sketch, sketch)
     assert torch.equal(pair.features_real[0], pretrained.features_of(change(x))[0])
     plain = ProjectedPair(net, sketch, x, x, "none")
-    assert plain.sketch is sketch and torch.equal(plain.features_real[0], pretrained.features_of(x)[0])
+    assert plain.sketch is sketch and torch.equal(
+        plain.features_real[0], pretrained.features_of(x)[0]
+    )
 
 
 def test_the_perceptual_loss_by_hand():
@@ -167,7 +192,9 @@ def test_the_perceptual_loss_by_hand():
     weights = (0.6, 2.0, 2.0, 1.0)
     assert weights == pretrained.STRIDE_WEIGHTS
     apart = zip(weights, *map(pretrained.features_of, (y, x)), strict=True)
-    assert found.item() == pytest.approx(sum(w * (f - r).abs().mean().item() for w, f, r in apart), rel=1e-5)
+    assert found.item() == pytest.approx(
+        sum(w * (f - r).abs().mean().item() for w, f, r in apart), rel=1e-5
+    )
     found.backward()
     assert y.grad.any()
 
@@ -176,27 +203,35 @@ def run_of(method, manifest, folder, resume="never", **changes):
     torch.manual_seed(0)
     init = folder.parent / "first.safetensors" if method in ("realistic", "psp") else None
     if method == "psp":
-        first = models.build("stylegan2", size_px=32, style_dim=16, num_mlp=2, width=16, channel_multiplier=1.0)
+        first = networks.build(
+            "stylegan2", size_px=32, style_dim=16, num_mlp=2, width=16, channel_multiplier=1.0
+        )
         checkpoints.save_generator(init, first, {})
     elif init:
-        first = models.build("resunet", widths=(16, 24, 32), fine=(8, 8), blocks=1)
+        first = networks.build("resunet", widths=(16, 24, 32), fine=(8, 8), blocks=1)
         checkpoints.save_generator(init, first, {"size_px": 64, "direction": "sketch-to-photo"})
     resolved = resolve(method, "fast", SMALL | changes)
-    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+    return open_run(
+        resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
+    )
 
 
 SEEN, FELT = {"discriminator": "projected", "disc_filters": 8}, {"perceptual": "efficientnet"}
 PROJECTED = dict.fromkeys(METHODS[:2], SEEN | {"lambda_perceptual": 0.5}) | {
-    "cyclegan": SEEN, "stylegan2": SEEN | {"lambda_perceptual": 0.5, "disc_from_images": 4},
-    "psp": FELT | {"lambda_gan": 0.2}, "restore": FELT | {"discriminator": "projected"},
-}  # fmt: skip
+    "cyclegan": SEEN,
+    "stylegan2": SEEN | {"lambda_perceptual": 0.5, "disc_from_images": 4},
+    "psp": FELT | {"lambda_gan": 0.2},
+    "restore": FELT | {"discriminator": "projected"},
+}
 
 
 @pytest.mark.parametrize("method", PROJECTED)
 def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, manifest, tmp_path):
     paired, chosen = method in (*METHODS, "psp"), PROJECTED[method] | {"seed": 3}
     whole = run_of(method, manifest, tmp_path / "whole", **chosen)
-    nets_d = nn.ModuleList([net for name, net in whole.model.nets.items() if name.startswith("net_d")])
+    nets_d = nn.ModuleList(
+        [net for name, net in whole.model.nets.items() if name.startswith("net_d")]
+    )
     before = {name: value.clone() for name, value in nets_d.state_dict().items()}
     assert train(whole, progress=False) == "done"
     first = run_of(method, manifest, tmp_path / "parts", **chosen)
@@ -205,7 +240,11 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     second = run_of(method, manifest, tmp_path / "parts", resume="auto", **chosen)
     assert second.images_seen == 6 and train(second, progress=False) == "done"
     expected, found = all_tensors(whole), all_tensors(second)
-    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    assert [
+        k
+        for k in expected
+        if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
+    ] == []
     after = nets_d.state_dict()
     changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"heads", "logits"} | ({"sketch"} if paired else set())  # and no projection
@@ -215,32 +254,53 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
 
 
-def test_half_of_the_faces_are_made_of_the_codes_of_their_own_photos(manifest, tmp_path, monkeypatch):
+def test_half_of_the_faces_are_made_of_the_codes_of_their_own_photos(
+    manifest, tmp_path, monkeypatch
+):
     monkeypatch.setattr(stylegan2, "CODE_NOISE", 0.0)
     monkeypatch.setattr(SharedChange, "SHARE", 0.0)
-    chosen = {"discriminator": "projected", "disc_filters": 8, "lambda_perceptual": 0.5, "precision": "float32"}
+    chosen = {
+        "discriminator": "projected",
+        "disc_filters": 8,
+        "lambda_perceptual": 0.5,
+        "precision": "float32",
+    }
     model = run_of("stylegan2", manifest, tmp_path, batch_size=4, **chosen).model
     encoder, b, seen, learning = model.nets["encoder"], pictures(4, 32, 32), {}, []
     before = [weight.clone() for weight in encoder.parameters()]
     encoder.register_forward_hook(lambda net, given, out: seen.update(features=given[0], codes=out))
     model.net_g.register_forward_hook(
-        lambda net, given, out: seen.update(styles=given[0], own=net.map(seen["codes"][:2]), faces=out.detach())
+        lambda net, given, out: seen.update(
+            styles=given[0], own=net.map(seen["codes"][:2]), faces=out.detach()
+        )
     )
-    model.net_d.register_forward_pre_hook(lambda net, _: learning.append(next(net.parameters()).requires_grad))
+    model.net_d.register_forward_pre_hook(
+        lambda net, _: learning.append(next(net.parameters()).requires_grad)
+    )
     found = model.step(b, b, model.live_values())
     assert all(map(torch.equal, seen["features"], pretrained.features_of(b)))
-    made_of_codes = (seen["styles"][:2] == seen["own"][:, None]).all() and seen["own"][0].ne(seen["own"][1]).any()
+    made_of_codes = (seen["styles"][:2] == seen["own"][:, None]).all() and seen["own"][0].ne(
+        seen["own"][1]
+    ).any()
     assert made_of_codes and seen["styles"][2:].ne(seen["own"][:, None]).any((1, 2)).all()
     own, true = seen["faces"][:2], b[:2]
-    assert found["loss_perceptual"].item() == pytest.approx(losses.perceptual_loss(own, true).item(), rel=1e-3)
+    assert found["loss_perceptual"].item() == pytest.approx(
+        losses.perceptual_loss(own, true).item(), rel=1e-3
+    )
     colours = F.l1_loss(F.avg_pool2d(own, 8), F.avg_pool2d(true, 8))
     assert found["loss_colour"].item() == pytest.approx(colours.item(), rel=1e-5)
-    assert learning == [True, True, False]  # the discriminator, of true and made ones; then the generator
+    assert learning == [
+        True,
+        True,
+        False,
+    ]  # the discriminator, of true and made ones; then the generator
     assert not any(map(torch.equal, before, encoder.parameters()))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, manifest, tmp_path, monkeypatch):
+def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(
+    method, manifest, tmp_path, monkeypatch
+):
     plain = run_of(method, manifest, tmp_path / "plain")
     assert "lambda_perceptual" not in plain.model.ranges  # nor can it be raised while training runs
     monkeypatch.setattr(pretrained, "PretrainedFeatures", None)
@@ -248,7 +308,9 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, mani
     train(plain, progress=False)
     assert "loss_perceptual" not in read_log(plain.folder)[0][0]
     monkeypatch.undo()
-    alone = {"lambda_l1": 0.0, "total_images": 120} | ({"lambda_ssim": 0.0} if method != "pix2pix" else {})
+    alone = {"lambda_l1": 0.0, "total_images": 120} | (
+        {"lambda_ssim": 0.0} if method != "pix2pix" else {}
+    )
     alone |= {"lambda_gan": 0.0} if method != "faithful" else {}
     run = run_of(method, manifest, tmp_path / "runs", lambda_perceptual=1.0, **alone)
     assert "lambda_perceptual" in run.model.ranges
@@ -267,13 +329,21 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     live = model.live_values()
     found = model.step(pictures(2, size, size), pictures(2, size, size), live)
     assert "lambda_id" not in live and model.ranges  # its weights were not looked for
-    assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(found)
+    assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(
+        found
+    )
 
 
 @pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])
-def test_without_a_package_a_run_is_refused_before_it_begins(changes, manifest, tmp_path, monkeypatch):
+def test_without_a_package_a_run_is_refused_before_it_begins(
+    changes, manifest, tmp_path, monkeypatch
+):
     find, lacking = importlib.util.find_spec, "timm"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == lacking else find(name, *more))
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == lacking else find(name, *more),
+    )
     with pytest.raises(ImportError, match=f"pip install {lacking.replace('_', '-')}$"):
         run_of("pix2pix", manifest, tmp_path / "runs", **changes)
     assert not list((tmp_path / "runs").glob("*"))

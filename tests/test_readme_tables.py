@@ -37,7 +37,10 @@ def test_scripts_that_are_named_are_there():
         if path.suffix in (".md", ".py", ".ipynb")
         for name in re.findall(r"(?<!:)benchmarks/(\w+)\.py", path.read_text(encoding="utf-8"))
     }
-    assert named and {name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()} == set()
+    assert (
+        named
+        and {name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()} == set()
+    )
 
 
 def test_the_parts_of_bench_gpu_are_scripts_with_a_line_in_the_docs(capsys):

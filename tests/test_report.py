@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import data_prep
-from s2f_utils import metrics, models, runtime
+from s2f_utils import metrics, networks, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
-from s2f_utils.inference.stages import TorchEngine, of_one
-from s2f_utils.inference.translator import Translator
+from s2f_utils.infer.stages import TorchEngine, of_one
+from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics import evaluation
 from s2f_utils.pictures import images
 from tests.scored import drawn_set
@@ -23,13 +23,15 @@ from tests.test_cli import TINY
 
 
 def small_translator(**options):
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    net = networks.build("unet", num_downs=5, base_filters=4).eval()
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
     return Translator(TorchEngine(of_one(net, precision, "")), size_px=64, **options)
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
-def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path, monkeypatch, capsys):
+def test_evaluation_measures_what_it_saves(
+    direction, faces_manifest, tmp_path, monkeypatch, capsys
+):
     translator, manifest = small_translator(direction=direction), read_manifest(faces_manifest)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
@@ -37,18 +39,32 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path, 
     pair = manifest.split("test")[0]
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
     truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
-    assert result.row("model").values["psnr"][0] == pytest.approx(metrics.METRICS["psnr"].compute(made, truth))
+    assert result.row("model").values["psnr"][0] == pytest.approx(
+        metrics.METRICS["psnr"].compute(made, truth)
+    )
     with open(tmp_path / "per_image.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 5 * len(manifest.split("test"))
     assert float(rows[0]["psnr"]) == pytest.approx(result.row("model").values["psnr"][0], rel=1e-5)
-    assert "SSIM ↑" in result.table() and "L1 ↓" in result.table() and len(result.table().splitlines()) == 12
-    result.pairs = [dataclasses.replace(pair, attributes={"style": "ab"[n % 2]}) for n, pair in enumerate(result.pairs)]
-    result.row("model").values["ssim"][0] = np.nan  # as the landmark error of a photo without a face
+    assert (
+        "SSIM ↑" in result.table()
+        and "L1 ↓" in result.table()
+        and len(result.table().splitlines()) == 12
+    )
+    result.pairs = [
+        dataclasses.replace(pair, attributes={"style": "ab"[n % 2]})
+        for n, pair in enumerate(result.pairs)
+    ]
+    result.row("model").values["ssim"][0] = (
+        np.nan
+    )  # as the landmark error of a photo without a face
     first, *_, other = (line.split() for line in result.table_by("style").splitlines()[1:7])
     assert first[:4] == ["a", "1", "model", "–"] and other[:3] == ["b", "1", "model"]
     assert float(other[3]) == pytest.approx(result.row("model").values["ssim"][1], abs=1e-4)
-    assert "sharpness → 1" in result.table().splitlines()[0] and "L2 norm" in result.table().splitlines()[6]
+    assert (
+        "sharpness → 1" in result.table().splitlines()[0]
+        and "L2 norm" in result.table().splitlines()[6]
+    )
     with pytest.raises(DataError, match="no pairs in the split"):
         evaluation.evaluate(translator, Manifest(manifest.path, []), tmp_path, progress=False)
 
@@ -57,35 +73,62 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     rng = np.random.default_rng(0)
     for n in range(6):
         for side in ("sketches", "photos"):
-            images.save(tmp_path / "raw" / side / f"{n}.png", rng.integers(0, 256, (50, 40, 3), dtype=np.uint8))
-    manifest = read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
+            images.save(
+                tmp_path / "raw" / side / f"{n}.png",
+                rng.integers(0, 256, (50, 40, 3), dtype=np.uint8),
+            )
+    manifest = read_manifest(
+        data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad")
+    )
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
     translator = small_translator(fit="pad")
     result = evaluation.evaluate(translator, manifest, tmp_path / "scores", progress=False)
     inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
-    assert result.row("sketch").values["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))
+    assert result.row("sketch").values["l1"][0] == pytest.approx(
+        metrics.METRICS["l1"].compute(inputs, truths)
+    )
     translator.size_px = 32
     with pytest.raises(DataError, match="prepare the data with --size 32"):
         evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)
 
 
 def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, capsys):
-    command = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "runs"), *TINY]
+    command = [
+        "train",
+        "pix2pix",
+        "--data",
+        str(faces_manifest),
+        "--runs",
+        str(tmp_path / "runs"),
+        *TINY,
+    ]
     assert main(command) == 0
-    assert "on the validation split; 's2f evaluate' scores the test split" in capsys.readouterr().out
+    assert (
+        "on the validation split; 's2f evaluate' scores the test split" in capsys.readouterr().out
+    )
     (run,) = (tmp_path / "runs").iterdir()
     facts = json.loads((run / "evaluation-val" / "metrics.json").read_text())
     shown = {path.stem for path in (run / "evaluation-val" / "outputs" / "deterministic").iterdir()}
-    assert facts["split"] == "val" and shown == {row.id for row in read_manifest(faces_manifest).split("val")}
+    assert facts["split"] == "val" and shown == {
+        row.id for row in read_manifest(faces_manifest).split("val")
+    }
     assert "of the split “val”" in (run / "report.html").read_text()
 
 
 def test_without_a_validation_split_nothing_is_scored_and_the_page_says_so(tmp_path, capsys):
-    data = drawn_set(tmp_path, "mine", range(12)).path.parent  # four people for testing, none for validation
-    assert main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY]) == 0
+    data = drawn_set(
+        tmp_path, "mine", range(12)
+    ).path.parent  # four people for testing, none for validation
+    assert (
+        main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY])
+        == 0
+    )
     printed = capsys.readouterr().out
-    assert "not scored: there is no validation split: make one with" in printed and "--val-share" in printed
+    assert (
+        "not scored: there is no validation split: make one with" in printed
+        and "--val-share" in printed
+    )
     (run,) = (tmp_path / "runs").iterdir()
     assert not list(run.glob("evaluation*"))
     page = (run / "report.html").read_text()

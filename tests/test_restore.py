@@ -1,4 +1,6 @@
-"""GFPGAN: equal to the published network; its training, its losses, and that an interruption changes nothing."""
+"""GFPGAN: equal to the published network; its training, its losses, and that an interruption
+changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from s2f_utils import inference, models, weights
-from s2f_utils.inference import restorers
-from s2f_utils.models import checkpoints
+from s2f_utils import infer, networks, weights
+from s2f_utils.infer import restorers
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import train
-from s2f_utils.training.losses import feature_distance, gram, style_distance
-from s2f_utils.training.methods.restore import component_loss, pyramid_loss
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.config import resolve
+from s2f_utils.train.loop import train
+from s2f_utils.train.losses import feature_distance, gram, style_distance
+from s2f_utils.train.methods.restore import component_loss, pyramid_loss
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors
@@ -29,25 +31,35 @@ TINY = {"total_images": 48, "num_samples": 2, "r1_every": 3}
 
 def begin(manifest, folder, resume="never", init=None, **changes):
     resolved = resolve("restore", "fast", {**TINY, **changes})
-    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+    return open_run(
+        resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
+    )
 
 
-@pytest.mark.parametrize("name", ["gfpgan_clean_256", pytest.param("gfpgan_clean_512", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["gfpgan_clean_256", pytest.param("gfpgan_clean_512", marks=pytest.mark.slow)]
+)
 def test_published_checkpoints_give_the_published_output(name, tmp_path):
     case = reference.load(name)
     size = case["shape"][-1]
-    torch.save({"params_ema": reference.published_state_dict(case)}, tmp_path / "GFPGAN.pth")  # as they are published
+    torch.save(
+        {"params_ema": reference.published_state_dict(case)}, tmp_path / "GFPGAN.pth"
+    )  # as they are published
     net, _ = checkpoints.load_network(tmp_path / "GFPGAN.pth")
-    assert net.name == "gfpgan" and models.count_parameters(net) == case["parameters"]
+    assert net.name == "gfpgan" and networks.count_parameters(net) == case["parameters"]
     with torch.inference_mode():
         assert difference(net(reference.image(1, 3, size)), case) <= 1e-4
         as_published = net(reference.image(1, 3, size), return_rgb=False, randomize_noise=False)
     assert difference(as_published[0], case) <= 1e-4 and as_published[1] == []
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the gfpgan package does not build on Python 3.12 and later")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="the gfpgan package does not build on Python 3.12 and later"
+)
 def test_the_gfpgan_package_gives_the_same_output():
-    """Its import asks for a module that torchvision no longer has; all that it takes from there is this function."""
+    """Its import asks for a module that torchvision no longer has; all that it takes from there is
+    this function.
+    """
     name = "torchvision.transforms.functional_tensor"
     if name not in sys.modules:
         from torchvision.transforms.functional import rgb_to_grayscale
@@ -55,12 +67,16 @@ def test_the_gfpgan_package_gives_the_same_output():
         stand_in = types.ModuleType(name)
         stand_in.rgb_to_grayscale = rgb_to_grayscale
         sys.modules[name] = stand_in
-    gfpgan = pytest.importorskip("gfpgan.archs.gfpganv1_clean_arch", reason="needs the gfpgan package (Python 3.11)")
+    gfpgan = pytest.importorskip(
+        "gfpgan.archs.gfpganv1_clean_arch", reason="needs the gfpgan package (Python 3.11)"
+    )
     torch.manual_seed(0)
     args = {"num_style_feat": 64, "channel_multiplier": 2, "num_mlp": 8, "narrow": 0.5}
     more = {"decoder_load_path": None, "fix_decoder": False, "input_is_latent": True}
-    theirs = gfpgan.GFPGANv1Clean(out_size=256, different_w=True, sft_half=True, **more, **args).eval()
-    ours = models.build("gfpgan", size_px=256, **args).eval()
+    theirs = gfpgan.GFPGANv1Clean(
+        out_size=256, different_w=True, sft_half=True, **more, **args
+    ).eval()
+    ours = networks.build("gfpgan", size_px=256, **args).eval()
     ours.load_state_dict(reference.fill(theirs.state_dict()))
     x = reference.image(1, 3, 256)
     with torch.inference_mode():
@@ -73,12 +89,18 @@ def test_the_gfpgan_package_gives_the_same_output():
 def test_training_goes_on_bit_for_bit(manifest, tmp_path):
     whole = begin(manifest, tmp_path / "whole", precision="float32")
     assert train(whole, progress=False) == "done"
-    train(begin(manifest, tmp_path / "parts", precision="float32"), callbacks=[StopAt(24)], progress=False)
+    train(
+        begin(manifest, tmp_path / "parts", precision="float32"),
+        callbacks=[StopAt(24)],
+        progress=False,
+    )
     second = begin(manifest, tmp_path / "parts", resume="auto", precision="float32")
     assert second.images_seen == 24 and second.model.steps == 3
     assert train(second, progress=False) == "done"
     first, other = all_tensors(whole), all_tensors(second)
-    assert [k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(other[k]))] == []
+    assert [
+        k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(other[k]))
+    ] == []
     names = {name for row in read_log(whole.folder)[0] for name in row}
     assert {"loss_l1", "loss_pyramid", "loss_judged", "loss_g", "loss_d", "loss_r1"} <= names
     assert sorted((whole.folder / "samples").glob("*.png"))
@@ -90,8 +112,10 @@ def test_what_was_trained_restores_and_is_a_beginning(manifest, tmp_path):
     restorer = restorers.load(run.folder, "cpu")
     photo = images.resize(images.load_rgb(manifest.split("test")[0].photo), 32)
     assert restorer.size_px == 32 and restorer.restore(photo).shape == (32, 32, 3)
-    with pytest.raises(models.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"):
-        inference.load(run.folder)
+    with pytest.raises(
+        networks.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"
+    ):
+        infer.load(run.folder)
     again = begin(manifest, tmp_path / "again", init=run.folder)
     for mine, theirs in (("net_g", "generator"), ("net_d", "discriminator")):
         given, _ = checkpoints.load_network(run.folder / f"{theirs}.safetensors")
@@ -105,7 +129,9 @@ def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp
     """It takes over what another kind reads from a face, and what it paints is added to the face."""
     plain = begin(manifest, tmp_path / "plain")
     train(plain, progress=False)
-    run = begin(manifest, tmp_path / "residual", init=plain.folder, residual=True, lr_g=4e-3, lambda_gan=0.0)
+    run = begin(
+        manifest, tmp_path / "residual", init=plain.folder, residual=True, lr_g=4e-3, lambda_gan=0.0
+    )
     photos = torch.rand(2, 3, 32, 32) * 2 - 1
     net = run.model.net_g
     with torch.inference_mode():
@@ -125,10 +151,21 @@ def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp
 
 def test_learning_lowers_the_losses(manifest, tmp_path):
     torch.manual_seed(0)
-    run = begin(manifest, tmp_path, total_images=640, log_every_images=160, lambda_gan=0.0, damage=0.3, lr_g=4e-3)
+    run = begin(
+        manifest,
+        tmp_path,
+        total_images=640,
+        log_every_images=160,
+        lambda_gan=0.0,
+        damage=0.3,
+        lr_g=4e-3,
+    )
     train(run, progress=False)
     rows = [row for row in read_log(run.folder)[0] if "loss_l1" in row]
-    assert rows[-1]["loss_l1"] < 0.6 * rows[0]["loss_l1"] and rows[-1]["loss_pyramid"] < 0.7 * rows[0]["loss_pyramid"]
+    assert (
+        rows[-1]["loss_l1"] < 0.6 * rows[0]["loss_l1"]
+        and rows[-1]["loss_pyramid"] < 0.7 * rows[0]["loss_pyramid"]
+    )
 
 
 def test_the_losses_of_features_are_as_published():
@@ -139,12 +176,16 @@ def test_the_losses_of_features_are_as_published():
     assert feature_distance(fake, real).item() == pytest.approx(content.item())
     by_hand = torch.einsum("nchw,ndhw->ncd", fake[0], fake[0]) / (4 * 8 * 8)
     assert torch.allclose(gram(fake[0]), by_hand, atol=1e-6)
-    style = sum(w * (gram(f) - gram(r)).abs().mean() for w, f, r in zip(shares, fake, real, strict=True))
+    style = sum(
+        w * (gram(f) - gram(r)).abs().mean() for w, f, r in zip(shares, fake, real, strict=True)
+    )
     assert style_distance(fake, real).item() == pytest.approx(style.item())
     photos = torch.rand(2, 3, 32, 32)
     levels = [F.interpolate(photos, size=s, mode="bilinear", antialias=True) for s in (8, 16, 32)]
     assert pyramid_loss(levels, photos).item() == pytest.approx(0, abs=1e-6)
-    assert pyramid_loss([level + 0.5 for level in levels], photos).item() == pytest.approx(1.5, abs=1e-5)
+    assert pyramid_loss([level + 0.5 for level in levels], photos).item() == pytest.approx(
+        1.5, abs=1e-5
+    )
 
 
 def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypatch):
@@ -162,7 +203,9 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
     try:
         x = torch.rand(1, 3, 32, 32)
         found = perceptual.network("vgg19", torch.device("cpu"))(2 * x - 1)
-        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        mean, std = (
+            torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        )
         h, expected = (x - mean) / std, []
         for number, layer in enumerate(net.features[:35]):
             h = layer(h.clone())
@@ -170,7 +213,9 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
                 assert isinstance(layer, torch.nn.Conv2d)
                 expected.append(h)
         assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
-        run = begin(manifest, tmp_path / "runs", perceptual="vgg", lambda_style=50.0, total_images=8)
+        run = begin(
+            manifest, tmp_path / "runs", perceptual="vgg", lambda_style=50.0, total_images=8
+        )
         train(run, progress=False)
         assert {"loss_vgg", "loss_style"} <= set(read_log(run.folder)[0][-1])
     finally:
@@ -188,6 +233,16 @@ def test_the_loss_of_components_sees_eyes_and_mouth():
 
 def test_the_published_settings_are_the_default():
     config = resolve("restore").config
-    assert (config.size_px, config.batch_size, config.lambda_l1, config.lambda_gan) == (512, 12, 0.1, 0.1)
-    assert (config.lambda_perceptual, config.lambda_style, config.lambda_id, config.lr_g) == (1.0, 50.0, 10.0, 2e-3)
+    assert (config.size_px, config.batch_size, config.lambda_l1, config.lambda_gan) == (
+        512,
+        12,
+        0.1,
+        0.1,
+    )
+    assert (config.lambda_perceptual, config.lambda_style, config.lambda_id, config.lr_g) == (
+        1.0,
+        50.0,
+        10.0,
+        2e-3,
+    )
     assert np.isclose(config.total_images / config.batch_size, 800_000)

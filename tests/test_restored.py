@@ -1,4 +1,6 @@
-"""The expected face, restored by a published restorer: in the published form, small, from a server on this machine."""
+"""The expected face, restored by a published restorer: in the published form, small, from a server
+on this machine.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import translate
-from s2f_utils import cli, inference, weights
-from s2f_utils.inference import restorers
+from s2f_utils import cli, infer, weights
+from s2f_utils.infer import restorers
 from s2f_utils.pictures import images
 from tests import test_restorers
 from tests.test_download import server  # noqa: F401  (a fixture)
@@ -26,13 +28,15 @@ def restorer(offered):  # noqa: F811
 
 def test_it_lies_between_the_face_and_what_the_restorer_makes_of_a_small_one(restorer):
     large = images.resize(FACE, restorer.size_px).astype(float)
-    small = images.resize(images.resize(FACE, translate.SMALL_PX, "stretch"), restorer.size_px, "stretch")
+    small = images.resize(
+        images.resize(FACE, translate.SMALL_PX, "stretch"), restorer.size_px, "stretch"
+    )
     wanted = large + translate.STRENGTH * (restorer.restore(small) - large)
     assert np.abs(translate.restored(FACE, restorer) - wanted).max() <= 1
 
 
 def test_it_is_one_more_candidate_with_its_terms(restorer):
-    model = inference.load("sketch-to-photo", "cpu")
+    model = infer.load("sketch-to-photo", "cpu")
     ready = drawings.prepare(drawings.example("plain-man")).image
     plain = translate.candidates(model, ready)
     found = translate.candidates(model, ready, restorer=restorer)
@@ -43,7 +47,9 @@ def test_it_is_one_more_candidate_with_its_terms(restorer):
     assert not any(one.terms for one in plain)
 
 
-def test_on_the_command_line_where_its_file_is_here_and_nowhere_else(offered, tmp_path, capsys, monkeypatch):  # noqa: F811
+def test_on_the_command_line_where_its_file_is_here_and_nowhere_else(
+    offered, tmp_path, capsys, monkeypatch
+):  # noqa: F811
     Image.fromarray(drawings.example("plain-man")).save(tmp_path / "d.png")
     offered("good")
     assert cli.main(["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "without")]) == 0

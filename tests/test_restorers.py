@@ -1,4 +1,6 @@
-"""Restorers by name: what is here, what is fetched, what a bad download says; published networks through spandrel."""
+"""Restorers by name: what is here, what is fetched, what a bad download says; published networks
+through spandrel.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ import pytest
 import torch
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_utils import cli, models, weights
-from s2f_utils.inference import enhance, restorers
-from s2f_utils.inference.restorers import with_colours_of
+from s2f_utils import cli, networks, weights
+from s2f_utils.infer import enhance, restorers
+from s2f_utils.infer.restorers import with_colours_of
 from s2f_utils.pictures import images
 from tests import test_download
 
@@ -25,7 +27,7 @@ server = test_download.server
 def published(tmp_path_factory):
     """A file as GFPGAN's authors publish theirs, but small."""
     torch.manual_seed(0)
-    net = models.build("gfpgan", **SMALL)
+    net = networks.build("gfpgan", **SMALL)
     path = tmp_path_factory.mktemp("published") / "GFPGANv1.4.pth"
     torch.save({"params_ema": net.state_dict()}, path)
     return path
@@ -35,7 +37,9 @@ def published(tmp_path_factory):
 def offered(published, server, monkeypatch, tmp_path):
     """A function: the server behaves in this way when GFPGAN 1.4 is asked for."""
     content = published.read_bytes()
-    monkeypatch.setattr(models.NETWORKS["gfpgan"], "args_from", staticmethod(lambda shapes: SMALL))
+    monkeypatch.setattr(
+        networks.NETWORKS["gfpgan"], "args_from", staticmethod(lambda shapes: SMALL)
+    )
     monkeypatch.setattr(test_download, "CONTENT", content)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -44,9 +48,15 @@ def offered(published, server, monkeypatch, tmp_path):
 
     def offer(kind: str) -> Path:
         changed = weights.WeightsFile(
-            entry.name, entry.file_name, (f"{server}/{kind}/{entry.file_name}",), len(content),
-            hashlib.sha256(content).hexdigest(), entry.licence, entry.what, use="restorer",
-        )  # fmt: skip
+            entry.name,
+            entry.file_name,
+            (f"{server}/{kind}/{entry.file_name}",),
+            len(content),
+            hashlib.sha256(content).hexdigest(),
+            entry.licence,
+            entry.what,
+            use="restorer",
+        )
         monkeypatch.setitem(weights.WEIGHTS, entry.name, changed)
         weights._failed.clear()
         return tmp_path / "sketch-to-face"
@@ -57,7 +67,9 @@ def offered(published, server, monkeypatch, tmp_path):
 def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     folder = offered("good")
     restorer = restorers.load("gfpgan-1.4", "cpu")
-    assert "non-commercial use only" in capsys.readouterr().err, "its terms are said before it is fetched"
+    assert "non-commercial use only" in capsys.readouterr().err, (
+        "its terms are said before it is fetched"
+    )
     crop = draw_face(0, size_px=SIZE_PX, seed=1).photo
     assert restorer.restore(crop).shape == crop.shape and restorer.size_px == SIZE_PX
     assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth"]
@@ -105,7 +117,10 @@ def test_the_background_is_enlarged_in_tiles_without_seams(real_esrgan, monkeypa
     assert whole.shape == (300, 240, 3)
     monkeypatch.setattr(enhance, "TILE_PX", 64)
     assert np.abs(enhance.enlarged(photo, "cpu").astype(int) - whole).max() <= 1
-    square, options = photo[:120], {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"}
+    square, options = (
+        photo[:120],
+        {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"},
+    )
     same = enhance.enhance(square, weights.RESTORER, **options)
     assert same.image.shape == (240, 240, 3) and (same.image == enhance.enlarged(square)).all()
 
@@ -125,19 +140,30 @@ def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     assert "1 of 3 photos enhanced" in said.out and "not evidence" in said.out
     assert "nobody.png: no face was found" in said.err and "broken.jpg" in said.err
     made = images.load_rgb(out / "astronaut-enhanced.png")
-    assert made.shape == astronaut.shape and (made[300:] == astronaut[300:]).all() and (made != astronaut).any()
+    assert (
+        made.shape == astronaut.shape
+        and (made[300:] == astronaut[300:]).all()
+        and (made != astronaut).any()
+    )
     assert sorted(path.name for path in out.iterdir()) == [
-        "astronaut-enhanced.png", "astronaut-face-0-after.png", "astronaut-face-0-before.png",
-    ]  # fmt: skip
+        "astronaut-enhanced.png",
+        "astronaut-face-0-after.png",
+        "astronaut-face-0-before.png",
+    ]
     assert images.read_notes(out / "astronaut-enhanced.png")["restorer"] == "restorer-256"
     assert cli.main(["enhance", str(tmp_path / "in"), "--out", str(tmp_path / "in")]) == 2
-    assert "is the folder of the photos" in capsys.readouterr().err and cli.main([*arguments, "--strength", "3"]) == 2
+    assert (
+        "is the folder of the photos" in capsys.readouterr().err
+        and cli.main([*arguments, "--strength", "3"]) == 2
+    )
     assert "for --strength. Must be <= 1." in capsys.readouterr().err
 
 
 def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():
     given = np.zeros((64, 64, 3), np.float32)
-    fine = 0.2 * np.broadcast_to((np.arange(64) % 2 * 2 - 1.0)[:, None], given.shape).astype(np.float32)
+    fine = 0.2 * np.broadcast_to((np.arange(64) % 2 * 2 - 1.0)[:, None], given.shape).astype(
+        np.float32
+    )
     made = given + 0.3 + fine  # brighter everywhere, with stripes
     kept = with_colours_of(given, made)
     assert np.allclose(kept, fine, atol=0.02)

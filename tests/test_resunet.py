@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from s2f_utils import models
-from s2f_utils.models import checkpoints
+from s2f_utils import networks
+from s2f_utils.networks import checkpoints
 
 SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
 
@@ -16,7 +16,7 @@ SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
 @pytest.fixture()
 def net():
     torch.manual_seed(0)
-    return models.build("resunet", **SMALL)
+    return networks.build("resunet", **SMALL)
 
 
 def alive(net):
@@ -33,7 +33,9 @@ def test_shapes_gradients_and_round_trip(net, tmp_path):
     out = net(x)
     assert out.shape == (2, 3, 32, 48) and net.multiple_px == 8
     out.square().mean().backward()
-    silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    silent = [
+        key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
     assert silent == []
     checkpoints.save_generator(tmp_path / "net.safetensors", net, {})
     again = checkpoints.load_network(tmp_path / "net.safetensors")[0]
@@ -77,7 +79,9 @@ def test_a_file_of_an_earlier_release_opens(net, tmp_path):
     state = load_file(path)
     with safe_open(path, "pt") as file:
         about = file.metadata()
-    save_file(state | {"hint_mean": torch.zeros(48), "hint_spread": torch.zeros(48, 48)}, path, about)
+    save_file(
+        state | {"hint_mean": torch.zeros(48), "hint_spread": torch.zeros(48, 48)}, path, about
+    )
     again = checkpoints.load_network(path)[0]
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
@@ -87,7 +91,9 @@ def test_a_file_of_an_earlier_release_opens(net, tmp_path):
 @pytest.fixture()
 def both():
     torch.manual_seed(2)
-    return models.build("twostage", structure=SMALL, detail={"widths": (8, 16), "blocks": 1, "fine": (8, 8)})
+    return networks.build(
+        "twostage", structure=SMALL, detail={"widths": (8, 16), "blocks": 1, "fine": (8, 8)}
+    )
 
 
 def test_two_stages_begin_as_the_first_and_add_as_much_as_asked(both):
@@ -113,4 +119,4 @@ def test_two_stages_are_saved_and_loaded(both, tmp_path):
         again = checkpoints.load_network(tmp_path / "net.safetensors")[0]
         assert again.name == "twostage" and torch.equal(again(x), expected)
         assert not torch.equal(both.with_detail(x, both.structure(x), seed=3), expected)
-    assert 1e6 < models.count_parameters(models.build("twostage").detail) < 4.9e6
+    assert 1e6 < networks.count_parameters(networks.build("twostage").detail) < 4.9e6

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import models, runtime
-from s2f_utils.training.tracking import RunLog, read_log
+from s2f_utils import networks, runtime
+from s2f_utils.train.tracking import RunLog, read_log
 
 
 def test_unknown_device_lists_what_is_there(monkeypatch):
@@ -29,7 +29,11 @@ def test_precision_follows_the_hardware(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     t4 = runtime.pick_precision(torch.device("cuda"))
     assert t4.dtype == torch.float16 and t4.channels_last
-    for name, why in (("float16", "training needs a GPU"), ("half", "auto, float32"), ("int8", "auto, float32")):
+    for name, why in (
+        ("float16", "training needs a GPU"),
+        ("half", "auto, float32"),
+        ("int8", "auto, float32"),
+    ):
         with pytest.raises(ValueError, match=why):
             runtime.pick_precision(cpu, name)
 
@@ -37,7 +41,7 @@ def test_precision_follows_the_hardware(monkeypatch):
 def test_prepared_network_answers_in_float32_and_trains_its_own_weights():
     precision = runtime.pick_precision(torch.device("cpu"), "bfloat16")
     torch.manual_seed(0)
-    net = models.init_weights(models.build("patchgan", in_channels=3, base_filters=8))
+    net = networks.init_weights(networks.build("patchgan", in_channels=3, base_filters=8))
     x = torch.rand(1, 3, 64, 64)
     exact = net(x)
     keys = list(net.state_dict())

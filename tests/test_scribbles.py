@@ -36,7 +36,11 @@ def people() -> list[Portrait]:
             photo[filled(points[mesh.PARTS[part]], 256) > 0] = (30 + 60 * number, 20, 60)
         photo = np.clip(photo + rng.normal(0, 6, photo.shape), 0, 255).astype(np.uint8)
         hair = (head & (1 - face)).astype(np.float32)
-        made.append(Portrait(photo, points, head.astype(np.float32), hair, {"glasses": "0", "beard": "none"}))
+        made.append(
+            Portrait(
+                photo, points, head.astype(np.float32), hair, {"glasses": "0", "beard": "none"}
+            )
+        )
     return made
 
 
@@ -47,8 +51,12 @@ def test_a_drawing_is_dark_lines_on_light_paper_and_the_same_for_the_same_seed(p
         assert drawn.image.shape == (256, 256) and drawn.image.dtype == np.uint8
         assert np.percentile(drawn.image, 95) > 200 and drawn.image.min() < 180
         again = scribble(people[seed % 3], np.random.default_rng(seed), degree)
-        assert np.array_equal(drawn.image, again.image) and np.array_equal(drawn.points, again.points)
-        assert not np.array_equal(drawn.image, scribble(people[0], np.random.default_rng(seed + 9), degree).image)
+        assert np.array_equal(drawn.image, again.image) and np.array_equal(
+            drawn.points, again.points
+        )
+        assert not np.array_equal(
+            drawn.image, scribble(people[0], np.random.default_rng(seed + 9), degree).image
+        )
 
 
 def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
@@ -58,9 +66,17 @@ def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
     chin = hair.beard_zone(plain.points, "full") > 0
     for seed in range(12):
         bare = scribble(plain, np.random.default_rng(seed), 0.8)
-        with_glasses = scribble(replace(plain, shows=plain.shows | {"glasses": "1"}), np.random.default_rng(seed), 0.8)
-        with_beard = scribble(replace(plain, shows=plain.shows | {"beard": "full"}), np.random.default_rng(seed), 0.8)
-        assert "glasses" in with_glasses.drawn and "beard" in with_beard.drawn and "glasses" not in bare.drawn
+        with_glasses = scribble(
+            replace(plain, shows=plain.shows | {"glasses": "1"}), np.random.default_rng(seed), 0.8
+        )
+        with_beard = scribble(
+            replace(plain, shows=plain.shows | {"beard": "full"}), np.random.default_rng(seed), 0.8
+        )
+        assert (
+            "glasses" in with_glasses.drawn
+            and "beard" in with_beard.drawn
+            and "glasses" not in bare.drawn
+        )
         ringed += (255.0 - with_glasses.image)[eyes].sum() - (255.0 - bare.image)[eyes].sum()
         bearded += (255.0 - with_beard.image)[chin].sum() - (255.0 - bare.image)[chin].sum()
     assert ringed > 12 * 5000 and bearded > 12 * 5000
@@ -71,11 +87,16 @@ def test_hair_and_person_of_drawn_faces_are_found_without_a_network():
     for index in range(24):
         face = synthetic.draw_face(index, size_px=256, seed=3)
         matrix = faces.alignment(face.landmarks, 256)
-        photo, labels = faces.warp(face.photo, matrix, 256), faces.warp_labels(face.mask, matrix, 256)
+        photo, labels = (
+            faces.warp(face.photo, matrix, 256),
+            faces.warp_labels(face.mask, matrix, 256),
+        )
         if (labels == HAT).any() or (labels == HAIR).mean() < 0.08:
             continue
         landmarks = faces.transform(face.landmarks, matrix)
-        shape = faces.transform(mesh.mean_shape(256), faces.similarity(mesh.five_of(mesh.mean_shape(256)), landmarks))
+        shape = faces.transform(
+            mesh.mean_shape(256), faces.similarity(mesh.five_of(mesh.mean_shape(256)), landmarks)
+        )
         found = cut_out(photo, shape, {"hair_length": "long"})
         for overlaps, mask, true in (
             (hair_overlaps, found.hair > 0.5, labels == HAIR),

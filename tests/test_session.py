@@ -23,15 +23,26 @@ def test_check_is_strict_only_where_asked(monkeypatch, capsys):
 
 
 RESULTS = (
-    "runs/0001-a/config.json", "runs/0001-a/log.jsonl", "runs/0001-a/generator.safetensors", "runs/0001-a/report.html",
-    "runs/0001-a/samples/0.png", "runs/0001-a/scores/metrics.csv", "runs/0001-a/wandb-id.txt", "wandb/own.txt",
+    "runs/0001-a/config.json",
+    "runs/0001-a/log.jsonl",
+    "runs/0001-a/generator.safetensors",
+    "runs/0001-a/report.html",
+    "runs/0001-a/samples/0.png",
+    "runs/0001-a/scores/metrics.csv",
+    "runs/0001-a/wandb-id.txt",
+    "wandb/own.txt",
     "mine.png",
-)  # fmt: skip
+)
 NO_RESULTS = (
-    "runs/0001-a/resume.pt", "runs/0001-a/resume-1.pt", "runs/0001-a/resume-12.pt", "runs/0001-a/.resume.pt.x.part",
-    "runs/0001-a/wandb/offline-run-1/run.wandb", "faces/manifest.csv", "faces/photos/1.png",
+    "runs/0001-a/resume.pt",
+    "runs/0001-a/resume-1.pt",
+    "runs/0001-a/resume-12.pt",
+    "runs/0001-a/.resume.pt.x.part",
+    "runs/0001-a/wandb/offline-run-1/run.wandb",
+    "faces/manifest.csv",
+    "faces/photos/1.png",
     ".ipynb_checkpoints/a.ipynb",
-)  # fmt: skip
+)
 
 
 def session_folder(folder):
@@ -69,7 +80,9 @@ def colab(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "drive.py").write_text(COLAB_DRIVE)
-    (package / "output.py").write_text("managers = []\n\ndef enable_custom_widget_manager():\n    managers.append(1)\n")
+    (package / "output.py").write_text(
+        "managers = []\n\ndef enable_custom_widget_manager():\n    managers.append(1)\n"
+    )
     monkeypatch.syspath_prepend(tmp_path / "fake")
     import google.colab
 
@@ -86,8 +99,12 @@ def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, 
     begun = session.start("02", "demo", "drive/MyDrive/faces")
     assert begun.folder == Path("drive/MyDrive/faces/02") and begun.folder.is_dir()
     assert "google.colab.drive" in sys.modules, "it is not a folder of the machine's own"
-    assert sys.modules["google.colab.output"].managers == [1], "widgets that are not Colab's own are shown"
-    session.mount_drive(session.DRIVE / "MyDrive")  # a second call of `mount` would fail: MyDrive is there
+    assert sys.modules["google.colab.output"].managers == [1], (
+        "widgets that are not Colab's own are shown"
+    )
+    session.mount_drive(
+        session.DRIVE / "MyDrive"
+    )  # a second call of `mount` would fail: MyDrive is there
     session.mount_drive(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 
@@ -98,5 +115,7 @@ def test_each_profile_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
     assert session.start("02").folder == tmp_path / "02"
     monkeypatch.setenv("S2F_PROFILE", "fast")
     begun = session.start("02", "full")
-    assert begun.profile == "fast" and begun.folder == tmp_path / "02-fast" and begun.folder.is_dir()
+    assert (
+        begun.profile == "fast" and begun.folder == tmp_path / "02-fast" and begun.folder.is_dir()
+    )
     assert "02-fast" in capsys.readouterr().out

@@ -8,9 +8,9 @@ import pytest
 
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, inference, models, weights
-from s2f_utils.models import checkpoints
-from s2f_utils.models.card import DIRECTIONS
+from s2f_utils import cli, infer, networks, weights
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.card import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 from tests.test_cli import command
@@ -29,7 +29,9 @@ def test_the_shipped_files_are_here_and_small():
         kind, size_px = (others | lessons).get(name, ("resunet", 256))
         assert meta["name"] == name and net.name == kind
         assert int(meta["size_px"]) == size_px
-        assert (meta["aligned"] == "similarity") == (name != "faces-64") and int(meta["training_pairs"]) > 500
+        assert (meta["aligned"] == "similarity") == (name != "faces-64") and int(
+            meta["training_pairs"]
+        ) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
     net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
@@ -38,10 +40,13 @@ def test_the_shipped_files_are_here_and_small():
 
 
 def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminator_beside_it():
-    from s2f_utils.training.loading import find_discriminator
+    from s2f_utils.train.loading import find_discriminator
 
-    both = [checkpoints.load_network(weights.shipped(f"{kind}-to-face-128"))[0] for kind in ("sketch", "map")]
-    assert all(models.count_parameters(net.encoder) <= 5e6 for net in both)
+    both = [
+        checkpoints.load_network(weights.shipped(f"{kind}-to-face-128"))[0]
+        for kind in ("sketch", "map")
+    ]
+    assert all(networks.count_parameters(net.encoder) <= 5e6 for net in both)
     of_sketches, of_maps = (net.decoder.state_dict() for net in both)
     assert all(value.equal(of_maps[key]) for key, value in of_sketches.items())
     assert checkpoints.load_network(find_discriminator("faces-64"))[0].name == "stylegan2-disc"
@@ -49,11 +54,15 @@ def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminato
 
 @pytest.fixture(scope="module")
 def strangers():
-    """Sixteen drawn faces, of which there are none in training: their sketches, maps and photos, aligned, 256 px."""
+    """Sixteen drawn faces, of which there are none in training: their sketches, maps and photos,
+    aligned, 256 px.
+    """
     out = []
     for face in (draw_face(n, size_px=256, seed=991) for n in range(16)):
         matrix = faces.alignment(face.landmarks, 256)
-        labels = cv2.warpAffine(face.mask, matrix, (256, 256), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        labels = cv2.warpAffine(
+            face.mask, matrix, (256, 256), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        )
         sketch = faces.warp(rgb(face.sketch), matrix, 256, border="paper")
         out.append({"sketch": sketch, "map": labels, "photo": faces.warp(face.photo, matrix, 256)})
     return out
@@ -61,8 +70,10 @@ def strangers():
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])
 def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
-    model = inference.load_styles(f"{kind}-to-face-128", "cpu")
-    made = model.decode(np.concatenate([model.encode(face[kind]) for face in strangers])).astype(float)
+    model = infer.load_styles(f"{kind}-to-face-128", "cpu")
+    made = model.decode(np.concatenate([model.encode(face[kind]) for face in strangers])).astype(
+        float
+    )
     true = np.stack([images.resize(face["photo"], 128) for face in strangers]).astype(float)
 
     def lines(pictures):  # colours are not in a map
@@ -79,10 +90,14 @@ def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])
 def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
-    model, face = inference.load_styles(f"{kind}-to-face-128", "cpu"), strangers[3]
+    model, face = infer.load_styles(f"{kind}-to-face-128", "cpu"), strangers[3]
     own = model.encode(face[kind])
     many = model.decode(model.variants(own, 8, seed=1)).astype(float)
-    for name, least in {"hair": 5, "skin": 1.5, "background": 5}.items():  # skin is held by the same layers as shape
+    for name, least in {
+        "hair": 5,
+        "skin": 1.5,
+        "background": 5,
+    }.items():  # skin is held by the same layers as shape
         place = masks.resize(face["map"], 128) == masks.CLASSES.index(name)
         assert many[:, place].mean(axis=1).std(axis=0).max() > least, name
     strange = model.decode(model.draw(8, seed=1, psi=1.0)).astype(float)
@@ -96,8 +111,10 @@ def drawn(strangers):
 
 
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
-    model = inference.load(device="cpu")
-    made = np.stack([model.translate(one, answer="expected", likely=0.0) for one in drawn["sketch"]]).astype(float)
+    model = infer.load(device="cpu")
+    made = np.stack(
+        [model.translate(one, answer="expected", likely=0.0) for one in drawn["sketch"]]
+    ).astype(float)
 
     def error(answer, truth):
         return np.abs(answer - truth)[:, 40:220, 50:206].mean(axis=(1, 2, 3))
@@ -107,15 +124,17 @@ def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
 
 
 def test_photo_to_sketch_draws(drawn):
-    net = inference.load("photo-to-sketch", "cpu")
+    net = infer.load("photo-to-sketch", "cpu")
     assert net.direction == "photo-to-sketch"
     made = np.stack([net.translate(photo) for photo in drawn["photo"][:4]]).astype(float)
     assert np.ptp(made, axis=3).mean() < 12  # grey
-    assert np.percentile(made, 60) > 200 and np.percentile(made, 2) < 140  # dark lines on light paper
+    assert (
+        np.percentile(made, 60) > 200 and np.percentile(made, 2) < 140
+    )  # dark lines on light paper
 
 
 def test_a_shipped_cyclegan_goes_both_ways_by_one_name(drawn):
-    there, back = (inference.load("cyclegan-128", "cpu", direction=way) for way in DIRECTIONS)
+    there, back = (infer.load("cyclegan-128", "cpu", direction=way) for way in DIRECTIONS)
     assert (there.direction, back.direction) == DIRECTIONS
     sketch = images.resize(drawn["sketch"][0], 128)
     again = back.translate(there.translate(sketch))
@@ -129,7 +148,9 @@ def test_offline_in_one_command(no_detector, tmp_path):
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
     names = {path.stem.removeprefix("mine-") for path in (tmp_path / "out").iterdir()}
-    assert names == {"candidates", "rendered", "expected", "variation"} and "leaves much open" in err
+    assert (
+        names == {"candidates", "rendered", "expected", "variation"} and "leaves much open" in err
+    )
 
 
 def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without_a_detector(
@@ -144,9 +165,14 @@ def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without
     assert f"{Remark('photo')}, with --align" in capsys.readouterr().err
     assert cli.main(["translate", "photo-to-sketch", str(drawing), *out]) == 0
     assert str(Remark("not-a-photo")) in capsys.readouterr().err
-    assert cli.main(["translate", "photo-to-sketch", str(person), str(person), "--align", *out]) == 0
+    assert (
+        cli.main(["translate", "photo-to-sketch", str(person), str(person), "--align", *out]) == 0
+    )
     err = capsys.readouterr().err
-    assert err.count(f"{Remark('rough-face')} (--eyes x,y,x,y --mouth x,y)") == 2 and err.count("YuNet, which") == 1
+    assert (
+        err.count(f"{Remark('rough-face')} (--eyes x,y,x,y --mouth x,y)") == 2
+        and err.count("YuNet, which") == 1
+    )
     drawn = images.load_rgb(tmp_path / "out" / "person-sketch.png")
     assert drawn.shape == (256, 256, 3)
     for gone in ("sketch-to-photo-faithful", "sketch-to-photo-detail"):

@@ -12,7 +12,7 @@ from s2f_studio.web import drawing, widget
 from s2f_studio.web.catalogue import TITLES
 from s2f_studio.web.uploads import picture_in
 from s2f_studio.web.widget import page_of
-from s2f_utils import inference
+from s2f_utils import infer
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import as_tone
@@ -71,7 +71,11 @@ def test_an_empty_drawing_is_an_error_and_has_no_face(pad):
 
 
 def test_drawings_that_are_none_are_refused(pad):
-    for wrong in (np.zeros((64, 32, 3), np.uint8), np.zeros((64, 64, 3)), np.zeros((8, 8), np.uint8)):
+    for wrong in (
+        np.zeros((64, 32, 3), np.uint8),
+        np.zeros((64, 64, 3)),
+        np.zeros((8, 8), np.uint8),
+    ):
         with pytest.raises(ValueError, match="uint8 and square"):
             pad.set_drawing(wrong)
     pad.set_drawing(images.resize(pad.given, 100, "stretch")[..., 0])
@@ -93,9 +97,13 @@ def test_a_photographed_drawing_is_laid_where_the_model_knows_faces(pad):
 def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     first, faces = pad.face, {}
     for changes in (
-        {"likely": 0.0}, {"likely": {"mouth": 1.0}}, {"person": {"age": 1.0}}, {"answer": "expected"}, {"seed": 3},
+        {"likely": 0.0},
+        {"likely": {"mouth": 1.0}},
+        {"person": {"age": 1.0}},
+        {"answer": "expected"},
+        {"seed": 3},
         {"enhance": True, "strength": 1.0},
-    ):  # fmt: skip
+    ):
         other = make()
         other.set(**changes)
         faces[str(changes)] = other.translate()
@@ -107,16 +115,27 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     path = pad.save(tmp_path / "face.png")
     assert np.array_equal(images.load_rgb(path), pad.face)
     assert images.read_notes(path) == {
-        "model": "sketch-to-photo", "seed": "0", "answer": "rendered", "likely mouth": "1", "age": "1",
+        "model": "sketch-to-photo",
+        "seed": "0",
+        "answer": "rendered",
+        "likely mouth": "1",
+        "age": "1",
         "hair": "#ffd080",
-    }  # fmt: skip
+    }
     with Image.open(path) as saved:
-        assert saved.text["Description"] == images.GENERATED_NOTE and "not evidence" in images.GENERATED_NOTE
+        assert (
+            saved.text["Description"] == images.GENERATED_NOTE
+            and "not evidence" in images.GENERATED_NOTE
+        )
     for wrong, message in (
-        ({"likely": 2.0}, "likely must be from 0 to 1"), ({"likely": {"ears": 0.5}}, "eyes, brows, nose"),
-        ({"person": {"age": 3.0}}, "age must be from -1 to 1"), ({"person": {"height": 0.0}}, "not 'height'"),
-        ({"answer": "best"}, "answer: "), ({"person": {"age": "old"}}, "person must be"), ({"mood": 1}, "field .mood."),
-    ):  # fmt: skip
+        ({"likely": 2.0}, "likely must be from 0 to 1"),
+        ({"likely": {"ears": 0.5}}, "eyes, brows, nose"),
+        ({"person": {"age": 3.0}}, "age must be from -1 to 1"),
+        ({"person": {"height": 0.0}}, "not 'height'"),
+        ({"answer": "best"}, "answer: "),
+        ({"person": {"age": "old"}}, "person must be"),
+        ({"mood": 1}, "field .mood."),
+    ):
         with pytest.raises(ValueError, match=message):
             pad.set(**wrong)
     assert pad.query.person["age"] == 1.0
@@ -131,8 +150,14 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
     for colour in colours:
         pad.set(person={"skin": colour}, answer=answer)
         lab = images.lab(pad.translate())
-        found.append(np.median([lab[y - 6 : y + 6, one - 6 : one + 6].reshape(-1, 3) for one in x], axis=(0, 1)))
-    wanted = [images.lab(np.array([[as_tone(colour).colour]], np.uint8))[0, 0] for colour in colours]
+        found.append(
+            np.median(
+                [lab[y - 6 : y + 6, one - 6 : one + 6].reshape(-1, 3) for one in x], axis=(0, 1)
+            )
+        )
+    wanted = [
+        images.lab(np.array([[as_tone(colour).colour]], np.uint8))[0, 0] for colour in colours
+    ]
     far = [[np.linalg.norm(mine - other) for other in wanted] for mine in found]
     assert all(np.argmin(row) == n for n, row in enumerate(far)), far
 
@@ -143,7 +168,11 @@ def test_hair_has_the_colour_that_is_said(pad, answer):
     for colour in ("#201008", "#ffd080"):
         pad.set(person={"hair": colour}, answer=answer)
         lightness.append(images.lab(pad.translate())[..., 0])
-    lighter, hair, nose = lightness[1] - lightness[0], np.s_[20:50, 110:146], np.s_[140:160, 118:138]
+    lighter, hair, nose = (
+        lightness[1] - lightness[0],
+        np.s_[20:50, 110:146],
+        np.s_[140:160, 118:138],
+    )
     assert lighter[hair].mean() > max(20, 2 * lighter[nose].mean())
 
 
@@ -152,7 +181,11 @@ def test_hair_has_the_colour_that_is_said(pad, answer):
 
 def test_a_map_becomes_a_face_and_the_brush_changes_it():
     pad = make(MAPS)
-    assert pad.given.shape == (256, 256) and pad.face.shape == (128, 128, 3) and pad.still()[50, 70].max() > 100
+    assert (
+        pad.given.shape == (256, 256)
+        and pad.face.shape == (128, 128, 3)
+        and pad.still()[50, 70].max() > 100
+    )
     before, labels, hair = pad.face, pad.given.copy(), masks.CLASSES.index("hair")
     labels[labels == hair] = 0  # the head is shaven
     where = np.asarray(Image.fromarray(pad.given).resize((128, 128), 0)) == hair
@@ -184,9 +217,11 @@ def test_a_drawing_is_kept_when_the_model_changes(pad):
 
 def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
     for wrong, message in (
-        ("photo-to-sketch", "reads a photo"), ("faces-64", "by chance"), ("sketch-to-photo-faithful", "is gone"),
+        ("photo-to-sketch", "reads a photo"),
+        ("faces-64", "by chance"),
+        ("sketch-to-photo-faithful", "is gone"),
         ("nowhere", "no such model"),
-    ):  # fmt: skip
+    ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             pad.set_model(wrong)
     assert pad.facts.name == DEFAULT
@@ -212,9 +247,14 @@ def question(pad, **fields):
     now = pad.now()
     person = now["person"] | now["hints"]
     asked = {
-        "model": now["model"], "seed": now["seed"], "answer": now["answer"], "align": "never", "clean": "never",
-        "person": ",".join(f"{name}={value}" for name, value in person.items()), **fields,
-    }  # fmt: skip
+        "model": now["model"],
+        "seed": now["seed"],
+        "answer": now["answer"],
+        "align": "never",
+        "clean": "never",
+        "person": ",".join(f"{name}={value}" for name, value in person.items()),
+        **fields,
+    }
     return {"kind": "translate", "picture": picture_uri(drawing.shown(pad.given)), "fields": asked}
 
 
@@ -228,12 +268,19 @@ def test_the_page_is_answered_and_the_pad_holds_what_it_shows(page, pad):
     before, given = pad.face, stroked(pad.given, (180, 380), (330, 380), width=14)
     content = question(pad, seed=2, likely="eyes=1,mouth=0") | {"picture": picture_uri(given)}
     ok, told = asked(page, content, 7)
-    assert ok and np.array_equal(pad.given, given) and pad.query.seed == 2 and changed(pad.face, before) > 0
+    assert (
+        ok
+        and np.array_equal(pad.given, given)
+        and pad.query.seed == 2
+        and changed(pad.face, before) > 0
+    )
     assert np.array_equal(picture_in(told["pictures"][0]["png"]), pad.face)
     assert np.array_equal(pad.face, pad.translate())  # a cell asks the same
     ok, told = asked(page, question(pad, large=True))
     assert ok and told["pictures"][0]["width"] == 512 and pad.face.shape == (256, 256, 3)
-    ok, told = asked(page, question(pad, model=MAPS) | {"picture": picture_uri(masks.colour(make(MAPS).given))})
+    ok, told = asked(
+        page, question(pad, model=MAPS) | {"picture": picture_uri(masks.colour(make(MAPS).given))}
+    )
     assert ok and pad.facts.name == MAPS and pad.given.ndim == 2
 
 
@@ -241,10 +288,13 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
     pad.set(answer="expected", person={"hair": "#b05a28", "age": 0.5})
     pad.begin_with("long-hair")
     assert page.pad["answer"] == "expected" and page.pad["hints"] == {"hair": "#b05a28"}
-    assert page.pad["person"] == {"age": 0.5} and page.pad["drawings"]["sketch"]["start"] == "long-hair"
+    assert (
+        page.pad["person"] == {"age": 0.5}
+        and page.pad["drawings"]["sketch"]["start"] == "long-hair"
+    )
     face = pad.translate()
     assert np.array_equal(picture_in(page.pad["face"]), face)
-    own = inference.load("sketch-to-face-128", "cpu", name="mine")
+    own = infer.load("sketch-to-face-128", "cpu", name="mine")
     pad.set_model(own)
     assert page.pad["model"] == "mine" in [one["id"] for one in page.about["models"]]
 
@@ -252,10 +302,11 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
 def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):
     given, face = pad.given, pad.face
     for content, said in (
-        (question(pad, seed="x"), "seed: "), (question(pad, model="photo-to-sketch"), "reads a photo"),
+        (question(pad, seed="x"), "seed: "),
+        (question(pad, model="photo-to-sketch"), "reads a photo"),
         (question(pad) | {"picture": "data:image/png;base64,AAAA"}, "this is"),
         ({"kind": "dance", "picture": picture_uri(given)}, "does not know 'dance'"),
-    ):  # fmt: skip
+    ):
         ok, told = asked(page, content)
         assert not ok and said in told["detail"]
     assert pad.given is given and pad.face is face and pad.facts.name == DEFAULT
@@ -266,10 +317,15 @@ def test_the_page_gets_what_its_controls_need(page, pad):
     assert list(listed)[:1] == [DEFAULT] and set(TITLES) < set(listed) and "restorer-256" in listed
     for kind, names in page.about["starts"].items():
         ok, told = asked(page, {"kind": "start", "start": kind, "name": names[-1]})
-        assert ok and picture_in(told["drawing"]).shape == ((256, 256, 3) if kind == "map" else (512, 512, 3))
+        assert ok and picture_in(told["drawing"]).shape == (
+            (256, 256, 3) if kind == "map" else (512, 512, 3)
+        )
     ok, told = asked(page, {"kind": "drawing", "model": DEFAULT, "picture": picture_uri(pad.given)})
     assert ok and picture_in(told["drawing"]).shape == (512, 512, 3)
-    assert len(page.about["labels"]) == len(masks.CLASSES) and page.about["note"] == images.GENERATED_NOTE
+    assert (
+        len(page.about["labels"]) == len(masks.CLASSES)
+        and page.about["note"] == images.GENERATED_NOTE
+    )
 
 
 def test_the_page_waits_for_a_cell_that_translates(page, pad):

@@ -31,9 +31,18 @@ def test_a_style_draws_dark_lines_on_white_where_the_face_has_edges(face, style)
     assert np.percentile(sketch, 75) > 200 and 0.005 < ink(sketch) < 0.35
     np.testing.assert_array_equal(face.photo, before)
     np.testing.assert_array_equal(sketch, sketches.make_sketch(face.photo, style, mask=face.mask))
-    edges = cv2.dilate(cv2.Canny(cv2.cvtColor(face.photo, cv2.COLOR_RGB2GRAY), 60, 120), np.ones((7, 7), np.uint8)) > 0
+    edges = (
+        cv2.dilate(
+            cv2.Canny(cv2.cvtColor(face.photo, cv2.COLOR_RGB2GRAY), 60, 120),
+            np.ones((7, 7), np.uint8),
+        )
+        > 0
+    )
     edges |= (
-        cv2.dilate((np.abs(np.diff(face.mask.astype(int), axis=1, prepend=0)) > 0).astype(np.uint8), np.ones((5, 5)))
+        cv2.dilate(
+            (np.abs(np.diff(face.mask.astype(int), axis=1, prepend=0)) > 0).astype(np.uint8),
+            np.ones((5, 5)),
+        )
         > 0
     )
     dark = sketch < 128
@@ -46,28 +55,43 @@ def test_a_style_looks_the_same_at_every_size(style):
     a, b = (sketches.make_sketch(f.photo, style, mask=f.mask) for f in (large, small))
     shrunk = cv2.resize(a, (128, 128), interpolation=cv2.INTER_AREA).astype(float)
     soft = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), 2.5) for x in (shrunk, b)]
-    assert np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1] > 0.8 and abs(shrunk.mean() - b.mean()) < 12
+    assert (
+        np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1] > 0.8
+        and abs(shrunk.mean() - b.mean()) < 12
+    )
     hand = sketches._Hand((300, 300), 0.0, np.random.default_rng(0))
     hand.stroke(np.array([[100.0, 150.0], [200.0, 150.0]]), 1.0, 30.0)
-    assert 58 <= np.count_nonzero(hand.ink[:, 300]) <= 64, "a broad stroke is as broad as it should be"
+    assert 58 <= np.count_nonzero(hand.ink[:, 300]) <= 64, (
+        "a broad stroke is as broad as it should be"
+    )
 
 
 def test_xdog_is_the_equation_of_the_paper(face):
-    """Winnemöller et al. 2012, eqs. 5 and 7, worked out with scikit-image's filter instead of OpenCV's."""
+    """Winnemöller et al. 2012, eqs. 5 and 7, worked out with scikit-image's filter instead of
+    OpenCV's.
+    """
     from skimage.filters import gaussian
 
     grey = face.photo.astype(np.float64) @ [0.299, 0.587, 0.114] / 255
     sigma, p, phi, epsilon = 0.01 * SIZE, 30.0, 3.0, 0.2
-    d = (1 + p) * gaussian(grey, sigma, mode="mirror") - p * gaussian(grey, 1.6 * sigma, mode="mirror")
+    d = (1 + p) * gaussian(grey, sigma, mode="mirror") - p * gaussian(
+        grey, 1.6 * sigma, mode="mirror"
+    )
     expected = np.where(d >= epsilon, 1, 1 + np.tanh(phi * (d - epsilon))) * 255
-    np.testing.assert_allclose(sketches.xdog(face.photo, width=0.01), np.clip(expected, 0, 255), atol=3)
+    np.testing.assert_allclose(
+        sketches.xdog(face.photo, width=0.01), np.clip(expected, 0, 255), atol=3
+    )
 
 
 def test_outlines_run_along_the_borders_of_the_map():
     mask = np.zeros((100, 100), np.uint8)
     mask[30:70, 20:60] = 1
     drawn = sketches.outlines(mask, width=0.01)
-    assert drawn[50, 18:22].min() < 140 and drawn[28:32, 40].min() < 140 and drawn[50, 58:62].min() < 140
+    assert (
+        drawn[50, 18:22].min() < 140
+        and drawn[28:32, 40].min() < 140
+        and drawn[50, 58:62].min() < 140
+    )
     assert drawn[50, 40] == drawn[5, 5] == 255
     mask[:, 50:] = 2  # a part that runs out of the picture has no line along the frame
     drawn = sketches.outlines(mask, width=0.01)
@@ -108,12 +132,17 @@ def photographed(lines, *, slope=0.45, tone=(0.98, 0.93, 0.82), noise=2.0, seed=
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     light = (1 - slope * (0.7 * x + 0.3 * y**2)).astype(np.float32)
     grey = (40 + lines.astype(np.float32) * 215 / 255) * light
-    coloured = grey[..., None] * np.array(tone, np.float32) + rng.normal(0, noise, (height, width, 1))
+    coloured = grey[..., None] * np.array(tone, np.float32) + rng.normal(
+        0, noise, (height, width, 1)
+    )
     return np.clip(coloured, 0, 255).astype(np.uint8)
 
 
 def agreement(a, b):
-    a, b = (cv2.GaussianBlur(cv2.resize(x, (200, 250), interpolation=cv2.INTER_AREA), (0, 0), 1.2) for x in (a, b))
+    a, b = (
+        cv2.GaussianBlur(cv2.resize(x, (200, 250), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
+        for x in (a, b)
+    )
     return np.corrcoef(a.ravel().astype(float), b.ravel().astype(float))[0, 1]
 
 
@@ -127,7 +156,14 @@ def test_a_sheet_on_a_table_is_found_and_straightened(table):
         np.float32([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]), corners
     )
     scene = np.full((620, 580, 3), table, np.uint8)
-    cv2.warpPerspective(paper, matrix, (580, 620), dst=scene, borderMode=cv2.BORDER_TRANSPARENT, flags=cv2.INTER_AREA)
+    cv2.warpPerspective(
+        paper,
+        matrix,
+        (580, 620),
+        dst=scene,
+        borderMode=cv2.BORDER_TRANSPARENT,
+        flags=cv2.INTER_AREA,
+    )
     cleaned = cleanup.clean(scene)
     np.testing.assert_allclose(cleaned.corners, corners, atol=8)
     assert agreement(cleaned.image, lines) > 0.85
@@ -160,6 +196,11 @@ def test_the_person_is_told_from_the_background(face):
     scores = []
     for index in range(8):
         drawn = draw_face(index, size_px=SIZE)
-        mask = background.person_mask(drawn.photo, "grabcut", face=faces.face_from_points(drawn.landmarks)) > 0.5
+        mask = (
+            background.person_mask(
+                drawn.photo, "grabcut", face=faces.face_from_points(drawn.landmarks)
+            )
+            > 0.5
+        )
         scores.append(np.sum(mask & (drawn.mask != 0)) / np.sum(mask | (drawn.mask != 0)))
     assert np.mean(scores) > 0.85 and min(scores) > 0.6

@@ -23,7 +23,9 @@ def test_a_slider_says_its_label_and_value(monkeypatch):
     import ipywidgets
 
     said = []
-    monkeypatch.setattr(stills, "text_line", lambda text: said.append(text) or np.zeros((30, 30, 3), np.uint8))
+    monkeypatch.setattr(
+        stills, "text_line", lambda text: said.append(text) or np.zeros((30, 30, 3), np.uint8)
+    )
     for widget in (
         ipywidgets.FloatSlider(value=0.2, min=0.0, max=1.0, description="detail"),
         ipywidgets.IntRangeSlider(value=(4, 9), max=10, description="layers"),
@@ -52,7 +54,9 @@ def test_the_output_holds_both_forms(monkeypatch):
     import ipywidgets
 
     published = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **options: published.append((data, options)))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, **options: published.append((data, options))
+    )
     red = np.zeros((40, 60, 3), np.uint8) + np.uint8([200, 0, 0])
     box = stills.box_class()([ipywidgets.Image(value=images.png_of(red), format="png")])
     box._ipython_display_()
@@ -65,7 +69,11 @@ def test_the_output_holds_both_forms(monkeypatch):
 
 
 def test_a_table_is_html_and_text():
-    made = table({"U-Net": [0.76543, 12], "a <b>": [1234.5, 999.7]}, ["network", "SSIM", "n"], "held-out faces")
+    made = table(
+        {"U-Net": [0.76543, 12], "a <b>": [1234.5, 999.7]},
+        ["network", "SSIM", "n"],
+        "held-out faces",
+    )
     page = made._repr_html_()
     assert "<caption>held-out faces</caption>" in page and "<td>0.765 </td><td>12   </td>" in page
     assert "a &lt;b&gt;" in page and "1,234 </td><td>1,000" in page

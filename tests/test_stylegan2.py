@@ -1,4 +1,6 @@
-"""StyleGAN2 and the pSp encoder: equal to the published ones, and every fault that was ever made in them is noticed."""
+"""StyleGAN2 and the pSp encoder: equal to the published ones, and every fault that was ever made in
+them is noticed.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import models
-from s2f_utils.models import stylegan2
-from s2f_utils.models.psp import PSPEncoder
+from s2f_utils import networks
+from s2f_utils.networks import stylegan2
+from s2f_utils.networks.psp import PSPEncoder
 from tests import reference
 
 
@@ -19,7 +21,9 @@ def normal(seed: int, *shape: int) -> torch.Tensor:
 CASES = {
     "stylegan2_64": lambda net: net(normal(7, 1, 512), randomize_noise=False),
     "stylegan2_256": lambda net: net(normal(7, 1, 512), randomize_noise=False),
-    "stylegan2_128_wplus": lambda net: net(normal(8, 1, 12, 512), input_is_latent=True, randomize_noise=False),
+    "stylegan2_128_wplus": lambda net: net(
+        normal(8, 1, 12, 512), input_is_latent=True, randomize_noise=False
+    ),
     "stylegan2_disc_64": lambda net: net(reference.image(4, 3, 64)),
     "psp_encoder_in1": lambda net: net(reference.image(1, 1, 256)),
     "psp_encoder_in19": lambda net: net(reference.image(1, 19, 256)),
@@ -27,7 +31,7 @@ CASES = {
 }
 
 BUILT = {  # parts, of which no file is published alone
-    "stylegan2_disc_64": lambda: models.build("stylegan2-disc", size_px=64),
+    "stylegan2_disc_64": lambda: networks.build("stylegan2-disc", size_px=64),
     "psp_encoder_in1": lambda: PSPEncoder(1),
     "psp_encoder_in19": lambda: PSPEncoder(19),
     "psp_encoder_in3_256": lambda: PSPEncoder(3, num_styles=14),
@@ -44,18 +48,27 @@ def difference(out: torch.Tensor, case: dict) -> float:
 @pytest.mark.parametrize("name", CASES)
 def test_published_checkpoints_give_the_published_output(name):
     case = reference.load(name)
-    net = BUILT[name]() if name in BUILT else models.from_state_dict(reference.published_state_dict(case))
+    net = (
+        BUILT[name]()
+        if name in BUILT
+        else networks.from_state_dict(reference.published_state_dict(case))
+    )
     net.eval().load_state_dict(reference.published_state_dict(case))
-    assert models.count_parameters(net) == case["parameters"]
+    assert networks.count_parameters(net) == case["parameters"]
     with torch.inference_mode():
         assert difference(CASES[name](net), case) <= 1e-4
 
 
 def test_a_whole_psp_is_recognised_by_its_shapes():
-    encoder, decoder = {"in_channels": 19, "num_styles": 10}, {"size_px": 64, "width": 512, "num_mlp": 8}
+    encoder, decoder = (
+        {"in_channels": 19, "num_styles": 10},
+        {"size_px": 64, "width": 512, "num_mlp": 8},
+    )
     with torch.device("meta"):
-        net = models.build("psp", encoder=encoder, decoder=decoder)
-    found = models.NETWORKS["psp"].args_from({key: tuple(value.shape) for key, value in net.state_dict().items()})
+        net = networks.build("psp", encoder=encoder, decoder=decoder)
+    found = networks.NETWORKS["psp"].args_from(
+        {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    )
     assert found["encoder"] == encoder and found["decoder"].items() >= decoder.items()
 
 
@@ -68,7 +81,9 @@ def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def test_filters_are_convolutions_that_do_not_flip_their_kernel():
-    """The published kernel is its own mirror image, so that only another one tells whether it is flipped."""
+    """The published kernel is its own mirror image, so that only another one tells whether it is
+    flipped.
+    """
     kernel = torch.arange(16.0).view(4, 4)
     x = normal(1, 1, 1, 6, 6)
     blur = stylegan2.Blur((2, 1))

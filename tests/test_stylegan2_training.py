@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import inference, models
+from s2f_utils import infer, networks
 from s2f_utils.data import DataError, stores
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError, distributed
-from s2f_utils.training import ada
-from s2f_utils.training.config import resolve, settings_of
-from s2f_utils.training.loop import train
-from s2f_utils.training.methods.stylegan2 import r1_penalty
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train import ada
+from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.loop import train
+from s2f_utils.train.methods.stylegan2 import r1_penalty
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 from tests.test_training import StopAt, all_tensors, handed_to
 
 TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
@@ -30,7 +30,9 @@ TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "l
 def begin(manifest, folder, method="stylegan2", resume="never", init=None, **changes):
     given = TINY if method == "stylegan2" else {"total_images": 32, "num_samples": 2}
     resolved = resolve(method, "fast", {**given, **changes})
-    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+    return open_run(
+        resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,9 @@ def faces(manifest, tmp_path_factory):
 
 def same(one, other):
     first, second = all_tensors(one), all_tensors(other)
-    return [k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(second[k]))]
+    return [
+        k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(second[k]))
+    ]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -58,7 +62,9 @@ def test_stylegan2_goes_on_bit_for_bit_with_adas_state(manifest, tmp_path, preci
     assert same(whole, second) == []
     assert whole.model.state_dict() == second.model.state_dict()
     rows = read_log(whole.folder)[0]
-    assert {"loss_d", "loss_g", "loss_r1", "loss_path", "ada_p"} <= {name for row in rows for name in row}
+    assert {"loss_d", "loss_g", "loss_r1", "loss_path", "ada_p"} <= {
+        name for row in rows for name in row
+    }
 
 
 def test_the_penalty_is_the_squared_slope_of_the_logits():
@@ -102,8 +108,16 @@ def test_a_run_from_before_goes_on_as_it_began(manifest, tmp_path):
 
 
 def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
-    """Worked out where the optimiser is about to step: half of gamma 3, every 5 steps, the mean squared slope."""
-    changes = {"r1_every": 5, "r1_gamma": 3.0, "path_every": 0, "augment_disc": "none", "precision": "float32"}
+    """Worked out where the optimiser is about to step: half of gamma 3, every 5 steps, the mean
+    squared slope.
+    """
+    changes = {
+        "r1_every": 5,
+        "r1_gamma": 3.0,
+        "path_every": 0,
+        "augment_disc": "none",
+        "precision": "float32",
+    }
     method = begin(manifest, tmp_path, **changes).model
     torch.manual_seed(0)
     photos, apart = torch.rand(8, 3, 32, 32) * 2 - 1, []
@@ -114,18 +128,30 @@ def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
         shown = photos.clone().requires_grad_()
         (slope,) = torch.autograd.grad(method.net_d(shown).sum(), shown, create_graph=True)
         penalty = slope.square().sum() / 8
-        pulls = torch.autograd.grad(0.5 * 3.0 * 5 * penalty, weights, allow_unused=True, materialize_grads=True)
+        pulls = torch.autograd.grad(
+            0.5 * 3.0 * 5 * penalty, weights, allow_unused=True, materialize_grads=True
+        )
         wanted = torch.cat([pull.flatten() for pull in pulls])
         apart.append(((rows[-1] - wanted).norm() / wanted.norm()).item())
 
     method.optimizers["lr_d"].register_step_pre_hook(compare)
     method.step(photos, photos, method.live_values())
-    assert len(apart) == 2 and min(apart) < 0.01  # the other step is down the discriminator's own loss
+    assert (
+        len(apart) == 2 and min(apart) < 0.01
+    )  # the other step is down the discriminator's own loss
 
 
 def test_the_judge_of_faces_learns_to_call_photos_real(manifest, tmp_path):
-    """Before a generator that stands still; photos are patches of one colour, which it does not make."""
-    changes = {"r1_every": 0, "path_every": 0, "augment_disc": "none", "precision": "float32", "lr_d": 1e-2}
+    """Before a generator that stands still; photos are patches of one colour, which it does not
+    make.
+    """
+    changes = {
+        "r1_every": 0,
+        "path_every": 0,
+        "augment_disc": "none",
+        "precision": "float32",
+        "lr_d": 1e-2,
+    }
     method = begin(manifest, tmp_path, **changes).model
     for group in method.optimizers["lr_g"].param_groups:
         group["lr"] = 0.0
@@ -135,7 +161,10 @@ def test_the_judge_of_faces_learns_to_call_photos_real(manifest, tmp_path):
     with torch.no_grad():
         made = method.net_g(method.draw(8, 0.0), input_is_latent=True)
         assert method.net_d(photos).mean() > 1 and method.net_d(made).mean() < -1
-    assert losses[-1]["loss_d"] < 0.5 * losses[0]["loss_d"] and losses[-1]["loss_g"] > losses[0]["loss_g"]
+    assert (
+        losses[-1]["loss_d"] < 0.5 * losses[0]["loss_d"]
+        and losses[-1]["loss_g"] > losses[0]["loss_g"]
+    )
 
 
 def test_styles_are_mixed_at_one_layer(manifest, tmp_path):
@@ -170,20 +199,26 @@ def test_augmentation_changes_pictures_and_lets_gradients_through():
 
 
 def test_adas_shifts_are_an_eighth_of_the_side():
-    """Pixels up to an eighth of the side, and a normal shift: of half a side 0.25 / sqrt(3) and 0.25; both: 0.29."""
+    """Pixels up to an eighth of the side, and a normal shift: of half a side 0.25 / sqrt(3) and
+    0.25; both: 0.29.
+    """
     torch.manual_seed(0)
     places = torch.linspace(-1 + 1 / 33, 1 - 1 / 33, 33)  # of the pixels' middles
     y, x = torch.meshgrid(places, places, indexing="ij")
     picture = torch.stack([x, y, torch.zeros_like(x)]).expand(4096, 3, 33, 33)
     middle = ada.transform_places(picture, 1.0)[:, :2, 16, 16].abs()
     half, most = middle.quantile(0.5).item(), middle.quantile(0.95).item()
-    assert half == pytest.approx(0.6745 * 0.29, rel=0.15) and most == pytest.approx(1.96 * 0.29, rel=0.15)
+    assert half == pytest.approx(0.6745 * 0.29, rel=0.15) and most == pytest.approx(
+        1.96 * 0.29, rel=0.15
+    )
     seldom = ada.transform_places(picture, 0.2)[:, :2, 16, 16].abs()
     assert 0.55 < (seldom < 0.01).float().mean() < 0.75  # of a fifth of the pictures each
 
 
 def test_adas_colours_have_the_published_strength():
-    """Brightness: a deviation of 0.2; contrast, after it: half an octave; every second picture's sign is changed."""
+    """Brightness: a deviation of 0.2; contrast, after it: half an octave; every second picture's
+    sign is changed.
+    """
     torch.manual_seed(0)
     greys = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(4096, 3, 1, 2)
     made = ada.transform_colours(greys, 1.0)
@@ -205,8 +240,12 @@ def test_augmentation_with_no_probability_is_no_augmentation():
 
 def test_hue_keeps_grey_and_saturation_keeps_brightness(monkeypatch):
     grey = torch.full((64, 3, 4, 4), 0.3)
-    monkeypatch.setattr(distributed, "randn", lambda *s: torch.zeros(*s))  # no brightness, contrast or saturation
-    monkeypatch.setattr(distributed, "randint", lambda low, high, num: torch.zeros(num))  # no inversion
+    monkeypatch.setattr(
+        distributed, "randn", lambda *s: torch.zeros(*s)
+    )  # no brightness, contrast or saturation
+    monkeypatch.setattr(
+        distributed, "randint", lambda low, high, num: torch.zeros(num)
+    )  # no inversion
     assert torch.allclose(ada.transform_colours(grey, 1.0), grey, atol=1e-5)
     colours = torch.rand(64, 3, 4, 4)
     turned = ada.transform_colours(colours, 1.0)
@@ -222,9 +261,16 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     assert train(run, progress=False) == "done"
     card = checkpoints.card_of(run.folder / "discriminator.safetensors")  # others begin with it
     assert card.pictures and card.training() == run.card.training()
-    mixed = [dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None) for n, row in enumerate(rows)]
-    assert len(begin(dataclasses.replace(manifest, pairs=mixed), tmp_path).samples) > 0  # sketches come first
-    none = dataclasses.replace(manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs])
+    mixed = [
+        dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None)
+        for n, row in enumerate(rows)
+    ]
+    assert (
+        len(begin(dataclasses.replace(manifest, pairs=mixed), tmp_path).samples) > 0
+    )  # sketches come first
+    none = dataclasses.replace(
+        manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs]
+    )
     with pytest.raises(DataError, match="there are no photos"):
         begin(none, tmp_path)
 
@@ -245,7 +291,9 @@ def test_noise_has_no_say_before_it_may(manifest, tmp_path):
     assert net.conv1.noise.weight.item() != 0
 
 
-@pytest.mark.parametrize("direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"])
+@pytest.mark.parametrize(
+    "direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"]
+)
 def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
     options = {"method": "psp", "init": faces, "direction": direction, "mixing": 0.5, "mix_from": 5}
     given = checkpoints.load_network(faces / "generator.safetensors")[0]
@@ -253,7 +301,9 @@ def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
     psp = whole.model.net_g
     assert torch.allclose(psp.latent_avg, given.mean_latent().expand_as(psp.latent_avg), atol=1e-6)
     assert train(whole, progress=False) == "done"
-    assert all(torch.equal(v, psp.decoder.state_dict()[k]) for k, v in given.state_dict().items())  # not changed
+    assert all(
+        torch.equal(v, psp.decoder.state_dict()[k]) for k, v in given.state_dict().items()
+    )  # not changed
     train(begin(manifest, tmp_path / "parts", **options), callbacks=[StopAt(16)], progress=False)
     second = begin(manifest, tmp_path / "parts", resume="auto", **options)
     assert second.images_seen == 16 and train(second, progress=False) == "done"
@@ -266,12 +316,17 @@ def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
 
 
 def test_r1_looks_through_adas_changes(manifest, tmp_path):
-    """Differentiated twice through the resampling: the slope's own slope, against differences of float64."""
+    """Differentiated twice through the resampling: the slope's own slope, against differences of
+    float64.
+    """
     torch.manual_seed(0)
     x = torch.rand(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
     grid = torch.rand(2, 8, 8, 2, dtype=torch.float64) * 2.4 - 1.2  # also beyond the edges
     made = ada.Resample.apply(x, grid)
-    assert torch.equal(made, torch.nn.functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False))
+    assert torch.equal(
+        made,
+        torch.nn.functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False),
+    )
     assert torch.autograd.gradcheck(lambda v: ada.Resample.apply(v, grid), x)
     assert torch.autograd.gradgradcheck(lambda v: ada.Resample.apply(v, grid).square(), x)
     method = begin(manifest, tmp_path, augment_disc="ada", r1_every=1).model
@@ -284,7 +339,11 @@ def test_r1_looks_through_adas_changes(manifest, tmp_path):
 def test_adas_changes_of_places_are_those_of_pictures():
     picture = torch.arange(64.0).view(1, 1, 8, 8).expand(4096, 3, 8, 8)
     torch.manual_seed(0)
-    turned = {tuple(torch.rot90(v, k, (0, 1)).flatten().tolist()) for v in (picture[0, 0],) for k in range(4)}
+    turned = {
+        tuple(torch.rot90(v, k, (0, 1)).flatten().tolist())
+        for v in (picture[0, 0],)
+        for k in range(4)
+    }
     turned |= {tuple(torch.tensor(v).view(8, 8).flip(1).flatten().tolist()) for v in turned}
     made = ada.transform_places(picture, 0.1)[:, 0].round()
     found = [tuple(v) for v in made.flatten(1).tolist()]
@@ -314,7 +373,9 @@ def test_path_lengths_are_pulled_to_their_mean(manifest, tmp_path):
     method.draw(512, 0.0)
     noise = torch.randn(512, 3, 32, 32) / 32
     slopes = (noise.flatten(1) @ matrix.T).view(512, layers, dim)
-    lengths = slopes.square().sum(2).mean(1).sqrt()  # as published: summed over a style, averaged over the layers
+    lengths = (
+        slopes.square().sum(2).mean(1).sqrt()
+    )  # as published: summed over a style, averaged over the layers
     mean = 0.01 * lengths.mean()
     assert torch.allclose(method.path_mean, mean, rtol=1e-4)
     assert torch.allclose(found, (lengths - mean).square().mean(), rtol=1e-4)
@@ -323,7 +384,9 @@ def test_path_lengths_are_pulled_to_their_mean(manifest, tmp_path):
 def test_a_gan_ends_with_a_smaller_batch_and_begins_with_both_networks(manifest, faces, tmp_path):
     run = begin(manifest, tmp_path, total_images=27, init=faces)  # 8 + 8 + 8 + 3
     given = checkpoints.load_network(faces / "discriminator.safetensors")[0].state_dict()
-    assert all(torch.equal(value, run.model.net_d.state_dict()[key]) for key, value in given.items())
+    assert all(
+        torch.equal(value, run.model.net_d.state_dict()[key]) for key, value in given.items()
+    )
     assert train(run, progress=False) == "done" and run.images_seen == 27
 
 
@@ -337,14 +400,19 @@ def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tm
     assert torch.equal(mixed[:, :5], styles[:, :5])
     changed = (mixed[:, 5:] != styles[:, 5:]).all((1, 2))
     assert 20 < changed.sum() < 44 and torch.equal(mixed[~changed], styles[~changed])
-    assert torch.equal(mixed[changed, 5], mixed[changed, 7])  # one draw for all layers, another for each face
+    assert torch.equal(
+        mixed[changed, 5], mixed[changed, 7]
+    )  # one draw for all layers, another for each face
     assert len(mixed[changed, 5].unique(dim=0)) == changed.sum()
 
 
 def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
     with pytest.raises(ConfigError, match="psp begins with a trained model of 'stylegan2'"):
         begin(manifest, tmp_path, "psp")
-    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the settings of the checkpoint"):
+    with pytest.raises(
+        checkpoints.CheckpointError,
+        match="is a stylegan2 of .* choose the settings of the checkpoint",
+    ):
         begin(manifest, tmp_path, "psp", init=faces, style_dim=8)
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((faces / "generator.safetensors").read_bytes())
@@ -353,13 +421,17 @@ def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
 
 
 def test_the_distance_of_a_judge_sees_what_changed():
-    from s2f_utils.training.losses import judged_distance, style_norm
+    from s2f_utils.train.losses import judged_distance, style_norm
 
-    judge = models.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
+    judge = networks.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
     photos = torch.rand(2, 3, 32, 32) * 2 - 1
-    assert judged_distance(judge.features(photos), judge.features(photos)).item() == pytest.approx(0, abs=1e-6)
+    assert judged_distance(judge.features(photos), judge.features(photos)).item() == pytest.approx(
+        0, abs=1e-6
+    )
     noisy = photos + 0.1 * torch.randn_like(photos)
-    small, large = (judged_distance(judge.features(x), judge.features(photos)) for x in (noisy, -photos))
+    small, large = (
+        judged_distance(judge.features(x), judge.features(photos)) for x in (noisy, -photos)
+    )
     assert 0 < small < large
     styles = torch.zeros(3, 10, 16)
     styles[:, 0, :9] = 1.0
@@ -369,21 +441,36 @@ def test_the_distance_of_a_judge_sees_what_changed():
 def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_path):
     run = begin(manifest, tmp_path / "runs", "psp", init=faces, direction="map-to-photo")
     shown = stores.map_picture(manifest.split("train")[0].mask, run.config.load_size_px)
-    assert np.array_equal(run.data.sketches.batch([0])[0].permute(1, 2, 0), shown)  # and not its sketch
+    assert np.array_equal(
+        run.data.sketches.batch([0])[0].permute(1, 2, 0), shown
+    )  # and not its sketch
     train(run, progress=False)
-    model = inference.load(run.folder, "cpu")
+    model = infer.load(run.folder, "cpu")
     assert model.direction == "map-to-photo" and model.size_px == 32
-    assert settings_of(run.folder, "psp")["direction"] == "map-to-photo"  # of a run that begins with this one
-    result = evaluate(model, manifest, tmp_path / "scores", metric_names=("ssim", "l1"), progress=False)
-    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"] == "map-to-photo"
-    assert result.labels["sketch"] == "the map itself" and result.pictures["input"].shape[1:] == (32, 32, 3)
+    assert (
+        settings_of(run.folder, "psp")["direction"] == "map-to-photo"
+    )  # of a run that begins with this one
+    result = evaluate(
+        model, manifest, tmp_path / "scores", metric_names=("ssim", "l1"), progress=False
+    )
+    assert (
+        json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"]
+        == "map-to-photo"
+    )
+    assert result.labels["sketch"] == "the map itself" and result.pictures["input"].shape[1:] == (
+        32,
+        32,
+        3,
+    )
     pair = manifest.split("test")[0]
     labels = images.load_labels(pair.mask)
     found = model.translate(labels)
-    assert found.shape == (32, 32, 3) and np.array_equal(found, model.translate(masks.colour(labels)))
+    assert found.shape == (32, 32, 3) and np.array_equal(
+        found, model.translate(masks.colour(labels))
+    )
     with pytest.raises(masks.MaskError, match="palette has not"):
         model.translate(images.load_rgb(pair.photo))
     with pytest.raises(ValueError, match="draws faces by chance and reads nothing"):
-        inference.load(faces, "cpu").translate(images.load_rgb(pair.photo))
+        infer.load(faces, "cpu").translate(images.load_rgb(pair.photo))
     with pytest.raises(ValueError, match="goes map-to-photo, not sketch-to-photo"):
-        inference.load(run.folder, "cpu", direction="sketch-to-photo")
+        infer.load(run.folder, "cpu", direction="sketch-to-photo")

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_utils import cli, inference, models
-from s2f_utils.models import checkpoints
+from s2f_utils import cli, infer, networks
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
@@ -26,14 +26,16 @@ def load(tmp_path_factory):
     def make(reads):
         torch.manual_seed(0)
         if not reads:
-            net = models.build("stylegan2", **SMALL)
+            net = networks.build("stylegan2", **SMALL)
         else:
             channels = {"sketch": 1, "map": 19, "sketch and map": 20, "photo": 3}[reads]
             encoder = {"in_channels": channels, "num_styles": 8, "style_dim": 16, "input_px": 32}
-            net = models.build("psp", kind="small", encoder=encoder, decoder=SMALL)
+            net = networks.build("psp", kind="small", encoder=encoder, decoder=SMALL)
         path = folder / f"{reads or 'faces'}.safetensors"
-        checkpoints.save_generator(path, net, {"direction": getattr(net, "direction", "noise-to-photo")})
-        return inference.load_styles(path, "cpu")
+        checkpoints.save_generator(
+            path, net, {"direction": getattr(net, "direction", "noise-to-photo")}
+        )
+        return infer.load_styles(path, "cpu")
 
     make.folder = folder
     return make
@@ -44,7 +46,9 @@ def test_many_answers_keep_the_layers_that_are_not_mixed(load):
     found = model.encode(np.repeat(face.sketch[..., None], 3, 2))
     assert found.shape == (1, 8, 16) and model.num_layers == 8 and model.size_px == 32
     eight = model.variants(found, 8, seed=1)
-    assert (eight[:, :7] == found[:, :7]).all() and len({tuple(v) for v in eight[:, 7].tolist()}) == 8
+    assert (eight[:, :7] == found[:, :7]).all() and len(
+        {tuple(v) for v in eight[:, 7].tolist()}
+    ) == 8
     assert np.array_equal(eight, model.variants(found, 8, seed=1))
     assert np.allclose(eight[:3], model.variants(found, 3, seed=1), atol=1e-5)
     assert not np.array_equal(eight, model.variants(found, 8, seed=2))
@@ -61,7 +65,9 @@ def test_many_answers_keep_the_layers_that_are_not_mixed(load):
 def test_truncation_and_the_way_between_two_faces(load):
     model = load("")
     drawn = model.draw(3, seed=4, psi=1.0)
-    assert (model.truncate(drawn, 0.0) == model.mean).all() and np.array_equal(model.truncate(drawn, 1.0), drawn)
+    assert (model.truncate(drawn, 0.0) == model.mean).all() and np.array_equal(
+        model.truncate(drawn, 1.0), drawn
+    )
     way = model.between(drawn[:1], drawn[1:2], 5)
     assert np.array_equal(way[[0, -1]], drawn[:2]) and len(way) == 5
     mixed = model.mix(drawn[:1], drawn[1:], model.layers("coarse"))
@@ -76,7 +82,9 @@ def test_a_map_is_read_as_numbers_or_in_its_colours(load):
     model, face = load("map"), draw_face(3, size_px=64)
     numbers = model.encode(face.mask)
     assert np.array_equal(numbers, model.encode(masks.colour(face.mask)))
-    assert np.array_equal(numbers, model.encode(np.repeat(face.mask[..., None], 3, 2)))  # read as a grey picture
+    assert np.array_equal(
+        numbers, model.encode(np.repeat(face.mask[..., None], 3, 2))
+    )  # read as a grey picture
     with pytest.raises(masks.MaskError, match="colours that CelebAMask-HQ's palette has not"):
         model.encode(face.photo)
     both = load("sketch and map")
@@ -91,7 +99,9 @@ def test_a_map_is_read_as_numbers_or_in_its_colours(load):
 def test_parts_are_painted_in_the_published_order():
     box = lambda y, x: np.pad(np.full((4, 4), 255, np.uint8), ((y, 12 - y), (x, 12 - x)))  # noqa: E731
     found = masks.join_parts({"hair": box(4, 4), "skin": box(2, 2), "l_eye": box(3, 3)})
-    assert found[3, 3] == masks.CLASSES.index("l_eye") and found[5, 5] == masks.CLASSES.index("hair")
+    assert found[3, 3] == masks.CLASSES.index("l_eye") and found[5, 5] == masks.CLASSES.index(
+        "hair"
+    )
     assert found[2, 2] == masks.CLASSES.index("skin") and found[0, 0] == 0
     with pytest.raises(masks.MaskError, match="no part is called nostril"):
         masks.join_parts({"nostril": box(1, 1)})
@@ -111,12 +121,17 @@ def test_a_file_as_psps_authors_save_theirs_has_its_mean_style(load, tmp_path, m
     torch.save(held, tmp_path / "official.pt")
     found = checkpoints.state_dict_of(tmp_path / "official.pt")
     assert set(found) == set(net.state_dict())
-    assert torch.equal(found["latent_avg"], torch.zeros(8, 16) if mean == "none" else net.latent_avg)
+    assert torch.equal(
+        found["latent_avg"], torch.zeros(8, 16) if mean == "none" else net.latent_avg
+    )
 
 
 def test_a_generator_as_rosinality_saves_it_is_read(load, tmp_path):
     net = load("").net
-    torch.save({"g_ema": net.state_dict(), "latent_avg": torch.zeros(16), "d": {}}, tmp_path / "stylegan2.pt")
+    torch.save(
+        {"g_ema": net.state_dict(), "latent_avg": torch.zeros(16), "d": {}},
+        tmp_path / "stylegan2.pt",
+    )
     found, _ = checkpoints.load_network(tmp_path / "stylegan2.pt")
     assert found.name == "stylegan2" and torch.equal(found.style[1].weight, net.style[1].weight)
 
@@ -131,8 +146,10 @@ def test_a_pickle_is_never_opened(tmp_path):
         with pytest.raises(checkpoints.CheckpointError):
             checkpoints.load_network(tmp_path / name)
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"):
-        inference.load_styles(tmp_path / "network.pkl")
+    with pytest.raises(
+        checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"
+    ):
+        infer.load_styles(tmp_path / "network.pkl")
 
 
 def test_faces_on_the_command_line(load, tmp_path, capsys):
@@ -152,12 +169,17 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
     assert s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0
     found = [images.load_rgb(out / f"drawing-{name}.png") for name in ("face", "face-1", "face-2")]
     assert not np.array_equal(found[0], found[1]) and not np.array_equal(found[1], found[2])
-    assert s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0  # and nothing is overwritten
+    assert (
+        s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0
+    )  # and nothing is overwritten
     assert np.array_equal(images.load_rgb(out / "drawing-2-face-1.png"), found[1])
     assert s2f("map", tmp_path / "map.png", "--num", 0) == 0
     capsys.readouterr()
     assert s2f("sketch", tmp_path / "photo.png", "--num", 0) == 0
-    assert "photo.png: this looks like a photo, but this model reads sketches" in capsys.readouterr().err
+    assert (
+        "photo.png: this looks like a photo, but this model reads sketches"
+        in capsys.readouterr().err
+    )
     for more, message in (
         ((tmp_path / "drawing.png", "--layers", "9"), "layers go from 0 to 7, got 9"),
         ((out,), "is the folder of the pictures"),
@@ -176,7 +198,9 @@ def test_sliders_over_the_answers_to_one_drawing(load):
     drawing = np.repeat(face.sketch[..., None], 3, 2)
     own = model.encode(drawing)
     box = face_sliders(model, own, drawing)
-    assert box.layers.value == (7, 7) and np.array_equal(box.faces, model.decode(model.variants(own, 8)))
+    assert box.layers.value == (7, 7) and np.array_equal(
+        box.faces, model.decode(model.variants(own, 8))
+    )
     box.layers.value, box.seed.value, box.psi.value = (4, 7), 3, 0.5
     wanted = model.decode(model.variants(own, 8, seed=3, layers=range(4, 8), psi=0.5))
     assert np.array_equal(box.faces, wanted)

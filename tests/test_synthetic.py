@@ -1,4 +1,6 @@
-"""Drawn faces: the same picture every time, at every size, with labels, landmarks and lines that fit it."""
+"""Drawn faces: the same picture every time, at every size, with labels, landmarks and lines that
+fit it.
+"""
 
 import numpy as np
 import pytest

@@ -17,24 +17,37 @@ import pytest
 import torch
 
 from s2f_utils.data import read_manifest
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import ID_FILE, is_logged_in, read_log
+from s2f_utils.train.config import resolve
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import ID_FILE, is_logged_in, read_log
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {
-    "base_filters": 4, "disc_filters": 4, "batch_size": 2, "total_images": 16, "num_samples": 2, "log_every_images": 2,
+    "base_filters": 4,
+    "disc_filters": 4,
+    "batch_size": 2,
+    "total_images": 16,
+    "num_samples": 2,
+    "log_every_images": 2,
     "sample_every_images": 4,
-}  # fmt: skip
+}
 
 
 def start(manifest, runs, *, resume="never", **changes):
     """A run of the fast profile, 64 px, with fewer filters."""
     resolved = resolve("pix2pix", "fast", FAST | changes)
-    return open_run(resolved, read_manifest(manifest), runs, name="t", device="cpu", resume=resume, progress=False)
+    return open_run(
+        resolved,
+        read_manifest(manifest),
+        runs,
+        name="t",
+        device="cpu",
+        resume=resume,
+        progress=False,
+    )
 
 
 class Steer:
@@ -51,7 +64,9 @@ class Steer:
 
 
 def part(manifest: str, runs: str, stop_at: int) -> None:
-    """What a process of its own does for `tracked`: train without a login until `stop_at`, and tell."""
+    """What a process of its own does for `tracked`: train without a login until `stop_at`, and
+    tell.
+    """
     import socket
 
     asked = []
@@ -67,9 +82,11 @@ def part(manifest: str, runs: str, stop_at: int) -> None:
 
 
 def records(folder: Path) -> list[list]:
-    """What W&B wrote for each part of a run: the records of its .wandb files, read with its own protobuf classes.
+    """What W&B wrote for each part of a run: the records of its .wandb files, read with its own
+    protobuf classes.
 
-    The format is LevelDB's log: blocks of 32 KiB, each piece with a checksum, its length, and whether more follows.
+    The format is LevelDB's log: blocks of 32 KiB, each piece with a checksum, its length, and
+    whether more follows.
     """
     from wandb.proto import wandb_internal_pb2
 
@@ -111,7 +128,10 @@ def exit_codes(folder: Path) -> list[list[int]]:
     """Of each part of a run; its end is written a moment after W&B says so."""
     deadline = time.monotonic() + 10
     while True:
-        found = [[r.exit.exit_code for r in one if r.WhichOneof("record_type") == "exit"] for one in records(folder)]
+        found = [
+            [r.exit.exit_code for r in one if r.WhichOneof("record_type") == "exit"]
+            for one in records(folder)
+        ]
         if all(found) or time.monotonic() > deadline:
             return found
         time.sleep(0.1)
@@ -123,7 +143,11 @@ def problems(folder: Path) -> list[str]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     state = checkpoints.load_torch_file(folder / "resume.pt")
-    nets = {f"{net}.{name}": value for net, values in state["nets"].items() for name, value in values.items()}
+    nets = {
+        f"{net}.{name}": value
+        for net, values in state["nets"].items()
+        for name, value in values.items()
+    }
     return nets | {"rng": state["rng"]["torch"], "numpy": state["rng"]["numpy"][1]}
 
 
@@ -134,21 +158,34 @@ def same_weights(one: Path, other: Path) -> bool:
 
 def own_wandb(**values: str) -> dict[str, str]:
     """The environment of a process that is to start a wandb-core of its own, not share this one's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")} | values
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("WANDB_")
+    } | values
 
 
 @pytest.fixture(scope="module")
 def tracked(faces_manifest, tmp_path_factory):
-    """A run in two processes that know of no login: its folder, what each told, and whom they connected to."""
+    """A run in two processes that know of no login: its folder, what each told, and whom they
+    connected to.
+    """
     runs = tmp_path_factory.mktemp("tracked")
     env = own_wandb() | {"NETRC": str(runs / "none"), "XDG_CACHE_HOME": str(runs / "cache")}
     told, traces = [], []
     for number, stop_at in enumerate((10, 99)):
         trace = runs / f"trace-{number}"
-        watched = ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)] if shutil.which("strace") else []
+        watched = (
+            ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)]
+            if shutil.which("strace")
+            else []
+        )
         code = f"from tests import test_tracking as t; t.part({str(faces_manifest)!r}, {str(runs)!r}, {stop_at})"
         done = subprocess.run(
-            [*watched, sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=ROOT, env=env
+            [*watched, sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=ROOT,
+            env=env,
         )
         assert done.returncode == 0, done.stderr
         told.append(json.loads(done.stdout.splitlines()[-1]) | {"err": done.stderr})
@@ -159,7 +196,9 @@ def tracked(faces_manifest, tmp_path_factory):
 def test_rows_settings_and_live_changes_arrive(tracked):
     folder, told, _ = tracked
     assert [t["reason"] for t in told] == ["stopped", "done"]
-    assert re.fullmatch("W.*: run .*, offline, as there is no login; 'wandb sync .*\n", told[0]["err"])  # no warning
+    assert re.fullmatch(
+        "W.*: run .*, offline, as there is no login; 'wandb sync .*\n", told[0]["err"]
+    )  # no warning
     parts = records(folder)
     sent = {row["images"]: row for found in parts for row in history(found)}
     rows = read_log(folder)[0]
@@ -180,7 +219,12 @@ def test_rows_settings_and_live_changes_arrive(tracked):
 
 def test_samples_arrive_with_their_scores(tracked):
     folder, _, _ = tracked
-    sent = {row["_step"]: row for found in records(folder) for row in history(found) if "samples/sheet" in row}
+    sent = {
+        row["_step"]: row
+        for found in records(folder)
+        for row in history(found)
+        if "samples/sheet" in row
+    }
     events = [event for event in read_log(folder)[1] if event["event"] == "sample"]
     assert [event["images"] for event in events] == sorted(sent) == [0, 4, 8, 12, 16]
     for event in events:
@@ -220,9 +264,15 @@ def test_training_is_bit_for_bit_the_same_with_and_without(tracked, faces_manife
     assert not same_weights(folder, other.folder)
 
 
-@pytest.mark.parametrize(("package", "title"), [("wandb", "Weights & Biases"), ("tensorboard", "TensorBoard")])
-def test_without_the_package_training_goes_on(faces_manifest, tmp_path, monkeypatch, capsys, package, title):
-    for name in [name for name in sys.modules if name.startswith((package, f"torch.utils.{package}"))]:
+@pytest.mark.parametrize(
+    ("package", "title"), [("wandb", "Weights & Biases"), ("tensorboard", "TensorBoard")]
+)
+def test_without_the_package_training_goes_on(
+    faces_manifest, tmp_path, monkeypatch, capsys, package, title
+):
+    for name in [
+        name for name in sys.modules if name.startswith((package, f"torch.utils.{package}"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     run = start(faces_manifest, tmp_path, tracker=package)
@@ -248,7 +298,10 @@ def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_
                 monkeypatch.setattr(wandb, "Image", broken)
 
     run = start(faces_manifest, tmp_path, tracker="wandb")
-    assert train(run, callbacks=[Break()], progress=False) == "done" and len(read_log(run.folder)[0]) == 8
+    assert (
+        train(run, callbacks=[Break()], progress=False) == "done"
+        and len(read_log(run.folder)[0]) == 8
+    )
     expected = "Weights & Biases: could not log: the pipe is broken; training goes on without it"
     assert problems(run.folder) == [expected]
     assert exit_codes(run.folder) == [[1]]

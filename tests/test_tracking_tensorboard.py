@@ -1,4 +1,6 @@
-"""Tracking: what TensorBoard is given (the real one), read back by its own reader, and what happens without it."""
+"""Tracking: what TensorBoard is given (the real one), read back by its own reader, and what happens
+without it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import pytest
 from PIL import Image
 
 from s2f_utils.pictures import images
-from s2f_utils.training.loop import train
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.loop import train
+from s2f_utils.train.tracking import read_log
 from tests.test_tracking import Steer, problems, start
 
 
@@ -21,7 +23,9 @@ def track(manifest, runs, **changes):
 
 
 def read(folder: Path):
-    """What TensorBoard shows of a run folder: its own reader, which also obeys what says that something is purged."""
+    """What TensorBoard shows of a run folder: its own reader, which also obeys what says that
+    something is purged.
+    """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     everything = {"scalars": 0, "images": 0, "tensors": 0}
@@ -31,11 +35,15 @@ def read(folder: Path):
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """The points of each curve, (images seen, value), in the order in which they are drawn."""
     events = read(folder)
-    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
+    return {
+        name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]
+    }
 
 
 def told(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What the curves have to be, by the log: rows, and scores of samples; float32, as TensorBoard keeps them."""
+    """What the curves have to be, by the log: rows, and scores of samples; float32, as TensorBoard
+    keeps them.
+    """
     rows, log_events = read_log(folder)
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
@@ -43,17 +51,25 @@ def told(folder: Path) -> dict[str, list[tuple[int, float]]]:
             found.setdefault(name, []).append((row["images"], float(np.float32(row[name]))))
     for event in (event for event in log_events if event["event"] == "sample"):
         for name in set(event) - {"event", "time", "images", "file"}:
-            found.setdefault(f"samples/{name}", []).append((event["images"], float(np.float32(event[name]))))
+            found.setdefault(f"samples/{name}", []).append(
+                (event["images"], float(np.float32(event[name])))
+            )
     return found
 
 
 def learned(found: dict[str, list[tuple[int, float]]]) -> dict[str, list[tuple[int, float]]]:
     """The curves that do not depend on the clock."""
-    return {name: points for name, points in found.items() if name not in ("seconds", "images_per_second")}
+    return {
+        name: points
+        for name, points in found.items()
+        if name not in ("seconds", "images_per_second")
+    }
 
 
 def check_order(found: dict[str, list[tuple[int, float]]]) -> None:
-    """No image twice and none out of order; a live value may have two at one: the old, then the new."""
+    """No image twice and none out of order; a live value may have two at one: the old, then the
+    new.
+    """
     for name, points in found.items():
         steps = [step for step, _ in points]
         assert steps == sorted(steps) and len(set(points)) == len(points), name
@@ -64,15 +80,21 @@ def check_order(found: dict[str, list[tuple[int, float]]]) -> None:
 def whole(faces_manifest, tmp_path_factory):
     """The folder of a run that nothing interrupted; lr_g is changed at image 4."""
     run = track(faces_manifest, tmp_path_factory.mktemp("whole"))
-    assert train(run, callbacks=[Steer(99)], progress=False) == "done" and problems(run.folder) == []
+    assert (
+        train(run, callbacks=[Steer(99)], progress=False) == "done" and problems(run.folder) == []
+    )
     return run.folder
 
 
 def test_curves_are_the_rows_of_the_log(whole):
     found = curves(whole)
     expected = told(whole)
-    assert {"loss_l1", "loss_d", "lr_g", "images_per_second", "epoch", "samples/ssim"} <= set(expected)
-    assert {name: points for name, points in found.items() if not name.startswith("live/")} == expected
+    assert {"loss_l1", "loss_d", "lr_g", "images_per_second", "epoch", "samples/ssim"} <= set(
+        expected
+    )
+    assert {
+        name: points for name, points in found.items() if not name.startswith("live/")
+    } == expected
     assert [step for step, _ in found["loss_l1"]] == [2, 4, 6, 8, 10, 12, 14, 16]
     check_order(found)
     old, new = float(np.float32(2e-4)), float(np.float32(5e-5))
@@ -89,7 +111,9 @@ def test_samples_are_the_sheets(whole):
 
 
 def test_a_resumed_run_is_one_curve_as_if_nothing_had_happened(faces_manifest, tmp_path):
-    """Image 7 is in the middle of a row and of a batch's interval: its row of half an interval must not stay."""
+    """Image 7 is in the middle of a row and of a batch's interval: its row of half an interval must
+    not stay.
+    """
     changes = {"log_every_images": 4, "batch_size": 1}
     whole = track(faces_manifest, tmp_path / "whole", **changes)
     train(whole, callbacks=[Steer(99)], progress=False)
@@ -102,7 +126,9 @@ def test_a_resumed_run_is_one_curve_as_if_nothing_had_happened(faces_manifest, t
     assert len(list((run.folder / "tensorboard").iterdir())) == 2
     check_order(found)
     assert learned(found) == learned(curves(whole.folder))
-    assert {name: points for name, points in found.items() if not name.startswith("live/")} == told(run.folder)
+    assert {name: points for name, points in found.items() if not name.startswith("live/")} == told(
+        run.folder
+    )
 
 
 class Killed(BaseException):
@@ -129,13 +155,17 @@ def test_what_a_killed_run_had_written_past_its_save_is_gone(faces_manifest, tmp
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     run = track(faces_manifest, tmp_path)
-    monkeypatch.setattr(run.trackers[0], "_close", lambda *_: None)  # a killed process closes nothing
+    monkeypatch.setattr(
+        run.trackers[0], "_close", lambda *_: None
+    )  # a killed process closes nothing
     write = RecordWriter.write
 
     class SlowDisk:
         def on_step(self, run):
             if run.images_seen == 10:
-                monkeypatch.setattr(RecordWriter, "write", lambda *args: time.sleep(0.02) or write(*args))
+                monkeypatch.setattr(
+                    RecordWriter, "write", lambda *args: time.sleep(0.02) or write(*args)
+                )
 
     with pytest.raises(Killed):
         train(run, callbacks=[SlowDisk(), KillAfterSaving()], progress=False)
@@ -146,7 +176,10 @@ def test_what_a_killed_run_had_written_past_its_save_is_gone(faces_manifest, tmp
     assert again.images_seen == 6 and again.live["lr_d"] == 2e-4  # set after the save
     assert train(again, progress=False) == "done"
     never = track(faces_manifest, tmp_path, batch_size=2)
-    assert never.folder.name == "0002-t" and train(never, callbacks=[Steer(99)], progress=False) == "done"
+    assert (
+        never.folder.name == "0002-t"
+        and train(never, callbacks=[Steer(99)], progress=False) == "done"
+    )
     found = curves(run.folder)
     check_order(found)
     assert learned(found) == learned(curves(never.folder))
@@ -166,5 +199,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_once(faces_manifest, tmp_pat
         pytest.skip("there is no /proc")
     assert train(run, progress=False) == "done"
     (message,) = problems(run.folder)
-    assert message.startswith("TensorBoard: could not start: ") and message.endswith("; training goes on without it")
+    assert message.startswith("TensorBoard: could not start: ") and message.endswith(
+        "; training goes on without it"
+    )
     assert capfd.readouterr().err.strip() == message and len(read_log(run.folder)[0]) == 8

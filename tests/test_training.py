@@ -1,4 +1,6 @@
-"""The loop: it learns, it resumes bit for bit, it survives being killed, it obeys live values, it stops at NaN."""
+"""The loop: it learns, it resumes bit for bit, it survives being killed, it obeys live values, it
+stops at NaN.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,30 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2f_utils import models
+from s2f_utils import networks
 from s2f_utils.data import Manifest, stores
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training.config import resolve, settings_of
-from s2f_utils.training.errors import TrainingDiverged
-from s2f_utils.training.loop import make_batch, train
-from s2f_utils.training.methods.realistic import DISCRIMINATORS, Discriminators
-from s2f_utils.training.run import finished, open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.errors import TrainingDiverged
+from s2f_utils.train.loop import make_batch, train
+from s2f_utils.train.methods.realistic import DISCRIMINATORS, Discriminators
+from s2f_utils.train.run import finished, open_run
+from s2f_utils.train.tracking import read_log
 
-EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
+EVERYTHING = {
+    "ema_half_life_images": 6.0,
+    "rotate_deg": 20.0,
+    "shift_px": 2.0,
+    "shear_deg": 5.0,
+    "constant_share": 0.5,
+}
 
 
 def start(tiny, manifest, folder, *, resume="never", device="cpu", init=None, **changes):
-    return open_run(tiny(**changes), manifest, folder, resume=resume, device=device, init=init, progress=False)
+    return open_run(
+        tiny(**changes), manifest, folder, resume=resume, device=device, init=init, progress=False
+    )
 
 
 class StopAt:
@@ -45,11 +55,15 @@ def all_tensors(run):
     """All tensors of the state and of the generator that a run has saved at its end."""
     state = checkpoints.load_torch_file(run.resume_path)
     flat = {f"{net}.{k}": v for net, tensors in state["nets"].items() for k, v in tensors.items()}
-    flat |= {f"ema.{way}.{k}": v for way, tensors in state["ema"].items() for k, v in tensors.items()}
+    flat |= {
+        f"ema.{way}.{k}": v for way, tensors in state["ema"].items() for k, v in tensors.items()
+    }
     for name, opt in state["optimizers"].items():
         flat |= {f"{name}.{i}.{k}": v for i, slot in opt["state"].items() for k, v in slot.items()}
     flat["rng"] = state["rng"]["torch"]
-    return flat | {f"file.{k}": v for k, v in load_file(run.folder / "generator.safetensors").items()}
+    return flat | {
+        f"file.{k}": v for k, v in load_file(run.folder / "generator.safetensors").items()
+    }
 
 
 def handed_to(opt):
@@ -57,7 +71,11 @@ def handed_to(opt):
     rows = []
 
     def look(opt, given, options):
-        slopes = [p.new_zeros(p.shape) if p.grad is None else p.grad for g in opt.param_groups for p in g["params"]]
+        slopes = [
+            p.new_zeros(p.shape) if p.grad is None else p.grad
+            for g in opt.param_groups
+            for p in g["params"]
+        ]
         rows.append(torch.cat([slope.flatten() for slope in slopes]))
 
     opt.register_step_pre_hook(look)
@@ -67,18 +85,33 @@ def handed_to(opt):
 def run_of(method, manifest, folder, resume="never", **changes):
     """A run of one of our own methods, small enough to take seconds."""
     values = {
-        "size_px": 32, "load_size_px": 32, "widths": "16,24", "fine": "8,8", "blocks": 1, "batch_size": 2,
-        "total_images": 24, "num_samples": 2, "log_every_images": 2, "shift_px": 2.0,
-    }  # fmt: skip
+        "size_px": 32,
+        "load_size_px": 32,
+        "widths": "16,24",
+        "fine": "8,8",
+        "blocks": 1,
+        "batch_size": 2,
+        "total_images": 24,
+        "num_samples": 2,
+        "log_every_images": 2,
+        "shift_px": 2.0,
+    }
     init = None
     if method == "realistic":
-        values |= {"disc_filters": 4, "disc_crop_px": 24, "detail_widths": "8,16", "detail_fine": "8,8"}
+        values |= {
+            "disc_filters": 4,
+            "disc_crop_px": 24,
+            "detail_widths": "8,16",
+            "detail_fine": "8,8",
+        }
         torch.manual_seed(0)
-        first = models.build("resunet", widths=(16, 24), fine=(8, 8), blocks=1)
+        first = networks.build("resunet", widths=(16, 24), fine=(8, 8), blocks=1)
         init = folder.parent / "first.safetensors"
         checkpoints.save_generator(init, first, {"size_px": 32})
     resolved = resolve(method, "full", values | changes)
-    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+    return open_run(
+        resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
+    )
 
 
 @pytest.mark.parametrize("method", ["faithful", "realistic"])
@@ -90,8 +123,14 @@ def test_our_own_methods_resume_bit_for_bit_and_lower_their_losses(manifest, tmp
     second = run_of(method, manifest, tmp_path / "parts", resume="auto")
     assert second.images_seen == 10 and train(second, progress=False) == "done"
     expected, found = all_tensors(whole), all_tensors(second)
-    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
-    longer = run_of(method, manifest, tmp_path / "longer", total_images=600, batch_size=4, flip=0.0, dropout=0.0)
+    assert [
+        k
+        for k in expected
+        if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
+    ] == []
+    longer = run_of(
+        method, manifest, tmp_path / "longer", total_images=600, batch_size=4, flip=0.0, dropout=0.0
+    )
     train(longer, progress=False)
     rows = read_log(longer.folder)[0]
     l1 = [row["loss_l1"] for row in rows]
@@ -124,29 +163,44 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     given, _ = checkpoints.load_network(start_from)
     whole, meta = checkpoints.load_network(run.folder / "generator.safetensors")
     assert whole.name == "twostage" and meta["method"] == "realistic"
-    assert all(torch.equal(v, given.state_dict()[k]) for k, v in whole.structure.state_dict().items())
+    assert all(
+        torch.equal(v, given.state_dict()[k]) for k, v in whole.structure.state_dict().items()
+    )
     assert settings_of(run.folder, "realistic") == asked | {
-        "detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1
-    }  # fmt: skip
+        "detail_widths": "8,16",
+        "detail_fine": "8,8",
+        "detail_blocks": 1,
+    }
 
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
         open_run(other, manifest, tmp_path, init=start_from, device="cpu", progress=False)
     with pytest.raises(ConfigError, match="begins with a trained model of 'faithful'"):
         open_run(resolved, manifest, tmp_path, resume="never", device="cpu", progress=False)
-    with pytest.raises(checkpoints.CheckpointError, match="is a resunet, which pix2pix does not train"):
+    with pytest.raises(
+        checkpoints.CheckpointError, match="is a resunet, which pix2pix does not train"
+    ):
         settings_of(start_from, "pix2pix")
 
 
 def test_a_run_goes_on_only_with_the_model_that_it_began_with(manifest, tmp_path):
-    first, other = (run_of("faithful", manifest, tmp_path / name, total_images=n) for name, n in (("a", 2), ("b", 4)))
+    first, other = (
+        run_of("faithful", manifest, tmp_path / name, total_images=n)
+        for name, n in (("a", 2), ("b", 4))
+    )
     for run in (first, other):
         train(run, progress=False)
     start_from = first.folder / "generator.safetensors"
-    resolved = resolve("faithful", "full", settings_of(first.folder, "faithful") | {"total_images": 8, "batch_size": 2})
+    resolved = resolve(
+        "faithful",
+        "full",
+        settings_of(first.folder, "faithful") | {"total_images": 8, "batch_size": 2},
+    )
 
     def begin(**options):
-        return open_run(resolved, manifest, tmp_path, init=start_from, device="cpu", progress=False, **options)
+        return open_run(
+            resolved, manifest, tmp_path, init=start_from, device="cpu", progress=False, **options
+        )
 
     def is_finished():
         return finished(resolved, manifest, tmp_path, init=start_from)
@@ -156,22 +210,43 @@ def test_a_run_goes_on_only_with_the_model_that_it_began_with(manifest, tmp_path
     assert train(run, callbacks=[StopAt(4)], progress=False) == "stopped"
     assert is_finished() is None and begin().folder == run.folder
     assert train(begin(), progress=False) == "done" and is_finished() == run.folder
-    assert finished(resolve("faithful", "full", {"total_images": 8}), manifest, tmp_path, init=start_from) is None
+    assert (
+        finished(
+            resolve("faithful", "full", {"total_images": 8}), manifest, tmp_path, init=start_from
+        )
+        is None
+    )
 
-    start_from.write_bytes((other.folder / "generator.safetensors").read_bytes())  # trained on, by the same name
+    start_from.write_bytes(
+        (other.folder / "generator.safetensors").read_bytes()
+    )  # trained on, by the same name
     assert is_finished() is None
     with pytest.raises(checkpoints.CheckpointError, match="did not begin with .* as it is now"):
         begin(resume=run.folder)
     start_from.unlink()  # what it began with is not needed to go on
-    assert open_run(resolved, manifest, tmp_path, resume=run.folder, device="cpu", progress=False).images_seen == 8
+    assert (
+        open_run(
+            resolved, manifest, tmp_path, resume=run.folder, device="cpu", progress=False
+        ).images_seen
+        == 8
+    )
 
 
 @pytest.mark.parametrize("method", ["faithful", "realistic"])
 def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest, tmp_path):
-    """A step that clips hands its optimiser the same gradient as one that does not, only of the length that is set."""
+    """A step that clips hands its optimiser the same gradient as one that does not, only of the
+    length that is set.
+    """
 
     def first_gradient(max_norm):
-        run = run_of(method, manifest, tmp_path / str(max_norm), max_norm=max_norm, total_images=2, precision="float32")
+        run = run_of(
+            method,
+            manifest,
+            tmp_path / str(max_norm),
+            max_norm=max_norm,
+            total_images=2,
+            precision="float32",
+        )
         rows = handed_to(run.model.optimizers["lr_g"])
         train(run, progress=False)
         assert len(rows) == 1
@@ -179,12 +254,16 @@ def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest
 
     whole = first_gradient(0.0)  # never clipped
     length = whole.norm().item()
-    assert length > 0.01 and torch.allclose(first_gradient(100 * length), whole, rtol=1e-3, atol=1e-5 * length)
+    assert length > 0.01 and torch.allclose(
+        first_gradient(100 * length), whole, rtol=1e-3, atol=1e-5 * length
+    )
     assert torch.allclose(first_gradient(length / 8), whole / 8, rtol=1e-3, atol=1e-5 * length)
 
 
 def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_path):
-    """Where the photo is the sketch's equal, the judges have to be shown twice the same, place by place."""
+    """Where the photo is the sketch's equal, the judges have to be shown twice the same, place by
+    place.
+    """
     run = run_of("realistic", manifest, tmp_path, precision="float32")
     judges = run.model.net_d.judges
     seen = []
@@ -194,13 +273,21 @@ def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_pat
     torch.manual_seed(0)
     a = (torch.rand(2, 1, 32, 32) * 2 - 1).expand(2, 3, 32, 32).contiguous()
     run.model.step(a, a, run.live)
-    assert len(judges) == 3 and len(seen) == 3 * (2 + 1)  # two steps of the judges, one of the generator
-    assert all(2 * len(made) == len(seen[0]) for made in seen[6:])  # the generator's step needs no true photos
-    for shown in seen[:6]:  # the grey sketch, the photo's brightness, and of the judge of colours three more
+    assert len(judges) == 3 and len(seen) == 3 * (
+        2 + 1
+    )  # two steps of the judges, one of the generator
+    assert all(
+        2 * len(made) == len(seen[0]) for made in seen[6:]
+    )  # the generator's step needs no true photos
+    for shown in seen[
+        :6
+    ]:  # the grey sketch, the photo's brightness, and of the judge of colours three more
         true, made = shown.chunk(2)
         assert torch.allclose(true[:, 0], true[:, 1], atol=1e-5)
         assert torch.equal(made[:, 0], true[:, 0])
-        assert not torch.allclose(true[:, 0], true[:, 0].flip(-1), atol=0.1)  # a mirrored one would be noticed
+        assert not torch.allclose(
+            true[:, 0], true[:, 0].flip(-1), atol=0.1
+        )  # a mirrored one would be noticed
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -218,15 +305,30 @@ def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tm
     expected, found = all_tensors(whole), all_tensors(second)
     assert set(expected) == set(found) and len(expected) > 100
     different = [
-        key for key in expected if not torch.equal(torch.as_tensor(expected[key]), torch.as_tensor(found[key]))
+        key
+        for key in expected
+        if not torch.equal(torch.as_tensor(expected[key]), torch.as_tensor(found[key]))
     ]
     assert different == []
-    rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(second.folder)[0]]
-    assert rows == [{k: v for k, v in row.items() if "second" not in k} for row in read_log(whole.folder)[0]]
+    rows = [
+        {k: v for k, v in row.items() if "second" not in k} for row in read_log(second.folder)[0]
+    ]
+    assert rows == [
+        {k: v for k, v in row.items() if "second" not in k} for row in read_log(whole.folder)[0]
+    ]
 
 
 def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, base_filters=16, total_images=600, batch_size=4, flip=0.0, load_size_px=32)
+    run = start(
+        tiny,
+        manifest,
+        tmp_path,
+        base_filters=16,
+        total_images=600,
+        batch_size=4,
+        flip=0.0,
+        load_size_px=32,
+    )
     assert train(run, progress=False) == "done"
     l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
     assert sum(l1[-5:]) < 0.6 * sum(l1[:5])
@@ -242,7 +344,10 @@ def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
     sheet = images.load_rgb(run.folder / event["file"])
     step = run.config.size_px + 4
     places = range(len(run.samples))
-    cut = [[sheet[4 + row * step :, 4 + n * step :][: step - 4, : step - 4] for n in places] for row in (1, 2)]
+    cut = [
+        [sheet[4 + row * step :, 4 + n * step :][: step - 4, : step - 4] for n in places]
+        for row in (1, 2)
+    ]
     for name, values in metrics.measure(*cut, ("ssim", "psnr", "mse", "l1")).items():
         assert event[name] == pytest.approx(values.mean(), rel=1e-3, abs=2e-4)
 
@@ -253,8 +358,14 @@ def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifes
         bce, calls = torch.nn.functional.binary_cross_entropy_with_logits, own.calls
         own.calls = calls + 1
         fake = m.net_g(a)
-        real_logits, fake_logits = m.net_d(torch.cat([a, b], 1)), m.net_d(torch.cat([a, fake.detach()], 1))
-        loss_d = (bce(real_logits, torch.ones_like(real_logits)) + bce(fake_logits, torch.zeros_like(fake_logits))) / 2
+        real_logits, fake_logits = (
+            m.net_d(torch.cat([a, b], 1)),
+            m.net_d(torch.cat([a, fake.detach()], 1)),
+        )
+        loss_d = (
+            bce(real_logits, torch.ones_like(real_logits))
+            + bce(fake_logits, torch.zeros_like(fake_logits))
+        ) / 2
         m.opt_d.zero_grad()
         loss_d.backward()
         m.opt_d.step()
@@ -263,15 +374,23 @@ def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifes
         m.opt_g.zero_grad()
         (loss_gan + 100 * loss_l1).backward()
         m.opt_g.step()
-        return {"loss_d": loss_d, "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.item()}  # all three ways are fine
+        return {
+            "loss_d": loss_d,
+            "loss_gan": loss_gan.detach(),
+            "loss_l1": loss_l1.item(),
+        }  # all three ways are fine
 
     own.calls = 0
     rows = []
     for name, step in (("library", None), ("own", own)):
         run = start(tiny, manifest, tmp_path / name, total_images=16, precision="float32")
         train(run, step=step, progress=False)
-        rows.append([[row[k] for k in ("loss_d", "loss_gan", "loss_l1")] for row in read_log(run.folder)[0]])
-    assert own.calls == 8 and torch.allclose(torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5)
+        rows.append(
+            [[row[k] for k in ("loss_d", "loss_gan", "loss_l1")] for row in read_log(run.folder)[0]]
+        )
+    assert own.calls == 8 and torch.allclose(
+        torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5
+    )
 
 
 KILLED = """
@@ -279,10 +398,10 @@ import sys, os
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from s2f_utils.data import read_manifest
-from s2f_utils.models import checkpoints
-from s2f_utils.training import config
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.networks import checkpoints
+from s2f_utils.train import config
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
 resolved = config.resolve("pix2pix", "full", {settings!r})
 run = open_run(resolved, read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
 print("images", run.images_seen, flush=True)
@@ -304,15 +423,23 @@ def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, mani
     from pathlib import Path
 
     settings = dataclasses.asdict(tiny(save_every_s=0.0, total_images=16).config)
-    places = {"root": str(Path(__file__).parents[1]), "manifest": str(manifest.path), "runs": str(tmp_path)}
+    places = {
+        "root": str(Path(__file__).parents[1]),
+        "manifest": str(manifest.path),
+        "runs": str(tmp_path),
+    }
     code = KILLED.format(**places, settings=settings, signal=int(signal.SIGKILL))
-    first = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    first = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
     assert first.returncode == -signal.SIGKILL, first.stderr
     assert "half written" in first.stdout
     (folder,) = tmp_path.iterdir()
     state = checkpoints.load_torch_file(folder / "resume.pt")
     assert state["images_seen"] == 6  # three saves of two images each were complete
-    assert [p.name for p in folder.glob(".resume*.part")]  # what the kill left behind is not mistaken for a save
+    assert [
+        p.name for p in folder.glob(".resume*.part")
+    ]  # what the kill left behind is not mistaken for a save
     run = start(tiny, manifest, tmp_path, resume="auto", save_every_s=0.0, total_images=16)
     assert run.images_seen == 6 and train(run, progress=False) == "done"
     whole = start(tiny, manifest, tmp_path / "whole", save_every_s=300.0, total_images=16)
@@ -328,7 +455,9 @@ def test_ctrl_c_finishes_the_step_and_saves(tiny, manifest, tmp_path):
                 os.kill(os.getpid(), signal.SIGINT)
 
     run = start(tiny, manifest, tmp_path)
-    before = signal.getsignal(signal.SIGINT)  # ignored, where a shell started this in the background
+    before = signal.getsignal(
+        signal.SIGINT
+    )  # ignored, where a shell started this in the background
     assert train(run, callbacks=[Interrupt()], progress=False) == "interrupted"
     assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == run.images_seen == 6
     assert signal.getsignal(signal.SIGINT) is before
@@ -345,7 +474,9 @@ def test_learning_rate_follows_the_published_schedule(tiny, manifest, tmp_path):
 
 
 def test_the_schedule_reaches_every_optimiser(tiny, manifest, tmp_path):
-    """24 pictures, two a step, the second half falling to 0: before the 8th step 14 are seen, and 10 of 12 are left."""
+    """24 pictures, two a step, the second half falling to 0: before the 8th step 14 are seen, and
+    10 of 12 are left.
+    """
     run = start(tiny, manifest, tmp_path, lr_g=1e-3, lr_d=4e-3, constant_share=0.5)
     rates = {name: [] for name in ("lr_g", "lr_d")}
     for name, opt in run.model.optimizers.items():
@@ -363,10 +494,14 @@ def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tm
 
     class Edit:
         def on_step(self, run):
-            seen.append((run.images_seen, run.model.opt_g.param_groups[0]["lr"], run.live["lambda_l1"]))
+            seen.append(
+                (run.images_seen, run.model.opt_g.param_groups[0]["lr"], run.live["lambda_l1"])
+            )
             path = run.folder / "controls.json"
             if run.images_seen == 4:
-                path.write_text(json.dumps(json.loads(path.read_text()) | {"lr_g": 1e-3, "lambda_l1": 50}))
+                path.write_text(
+                    json.dumps(json.loads(path.read_text()) | {"lr_g": 1e-3, "lambda_l1": 50})
+                )
             if run.images_seen == 8:
                 path.write_text("{ not json")
             if run.images_seen == 10:
@@ -379,11 +514,22 @@ def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tm
     rates = {images: lr for images, lr, _ in seen}
     assert rates[4] == 2e-4 and rates[6] == 1e-3 and rates[12] == 1e-3
     problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
-    assert len(problems) == 2 and "not understood" in problems[0] and "lr_g must be between" in problems[1]
-    changes = [e for e in read_log(run.folder)[1] if e["event"] == "change" and e["source"] == "controls.json"]
+    assert (
+        len(problems) == 2
+        and "not understood" in problems[0]
+        and "lr_g must be between" in problems[1]
+    )
+    changes = [
+        e
+        for e in read_log(run.folder)[1]
+        if e["event"] == "change" and e["source"] == "controls.json"
+    ]
     assert [(c["name"], c["images"]) for c in changes] == [
-        ("lr_g", 4), ("lambda_l1", 4), ("lr_d", 10), ("stop", 12)
-    ]  # fmt: skip
+        ("lr_g", 4),
+        ("lambda_l1", 4),
+        ("lr_d", 10),
+        ("stop", 12),
+    ]
     assert json.loads((run.folder / "controls.json").read_text())["stop"] is False
 
 
@@ -416,8 +562,15 @@ def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, total_images=8, sample_every_images=8)
     assert train(run, callbacks=[Watch()], progress=False) == "done"
     assert events == [
-        ("sample", 0), ("idle", 2), ("idle", 2), ("idle", 2), ("sample", 4), ("save", 4), ("sample", 8), ("save", 8)
-    ]  # fmt: skip
+        ("sample", 0),
+        ("idle", 2),
+        ("idle", 2),
+        ("idle", 2),
+        ("sample", 4),
+        ("save", 4),
+        ("sample", 8),
+        ("save", 8),
+    ]
 
 
 def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manifest, tmp_path):
@@ -428,7 +581,9 @@ def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manif
 
     step.calls = 0
     run = start(tiny, manifest, tmp_path, save_every_s=0.0)
-    with pytest.raises(TrainingDiverged, match=r"loss_l1 became NaN.*before image 10.*last good state is"):
+    with pytest.raises(
+        TrainingDiverged, match=r"loss_l1 became NaN.*before image 10.*last good state is"
+    ):
         train(run, step=step, progress=False)
     assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 8
 
@@ -440,7 +595,8 @@ def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):
     whole = start(tiny, manifest, tmp_path / "whole")
     train(whole, progress=False)
     assert all(
-        torch.equal(a, b) for a, b in zip(run.model.net_g.parameters(), whole.model.net_g.parameters(), strict=True)
+        torch.equal(a, b)
+        for a, b in zip(run.model.net_g.parameters(), whole.model.net_g.parameters(), strict=True)
     )
 
 
@@ -461,14 +617,18 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
         start(tiny, manifest, tmp_path, resume=run.folder, dropout=0.0)
     assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
     again = start(tiny, manifest, tmp_path, resume="auto", sample_every_images=8)
-    assert again.folder == run.folder and again.live["sample_every"] == 8.0 != run.live["sample_every"]
+    assert (
+        again.folder == run.folder and again.live["sample_every"] == 8.0 != run.live["sample_every"]
+    )
     state = torch.load(run.resume_path, weights_only=True)
     del state["config"]["elastic"]  # a run from before there was this setting goes on
     torch.save(state, run.resume_path)
     assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
     with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
-    fewer = Manifest(manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id])
+    fewer = Manifest(
+        manifest.path, [p for p in manifest.pairs if p.id != manifest.split("train")[0].id]
+    )
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
@@ -487,7 +647,9 @@ def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path, com
     with pytest.raises(TrainingDiverged, match="NaN or infinite"):
         train(run, callbacks=[Break()], progress=False)
     state = checkpoints.load_torch_file(run.resume_path)
-    assert state["images_seen"] == 8 and all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
+    assert state["images_seen"] == 8 and all(
+        torch.isfinite(v).all() for v in state["nets"]["net_g"].values()
+    )
 
 
 def test_short_trainings_fall_with_every_image(tiny, manifest, tmp_path):
@@ -504,7 +666,9 @@ def test_auto_does_not_take_up_a_run_with_another_start_or_a_longer_name(tiny, m
     train(first, progress=False)
     begun = start(tiny, manifest, tmp_path)
     train(begun, callbacks=[StopAt(4)], progress=False)
-    tuned = start(tiny, manifest, tmp_path, resume="auto", init=first.folder / "generator.safetensors")
+    tuned = start(
+        tiny, manifest, tmp_path, resume="auto", init=first.folder / "generator.safetensors"
+    )
     assert tuned.folder != begun.folder and tuned.images_seen == 0
     other = open_run(tiny(), manifest, tmp_path, name="pix", device="cpu", progress=False)
     assert other.folder.name.endswith("-pix") and other.images_seen == 0
@@ -526,12 +690,17 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
     assert meta["images_seen"] == 8 and meta["size_px"] == 32
     last, _ = checkpoints.load_network(run.folder / "generator.safetensors")
     assert not torch.equal(next(net.parameters()), next(last.parameters()))
-    assert all(torch.equal(v, run.ema["sketch-to-photo"].net.state_dict()[k]) for k, v in last.state_dict().items())
+    assert all(
+        torch.equal(v, run.ema["sketch-to-photo"].net.state_dict()[k])
+        for k, v in last.state_dict().items()
+    )
 
 
 def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_path):
     num = len(manifest.split("train"))
-    assert start(tiny, manifest, tmp_path, total_images=10**9, max_epochs=1.5).total_images == round(1.5 * num)
+    assert start(
+        tiny, manifest, tmp_path, total_images=10**9, max_epochs=1.5
+    ).total_images == round(1.5 * num)
     assert start(tiny, manifest, tmp_path, total_images=24, max_epochs=10**6).total_images == 24
     first = start(tiny, manifest, tmp_path, total_images=24, max_epochs=0.0)
     assert train(first, callbacks=[StopAt(2)], progress=False) == "stopped"
@@ -563,13 +732,17 @@ def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
     assert weight.mean().item() == pytest.approx(0.5)
     with torch.no_grad():
         weight.zero_()
-    ema.update(2, images_seen=40)  # early on the half-life is a twentieth of what was seen: two images
+    ema.update(
+        2, images_seen=40
+    )  # early on the half-life is a twentieth of what was seen: two images
     assert weight.mean().item() == pytest.approx(0.5)
 
 
 def test_the_loop_tells_the_average_how_many_images_it_saw(tiny, manifest, tmp_path):
     run, told = start(tiny, manifest, tmp_path, total_images=7, ema_half_life_images=8.0), []
-    run.ema["sketch-to-photo"].update = lambda num_images, images_seen: told.append((num_images, images_seen))
+    run.ema["sketch-to-photo"].update = lambda num_images, images_seen: told.append(
+        (num_images, images_seen)
+    )
     train(run, progress=False)
     assert told == [(2, 2), (2, 4), (2, 6), (1, 7)]
 
@@ -581,7 +754,9 @@ def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
         while len(order) < 30:
             order += list(stores.indices_at(len(order), batch_size, 7, 2, seed=3))
         orders.append(order[:28])
-    assert orders[0] == orders[1] == orders[2] and sorted(orders[0][:14]) == sorted([*range(7), *range(7)])
+    assert orders[0] == orders[1] == orders[2] and sorted(orders[0][:14]) == sorted(
+        [*range(7), *range(7)]
+    )
     assert orders[0][:14] != orders[0][14:]
 
 

@@ -9,9 +9,9 @@ import pytest
 from s2f_utils.data import read_manifest
 from s2f_utils.notebook import TrainingPanel, train_live
 from s2f_utils.pictures import images, viz
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.loop import train
+from s2f_utils.train.run import open_run
+from s2f_utils.train.tracking import read_log
 from tests.test_widgets import page, polled  # noqa: F401  (fixtures)
 
 pytest.importorskip("ipywidgets")
@@ -22,7 +22,14 @@ def run(tiny, faces_manifest, tmp_path, monkeypatch):
     monkeypatch.setattr("s2f_utils.notebook.panel.LEAST_S", 0.0)
     monkeypatch.setattr("s2f_utils.notebook.panel.SHARE", 1e9)  # every point is drawn
     manifest = read_manifest(faces_manifest)
-    return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
+    return open_run(
+        tiny(sample_every_images=8),
+        manifest,
+        tmp_path,
+        resume="never",
+        device="cpu",
+        progress=False,
+    )
 
 
 def after(run, images, action):
@@ -50,10 +57,13 @@ def test_curves_samples_and_changes_follow_the_training(polled, run):  # noqa: F
     panel = TrainingPanel(run)
     panel.show()
     shown = []
-    let_page_act(polled, [
-        after(run, 8, lambda: shown.append(panel.curves.value)),
-        after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
-    ])  # fmt: skip
+    let_page_act(
+        polled,
+        [
+            after(run, 8, lambda: shown.append(panel.curves.value)),
+            after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
+        ],
+    )
     assert train_live(train, run, panel) == "done"
     early, later = (images.load_rgb(io.BytesIO(png)) for png in (shown[0], panel.curves.value))
     assert early.std() > 5 and (early.shape != later.shape or (early != later).any())
@@ -65,7 +75,9 @@ def test_curves_samples_and_changes_follow_the_training(polled, run):  # noqa: F
     assert panel.through_time.max == len(sheets) - 1 == panel.through_time.value
     assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
     assert "24 of 24 images" in panel.progress.value
-    run.images_seen = 32  # in the last step of a time budget, whose number of images was too low an estimate
+    run.images_seen = (
+        32  # in the last step of a time budget, whose number of images was too low an estimate
+    )
     panel._draw()
 
 
@@ -85,13 +97,16 @@ def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
     def paused():
         return run.live.asked("pause") and not panel.buttons["step"].disabled
 
-    let_page_act(polled, [
-        after(run, 4, press["pause"]),
-        lambda: paused() and (press["step"]() or True),
-        lambda: run.images_seen == 6 and (press["save"]() or True),
-        lambda: run.images_seen == 6 and (press["pause"]() or True),
-        after(run, 10, press["stop"]),
-    ])  # fmt: skip
+    let_page_act(
+        polled,
+        [
+            after(run, 4, press["pause"]),
+            lambda: paused() and (press["step"]() or True),
+            lambda: run.images_seen == 6 and (press["save"]() or True),
+            lambda: run.images_seen == 6 and (press["pause"]() or True),
+            after(run, 10, press["stop"]),
+        ],
+    )
     assert train_live(train, run, panel, callbacks=[Watch()]) == "stopped"
     assert steps[:3] == [(2, False), (4, False), (6, True)]  # one step while it was paused
     assert run.images_seen == 10 and saves == [8, 10]  # saved at the next step, and at the end
@@ -107,7 +122,9 @@ def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # no
 
     assert train_live(train, run, panel, max_seconds=0.0) == "chunk" and run.images_seen == 2
     assert train_live(train, run, panel, callbacks=[Watch()]) == "done"
-    assert "controls.json" in told[0] and panel.status.value == "ended: done" and run.images_seen == 24
+    assert (
+        "controls.json" in told[0] and panel.status.value == "ended: done" and run.images_seen == 24
+    )
     assert (run.folder / "generator.safetensors").is_file()
 
 

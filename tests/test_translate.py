@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
-from s2f_utils import models, runtime
-from s2f_utils.inference.stages import TorchEngine, of_two
-from s2f_utils.inference.translator import DetailModel
+from s2f_utils import networks, runtime
+from s2f_utils.infer.stages import TorchEngine, of_two
+from s2f_utils.infer.translator import DetailModel
 from s2f_utils.pictures import faces, images
 
 SIZE = 64
@@ -26,7 +26,7 @@ def rgb(grey):
 def own():
     torch.manual_seed(0)
     small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
-    net = models.build("twostage", structure=small, detail=small)
+    net = networks.build("twostage", structure=small, detail=small)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     precision = runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
@@ -49,12 +49,19 @@ def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing,
     done = translate_drawing(drawing, tmp_path, "anna", model=own, points=points_on_the_sheet())
     assert [c.name for c in done.candidates] == ["faithful", "realistic", "variation"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "anna-candidates.png", "anna-faithful.png", "anna-realistic.png", "anna-variation.png",
-    ]  # fmt: skip
+        "anna-candidates.png",
+        "anna-faithful.png",
+        "anna-realistic.png",
+        "anna-variation.png",
+    ]
     for path in done.files:
         with Image.open(path) as picture:
             assert picture.text["Description"] == images.GENERATED_NOTE
-    assert images.read_notes(done.files[3]) == {"candidate": "variation", "detail": "0.5", "seed": "1"}
+    assert images.read_notes(done.files[3]) == {
+        "candidate": "variation",
+        "detail": "0.5",
+        "seed": "1",
+    }
     pictures = [c.picture for c in done.candidates]
     assert all(p.shape == (SIZE, SIZE, 3) for p in pictures)
     assert len({p.tobytes() for p in pictures}) == 3  # three different answers
@@ -66,23 +73,42 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     before = first.sheet.read_bytes()
     second = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), seed=9)
     assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
-    third = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), num_variations=3, seed=0)
-    assert [p.name.partition("-2-")[0] for p in second.files] == ["drawing"] * 4  # one number for all of an answer
+    third = translate_drawing(
+        drawing, tmp_path, model=own, points=points_on_the_sheet(), num_variations=3, seed=0
+    )
+    assert [p.name.partition("-2-")[0] for p in second.files] == [
+        "drawing"
+    ] * 4  # one number for all of an answer
     assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
     assert [c.seed for c in third.candidates] == [0, 0, 1, 2, 3]
     assert len({c.picture.tobytes() for c in third.candidates}) == 5
 
 
 def test_back_into_the_papers_frame(own, drawing, tmp_path):
-    done = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), frame="paper")
+    done = translate_drawing(
+        drawing, tmp_path, model=own, points=points_on_the_sheet(), frame="paper"
+    )
     laid = images.load_rgb(done.files[1])
     assert laid.shape == drawing.shape
-    tall = translate_drawing(np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255), tmp_path, "tall",
-                             model=own, points=points_on_the_sheet(), frame="paper")  # fmt: skip
+    tall = translate_drawing(
+        np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255),
+        tmp_path,
+        "tall",
+        model=own,
+        points=points_on_the_sheet(),
+        frame="paper",
+    )
     height, width = images.load_rgb(tall.sheet).shape[:2]
-    assert width >= ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(images.GENERATED_NOTE) and height > 1000
+    assert (
+        width >= ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(images.GENERATED_NOTE)
+        and height > 1000
+    )
     back = faces.inverse(done.prepared.matrix)
-    above, centre = faces.transform(np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]]), back).round().astype(int)
-    assert above[1] > 4 and np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
+    above, centre = (
+        faces.transform(np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]]), back).round().astype(int)
+    )
+    assert above[1] > 4 and np.array_equal(
+        laid[: above[1]], drawing[: above[1]]
+    )  # the paper beside it is as it was
     made = done.candidates[0].picture[SIZE // 2, SIZE // 2]
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40

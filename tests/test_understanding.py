@@ -1,4 +1,6 @@
-"""What is understood of a drawing before it is translated: is there a sheet, is it a drawing, which face is meant."""
+"""What is understood of a drawing before it is translated: is there a sheet, is it a drawing, which
+face is meant.
+"""
 
 from __future__ import annotations
 
@@ -49,30 +51,50 @@ def test_a_pale_face_between_dark_hair_is_no_sheet(seed):
     assert cleanup.find_sheet(drawn) is None
     assert cleanup.find_sheet(np.ascontiguousarray(drawn[:, ::-1])) is None
     ready = drawings.prepare(rgb(drawn), points=[(120, 135), (180, 135), (150, 205)])
-    assert ready.corners is None and "cut" not in codes(ready.warnings) and np.array_equal(ready.paper, rgb(drawn))
+    assert (
+        ready.corners is None
+        and "cut" not in codes(ready.warnings)
+        and np.array_equal(ready.paper, rgb(drawn))
+    )
 
 
 def test_what_was_cut_is_said_and_can_be_undone():
     scene, matrix = on_a_desk(drawings.example("glasses"))
-    points = cv2.perspectiveTransform(np.array([[[150.0, 215.0], [270.0, 215.0], [210.0, 335.0]]]), matrix)[0]
+    points = cv2.perspectiveTransform(
+        np.array([[[150.0, 215.0], [270.0, 215.0], [210.0, 335.0]]]), matrix
+    )[0]
     ready = drawings.prepare(scene, points=points)
     (remark,) = ready.warnings
-    corners = cv2.perspectiveTransform(np.array([[[0.0, 0], [420, 0], [420, 510], [0, 510]]]), matrix)[0]
+    corners = cv2.perspectiveTransform(
+        np.array([[[0.0, 0], [420, 0], [420, 510], [0, 510]]]), matrix
+    )[0]
     assert remark.code == "cut" and np.abs(ready.corners - corners).max() < 8
     assert np.abs(np.array(remark.data["corners"]) - corners / [760, 900]).max() < 0.01
-    assert remark.data["percent"] == pytest.approx(41, abs=2) and f"{remark.data['percent']} % of" in str(remark)
-    eyes = (ready.face.landmarks[:2] + 0.5) / ready.paper.shape[1::-1]  # on the sheet, not on the desk
+    assert remark.data["percent"] == pytest.approx(
+        41, abs=2
+    ) and f"{remark.data['percent']} % of" in str(remark)
+    eyes = (ready.face.landmarks[:2] + 0.5) / ready.paper.shape[
+        1::-1
+    ]  # on the sheet, not on the desk
     assert np.abs(eyes - np.array([[150, 215], [270, 215]]) / [420, 510]).max() < 0.02
     whole = drawings.prepare(scene, points=points, clean="whole")
-    assert whole.corners is None and whole.paper.shape == scene.shape and "cut" not in codes(whole.warnings)
-    away = drawings.prepare(scene, points=points + [0, 890 - points[2, 1]])  # its mouth lies beside the sheet
+    assert (
+        whole.corners is None
+        and whole.paper.shape == scene.shape
+        and "cut" not in codes(whole.warnings)
+    )
+    away = drawings.prepare(
+        scene, points=points + [0, 890 - points[2, 1]]
+    )  # its mouth lies beside the sheet
     assert away.corners is None
 
 
 @pytest.mark.detector
 def test_a_cut_through_a_face_is_not_made(monkeypatch):
     scene, matrix = on_a_desk(drawings.example("plain-man"))
-    across = cv2.perspectiveTransform(np.array([[[0.0, 0], [210, 0], [210, 510], [0, 510]]]), matrix)[0]
+    across = cv2.perspectiveTransform(
+        np.array([[[0.0, 0], [210, 0], [210, 510], [0, 510]]]), matrix
+    )[0]
     around = cleanup.find_sheet(scene)
     for corners, expected in ((across, None), (around, around)):
         monkeypatch.setattr(cleanup, "find_sheet", lambda _, found=corners: found)
@@ -104,9 +126,12 @@ def test_drawings_with_smudged_tones_are_drawings(some):
 
 
 def side_by_side(*faces_drawn, height=400):
-    """Drawings beside each other on one sheet, at these heights: [(drawing, height), …]; and where each begins."""
+    """Drawings beside each other on one sheet, at these heights: [(drawing, height), …]; and where
+    each begins.
+    """
     parts = [
-        cv2.resize(d, (round(d.shape[1] * h / d.shape[0]), h), interpolation=cv2.INTER_AREA) for d, h in faces_drawn
+        cv2.resize(d, (round(d.shape[1] * h / d.shape[0]), h), interpolation=cv2.INTER_AREA)
+        for d, h in faces_drawn
     ]
     starts = np.cumsum([0, *(part.shape[1] for part in parts)])
     sheet = np.full((height, starts[-1], 3), 255, np.uint8)
@@ -133,27 +158,49 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
     assert str(remark).startswith("2 faces were found, and number 1 from the left was taken")
     assert column_of(ready.face, starts) == 0  # the larger one
     boxes = np.array(remark.data["boxes"])
-    assert boxes.shape == (2, 4) and boxes[0, 0] < starts[1] / starts[2] < boxes[1, 0] + boxes[1, 2] / 2
+    assert (
+        boxes.shape == (2, 4)
+        and boxes[0, 0] < starts[1] / starts[2] < boxes[1, 0] + boxes[1, 2] / 2
+    )
     for which, column in [("left", 0), ("right", 1), (1, 0), (2, 1), ("2", 1)]:
         chosen = drawings.prepare(sheet, face=which)
-        assert column_of(chosen.face, starts) == column and chosen.warnings[0].data["taken"] == column + 1
-    lying = drawings.prepare(np.ascontiguousarray(np.rot90(sheet)))  # boxes of the paper as it was turned
+        assert (
+            column_of(chosen.face, starts) == column
+            and chosen.warnings[0].data["taken"] == column + 1
+        )
+    lying = drawings.prepare(
+        np.ascontiguousarray(np.rot90(sheet))
+    )  # boxes of the paper as it was turned
     assert codes(lying.warnings) == ["turned", "faces"]
     assert np.abs(np.array(lying.warnings[1].data["boxes"]) - boxes).max() < 0.01
-    alone = drawings.prepare(np.ascontiguousarray(sheet[:, starts[1] :]))  # the same landmarks as without the other one
-    away = drawings.prepare(sheet, face="right").face.landmarks - alone.face.landmarks - [starts[1], 0]
+    alone = drawings.prepare(
+        np.ascontiguousarray(sheet[:, starts[1] :])
+    )  # the same landmarks as without the other one
+    away = (
+        drawings.prepare(sheet, face="right").face.landmarks - alone.face.landmarks - [starts[1], 0]
+    )
     assert np.hypot(*away.T).max() < 0.1 * alone.face.eye_distance
 
 
 @pytest.mark.detector
 def test_the_command_line_takes_a_face(couple, tmp_path, capsys):
     images.save(tmp_path / "two.png", couple[0])
-    asked = ["translate", str(tmp_path / "two.png"), "--out", str(tmp_path / "out"), "--frame", "paper"]
+    asked = [
+        "translate",
+        str(tmp_path / "two.png"),
+        "--out",
+        str(tmp_path / "out"),
+        "--frame",
+        "paper",
+    ]
     assert main([*asked, "--face", "right"]) == 0
     said = capsys.readouterr().err
     assert "2 faces were found, and number 2" in said and "--face left, right, or a number" in said
     made = images.load_rgb(next((tmp_path / "out").glob("*-expected.png")))
     changed = (np.abs(made.astype(int) - couple[0]).max(axis=2) > 60).mean(axis=0)
     assert changed[: couple[1][1]].mean() < changed[couple[1][1] :].mean() / 4
-    assert main([*asked, "--face", "middle"]) == 2 and "a face is selected by" in capsys.readouterr().err
+    assert (
+        main([*asked, "--face", "middle"]) == 2
+        and "a face is selected by" in capsys.readouterr().err
+    )
     assert main([*asked, "--face", "left", "--eyes", "1,2,3,4", "--mouth", "3,5"]) == 2

@@ -1,4 +1,6 @@
-"""Two folders of different people's pictures as a data set: what is written, kept, gone on with and refused."""
+"""Two folders of different people's pictures as a data set: what is written, kept, gone on with and
+refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from s2f_utils.pictures import images
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """Twelve drawings and ten photos of other faces, of different sizes, the photos in two folders of a split."""
+    """Twelve drawings and ten photos of other faces, of different sizes, the photos in two folders
+    of a split.
+    """
     root = tmp_path_factory.mktemp("piles")
     for n in range(12):
         images.save(root / "drawings" / f"{n}.png", draw_face(n, size_px=96 + 8 * (n % 3)).sketch)
@@ -25,7 +29,10 @@ def sources(tmp_path_factory):
 def counts(manifest):
     rows = read_manifest(manifest)
     return {
-        split: [sum(bool(getattr(row, side)) for row in rows.split(split)) for side in ("sketch", "photo")]
+        split: [
+            sum(bool(getattr(row, side)) for row in rows.split(split))
+            for side in ("sketch", "photo")
+        ]
         for split in SPLITS
     }
 
@@ -35,7 +42,9 @@ def test_the_set_has_a_picture_a_row_and_keeps_a_split(sources, tmp_path):
     assert counts(manifest) == {"train": [11, 6], "val": [1, 1], "test": [0, 3]}
     rows = read_manifest(manifest)
     assert all(bool(row.sketch) != bool(row.photo) for row in rows.pairs)
-    assert len({row.identity for row in rows.pairs}) == 22  # nobody is on both sides, though names repeat
+    assert (
+        len({row.identity for row in rows.pairs}) == 22
+    )  # nobody is on both sides, though names repeat
     assert {images.load_rgb(row.sketch or row.photo).shape for row in rows.pairs} == {(64, 64, 3)}
     assert rows.settings["layout"] == "unpaired" and rows.settings["counts"]["pairs"] == 22
 
@@ -45,7 +54,9 @@ def test_people_with_a_folder_are_in_one_split_and_guessed_faces_are_listed(sour
         images.save(tmp_path / "people" / f"{n % 6}" / f"{n}.png", draw_face(n, size_px=64).photo)
     recipe = data_prep.Recipe(size_px=32, align="face", fallback="centre", detector="none")
     given = sources[0], tmp_path / "people", tmp_path / "set"
-    made = read_manifest(data_prep.make_unpaired(*given, recipe=recipe, test_share=0.3, progress=False))
+    made = read_manifest(
+        data_prep.make_unpaired(*given, recipe=recipe, test_share=0.3, progress=False)
+    )
     assert len({(row.identity, row.split) for row in made.pairs if row.photo}) == 6
     assert len(made.settings["guessed_faces"]) == 18 + 12
 
@@ -59,7 +70,10 @@ def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys)
     gone.unlink()
     manifest.unlink()
     (out / "settings.json").rename(out / "settings.partial.json")  # as a killed run leaves it
-    assert data_prep.make_unpaired(*sources, out, 64, progress=False).read_text(encoding="utf-8") == before
+    assert (
+        data_prep.make_unpaired(*sources, out, 64, progress=False).read_text(encoding="utf-8")
+        == before
+    )
     assert gone.read_bytes() == content
     data_prep.make_unpaired(*sources, out, 64)
     assert "already complete: 22 pictures" in capsys.readouterr().out

@@ -1,4 +1,6 @@
-"""The wheel: everything that lies in the packages' folders is inside, and it answers outside of a clone."""
+"""The wheel: everything that lies in the packages' folders is inside, and it answers outside of a
+clone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from s2f_utils import weights
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="no hatchling: the extra dev")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("hatchling") is None, reason="no hatchling: the extra dev"
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,9 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     """The wheel of this clone, built by this environment's hatchling, without a network."""
     out = tmp_path_factory.mktemp("dist")
     code = f"from hatchling.build import build_wheel; print(build_wheel({str(out)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return zipfile.ZipFile(out / done.stdout.splitlines()[-1])
 
@@ -46,8 +52,12 @@ def run(installed, tmp_path):
     def command(*arguments: object) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "s2f_utils", *map(str, arguments)],
-            cwd=work, env=os.environ | {"PYTHONPATH": str(installed)}, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+            cwd=work,
+            env=os.environ | {"PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -58,9 +68,12 @@ def test_every_file_of_the_packages_is_inside(wheel):
     inside = {name for name in wheel.namelist() if name.startswith(PACKAGES)}
     there = {
         path.relative_to(ROOT).as_posix()
-        for package in PACKAGES for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts
-    }  # fmt: skip
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and ".ipynb_checkpoints" not in path.parts
+    }
     assert inside == there
     endings = {Path(name).suffix for name in inside}
     assert {".safetensors", ".onnx", ".js", ".css", ".html", ".png", ".py"} <= endings
@@ -69,7 +82,9 @@ def test_every_file_of_the_packages_is_inside(wheel):
 
 def test_nothing_else_is_inside_but_what_pip_reads(wheel):
     (info,) = {name.partition("/")[0] for name in wheel.namelist() if not name.startswith(PACKAGES)}
-    version = re.search(r'__version__ = "([^"]+)"', (ROOT / "s2f_utils" / "__init__.py").read_text("utf-8"))[1]
+    version = re.search(
+        r'__version__ = "([^"]+)"', (ROOT / "s2f_utils" / "__init__.py").read_text("utf-8")
+    )[1]
     assert info == f"sketch_to_face-{version}.dist-info"
     told = wheel.read(f"{info}/METADATA").decode()
     assert f"\nVersion: {version}\n" in told and "\nRequires-Python: >=3.11\n" in told

@@ -11,19 +11,31 @@ import pytest
 
 from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
-from s2f_utils.training.live import LiveValues, Range
-from s2f_utils.training.tracking import RunLog
+from s2f_utils.train.live import LiveValues, Range
+from s2f_utils.train.tracking import RunLog
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_run(folder):
-    values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "batch_size": 4.0, "sample_every": 500.0}
+    values = {
+        "lr_g": 2e-4,
+        "lambda_l1": 100.0,
+        "augment": 1.0,
+        "batch_size": 4.0,
+        "sample_every": 500.0,
+    }
     ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
-    ranges |= {"augment": Range(0, 2), "batch_size": Range(1, 64), "sample_every": Range(1, 1e9, log=True)}
+    ranges |= {
+        "augment": Range(0, 2),
+        "batch_size": Range(1, 64),
+        "sample_every": Range(1, 1e9, log=True),
+    }
     live = LiveValues(values, ranges, folder / "controls.json")
-    return SimpleNamespace(live=live, images_seen=0, total_images=80, folder=folder, images_per_second=4.0)
+    return SimpleNamespace(
+        live=live, images_seen=0, total_images=80, folder=folder, images_per_second=4.0
+    )
 
 
 @pytest.fixture()
@@ -66,8 +78,16 @@ def train(run, callbacks=(), at_step=None, progress=True):
 
 def test_everything_that_may_change_has_a_slider_within_its_range(page, run):
     sliders = TrainingPanel(run)
-    assert sliders.show() and list(sliders.sliders) == ["lr_g", "lambda_l1", "augment", "batch_size", "sample_every"]
-    assert [button.description for button in sliders.buttons.values()] == list(TrainingPanel.BUTTONS.values())
+    assert sliders.show() and list(sliders.sliders) == [
+        "lr_g",
+        "lambda_l1",
+        "augment",
+        "batch_size",
+        "sample_every",
+    ]
+    assert [button.description for button in sliders.buttons.values()] == list(
+        TrainingPanel.BUTTONS.values()
+    )
     rate, weight, *_ = sliders.sliders.values()
     assert (type(rate).__name__, type(weight).__name__) == ("FloatLogSlider", "FloatSlider")
     weight.value = 42.0
@@ -118,7 +138,9 @@ def go(steps):
 
 
 class Kernel:
-    """A kernel and the messages of a page, or of a program that only executes notebooks (`page=False`)."""
+    """A kernel and the messages of a page, or of a program that only executes notebooks
+    (`page=False`).
+    """
 
     def __init__(self):
         from jupyter_client.manager import start_new_kernel
@@ -129,7 +151,9 @@ class Kernel:
         return self.client.execute(code, allow_stdin=page)
 
     def finish(self, cell, timeout_s=30):
-        """Wait for the end of a cell; its printed text, and all messages of other requests on the way."""
+        """Wait for the end of a cell; its printed text, and all messages of other requests on the
+        way.
+        """
         text, messages, end = "", [], time.monotonic() + timeout_s
         while time.monotonic() < end:
             message = self.client.get_iopub_msg(timeout=timeout_s)
@@ -166,7 +190,9 @@ def kernel(tmp_path_factory):
     pytest.importorskip("ipykernel")
     pytest.importorskip("jupyter_client")
     kernel = Kernel()
-    text, _ = kernel.finish(kernel.start(f"folder = {str(tmp_path_factory.mktemp('run'))!r}\n{SETUP}"))
+    text, _ = kernel.finish(
+        kernel.start(f"folder = {str(tmp_path_factory.mktemp('run'))!r}\n{SETUP}")
+    )
     assert text == ""
     yield kernel
     kernel.client.stop_channels()
@@ -174,13 +200,19 @@ def kernel(tmp_path_factory):
 
 
 def test_a_slider_acts_while_the_cell_runs(kernel):
-    cell = kernel.start("sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); print(go(60))")
+    cell = kernel.start(
+        "sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); print(go(60))"
+    )
     slider = kernel.wait_for("\n").split()[0]
     later = [kernel.start(f"print('later {number}', times[-1])") for number in range(2)]
     time.sleep(0.5)
     moved = kernel.move(slider, 7.0)
     _, messages = kernel.finish(cell)
-    handled = [m for m in messages if m["parent_header"].get("msg_id") == moved and m["msg_type"] == "status"]
+    handled = [
+        m
+        for m in messages
+        if m["parent_header"].get("msg_id") == moved and m["msg_type"] == "status"
+    ]
     assert [m["content"]["execution_state"] for m in handled] == ["busy", "idle"]
     # The next cells of "Run all" were neither run early nor lost.
     assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
@@ -189,7 +221,9 @@ def test_a_slider_acts_while_the_cell_runs(kernel):
 
 
 def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
-    cell = kernel.start("sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); go(400)")
+    cell = kernel.start(
+        "sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); go(400)"
+    )
     kernel.move(kernel.wait_for("\n").split()[0], 8.0)
     later = kernel.start("print('later')")
     time.sleep(0.5)
@@ -199,7 +233,9 @@ def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
     time.sleep(0.3)
     kernel.manager.interrupt_kernel()  # nothing runs
     time.sleep(0.3)
-    text, _ = kernel.finish(kernel.start("print(run.live['lambda_l1'], 'KeyboardInterrupt' in sliders.status.value)"))
+    text, _ = kernel.finish(
+        kernel.start("print(run.live['lambda_l1'], 'KeyboardInterrupt' in sliders.status.value)")
+    )
     assert text == "8.0 True\n"
 
 
@@ -222,17 +258,29 @@ def test_where_somebody_looks_the_still_comes_into_the_panels_own_output(kernel)
     in_colab = "sys.modules['google.colab'], sliders = sys, TrainingPanel(run); print(go(5))"
     _, messages = kernel.finish(kernel.start(f"{in_colab}; del sys.modules['google.colab']"))
     _, folded = [m["content"]["data"] for m in messages if m["msg_type"] == "display_data"]
-    assert "<details>" in folded["text/html"] and "update_display_data" not in [m["msg_type"] for m in messages]
+    assert "<details>" in folded["text/html"] and "update_display_data" not in [
+        m["msg_type"] for m in messages
+    ]
 
 
 def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):
     pytest.importorskip("ipywidgets")
-    as_7 = {"a.png": {"metadata": {"name": "a.png"}, "content": b"one"}, "C:\\x\\b.zip": {"content": b"two"}}
-    as_8 = ({"name": "a.png", "content": memoryview(b"three")}, {"name": "../../b.zip", "content": memoryview(b"two")})
+    as_7 = {
+        "a.png": {"metadata": {"name": "a.png"}, "content": b"one"},
+        "C:\\x\\b.zip": {"content": b"two"},
+    }
+    as_8 = (
+        {"name": "a.png", "content": memoryview(b"three")},
+        {"name": "../../b.zip", "content": memoryview(b"two")},
+    )
     assert controls.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
     assert controls.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
     button, folder = controls.upload_box(tmp_path / "inbox")
     for value in (as_7, as_8, as_8):
         for handler in button._trait_notifiers["value"]["change"]:
             handler({"new": value})
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a.png": b"one", "a-2.png": b"three", "b.zip": b"two"}
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
+        "a.png": b"one",
+        "a-2.png": b"three",
+        "b.zip": b"two",
+    }

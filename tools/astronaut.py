@@ -1,8 +1,10 @@
-"""The shipped models on a photo that scikit-image brings along: to a sketch and back, and restored (`make demo`).
+"""The shipped models on a photo that scikit-image brings along: to a sketch and back, and restored
+(`make demo`).
 
-`python tools/astronaut.py OUT.png` writes a sheet: the photo (NASA's portrait of Eileen Collins, in the public domain),
-the sketch that photo-to-sketch draws of it, and what the sketch-to-photo models make of that sketch alone. Beside it,
-OUT-enhanced.png: the photo made bad, with its face restored and pasted back, and as it was.
+`python tools/astronaut.py OUT.png` writes a sheet: the photo (NASA's portrait of Eileen Collins, in
+the public domain), the sketch that photo-to-sketch draws of it, and what the sketch-to-photo models
+make of that sketch alone. Beside it, OUT-enhanced.png: the photo made bad, with its face restored
+and pasted back, and as it was.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import skimage.data
 from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import translate
-from s2f_utils import inference, weights
-from s2f_utils.inference import enhance
+from s2f_utils import infer, weights
+from s2f_utils.infer import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
 
-# As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the mouth.
+# As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the
+# mouth.
 POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))
 
 
@@ -33,10 +36,10 @@ def main() -> None:
     face = faces.find_face(whole, points=POINTS)
     matrix = faces.alignment(face.landmarks, 256)
     photo = faces.warp(whole, matrix, 256)
-    sketch = inference.load("photo-to-sketch", "cpu").translate(photo)
+    sketch = infer.load("photo-to-sketch", "cpu").translate(photo)
     found = [
         translate.Candidate("its sketch", sketch, 0.0, 0),
-        *translate.candidates(inference.load(device="cpu"), sketch),
+        *translate.candidates(infer.load(device="cpu"), sketch),
     ]
     shown = drawings.Drawing(photo, whole, matrix, face, paper.verdict(whole), ())
     print(images.save(args.out, translate.sheet(shown, found, first="a photo"), generated=True))

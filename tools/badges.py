@@ -1,8 +1,9 @@
-"""Write the repository's public address, which stands in pyproject.toml, wherever a reader meets it.
+"""Write the repository's public address, which stands in pyproject.toml, wherever a reader meets
+it.
 
-That is: the Colab badge and the set-up cell of each notebook, the badges and the clone command of README.md, and
-CITATION.cff. The set-up cell also names the release that its notebook belongs to. `make badges` runs it; `--check`
-changes nothing and fails when something is not up to date.
+That is: the Colab badge and the set-up cell of each notebook, the badges and the clone command of
+README.md, and CITATION.cff. The set-up cell also names the release that its notebook belongs to.
+`make badges` runs it; `--check` changes nothing and fails when something is not up to date.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ SETUP_CELL = ROOT / "tools" / "setup_cell.txt"
 
 
 def repository_url(root: Path = ROOT) -> str:
-    """The public address of the repository, without a slash at its end: `[project.urls]` of pyproject.toml."""
+    """The public address of the repository, without a slash at its end: `[project.urls]` of
+    pyproject.toml.
+    """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project["urls"]["Repository"].removesuffix(".git").rstrip("/")
 
@@ -33,34 +36,51 @@ def colab_badge(repository: str, notebook_name: str) -> str:
     """The Markdown of the badge that opens notebooks/`notebook_name` in Colab."""
     match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", repository)
     if match is None:
-        raise ValueError(f"Repository must be https://github.com/OWNER/NAME for Colab to open it, got {repository!r}")
+        raise ValueError(
+            f"Repository must be https://github.com/OWNER/NAME for Colab to open it, got {repository!r}"
+        )
     target = f"https://colab.research.google.com/github/{match[1]}/blob/{BRANCH}/notebooks/{notebook_name}"
     return f"[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
 
 
 def release(root: Path = ROOT) -> str:
-    """What the set-up cell installs: the tag of s2f_utils' version; between releases (.dev) the main branch."""
-    (version,) = re.findall(r'(?m)^__version__ = "([^"]+)"$', (root / "s2f_utils" / "__init__.py").read_text("utf-8"))
+    """What the set-up cell installs: the tag of s2f_utils' version; between releases (.dev) the
+    main branch.
+    """
+    (version,) = re.findall(
+        r'(?m)^__version__ = "([^"]+)"$', (root / "s2f_utils" / "__init__.py").read_text("utf-8")
+    )
     return BRANCH if ".dev" in version else f"v{version}"
 
 
 def setup_cell_source(repository: str, notebook_name: str, tag: str) -> str:
-    """The text of the set-up, the same in every notebook but for the name that it gives to the session."""
+    """The text of the set-up, the same in every notebook but for the name that it gives to the
+    session.
+    """
     text = SETUP_CELL.read_text(encoding="utf-8").strip()
     stem = notebook_name.rpartition("/")[2].removesuffix(".ipynb")
     for mark in ("@REPOSITORY@", "@RELEASE@", "@NOTEBOOK@"):
         if mark not in text:
             raise ValueError(f"{SETUP_CELL.name} has no {mark} to fill in")
-    return text.replace("@REPOSITORY@", repository).replace("@RELEASE@", tag).replace("@NOTEBOOK@", stem)
+    return (
+        text.replace("@REPOSITORY@", repository)
+        .replace("@RELEASE@", tag)
+        .replace("@NOTEBOOK@", stem)
+    )
 
 
 def is_setup_cell(cell: dict) -> bool:
-    """Whether a notebook's cell is the form with the set-up, of this or an earlier text; settings stand above it."""
+    """Whether a notebook's cell is the form with the set-up, of this or an earlier text; settings
+    stand above it.
+    """
     return cell["cell_type"] == "code" and SETUP_BEGINS in cell["source"]
 
 
-def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str, tag: str) -> nbformat.NotebookNode:
-    """A copy of the notebook with the right badge in its first Markdown cell and the right set-up cell.
+def updated_notebook(
+    notebook: nbformat.NotebookNode, name: str, repository: str, tag: str
+) -> nbformat.NotebookNode:
+    """A copy of the notebook with the right badge in its first Markdown cell and the right set-up
+    cell.
 
     Raises ValueError when it has no Markdown cell to begin with, or not exactly one set-up cell.
     """
@@ -91,17 +111,21 @@ def notebook_title(notebook: nbformat.NotebookNode) -> str:
 
 
 def between(text: str, marker: str, content: str) -> str:
-    """`text` with what stands between `<!-- marker:start -->` and `<!-- marker:end -->` replaced by `content`."""
+    """`text` with what stands between `<!-- marker:start -->` and `<!-- marker:end -->` replaced by
+    `content`.
+    """
     pattern = re.compile(rf"(<!-- {marker}:start -->\n).*?(<!-- {marker}:end -->)", re.DOTALL)
     text, count = pattern.subn(lambda match: f"{match[1]}{content}\n{match[2]}", text)
     if count != 1:
-        raise ValueError(f"expected the markers {marker}:start and {marker}:end once, found them {count} times")
+        raise ValueError(
+            f"expected the markers {marker}:start and {marker}:end once, found them {count} times"
+        )
     return text
 
 
 def updated_readme(text: str, titles: dict[str, str], repository: str) -> str:
-    """README.md with a badge for each notebook (`titles`: file name → title) and the right clone command. What stands
-    behind an arrow in a notebook's line, a result, stays.
+    """README.md with a badge for each notebook (`titles`: file name → title) and the right clone
+    command. What stands behind an arrow in a notebook's line, a result, stays.
     """
     block = text.partition("<!-- badges:start -->")[2].partition("<!-- badges:end -->")[0]
     results = dict(re.findall(r"(?m)/notebooks/(\S+?)\) .*?( → .*?)? *$", block))
@@ -115,7 +139,9 @@ def updated_readme(text: str, titles: dict[str, str], repository: str) -> str:
 
 def updated_citation(text: str, repository: str) -> str:
     """CITATION.cff with the right `repository-code`."""
-    text, count = re.subn(r"(?m)^repository-code:.*$", lambda _: f"repository-code: {repository}", text)
+    text, count = re.subn(
+        r"(?m)^repository-code:.*$", lambda _: f"repository-code: {repository}", text
+    )
     if count != 1:
         raise ValueError(f"CITATION.cff must have one repository-code line, found {count}")
     return text
@@ -145,7 +171,9 @@ def pending(root: Path = ROOT) -> dict[Path, str]:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when everything is up to date in the end."""
     parser = argparse.ArgumentParser(prog="badges", description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when a file is not up to date")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; fail when a file is not up to date"
+    )
     options = parser.parse_args(arguments)
     try:
         files = pending()
@@ -153,7 +181,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"badges: {error}", file=sys.stderr)
         return 1
     for path, text in files.items():
-        print(f"badges: {path.relative_to(ROOT)} {'is not up to date' if options.check else 'updated'}")
+        print(
+            f"badges: {path.relative_to(ROOT)} {'is not up to date' if options.check else 'updated'}"
+        )
         if not options.check:
             path.write_text(text, encoding="utf-8", newline="\n")
     if not files:

@@ -1,10 +1,12 @@
 """Build the site from docs/, notebooks/ and the documents beside them; `make docs` runs it.
 
-    python tools/build_site.py site [--draw FOLDER]   # pages; every warning, such as a broken link, is an error
-    python tools/build_site.py --links                # follow the links to other places; needs a network
+    python tools/build_site.py site [--draw FOLDER]   # pages; every warning, such as a broken link,
+    is an error python tools/build_site.py --links                # follow the links to other
+    places; needs a network
 
-Runs in an environment with docs/site/requirements.txt. The sources are copied into a folder of their own first, where
-the home page is at the top; warnings name the files as they lie in the repository. OUT is complete or as it was.
+Runs in an environment with docs/site/requirements.txt. The sources are copied into a folder of
+their own first, where the home page is at the top; warnings name the files as they lie in the
+repository. OUT is complete or as it was.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ SITE = "docs/site"
 DOCUMENTS = ("CONTRIBUTING.md", "CHANGELOG.md")
 SUFFIXES = {".md", ".ipynb", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
 PICTURE = re.compile(r"\]\(https://github\.com/[\w.-]+/[\w.-]+/raw/main/docs/titles/")
-HIDDEN = {"site", "runs", "data", "translated"}  # folders of docs/ and notebooks/ that hold no pages
+HIDDEN = {
+    "site",
+    "runs",
+    "data",
+    "translated",
+}  # folders of docs/ and notebooks/ that hold no pages
 
 
 def sources(root: Path = ROOT) -> dict[str, Path]:
@@ -39,7 +46,9 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
 
 
 def gather(stage: Path) -> None:
-    """Copy the sources into `stage`; notebooks' title pictures, which Colab needs by address, are the site's own."""
+    """Copy the sources into `stage`; notebooks' title pictures, which Colab needs by address, are
+    the site's own.
+    """
     for name, path in sources().items():
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".ipynb":
@@ -51,12 +60,28 @@ def gather(stage: Path) -> None:
 
 def sphinx(stage: Path, out: Path, *flags: str) -> int:
     """Run Sphinx on the gathered sources; its status. What it says names the repository's files."""
-    command = [sys.executable, "-m", "sphinx", "-c", str(ROOT / SITE), "-E", "-q", "-d", str(stage.parent / "doctrees")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-c",
+        str(ROOT / SITE),
+        "-E",
+        "-q",
+        "-d",
+        str(stage.parent / "doctrees"),
+    ]
     done = subprocess.run(
-        [*command, *flags, str(stage), str(out)], text=True, encoding="utf-8",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONUTF8": "1"},
-    )  # fmt: skip
-    said = done.stdout.replace(f"{stage}{os.sep}index.md", f"{SITE}/index.md").replace(f"{stage}{os.sep}", "")
+        [*command, *flags, str(stage), str(out)],
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONUTF8": "1"},
+    )
+    said = done.stdout.replace(f"{stage}{os.sep}index.md", f"{SITE}/index.md").replace(
+        f"{stage}{os.sep}", ""
+    )
     print(said, end="")
     return done.returncode
 
@@ -66,7 +91,9 @@ def build(out: Path, draw: Path | None) -> int:
     if draw and not (draw / "index.html").is_file():
         raise ValueError(f"{draw} has no index.html: make it with 's2f export page {draw}'")
     if out.exists() and not (out / ".buildinfo").is_file():
-        raise ValueError(f"{out} is there and is no site that was built before: name another folder, or delete it")
+        raise ValueError(
+            f"{out} is there and is no site that was built before: name another folder, or delete it"
+        )
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     os.environ["S2F_DRAW"] = str(draw or "")
@@ -102,8 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when all went well."""
     parser = argparse.ArgumentParser(prog="build_site", description=__doc__.partition("\n")[0])
     parser.add_argument("out", nargs="?", type=Path, metavar="OUT", help="folder of the site")
-    parser.add_argument("--draw", type=Path, metavar="FOLDER", help="what 's2f export page' wrote: goes to OUT/draw")
-    parser.add_argument("--links", action="store_true", help="build nothing, follow the links to other places")
+    parser.add_argument(
+        "--draw", type=Path, metavar="FOLDER", help="what 's2f export page' wrote: goes to OUT/draw"
+    )
+    parser.add_argument(
+        "--links", action="store_true", help="build nothing, follow the links to other places"
+    )
     options = parser.parse_args(arguments)
     if (options.out is None) != options.links:
         parser.error("give OUT, or --links")

@@ -1,5 +1,5 @@
-"""Changes of pictures in the training of portraits: colours and places before features are looked at, and what is
-expected, spoiled by a degree. Shapes: N pictures, S = 128 pixels.
+"""Changes of pictures in the training of portraits: colours and places before features are looked
+at, and what is expected, spoiled by a degree. Shapes: N pictures, S = 128 pixels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ CHANNELS_LAST = {"memory_format": torch.channels_last}
 
 
 class Change:
-    """A change of colours and place, drawn once for each of `num` pictures, for true and made ones alike.
+    """A change of colours and place, drawn once for each of `num` pictures, for true and made ones
+    alike.
 
     slight: only moved, by up to three pixels.
     """
@@ -40,14 +41,20 @@ class Change:
             mean = x.mean(1, keepdim=True)
             x = mean + (x - mean) * self.saturation.view(-1, 1, 1, 1)
             mean = x.mean((1, 2, 3), keepdim=True)
-            x = mean + (x - mean) * self.contrast.view(-1, 1, 1, 1) + self.brightness.view(-1, 1, 1, 1)
+            x = (
+                mean
+                + (x - mean) * self.contrast.view(-1, 1, 1, 1)
+                + self.brightness.view(-1, 1, 1, 1)
+            )
         grid = F.affine_grid(self.matrix, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False).contiguous(**CHANNELS_LAST)
+        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False).contiguous(
+            **CHANNELS_LAST
+        )
 
 
 def spoiled(expected: Tensor, degree: Tensor) -> Tensor:
-    """What is expected (N, 5, S, S), blurred and covered with noise by a degree from 0 to 1, which is a further plane:
-    (N, 6, S, S).
+    """What is expected (N, 5, S, S), blurred and covered with noise by a degree from 0 to 1, which
+    is a further plane: (N, 6, S, S).
     """
     num, share = len(degree), degree.view(-1, 1, 1, 1)
     blurred = blur(expected, 9 * degree**1.3)
@@ -59,7 +66,9 @@ def spoiled(expected: Tensor, degree: Tensor) -> Tensor:
 
 
 def blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """A Gaussian blur of pictures (N, C, S, S), each by its own sigma (N,) in pixels; beyond the edge is nothing."""
+    """A Gaussian blur of pictures (N, C, S, S), each by its own sigma (N,) in pixels; beyond the
+    edge is nothing.
+    """
     at = torch.arange(float(x.shape[-1]), device=x.device)
     apart = (at[:, None] - at).square() / sigma.clamp_min(0.2).square().view(-1, 1, 1)
     weights = torch.exp(-0.5 * apart)

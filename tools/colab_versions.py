@@ -1,10 +1,12 @@
 """Write tests/colab.txt from the list of packages that Colab publishes.
 
-    python tools/colab_versions.py                                    # the newest list; needs a network
-    python tools/colab_versions.py pip-freeze.gpu.txt --date 2026-08-19
+    python tools/colab_versions.py                                    # the newest list; needs a
+    network python tools/colab_versions.py pip-freeze.gpu.txt --date 2026-08-19
 
-Of Colab's packages those are taken that this project, with the extras that notebooks meet, or a package that it needs
-asks for: what uv.lock names. Colab's builds of torch for one version of CUDA (+cu128) become the version itself.
+Of Colab's packages those are taken that this project, with the extras that notebooks meet, or a
+package that it needs
+asks for: what uv.lock names. Colab's builds of torch for one version of CUDA (+cu128) become the
+version itself.
 """
 
 from __future__ import annotations
@@ -20,8 +22,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COLAB = ROOT / "tests" / "colab.txt"
 PUBLISHED = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.gpu.txt"
-EXTRAS = ("train", "app", "hub", "tracking", "onnx", "notebooks")  # not those for working on the project
-# Not in the lock, but beside what is: Colab's front end, what its cv2 folder holds, what notebooks show tables with.
+EXTRAS = (
+    "train",
+    "app",
+    "hub",
+    "tracking",
+    "onnx",
+    "notebooks",
+)  # not those for working on the project
+# Not in the lock, but beside what is: Colab's front end, what its cv2 folder holds, what notebooks
+# show tables with.
 BESIDE = ("notebook", "opencv-python", "opencv-contrib-python", "pandas", "pooch")
 DRIVERS = re.compile(r"nvidia-|cuda-|triton$")  # come with torch's own build, which is not Colab's
 
@@ -32,7 +42,9 @@ def canonical(name: str) -> str:
 
 
 def needed(lock: dict, own: str = "sketch-to-face", extras: Iterable[str] = EXTRAS) -> set[str]:
-    """The packages that `own` with its extras needs, directly or not: `lock` is uv.lock as tomllib reads it."""
+    """The packages that `own` with its extras needs, directly or not: `lock` is uv.lock as tomllib
+    reads it.
+    """
     packages: dict[str, list[dict]] = {}
     for package in lock["package"]:
         packages.setdefault(package["name"], []).append(package)
@@ -44,7 +56,9 @@ def needed(lock: dict, own: str = "sketch-to-face", extras: Iterable[str] = EXTR
         seen.add(asked)
         for package in packages[name]:
             found = (
-                package.get("optional-dependencies", {}).get(extra, []) if extra else package.get("dependencies", [])
+                package.get("optional-dependencies", {}).get(extra, [])
+                if extra
+                else package.get("dependencies", [])
             )
             for entry in found:
                 waiting += [(entry["name"], more) for more in ("", *entry.get("extra", []))]
@@ -85,7 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when the file is written."""
     parser = argparse.ArgumentParser(prog="colab_versions", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "list", nargs="?", default=PUBLISHED, help="path or https address (default: where Colab has it)"
+        "list",
+        nargs="?",
+        default=PUBLISHED,
+        help="path or https address (default: where Colab has it)",
     )
     parser.add_argument("--date", help="when it was published (default: today, for an address)")
     parser.add_argument("--out", default=COLAB, type=Path)
@@ -99,7 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"colab_versions: {options.list} cannot be read: {error}", file=sys.stderr)
         return 1
     if not any(pin.startswith("torch==") for pin in pins):
-        print(f"colab_versions: {options.list} is no list of Colab's packages: torch is not in it", file=sys.stderr)
+        print(
+            f"colab_versions: {options.list} is no list of Colab's packages: torch is not in it",
+            file=sys.stderr,
+        )
         return 1
     source = options.list if options.list.startswith("https://") else Path(options.list).name
     date = options.date or datetime.date.today().isoformat()

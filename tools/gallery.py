@@ -1,6 +1,8 @@
-"""Make the pictures of the web app's gallery, `python tools/gallery.py`: example drawings, and what comes of them.
+"""Make the pictures of the web app's gallery, `python tools/gallery.py`: example drawings, and what
+comes of them.
 
-Good answers and failed ones, each with a word on why. To be run again when the weights are others; look at them then.
+Good answers and failed ones, each with a word on why. To be run again when the weights are others;
+look at them then.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_utils import inference, runtime  # noqa: E402  (the clone's)
+from s2f_utils import infer, runtime  # noqa: E402  (the clone's)
 
 STATIC = ROOT / "s2f_studio" / "web" / "static"
 SHOWN_PX, QUALITY = 192, 82
@@ -27,7 +29,11 @@ GOOD = (
     ("plain-man", {"seed": 3}, "… and this is another one: press Another."),
     ("beard", {}, "A beard that is drawn stays."),
     ("few-lines", {"seed": 7}, "Few lines: the face that they mean, at a likelier shape."),
-    ("old-man", {"person": {"glasses": 1.0}}, "With “glasses” said under The person: they are drawn first."),
+    (
+        "old-man",
+        {"person": {"glasses": 1.0}},
+        "With “glasses” said under The person: they are drawn first.",
+    ),
     ("hat", {"person": {"beard": 1.0}}, "A hat that is drawn, and a beard that is said."),
 )
 FAILED = (
@@ -42,7 +48,7 @@ FAILED = (
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     """Write gallery.json and its pictures."""
-    model = inference.load(device="cpu")
+    model = infer.load(device="cpu")
     listed: dict[str, list[dict[str, str]]] = {}
     for old in STATIC.glob("gallery-*.webp"):
         old.unlink()
@@ -51,7 +57,9 @@ def main() -> None:
         for number, (name, asked, text) in enumerate(rows, start=1):
             drawing = drawings.prepare(drawings.example(name)).image
             files = {"drawing": f"gallery-{name}.webp", "photo": f"gallery-{kind}-{number}.webp"}
-            for file, picture in zip(files.values(), (drawing, model.translate(drawing, **asked)), strict=True):
+            for file, picture in zip(
+                files.values(), (drawing, model.translate(drawing, **asked)), strict=True
+            ):
                 _save(STATIC / file, picture)
             listed[kind].append({**files, "text": text})
     runtime.write_json(STATIC / "gallery.json", listed)

@@ -1,9 +1,11 @@
-"""The data of the trained lessons (pix2pix-128, …): open portraits in colour, aligned to the face, with made sketches.
+"""The data of the trained lessons (pix2pix-128, …): open portraits in colour, aligned to the face,
+with made sketches.
 
-`python tools/lesson_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download open-portraits PORTRAITS` leaves
-it. Writes OUT/manifest.csv with a pencil, an ink and a contour sketch of each photo, OUT/manifest-photos.csv with each
-photo once, for methods that learn from photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With
-`--maps`, for pSp, each photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch. People keep the
+`python tools/lesson_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download
+open-portraits PORTRAITS` leaves it. Writes OUT/manifest.csv with a pencil, an ink and a contour
+sketch of each photo, OUT/manifest-photos.csv with each photo once, for methods that learn from
+photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With `--maps`, for pSp, each
+photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch. People keep the
 split that all shipped models share.
 """
 
@@ -38,8 +40,15 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
     if maps:
         return
     with open(out / "manifest.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["id"].endswith(f"-{STYLES.partition(',')[0]}")]
-    apart = {file_name(one): np.linalg.norm(np.diff(mesh.five_of(one.points)[:2], axis=0)) for one in sitters}
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["id"].endswith(f"-{STYLES.partition(',')[0]}")
+        ]
+    apart = {
+        file_name(one): np.linalg.norm(np.diff(mesh.five_of(one.points)[:2], axis=0))
+        for one in sitters
+    }
     sharp = [row for row in rows if apart[row["id"].rpartition("-")[0]] >= SHARP_PX]
     for name, kept in (("photos", rows), ("sharp", sharp)):
         with open(out / f"manifest-{name}.csv", "w", newline="", encoding="utf-8") as file:

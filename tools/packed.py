@@ -23,8 +23,9 @@ from s2f_studio.faces.networks.portrait import SIZE_PX
 class Packed:
     """N portraits in the mean shape, S = 128 pixels, on one device.
 
-    photo (N, 3, S, S), parts (N, 2, S, S): person and hair, drawings (N, D, 3, S, S): each with how it was bent; all
-    uint8. words (N, 7) as `attributes.TOLD`, NaN where not known; weight (N,), group (N,), fold (N,); sets: whose.
+    photo (N, 3, S, S), parts (N, 2, S, S): person and hair, drawings (N, D, 3, S, S): each with how
+    it was bent; all uint8. words (N, 7) as `attributes.TOLD`, NaN where not known; weight (N,),
+    group (N,), fold (N,); sets: whose.
     """
 
     photo: Tensor
@@ -63,7 +64,9 @@ def read(folder: Path, device: torch.device) -> Packed:
         photos += [one.transpose(2, 0, 1) for one in four[::4]]
         parts += [one.reshape(2, SIZE_PX, SIZE_PX) for one in four[1::4]]
         for drawn, planes in zip(four[2::4], four[3::4], strict=True):
-            drawn, planes = (one.reshape(-1, n, SIZE_PX, SIZE_PX) for one, n in ((drawn, 1), (planes, 2)))
+            drawn, planes = (
+                one.reshape(-1, n, SIZE_PX, SIZE_PX) for one, n in ((drawn, 1), (planes, 2))
+            )
             drawings.append(np.concatenate([drawn, planes], axis=1))
     joined = {name: np.concatenate(values) for name, values in columns.items()}
     sets = joined.pop("sets").tolist()

@@ -1,7 +1,8 @@
-"""Write the tables of README.md and docs/ from benchmarks/results/*.json, between their markers: `make tables`.
+"""Write the tables of README.md and docs/ from benchmarks/results/*.json, between their markers:
+`make tables`.
 
-A benchmark renders its own tables (`TABLES` in its script); here they are put in place. `--check` changes nothing and
-fails when a file does not say what the results say.
+A benchmark renders its own tables (`TABLES` in its script); here they are put in place. `--check`
+changes nothing and fails when a file does not say what the results say.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ RESULTS = BENCHMARKS / "results"
 FILES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 # The scripts with tables; those that share a marker stand there in this order.
 SCRIPTS = (
-    "train_speed", "commands", "leaderboard_cuhk", "lessons", "lesson_maps", "restorers", "faces", "answer_speed",
+    "train_speed",
+    "commands",
+    "leaderboard_cuhk",
+    "lessons",
+    "lesson_maps",
+    "restorers",
+    "faces",
+    "answer_speed",
     "app_load",
-)  # fmt: skip
+)
 OVER = ("faces_found",)  # results that begin with a script's name and are not its own
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 
 
 def tables(results: Path = RESULTS) -> dict[str, str]:
-    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures several things."""
+    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures
+    several things.
+    """
     parts: dict[str, list[str]] = {}
     if str(BENCHMARKS) not in sys.path:
         sys.path.insert(0, str(BENCHMARKS))
@@ -47,25 +57,35 @@ def filled(text: str, made: Mapping[str, str]) -> str:
 
     def put(match: re.Match[str]) -> str:
         name = match["name"]
-        return f"<!-- {name}:start -->\n\n{made[name]}\n\n<!-- {name}:end -->" if name in made else match[0]
+        return (
+            f"<!-- {name}:start -->\n\n{made[name]}\n\n<!-- {name}:end -->"
+            if name in made
+            else match[0]
+        )
 
     return MARKED.sub(put, text)
 
 
 def placed(texts: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
-    """All files' texts, {name: text}, with their tables. Raises ValueError for a table that has no place, or two."""
+    """All files' texts, {name: text}, with their tables. Raises ValueError for a table that has no
+    place, or two.
+    """
     places = [match["name"] for text in texts.values() for match in MARKED.finditer(text)]
     for name in made:
         if places.count(name) != 1:
             markers = f"<!-- {name}:start --> … <!-- {name}:end -->"
-            raise ValueError(f"{markers} must stand in one file, got {places.count(name)}: {', '.join(texts)}")
+            raise ValueError(
+                f"{markers} must stand in one file, got {places.count(name)}: {', '.join(texts)}"
+            )
     return {file: filled(text, made) for file, text in texts.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when the files say what the results say."""
     parser = argparse.ArgumentParser(prog="readme_tables", description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 when out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit status 1 when out of date"
+    )
     options = parser.parse_args(arguments)
     before = {file: (ROOT / file).read_text(encoding="utf-8") for file in FILES}
     after = placed(before, tables())

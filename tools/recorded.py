@@ -1,4 +1,6 @@
-"""A training step as a CUDA graph: where a step is thousands of small kernels, starting them is what takes its time."""
+"""A training step as a CUDA graph: where a step is thousands of small kernels, starting them is
+what takes its time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from torch import Tensor
 
 
 class Recorded:
-    """A step as a CUDA graph, recorded once and repeated with other inputs; random numbers go on being drawn."""
+    """A step as a CUDA graph, recorded once and repeated with other inputs; random numbers go on
+    being drawn.
+    """
 
     def __init__(self, step: Callable[..., dict[str, Tensor]], inputs: tuple[Tensor, ...]) -> None:
         self.inputs = [x.clone() for x in inputs]

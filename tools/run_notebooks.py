@@ -1,7 +1,7 @@
 """Execute the notebooks from top to bottom and keep the executed copies. `make notebooks` runs it.
 
-The profile comes from S2F_PROFILE, as everywhere. A notebook that fails is kept too, up to the cell that failed, and
-the exit status says so. Without arguments the whole series is executed.
+The profile comes from S2F_PROFILE, as everywhere. A notebook that fails is kept too, up to the cell
+that failed, and the exit status says so. Without arguments the whole series is executed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def series(root: Path = ROOT) -> list[Path]:
     """The numbered notebooks, in order, and then the solutions of their exercises."""
     folder = root / "notebooks"
-    return [*sorted(folder.glob("[0-9]*.ipynb")), *sorted((folder / "solutions").glob("[0-9]*.ipynb"))]
+    return [
+        *sorted(folder.glob("[0-9]*.ipynb")),
+        *sorted((folder / "solutions").glob("[0-9]*.ipynb")),
+    ]
 
 
 def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> tuple[float, str]:
-    """Run the notebook `source` in the working directory `folder` and write what came out to `target`.
+    """Run the notebook `source` in the working directory `folder` and write what came out to
+    `target`.
 
-    Returns the seconds it took and the error, empty when there was none. `timeout_s` is for one cell.
+    Returns the seconds it took and the error, empty when there was none. `timeout_s` is for one
+    cell.
     """
     notebook = nbformat.read(source, as_version=4)
     client = NotebookClient(
@@ -55,7 +60,9 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
 
 
 def as_it_is_read(notebook: nbformat.NotebookNode) -> None:
-    """Take out what nobody can see in a saved notebook: progress bars, and widgets, of which their stills are left."""
+    """Take out what nobody can see in a saved notebook: progress bars, and widgets, of which their
+    stills are left.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
@@ -72,7 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when every notebook ran to its end."""
     parser = argparse.ArgumentParser(prog="run_notebooks", description=__doc__.partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: notebooks/[0-9]*.ipynb")
-    parser.add_argument("--out", type=Path, default=Path("runs/notebooks"), help="folder of the executed copies")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/notebooks"), help="folder of the executed copies"
+    )
     options = parser.parse_args(arguments)
     sources = options.notebooks or series()
     if not sources:
@@ -84,7 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{source.name} …", flush=True)
         seconds, error = execute(source, target, source.resolve().parent)
         outcome = "FAILED" if error else "ok"
-        print(f"{source.name} {outcome}, {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB: {target}", flush=True)
+        print(
+            f"{source.name} {outcome}, {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB: {target}",
+            flush=True,
+        )
         if error:
             print(error, file=sys.stderr)
             failed += 1

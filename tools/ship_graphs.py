@@ -1,8 +1,8 @@
-"""Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs: run it when their weights,
-or the stages, have changed.
+"""Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs: run it
+when their weights, or the stages, have changed.
 
-The graphs have no weights: they say where these lie in the shipped files as `weights.compact` reads them. Large
-constants that are no weights are kept once for all graphs, in constants.safetensors.
+The graphs have no weights: they say where these lie in the shipped files as `weights.compact` reads
+them. Large constants that are no weights are kept once for all graphs, in constants.safetensors.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
 from s2f_studio.export.writing import LARGE, described, graph_of, stages_of
-from s2f_utils import inference, runtime, weights
-from s2f_utils.inference import restorers
-from s2f_utils.inference.enhance import Enhancer
+from s2f_utils import infer, runtime, weights
+from s2f_utils.infer import restorers
+from s2f_utils.infer.enhance import Enhancer
 from s2f_utils.weights.compact import tensors_of
 
 CONSTANTS = "constants.safetensors"
@@ -41,11 +41,15 @@ class Store:
                 first += tensor.nbytes
 
     def place(self, tensor: np.ndarray, name: str) -> tuple[str, int]:
-        """The file and the first byte of a tensor. Raises ValueError for a weight that is in no file."""
+        """The file and the first byte of a tensor. Raises ValueError for a weight that is in no
+        file.
+        """
         digest = _digest(tensor)
         if digest not in self.places:
             if name.endswith((".weight", ".bias")):
-                raise ValueError(f"{name}: the graph has other weights than the shipped files: keep them as they are")
+                raise ValueError(
+                    f"{name}: the graph has other weights than the shipped files: keep them as they are"
+                )
             half = tensor.astype(np.float16)
             exact = np.array_equal(half.astype(np.float32), tensor)
             self.constants[f"{len(self.constants):03d} {name}"] = half if exact else tensor
@@ -95,7 +99,7 @@ def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> d
     if name in weights.SHIPPED_RESTORERS:
         model = Enhancer(restorers.load(name, "cpu", engine="torch"))
     else:
-        model = inference.load(name, "cpu", engine="torch")
+        model = infer.load(name, "cpu", engine="torch")
     stages = stages_of(model)
     told = described(model, stages)
     for stage, module in stages.items():

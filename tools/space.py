@@ -1,7 +1,8 @@
-"""Write the web app as a Space of the Hugging Face hub into a new folder: `python tools/space.py OUT`, then
-`hf upload USER/NAME OUT --repo-type space`.
+"""Write the web app as a Space of the Hugging Face hub into a new folder: `python tools/space.py
+OUT`, then `hf upload USER/NAME OUT --repo-type space`.
 
-The Space is the image of the Dockerfile: this writes that file, what it copies, and the README that tells the hub so.
+The Space is the image of the Dockerfile: this writes that file, what it copies, and the README that
+tells the hub so.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def write(out: Path) -> Path:
         else:
             shutil.copyfile(ROOT / name, out / name)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    (out / "README.md").write_text(HEAD.format(repository=project["urls"]["Repository"]), encoding="utf-8")
+    (out / "README.md").write_text(
+        HEAD.format(repository=project["urls"]["Repository"]), encoding="utf-8"
+    )
     return out
 
 

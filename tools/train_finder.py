@@ -1,12 +1,15 @@
-"""Train the landmark finder: `python tools/train_finder.py DATA OUT.safetensors [--minutes 45] [--init FILE]`.
+"""Train the landmark finder: `python tools/train_finder.py DATA OUT.safetensors [--minutes 45]
+[--init FILE]`.
 
-DATA as `python -m data_prep scribbles` leaves it, or a file that `--pack` made of that for a training elsewhere, with
-at most three drawings of each face. On a GPU if there is one. The finder learns from the drawings, whose points the
-hand put where it put them, and from their photos: points by a Laplace distribution's likelihood (so that it knows how
-sure it is), the person's and the hair's maps by cross entropy, five flags, and how far lips and lids are open, which
-tells a closed mouth from an open one and is a small part of all points' errors. Pictures are turned, scaled, moved and
-mirrored at random. What is printed on the way is measured on validation people: the median error in eye distances by
-how crude a drawing is, and of photos. An average of the weights is written, as float16.
+DATA as `python -m data_prep scribbles` leaves it, or a file that `--pack` made of that for a
+training elsewhere, with at most three drawings of each face. On a GPU if there is one. The finder
+learns from the drawings, whose points the hand put where it put them, and from their photos: points
+by a Laplace distribution's likelihood (so that it knows how sure it is), the person's and the
+hair's maps by cross entropy, five flags, and how far lips and lids are open, which tells a closed
+mouth from an open one and is a small part of all points' errors. Pictures are turned, scaled, moved
+and mirrored at random. What is printed on the way is measured on validation people: the median
+error in eye distances by how crude a drawing is, and of photos. An average of the weights is
+written, as float16.
 """
 
 from __future__ import annotations
@@ -29,28 +32,34 @@ from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.finder import SIDE_PX
 from s2f_studio.faces.method import other_pen
 from s2f_studio.faces.shaped import HAIR, read_points, worn_in
-from s2f_utils import models
+from s2f_utils import networks
 from s2f_utils.data import Manifest, Row, read_manifest
-from s2f_utils.models import checkpoints
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import FOUND_FLAGS
 
 BATCH, BATCH_GPU, PHOTO_SHARE = 32, 96, 0.2
 SPLITS, KINDS = ("train", "val"), ("drawings", "photos")
 LR, WEIGHT_DECAY, WARM_UP = 1e-3, 0.02, 200
 LR_GOING_ON = 4e-4  # of a finder that was trained before
-TURN, SCALE, SHIFT = 0.16, 0.14, 0.06  # standard deviations: radians, natural logarithm, share of the side
+TURN, SCALE, SHIFT = (
+    0.16,
+    0.14,
+    0.06,
+)  # standard deviations: radians, natural logarithm, share of the side
 EMA = 0.999
 MIRROR = torch.from_numpy(mesh.mirror())
 PACKED_DRAWINGS = 3  # of a face
 # pairs of points, one above the other, of lips and lids
 _RINGS = [mesh.PARTS[name] for name in ("mouth", "left_eye", "right_eye")]
-PAIRS = torch.tensor([(ring[n], ring[-n]) for ring in _RINGS for n in range(1, len(ring) // 2)])  # (K, 2)
+PAIRS = torch.tensor(
+    [(ring[n], ring[-n]) for ring in _RINGS for n in range(1, len(ring) // 2)]
+)  # (K, 2)
 
 
 @dataclass
 class Faces:
-    """Pictures with what is to be found in them: grey, person, hair as uint8 (N, 3, S, S), points as shares of the side
-    (N, 164, 2), flags (N, 5), NaN where one is not known.
+    """Pictures with what is to be found in them: grey, person, hair as uint8 (N, 3, S, S), points
+    as shares of the side (N, 164, 2), flags (N, 5), NaN where one is not known.
     """
 
     pictures: Tensor
@@ -68,7 +77,10 @@ def read(manifest: Manifest, rows: list[Row]) -> tuple[Faces, Faces]:
     """The drawings of these rows, and their photos, each once."""
     drawings, photos, seen = [], [], {}
     for row in tqdm(rows, desc="reading", unit="drawing"):
-        drawn, true = (read_points(manifest.path.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        drawn, true = (
+            read_points(manifest.path.parent / row.attributes[c])
+            for c in ("points", "photo_points")
+        )
         if row.photo not in seen:
             labels = np.asarray(Image.open(row.mask))
             parts = np.dstack([labels > 0, labels == HAIR]).astype(np.uint8) * 255
@@ -87,14 +99,20 @@ def _grey(path: Path) -> np.ndarray:
 
 
 def _flags(row: Row, photo: bool) -> list[float]:
-    """As `models.finder.FOUND_FLAGS` orders them."""
+    """As `networks.finder.FOUND_FLAGS` orders them."""
     return [float(photo), math.nan if photo else float(row.attributes["degree"]), *worn_in(row)]
 
 
 def _stacked(found: list[tuple]) -> Faces:
-    pictures = np.stack([np.dstack([grey, parts]) for grey, parts, _, _ in found]).transpose(0, 3, 1, 2)
+    pictures = np.stack([np.dstack([grey, parts]) for grey, parts, _, _ in found]).transpose(
+        0, 3, 1, 2
+    )
     points = torch.tensor(np.stack([points for _, _, points, _ in found]) + 0.5) / SIDE_PX
-    return Faces(torch.from_numpy(np.ascontiguousarray(pictures)), points, torch.tensor([f for *_, f in found]))
+    return Faces(
+        torch.from_numpy(np.ascontiguousarray(pictures)),
+        points,
+        torch.tensor([f for *_, f in found]),
+    )
 
 
 def pack(sides: dict[str, Faces], out: Path) -> None:
@@ -115,7 +133,10 @@ def unpack(file: Path, name: str) -> Faces:
     with np.load(file) as data:
         joined, ends = data[f"{name} pictures"].tobytes(), data[f"{name} ends"].tolist()
         points, flags = (torch.from_numpy(data[f"{name} {what}"]) for what in ("points", "flags"))
-    pictures = [Image.open(io.BytesIO(joined[a:b])).convert("L") for a, b in zip([0, *ends], ends, strict=False)]
+    pictures = [
+        Image.open(io.BytesIO(joined[a:b])).convert("L")
+        for a, b in zip([0, *ends], ends, strict=False)
+    ]
     stacked = np.stack([np.asarray(one).reshape(3, SIDE_PX, SIDE_PX) for one in pictures])
     return Faces(torch.from_numpy(stacked), points.float() / 16_384, flags)
 
@@ -127,18 +148,24 @@ def _webp(picture: np.ndarray) -> bytes:
 
 
 def moved(faces: Faces) -> tuple[Tensor, Tensor]:
-    """Faces turned, scaled, shifted and mirrored at random: ink and maps (B, 3, S, S) in [0, 1], points (B, 164, 2)."""
+    """Faces turned, scaled, shifted and mirrored at random: ink and maps (B, 3, S, S) in [0, 1],
+    points (B, 164, 2).
+    """
     num, device = len(faces.points), faces.points.device
     angle, scale, *shift = torch.randn(4, num, device=device)
     angle, scale, shift = TURN * angle, torch.exp(SCALE * scale), SHIFT * torch.stack(shift, 1)
     mirrored = torch.rand(num, device=device) < 0.5
     side = torch.where(mirrored, -1.0, 1.0)
     cos, sin = scale * angle.cos(), scale * angle.sin()
-    matrix = torch.stack([torch.stack([cos * side, -sin], -1), torch.stack([sin * side, cos], -1)], 1)  # (B, 2, 2)
+    matrix = torch.stack(
+        [torch.stack([cos * side, -sin], -1), torch.stack([sin * side, cos], -1)], 1
+    )  # (B, 2, 2)
     points = (faces.points - 0.5) @ matrix.transpose(1, 2) + 0.5 + shift[:, None]
     points = torch.where(mirrored[:, None, None], points[:, MIRROR.to(device)], points)
     back = torch.linalg.inv(matrix)
-    grid = F.affine_grid(torch.cat([back, -(back @ (2 * shift)[..., None])], 2), (num, 1, SIDE_PX, SIDE_PX), False)
+    grid = F.affine_grid(
+        torch.cat([back, -(back @ (2 * shift)[..., None])], 2), (num, 1, SIDE_PX, SIDE_PX), False
+    )
     return F.grid_sample(as_given(faces), grid, align_corners=False), points
 
 
@@ -174,7 +201,10 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
     net.eval()
     told, right = [], []
     for name, faces in (("drawings", drawings), ("photos", photos)):
-        found = [net(as_given(faces.take(part))[:, :1]) for part in torch.arange(len(faces.points)).split(64)]
+        found = [
+            net(as_given(faces.take(part))[:, :1])
+            for part in torch.arange(len(faces.points)).split(64)
+        ]
         faces = faces.to(torch.device("cpu"))
         points = torch.cat([f.points for f in found]).cpu()
         eyes = torch.from_numpy(mesh.eye_distance(faces.points.numpy()))
@@ -183,11 +213,15 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
         groups = [(n / 5, error[(degree >= n / 5) & (degree < (n + 1) / 5)]) for n in range(5)]
         told.append(f"{name} {float(error.median()):.4f}")
         if name == "drawings":
-            told.append("by degree " + " ".join(f"{float(e.median()):.4f}" for _, e in groups if len(e)))
+            told.append(
+                "by degree " + " ".join(f"{float(e.median()):.4f}" for _, e in groups if len(e))
+            )
         parts, true = torch.cat([f.parts for f in found]).cpu() > 0, faces.pictures[:, 1:] > 127
         overlap = (parts & true).sum((0, 2, 3)) / (parts | true).sum((0, 2, 3))
         gap = (points[:, PAIRS[:9, 0]] - points[:, PAIRS[:9, 1]]).norm(dim=-1).mean(1) / eyes
-        true_gap = (faces.points[:, PAIRS[:9, 0]] - faces.points[:, PAIRS[:9, 1]]).norm(dim=-1).mean(1) / eyes
+        true_gap = (faces.points[:, PAIRS[:9, 0]] - faces.points[:, PAIRS[:9, 1]]).norm(
+            dim=-1
+        ).mean(1) / eyes
         told.append(f"lips' opening off by {float((gap - true_gap).abs().mean()):.4f}")
         told.append("person {:.3f}, hair {:.3f}".format(*overlap.tolist()))
         right.append((torch.cat([f.flags for f in found]).cpu(), faces.flags))
@@ -201,13 +235,15 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
 
 
 def train(data: Path, out: Path, minutes: float, init: Path | None = None) -> None:
-    """Train for so long, print what validation people say on the way, and write the average of the weights."""
+    """Train for so long, print what validation people say on the way, and write the average of the
+    weights.
+    """
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     known, val = ([side.to(device) for side in sides] for sides in read_data(data))
-    net = checkpoints.load_network(init)[0] if init else models.build("finder")
+    net = checkpoints.load_network(init)[0] if init else networks.build("finder")
     net = net.float().train().to(device, memory_format=torch.channels_last)
-    average = models.build("finder").to(device, memory_format=torch.channels_last)
+    average = networks.build("finder").to(device, memory_format=torch.channels_last)
     average.load_state_dict(net.state_dict())
     most = LR_GOING_ON if init else LR
     opt = torch.optim.AdamW(net.parameters(), most, weight_decay=WEIGHT_DECAY, fused=True)
@@ -218,7 +254,9 @@ def train(data: Path, out: Path, minutes: float, init: Path | None = None) -> No
             group["lr"] = rate
         batch = drawn_batch(*known)
         found = losses(net, *moved(batch), batch.flags)
-        loss = found["likelihood"] + 0.3 * found["error"] + 2.0 * found["parts"] + 0.3 * found["flags"]
+        loss = (
+            found["likelihood"] + 0.3 * found["error"] + 2.0 * found["parts"] + 0.3 * found["flags"]
+        )
         loss = loss + 0.5 * found["opening"]
         opt.zero_grad(set_to_none=True)
         loss.backward()
@@ -226,13 +264,23 @@ def train(data: Path, out: Path, minutes: float, init: Path | None = None) -> No
         opt.step()
         step += 1
         kept = min(EMA, (1 + step) / (10 + step))
-        torch._foreach_lerp_([p.data for p in average.parameters()], [p.data for p in net.parameters()], 1 - kept)
+        torch._foreach_lerp_(
+            [p.data for p in average.parameters()], [p.data for p in net.parameters()], 1 - kept
+        )
         if done - said > 0.1:
             said = done
             values = ", ".join(f"{name} {float(value):.3f}" for name, value in found.items())
-            print(f"step {step}, {60 * minutes * done:.0f} s: {values}; {measure(average, *val)}", flush=True)
+            print(
+                f"step {step}, {60 * minutes * done:.0f} s: {values}; {measure(average, *val)}",
+                flush=True,
+            )
     seconds = round(time.monotonic() - began)
-    facts = {"name": "finder", "size_px": SIDE_PX, "training_pairs": len(known[0].points), "training_seconds": seconds}
+    facts = {
+        "name": "finder",
+        "size_px": SIDE_PX,
+        "training_pairs": len(known[0].points),
+        "training_seconds": seconds,
+    }
     print(f"{step} steps: {measure(average, *val)}")
     checkpoints.save_generator(out, average.cpu().half(), facts)
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
@@ -254,8 +302,15 @@ def pack_data(data: Path, out: Path) -> None:
         of_face: dict[Path, list[Row]] = {}
         for row in manifest.split(split):
             of_face.setdefault(row.photo, []).append(row)
-        some = [rows[n] for rows in of_face.values() for n in sorted(rng.permutation(len(rows))[:PACKED_DRAWINGS])]
-        sides |= {f"{split} {kind}": faces for kind, faces in zip(KINDS, read(manifest, some), strict=True)}
+        some = [
+            rows[n]
+            for rows in of_face.values()
+            for n in sorted(rng.permutation(len(rows))[:PACKED_DRAWINGS])
+        ]
+        sides |= {
+            f"{split} {kind}": faces
+            for kind, faces in zip(KINDS, read(manifest, some), strict=True)
+        }
     pack(sides, out)
 
 
@@ -268,7 +323,12 @@ def drawn_batch(drawings: Faces, photos: Faces) -> Faces:
         side.take(torch.randint(len(side.points), (count,), device=device))
         for side, count in ((drawings, num - num_photos), (photos, num_photos))
     ]
-    return Faces(*(torch.cat([getattr(part, name) for part in parts]) for name in ("pictures", "points", "flags")))
+    return Faces(
+        *(
+            torch.cat([getattr(part, name) for part in parts])
+            for name in ("pictures", "points", "flags")
+        )
+    )
 
 
 def main() -> None:
@@ -278,7 +338,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=45.0)
     parser.add_argument("--init", type=Path, help="a finder to begin with")
-    parser.add_argument("--pack", action="store_true", help="write DATA into the file OUT, and do not train")
+    parser.add_argument(
+        "--pack", action="store_true", help="write DATA into the file OUT, and do not train"
+    )
     args = parser.parse_args()
     if args.pack:
         return pack_data(args.data, args.out)

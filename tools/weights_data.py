@@ -1,8 +1,10 @@
-"""The data that photo-to-sketch and the restorer are trained on: portraits with sketches, and drawn faces.
+"""The data that photo-to-sketch and the restorer are trained on: portraits with sketches, and drawn
+faces.
 
-`python tools/weights_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download portraits` leaves them. Writes
-the data set OUT/photo-to-sketch. 100 people are for testing, 20 for validation; who is there twice is for training.
-Sketches are drawn from the person before a softened background, as artists draw them; the photo has its own.
+`python tools/weights_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download portraits`
+leaves them. Writes the data set OUT/photo-to-sketch. 100 people are for testing, 20 for validation;
+who is there twice is for training. Sketches are drawn from the person before a softened background,
+as artists draw them; the photo has its own.
 """
 
 from __future__ import annotations
@@ -28,20 +30,30 @@ NUM_DRAWN = 500
 
 
 def artist(photo: np.ndarray) -> np.ndarray:
-    """The sketch that photo → sketch learns to draw: soft pencil with ink where it is dark, uint8 (H, W)."""
-    return np.minimum(sketches.pencil(photo, strength=1.2), sketches.xdog(photo, strength=0.8, sharpness=3))
+    """The sketch that photo → sketch learns to draw: soft pencil with ink where it is dark, uint8
+    (H, W).
+    """
+    return np.minimum(
+        sketches.pencil(photo, strength=1.2), sketches.xdog(photo, strength=0.8, sharpness=3)
+    )
 
 
 def soften_background(photo: np.ndarray, mask: np.ndarray, sigma: float = 0.08) -> np.ndarray:
-    """Blur what is behind the person, as a studio's backdrop is: uint8 (H, W, 3), mask float (H, W) in [0, 1].
+    """Blur what is behind the person, as a studio's backdrop is: uint8 (H, W, 3), mask float (H, W)
+    in [0, 1].
 
-    sigma: of the Gaussian, a share of the longer side. The person's own colours do not run into the background: each
-    pixel behind is the mean of its neighbours behind. Returns uint8 (H, W, 3).
+    sigma: of the Gaussian, a share of the longer side. The person's own colours do not run into the
+    background: each pixel behind is the mean of its neighbours behind. Returns uint8 (H, W, 3).
     """
     behind = np.clip(1.0 - mask[..., None].astype(np.float32), 1e-3, 1.0)
     sigma_px = sigma * max(photo.shape[:2])
-    weights = cv2.GaussianBlur(behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)[..., None]
-    blurred = cv2.GaussianBlur(photo * behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) / weights
+    weights = cv2.GaussianBlur(behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)[
+        ..., None
+    ]
+    blurred = (
+        cv2.GaussianBlur(photo * behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
+        / weights
+    )
     share = mask[..., None].astype(np.float32)
     return images.rounded(photo * share + blurred * (1 - share))
 
@@ -54,16 +66,28 @@ class Writer:
         self.rows: list[dict[str, str]] = []
 
     def add(
-        self, split: str, name: str, identity: str, sketch: np.ndarray, photo: np.ndarray | str, source: str
+        self,
+        split: str,
+        name: str,
+        identity: str,
+        sketch: np.ndarray,
+        photo: np.ndarray | str,
+        source: str,
     ) -> str:
-        """Write one pair; `photo` may be the path of one that is there. Returns the photo's path in the set."""
+        """Write one pair; `photo` may be the path of one that is there. Returns the photo's path in
+        the set.
+        """
         paths = {"sketch": f"sketches/{name}.png", "photo": f"photos/{name}.png"}
         images.save(self.folder / paths["sketch"], np.repeat(sketch[..., None], 3, axis=2))
         if isinstance(photo, str):
             paths["photo"] = photo
         else:
             images.save(self.folder / paths["photo"], photo)
-        row = dict.fromkeys(COLUMNS, "") | {"split": split, "id": name, "identity": identity, "source": source} | paths
+        row = (
+            dict.fromkeys(COLUMNS, "")
+            | {"split": split, "id": name, "identity": identity, "source": source}
+            | paths
+        )
         self.rows.append(row)
         return paths["photo"]
 
@@ -81,7 +105,9 @@ def splits_of(photos: Sequence[np.ndarray]) -> list[str]:
     twins = {n for pair in duplicates.find_twins(prints) for n in (pair.first, pair.second)}
     order = [n for n in np.random.default_rng(0).permutation(len(photos)) if n not in twins]
     split = dict.fromkeys(range(len(photos)), "train")
-    split |= dict.fromkeys(order[:NUM_TEST], "test") | dict.fromkeys(order[NUM_TEST : NUM_TEST + NUM_VAL], "val")
+    split |= dict.fromkeys(order[:NUM_TEST], "test") | dict.fromkeys(
+        order[NUM_TEST : NUM_TEST + NUM_VAL], "val"
+    )
     return [split[n] for n in range(len(photos))]
 
 
@@ -98,9 +124,13 @@ def add_portraits(folder: Path, to_sketch: Writer) -> None:
         photo = images.load_rgb(path)
         mask = background.person_mask(photo, face=face)
         soft = soften_background(photo, mask)
-        found.append((path.stem, faces.warp(photo, matrix, SIZE_PX), faces.warp(soft, matrix, SIZE_PX)))
+        found.append(
+            (path.stem, faces.warp(photo, matrix, SIZE_PX), faces.warp(soft, matrix, SIZE_PX))
+        )
     splits = splits_of([own for _, own, _ in found])
-    for (name, own, soft), split in zip(tqdm(found, desc="drawing", unit="portrait"), splits, strict=True):
+    for (name, own, soft), split in zip(
+        tqdm(found, desc="drawing", unit="portrait"), splits, strict=True
+    ):
         to_sketch.add(split, name, name, artist(soft), own, "portraits artist")
 
 

@@ -38,10 +38,11 @@ def diagnose(
     workers: Workers = None,
     progress: bool = True,
 ) -> Diagnosis:
-    """Look for faults in a data set: a folder with a manifest.csv, or a source as `make_pairs` takes it.
+    """Look for faults in a data set: a folder with a manifest.csv, or a source as `make_pairs`
+    takes it.
 
-    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written. Raises DataPrepError
-    when there is nothing to look at.
+    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written.
+    Raises DataPrepError when there is nothing to look at.
     """
     check_workers(workers)
     path = Path(src)
@@ -50,9 +51,13 @@ def diagnose(
     if is_set:
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
-        subjects, terms = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
+        subjects, terms = _from_source(
+            path, layout, LayoutOptions(sketches, photos, sketch_side), findings
+        )
     not_tested = [f"faces: {weights.problem('yunet')}"] if faces.detector_problem() else []
-    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
+    done = run_jobs(
+        examine, [(subject,) for subject in subjects], workers=workers, progress=progress
+    )
     facts = [done[n] for n in range(len(subjects))]
     diagnosis = Diagnosis(path, subjects, facts, findings, not_tested, terms)
     judge.judge_all(diagnosis)
@@ -75,15 +80,27 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
     subjects = []
     for row in rows:
         parts = ("sketch", "photo", "mask")
-        gone = [row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()]
+        gone = [
+            row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()
+        ]
         if gone or not any(row[part] for part in parts):
             why = "named by the manifest" if gone else "its row names no picture"
             findings.append(Finding("missing", row["id"], tuple(gone), why, (row["id"],)))
-        there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
-        identity, split = row["identity"] or row["id"], row["split"] if row["split"] in SPLITS else ""
+        there = {
+            part: str(path.parent / row[part]) if row[part] and row[part] not in gone else ""
+            for part in parts
+        }
+        identity, split = (
+            row["identity"] or row["id"],
+            row["split"] if row["split"] in SPLITS else "",
+        )
         if not split:
-            findings.append(Finding("split", row["id"], (), f"its split is {row['split']!r}", (row["id"],)))
-        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS + POINTS}
+            findings.append(
+                Finding("split", row["id"], (), f"its split is {row['split']!r}", (row["id"],))
+            )
+        attributes = {
+            name: text or "" for name, text in row.items() if name and name not in COLUMNS + POINTS
+        }
         about = {"source": row["source"], "attributes": attributes}
         subjects.append(Subject(row["id"], identity, split, **there, **about))
     return subjects
@@ -97,7 +114,9 @@ def _from_source(
     collection = find_layout(tree, layout, options).collect(tree, options)
     subjects = []
     for name, pair in zip(ids_of(collection.pairs), collection.pairs, strict=True):
-        sketch, mask = (str(picture.path) if picture else "" for picture in (pair.sketch, pair.mask))
+        sketch, mask = (
+            str(picture.path) if picture else "" for picture in (pair.sketch, pair.mask)
+        )
         identity = pair.identity or name
         about = (pair.half, mask, pair.source, pair.attributes)
         subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), *about))
@@ -111,31 +130,42 @@ def _from_source(
     return subjects, collection.terms.splitlines()
 
 
-def _without_partner(side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]) -> Iterator[Finding]:
+def _without_partner(
+    side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]
+) -> Iterator[Finding]:
     """A finding for each lone picture, of many the first with the reason: each looks at all names."""
-    reasons = itertools.chain(why_alone(side, lone[:MAX_HINTS], own, partners), itertools.repeat("no partner"))
+    reasons = itertools.chain(
+        why_alone(side, lone[:MAX_HINTS], own, partners), itertools.repeat("no partner")
+    )
     for picture, why in zip(lone, reasons, strict=False):
         yield Finding("unmatched", picture.stem, (picture.shown,), why)
 
 
 def report_lines(diagnosis: Diagnosis) -> list[str]:
     """The diagnosis in words: one line a finding, at most five of a kind."""
-    lines = [f"{runtime.counted(len(diagnosis.subjects), 'pair')} looked at in {printable(diagnosis.source)}"]
+    lines = [
+        f"{runtime.counted(len(diagnosis.subjects), 'pair')} looked at in {printable(diagnosis.source)}"
+    ]
     for kind, number in diagnosis.counts().items():
         known = KINDS[kind]
         lines.append(f"{'STOP' if known.stops else 'look'}: {known.title}: {number}")
         lines.append(f"    to mend: {known.mend}; with --fix: {known.fix}")
         shown = [finding for finding in diagnosis.findings if finding.kind == kind]
-        lines += [f"    - {printable(', '.join(f.files) or f.id)}: {f.detail}" for f in shown[:NUM_SHOWN]]
+        lines += [
+            f"    - {printable(', '.join(f.files) or f.id)}: {f.detail}" for f in shown[:NUM_SHOWN]
+        ]
         if number > NUM_SHOWN:
             lines.append(f"    - and {number - NUM_SHOWN} more")
     lines += [f"not tested: {text}" for text in diagnosis.not_tested]
     verdict = (
-        "no pairs: training cannot start" if not diagnosis.subjects
-        else "nothing found: training may start" if not diagnosis.findings
-        else "training may start" if diagnosis.may_train
+        "no pairs: training cannot start"
+        if not diagnosis.subjects
+        else "nothing found: training may start"
+        if not diagnosis.findings
+        else "training may start"
+        if diagnosis.may_train
         else "training should not start"
-    )  # fmt: skip
+    )
     untested = diagnosis.may_train and diagnosis.not_tested
     return [*lines, f"{verdict}, by what was tested" if untested else verdict]
 
@@ -151,10 +181,11 @@ def run_doctor(
     progress: bool = True,
     **options: Any,
 ) -> int:
-    """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not start.
+    """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not
+    start.
 
-    fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
-    `mend.write_mended`; it is looked at, too, and then 0 means that it may be trained with.
+    fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said,
+    by `mend.write_mended`; it is looked at, too, and then 0 means that it may be trained with.
     """
     diagnosis = diagnose(src, progress=progress, **options)
     for line in report_lines(diagnosis):

@@ -1,4 +1,6 @@
-"""What can be seen in one pair of pictures: the file's kind, brightness, structure, the face. `doctor` judges it."""
+"""What can be seen in one pair of pictures: the file's kind, brightness, structure, the face.
+`doctor` judges it.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
 @dataclass(frozen=True)
 class Subject:
-    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in `Candidate`; `mask`,
-    `source` and `attributes` are taken along for the mended set.
+    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in
+    `Candidate`; `mask`, `source` and `attributes` are taken along for the mended set.
     """
 
     id: str
@@ -46,13 +48,14 @@ class Subject:
 class PictureFacts:
     """What was seen in one picture. With an `error`, nothing else is known but its digest.
 
-    remarks: what the file is beside plain 8-bit grey or RGB. size: (width, height) as seen, pixels. spread: standard
-    deviation of the grey values. paper: median grey value of the rim. light_lines: as of `are_lines_light`. prints: as
-    of `prints_of`. features: (28,) float32. structure: gradients' orientations, float16. face: score and width as a
-    share of the picture's width, None where none was found or looked for. turned: the rotation in degrees,
-    counterclockwise, after which a face was found that was not found upright. map_problem: of the photo's map, a kind
-    of finding and what was seen. whole: the size with its padding. squeezed: the photo's file says that its sketch had
-    another shape.
+    remarks: what the file is beside plain 8-bit grey or RGB. size: (width, height) as seen, pixels.
+    spread: standard deviation of the grey values. paper: median grey value of the rim. light_lines:
+    as of `are_lines_light`. prints: as of `prints_of`. features: (28,) float32. structure:
+    gradients' orientations, float16. face: score and width as a share of the picture's width, None
+    where none was found or looked for. turned: the rotation in degrees, counterclockwise, after
+    which a face was found that was not found upright. map_problem: of the photo's map, a kind of
+    finding and what was seen. whole: the size with its padding. squeezed: the photo's file says
+    that its sketch had another shape.
     """
 
     error: str = ""
@@ -82,7 +85,9 @@ def examine(subject: Subject) -> dict[str, PictureFacts]:
 
 
 def _problem_of_map(path: str, size: tuple[int, int]) -> tuple[str, str] | None:
-    """The kind of finding and what was seen, None where all is well. size: the photo's, (width, height)."""
+    """The kind of finding and what was seen, None where all is well. size: the photo's, (width,
+    height).
+    """
     try:
         labels = files.load_labels(path)
     except (images.ImageError, OSError) as error:
@@ -109,7 +114,9 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
         if isinstance(error, FileNotFoundError):
             error = images.ImageError(f"{path}: no such file, or a link to one that is gone")
         known = isinstance(error, images.ImageError | OSError)
-        facts.error = printable(error if known else f"{path}: cannot be looked at ({type(error).__name__}: {error})")
+        facts.error = printable(
+            error if known else f"{path}: cannot be looked at ({type(error).__name__}: {error})"
+        )
     return facts
 
 
@@ -118,12 +125,16 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
         image = halves(image, half)[side == "photo"]
     facts.size = (image.shape[1], image.shape[0])
     if min(facts.size) < 8:
-        raise images.ImageError(f"{path}: {facts.size[0]}x{facts.size[1]} pixels are too few for a face")
+        raise images.ImageError(
+            f"{path}: {facts.size[0]}x{facts.size[1]} pixels are too few for a face"
+        )
     picture = Image.fromarray(image)
     small = np.asarray(picture.resize((STRUCTURE_PX, STRUCTURE_PX), Image.Resampling.BOX))
     grey = images.luminance(small).astype(np.float32)
     facts.spread = float(grey.std())
-    rim = np.concatenate([grey[:4].ravel(), grey[-4:].ravel(), grey[:, :4].ravel(), grey[:, -4:].ravel()])
+    rim = np.concatenate(
+        [grey[:4].ravel(), grey[-4:].ravel(), grey[:, :4].ravel(), grey[:, -4:].ravel()]
+    )
     facts.paper = float(np.median(rim))
     facts.light_lines = are_lines_light(grey)
     notes = files.notes_of(path) if side == "photo" and not half else {}
@@ -153,11 +164,12 @@ def _remarks(content: bytes) -> list[str]:
 
 
 def are_lines_light(grey: np.ndarray) -> bool:
-    """Whether a drawing's lines are lighter than what is around them, as in a negative, whatever fills its rim.
+    """Whether a drawing's lines are lighter than what is around them, as in a negative, whatever
+    fills its rim.
 
-    grey: float (128, 128). What a morphological opening takes away (light and thin) against what a closing fills (dark
-    and thin). Of FS2K's and CUFS's sketches, whole or cut to any part, the light has at most half, of their negatives
-    the dark.
+    grey: float (128, 128). What a morphological opening takes away (light and thin) against what a
+    closing fills (dark and thin). Of FS2K's and CUFS's sketches, whole or cut to any part, the
+    light has at most half, of their negatives the dark.
     """
     import cv2
 
@@ -168,13 +180,16 @@ def are_lines_light(grey: np.ndarray) -> bool:
 
 
 def structure(grey: np.ndarray) -> np.ndarray:
-    """Where lines and edges run, whatever their tone: histograms of oriented gradients (Dalal and Triggs 2005).
+    """Where lines and edges run, whatever their tone: histograms of oriented gradients (Dalal and
+    Triggs 2005).
 
     grey: float (128, 128). Returns float16 (1568,), scikit-image's `hog` with cells of 16 px.
     """
     from skimage.feature import hog
 
-    return hog(grey, orientations=8, pixels_per_cell=(16, 16), cells_per_block=(2, 2)).astype(np.float16)
+    return hog(grey, orientations=8, pixels_per_cell=(16, 16), cells_per_block=(2, 2)).astype(
+        np.float16
+    )
 
 
 def _look_for_face(image: np.ndarray, facts: PictureFacts) -> None:

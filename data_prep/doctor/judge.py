@@ -19,12 +19,13 @@ BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
 SMALL_PX = 64
 ASPECT_OFF, SIZE_OFF = 0.10, 0.03
 TINY_FACE = 0.22  # of the picture's width; FFHQ-like crops have 0.45 to 0.6
-# CUFS's own pairs have a z of 2.8 and more, exchanged ones 0.5 and less; of 6,000 drawn faces at 64 px, 13 have 0.9 to
-# 1.5; FS2K's 2,104 have 0.7 and more, aligned -0.5 and more, for its artists are free and its walls busy. A pair
-# below 1.5 is looked at; it is wrong where the photo of another such pair fits better, or none of this set is so low.
+# CUFS's own pairs have a z of 2.8 and more, exchanged ones 0.5 and less; of 6,000 drawn faces at 64
+# px, 13 have 0.9 to 1.5; FS2K's 2,104 have 0.7 and more, aligned -0.5 and more, for its artists are
+# free and its walls busy. A pair below 1.5 is looked at; it is wrong where the photo of another
+# such pair fits better, or none of this set is so low.
 MISMATCH_Z, SURE_MISMATCH_Z, MISMATCH_OWN = 1.5, 0.5, 0.25
-# Where most do not fit: of mixed-up pairs, nearly every sketch has a photo that has no better sketch (CUFS 1.00, drawn
-# faces .92); of pairs framed otherwise hardly half (.36 to .42).
+# Where most do not fit: of mixed-up pairs, nearly every sketch has a photo that has no better
+# sketch (CUFS 1.00, drawn faces .92); of pairs framed otherwise hardly half (.36 to .42).
 MIXED_UP = 0.67
 NUM_IMPOSTORS = 400
 ALL = "all pairs"
@@ -50,10 +51,19 @@ def judge_for_training(diagnosis: Diagnosis) -> None:
         diagnosis.findings.append(Finding("manifest", ALL, (), str(error)))
 
 
-def _add(diagnosis: Diagnosis, kind: str, place: int, sides: tuple[str, ...], detail: str, drop: bool = True) -> None:
+def _add(
+    diagnosis: Diagnosis,
+    kind: str,
+    place: int,
+    sides: tuple[str, ...],
+    detail: str,
+    drop: bool = True,
+) -> None:
     subject = diagnosis.subjects[place]
     shown = tuple(_shown(diagnosis, getattr(subject, side) or subject.photo) for side in sides)
-    diagnosis.findings.append(Finding(kind, subject.id, shown, detail, (subject.id,) if drop else ()))
+    diagnosis.findings.append(
+        Finding(kind, subject.id, shown, detail, (subject.id,) if drop else ())
+    )
 
 
 def _shown(diagnosis: Diagnosis, path: str) -> str:
@@ -102,7 +112,14 @@ def _shapes(diagnosis: Diagnosis) -> None:
         if len(facts) == 2 and all(seen.size[0] for seen in facts.values()):
             a, b = (seen.size[0] / seen.size[1] for seen in facts.values())
             if abs(np.log(a / b)) > SIZE_OFF:
-                apart.append((n, " and ".join(f"{k} {seen.size[0]}x{seen.size[1]}" for k, seen in facts.items())))
+                apart.append(
+                    (
+                        n,
+                        " and ".join(
+                            f"{k} {seen.size[0]}x{seen.size[1]}" for k, seen in facts.items()
+                        ),
+                    )
+                )
     num = len(diagnosis.facts)
     squeezed = sum("photo" in facts and facts["photo"].squeezed for facts in diagnosis.facts)
     if _are_most(len(apart), num):
@@ -129,7 +146,14 @@ def _faces(diagnosis: Diagnosis) -> None:
         return
     for n, facts in seen:
         if facts.turned:
-            _add(diagnosis, "turned", n, ("photo",), f"upright after {facts.turned}° counterclockwise", drop=False)
+            _add(
+                diagnosis,
+                "turned",
+                n,
+                ("photo",),
+                f"upright after {facts.turned}° counterclockwise",
+                drop=False,
+            )
     with_face = [facts.face is not None for _, facts in seen]
     if len(seen) < MIN_TO_COMPARE or np.mean(with_face) < 0.7:
         if seen and not all(with_face):
@@ -141,11 +165,21 @@ def _faces(diagnosis: Diagnosis) -> None:
         if facts.face is None and not facts.turned:
             _add(diagnosis, "no_face", n, ("photo",), "the detector found none")
         elif facts.face and facts.face[1] < TINY_FACE:
-            _add(diagnosis, "tiny_face", n, ("photo",), f"the face takes {facts.face[1]:.0%} of the width")
+            _add(
+                diagnosis,
+                "tiny_face",
+                n,
+                ("photo",),
+                f"the face takes {facts.face[1]:.0%} of the width",
+            )
 
 
 def _blank(diagnosis: Diagnosis) -> None:
-    papers = [facts["sketch"].paper for facts in diagnosis.facts if "sketch" in facts and not facts["sketch"].error]
+    papers = [
+        facts["sketch"].paper
+        for facts in diagnosis.facts
+        if "sketch" in facts and not facts["sketch"].error
+    ]
     usual_paper = float(np.median(papers)) if papers else 255.0
     if usual_paper < DARK_PAPER and len(papers) >= MIN_TO_COMPARE:
         diagnosis.not_tested.append(
@@ -156,24 +190,43 @@ def _blank(diagnosis: Diagnosis) -> None:
             if seen.error:
                 continue
             if seen.spread < BLANK_SPREAD:
-                _add(diagnosis, "blank", n, (side,), f"grey values spread by {seen.spread:.1f} of 255")
+                _add(
+                    diagnosis,
+                    "blank",
+                    n,
+                    (side,),
+                    f"grey values spread by {seen.spread:.1f} of 255",
+                )
             elif side != "sketch" or seen.paper >= DARK_PAPER or not seen.light_lines:
                 continue
             elif usual_paper > 128 or len(papers) < MIN_TO_COMPARE:
-                _add(diagnosis, "inverted", n, (side,), f"the rim's grey value is {seen.paper:.0f} of 255", drop=False)
+                _add(
+                    diagnosis,
+                    "inverted",
+                    n,
+                    (side,),
+                    f"the rim's grey value is {seen.paper:.0f} of 255",
+                    drop=False,
+                )
 
 
 def _identities(diagnosis: Diagnosis) -> None:
     rows = [{"identity": s.identity, "split": s.split} for s in diagnosis.subjects]
     for person, splits in crossing_identities(rows).items():
         mine = [n for n, subject in enumerate(diagnosis.subjects) if subject.identity == person]
-        training = tuple(diagnosis.subjects[n].id for n in mine if diagnosis.subjects[n].split != splits[-1])
+        training = tuple(
+            diagnosis.subjects[n].id for n in mine if diagnosis.subjects[n].split != splits[-1]
+        )
         shown = tuple(_shown(diagnosis, diagnosis.subjects[n].photo) for n in mine)
-        diagnosis.findings.append(Finding("identity", person, shown, f"in {' and '.join(splits)}", training))
+        diagnosis.findings.append(
+            Finding("identity", person, shown, f"in {' and '.join(splits)}", training)
+        )
 
 
 def _twins(diagnosis: Diagnosis) -> None:
-    """The same picture twice, photos before sketches. One photo of two sketches, in one split, is no copy of a pair."""
+    """The same picture twice, photos before sketches. One photo of two sketches, in one split, is
+    no copy of a pair.
+    """
     found = {side: _twins_of(diagnosis, side) for side in ("photo", "sketch")}
     drawn_alike = {frozenset(pair[:2]) for pair in found["sketch"]}
     reported: set[frozenset[int]] = set()
@@ -199,34 +252,45 @@ def _twins(diagnosis: Diagnosis) -> None:
 
 
 def _how_apart(diagnosis: Diagnosis, first: int, second: int) -> str:
-    """Why two pairs of one photo need not be the same: only of photos framed alike can the drawings be compared."""
+    """Why two pairs of one photo need not be the same: only of photos framed alike can the drawings
+    be compared.
+    """
     own = [(diagnosis.facts[n]["photo"].prints[0],) * 2 for n in (first, second)]
     return "drawn twice" if find_twins(own) else "framed otherwise"
 
 
 def _twins_of(diagnosis: Diagnosis, side: str) -> list[tuple[int, int, str, bool]]:
-    """The places of one side's pictures that are the same by content, or nearly by their prints; what was seen, and
-    whether it is sure.
+    """The places of one side's pictures that are the same by content, or nearly by their prints;
+    what was seen, and whether it is sure.
     """
     seen = _usable(diagnosis, side)
     same: dict[str, list[int]] = defaultdict(list)
     for n, facts in seen:
         if not diagnosis.subjects[n].half:
             same[facts.digest].append(n)
-    pairs = [(group[0], other, "the same file", True) for group in same.values() for other in group[1:]]
+    pairs = [
+        (group[0], other, "the same file", True) for group in same.values() for other in group[1:]
+    ]
     places = [n for n, _ in seen]
     return pairs + [
-        (places[t.first], places[t.second], f"nearly the same picture (correlation {t.correlation:.3f})", t.sure)
+        (
+            places[t.first],
+            places[t.second],
+            f"nearly the same picture (correlation {t.correlation:.3f})",
+            t.sure,
+        )
         for t in find_twins([facts.prints for _, facts in seen])
     ]
 
 
 def _sides(diagnosis: Diagnosis) -> None:
-    """Drawings among the photos and photos among the sketches: a linear discriminant of `features`, each picture judged
-    by what the others say (leave one out).
+    """Drawings among the photos and photos among the sketches: a linear discriminant of `features`,
+    each picture judged by what the others say (leave one out).
     """
     inverted = {finding.id for finding in diagnosis.findings if finding.kind == "inverted"}
-    drawn = [(n, f) for n, f in _usable(diagnosis, "sketch") if diagnosis.subjects[n].id not in inverted]
+    drawn = [
+        (n, f) for n, f in _usable(diagnosis, "sketch") if diagnosis.subjects[n].id not in inverted
+    ]
     photographed = _usable(diagnosis, "photo")
     if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
         if drawn and photographed:
@@ -239,7 +303,9 @@ def _sides(diagnosis: Diagnosis) -> None:
         _of_all(diagnosis, "exchanged", detail)
         return
     wrong: dict[int, set[str]] = defaultdict(set)
-    for side, seen, flags in zip(("sketch", "photo"), (drawn, photographed), on_wrong_side(a, b), strict=True):
+    for side, seen, flags in zip(
+        ("sketch", "photo"), (drawn, photographed), on_wrong_side(a, b), strict=True
+    ):
         for (n, _), is_wrong in zip(seen, flags, strict=True):
             if is_wrong:
                 wrong[n].add(side)
@@ -254,32 +320,43 @@ def _sides(diagnosis: Diagnosis) -> None:
 
 
 def _maps(diagnosis: Diagnosis) -> None:
-    seen = {n: facts["photo"].map_problem for n, facts in enumerate(diagnosis.facts) if "photo" in facts}
+    seen = {
+        n: facts["photo"].map_problem for n, facts in enumerate(diagnosis.facts) if "photo" in facts
+    }
     problems = {n: problem for n, problem in seen.items() if problem}
     num_masks = sum(bool(subject.mask) for subject in diagnosis.subjects)
-    if len(problems) == num_masks and all("black and white" in detail for _, detail in problems.values()):
+    if len(problems) == num_masks and all(
+        "black and white" in detail for _, detail in problems.values()
+    ):
         return  # where the person is: no maps, and not meant as such
     for n, (kind, detail) in problems.items():
         _add(diagnosis, kind, n, ("mask",), detail)
 
 
 def _fit(diagnosis: Diagnosis) -> None:
-    """Pairs whose lines and edges do not run alike: each sketch's structure against its own photo's, compared with
-    other people's photos. Where most do not fit, and no other photos do, that is one finding: they were framed
-    otherwise.
+    """Pairs whose lines and edges do not run alike: each sketch's structure against its own
+    photo's, compared with other people's photos. Where most do not fit, and no other photos do,
+    that is one finding: they were framed otherwise.
     """
     by_shape = {finding.kind for finding in diagnosis.findings} & {"unaligned", "squeezed"}
     if "unaligned" in by_shape:
         _not_fitted(diagnosis, "unaligned")
         return
-    known = {f.id for f in diagnosis.findings if f.kind in ("swapped", "wrong_side", "inverted", "turned")}
+    known = {
+        f.id
+        for f in diagnosis.findings
+        if f.kind in ("swapped", "wrong_side", "inverted", "turned")
+    }
     sketches, photos = dict(_usable(diagnosis, "sketch")), dict(_usable(diagnosis, "photo"))
     places = [n for n in sketches if n in photos]
     if len(places) < MIN_TO_COMPARE:
         if places:
             diagnosis.not_tested.append(f"pairs that do not fit: {MIN_TO_COMPARE} pairs are needed")
         return
-    a, b = (np.stack([side[n].structure for n in places]).astype(np.float32) for side in (sketches, photos))
+    a, b = (
+        np.stack([side[n].structure for n in places]).astype(np.float32)
+        for side in (sketches, photos)
+    )
     a, b = (x - x.mean(axis=0) for x in (a, b))
     a, b = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (a, b))
     own, z = (a * b).sum(axis=1), np.empty(len(places))
@@ -302,7 +379,9 @@ def _fit(diagnosis: Diagnosis) -> None:
         return
     else:
         partners = _partners_among(odd, a, b, moments)
-    drawn_by = {int(partners[row]): row for row in odd if partners[row] not in (-1, row)}  # photo → the sketch of it
+    drawn_by = {
+        int(partners[row]): row for row in odd if partners[row] not in (-1, row)
+    }  # photo → the sketch of it
     for row in odd:
         hint = ""
         if partners[row] not in (-1, row):
@@ -311,7 +390,9 @@ def _fit(diagnosis: Diagnosis) -> None:
             hint = f"; {_shown(diagnosis, diagnosis.subjects[places[drawn_by[row]]].sketch)} fits this photo better"
         sure = hint or z[row] < min(SURE_MISMATCH_Z, _lowest_of_good(z))
         detail = f"their lines run differently ({own[row]:.2f}, z {z[row]:.1f}){hint}"
-        _add(diagnosis, "mismatch" if sure else "doubtful", places[row], ("sketch", "photo"), detail)
+        _add(
+            diagnosis, "mismatch" if sure else "doubtful", places[row], ("sketch", "photo"), detail
+        )
 
 
 def _not_fitted(diagnosis: Diagnosis, why: str) -> None:
@@ -319,9 +400,11 @@ def _not_fitted(diagnosis: Diagnosis, why: str) -> None:
 
 
 def _partners(a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """For each sketch the photo that fits it best, where no other sketch fits that photo better; else -1: int (N,).
+    """For each sketch the photo that fits it best, where no other sketch fits that photo better;
+    else -1: int (N,).
 
-    a, b: structures of sketches and photos, (N, F). moments: of each sketch with other people's photos, (N, 2).
+    a, b: structures of sketches and photos, (N, F). moments: of each sketch with other people's
+    photos, (N, 2).
     """
     best, of_photos = np.empty(len(a), int), np.full((2, len(a)), -np.inf)  # the highest, and whose
     for row in range(len(a)):
@@ -332,10 +415,16 @@ def _partners(a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
     return np.where(of_photos[1, best] == np.arange(len(a)), best, -1)
 
 
-def _partners_among(odd: list[int], a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """For each sketch the photo of an odd pair that fits it much better than a stranger's; else -1: int (N,)."""
+def _partners_among(
+    odd: list[int], a: np.ndarray, b: np.ndarray, moments: np.ndarray
+) -> np.ndarray:
+    """For each sketch the photo of an odd pair that fits it much better than a stranger's; else -1:
+    int (N,).
+    """
     partners = np.full(len(a), -1)
-    chance = np.sqrt(2 * np.log(max(2, len(odd) ** 2))) + 0.5  # the best of so many strangers reaches about this
+    chance = (
+        np.sqrt(2 * np.log(max(2, len(odd) ** 2))) + 0.5
+    )  # the best of so many strangers reaches about this
     for row in odd:
         fits = (b[odd] @ a[row] - moments[row, 0]) / moments[row, 1]
         if fits.max() > chance:
@@ -344,8 +433,13 @@ def _partners_among(odd: list[int], a: np.ndarray, b: np.ndarray, moments: np.nd
 
 
 def _lowest_of_good(z: np.ndarray) -> float:
-    """What a pair that fits hardly falls below, by the better half of the set: artists differ in how closely they
+    """What a pair that fits hardly falls below, by the better half of the set: artists differ in
+    how closely they
     follow a photo. z: (N,). Infinite where most pairs do not fit.
     """
     middle, high = np.percentile(z, [50, 84])
-    return middle - (high - middle) * (np.sqrt(2 * np.log(len(z))) + 1) if middle > MISMATCH_Z else np.inf
+    return (
+        middle - (high - middle) * (np.sqrt(2 * np.log(len(z))) + 1)
+        if middle > MISMATCH_Z
+        else np.inf
+    )

@@ -28,8 +28,8 @@ from s2f_utils.pictures.duplicates import SOURCE_NOTE
 
 @dataclass(frozen=True)
 class MendTask:
-    """What another process needs to write one mended pair: files ("" for no mask), half as in `Candidate`, the changes,
-    and by how many degrees, counterclockwise, the photo is to be turned.
+    """What another process needs to write one mended pair: files ("" for no mask), half as in
+    `Candidate`, the changes, and by how many degrees, counterclockwise, the photo is to be turned.
     """
 
     sketch: str
@@ -41,7 +41,9 @@ class MendTask:
 
 
 def mend_pair(task: MendTask) -> dict[str, object]:
-    """{"sketch", "photo", "mask"}, uint8 of their own sizes, inverted, swapped or turned. Raises ImageError."""
+    """{"sketch", "photo", "mask"}, uint8 of their own sizes, inverted, swapped or turned. Raises
+    ImageError.
+    """
     photo = files.load_rgb(task.photo)
     if task.half:
         sketch, photo = halves(photo, task.half)
@@ -54,19 +56,33 @@ def mend_pair(task: MendTask) -> dict[str, object]:
         sketch = 255 - sketch
     if "turned" in task.changes:
         quarter = task.turned // 90
-        sketch, photo = _upright_sketch(sketch, quarter), np.ascontiguousarray(np.rot90(photo, quarter))
+        sketch, photo = (
+            _upright_sketch(sketch, quarter),
+            np.ascontiguousarray(np.rot90(photo, quarter)),
+        )
         made = {part: np.ascontiguousarray(np.rot90(mask, quarter)) for part, mask in made.items()}
-    elif not task.half and (content := files.content_box(task.photo)):  # scores are taken inside of it
+    elif not task.half and (
+        content := files.content_box(task.photo)
+    ):  # scores are taken inside of it
         made["content"] = content
-    if "swapped" not in task.changes and not task.half and (known := files.notes_of(task.photo).get(SOURCE_NOTE)):
+    if (
+        "swapped" not in task.changes
+        and not task.half
+        and (known := files.notes_of(task.photo).get(SOURCE_NOTE))
+    ):
         made["notes"] = {SOURCE_NOTE: known}
     return made | {"sketch": sketch, "photo": photo}
 
 
 def _upright_sketch(sketch: np.ndarray, quarter: int) -> np.ndarray:
-    """The sketch of a photo that lies on its side: turned alike, unless the detector is surer of it as it is."""
+    """The sketch of a photo that lies on its side: turned alike, unless the detector is surer of it
+    as it is.
+    """
     turned = np.ascontiguousarray(np.rot90(sketch, quarter))
-    as_is, after = (max((f.score for f in faces.detect(s, min_score=0.3)), default=0.0) for s in (sketch, turned))
+    as_is, after = (
+        max((f.score for f in faces.detect(s, min_score=0.3)), default=0.0)
+        for s in (sketch, turned)
+    )
     return sketch if as_is > after + 0.02 else turned
 
 
@@ -79,17 +95,21 @@ def write_mended(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Write what is left of the set, mended, into the new folder `out`, with a manifest; returns the manifest's path.
+    """Write what is left of the set, mended, into the new folder `out`, with a manifest; returns
+    the manifest's path.
 
-    Pairs with which training must not start are changed or left out, and of duplicates one; with `drop_doubtful`, pairs
-    with any finding that is not mended are left out, too. Pictures keep their sizes; `python -m data_prep pairs OUT …`
-    makes squares of them. Splits are kept, and drawn where there were none. Raises DataPrepError when nothing is left,
-    or when `out` lies in the source.
+    Pairs with which training must not start are changed or left out, and of duplicates one; with
+    `drop_doubtful`, pairs with any finding that is not mended are left out, too. Pictures keep
+    their sizes; `python -m data_prep pairs OUT …` makes squares of them. Splits are kept, and drawn
+    where there were none. Raises DataPrepError when nothing is left, or when `out` lies in the
+    source.
     """
     out, root = Path(out), _folder(diagnosis)
     if out.resolve().is_relative_to(root.resolve()) and not files.is_archive(diagnosis.source):
         raise DataPrepError(f"{printable(out)}: lies in the source: choose a folder outside of it")
-    dropped = {name for f in diagnosis.findings if drop_doubtful or KINDS[f.kind].drops for name in f.drop}
+    dropped = {
+        name for f in diagnosis.findings if drop_doubtful or KINDS[f.kind].drops for name in f.drop
+    }
     kept = [
         (subject, facts)
         for subject, facts in zip(diagnosis.subjects, diagnosis.facts, strict=True)
@@ -101,20 +121,44 @@ def write_mended(
     changes = _changes(diagnosis)
     masks = _have_masks([subject for subject, _ in kept])
     tasks = [
-        MendTask(s.sketch, s.photo, s.half, s.mask if masks else "", changes.get(s.id, ()), facts["photo"].turned)
+        MendTask(
+            s.sketch,
+            s.photo,
+            s.half,
+            s.mask if masks else "",
+            changes.get(s.id, ()),
+            facts["photo"].turned,
+        )
         for s, facts in kept
     ]
-    words = [repr((sorted(row.items()), t.half, t.changes, t.turned)) for row, t in zip(rows, tasks, strict=True)]
-    files_of = [[Picture(Path(name), ()) for name in (t.sketch, t.photo, t.mask) if name] for t in tasks]
-    digest = fingerprint((one, said) for said, mine in zip(words, files_of, strict=True) for one in mine)
+    words = [
+        repr((sorted(row.items()), t.half, t.changes, t.turned))
+        for row, t in zip(rows, tasks, strict=True)
+    ]
+    files_of = [
+        [Picture(Path(name), ()) for name in (t.sketch, t.photo, t.mask) if name] for t in tasks
+    ]
+    digest = fingerprint(
+        (one, said) for said, mine in zip(words, files_of, strict=True) for one in mine
+    )
     known = root / SETTINGS
-    before = settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
+    before = (
+        settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
+    )
     settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest}
-    settings |= {"size_px": before.get("size_px"), "fit": before.get("fit", "")}  # unknown for a raw source
+    settings |= {
+        "size_px": before.get("size_px"),
+        "fit": before.get("fit", ""),
+    }  # unknown for a raw source
     terms = terms_of(before) or diagnosis.terms
     notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped), "terms": terms}
-    plan = SetPlan(rows, tasks, mend_pair, ("sketch", "photo", *(("mask",) if masks else ())), settings, notes)
-    say(f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed", progress)
+    plan = SetPlan(
+        rows, tasks, mend_pair, ("sketch", "photo", *(("mask",) if masks else ())), settings, notes
+    )
+    say(
+        f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed",
+        progress,
+    )
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
@@ -135,7 +179,13 @@ def _changes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
 def _rows(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
     ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
     rows = [
-        {**s.attributes, "id": name, "identity": s.identity, "split": s.split, "source": printable(s.source or source)}
+        {
+            **s.attributes,
+            "id": name,
+            "identity": s.identity,
+            "split": s.split,
+            "source": printable(s.source or source),
+        }
         for name, s in zip(ids, subjects, strict=True)
     ]
     return with_splits(rows)
@@ -145,5 +195,7 @@ def _have_masks(subjects: Sequence[Subject]) -> bool:
     """Whether all have a label map; where only some have one, that is warned of."""
     without = [subject.id for subject in subjects if not subject.mask]
     if 0 < len(without) < len(subjects):
-        warn(f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as {printable(without[0])}")
+        warn(
+            f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as {printable(without[0])}"
+        )
     return not without

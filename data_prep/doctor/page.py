@@ -1,4 +1,6 @@
-"""The doctor's findings as one HTML page with pictures, for people; nothing is loaded from elsewhere."""
+"""The doctor's findings as one HTML page with pictures, for people; nothing is loaded from
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -42,25 +44,48 @@ def write_page(diagnosis: Diagnosis, path: str | os.PathLike) -> Path:
     """Write the page; pictures of at most 24 findings of each kind are in it. Returns its path."""
     kinds = []
     for kind, number in diagnosis.counts().items():
-        shown = [finding for finding in diagnosis.findings if finding.kind == kind][:PICTURES_A_KIND]
+        shown = [finding for finding in diagnosis.findings if finding.kind == kind][
+            :PICTURES_A_KIND
+        ]
         cards = [
-            {"pictures": _pictures(diagnosis, one), "files": printable(", ".join(one.files)), "detail": one.detail}
+            {
+                "pictures": _pictures(diagnosis, one),
+                "files": printable(", ".join(one.files)),
+                "detail": one.detail,
+            }
             for one in shown
         ]
         known = KINDS[kind]
         kinds.append(
-            {"number": number, "title": known.title, "mend": known.mend, "fix": known.fix, "stops": known.stops,
-             "cards": cards, "more": max(0, number - PICTURES_A_KIND)}
-        )  # fmt: skip
+            {
+                "number": number,
+                "title": known.title,
+                "mend": known.mend,
+                "fix": known.fix,
+                "stops": known.stops,
+                "cards": cards,
+                "more": max(0, number - PICTURES_A_KIND),
+            }
+        )
     verdict = (
-        "Nothing was found." if not kinds
-        else "Nothing here keeps training from starting; have a look." if diagnosis.may_train
+        "Nothing was found."
+        if not kinds
+        else "Nothing here keeps training from starting; have a look."
+        if diagnosis.may_train
         else "Training should not start with this set."
-    )  # fmt: skip
+    )
     return pages.write(
-        path, _BODY, style=_STYLE, title=f"Data set {printable(diagnosis.source.name)}", num=len(diagnosis.subjects),
-        verdict=verdict, may_train=diagnosis.may_train, kinds=kinds, not_tested=diagnosis.not_tested, px=SHOWN_PX,
-    )  # fmt: skip
+        path,
+        _BODY,
+        style=_STYLE,
+        title=f"Data set {printable(diagnosis.source.name)}",
+        num=len(diagnosis.subjects),
+        verdict=verdict,
+        may_train=diagnosis.may_train,
+        kinds=kinds,
+        not_tested=diagnosis.not_tested,
+        px=SHOWN_PX,
+    )
 
 
 def _pictures(diagnosis: Diagnosis, finding) -> list[str]:

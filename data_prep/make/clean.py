@@ -43,28 +43,36 @@ def clean_drawings(
     dry_run: bool = False,
     progress: bool = True,
 ) -> list[Path]:
-    """Clean every picture of `src` (a folder or a zip archive) into `out`, as grey PNGs; names that repeat get their
-    folders before.
+    """Clean every picture of `src` (a folder or a zip archive) into `out`, as grey PNGs; names that
+    repeat get their folders before.
 
-    strength: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an interrupted call
-    goes on. A picture that cannot be read is reported and left out. Returns the files.
+    strength: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an
+    interrupted call goes on. A picture that cannot be read is reported and left out. Returns the
+    files.
 
-    Raises DataPrepError for impossible options or a folder that holds something else, OSError when the disk is full or
-    may not be written.
+    Raises DataPrepError for impossible options or a folder that holds something else, OSError when
+    the disk is full or may not be written.
     """
     check_workers(workers)
     if not 0.25 <= strength <= 4:
         raise DataPrepError(f"--strength must be from 0.25 to 4, got {strength:g}")
     out, tree = Path(out), scan(src)
     if out.resolve().is_relative_to(tree.root):
-        raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
+        raise DataPrepError(
+            f"{printable(out)}: lies in the source folder: choose a folder outside of it"
+        )
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]
     digest = fingerprint((picture, "") for picture in tree.pictures)
-    _check_settings(out, {"strength": strength, "source": printable(tree.root), "digest": digest}, dry_run)
+    _check_settings(
+        out, {"strength": strength, "source": printable(tree.root), "digest": digest}, dry_run
+    )
     todo = [n for n, target in enumerate(targets) if not target.is_file()]
     already = len(targets) - len(todo)
-    say(f"{printable(tree.given)}: {len(targets)} drawings, {already} cleaned already", progress or dry_run)
+    say(
+        f"{printable(tree.given)}: {len(targets)} drawings, {already} cleaned already",
+        progress or dry_run,
+    )
     if dry_run:
         return targets
     jobs = [(str(tree.pictures[n].path), str(targets[n]), strength) for n in todo]
@@ -74,12 +82,17 @@ def clean_drawings(
     warn_some(list(broken.values()), "left out: ")
     if len(broken) == len(targets):
         raise DataPrepError(f"no usable drawing among {len(targets)}")
-    say(f"{len(targets) - len(broken)} drawings cleaned into {printable(out)}, {len(broken)} left out", progress)
+    say(
+        f"{len(targets) - len(broken)} drawings cleaned into {printable(out)}, {len(broken)} left out",
+        progress,
+    )
     return [target for n, target in enumerate(targets) if n not in broken]
 
 
 def _check_settings(out: Path, settings: dict[str, Any], dry_run: bool) -> None:
-    """Remember which drawings are in a folder, and how they were cleaned, so that they are not mixed with others."""
+    """Remember which drawings are in a folder, and how they were cleaned, so that they are not
+    mixed with others.
+    """
     path = out / SETTINGS
     if path.is_file():
         before = settings | settings_in(path)  # an older one does not say of which folder
@@ -88,7 +101,9 @@ def _check_settings(out: Path, settings: dict[str, Any], dry_run: bool) -> None:
             of = f"drawings of {before['source']}, cleaned with strength {before['strength']}{then}"
             raise DataPrepError(f"{printable(out)}: holds {of}: choose another folder")
     elif out.is_dir() and any(out.iterdir()):
-        raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
+        raise DataPrepError(
+            f"{printable(out)}: not empty and not made by 'clean': choose a new folder"
+        )
     elif not dry_run:
         runtime.write_json(path, settings)
     for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():

@@ -1,4 +1,6 @@
-"""The jobs of `run_jobs` on a Dask cluster: machines that see one disk. `distributed` is an optional package."""
+"""The jobs of `run_jobs` on a Dask cluster: machines that see one disk. `distributed` is an
+optional package.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,20 @@ AT_ONCE = 10_000  # jobs that the scheduler holds
 
 @contextlib.contextmanager
 def connected(scheduler: str) -> Iterator[Any]:
-    """A client of the scheduler at this address, or in this file (.json), that has workers. Raises DataPrepError."""
+    """A client of the scheduler at this address, or in this file (.json), that has workers. Raises
+    DataPrepError.
+    """
     from distributed import CancelledError, Client, KilledWorker
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         is_file = scheduler.endswith(".json")
-        address = json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"] if is_file else scheduler
+        address = (
+            json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"]
+            if is_file
+            else scheduler
+        )
         client = Client(address, timeout=CONNECT_S)
         client.wait_for_workers(1, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError, KeyError) as error:  # TimeoutError is an OSError
@@ -41,15 +49,24 @@ def connected(scheduler: str) -> Iterator[Any]:
         ) from None
 
 
-def jobs_done(function: Callable[..., Any], jobs: Sequence[tuple], scheduler: str) -> Iterator[tuple[int, Any]]:
-    """Call `function(*job)` for each job on the workers; yields each job's place and its result, as they finish."""
+def jobs_done(
+    function: Callable[..., Any], jobs: Sequence[tuple], scheduler: str
+) -> Iterator[tuple[int, Any]]:
+    """Call `function(*job)` for each job on the workers; yields each job's place and its result, as
+    they finish.
+    """
     from distributed import as_completed
 
     with connected(scheduler) as client:
-        held = client.submit(_held, function, pure=False)  # it may be large: once for each worker, not for each job
+        held = client.submit(
+            _held, function, pure=False
+        )  # it may be large: once for each worker, not for each job
         for start in range(0, len(jobs), AT_ONCE):
             some, how = jobs[start : start + AT_ONCE], {"function": held, "folder": os.getcwd()}
-            places = {future: start + n for n, future in enumerate(client.map(do_job, some, pure=False, **how))}
+            places = {
+                future: start + n
+                for n, future in enumerate(client.map(do_job, some, pure=False, **how))
+            }
             for future, result in as_completed(places, with_results=True):
                 yield places[future], result
 

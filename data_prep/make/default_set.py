@@ -1,4 +1,6 @@
-"""The faces that a notebook trains with: portraits with made sketches where they can be had, else drawn faces."""
+"""The faces that a notebook trains with: portraits with made sketches where they can be had, else
+drawn faces.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
 CHOICES = ("auto", "portraits", "drawn")
-SHOWN = ("senate-", "house-")  # governors' portraits may have other owners: they are not shown in notebooks
+SHOWN = (
+    "senate-",
+    "house-",
+)  # governors' portraits may have other owners: they are not shown in notebooks
 CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, MIT licence"
 ENOUGH = 300  # portraits in a folder that is taken for the collection
 
@@ -38,18 +43,20 @@ def make_default(
     maps: bool = False,
     progress: bool = True,
 ) -> Path:
-    """The set that a notebook trains with, made in the folder `out` unless `data` is one; its manifest's path.
+    """The set that a notebook trains with, made in the folder `out` unless `data` is one; its
+    manifest's path.
 
-    data: "portraits", of 541 US senators and representatives, with sketches made from them (`style`, of
-    `sketches.STYLES`); "drawn", faces drawn by code; "auto": portraits where they can be had, else drawn; or a folder
-    with a manifest.csv, which is taken as it is. Portraits are looked for in the folder that S2F_PORTRAITS names and in
-    the cache, and are then downloaded into the cache (35 MB, terms shown first). In the profile "fast", "auto" is
-    "drawn", so that tests need no network. profile: gives the size in pixels, as of `make_synthetic`.
-    num: how many faces are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
-    `face_maps.map_of` for portraits; drawn faces always have them.
+    data: "portraits", of 541 US senators and representatives, with sketches made from them
+    (`style`, of `sketches.STYLES`); "drawn", faces drawn by code; "auto": portraits where they can
+    be had, else drawn; or a folder with a manifest.csv, which is taken as it is. Portraits are
+    looked for in the folder that S2F_PORTRAITS names and in the cache, and are then downloaded into
+    the cache (35 MB, terms shown first). In the profile "fast", "auto" is "drawn", so that tests
+    need no network. profile: gives the size in pixels, as of `make_synthetic`.
+    num: how many faces are drawn where faces are drawn; None: the profile's. maps: label maps as
+    well, as of `face_maps.map_of` for portraits; drawn faces always have them.
 
-    Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits are asked for and
-    cannot be had.
+    Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits
+    are asked for and cannot be had.
     """
     out, (name, chosen) = Path(out), profile_of(profile)
     if str(data) not in CHOICES:
@@ -65,7 +72,9 @@ def make_default(
         else:
             say(f"data: {CREDIT}; their sketches are made from them ({style})")
             out = out / ("portraits-with-maps" if maps else "portraits")
-            return make_portraits(folder, out, chosen["size_px"], style, maps=maps, progress=progress)
+            return make_portraits(
+                folder, out, chosen["size_px"], style, maps=maps, progress=progress
+            )
     elif data == "auto":
         why = "the profile 'fast' needs no network"
     say(f"data: faces drawn by code ({why})")
@@ -73,12 +82,18 @@ def make_default(
 
 
 def default_photos(
-    num: int, data: str | os.PathLike = "auto", *, size_px: int = SIZE_PX, profile: str | None = None
+    num: int,
+    data: str | os.PathLike = "auto",
+    *,
+    size_px: int = SIZE_PX,
+    profile: str | None = None,
 ) -> np.ndarray:
-    """A few aligned photos of test people (docs/data.md: which models have seen some): uint8 (n, size_px, size_px, 3).
+    """A few aligned photos of test people (docs/data.md: which models have seen some): uint8 (n,
+    size_px, size_px, 3).
 
-    data, profile: as of `make_default`, whose test split they are from; only the portraits that are shown are fetched.
-    n is smaller than `num` where a folder's test split is. Says what it took, and raises what `make_default` raises.
+    data, profile: as of `make_default`, whose test split they are from; only the portraits that are
+    shown are fetched. n is smaller than `num` where a folder's test split is. Says what it took,
+    and raises what `make_default` raises.
     """
     if str(data) not in CHOICES:
         rows = [row for row in read_manifest(_given(Path(data))).split("test") if row.photo][:num]
@@ -91,18 +106,35 @@ def default_photos(
                 raise
         else:
             say(f"photos: {CREDIT}")
-            shown = [one for one in sitters_of(folder) if one.name.startswith(SHOWN) and one.split == "test"]
-            return np.stack([images.resize(portrait.photo, size_px) for portrait in Gallery(shown[:num])])
+            shown = [
+                one
+                for one in sitters_of(folder)
+                if one.name.startswith(SHOWN) and one.split == "test"
+            ]
+            return np.stack(
+                [images.resize(portrait.photo, size_px) for portrait in Gallery(shown[:num])]
+            )
     say("photos: faces drawn by code")
     drawn = [draw_face(index, size_px=SIZE_PX, seed=9) for index in range(num)]
-    return np.stack([faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px) for face in drawn])
+    return np.stack(
+        [
+            faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px)
+            for face in drawn
+        ]
+    )
 
 
 def _some_portraits(num: int) -> Path:
-    """A folder with at least the first `num` portraits of the test split: S2F_PORTRAITS, or the cache."""
+    """A folder with at least the first `num` portraits of the test split: S2F_PORTRAITS, or the
+    cache.
+    """
     with open(OUR_LABELS, newline="", encoding="utf-8-sig") as file:
         tested = {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}
-    wanted = [file for file in sorted(shown_files(), key=lambda file: file.name) if Path(file.name).stem in tested]
+    wanted = [
+        file
+        for file in sorted(shown_files(), key=lambda file: file.name)
+        if Path(file.name).stem in tested
+    ]
     return portraits_folder(wanted[:num], progress=False)
 
 
@@ -121,16 +153,23 @@ def shown_files() -> list[download.Published]:
     return [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
 
 
-def portraits_folder(wanted: Sequence[download.Published] | None = None, *, progress: bool = True) -> Path:
-    """The folder with these portraits, None: all: S2F_PORTRAITS, the cache, or the cache after a download.
+def portraits_folder(
+    wanted: Sequence[download.Published] | None = None, *, progress: bool = True
+) -> Path:
+    """The folder with these portraits, None: all: S2F_PORTRAITS, the cache, or the cache after a
+    download.
 
     Raises DataPrepError where the folder named holds no portraits, or they cannot be fetched.
     """
     if chosen := os.environ.get("S2F_PORTRAITS"):
         if sum(path.name.startswith(SHOWN) for path in Path(chosen).glob("*")) < ENOUGH:
-            raise DataPrepError(f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it")
+            raise DataPrepError(
+                f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it"
+            )
         return Path(chosen)
-    return download.fetch_missing(wanted or shown_files(), cache_folder() / "portraits", progress=progress)
+    return download.fetch_missing(
+        wanted or shown_files(), cache_folder() / "portraits", progress=progress
+    )
 
 
 def make_portraits(
@@ -142,20 +181,31 @@ def make_portraits(
     maps: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Pairs of the portraits in `folder`, aligned, with a sketch made from each, and with label maps where `maps` is
+    """Pairs of the portraits in `folder`, aligned, with a sketch made from each, and with label
+    maps where `maps` is
     true: squares and a manifest in `out`.
 
-    Splits are those of the open portraits, by person. photo-to-sketch and restorer-256 learned before 42 photos became
-    test photos. Returns the manifest's path. Raises DataPrepError.
+    Splits are those of the open portraits, by person. photo-to-sketch and restorer-256 learned
+    before 42 photos became test photos. Returns the manifest's path. Raises DataPrepError.
     """
     if style not in sketches.STYLES:
-        raise DataPrepError(f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}")
+        raise DataPrepError(
+            f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}"
+        )
     sitters = [sitter for sitter in sitters_of(Path(folder)) if sitter.name.startswith(SHOWN)]
-    rows = [{"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"} for one in sitters]
+    rows = [
+        {"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"}
+        for one in sitters
+    ]
     settings = {
-        "layout": "portraits", "source": "portraits", "size_px": size_px, "fit": "", "style": style,
-        "source_digest": digest_of(sitters), **({"maps": True} if maps else {}),
-    }  # fmt: skip
+        "layout": "portraits",
+        "source": "portraits",
+        "size_px": size_px,
+        "fit": "",
+        "style": style,
+        "source_digest": digest_of(sitters),
+        **({"maps": True} if maps else {}),
+    }
     notes = {"terms": [download.SETS["portraits"].terms]}
     parts = ("sketch", "photo", "mask") if maps else ("sketch", "photo")
     make = partial(_pictures, size_px=size_px, style=style, maps=maps)

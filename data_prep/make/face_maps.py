@@ -1,7 +1,8 @@
-"""Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits: points, person, hair.
+"""Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits: points,
+person, hair.
 
-Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked. Where real maps are
-at hand, those are better.
+Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked.
+Where real maps are at hand, those are better.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from s2f_utils.pictures import masks
 SAME_SKIN = 22.0  # distance of a and b in CIELAB from the face's own
 EAR_REACH = 0.16  # beside the face, in its widths
 # class → part of the mesh; a nose's points are no ring, but its outline goes around them
-OF_MESH = {"l_eye": "left_eye", "r_eye": "right_eye", "l_brow": "left_brow", "r_brow": "right_brow", "mouth": "mouth"}
+OF_MESH = {
+    "l_eye": "left_eye",
+    "r_eye": "right_eye",
+    "l_brow": "left_brow",
+    "r_brow": "right_brow",
+    "mouth": "mouth",
+}
 
 
 def map_of(portrait: Portrait) -> np.ndarray:
@@ -46,19 +53,35 @@ def map_of(portrait: Portrait) -> np.ndarray:
     own = np.median(colours[face & ~hair], axis=0)
     bare = np.linalg.norm((colours - own)[..., 1:], axis=2) < SAME_SKIN
     bare &= colours[..., 0] > 0.4 * own[0]
-    bare = cv2.morphologyEx(bare.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
+    bare = cv2.morphologyEx(
+        bare.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    ).astype(bool)
     rest = person & ~face & ~hair
     reach = EAR_REACH * (right - left)
-    high = (rows > oval[:, 1].min() + 0.25 * np.ptp(oval[:, 1])) & (rows < middle + 0.1 * np.ptp(oval[:, 1]))
+    high = (rows > oval[:, 1].min() + 0.25 * np.ptp(oval[:, 1])) & (
+        rows < middle + 0.1 * np.ptp(oval[:, 1])
+    )
     beside = rest & bare & high & (columns > left - reach) & (columns < right + reach)
     below = rest & (rows > middle) & ~beside
     neck = below & bare & (columns > left) & (columns < right)
 
     parts = {name: filled(points[part]) & face for name, part in OF_MESH.items()}
-    parts |= {"skin": face | (rest & ~below), "nose": filled(cv2.convexHull(points["nose"])[:, 0]) & face, "hair": hair}
-    parts |= {"l_ear": beside & (columns < oval[:, 0].mean()), "r_ear": beside & (columns >= oval[:, 0].mean())}
+    parts |= {
+        "skin": face | (rest & ~below),
+        "nose": filled(cv2.convexHull(points["nose"])[:, 0]) & face,
+        "hair": hair,
+    }
+    parts |= {
+        "l_ear": beside & (columns < oval[:, 0].mean()),
+        "r_ear": beside & (columns >= oval[:, 0].mean()),
+    }
     upper = rows < np.interp(columns, *points["mouth"][np.argsort(points["mouth"][:, 0])].T)
-    parts |= {"u_lip": lips & ~inner & upper, "l_lip": lips & ~inner & ~upper, "neck": neck, "cloth": below & ~neck}
+    parts |= {
+        "u_lip": lips & ~inner & upper,
+        "l_lip": lips & ~inner & ~upper,
+        "neck": neck,
+        "cloth": below & ~neck,
+    }
     return masks.join_parts({name: (255 * part).astype(np.uint8) for name, part in parts.items()})
 
 

@@ -1,4 +1,6 @@
-"""A collection of portraits with their points and what is known of them: what drawings are made from."""
+"""A collection of portraits with their points and what is known of them: what drawings are made
+from.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ from s2f_utils.pictures import faces, images
 SIZE_PX = 256
 SOURCES = Path(sources.__file__).parent
 OUR_POINTS, OUR_LABELS = SOURCES / "portrait_points.npz", SOURCES / "portrait_labels.csv"
-# Of the open portraits, by the first 16 digits of the original's SHA-256; points in whole eighths of a pixel, each as
-# the step from the one before, (164, 2, N), which makes the file small; people as the bits of 128 × 128 masks.
+# Of the open portraits, by the first 16 digits of the original's SHA-256; points in whole eighths
+# of a pixel, each as the step from the one before, (164, 2, N), which makes the file small; people
+# as the bits of 128 × 128 masks.
 OPEN_POINTS, OPEN_PEOPLE, OPEN_LABELS = (
     SOURCES / f"open_portrait_{name}" for name in ("points.npz", "people.npz", "labels.csv")
 )
@@ -35,9 +38,15 @@ STORED_PER_PX = 64  # points in a file are whole numbers of this part of a pixel
 VAL_SHARE, TEST_SHARE = 0.035, 0.17  # of portraits that no label puts into a split, as of ours
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
 EVENED = {
-    "beard": 0.5, "glasses": 0.35, "hair_length": 0.35, "hair_texture": 0.4, "mouth": 1.0, "age": 0.5, "presents": 0.6,
+    "beard": 0.5,
+    "glasses": 0.35,
+    "hair_length": 0.35,
+    "hair_texture": 0.4,
+    "mouth": 1.0,
+    "age": 0.5,
+    "presents": 0.6,
     "skin": 0.5,
-}  # fmt: skip
+}
 MOST_OFTEN = 6.0  # times as often as the mean
 
 
@@ -50,11 +59,15 @@ class Sitter:
     points: np.ndarray
     split: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    person: np.ndarray | None = None  # bool (S, S), the whole file squeezed to a square; None: not known
+    person: np.ndarray | None = (
+        None  # bool (S, S), the whole file squeezed to a square; None: not known
+    )
 
 
 class Gallery(Sequence[Portrait]):
-    """The aligned portraits of some sitters, read when they are asked for, and kept; `cut_out` adds person and hair."""
+    """The aligned portraits of some sitters, read when they are asked for, and kept; `cut_out` adds
+    person and hair.
+    """
 
     def __init__(self, sitters: Sequence[Sitter]) -> None:
         self.sitters = list(sitters)
@@ -85,7 +98,9 @@ def _aligned_mask(sitter: Sitter) -> np.ndarray:
         mask = cv2.GaussianBlur(mask, (0, 0), 1.0)
     mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC)
     matrix = faces.alignment(mesh.five_of(sitter.points), SIZE_PX)
-    mask = cv2.warpAffine(mask, matrix, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpAffine(
+        mask, matrix, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.clip(3 * (mask - 0.5) + 0.5, 0, 1)  # its rim is as sharp as the photo's
 
 
@@ -93,16 +108,22 @@ def _aligned_mask(sitter: Sitter) -> np.ndarray:
 def _aligned(file: Path, points: bytes) -> tuple[np.ndarray, np.ndarray]:
     places = np.frombuffer(points, np.float64).reshape(-1, 2)
     matrix = faces.alignment(mesh.five_of(places), SIZE_PX)
-    return faces.warp(images.load_rgb(file), matrix, SIZE_PX), faces.transform(places, matrix).astype(np.float32)
+    return faces.warp(images.load_rgb(file), matrix, SIZE_PX), faces.transform(
+        places, matrix
+    ).astype(np.float32)
 
 
-def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = None) -> list[Sitter]:
-    """The portraits in a folder, by name, that have points; one that `download open-portraits` filled needs no more.
+def sitters_of(
+    folder: Path, points: Path | None = None, labels: Path | None = None
+) -> list[Sitter]:
+    """The portraits in a folder, by name, that have points; one that `download open-portraits`
+    filled needs no more.
 
-    points: an .npz file with "names" (N,), files' names without their endings, "points" (N, 164, 2), uint16, in 64ths
-    of a pixel, and "people" (N, 8192), uint8, the bits of 256x256 masks; None: ours. labels: a CSV file with the
-    columns name, split, glasses, beard, …; None: ours, as far as names are the same. Portraits
-    without a split get one by chance, those with the same label `person` the same. Raises DataPrepError.
+    points: an .npz file with "names" (N,), files' names without their endings, "points" (N, 164,
+    2), uint16, in 64ths of a pixel, and "people" (N, 8192), uint8, the bits of 256x256 masks; None:
+    ours. labels: a CSV file with the columns name, split, glasses, beard, …; None: ours, as far as
+    names are the same. Portraits without a split get one by chance, those with the same label
+    `person` the same. Raises DataPrepError.
     """
     if not folder.is_dir():
         raise DataPrepError(
@@ -113,7 +134,9 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and images.is_image_name(path):
-            files.setdefault(path.stem, path)  # the first of a name, whose points `find_points` finds
+            files.setdefault(
+                path.stem, path
+            )  # the first of a name, whose points `find_points` finds
     (places, people), known = _read_points(points or OUR_POINTS), _read_labels(labels or OUR_LABELS)
     names = [name for name in files if name in places]
     if not names:
@@ -125,19 +148,25 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
     everybody = list(dict.fromkeys(whose.values()))
     order = np.random.default_rng(0).permutation(len(everybody))
     split_of = {everybody[n]: _split_at(place / len(everybody)) for place, n in enumerate(order)}
-    split_of |= {whose[name]: known[name]["split"] for name in names if known.get(name, {}).get("split")}
+    split_of |= {
+        whose[name]: known[name]["split"] for name in names if known.get(name, {}).get("split")
+    }
     sitters = []
     for name in names:
         own = dict(known.get(name, {}))
         split = own.pop("split", "") or split_of[whose[name]]
         if split not in SPLITS:
-            raise DataPrepError(f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)}, got {split!r}")
+            raise DataPrepError(
+                f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)}, got {split!r}"
+            )
         sitters.append(Sitter(name, files[name], places[name], split, own, people.get(name)))
     return sitters
 
 
 def _open_sitters(folder: Path) -> list[Sitter]:
-    """The open portraits that are in a folder, named by set and file, as its list of credits says which they are."""
+    """The open portraits that are in a folder, named by set and file, as its list of credits says
+    which they are.
+    """
     with np.load(OPEN_POINTS) as found, np.load(OPEN_PEOPLE) as seen:
         steps, bits = found["steps"].astype(np.int32), seen["people"]
         places = (steps.cumsum(axis=0) / OPEN_PER_PX).transpose(2, 0, 1)
@@ -153,7 +182,9 @@ def _open_sitters(folder: Path) -> list[Sitter]:
             name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
             sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
     if not sitters:
-        raise DataPrepError(f"{printable(folder)}: none of the files in {CREDITS} is there: download them again")
+        raise DataPrepError(
+            f"{printable(folder)}: none of the files in {CREDITS} is there: download them again"
+        )
     return sitters
 
 
@@ -165,12 +196,23 @@ def _read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
     """The points, and the masks of people, by name."""
     try:
         with np.load(path) as found:
-            names, points = found["names"].tolist(), found["points"].astype(np.float64) / STORED_PER_PX
-            bits = found["people"] if "people" in found else np.empty((0, MASK_PX * MASK_PX // 8), np.uint8)
+            names, points = (
+                found["names"].tolist(),
+                found["points"].astype(np.float64) / STORED_PER_PX,
+            )
+            bits = (
+                found["people"]
+                if "people" in found
+                else np.empty((0, MASK_PX * MASK_PX // 8), np.uint8)
+            )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataPrepError(f"{printable(path)}: holds no points: make it with 'python -m data_prep points'") from error
+        raise DataPrepError(
+            f"{printable(path)}: holds no points: make it with 'python -m data_prep points'"
+        ) from error
     if points.shape != (len(names), mesh.NUM_POINTS, 2):
-        raise DataPrepError(f"{printable(path)}: expected {mesh.NUM_POINTS} points a name, got {points.shape}")
+        raise DataPrepError(
+            f"{printable(path)}: expected {mesh.NUM_POINTS} points a name, got {points.shape}"
+        )
     people = np.unpackbits(bits, axis=1).reshape(-1, MASK_PX, MASK_PX).astype(bool)
     return dict(zip(names, points, strict=True)), dict(zip(names, people, strict=False))
 
@@ -187,19 +229,25 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
                 raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
             return {row.pop("name"): row for row in reader}
     except UnicodeDecodeError:
-        raise DataPrepError(f"--labels {printable(path)}: is not UTF-8: save it as UTF-8 CSV") from None
+        raise DataPrepError(
+            f"--labels {printable(path)}: is not UTF-8: save it as UTF-8 CSV"
+        ) from None
 
 
 def digest_of(sitters: Sequence[Sitter]) -> str:
     """A fingerprint of portraits and of all that is known of them."""
     digest = hashlib.sha256()
     for one in sitters:
-        digest.update(f"{one.name} {one.split} {sorted(one.labels.items())}".encode() + one.points.tobytes())
+        digest.update(
+            f"{one.name} {one.split} {sorted(one.labels.items())}".encode() + one.points.tobytes()
+        )
         digest.update(one.file.read_bytes())
     return digest.hexdigest()
 
 
-def evened(sitters: Sequence[Sitter], powers: Mapping[str, float] = EVENED, most: float = MOST_OFTEN) -> np.ndarray:
+def evened(
+    sitters: Sequence[Sitter], powers: Mapping[str, float] = EVENED, most: float = MOST_OFTEN
+) -> np.ndarray:
     """How often each is to be drawn, so that rare looks are seen: (N,), sums to 1."""
     weights = np.ones(len(sitters))
     for label, power in powers.items():

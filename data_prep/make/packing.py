@@ -1,12 +1,15 @@
-"""Pack the open portraits for a training elsewhere: `python -m data_prep.make.packing PORTRAITS OUT`.
+"""Pack the open portraits for a training elsewhere: `python -m data_prep.make.packing PORTRAITS
+OUT`.
 
-PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of parts of at most 15 MB,
-for tools/train_expected.py and tools/train_portrait.py. Each portrait in colour that is for training is bent to the
-mean shape, with its background, and three drawings are made of it, from careful to crude. A part has, for N portraits:
-`pictures`, the bytes of four pictures each (photo as JPEG; person above hair, the drawings above each other, and by how
-much they were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `attributes.TOLD` orders them, NaN where
-not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes; fold
-(N,), 0 or 1, the same for all pictures of a person; and sets, whose they are.
+PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of
+parts of at most 15 MB, for tools/train_expected.py and tools/train_portrait.py. Each portrait in
+colour that is for training is bent to the mean shape, with its background, and three drawings are
+made of it, from careful to crude. A part has, for N portraits: `pictures`, the bytes of four
+pictures each (photo as JPEG; person above hair, the drawings above each other, and by how much they
+were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `attributes.TOLD` orders them,
+NaN where not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend
+each other their codes; fold (N,), 0 or 1, the same for all pictures of a person; and sets, whose
+they are.
 """
 
 from __future__ import annotations
@@ -31,7 +34,14 @@ from s2f_utils.pictures.attributes import TRAITS
 DRAWINGS = 3
 MOST_BYTES = 15_000_000  # of a part
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
-EVENED = {"mouth": 0.9, "age": 0.4, "glasses": 0.3, "presents": 0.6, "skin": 0.5, "hair_length": 0.3}
+EVENED = {
+    "mouth": 0.9,
+    "age": 0.4,
+    "glasses": 0.3,
+    "presents": 0.6,
+    "skin": 0.5,
+    "hair_length": 0.3,
+}
 MOST_OFTEN = 5.0
 LONG = ("medium", "long")
 MEAN = mesh.mean_shape(SIZE_PX)
@@ -40,10 +50,14 @@ FIELD = bending.fixed_field(MEAN, SIZE_PX)
 
 def chosen(folder: Path) -> list[Sitter]:
     """Whom to learn from: in colour, for training."""
-    return [one for one in sitters_of(folder) if one.split == "train" and one.labels["colour"] == "rgb"]
+    return [
+        one for one in sitters_of(folder) if one.split == "train" and one.labels["colour"] == "rgb"
+    ]
 
 
-def bent(picture: np.ndarray, points: np.ndarray, border: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def bent(
+    picture: np.ndarray, points: np.ndarray, border: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture of 256 px in the mean shape's frame, 128 px, and the field that bent it."""
     import cv2
 
@@ -67,7 +81,11 @@ def drawn(portrait: Portrait, number: int) -> np.ndarray:
 def words_of(sitter: Sitter) -> np.ndarray:
     """What labels say, as `TOLD` orders it: from -1 to 1, NaN where they do not."""
     labels = sitter.labels
-    worn = [labels["glasses"] == "1", labels["beard"] not in ("none", "stubble"), labels["hat"] != "none"]
+    worn = [
+        labels["glasses"] == "1",
+        labels["beard"] not in ("none", "stubble"),
+        labels["hat"] != "none",
+    ]
     traits = [levels.get(labels.get(label, ""), np.nan) for label, levels in TRAITS.values()]
     return np.array([2.0 * one - 1 for one in worn] + traits, np.float32)
 
@@ -81,13 +99,17 @@ def bytes_of(picture: np.ndarray, kind: str, **how: int) -> bytes:
 
 def packed(portrait: Portrait, number: int) -> list[bytes]:
     """A portrait's four pictures."""
-    parts = bent((255 * np.dstack([portrait.person, portrait.hair])).astype(np.uint8), portrait.points)[0]
+    parts = bent(
+        (255 * np.dstack([portrait.person, portrait.hair])).astype(np.uint8), portrait.points
+    )[0]
     drawings = drawn(portrait, number)
     return [
         bytes_of(bent(portrait.photo, portrait.points)[0], "JPEG", quality=89, subsampling=0),
         bytes_of(np.concatenate(list(parts.transpose(2, 0, 1))), "WEBP", quality=50),
         bytes_of(np.concatenate(list(drawings[:, 0])), "WEBP", quality=38),
-        bytes_of(np.concatenate(list(drawings[:, 1:].reshape(-1, SIZE_PX, SIZE_PX))), "WEBP", quality=80),
+        bytes_of(
+            np.concatenate(list(drawings[:, 1:].reshape(-1, SIZE_PX, SIZE_PX))), "WEBP", quality=80
+        ),
     ]
 
 
@@ -107,11 +129,15 @@ def pack(folder: Path, out: Path) -> None:
             woman = np.array([one.labels["presents"] == "woman" for one in some])
             joined = b"".join(one for four in files for one in four)
             np.savez(
-                out / f"part-{parts}.npz", pictures=np.frombuffer(joined, np.uint8),
-                ends=ends.astype(np.int32), words=np.stack([words_of(one) for one in some]),
-                weight=weight[first : number + 1].astype(np.float32), group=2 * woman + (woman & long),
-                fold=np.array([fold_of(one) for one in some]), sets=[one.name.partition("/")[0] for one in some],
-            )  # fmt: skip
+                out / f"part-{parts}.npz",
+                pictures=np.frombuffer(joined, np.uint8),
+                ends=ends.astype(np.int32),
+                words=np.stack([words_of(one) for one in some]),
+                weight=weight[first : number + 1].astype(np.float32),
+                group=2 * woman + (woman & long),
+                fold=np.array([fold_of(one) for one in some]),
+                sets=[one.name.partition("/")[0] for one in some],
+            )
             sizes, files, first, parts = 0, [], number + 1, parts + 1
     print(f"{out}: {len(sitters)} portraits in {parts} parts")
 

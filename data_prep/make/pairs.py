@@ -53,30 +53,41 @@ def make_pairs(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Make a data set of the pairs in `src`: square PNGs and a manifest in the folder `out`. Returns its path.
+    """Make a data set of the pairs in `src`: square PNGs and a manifest in the folder `out`.
+    Returns its path.
 
-    src: a folder, a zip archive, or several, which become one set; "LAYOUT:PATH" names the layout of one.
+    src: a folder, a zip archive, or several, which become one set; "LAYOUT:PATH" names the layout
+    of one.
     layout: a name of `sources.layouts.LAYOUTS`; None: recognised.
-    size_px, fit: height and width, and how they are reached: "stretch" (the protocol's track A) or "pad" (track B);
+    size_px, fit: height and width, and how they are reached: "stretch" (the protocol's track A) or
+    "pad" (track B);
     None: "stretch", but pictures of different shapes are refused.
-    sketches, photos: the folders of pairs, in `src` or anywhere, where their names do not say what they are.
+    sketches, photos: the folders of pairs, in `src` or anywhere, where their names do not say what
+    they are.
     sketch_side: which half of an AB image is the sketch, "left" or "right".
-    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit override those above.
-    points: a CSV file of eyes and mouths marked by hand (`POINT_COLUMNS`, pixels of the source), by picture name.
+    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit override
+    those above.
+    points: a CSV file of eyes and mouths marked by hand (`POINT_COLUMNS`, pixels of the source), by
+    picture name.
     test_share, val_share, seed: as in `split_by_identity`. The source's own split is kept.
-    identity: a regular expression whose first group, in a photo's path below its folder, names the person.
-    split_list: a published split by its name (`sources.split_list.published`), or a CSV file of lines "split,name"; it
-    overrides the source's own split, and pairs that it does not name are left out.
-    drop_leaks: leave out training pairs whose photo is also in another split, instead of warning about them.
+    identity: a regular expression whose first group, in a photo's path below its folder, names the
+    person.
+    split_list: a published split by its name (`sources.split_list.published`), or a CSV file of
+    lines "split,name"; it overrides the source's own split, and pairs that it does not name are
+    left out.
+    drop_leaks: leave out training pairs whose photo is also in another split, instead of warning
+    about them.
     workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
 
-    An interrupted call is resumed. Raises DataPrepError (a ValueError) when the source or an option is
-    unusable, and OSError when the disk is full or may not be written.
+    An interrupted call is resumed. Raises DataPrepError (a ValueError) when the source or an option
+    is unusable, and OSError when the disk is full or may not be written.
     """
     recipe, out = recipe or Recipe(size_px=size_px, fit=fit), Path(out)
     recipe.check()
     if points and recipe.align != "face" and recipe.background != "grabcut":
-        raise DataPrepError("--points belongs to --align face and to --background grabcut: give one of them, too")
+        raise DataPrepError(
+            "--points belongs to --align face and to --background grabcut: give one of them, too"
+        )
     options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
     sources = read_sources(src, layout, options, out)
     divided, given = read_split_list(split_list), read_points(points)
@@ -110,8 +121,12 @@ def _divided(
     return kept
 
 
-def _completed(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool) -> Recipe:
-    """The recipe, completed for these pairs. Raises DataPrepError if something that it needs is missing."""
+def _completed(
+    recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool
+) -> Recipe:
+    """The recipe, completed for these pairs. Raises DataPrepError if something that it needs is
+    missing.
+    """
     recipe = _with_sketches(recipe, pairs)
     recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)
     _check_masks(recipe, pairs)
@@ -133,13 +148,21 @@ def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
             f"{alone} of {len(pairs)} photos have no sketch: name a style to make all sketches from photos"
             " (--style pencil), or leave that source out"
         )
-    warn("the source has photos only: pencil sketches are made from them (--style names another style)")
+    warn(
+        "the source has photos only: pencil sketches are made from them (--style names another style)"
+    )
     return replace(recipe, styles=("pencil",))
 
 
 def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
-    wanted = [name for name, used in (("--style outlines", "outlines" in recipe.styles),
-                                      ("--background labels", recipe.background == "labels")) if used]  # fmt: skip
+    wanted = [
+        name
+        for name, used in (
+            ("--style outlines", "outlines" in recipe.styles),
+            ("--background labels", recipe.background == "labels"),
+        )
+        if used
+    ]
     without = [pair.photo.shown for pair in pairs if pair.mask is None]
     if wanted and without:
         raise DataPrepError(
@@ -149,7 +172,9 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
 
 
 def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints) -> Recipe:
-    """The recipe, without the detector if it is unavailable and points or the fallback can replace it."""
+    """The recipe, without the detector if it is unavailable and points or the fallback can replace
+    it.
+    """
     if recipe.detector == "none" or (recipe.align != "face" and recipe.background != "grabcut"):
         return recipe
     problem = faces.detector_problem()
@@ -163,7 +188,9 @@ def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoin
             f" {len(pairs)} pairs lack them), or let faces be guessed (--fallback cascade)"
         )
     if without:
-        warn(f"the face detector is missing, --fallback {recipe.fallback} stands in for it: {problem}")
+        warn(
+            f"the face detector is missing, --fallback {recipe.fallback} stands in for it: {problem}"
+        )
     return replace(recipe, detector="none")
 
 
@@ -172,7 +199,9 @@ def _settings(
 ) -> dict[str, Any]:
     """The settings that determine the pictures; a set can be resumed only with the same ones."""
     said = [(p, repr((p.id, p.identity, p.split, sorted(p.attributes.items())))) for p in pairs]
-    pictures = ((picture, words) for p, words in said for picture in (p.sketch, p.photo, p.mask) if picture)
+    pictures = (
+        (picture, words) for p, words in said for picture in (p.sketch, p.photo, p.mask) if picture
+    )
     return {
         "layout": "+".join(source.layout for source in sources),
         "source": "+".join(printable(source.tree.root.name) for source in sources),
@@ -194,21 +223,35 @@ def _plan(
     ids, seed = ids_of(pairs), settings["seed"]
     people = _identities(pairs, ids, settings["identity"])
     rows = [
-        {**pair.attributes, "id": name, "identity": person, "split": pair.split, "source": printable(pair.source)}
+        {
+            **pair.attributes,
+            "id": name,
+            "identity": person,
+            "split": pair.split,
+            "source": printable(pair.source),
+        }
         for name, person, pair in zip(ids, people, pairs, strict=True)
     ]
     shares = {"test": settings["test_share"], "val": settings["val_share"]}
     rows = with_splits(rows, shares, seed)
-    tasks = [_task(pair, recipe, points, f"{seed}/{name}") for pair, name in zip(pairs, ids, strict=True)]
+    tasks = [
+        _task(pair, recipe, points, f"{seed}/{name}") for pair, name in zip(pairs, ids, strict=True)
+    ]
     if unused := points.unused(pairs):
-        warn(f"{len(unused)} names in the file of points match no picture: {', '.join(unused[:NUM_SHOWN])}")
+        warn(
+            f"{len(unused)} names in the file of points match no picture: {', '.join(unused[:NUM_SHOWN])}"
+        )
     collections = [source.collection for source in sources]
-    lone = sorted(picture.shown for c in collections for picture in (*c.lone_sketches, *c.lone_photos))
+    lone = sorted(
+        picture.shown for c in collections for picture in (*c.lone_sketches, *c.lone_photos)
+    )
     terms = sorted({line for c in collections for line in c.terms.splitlines()})
     notes = {"unmatched": lone[:MAX_LISTED], "terms": terms, "drop_leaks": drop_leaks}
     unmapped = [pair.photo.shown for pair in pairs if not pair.mask]
     if 0 < len(unmapped) < len(pairs):
-        warn(f"maps are left out: {len(unmapped)} of {len(pairs)} photos have none, such as {unmapped[0]}")
+        warn(
+            f"maps are left out: {len(unmapped)} of {len(pairs)} photos have none, such as {unmapped[0]}"
+        )
     look = functools.partial(review, drop_leaks=drop_leaks, progress=progress)
     return SetPlan(rows, tasks, make_pair, recipe.parts(masks=not unmapped), settings, notes, look)
 
@@ -226,19 +269,29 @@ def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | N
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataPrepError(f"--identity {pattern!r} is not a regular expression: {error}") from None
+        raise DataPrepError(
+            f"--identity {pattern!r} is not a regular expression: {error}"
+        ) from None
     people = []
     for pair in pairs:
         name = printable("/".join([*pair.photo.sub, pair.photo.stem]))
         matched = compiled.search(name)
         person = matched and (matched[1] if compiled.groups else matched[0])
         if not person:
-            raise DataPrepError(f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's name")
+            raise DataPrepError(
+                f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's name"
+            )
         people.append(person)
     return people
 
 
-def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, plan: SetPlan, wanted: bool) -> None:
+def _report(
+    sources: Sequence[Source],
+    pairs: Sequence[Candidate],
+    recipe: Recipe,
+    plan: SetPlan,
+    wanted: bool,
+) -> None:
     for source in sources:
         collection = source.collection
         if len(sources) > 1:
@@ -248,16 +301,31 @@ def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recip
             say(note, wanted)
     shown = " + ".join(printable(source.tree.given) for source in sources)
     say(f"{shown}: layout {plan.settings['layout']}, {describe_counts(plan.counts())}", wanted)
-    say(f"{recipe.size_px}x{recipe.size_px} pixels, {recipe.in_words()}, seed {plan.settings['seed']}", wanted)
+    say(
+        f"{recipe.size_px}x{recipe.size_px} pixels, {recipe.in_words()}, seed {plan.settings['seed']}",
+        wanted,
+    )
     if not plan.counts()["test"]:
         warn("no pair is left for testing: results on training pictures say nothing about new ones")
-    renamed = sum(row["id"] != (pair.id or pair.photo.stem) for row, pair in zip(plan.rows, pairs, strict=True))
+    renamed = sum(
+        row["id"] != (pair.id or pair.photo.stem)
+        for row, pair in zip(plan.rows, pairs, strict=True)
+    )
     if renamed:
-        say(f"{renamed} ids differ from the photo's name, because names repeat or are not safe on every system", wanted)
+        say(
+            f"{renamed} ids differ from the photo's name, because names repeat or are not safe on every system",
+            wanted,
+        )
     if not recipe.styles and _look_swapped(pairs):
         halves = any(pair.half for pair in pairs)
-        hint = "give the other --sketch-side" if halves else "name the folders with --sketches and --photos"
-        warn(f"the sketches are more colourful than the photos: are they the other way round? If so, {hint}")
+        hint = (
+            "give the other --sketch-side"
+            if halves
+            else "name the folders with --sketches and --photos"
+        )
+        warn(
+            f"the sketches are more colourful than the photos: are they the other way round? If so, {hint}"
+        )
 
 
 def _look_swapped(pairs: Sequence[Candidate], num_read: int = 6) -> bool:
@@ -269,6 +337,8 @@ def _look_swapped(pairs: Sequence[Candidate], num_read: int = 6) -> bool:
             made = make_pair(_task(replace(pair, mask=None), quick, GivenPoints(), ""))
         except images.ImageError:
             continue
-        colour = {part: np.ptp(made[part].astype(np.int16), axis=2).mean() for part in ("sketch", "photo")}
+        colour = {
+            part: np.ptp(made[part].astype(np.int16), axis=2).mean() for part in ("sketch", "photo")
+        }
         votes.append(colour["sketch"] > 2 * colour["photo"] + 5)
     return 2 * sum(votes) > len(votes)

@@ -14,8 +14,18 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.sources.layout import Candidate
 from data_prep.sources.tree import Picture
 
-POINT_COLUMNS = ("name", "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "mouth_x", "mouth_y")
-Points = tuple[tuple[float, float], ...]  # both eyes and the mouth, in pixels of the source; () for none
+POINT_COLUMNS = (
+    "name",
+    "left_eye_x",
+    "left_eye_y",
+    "right_eye_x",
+    "right_eye_y",
+    "mouth_x",
+    "mouth_y",
+)
+Points = tuple[
+    tuple[float, float], ...
+]  # both eyes and the mouth, in pixels of the source; () for none
 
 
 @dataclass(frozen=True)
@@ -26,18 +36,28 @@ class GivenPoints:
     digest: str = ""
 
     def of_pair(self, pair: Candidate, each: bool) -> tuple[Points, Points]:
-        """The photo's points, and, where photo and sketch are aligned `each` by its own face, the sketch's."""
+        """The photo's points, and, where photo and sketch are aligned `each` by its own face, the
+        sketch's.
+        """
         sketch = self._of(pair.sketch, besides=_names(pair.photo)) if pair.sketch and each else ()
         return self._of(pair.photo), sketch
 
     def unused(self, pairs: Iterable[Candidate]) -> list[str]:
         """The names that are no picture's."""
-        used = {name for pair in pairs for picture in (pair.photo, pair.sketch) if picture for name in _names(picture)}
+        used = {
+            name
+            for pair in pairs
+            for picture in (pair.photo, pair.sketch)
+            if picture
+            for name in _names(picture)
+        }
         return sorted(set(self.by_name) - used)
 
     def _of(self, picture: Picture, besides: Iterable[str] = ()) -> Points:
         """A name that is also one of `besides`, those of a sketch's photo, means the photo."""
-        return next((self.by_name[n] for n in _names(picture) if n in self.by_name and n not in besides), ())
+        return next(
+            (self.by_name[n] for n in _names(picture) if n in self.by_name and n not in besides), ()
+        )
 
 
 def _names(picture: Picture) -> tuple[str, ...]:
@@ -62,7 +82,9 @@ def read_points(path: str | os.PathLike | None) -> GivenPoints:
         reader = csv.DictReader(file)
         missing = [column for column in POINT_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
-            raise DataPrepError(f"--points {printable(path)}: the columns {', '.join(missing)} are missing")
+            raise DataPrepError(
+                f"--points {printable(path)}: the columns {', '.join(missing)} are missing"
+            )
         for number, row in enumerate(reader, start=2):
             try:
                 values = [float(row[column]) for column in POINT_COLUMNS[1:]]

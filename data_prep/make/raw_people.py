@@ -24,7 +24,8 @@ DRAWN_EACH = 3  # among portraits, each third person is drawn
 class RawPerson:
     """A photo and a drawing of one person, in one frame: uint8 (512, 512, 3) each.
 
-    landmarks: float64 (5, 2), pixels of both, as `faces` orders them; of a portrait they were found, of a drawn face
+    landmarks: float64 (5, 2), pixels of both, as `faces` orders them; of a portrait they were
+    found, of a drawn face
     they are exact. name: of the portrait's file, or "drawn-" and a number.
     """
 
@@ -40,15 +41,23 @@ class RawPerson:
 
 
 def raw_people(
-    num: int, data: str = "auto", *, profile: str | None = None, seed: int = 3, progress: bool = True
+    num: int,
+    data: str = "auto",
+    *,
+    profile: str | None = None,
+    seed: int = 3,
+    progress: bool = True,
 ) -> list[RawPerson]:
-    """`num` people: two portraits, a drawn face, and so on; drawn faces alone where no portraits can be had.
+    """`num` people: two portraits, a drawn face, and so on; drawn faces alone where no portraits
+    can be had.
 
-    data: "portraits", of US senators and representatives, with pencil drawings made from them; "drawn"; "auto":
-    portraits where they can be had. They are looked for as by `make_default`, but no more are downloaded than are used.
-    In the profile "fast", "auto" is "drawn". seed: which portraits. Says in one line what it took.
+    data: "portraits", of US senators and representatives, with pencil drawings made from them;
+    "drawn"; "auto": portraits where they can be had. They are looked for as by `make_default`, but
+    no more are downloaded than are used. In the profile "fast", "auto" is "drawn". seed: which
+    portraits. Says in one line what it took.
 
-    Raises DataPrepError where `data` is none of these, or portraits are asked for and cannot be had.
+    Raises DataPrepError where `data` is none of these, or portraits are asked for and cannot be
+    had.
     """
     if data not in CHOICES:
         raise DataPrepError(f"data must be one of {', '.join(CHOICES)}, got {data!r}")
@@ -60,7 +69,11 @@ def raw_people(
             if data == "portraits":
                 raise
             say(f"the portraits cannot be had: {error}")
-    say(f"data: {CREDIT}; each third face is drawn by code" if sitters else "data: faces drawn by code")
+    say(
+        f"data: {CREDIT}; each third face is drawn by code"
+        if sitters
+        else "data: faces drawn by code"
+    )
     people, waiting = [], iter(sitters)
     for n in range(num):
         sitter = None if n % DRAWN_EACH == DRAWN_EACH - 1 else next(waiting, None)
@@ -72,7 +85,9 @@ def _sitters(num: int, seed: int, progress: bool) -> list[Sitter]:
     """As many portraits, by chance; those that are not on this machine are fetched."""
     files = shown_files()
     chosen = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:num]]
-    by_name = {sitter.name: sitter for sitter in sitters_of(portraits_folder(chosen, progress=progress))}
+    by_name = {
+        sitter.name: sitter for sitter in sitters_of(portraits_folder(chosen, progress=progress))
+    }
     return [by_name[Path(file.name).stem] for file in chosen if Path(file.name).stem in by_name]
 
 

@@ -1,4 +1,6 @@
-"""A data set of drawings of every degree of abstraction, made from portraits, with the points that were meant."""
+"""A data set of drawings of every degree of abstraction, made from portraits, with the points that
+were meant.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ MIN_SIZE_PX = 32
 class Face:
     """One face to be made: whose, from which seed, mirrored or not, in what.
 
-    number: of the sitter, in the gallery that `among` names; parts are exchanged with people of that gallery alone.
+    number: of the sitter, in the gallery that `among` names; parts are exchanged with people of
+    that gallery alone.
     """
 
     number: int
@@ -61,23 +64,28 @@ def make_scribbles(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Draw faces of the portraits in a folder, and of mixtures of them, each several times, from careful to crude.
+    """Draw faces of the portraits in a folder, and of mixtures of them, each several times, from
+    careful to crude.
 
-    num: faces for training, of people whose split is train; those of the split val are drawn twice, those of the split
-    test not at all. drawings: of each face; the n-th is between (n - 1) / drawings and n / drawings crude. size_px: of
-    the pictures, 32 to 256. points, labels: as in `gallery.sitters_of`. workers, dry_run, progress: as in
-    `make_synthetic`.
+    num: faces for training, of people whose split is train; those of the split val are drawn twice,
+    those of the split
+    test not at all. drawings: of each face; the n-th is between (n - 1) / drawings and n / drawings
+    crude. size_px: of the pictures, 32 to 256. points, labels: as in `gallery.sitters_of`. workers,
+    dry_run, progress: as in `make_synthetic`.
 
-    The set has photos, sketches, masks (background, skin for all of the person, hair), and points: the drawing's in the
-    column points, the photo's in photo_points, (164, 2) in pixels of size_px, as `faces.mesh` orders them.
-    The column fold has 0 for one half of the people and 1 for the other, and beside manifest.csv stand
-    manifest-fold-0.csv and manifest-fold-1.csv, for networks that learn from one half alone. Portraits with the same
-    label `person` are in one half, and faces exchange parts within their half.
-    Returns the manifest's path. Raises DataPrepError, and OSError where the disk is full or may not be written.
+    The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
+    the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,
+    as `faces.mesh` orders them. The column fold has 0 for one half of the people and 1 for the
+    other, and beside manifest.csv stand manifest-fold-0.csv and manifest-fold-1.csv, for networks
+    that learn from one half alone. Portraits with the same label `person` are in one half, and
+    faces exchange parts within their half. Returns the manifest's path. Raises DataPrepError, and
+    OSError where the disk is full or may not be written.
     """
     for option, value, least, most in (
-        ("--num", num, 1, 1_000_000), ("--drawings", drawings, 1, 100), ("--size", size_px, MIN_SIZE_PX, SIZE_PX),
-    ):  # fmt: skip
+        ("--num", num, 1, 1_000_000),
+        ("--drawings", drawings, 1, 100),
+        ("--size", size_px, MIN_SIZE_PX, SIZE_PX),
+    ):
         if not least <= value <= most:
             raise DataPrepError(f"{option} must be from {least} to {most:,}, got {value}")
     if seed < 0:
@@ -86,18 +94,34 @@ def make_scribbles(
     sitters = [one for one in sitters_of(Path(portraits), *given) if _may_sit(one)]
     people = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
     if not people["train"]:
-        raise DataPrepError(f"{portraits}: nobody is for training: see the column split of --labels")
+        raise DataPrepError(
+            f"{portraits}: nobody is for training: see the column split of --labels"
+        )
     rows, tasks = _planned(people, num, seed)
     styles = [f"-{n + 1}" for n in range(drawings)]
-    parts = ("photo", "mask", "points", *(f"{part}{style}" for style in styles for part in ("sketch", "points")))
+    parts = (
+        "photo",
+        "mask",
+        "points",
+        *(f"{part}{style}" for style in styles for part in ("sketch", "points")),
+    )
     settings = {
-        "layout": "scribbles", "source": "portraits", "source_digest": digest_of(sitters),
-        "drawing_digest": digest_of_code(scribbles), "num": num, "drawings": drawings, "size_px": size_px, "fit": "",
+        "layout": "scribbles",
+        "source": "portraits",
+        "source_digest": digest_of(sitters),
+        "drawing_digest": digest_of_code(scribbles),
+        "num": num,
+        "drawings": drawings,
+        "size_px": size_px,
+        "fit": "",
         "seed": seed,
-    }  # fmt: skip
+    }
     galleries = {among: Gallery(mine) for among, mine in _galleries(people).items()}
     draw = functools.partial(draw_face, galleries=galleries, drawings=drawings, size_px=size_px)
-    degrees = {f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"} for n, style in enumerate(styles)}
+    degrees = {
+        f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"}
+        for n, style in enumerate(styles)
+    }
     plan = SetPlan(rows, tasks, draw, parts, settings, of_sketch=degrees)
     said = f"{describe_counts(plan.counts())}: drawings of {len(people['train'])} people and of mixtures of them"
     say(said, progress and not dry_run)
@@ -114,22 +138,31 @@ def write_folds(manifest: Path) -> None:
     for fold in ("0", "1"):
         mine = [row for row in rows if row["split"] != "train" or row["fold"] == fold]
         path = manifest.with_stem(f"{manifest.stem}-fold-{fold}")
-        with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        with (
+            runtime.atomic_path(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(mine)
 
 
 def _may_sit(sitter: Sitter) -> bool:
-    """Not those with hats, of which no line is known, nor grey photos, which have no colours to learn."""
+    """Not those with hats, of which no line is known, nor grey photos, which have no colours to
+    learn.
+    """
     return sitter.labels.get("hat", "none") == "none" and sitter.labels.get("colour") != "grey"
 
 
 def _galleries(people: dict[str, list[Sitter]]) -> dict[str, list[Sitter]]:
-    """The sitters that may exchange parts: those of either half for training, and those for validation."""
+    """The sitters that may exchange parts: those of either half for training, and those for
+    validation.
+    """
     names = sorted({_person(sitter) for mine in people.values() for sitter in mine})
     fold = {name: place % 2 for place, name in enumerate(names)}
-    halves = {str(half): [one for one in people["train"] if fold[_person(one)] == half] for half in (0, 1)}
+    halves = {
+        str(half): [one for one in people["train"] if fold[_person(one)] == half] for half in (0, 1)
+    }
     return halves | {"val": people["val"]}
 
 
@@ -138,10 +171,14 @@ def _person(sitter: Sitter) -> str:
     return sitter.labels.get("person") or sitter.name
 
 
-def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list[dict[str, str]], list[Face]]:
+def _planned(
+    people: dict[str, list[Sitter]], num: int, seed: int
+) -> tuple[list[dict[str, str]], list[Face]]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
     galleries = _galleries(people)
-    places = {id(one): (among, n) for among, mine in galleries.items() for n, one in enumerate(mine)}
+    places = {
+        id(one): (among, n) for among, mine in galleries.items() for n, one in enumerate(mine)
+    }
     chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
     faces = []
     for place, n in enumerate(chosen):
@@ -163,7 +200,9 @@ def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list
     return rows, faces
 
 
-def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px: int) -> dict[str, np.ndarray]:
+def draw_face(
+    face: Face, galleries: dict[str, Gallery], drawings: int, size_px: int
+) -> dict[str, np.ndarray]:
     """One face and its drawings: {"photo", "mask", "points", "sketch-1", "points-1", …} of size_px."""
     import cv2
 
@@ -171,7 +210,9 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     from data_prep.make.scribbles.drawing import scribble
     from data_prep.make.scribbles.mixing import mixed
 
-    rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
+    rng = np.random.default_rng(
+        np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13])
+    )
     people = galleries[face.among]
     portrait = people.cut_out(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:

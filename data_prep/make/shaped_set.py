@@ -1,4 +1,6 @@
-"""A data set of pairs with the points of both sides, found by our own finder: what `expect` and `render` learn from."""
+"""A data set of pairs with the points of both sides, found by our own finder: what `expect` and
+`render` learn from.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,18 @@ from s2f_utils.pictures.attributes import TRAITS, WORN
 SIZE_PX = 256
 LEAST_CERTAIN = 0.5  # of the person's and the hair's map
 # FS2K's columns: what they say, as a label of `TRAITS` and its word.
-FS2K = {"smile": {"yes": ("mouth", "teeth"), "no": ("mouth", "closed")}, "hair": {"no": ("hair_length", "bald")}}
+FS2K = {
+    "smile": {"yes": ("mouth", "teeth"), "no": ("mouth", "closed")},
+    "hair": {"no": ("hair_length", "bald")},
+}
 PARTS = ("photo", "mask", "points", "sketch-1", "points-1")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A pair's files, the points of both, pixels of SIZE_PX, and its mask, uint8 (SIZE_PX, SIZE_PX)."""
+    """A pair's files, the points of both, pixels of SIZE_PX, and its mask, uint8 (SIZE_PX,
+    SIZE_PX).
+    """
 
     sketch: Path
     photo: Path
@@ -48,13 +55,15 @@ def make_shaped(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Find the faces' points in the pairs of a data set, sketches and photos, and write the set with them, 256 px.
+    """Find the faces' points in the pairs of a data set, sketches and photos, and write the set
+    with them, 256 px.
 
-    data: a set that `pairs` made, its faces aligned; splits, people and sources stay, test pairs are left out. The new
-    set has masks (the person, hair) and the columns points, photo_points, glasses, beard, hat and fold, and where the
-    old one says it age, mouth, hair_length, hair_texture (as portrait_labels.csv; FS2K's smile and hair count).
-    Beside its manifest stand those of the two halves of its people, as in `make_scribbles`. Returns the manifest's
-    path. Raises DataPrepError, and OSError where the disk is full or may not be written.
+    data: a set that `pairs` made, its faces aligned; splits, people and sources stay, test pairs
+    are left out. The new set has masks (the person, hair) and the columns points, photo_points,
+    glasses, beard, hat and fold, and where the old one says it age, mouth, hair_length,
+    hair_texture (as portrait_labels.csv; FS2K's smile and hair count). Beside its manifest stand
+    those of the two halves of its people, as in `make_scribbles`. Returns the manifest's path.
+    Raises DataPrepError, and OSError where the disk is full or may not be written.
     """
     try:
         manifest = read_manifest(data)
@@ -69,9 +78,12 @@ def make_shaped(
         for path in (pair.sketch, pair.photo):
             digest.update(path.read_bytes())
     settings = {
-        "layout": "shaped", "source": str(manifest.settings.get("source", "")), "source_digest": digest.hexdigest(),
-        "size_px": SIZE_PX, "fit": "stretch",
-    }  # fmt: skip
+        "layout": "shaped",
+        "source": str(manifest.settings.get("source", "")),
+        "source_digest": digest.hexdigest(),
+        "size_px": SIZE_PX,
+        "fit": "stretch",
+    }
     plan = SetPlan([], [], _pictures, PARTS, settings, {"terms": terms_of(manifest.settings)})
     out, made = Path(out), None
     if read_state(out, plan) == "complete" and not dry_run:
@@ -90,7 +102,9 @@ def _look_at_all(pairs: list[Row], plan: SetPlan, dry_run: bool, progress: bool)
     folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
     ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
     named = list(zip(ids, pairs, strict=True))
-    for name, pair in tqdm(named, desc="finding points", unit="pair", disable=not progress or dry_run):
+    for name, pair in tqdm(
+        named, desc="finding points", unit="pair", disable=not progress or dry_run
+    ):
         try:
             shown = {} if dry_run else _look(pair, plan.tasks)
         except images.ImageError as error:
@@ -104,7 +118,9 @@ def _look_at_all(pairs: list[Row], plan: SetPlan, dry_run: bool, progress: bool)
 
 def _look(pair: Row, tasks: list[Found]) -> dict[str, str]:
     """Find a pair's points, for `tasks`; returns what its photo shows, as columns."""
-    drawn, true = understand([images.resize(images.load_rgb(path), SIZE_PX) for path in (pair.sketch, pair.photo)])
+    drawn, true = understand(
+        [images.resize(images.load_rgb(path), SIZE_PX) for path in (pair.sketch, pair.photo)]
+    )
     tasks.append(Found(pair.sketch, pair.photo, drawn.points, true.points, _mask(true)))
     worn = {name: true.flags[name] > LEAST_CERTAIN for name in WORN}
     found = {
@@ -116,7 +132,9 @@ def _look(pair: Row, tasks: list[Found]) -> dict[str, str]:
 
 
 def told_by(attributes: Mapping[str, str]) -> dict[str, str]:
-    """What columns say of a person, in the words of `TRAITS`, and of what is worn; "" where they say nothing of it."""
+    """What columns say of a person, in the words of `TRAITS`, and of what is worn; "" where they
+    say nothing of it.
+    """
     told = {label: attributes.get(label, "") for label, levels in TRAITS.values()}
     for column, words in FS2K.items():
         label, word = words.get(attributes.get(column, ""), ("", ""))
@@ -131,6 +149,13 @@ def _mask(found: Understood) -> np.ndarray:
 
 
 def _pictures(found: Found) -> dict[str, np.ndarray]:
-    sketch, photo = (images.resize(images.load_rgb(path), SIZE_PX) for path in (found.sketch, found.photo))
+    sketch, photo = (
+        images.resize(images.load_rgb(path), SIZE_PX) for path in (found.sketch, found.photo)
+    )
     points = {"points": found.true.astype(np.float32), "points-1": found.drawn.astype(np.float32)}
-    return {"photo": photo, "mask": found.mask, "sketch-1": sketch.mean(axis=2).astype(np.uint8), **points}
+    return {
+        "photo": photo,
+        "mask": found.mask,
+        "sketch-1": sketch.mean(axis=2).astype(np.uint8),
+        **points,
+    }

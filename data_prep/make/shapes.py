@@ -20,10 +20,11 @@ NUM_NAMED = 3
 
 
 def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: bool = True) -> Recipe:
-    """The recipe with a `fit`: where it names none, pictures, or the parts that are cut out of them, are stretched,
-    which is said where they are not square.
+    """The recipe with a `fit`: where it names none, pictures, or the parts that are cut out of
+    them, are stretched, which is said where they are not square.
 
-    pictures: files, each with the half of it that is the sketch, "" for none. Raises DataPrepError where they differ in
+    pictures: files, each with the half of it that is the sketch, "" for none. Raises DataPrepError
+    where they differ in
     shape: stretched, the same face would be narrow in one and wide in the other.
     """
     if recipe.fit or recipe.align == "face":
@@ -48,8 +49,12 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
     return replace(recipe, fit="stretch")
 
 
-def _sizes(recipe: Recipe, pictures: Sequence[tuple[Path, str]]) -> dict[tuple[int, int], list[Path]]:
-    """(width, height) of what is cut out of the pictures → those of this size; of many pictures, every so-many-th."""
+def _sizes(
+    recipe: Recipe, pictures: Sequence[tuple[Path, str]]
+) -> dict[tuple[int, int], list[Path]]:
+    """(width, height) of what is cut out of the pictures → those of this size; of many pictures,
+    every so-many-th.
+    """
     left, top, right, bottom = recipe.crop
     sizes: dict[tuple[int, int], list[Path]] = {}
     for path, half in pictures[:: max(1, len(pictures) // MAX_READ)]:

@@ -12,31 +12,43 @@ DEFAULT_TEST_SHARE = 0.2
 
 
 def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """The identities that are in more than one split → their splits; rows with an empty split do not count."""
+    """The identities that are in more than one split → their splits; rows with an empty split do
+    not count.
+    """
     where: dict[str, set[str]] = {}
     for row in rows:
         if row["split"]:
             where.setdefault(row["identity"], set()).add(row["split"])
-    return {name: [s for s in SPLITS if s in splits] for name, splits in sorted(where.items()) if len(splits) > 1}
+    return {
+        name: [s for s in SPLITS if s in splits]
+        for name, splits in sorted(where.items())
+        if len(splits) > 1
+    }
 
 
 def split_by_identity(
-    rows: Sequence[Mapping[str, str]], shares: Mapping[str, float | None] | None = None, seed: int = 0
+    rows: Sequence[Mapping[str, str]],
+    shares: Mapping[str, float | None] | None = None,
+    seed: int = 0,
 ) -> list[str]:
     """Give each row a split so that all rows of an identity share one.
 
-    `rows` have "identity" and "split"; a split that is there already ("train", "val", "test": the official one) is
-    kept, and an identity's rows without a split follow its others. The rest is divided at random, the same way for the
-    same `seed` whatever the order of the rows. `shares` are the wanted shares, "test" and "val", in [0, 1], of the
-    identities without a split; where every identity has one, they are taken from the training identities. None means
+    `rows` have "identity" and "split"; a split that is there already ("train", "val", "test": the
+    official one) is kept, and an identity's rows without a split follow its others. The rest is
+    divided at random, the same way for the same `seed` whatever the order of the rows. `shares` are
+    the wanted shares, "test" and "val", in [0, 1], of the identities without a split; where every
+    identity has one, they are taken from the training identities. None means
     the default: a test share of 0.2 of the identities without a split, and no val.
 
-    Returns the splits, one per row. Raises DataPrepError when given splits share an identity or cannot be kept.
+    Returns the splits, one per row. Raises DataPrepError when given splits share an identity or
+    cannot be kept.
     """
     wanted = _checked_shares(shares or {})
     crossing = crossing_identities(rows)
     if crossing:
-        shown = "; ".join(f"{name} in {' and '.join(splits)}" for name, splits in list(crossing.items())[:5])
+        shown = "; ".join(
+            f"{name} in {' and '.join(splits)}" for name, splits in list(crossing.items())[:5]
+        )
         raise DataPrepError(
             f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of a person into one,"
             " or name the people differently"
@@ -60,7 +72,10 @@ def with_splits(
     rows: Sequence[dict[str, str]], shares: Mapping[str, float | None] | None = None, seed: int = 0
 ) -> list[dict[str, str]]:
     """The rows, each with the split that `split_by_identity` gives it."""
-    return [row | {"split": split} for row, split in zip(rows, split_by_identity(rows, shares, seed), strict=True)]
+    return [
+        row | {"split": split}
+        for row, split in zip(rows, split_by_identity(rows, shares, seed), strict=True)
+    ]
 
 
 def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -72,7 +87,9 @@ def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | Non
         if share is not None and not 0.0 <= share < 1.0:
             raise DataPrepError(f"--{name}-share must be at least 0 and less than 1, got {share:g}")
     if sum(share or 0.0 for share in wanted.values()) >= 1.0:
-        raise DataPrepError("--test-share and --val-share together must be less than 1: training needs pictures, too")
+        raise DataPrepError(
+            "--test-share and --val-share together must be less than 1: training needs pictures, too"
+        )
     return wanted
 
 
@@ -86,7 +103,9 @@ def _keep_own(given: Mapping[str, str], shares: Mapping[str, float]) -> None:
 
 
 def _draw(pool: set[str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Draw test and val from `pool`: at least one identity each, and at least one stays for training."""
+    """Draw test and val from `pool`: at least one identity each, and at least one stays for
+    training.
+    """
     order = sorted(pool, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     chosen: dict[str, str] = {}
     for name in ("test", "val"):

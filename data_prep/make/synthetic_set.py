@@ -25,7 +25,9 @@ PROFILES: dict[str, dict[str, int]] = {
 
 
 def draw_pictures(index: int, size_px: int, seed: int) -> dict[str, np.ndarray]:
-    """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds class numbers."""
+    """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds
+    class numbers.
+    """
     from data_prep.make.drawn.synthetic import draw_face
 
     face = draw_face(index, size_px=size_px, seed=seed)
@@ -45,42 +47,62 @@ def make_synthetic(
 ) -> Path:
     """Draw `num` faces into the folder `out`: photos, sketches, label maps, and a manifest.
 
-    num, size_px: how many, and their height and width, 32 to 512; None: the profile's. profile: "full", "demo" or
-    "fast"; None: the environment's S2F_PROFILE, else "demo". The last tenth of the faces is for testing, the twentieth
-    before it for validation. The same `seed` draws the same faces, whatever `num` and `workers` (as in
-    `parallel.run_jobs`) are. dry_run: say what would be done, write nothing. progress: show the bar and say what is
-    done.
+    num, size_px: how many, and their height and width, 32 to 512; None: the profile's. profile:
+    "full", "demo" or "fast"; None: the environment's S2F_PROFILE, else "demo". The last tenth of
+    the faces is for testing, the twentieth before it for validation. The same `seed` draws the same
+    faces, whatever `num` and `workers` (as in `parallel.run_jobs`) are. dry_run: say what would be
+    done, write nothing. progress: show the bar and say what is done.
 
-    Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError (a ValueError)
-    for impossible options or a folder that holds something else, and OSError when the disk is full or may not be
-    written.
+    Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError
+    (a ValueError) for impossible options or a folder that holds something else, and OSError when
+    the disk is full or may not be written.
     """
     from data_prep.make.drawn import synthetic
 
     _, chosen = profile_of(profile)
-    num, size_px = chosen["num"] if num is None else num, chosen["size_px"] if size_px is None else size_px
+    num, size_px = (
+        chosen["num"] if num is None else num,
+        chosen["size_px"] if size_px is None else size_px,
+    )
     if not 1 <= num <= 1_000_000:
         raise DataPrepError(f"--num must be from 1 to 1,000,000, got {num}")
     if not synthetic.MIN_SIZE_PX <= size_px <= synthetic.MAX_SIZE_PX:
-        raise DataPrepError(f"--size must be from {synthetic.MIN_SIZE_PX} to {synthetic.MAX_SIZE_PX}, got {size_px}")
+        raise DataPrepError(
+            f"--size must be from {synthetic.MIN_SIZE_PX} to {synthetic.MAX_SIZE_PX}, got {size_px}"
+        )
     if seed < 0:
         raise DataPrepError(f"--seed must be 0 or more, got {seed}")
     settings = {
-        "layout": "synthetic", "source": "synthetic", "drawing_digest": digest_of_code(synthetic), "num": num,
-        "size_px": size_px, "fit": "", "seed": seed,
-    }  # fmt: skip
+        "layout": "synthetic",
+        "source": "synthetic",
+        "drawing_digest": digest_of_code(synthetic),
+        "num": num,
+        "size_px": size_px,
+        "fit": "",
+        "seed": seed,
+    }
     rows = [
-        {"split": split, "id": f"face-{index:05d}", "identity": f"face-{index:05d}", "source": f"synthetic seed={seed}"}
+        {
+            "split": split,
+            "id": f"face-{index:05d}",
+            "identity": f"face-{index:05d}",
+            "source": f"synthetic seed={seed}",
+        }
         for index, split in enumerate(_splits(num))
     ]
     draw = functools.partial(draw_pictures, size_px=size_px, seed=seed)
     plan = SetPlan(rows, list(range(num)), draw, ("sketch", "photo", "mask"), settings)
-    say(f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}", progress and not dry_run)
+    say(
+        f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}",
+        progress and not dry_run,
+    )
     return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
 def profile_of(name: str | None) -> tuple[str, dict[str, int]]:
-    """A profile's name, with its number and size of faces; a name given here counts more than the environment's."""
+    """A profile's name, with its number and size of faces; a name given here counts more than the
+    environment's.
+    """
     from s2f_utils.runtime import ConfigError, profile_name
 
     try:
@@ -100,7 +122,9 @@ def _splits(num: int) -> list[str]:
 
 
 def digest_of_code(module: ModuleType) -> str:
-    """A fingerprint of a module's folder, the code that draws: another version does not go on with a set."""
+    """A fingerprint of a module's folder, the code that draws: another version does not go on with
+    a set.
+    """
     digest = hashlib.sha256()
     for source in sorted(Path(module.__file__).parent.rglob("*.py")):
         digest.update(source.read_text(encoding="utf-8").encode())

@@ -1,4 +1,6 @@
-"""Sketches and photos that do not belong together, as a data set for methods that learn without pairs."""
+"""Sketches and photos that do not belong together, as a data set for methods that learn without
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,8 @@ class UnpairedPlan(SetPlan):
 
 
 def make_one(task: OneTask) -> dict[str, object]:
-    """One picture, {"sketch" or "photo": uint8 (size_px, size_px, 3)}, by the recipe's size, fit, alignment and
-    clean-up. Raises ImageError when it is unusable.
+    """One picture, {"sketch" or "photo": uint8 (size_px, size_px, 3)}, by the recipe's size, fit,
+    alignment and clean-up. Raises ImageError when it is unusable.
     """
     recipe, picture, drawn = task.recipe, load(task.photo), task.side == "sketch"
     if drawn and recipe.clean:
@@ -66,7 +68,9 @@ def make_one(task: OneTask) -> dict[str, object]:
         square = images.resize(picture, recipe.size_px, recipe.fit or "stretch", fill=(0, 0, 0))
         return {task.side: square, "content": box}
     try:
-        face = faces.find_face(picture, drawing=drawn, fallback=recipe.fallback, detector=recipe.detector)
+        face = faces.find_face(
+            picture, drawing=drawn, fallback=recipe.fallback, detector=recipe.detector
+        )
     except faces.FaceError as error:
         raise images.ImageError(f"{task.photo}: {error}") from None
     matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
@@ -88,26 +92,44 @@ def make_unpaired(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Make a data set of the pictures in two folders (or zip archives), which are of different faces.
+    """Make a data set of the pictures in two folders (or zip archives), which are of different
+    faces.
 
-    size_px: height and width of the pictures. recipe: its size (instead of size_px), fit ("stretch" or "pad"), align
-    ("none" or "face"), and clean (of the sketches) count. val_share: of each side, for the sheets of samples (None: a
-    tenth); test_share: kept apart altogether (None: none); train, val and test folders in the sources are kept as the
-    split. Returns the manifest's path: a row has a sketch or a photo. What an interrupted call left is gone on with.
+    size_px: height and width of the pictures. recipe: its size (instead of size_px), fit ("stretch"
+    or "pad"), align ("none" or "face"), and clean (of the sketches) count. val_share: of each side,
+    for the sheets of samples (None: a tenth); test_share: kept apart altogether (None: none);
+    train, val and test folders in the sources are kept as the split. Returns the manifest's path: a
+    row has a sketch or a photo. What an interrupted call left is gone on with.
 
-    Raises DataPrepError for an empty side or impossible options, and OSError when the disk is full or may not be
-    written.
+    Raises DataPrepError for an empty side or impossible options, and OSError when the disk is full
+    or may not be written.
     """
     recipe, out = recipe or Recipe(size_px=size_px), Path(out)
     _check_recipe(recipe)
     trees = {"sketch": scan(sketches), "photo": scan(photos)}
     _check_apart(trees, out)
-    if recipe.align == "face" and recipe.detector != "none" and (problem := faces.detector_problem()):
-        raise DataPrepError(f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none")
-    recipe = with_fit(recipe, [(p.path, "") for tree in trees.values() for p in tree.pictures], progress or dry_run)
+    if (
+        recipe.align == "face"
+        and recipe.detector != "none"
+        and (problem := faces.detector_problem())
+    ):
+        raise DataPrepError(
+            f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none"
+        )
+    recipe = with_fit(
+        recipe,
+        [(p.path, "") for tree in trees.values() for p in tree.pictures],
+        progress or dry_run,
+    )
     shares = {"test": test_share, "val": val_share}
-    rows = [row for side, tree in trees.items() for row in _rows(side, tree, shares, seed, progress or dry_run)]
-    tasks = [OneTask(str(p.path), side, recipe) for side, tree in trees.items() for p in tree.pictures]
+    rows = [
+        row
+        for side, tree in trees.items()
+        for row in _rows(side, tree, shares, seed, progress or dry_run)
+    ]
+    tasks = [
+        OneTask(str(p.path), side, recipe) for side, tree in trees.items() for p in tree.pictures
+    ]
     digests = [fingerprint((p, p.split) for p in tree.pictures)[:32] for tree in trees.values()]
     settings = {
         "layout": "unpaired",
@@ -127,13 +149,17 @@ def make_unpaired(
 def _check_recipe(recipe: Recipe) -> None:
     recipe.check()
     if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
-        raise DataPrepError("pictures without a partner are resized, aligned by their face, or cleaned up: no more")
+        raise DataPrepError(
+            "pictures without a partner are resized, aligned by their face, or cleaned up: no more"
+        )
 
 
 def _check_apart(trees: Mapping[str, Tree], out: Path) -> None:
     a, b = (tree.root for tree in trees.values())
     if any(out.resolve().is_relative_to(root) for root in (a, b)):
-        raise DataPrepError(f"{printable(out)}: lies in a source folder: choose a folder outside of it")
+        raise DataPrepError(
+            f"{printable(out)}: lies in a source folder: choose a folder outside of it"
+        )
     if a.is_relative_to(b) or b.is_relative_to(a):
         shown = " and ".join(printable(tree.given) for tree in trees.values())
         raise DataPrepError(
@@ -142,8 +168,12 @@ def _check_apart(trees: Mapping[str, Tree], out: Path) -> None:
         )
 
 
-def _rows(side: str, tree: Tree, given: dict[str, float | None], seed: int, wanted: bool) -> list[dict[str, str]]:
-    """The manifest's rows of one side: a split that the folders name is kept, else a tenth is for validation."""
+def _rows(
+    side: str, tree: Tree, given: dict[str, float | None], seed: int, wanted: bool
+) -> list[dict[str, str]]:
+    """The manifest's rows of one side: a split that the folders name is kept, else a tenth is for
+    validation.
+    """
     splits = {picture.split for picture in tree.pictures}
     shares = given | ({"val": 0.1} if given["val"] is None and "val" not in splits else {})
     if "" in splits and given["test"] is None:
@@ -155,13 +185,20 @@ def _rows(side: str, tree: Tree, given: dict[str, float | None], seed: int, want
     for note in collection.notes:
         say(f"{side}: {note.partition(' (else')[0]}", wanted)
     rows = [
-        {"id": f"{side}-{name}", "identity": f"{side}-{people.get(p, name)}", "split": p.split, "source": source}
+        {
+            "id": f"{side}-{name}",
+            "identity": f"{side}-{people.get(p, name)}",
+            "split": p.split,
+            "source": source,
+        }
         for name, p in zip(ids, placed, strict=True)
     ]
     return with_splits(rows, shares, seed)
 
 
-def _review(out: Path, rows: Sequence[Mapping[str, str]], progress: bool) -> tuple[list[Mapping], dict[str, Any]]:
+def _review(
+    out: Path, rows: Sequence[Mapping[str, str]], progress: bool
+) -> tuple[list[Mapping], dict[str, Any]]:
     """How faces were found, by the notes in the pictures; all rows are kept."""
     files = [out / FOLDERS[row["id"].partition("-")[0]] / f"{row['id']}.png" for row in rows]
     how = [images.read_notes(file).get("face") for file in files]
@@ -174,4 +211,6 @@ def _report(trees: Mapping[str, Tree], plan: SetPlan, wanted: bool) -> None:
     say(f"{sketches} sketches, {photos} photos, taken for different people's; {counts}", wanted)
     for side, tree in trees.items():
         if len(tree.pictures) < FEW:
-            warn(f"{len(tree.pictures)} pictures on the {side} side: a network learns them by heart; give more")
+            warn(
+                f"{len(tree.pictures)} pictures on the {side} side: a network learns them by heart; give more"
+            )

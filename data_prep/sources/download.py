@@ -1,7 +1,8 @@
-"""Data sets by name: what can be fetched is fetched and checked, and for the others it is said where they are.
+"""Data sets by name: what can be fetched is fetched and checked, and for the others it is said
+where they are.
 
-`python -m data_prep download NAME` shows the terms before anything else. An interrupted download goes on with the files
-that are missing; a file that is not the published one is never kept.
+`python -m data_prep download NAME` shows the terms before anything else. An interrupted download
+goes on with the files that are missing; a file that is not the published one is never kept.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from s2f_utils.weights import download
 
 CONNECTIONS = 8
 GITHUB = "https://github.com/CivilServiceUSA"
-# Repository → (commit, prefix of our names): <GITHUB>/<repository>/raw/<commit>/images/headshots/512x512/<name>.jpg
+# Repository → (commit, prefix of our names):
+# <GITHUB>/<repository>/raw/<commit>/images/headshots/512x512/<name>.jpg
 PORTRAITS = {
     "us-senate": ("9247c869", "senate-"),
     "us-house": ("abf6d4d9", "house-"),
@@ -33,7 +35,9 @@ CHECKSUMS = Path(__file__).with_name("portraits.sha256")
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A data set that has a name: what it is, its terms, its page, and how to get it by hand ("" where we fetch it)."""
+    """A data set that has a name: what it is, its terms, its page, and how to get it by hand (""
+    where we fetch it).
+    """
 
     name: str
     what: str
@@ -61,9 +65,13 @@ def portrait_files() -> list[Published]:
     portraits = []
     for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
-        repository, (commit, prefix) = next((r, p) for r, p in PORTRAITS.items() if name.startswith(p[1]))
+        repository, (commit, prefix) = next(
+            (r, p) for r, p in PORTRAITS.items() if name.startswith(p[1])
+        )
         place = f"images/headshots/512x512/{name.removeprefix(prefix)}"
-        urls = tuple(f"{GITHUB}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
+        urls = tuple(
+            f"{GITHUB}/{repository}/raw/{version}/{place}" for version in (commit, "master")
+        )
         portraits.append(Published(urls, name, digest))
     return portraits
 
@@ -71,7 +79,13 @@ def portrait_files() -> list[Published]:
 def list_sets() -> None:
     """Print what there is."""
     for entry in SETS.values():
-        how = "fetched" if not entry.by_hand else "fetched by kagglehub, or by hand" if entry.kaggle else "by hand"
+        how = (
+            "fetched"
+            if not entry.by_hand
+            else "fetched by kagglehub, or by hand"
+            if entry.kaggle
+            else "by hand"
+        )
         print(f"{entry.name:22}{entry.what} ({how})")
 
 
@@ -86,11 +100,13 @@ def fetch_set(
 ) -> Path | None:
     """Fetch a data set of `SETS` into the folder `out` (default: data/raw/<name>); None lists them.
 
-    sets, source: of "open-portraits", which sets, and a folder in which files lie already (<set>/<name>; default:
-    S2F_OPEN_PORTRAITS; S2F_PORTRAITS names the folder of the set "portraits").
+    sets, source: of "open-portraits", which sets, and a folder in which files lie already
+    (<set>/<name>; default: S2F_OPEN_PORTRAITS; S2F_PORTRAITS names the folder of the set
+    "portraits").
 
-    The terms are shown first. For a set that cannot be fetched, the page, the terms and what to put where are shown
-    instead, and DataPrepError is raised, so that a script stops. Returns the folder or file.
+    The terms are shown first. For a set that cannot be fetched, the page, the terms and what to put
+    where are shown instead, and DataPrepError is raised, so that a script stops. Returns the folder
+    or file.
     """
     if name is None:
         list_sets()
@@ -120,20 +136,34 @@ def fetch_set(
         wanted = open_portraits.listed(chosen)
         if "portraits" in chosen:
             files = portrait_files()
-            wanted += [open_portraits.Portrait("portraits", file.name, file.urls[0], file.sha256) for file in files]
-        return open_portraits.fetch_portraits(wanted, target, folders=_folders(source), progress=progress)
+            wanted += [
+                open_portraits.Portrait("portraits", file.name, file.urls[0], file.sha256)
+                for file in files
+            ]
+        return open_portraits.fetch_portraits(
+            wanted, target, folders=_folders(source), progress=progress
+        )
     if entry.kaggle:
         return _from_kaggle(entry)
-    raise DataPrepError(f"{name} cannot be fetched by a program: get it from the page above", indented(entry.by_hand))
+    raise DataPrepError(
+        f"{name} cannot be fetched by a program: get it from the page above",
+        indented(entry.by_hand),
+    )
 
 
 def _folders(source: str | os.PathLike | None) -> list[Path]:
     """Where open portraits may lie already: --from or S2F_OPEN_PORTRAITS, and S2F_PORTRAITS."""
-    given = {"--from": source} if source else {"S2F_OPEN_PORTRAITS": os.environ.get("S2F_OPEN_PORTRAITS")}
+    given = (
+        {"--from": source}
+        if source
+        else {"S2F_OPEN_PORTRAITS": os.environ.get("S2F_OPEN_PORTRAITS")}
+    )
     given["S2F_PORTRAITS"] = os.environ.get("S2F_PORTRAITS")
     for name, folder in given.items():
         if folder and not Path(folder).is_dir():
-            raise DataPrepError(f"{name}={printable(folder)}: no such folder: name the one with the portraits")
+            raise DataPrepError(
+                f"{name}={printable(folder)}: no such folder: name the one with the portraits"
+            )
     return [Path(folder) for folder in given.values() if folder]
 
 
@@ -157,7 +187,8 @@ def _from_kaggle(entry: NamedSet) -> Path:
 
 
 def first_of(files: Sequence[Published], target: Path, *, timeout_s: float = 10.0) -> Path:
-    """Fetch the first of these files that is not in the folder, in one try each address: whether there is a network.
+    """Fetch the first of these files that is not in the folder, in one try each address: whether
+    there is a network.
 
     Raises DataPrepError where no address has it.
     """
@@ -166,7 +197,9 @@ def first_of(files: Sequence[Published], target: Path, *, timeout_s: float = 10.
     reasons = []
     for url in missing.urls:
         try:
-            download.fetch(url, target / missing.name, sha256=missing.sha256, timeout_s=timeout_s, attempts=1)
+            download.fetch(
+                url, target / missing.name, sha256=missing.sha256, timeout_s=timeout_s, attempts=1
+            )
             return target / missing.name
         except download.DownloadError as error:
             reasons.append(str(error))
@@ -183,11 +216,14 @@ def fetch_missing(files: Sequence[Published], target: Path, *, progress: bool = 
     return target
 
 
-def fetch_files(files: Sequence[Published], target: Path, *, timeout_s: float = 30.0, progress: bool = True) -> Path:
-    """Fetch files into a folder, eight at a time; those that are there are checked and kept, or replaced if damaged.
+def fetch_files(
+    files: Sequence[Published], target: Path, *, timeout_s: float = 30.0, progress: bool = True
+) -> Path:
+    """Fetch files into a folder, eight at a time; those that are there are checked and kept, or
+    replaced if damaged.
 
-    A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
-    Where nothing came of the first eight, the others are not tried.
+    A file that cannot be fetched does not stop the others; at the end DataPrepError says how many
+    are missing and why. Where nothing came of the first eight, the others are not tried.
     """
     from tqdm.auto import tqdm
 
@@ -202,7 +238,9 @@ def fetch_files(files: Sequence[Published], target: Path, *, timeout_s: float = 
         for url in () if in_vain() else file.urls:
             try:
                 attempts = 4 if arrived.is_set() else 2
-                download.fetch(url, path, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts)
+                download.fetch(
+                    url, path, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts
+                )
             except download.DownloadError as error:
                 reasons.setdefault(file.name, str(error))
             else:
@@ -218,7 +256,10 @@ def fetch_files(files: Sequence[Published], target: Path, *, timeout_s: float = 
     target.mkdir(parents=True, exist_ok=True)
     there = sum((target / file.name).is_file() for file in files)
     say(f"{len(files)} files into {printable(target)}, {there} are there already", progress)
-    with tqdm(total=len(files), unit="file", disable=not progress) as bar, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with (
+        tqdm(total=len(files), unit="file", disable=not progress) as bar,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
         tasks = [pool.submit(one, file) for file in files]
         try:
             for task in tasks:
@@ -232,6 +273,8 @@ def fetch_files(files: Sequence[Published], target: Path, *, timeout_s: float = 
             f"nothing came of the first {len(reasons)} of {len(files)} files: the others were not tried"
         )
     if reasons:
-        raise DataPrepError(f"{len(reasons)} of {len(files)} files are missing: run the same command again to go on")
+        raise DataPrepError(
+            f"{len(reasons)} of {len(files)} files are missing: run the same command again to go on"
+        )
     say(f"{len(files)} files, all as published, in {printable(target)}", progress)
     return target

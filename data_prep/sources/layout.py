@@ -9,13 +9,17 @@ from data_prep.errors import DataPrepError
 from data_prep.sources.tree import Picture, Tree
 
 SIDES = ("left", "right")
-POINTS = ("points", "photo_points")  # columns that name files of a set, which no set that is made of it has
+POINTS = (
+    "points",
+    "photo_points",
+)  # columns that name files of a set, which no set that is made of it has
 
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """What a user may say about a source: the folders of sketches and photos, the sketch's half of AB images, and
-    whether sketches are going to be made from the photos, so that those of the source are not looked for.
+    """What a user may say about a source: the folders of sketches and photos, the sketch's half of
+    AB images, and whether sketches are going to be made from the photos, so that those of the
+    source are not looked for.
     """
 
     sketches: str | None = None
@@ -32,11 +36,12 @@ class LayoutOptions:
 class Candidate:
     """One pair as it lies in a source: where its pictures are and what the source says about it.
 
-    `sketch` is None where the source has only the photo: then a sketch is made from it. `half` is "" where sketch and
-    photo are files of their own, else the half of the one file that is the sketch. `mask` is the photo's label map.
-    `split` and `identity` are "" where the source does not give them; then the identity becomes the id.
-    `qualifiers` tell apart ids whose photos have the same name; `id` is that of the source, "" for the photo's stem.
-    `attributes` are further columns of the manifest, by their names.
+    `sketch` is None where the source has only the photo: then a sketch is made from it. `half` is
+    "" where sketch and photo are files of their own, else the half of the one file that is the
+    sketch. `mask` is the photo's label map. `split` and `identity` are "" where the source does not
+    give them; then the identity becomes the id. `qualifiers` tell apart ids whose photos have the
+    same name; `id` is that of the source, "" for the photo's stem. `attributes` are further columns
+    of the manifest, by their names.
     """
 
     sketch: Picture | None
@@ -53,9 +58,11 @@ class Candidate:
 
 @dataclass
 class Collection:
-    """What a layout hands back: pairs, the pictures of both sides that have no partner, and remarks for the user.
+    """What a layout hands back: pairs, the pictures of both sides that have no partner, and remarks
+    for the user.
 
-    `terms` says what the source's owners allow, where the layout knows it; of several owners, a line for each.
+    `terms` says what the source's owners allow, where the layout knows it; of several owners, a
+    line for each.
     """
 
     pairs: list[Candidate] = field(default_factory=list)
@@ -69,8 +76,9 @@ class Collection:
 class Layout:
     """One way in which pairs are distributed.
 
-    expected: a small drawing of its folders. recognise: whether a tree is laid out so. collect: its pairs. general:
-    many trees look like this, so the others are asked first. takes_named: it can use folders that the user names.
+    expected: a small drawing of its folders. recognise: whether a tree is laid out so. collect: its
+    pairs. general: many trees look like this, so the others are asked first. takes_named: it can
+    use folders that the user names.
     """
 
     name: str

@@ -13,7 +13,11 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
 from s2f_utils.runtime import counted, what_to_do
 
-_SKIPPED_FOLDERS = ("__MACOSX", "@eaDir", "checkpoints")  # what systems, a NAS and pix2pix leave beside pictures
+_SKIPPED_FOLDERS = (
+    "__MACOSX",
+    "@eaDir",
+    "checkpoints",
+)  # what systems, a NAS and pix2pix leave beside pictures
 _PART = re.compile(r"(\d{5})_[a-z_]+\.png")  # of a face, in CelebAMask-HQ
 PARTS_FOLDER = "CelebAMask-HQ-mask-anno"
 _ARCHIVES = (".tar", ".gz", ".tgz", ".rar", ".7z")
@@ -22,11 +26,12 @@ MAX_SHOWN = 12
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture file. `folder` is its path's folders below the source; `sub` those below the sketch or photo folder.
+    """One picture file. `folder` is its path's folders below the source; `sub` those below the
+    sketch or photo folder.
 
-    `side` is "sketch", "photo", "mask" or ""; `split` is "train", "val", "test" or ""; `group` are the words that the
-    folders down to the side's have beside those for split and side, by which a folder of photos finds its folder of
-    sketches.
+    `side` is "sketch", "photo", "mask" or ""; `split` is "train", "val", "test" or ""; `group` are
+    the words that the folders down to the side's have beside those for split and side, by which a
+    folder of photos finds its folder of sketches.
     """
 
     path: Path
@@ -48,8 +53,9 @@ class Picture:
 
 @dataclass
 class Tree:
-    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, what
-    may be a data set's tables, and, of CelebAMask-HQ, the folder of a face's parts and where it lies, by number.
+    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it
+    was given, what may be a data set's tables, and, of CelebAMask-HQ, the folder of a face's parts
+    and where it lies, by number.
     """
 
     root: Path
@@ -63,7 +69,9 @@ class Tree:
         return [picture for picture in self.pictures if picture.side == side]
 
     def text(self, name: str) -> str | None:
-        """A text file of this name: in the source, up to two folders below it, or beside it; None if not there."""
+        """A text file of this name: in the source, up to two folders below it, or beside it; None
+        if not there.
+        """
         if self.root.is_dir():
             for pattern in (name, f"*/{name}", f"*/*/{name}", f"../{name}"):
                 for path in sorted(self.root.glob(pattern)):
@@ -82,20 +90,26 @@ class Tree:
         lines = [f"{self.root.name}/"]
         for folder, members in list(counts.items())[:MAX_SHOWN]:
             name = printable("/".join(folder)) + "/" if folder else "(directly in it)"
-            lines.append(f"    {name}  {counted(len(members), 'picture')}, e.g. {printable(members[0].path.name)}")
+            lines.append(
+                f"    {name}  {counted(len(members), 'picture')}, e.g. {printable(members[0].path.name)}"
+            )
         if len(counts) > MAX_SHOWN:
             lines.append(f"    ... and {len(counts) - MAX_SHOWN} more folders")
         if self.others:
-            shown = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in self.others.most_common(4))
+            shown = ", ".join(
+                f"{n} {suffix or 'without suffix'}" for suffix, n in self.others.most_common(4)
+            )
             lines.append(f"    other files: {shown}")
         return "\n".join(lines)
 
 
 def scan(root: str | os.PathLike) -> Tree:
-    """Find all pictures below `root`, a folder or a zip archive; hidden files and folders, and `_SKIPPED_FOLDERS`, are
-    passed over, links to folders are followed once. A folder that holds nothing but one zip archive stands for it.
+    """Find all pictures below `root`, a folder or a zip archive; hidden files and folders, and
+    `_SKIPPED_FOLDERS`, are passed over, links to folders are followed once. A folder that holds
+    nothing but one zip archive stands for it.
 
-    Raises DataPrepError when there is no such folder, when it may not be read, or when it has no pictures.
+    Raises DataPrepError when there is no such folder, when it may not be read, or when it has no
+    pictures.
     """
     root = Path(root)
     if not root.exists():
@@ -104,15 +118,25 @@ def scan(root: str | os.PathLike) -> Tree:
     if files.is_archive(root):
         _list_archive(root, tree)
     elif not root.is_dir():
-        hint = "unpack it and give the folder" if root.suffix.lower() in _ARCHIVES else "give the folder it lies in"
-        raise DataPrepError(f"{printable(root)}: expected a folder or a zip archive, got a file: {hint}")
+        hint = (
+            "unpack it and give the folder"
+            if root.suffix.lower() in _ARCHIVES
+            else "give the folder it lies in"
+        )
+        raise DataPrepError(
+            f"{printable(root)}: expected a folder or a zip archive, got a file: {hint}"
+        )
     else:
         _walk(root, tree)
         if not tree.pictures and len(archives := list(root.glob("*.[zZ][iI][pP]"))) == 1:
             return scan(archives[0])
     if not tree.pictures:
         packed = sum(tree.others[suffix] for suffix in (*_ARCHIVES, ".zip"))
-        hint = "unpack the archives in it, or give one zip archive itself" if packed else "check the path"
+        hint = (
+            "unpack the archives in it, or give one zip archive itself"
+            if packed
+            else "check the path"
+        )
         raise DataPrepError(f"{printable(root)}: no pictures in this folder or below it: {hint}")
     return tree
 
@@ -122,7 +146,9 @@ def _walk(root: Path, tree: Tree) -> None:
     try:
         for folder, folders, members in os.walk(root, onerror=_raise, followlinks=True):
             real = os.path.realpath(folder)
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS)
+            folders[:] = sorted(
+                f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS
+            )
             if real in seen:
                 folders.clear()
                 continue
@@ -136,7 +162,9 @@ def _walk(root: Path, tree: Tree) -> None:
 def _list_archive(archive: Path, tree: Tree) -> None:
     for name in sorted(files.open_archive(archive)[1]):
         parts = PurePosixPath(name).parts
-        hidden = any(part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts)  # ".." among them
+        hidden = any(
+            part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts
+        )  # ".." among them
         if not hidden and not PurePosixPath(name).is_absolute():
             _add(tree, archive / name, parts[:-1])
 
@@ -157,7 +185,9 @@ def _raise(error: OSError) -> None:
 
 
 def _placed(path: Path, folder: tuple[str, ...]) -> Picture:
-    """What the names of the folders say about a picture; the innermost folder that names a side counts."""
+    """What the names of the folders say about a picture; the innermost folder that names a side
+    counts.
+    """
     depth = max((n for n, name in enumerate(folder) if names.side_of(name)), default=None)
     split = names.split_of(folder)
     if depth is None:
@@ -178,4 +208,6 @@ def relocated(picture: Picture, side: str, base: Path) -> Picture:
 
 def _without_splits(folder: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of a path that are not just a split's name."""
-    return tuple(n for n in folder if not names.words(n) or set(names.words(n)) - set(names.SPLIT_WORDS))
+    return tuple(
+        n for n in folder if not names.words(n) or set(names.words(n)) - set(names.SPLIT_WORDS)
+    )

@@ -1,4 +1,6 @@
-"""Sphinx's settings for the site. tools/build_site.py gathers the sources and calls Sphinx; `make docs` runs it."""
+"""Sphinx's settings for the site. tools/build_site.py gathers the sources and calls Sphinx; `make
+docs` runs it.
+"""
 
 import sys
 from pathlib import Path

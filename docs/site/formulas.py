@@ -12,8 +12,17 @@ from latex2mathml.converter import convert
 from sphinx.util import logging
 
 SAID = logging.getLogger(__name__)
-FENCES = {r"\lVert", r"\rVert", r"\Vert", r"\|"}  # which the converter leaves as they are behind \Big
-VARIANTS = {"double-struck": "DOUBLE-STRUCK", "script": "SCRIPT", "fraktur": "FRAKTUR"}  # browsers know but characters
+FENCES = {
+    r"\lVert",
+    r"\rVert",
+    r"\Vert",
+    r"\|",
+}  # which the converter leaves as they are behind \Big
+VARIANTS = {
+    "double-struck": "DOUBLE-STRUCK",
+    "script": "SCRIPT",
+    "fraktur": "FRAKTUR",
+}  # browsers know but characters
 UNDER = {"min", "max", "argmin", "argmax"}
 FUNCTIONS = UNDER | {"log", "exp", "ln", "sin", "cos"}
 PUNCTUATION = re.compile(r"[),.;:?!’]+")
@@ -21,7 +30,10 @@ PUNCTUATION = re.compile(r"[),.;:?!’]+")
 
 def letter(text: str, variant: str) -> str:
     """A letter of another alphabet, such as 𝔼; as it is where Unicode has none."""
-    for name in (f"MATHEMATICAL {VARIANTS[variant]} CAPITAL {text}", f"{VARIANTS[variant]} CAPITAL {text}"):
+    for name in (
+        f"MATHEMATICAL {VARIANTS[variant]} CAPITAL {text}",
+        f"{VARIANTS[variant]} CAPITAL {text}",
+    ):
         try:
             return unicodedata.lookup(name)
         except KeyError:
@@ -30,7 +42,9 @@ def letter(text: str, variant: str) -> str:
 
 
 def mend(parent: ElementTree.Element, display: str) -> None:
-    """What browsers show otherwise than TeX: alphabets, fences, what stands below, the space behind a function."""
+    """What browsers show otherwise than TeX: alphabets, fences, what stands below, the space behind
+    a function.
+    """
     for place, child in reversed(list(enumerate(parent))):
         tag, text = child.tag.rpartition("}")[2], child.text or ""
         if text in FENCES:
@@ -52,7 +66,9 @@ def mathml(latex: str, display: str) -> str:
     made = ElementTree.tostring(tree, encoding="unicode")
     unknown = re.search(r">\s*\\[A-Za-z]+", made)  # comes out as text
     if unknown:
-        raise ValueError(f"no MathML for {unknown[0][1:].strip()} in {latex!r}; write it another way")
+        raise ValueError(
+            f"no MathML for {unknown[0][1:].strip()} in {latex!r}; write it another way"
+        )
     return made
 
 
@@ -86,6 +102,8 @@ def keep_together(app: Any, doctree: nodes.document, docname: str) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    app.add_html_math_renderer("mathml", inline_renderers=(inline, None), block_renderers=(block, None))
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(inline, None), block_renderers=(block, None)
+    )
     app.connect("doctree-resolved", keep_together)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,11 @@
 """Links of the repository's Markdown and notebooks, made to work in the site.
 
-- The repository's own address (pyproject.toml has it) becomes a path: such a link stays in the site and is checked.
-- A path to a file that is no page, such as ../LICENSE, becomes a link to the repository, where there is one.
-- On the home page, `draw/` is the page that answers in the browser where one was given, else the page about it;
+- The repository's own address (pyproject.toml has it) becomes a path: such a link stays in the site
+and is checked.
+- A path to a file that is no page, such as ../LICENSE, becomes a link to the repository, where
+there is one.
+- On the home page, `draw/` is the page that answers in the browser where one was given, else the
+page about it;
   `colab/NAME` opens a notebook in Colab; `<!-- series -->` is a card for each notebook.
 - A badge becomes a link in words: its picture would come from another host.
 - Code of a cell that is tagged "setup" is folded.
@@ -53,7 +56,10 @@ def series(folder: Path) -> str:
     for path in sorted(folder.glob("[0-9]*.ipynb")):
         first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
         name, _, rest = first.partition("\n")[0].lstrip("# ").partition(":")
-        cards.append(f"- [**{name.strip()}**](notebooks/{path.name})\n" + f"\n  {rest.strip()}\n" * bool(rest))
+        cards.append(
+            f"- [**{name.strip()}**](notebooks/{path.name})\n"
+            + f"\n  {rest.strip()}\n" * bool(rest)
+        )
     return "{.cards}\n" + "\n".join(cards)
 
 
@@ -88,7 +94,11 @@ def in_repository(docname: str, target: str) -> str | None:
 def in_colab(name: str) -> str | None:
     """The address that opens a notebook in Colab; None where there is no such notebook."""
     inside = repository().replace("https://github.com", "https://colab.research.google.com/github")
-    return f"{inside}/blob/{BRANCH}/notebooks/{name}" if (ROOT / "notebooks" / name).is_file() else None
+    return (
+        f"{inside}/blob/{BRANCH}/notebooks/{name}"
+        if (ROOT / "notebooks" / name).is_file()
+        else None
+    )
 
 
 class Elsewhere(SphinxPostTransform):
@@ -111,7 +121,9 @@ class Elsewhere(SphinxPostTransform):
                 address = in_repository(docname, node["reftarget"])
             if address is not None:
                 inside = node["reftarget"] == DRAW
-                node.replace_self(nodes.reference("", "", node[0].deepcopy(), refuri=address, internal=inside))
+                node.replace_self(
+                    nodes.reference("", "", node[0].deepcopy(), refuri=address, internal=inside)
+                )
 
 
 def setup(app: Any) -> dict[str, bool]:

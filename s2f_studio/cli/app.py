@@ -19,15 +19,16 @@ def app(
 ) -> None:
     """The web app: draw or upload a face, get a photo.
 
-    Serves until Ctrl+C: drawing, uploads, both directions, label maps, several answers, enhancement; beside it a REST
-    interface (/docs).
+    Serves until Ctrl+C: drawing, uploads, both directions, label maps, several answers,
+    enhancement; beside it a REST interface (/docs).
 
         s2f app
         s2f app --host 0.0.0.0
 
     Args:
         port: the app is at http://localhost:5000
-        host: 127.0.0.1: for this machine alone; 0.0.0.0: for other machines of the same network, too, whose pictures
+        host: 127.0.0.1: for this machine alone; 0.0.0.0: for other machines of the same network,
+        too, whose pictures
             travel to this one
         runs: folder of runs whose models are offered beside the shipped ones
         check: start, let one drawing be answered, and end

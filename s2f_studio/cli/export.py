@@ -23,9 +23,9 @@ def export(
 ) -> None:
     """Write a model as ONNX, or the app's page without its server.
 
-    Of a model: an ONNX graph for each of its steps, and model.json, which says what they take and give; docs/onnx.md
-    says how to use the graphs elsewhere. With 'page' for the model: the app's page as a folder that any web server
-    serves, in which the browser itself answers (docs/page.md).
+    Of a model: an ONNX graph for each of its steps, and model.json, which says what they take and
+    give; docs/onnx.md says how to use the graphs elsewhere. With 'page' for the model: the app's
+    page as a folder that any web server serves, in which the browser itself answers (docs/page.md).
 
         s2f export sketch-to-photo face-onnx
         s2f translate face-onnx drawing.jpg
@@ -56,13 +56,19 @@ def export(
 def _of_model(name: str, out: Path, direction: str | None) -> tuple[Path, str]:
     """Where a model was written, and how to use it."""
     from s2f_studio.export import writing
-    from s2f_utils.inference import load, restorers
-    from s2f_utils.inference.enhance import Enhancer
+    from s2f_utils.infer import load, restorers
+    from s2f_utils.infer.enhance import Enhancer
 
     writing.check_installed()
     if name in restorers.names():
-        model, use = Enhancer(restorers.load(name, "cpu", engine="torch")), "s2f enhance photo.jpg --restorer {}"
+        model, use = (
+            Enhancer(restorers.load(name, "cpu", engine="torch")),
+            "s2f enhance photo.jpg --restorer {}",
+        )
     else:
-        model, use = load(name, "cpu", direction=direction, engine="torch"), "s2f translate {} drawing.jpg"
+        model, use = (
+            load(name, "cpu", direction=direction, engine="torch"),
+            "s2f translate {} drawing.jpg",
+        )
     made = writing.export(model, out)
     return made, f"use it with '{use.format(made)}'"

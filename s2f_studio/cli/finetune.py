@@ -20,8 +20,9 @@ def finetune(
 ) -> None:
     """Go on with the shipped models, on a hundred pairs of your own.
 
-    Fine-tunes what says which face is expected, and what renders it, on a set of pairs with points. The same command
-    goes on where it was stopped. What it leaves is a model: s2f translate RUN drawing.jpg
+    Fine-tunes what says which face is expected, and what renders it, on a set of pairs with points.
+    The same command goes on where it was stopped. What it leaves is a model: s2f translate RUN
+    drawing.jpg
 
         python -m data_prep shaped data/mine data/mine-points
         s2f finetune --data data/mine-points

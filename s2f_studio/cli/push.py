@@ -24,8 +24,9 @@ def push(
 ) -> int:
     """Send a model of yours to the Hugging Face hub.
 
-    Sends the generators of a run, without the hashes of its training pictures, and a card: what it is, what it learned
-    from, terms, scores, faults. Nothing else is sent, and it is shown before. docs/hub.md says more.
+    Sends the generators of a run, without the hashes of its training pictures, and a card: what it
+    is, what it learned from, terms, scores, faults. Nothing else is sent, and it is shown before.
+    docs/hub.md says more.
 
         s2f push runs/0003-pix2pix-demo user/faces
         s2f translate hf:user/faces drawing.jpg
@@ -35,8 +36,10 @@ def push(
         repo: its name on the hub; made if it is not there
         private: for you alone; of a repository that is made now
         branch: send to this branch (default: main)
-        licence: the hub's name of the licence that you give it: mit, cc-by-nc-4.0, …; other: none is chosen
-        i_may_publish: the owners of the training data allow it, though their terms limit what may be passed on
+        licence: the hub's name of the licence that you give it: mit, cc-by-nc-4.0, …; other: none
+        is chosen
+        i_may_publish: the owners of the training data allow it, though their terms limit what may
+        be passed on
         dry_run: print the card and what would be sent, and stop
         yes: do not ask before sending
     """
@@ -50,7 +53,9 @@ def push(
         packed = package.pack(model, Path(temporary), name, licence)
         if dry_run:
             print(packed.files[package.README].read_text(encoding="utf-8"))
-        print(f"to be sent to {name}, branch {branch or 'main'}, {'private' if private else 'for all to see'}:")
+        print(
+            f"to be sent to {name}, branch {branch or 'main'}, {'private' if private else 'for all to see'}:"
+        )
         print(packed.summary())
         if dry_run:
             return 0
@@ -59,7 +64,9 @@ def push(
             print("nothing was sent")
             return 1
         message = f"{packed.card.method or 'model'} by Sketch to Face {packed.card.code}".strip()
-        print(f"sent: {hub.send(name, packed.files, message=message, private=private, branch=branch)}")
+        print(
+            f"sent: {hub.send(name, packed.files, message=message, private=private, branch=branch)}"
+        )
     return 0
 
 

@@ -1,4 +1,6 @@
-"""The command `s2f translate`: drawings to photos, or photos to drawings, by the shipped or by one's own models."""
+"""The command `s2f translate`: drawings to photos, or photos to drawings, by the shipped or by
+one's own models.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def _numbers(kind: type, tokens: Sequence[Token]) -> tuple[float, ...]:
     try:
         return tuple(float(value) for value, _ in zip(values, range(count), strict=True))
     except ValueError:
-        raise ValueError(f"give {count} numbers with commas, such as {'120,' * (count - 1)}120") from None
+        raise ValueError(
+            f"give {count} numbers with commas, such as {'120,' * (count - 1)}120"
+        ) from None
 
 
 @Parameter("*", group="Without MODEL; one of these with a run of 'realistic': its candidates")
@@ -40,10 +44,12 @@ class OfCandidates:
     """What may be asked where the answer is several candidates.
 
     Args:
-        clean: clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture
+        clean: clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the
+        picture
         detail: of a run of realistic: invented detail, from 0 to 1 (default: 0.5)
         likely: from 0, the shape as drawn, to 1, one that people have (default: 0.8)
-        person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls
+        person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile,
+        hair_length, curls
             from -1 to 1
         variations: how many other answers (default: 1)
         frame: paper: lay the picture back onto the drawing; person: without the person's background
@@ -64,7 +70,8 @@ class OfModels:
 
     Args:
         fit: how to make a square; default: as in training
-        values: what the network is given: signed: [-1, 1] (default); unit: [0, 1], as project 2's app does by mistake
+        values: what the network is given: signed: [-1, 1] (default); unit: [0, 1], as project 2's
+        app does by mistake
         align: find the face and cut it out first (the result is a square)
     """
 
@@ -84,7 +91,8 @@ class OfAll:
         seed: of what is invented (default: 1 for the variation, else 0)
         eyes: eye on the left, eye on the right, in pixels as shown
         mouth: middle of the mouth; with --eyes
-        face: of several: left, right, or the number from the left; default: the largest, most central
+        face: of several: left, right, or the number from the left; default: the largest, most
+        central
         large: twice as many pixels a side: 512
     """
 
@@ -93,9 +101,12 @@ class OfAll:
     device: Device = "auto"
     engine: Engine = "auto"
     eyes: Annotated[
-        tuple[float, float, float, float] | None, Parameter(converter=_numbers, n_tokens=1, metavar="X,Y,X,Y")
+        tuple[float, float, float, float] | None,
+        Parameter(converter=_numbers, n_tokens=1, metavar="X,Y,X,Y"),
     ] = None
-    mouth: Annotated[tuple[float, float] | None, Parameter(converter=_numbers, n_tokens=1, metavar="X,Y")] = None
+    mouth: Annotated[
+        tuple[float, float] | None, Parameter(converter=_numbers, n_tokens=1, metavar="X,Y")
+    ] = None
     face: str | None = None
     large: bool = False
 
@@ -115,27 +126,31 @@ def translate(
 ) -> int:
     """Turn drawings into photos, with the shipped or with your own models.
 
-    Without MODEL: clean the drawing, find and align the face, and write candidates of the shipped models and a sheet of
-    them. With MODEL (a run folder, a file, or photo-to-sketch): translate the pictures as they are; they keep their
-    aspect ratio; --direction photo-to-sketch names that model, too. What cannot be used is reported and left out.
+    Without MODEL: clean the drawing, find and align the face, and write candidates of the shipped
+    models and a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): translate the
+    pictures as they are; they keep their aspect ratio; --direction photo-to-sketch names that
+    model, too. What cannot be used is reported and left out.
 
         s2f translate drawing.jpg
         s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
         s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
 
     Args:
-        inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name
+        inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or
+        .pth file, or a name
     """
     from s2f_studio.drawings.prepare import parse_face_choice
     from s2f_utils import runtime
-    from s2f_utils.inference import find_pictures
+    from s2f_utils.infer import find_pictures
 
     model, inputs = _model_and_inputs(inputs, of_models.direction)
     if bool(asked.eyes) != bool(asked.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
     face = parse_face_choice(asked.face)
     if face is not None and asked.eyes:
-        raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
+        raise ValueError(
+            "--face chooses among the faces that are found: leave it out with --eyes and --mouth"
+        )
     paths = find_pictures(inputs)
     given = _given(of_candidates)
     _check(model, given, _given(of_models))
@@ -152,12 +167,16 @@ def translate(
 
 def _given(asked: Any) -> dict[str, Any]:
     """The flags of a group that are on the command line."""
-    return {name: value for name, value in asdict(asked).items() if value is not None and value is not False}
+    return {
+        name: value
+        for name, value in asdict(asked).items()
+        if value is not None and value is not False
+    }
 
 
 def _model_and_inputs(inputs: list[str], direction: str | None) -> tuple[str | None, list[str]]:
     """The model (None: the shipped one, for drawings) and the pictures."""
-    from s2f_utils.inference import is_model
+    from s2f_utils.infer import is_model
     from s2f_utils.weights import DEFAULT
 
     first, *others = inputs
@@ -170,23 +189,31 @@ def _model_and_inputs(inputs: list[str], direction: str | None) -> tuple[str | N
 
 def _check(model: str | None, of_candidates: dict[str, Any], of_models: dict[str, Any]) -> None:
     """Raise ValueError for options that do not go together."""
-    wrong = [name for name in of_models if model or name != "direction"]  # sketch-to-photo, as without it
+    wrong = [
+        name for name in of_models if model or name != "direction"
+    ]  # sketch-to-photo, as without it
     if wrong and (of_candidates or not model):
         reasons = [] if model else ["is for a model of your own, named before the drawings"]
-        reasons += [f"goes without {', '.join(f'--{name}' for name in of_candidates)}"] if of_candidates else []
+        reasons += (
+            [f"goes without {', '.join(f'--{name}' for name in of_candidates)}"]
+            if of_candidates
+            else []
+        )
         raise ValueError(f"--{wrong[0]} {', and '.join(reasons)}")
 
 
 def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable[[Path], None]:
     """What is done with each picture where one model answers."""
     from s2f_studio.drawings import prepare as drawings
-    from s2f_utils.inference import load
+    from s2f_utils.infer import load
     from s2f_utils.pictures import faces, images
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import SHIPPED
 
     values = more.values or "signed"
-    translator = load(model, asked.device, direction=more.direction, values=values, engine=asked.engine)
+    translator = load(
+        model, asked.device, direction=more.direction, values=values, engine=asked.engine
+    )
     kind, say = translator.direction.rsplit("-", 1)[1], _warner()
 
     def work(path: Path) -> None:
@@ -207,21 +234,30 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
     return work
 
 
-def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str, Any]) -> Callable[[Path], None]:
+def _with_candidates(
+    model: str | None, asked: OfAll, face: Any, given: dict[str, Any]
+) -> Callable[[Path], None]:
     """What is done with each drawing where a model makes candidates."""
     from tqdm.auto import tqdm
 
     from s2f_studio.engines.running import TORCH, is_there
     from s2f_studio.faces.translate import check_several, restorer_here, terms_of, translate_drawing
-    from s2f_utils.inference import load, restorers
-    from s2f_utils.inference.asking import person_of
+    from s2f_utils.infer import load, restorers
+    from s2f_utils.infer.asking import person_of
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
     opened = load(model or DEFAULT, asked.device, engine=asked.engine)
     check_several(opened)
-    query = {"model": opened, "points": asked.points, "face": face, "seed": 1 if asked.seed is None else asked.seed}
-    query |= {"num_variations" if name == "variations" else name: value for name, value in given.items()}
+    query = {
+        "model": opened,
+        "points": asked.points,
+        "face": face,
+        "seed": 1 if asked.seed is None else asked.seed,
+    }
+    query |= {
+        "num_variations" if name == "variations" else name: value for name, value in given.items()
+    }
     query |= {"person": person_of(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}
     restorer = restorer_here()  # a published one; nothing is fetched for it

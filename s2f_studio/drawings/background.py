@@ -14,13 +14,18 @@ METHODS = ("labels", "grabcut", "rembg")
 
 
 def person_mask(
-    photo: np.ndarray, method: str = "grabcut", *, labels: np.ndarray | None = None, face: Face | None = None
+    photo: np.ndarray,
+    method: str = "grabcut",
+    *,
+    labels: np.ndarray | None = None,
+    face: Face | None = None,
 ) -> np.ndarray:
     """How much each pixel belongs to the person: float32 (H, W) in [0, 1].
 
-    photo: uint8 (H, W, 3). method: "labels", all but the background (class 0) of the label map `labels`, integer
-    (H, W); "grabcut", OpenCV's GrabCut (Rother et al. 2004), started from the head and shoulders below
-    `face`, no download; "rembg", the optional package of that name with its network for people, which it downloads.
+    photo: uint8 (H, W, 3). method: "labels", all but the background (class 0) of the label map
+    `labels`, integer (H, W); "grabcut", OpenCV's GrabCut (Rother et al. 2004), started from the
+    head and shoulders below `face`, no download; "rembg", the optional package of that name with
+    its network for people, which it downloads.
 
     Raises ValueError if an input or package that the method needs is missing.
     """
@@ -65,11 +70,15 @@ def _grabcut(photo: np.ndarray, face: Face, side_px: int = 256, rounds: int = 4)
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     trimap = _trimap((size[1], size[0]), face.landmarks * scale)
     cv2.setRNGSeed(0)
-    cv2.grabCut(small, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        small, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK
+    )
     person = np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(person)
     nose = np.clip((face.landmarks[2] * scale).astype(int), 0, np.array(size) - 1)
-    keep = parts[nose[1], nose[0]] or (1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) if count > 1 else 0)
+    keep = parts[nose[1], nose[0]] or (
+        1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) if count > 1 else 0
+    )
     person = (parts == keep).astype(np.uint8) if keep else person
     outer, _ = cv2.findContours(person, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = cv2.drawContours(np.zeros_like(person), outer, -1, 1, cv2.FILLED).astype(np.float32)
@@ -78,7 +87,9 @@ def _grabcut(photo: np.ndarray, face: Face, side_px: int = 256, rounds: int = 4)
 
 
 def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
-    """GrabCut's start: the face is person, the upper corners and sides are background, the rest probably either."""
+    """GrabCut's start: the face is person, the upper corners and sides are background, the rest
+    probably either.
+    """
     import cv2
 
     height, width = shape
@@ -90,16 +101,31 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
 
     def ellipse(centre: np.ndarray, axes: tuple[float, float], label: int) -> None:
         axes_px = tuple(max(1, round(a * unit)) for a in axes)
-        cv2.ellipse(trimap, tuple(int(v) for v in np.rint(centre)), axes_px, angle, 0, 360, label, cv2.FILLED)
+        cv2.ellipse(
+            trimap,
+            tuple(int(v) for v in np.rint(centre)),
+            axes_px,
+            angle,
+            0,
+            360,
+            label,
+            cv2.FILLED,
+        )
 
     neck = mouth + 1.2 * down
     body = np.array(
-        [neck + [-1.0 * unit, 0], neck + [unit, 0], [neck[0] + 3.4 * unit, height], [neck[0] - 3.4 * unit, height]]
+        [
+            neck + [-1.0 * unit, 0],
+            neck + [unit, 0],
+            [neck[0] + 3.4 * unit, height],
+            [neck[0] - 3.4 * unit, height],
+        ]
     )
     cv2.fillPoly(trimap, [np.rint(body).astype(np.int32)], cv2.GC_PR_FGD)
     ellipse(eyes + 0.25 * down, (1.55, 2.1), cv2.GC_PR_FGD)  # hair
     ellipse(eyes + 0.55 * down, (0.9, 1.35), cv2.GC_FGD)  # skin
-    # The neck, and from 0.1 units below its end to 0.8 units the shoulders' slope, as far as the picture goes.
+    # The neck, and from 0.1 units below its end to 0.8 units the shoulders' slope, as far as the
+    # picture goes.
     ends = np.clip(np.array([-0.4, 0.1, 0.8]) * unit + neck[1], 0, height)
     slope = np.clip((ends[2] - ends[1]) / (0.7 * unit), 0, 1)
     half = np.array([0.4, 0.4, 0.4 + 1.3 * slope]) * unit
@@ -108,7 +134,9 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
     cv2.fillPoly(trimap, [np.rint(chest).astype(np.int32)], cv2.GC_FGD)
     rim = max(2, round(0.02 * width))
     top = max(1, min(height, round(eyes[1])))
-    head = slice(max(0, round(eyes[0] - 1.5 * unit)), max(0, round(eyes[0] + 1.5 * unit)))  # it may touch the top edge
+    head = slice(
+        max(0, round(eyes[0] - 1.5 * unit)), max(0, round(eyes[0] + 1.5 * unit))
+    )  # it may touch the top edge
     frame = np.zeros(shape, bool)
     frame[:rim] = frame[:top, :rim] = frame[:top, -rim:] = True
     frame[:rim, head] = False
@@ -116,8 +144,12 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
     return trimap
 
 
-def replace_background(photo: np.ndarray, mask: np.ndarray, colour: Sequence[int] = (255, 255, 255)) -> np.ndarray:
-    """Lay the person over one colour: uint8 (H, W, 3), mask float (H, W) in [0, 1] → uint8 (H, W, 3)."""
+def replace_background(
+    photo: np.ndarray, mask: np.ndarray, colour: Sequence[int] = (255, 255, 255)
+) -> np.ndarray:
+    """Lay the person over one colour: uint8 (H, W, 3), mask float (H, W) in [0, 1] → uint8 (H, W,
+    3).
+    """
     if mask.shape != photo.shape[:2]:
         raise ValueError(f"mask must be {photo.shape[:2]} like the photo, got {mask.shape}")
     share = mask[..., None].astype(np.float32)

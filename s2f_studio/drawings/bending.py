@@ -1,7 +1,8 @@
-"""Warps a face so that its landmarks come to lie on other points: thin-plate splines (Bookstein 1989).
+"""Warps a face so that its landmarks come to lie on other points: thin-plate splines (Bookstein
+1989).
 
-A field has the source of each pixel of the result: float32 (H, W, 2), pixels (x, y). Anchors around the face follow
-the face as a whole, so that hair and shoulders are moved, not torn.
+A field has the source of each pixel of the result: float32 (H, W, 2), pixels (x, y). Anchors around
+the face follow the face as a whole, so that hair and shoulders are moved, not torn.
 """
 
 from __future__ import annotations
@@ -13,21 +14,31 @@ import numpy as np
 from s2f_utils.pictures.faces.geometry import similarity, transform
 
 STEP_PX = 4  # fields are computed on a grid this coarse, and interpolated
-_RING = np.stack([np.cos(np.linspace(0, 2 * np.pi, 16, endpoint=False)),
-                  np.sin(np.linspace(0, 2 * np.pi, 16, endpoint=False))], axis=1)  # fmt: skip
+_RING = np.stack(
+    [
+        np.cos(np.linspace(0, 2 * np.pi, 16, endpoint=False)),
+        np.sin(np.linspace(0, 2 * np.pi, 16, endpoint=False)),
+    ],
+    axis=1,
+)
 
 
 def field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
-    """The source of each pixel of a warped picture: content at the points `origin` moves to the points `to`.
+    """The source of each pixel of a warped picture: content at the points `origin` moves to the
+    points `to`.
 
-    to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: by how much a point may miss its target, in
-    pixels, roughly.
+    to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: by how much a point may
+    miss its target, in pixels, roughly.
     """
     return _spread(coarse_field(to, origin, size_px, smooth=smooth), size_px)
 
 
-def coarse_field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
-    """`field` only at the centres of blocks of STEP_PX × STEP_PX: float64 (G, G, 2), G = size_px / STEP_PX."""
+def coarse_field(
+    to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0
+) -> np.ndarray:
+    """`field` only at the centres of blocks of STEP_PX × STEP_PX: float64 (G, G, 2), G = size_px /
+    STEP_PX.
+    """
     to, origin = _anchored(to, origin, size_px)
     weights = _system(to, smooth) @ np.concatenate([origin, np.zeros((3, 2))])
     side = size_px // STEP_PX
@@ -37,30 +48,47 @@ def coarse_field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: fl
 def fixed_field(to: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
     """The matrix that gives the field to the points `to` from any others: float32 (grid², N + 16).
 
-    For many fields to one shape (`origin` differs, `to` does not): `field_by(matrix, to, origin, size_px)`.
+    For many fields to one shape (`origin` differs, `to` does not): `field_by(matrix, to, origin,
+    size_px)`.
     """
     anchored, _ = _anchored(to, to, size_px)
     return (_basis(_grid(size_px), anchored) @ _system(anchored, smooth)[:, :-3]).astype(np.float32)
 
 
 def field_by(matrix: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int) -> np.ndarray:
-    """`field(to, origin, size_px)` by the matrix of `fixed_field(to, size_px)`, a hundred times as fast."""
+    """`field(to, origin, size_px)` by the matrix of `fixed_field(to, size_px)`, a hundred times as
+    fast.
+    """
     return _spread(matrix @ _anchored(to, origin, size_px)[1].astype(np.float32), size_px)
 
 
-def bend(image: np.ndarray, where: np.ndarray, *, border: int | tuple[int, ...] | None = None) -> np.ndarray:
-    """Sample each pixel where the field (H, W, 2) says: uint8 or float32 (H', W'[, C]) → the same, (H, W[, C]).
+def bend(
+    image: np.ndarray, where: np.ndarray, *, border: int | tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Sample each pixel where the field (H, W, 2) says: uint8 or float32 (H', W'[, C]) → the same,
+    (H, W[, C]).
 
     border: the value beyond the edges; None continues the edge.
     """
     import cv2
 
     mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
-    return cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_LINEAR, borderMode=mode, borderValue=border or 0)
+    return cv2.remap(
+        image,
+        where[..., 0],
+        where[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=mode,
+        borderValue=border or 0,
+    )
 
 
-def through(points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
-    """Where points (M, 2) of the original picture move to, by the spline in the opposite direction: (M, 2)."""
+def through(
+    points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0
+) -> np.ndarray:
+    """Where points (M, 2) of the original picture move to, by the spline in the opposite direction:
+    (M, 2).
+    """
     origin, to = _anchored(origin, to, size_px)
     weights = _system(origin, smooth) @ np.concatenate([to, np.zeros((3, 2))])
     return _basis(np.asarray(points, np.float64), origin) @ weights
@@ -75,7 +103,9 @@ def _anchored(to: np.ndarray, origin: np.ndarray, size_px: int) -> tuple[np.ndar
     """Both with a ring of anchors around the face, which move like the face as a whole."""
     to, origin = np.asarray(to, np.float64), np.asarray(origin, np.float64)
     around = to.mean(axis=0) + ring(size_px)
-    return np.concatenate([to, around]), np.concatenate([origin, transform(around, similarity(to, origin))])
+    return np.concatenate([to, around]), np.concatenate(
+        [origin, transform(around, similarity(to, origin))]
+    )
 
 
 def _system(points: np.ndarray, smooth: float) -> np.ndarray:

@@ -16,9 +16,11 @@ STRAIGHT = 0.75  # of the faces; the most turned heads are left out
 
 
 def straight_faces(manifest: str | Path, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """Photos spread over a data set, with their landmarks: uint8 (N, 256, 256, 3), float64 (N, 164, 2).
+    """Photos spread over a data set, with their landmarks: uint8 (N, 256, 256, 3), float64 (N, 164,
+    2).
 
-    num: photos to analyse; the quarter with the most turned heads is left out. Raises DataError for no data set.
+    num: photos to analyse; the quarter with the most turned heads is left out. Raises DataError for
+    no data set.
     """
     rows = read_manifest(manifest).pairs
     rows = rows[:: max(1, len(rows) // num)][:num]

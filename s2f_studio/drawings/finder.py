@@ -1,4 +1,5 @@
-"""Predicts the 164 landmarks of a face in a drawing or a photo, their errors, and attributes of the drawing. Ours.
+"""Predicts the 164 landmarks of a face in a drawing or a photo, their errors, and attributes of the
+drawing. Ours.
 
 Shapes: N pictures, P = 164 points, S = 128 pixels.
 """
@@ -12,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.mesh import NUM_POINTS
-from s2f_utils.models.card import MEASURES, ModelCard
-from s2f_utils.models.network import Network
+from s2f_utils.networks.card import MEASURES, ModelCard
+from s2f_utils.networks.network import Network
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SIDE_PX = 128
@@ -24,9 +25,9 @@ BEYOND = 1.15  # points may be outside the picture, by 7 % of its side
 class Found:
     """The network's output for N pictures.
 
-    points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of each point's
-    expected error, in pixels of 128. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags: (N, 5),
-    logits of `FOUND_FLAGS`; "crude" is the degree of abstraction, 0 to 1.
+    points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of each
+    point's expected error, in pixels of 128. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags:
+    (N, 5), logits of `FOUND_FLAGS`; "crude" is the degree of abstraction, 0 to 1.
     """
 
     points: Tensor
@@ -43,7 +44,11 @@ class Block(nn.Module):
         self.conv1, self.norm1 = nn.Conv2d(before, after, 3, stride, 1), nn.GroupNorm(8, after)
         self.conv2, self.norm2 = nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after)
         same = before == after and stride == 1
-        self.skip = nn.Identity() if same else nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(before, after, 1))
+        self.skip = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(before, after, 1))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.silu(self.norm1(self.conv1(x)))
@@ -51,16 +56,18 @@ class Block(nn.Module):
 
 
 class Finder(Network):
-    """Ink (N, 1, 128, 128), 0 for paper to 1 for black, of a face that fills the picture about as an aligned one does →
-    `Found`.
+    """Ink (N, 1, 128, 128), 0 for paper to 1 for black, of a face that fills the picture about as
+    an aligned one does → `Found`.
 
-    An encoder to 8 × 8, a dense layer over all of it, a decoder to 32 × 32, and for each point the mean position of a
-    heat map there (Sun et al. 2018, "Integral human pose regression").
+    An encoder to 8 × 8, a dense layer over all of it, a decoder to 32 × 32, and for each point the
+    mean position of a heat map there (Sun et al. 2018, "Integral human pose regression").
     """
 
     CARD = ModelCard(does=MEASURES, size_px=SIDE_PX)
 
-    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 96) -> None:
+    def __init__(
+        self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 96
+    ) -> None:
         super().__init__()
         first, second, third, last = widths
         self.stem = nn.Conv2d(1, first, 5, 2, 2)  # 64
@@ -68,7 +75,9 @@ class Finder(Network):
         self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
         self.down3 = nn.Sequential(Block(third, last, 2), Block(last, last), Block(last, last))  # 8
         self.place = nn.Parameter(torch.zeros(1, last, 8, 8))
-        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
+        self.whole = nn.Sequential(
+            nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last)
+        )
         self.lateral2, self.up2 = nn.Conv2d(last, third, 1), Block(third, third)
         self.lateral1, self.up1 = nn.Conv2d(third, second, 1), Block(second, second)
         self.maps = nn.Conv2d(second, NUM_POINTS, 1)
@@ -88,7 +97,14 @@ class Finder(Network):
         up = self.up2(F.interpolate(self.lateral2(coarse), scale_factor=2) + middle)
         up = self.up1(F.interpolate(self.lateral1(up), scale_factor=2) + fine)
         maps = self.maps(up).float().flatten(2).softmax(-1).unflatten(2, (32, 32))  # (N, P, 32, 32)
-        points = torch.stack([maps.sum(2) @ self.centres, maps.sum(3) @ self.centres], -1)  # (N, P, 2)
+        points = torch.stack(
+            [maps.sum(2) @ self.centres, maps.sum(3) @ self.centres], -1
+        )  # (N, P, 2)
         pooled = coarse.float().mean((2, 3))
         parts = F.pixel_shuffle(self.parts(up).float(), 4)
-        return Found((points - 0.5) * BEYOND + 0.5, self.spread(pooled).clamp(-3, 4), parts, self.flags(pooled))
+        return Found(
+            (points - 0.5) * BEYOND + 0.5,
+            self.spread(pooled).clamp(-3, 4),
+            parts,
+            self.flags(pooled),
+        )

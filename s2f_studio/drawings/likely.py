@@ -1,7 +1,9 @@
-"""Likely faces: people's shapes as a mean and principal components, and moving a drawn face towards them.
+"""Likely faces: people's shapes as a mean and principal components, and moving a drawn face towards
+them.
 
-An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a square picture; the
-components hold no person's shape. `git show 667d723:tools/fit_shapes.py` made them.
+An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a
+square picture; the components hold no person's shape. `git show 667d723:tools/fit_shapes.py` made
+them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.drawings import mesh
-from s2f_utils.inference.asking import amounts_of
+from s2f_utils.infer.asking import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
@@ -31,7 +33,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 @functools.cache
 def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mean shape (164, 2) in pixels of 256, the components (K, 328), of length 1, and the standard deviations (K,)
+    """The mean shape (164, 2) in pixels of 256, the components (K, 328), of length 1, and the
+    standard deviations (K,)
     of people along them: float64.
     """
     with np.load(SHAPES) as found:
@@ -39,15 +42,21 @@ def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np.ndarray:
-    """A face's coordinates along the components, in their standard deviations: (K,), from -`MOST` to `MOST`.
+    """A face's coordinates along the components, in their standard deviations: (K,), from -`MOST`
+    to `MOST`.
 
-    off: the expected error of each point, (164,) or one number, in the points' pixels; None: `USUAL_OFF_PX`. Less
-    certain points weigh less, and the mean more (the maximum a posteriori under normal distributions).
+    off: the expected error of each point, (164,) or one number, in the points' pixels; None:
+    `USUAL_OFF_PX`. Less certain points weigh less, and the mean more (the maximum a posteriori
+    under normal distributions).
     """
     mean, components, spread = shapes()
     laid = similarity(points, mean)
     scale = float(np.sqrt(np.linalg.det(laid[:, :2])))
-    off_px = np.full(len(mean), USUAL_OFF_PX) if off is None else np.broadcast_to(scale * np.asarray(off), len(mean))
+    off_px = (
+        np.full(len(mean), USUAL_OFF_PX)
+        if off is None
+        else np.broadcast_to(scale * np.asarray(off), len(mean))
+    )
     sure = np.repeat(1 / np.maximum(off_px, USUAL_OFF_PX) ** 2, 2)
     basis = components * spread[:, None]  # (K, 328), in standard deviations
     system = (basis * sure) @ basis.T + np.eye(len(basis))
@@ -56,12 +65,15 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
 
 
 def likely(
-    points: np.ndarray, amount: float | Mapping[str, float] = 1.0, off: np.ndarray | float | None = None
+    points: np.ndarray,
+    amount: float | Mapping[str, float] = 1.0,
+    off: np.ndarray | float | None = None,
 ) -> np.ndarray:
-    """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position, size and rotation.
+    """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position,
+    size and rotation.
 
-    amount: from 0, unchanged, to 1, the likely face; one number, or one for each of `PARTS` (0 for those left
-    out). off: as in `coordinates`. Raises ValueError for another part or amount.
+    amount: from 0, unchanged, to 1, the likely face; one number, or one for each of `PARTS` (0 for
+    those left out). off: as in `coordinates`. Raises ValueError for another part or amount.
     """
     amounts = amounts_of(amount)
     points = np.asarray(points, np.float64)

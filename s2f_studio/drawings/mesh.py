@@ -1,7 +1,8 @@
 """A face as 164 landmarks: which they are, their mean shape, and their mirror image.
 
-The points are a subset of the 478 of MediaPipe's face mesh (Kartynnik et al. 2019), in its terms: `MESH` has their
-numbers there. Points are (x, y) in pixels, (0, 0) the centre of the first pixel; left and right are the picture's.
+The points are a subset of the 478 of MediaPipe's face mesh (Kartynnik et al. 2019), in its terms:
+`MESH` has their numbers there. Points are (x, y) in pixels, (0, 0) the centre of the first pixel;
+left and right are the picture's.
 """
 
 from __future__ import annotations
@@ -15,10 +16,88 @@ MEAN_PX = 128  # side of the frame to which drawings are warped, in which a face
 FACE_PX = 256  # side of drawings when they are analysed and warped, and of answers
 # part → indices in the face mesh, around the part; clockwise from the top for the oval
 MESH: dict[str, tuple[int, ...]] = {
-    "oval": (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176,
-             149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-    "lips": (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
-    "mouth": (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+    "oval": (
+        10,
+        338,
+        297,
+        332,
+        284,
+        251,
+        389,
+        356,
+        454,
+        323,
+        361,
+        288,
+        397,
+        365,
+        379,
+        378,
+        400,
+        377,
+        152,
+        148,
+        176,
+        149,
+        150,
+        136,
+        172,
+        58,
+        132,
+        93,
+        234,
+        127,
+        162,
+        21,
+        54,
+        103,
+        67,
+        109,
+    ),
+    "lips": (
+        61,
+        146,
+        91,
+        181,
+        84,
+        17,
+        314,
+        405,
+        321,
+        375,
+        291,
+        409,
+        270,
+        269,
+        267,
+        0,
+        37,
+        39,
+        40,
+        185,
+    ),
+    "mouth": (
+        78,
+        95,
+        88,
+        178,
+        87,
+        14,
+        317,
+        402,
+        318,
+        324,
+        308,
+        415,
+        310,
+        311,
+        312,
+        13,
+        82,
+        81,
+        80,
+        191,
+    ),
     "left_eye": (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
     "right_eye": (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
     "left_brow": (46, 53, 52, 65, 55, 107, 66, 105, 63, 70),
@@ -27,14 +106,22 @@ MESH: dict[str, tuple[int, ...]] = {
     "right_iris": (473, 474, 475, 476, 477),
     "nose": (168, 6, 197, 195, 5, 4, 1, 2, 98, 97, 326, 327, 129, 358, 64, 294, 48, 278, 218, 438),
     "cheeks": (50, 280, 205, 425, 101, 330),
-}  # fmt: skip
+}
 IN_MESH = np.array([number for part in MESH.values() for number in part])
 NUM_POINTS = len(IN_MESH)
 _ENDS = np.cumsum([0, *map(len, MESH.values())])
 # part → indices of its points among the 164
 PARTS = {name: np.arange(_ENDS[n], _ENDS[n + 1]) for n, name in enumerate(MESH)}
 # the face's five landmarks, as `faces` orders them: eyes, nose, corners of the mouth
-FIVE = np.array([PARTS["left_iris"][0], PARTS["right_iris"][0], PARTS["nose"][5], PARTS["lips"][0], PARTS["lips"][10]])
+FIVE = np.array(
+    [
+        PARTS["left_iris"][0],
+        PARTS["right_iris"][0],
+        PARTS["nose"][5],
+        PARTS["lips"][0],
+        PARTS["lips"][10],
+    ]
+)
 
 
 def five_of(points: np.ndarray) -> np.ndarray:
@@ -50,7 +137,9 @@ def eye_distance(points: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def mean_shape(size_px: int = 256) -> np.ndarray:
-    """The mean of the portraits' points in an aligned crop of `size_px`, made symmetric: float32 (164, 2), pixels."""
+    """The mean of the portraits' points in an aligned crop of `size_px`, made symmetric: float32
+    (164, 2), pixels.
+    """
     shares = np.load(Path(__file__).with_name("mean_shape.npy"))
     return (shares * size_px - 0.5).astype(np.float32)
 

@@ -1,8 +1,9 @@
 """The paper of a drawing: classified, cut out of its picture, cleaned.
 
-Is a picture what the models were trained on, dark lines on light, even paper, without colours? A few statistics of its
-pixels decide, and a small logistic regression in doubtful cases; the face detector decides whether there is a face.
-Faults lead to remarks, and nothing is refused: the models answer any picture.
+Is a picture what the models were trained on, dark lines on light, even paper, without colours? A
+few statistics of its pixels decide, and a small logistic regression in doubtful cases; the face
+detector decides whether there is a face. Faults lead to remarks, and nothing is refused: the models
+answer any picture.
 """
 
 from __future__ import annotations
@@ -20,20 +21,26 @@ from s2f_utils.pictures.images import lab, luminance
 from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # the size at which pictures are classified
-LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are searched for before a drawing counts as faint
+LINES_PX, LINES_SHARE = (
+    1024,
+    5e-4,
+)  # lines this thin and this few are searched for before a drawing counts as faint
 TONE = 40  # grey levels below the paper from which a smooth area is a tone, not paper
 SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which an area is smooth
-COLOURED_CHROMA = 8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
-# Thresholds, chosen on one half of the pictures described in docs/models.md, and measured on the other half.
+COLOURED_CHROMA = (
+    8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
+)
+# Thresholds, chosen on one half of the pictures described in docs/models.md, and measured on the
+# other half.
 INVERTED_BELOW = 0.2
 FAINT_BELOW = 60.0
 TONES_FROM = 0.06
 COLOURED_FROM = 0.03
 WHITE_FROM = 0.3
 SMALL_PX = 128  # in smaller drawings lines look like tones
-# The regression that `git show 8d9355c:tools/fit_domain.py` fitted: (mean, deviation, weight) of each trait, and the
-# bias. Above 0 the picture is a photo; above DOUBTFUL a picture with tones is one as well; above SURE it is not even a
-# drawing in a shadow.
+# The regression that `git show 8d9355c:tools/fit_domain.py` fitted: (mean, deviation, weight) of
+# each trait, and the bias. Above 0 the picture is a photo; above DOUBTFUL a picture with tones is
+# one as well; above SURE it is not even a drawing in a shadow.
 TRAITS = {
     "tones": (0.3033, 0.1996, 0.589),
     "pale_tones": (0.3488, 0.2035, 0.3475),
@@ -49,15 +56,16 @@ TRAITS = {
     "light_lines": (0.2172, 0.07128, -0.6251),
     "lines_ratio": (0.2154, 0.2157, -0.8051),
     "uneven": (0.6646, 0.8661, 0.6014),
-}  # fmt: skip
-# A few lines on a large sheet have as few edges as a blurred photo: with more white than this, the log odds are fixed.
+}
+# A few lines on a large sheet have as few edges as a blurred photo: with more white than this, the
+# log odds are fixed.
 MOST_WHITE, OF_PAPER = 0.85, -5.0
 BIAS, DOUBTFUL, SURE = -1.454, -1.0, 4.0
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper this even and this white are clean already
 FACE_INSIDE = 0.9  # the share of a face that lies on its sheet, at least; on photographed sheets it is .999 and more
 SHEET_PX = 64  # smallest side of a sheet
-# After correction for a hard shadow, a drawing has no tones left and white paper, and was not coloured before; photos
-# have colours, and grey ones keep tones.
+# After correction for a hard shadow, a drawing has no tones left and white paper, and was not
+# coloured before; photos have colours, and grey ones keep tones.
 SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
 
 
@@ -65,12 +73,14 @@ SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6
 class Verdict:
     """What a picture looks like.
 
-    lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
-    contrast: grey levels between these two, or between the paper and lines that are fewer than that. tones: share of
-    the pixels that are smooth and much darker than the paper, and tones_inverted the same for the negative: high for
-    photos; 1, not measured, if the picture is too light to be a negative. coloured: share of the
-    pixels whose chroma is 8 or more beside the paper's. white: share of the pixels within 16 grey levels of the
-    lightest 2 %: bare paper. photo: the logarithm of the odds that its greys are a photo's and not a drawing's.
+    lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high
+    for lines on paper.
+    contrast: grey levels between these two, or between the paper and lines that are fewer than
+    that. tones: share of the pixels that are smooth and much darker than the paper, and
+    tones_inverted the same for the negative: high for photos; 1, not measured, if the picture is
+    too light to be a negative. coloured: share of the pixels whose chroma is 8 or more beside the
+    paper's. white: share of the pixels within 16 grey levels of the lightest 2 %: bare paper.
+    photo: the logarithm of the odds that its greys are a photo's and not a drawing's.
     """
 
     lightness: float
@@ -124,26 +134,32 @@ def looked_at(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A picture, uint8 (H, W, 3), at the size at which it is classified, and its grey levels."""
     image = Image.fromarray(picture)
     scale = SIDE_PX / max(image.size)
-    small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
+    small = np.asarray(
+        image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX)
+    )
     return small, luminance(small)
 
 
 def likeness(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> float:
-    """The logarithm of the odds that a grey picture, uint8 (H, W), with a longer side of `SIDE_PX`, is a photo.
+    """The logarithm of the odds that a grey picture, uint8 (H, W), with a longer side of `SIDE_PX`,
+    is a photo.
 
     even: the result of `flatten_paper` for it, if known.
     """
     found = traits(grey, even)
     if found["white"] > MOST_WHITE:
         return OF_PAPER
-    return BIAS + sum(weight * (found[name] - mean) / spread for name, (mean, spread, weight) in TRAITS.items())
+    return BIAS + sum(
+        weight * (found[name] - mean) / spread for name, (mean, spread, weight) in TRAITS.items()
+    )
 
 
 def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> dict[str, float]:
     """Traits that separate grey photos from drawings, for `likeness`; names as in `TRAITS`.
 
-    Shares of pixels in tones, of paper, of weak and strong gradients; thin dark and thin light lines; the same for the
-    picture before its light was corrected (`…_given`), and how uneven that was.
+    Shares of pixels in tones, of paper, of weak and strong gradients; thin dark and thin light
+    lines; the same for the picture before its light was corrected (`…_given`), and how uneven that
+    was.
     """
     import cv2
 
@@ -153,7 +169,8 @@ def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> di
     gradient = np.hypot(cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1)) / 8
     kernel = np.ones((7, 7), np.uint8)
     dark_lines, light_lines = (
-        float(cv2.morphologyEx(x, kind, kernel).mean()) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
+        float(cv2.morphologyEx(x, kind, kernel).mean())
+        for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
     )
     paper, light = np.percentile(flat, 80), np.percentile(grey, 98)
     return {
@@ -175,9 +192,13 @@ def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> di
 
 
 def _stretched(grey: np.ndarray) -> np.ndarray:
-    """Grey levels from the darkest 0.5 % to the lightest 2 %, less stretched on mere paper: float32 in [0, 1]."""
+    """Grey levels from the darkest 0.5 % to the lightest 2 %, less stretched on mere paper: float32
+    in [0, 1].
+    """
     dark, light = np.percentile(grey, (0.5, 98))
-    return 1 - np.clip((light - grey.astype(np.float32)) / max(float(light - dark), FAINT_BELOW), 0, 1)
+    return 1 - np.clip(
+        (light - grey.astype(np.float32)) / max(float(light - dark), FAINT_BELOW), 0, 1
+    )
 
 
 def _ink_contrast(image: Image.Image, light: float) -> float:
@@ -204,8 +225,10 @@ def _smooth_below(grey: np.ndarray, level: float) -> float:
 
 
 def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark | None:
-    """A remark for the user on a picture, uint8 (H, W, 3), for a model that reads a "sketch" or a "photo"; None if all
-    is well. encoded: by a model of styles, whose small drawings are not classified: their lines look like tones.
+    """A remark for the user on a picture, uint8 (H, W, 3), for a model that reads a "sketch" or a
+    "photo"; None if all
+    is well. encoded: by a model of styles, whose small drawings are not classified: their lines
+    look like tones.
     """
     seen = verdict(picture)
     if encoded and min(picture.shape[:2]) < SMALL_PX and seen.coloured < COLOURED_FROM:
@@ -223,9 +246,10 @@ def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark 
 class Paper:
     """The paper of a drawing, ready for face detection.
 
-    image: uint8 (H, W, 3), cut out and cleaned, or unchanged. verdict: on it before cleaning, in even light. remarks:
-    on the paper; about_sheet: on a sheet that was cut out. corners: of that sheet, float64 (4, 2), pixels of the
-    original drawing, clockwise from the top left; None if nothing was cut out. points: the given ones, on the paper.
+    image: uint8 (H, W, 3), cut out and cleaned, or unchanged. verdict: on it before cleaning, in
+    even light. remarks: on the paper; about_sheet: on a sheet that was cut out. corners: of that
+    sheet, float64 (4, 2), pixels of the original drawing, clockwise from the top left; None if
+    nothing was cut out. points: the given ones, on the paper.
     """
 
     image: np.ndarray
@@ -236,8 +260,11 @@ class Paper:
     points: np.ndarray | None = None
 
 
-def clean_paper(drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None) -> Paper:
-    """Classify a drawing's paper, uint8 (H, W, 3), and clean it as `clean` requests (`prepare.prepare`).
+def clean_paper(
+    drawing: np.ndarray, clean: str = "auto", points: np.ndarray | None = None
+) -> Paper:
+    """Classify a drawing's paper, uint8 (H, W, 3), and clean it as `clean` requests
+    (`prepare.prepare`).
 
     points: manually placed ones of the face, float64 (N, 2), pixels of the drawing.
     """
@@ -266,7 +293,11 @@ def needs_cleaning(drawing: np.ndarray, unevenness: float | None = None) -> bool
 
 
 def _cleaned(
-    paper: np.ndarray, grey: np.ndarray, seen: Verdict, even: tuple[np.ndarray, Verdict] | None, clean: str
+    paper: np.ndarray,
+    grey: np.ndarray,
+    seen: Verdict,
+    even: tuple[np.ndarray, Verdict] | None,
+    clean: str,
 ) -> tuple[np.ndarray, list[Remark]]:
     """The paper, cleaned if requested and if lines remain, and remarks.
 
@@ -274,13 +305,19 @@ def _cleaned(
     """
     kind = seen.kind
     warnings = [] if kind == "drawing" else [Remark("shadow" if even else kind)]
-    is_paper = even or kind in ("drawing", "faint", "coloured")  # cleaning would erase a photo or a negative
+    is_paper = even or kind in (
+        "drawing",
+        "faint",
+        "coloured",
+    )  # cleaning would erase a photo or a negative
     if clean == "never" or (clean != "always" and not is_paper):
         return paper, warnings
     if even:
         flat, unevenness = even[0], None
     else:
-        flat, unevenness = cleanup.flatten_paper(grey, shadows="hard" if kind == "photo" else "soft")
+        flat, unevenness = cleanup.flatten_paper(
+            grey, shadows="hard" if kind == "photo" else "soft"
+        )
     if clean != "always" and not (even or kind == "faint" or needs_cleaning(paper, unevenness)):
         return paper, warnings
     lines = cleanup.clear_rim(cleanup.stretch_contrast(flat))
@@ -293,10 +330,12 @@ def _cleaned(
 
 
 def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdict] | None:
-    """A drawing in a shadow with edges, or on a table nearly as light as its paper, with its light corrected
-    (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that; None for any other picture.
+    """A drawing in a shadow with edges, or on a table nearly as light as its paper, with its light
+    corrected (`cleanup.flatten_paper` with hard shadows), uint8 (H, W), and the verdict on that;
+    None for any other picture.
 
-    picture: uint8 (H, W, 3), or its grey levels, (H, W). seen: the verdict on it before, usually photo.
+    picture: uint8 (H, W, 3), or its grey levels, (H, W). seen: the verdict on it before, usually
+    photo.
     """
     if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW or seen.photo > SURE:
         return None
@@ -309,8 +348,9 @@ def in_even_light(picture: np.ndarray, seen: Verdict) -> tuple[np.ndarray, Verdi
 def _sheet(
     drawing: np.ndarray, grey: np.ndarray, points: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, Verdict] | None:
-    """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it; None if there is
-    none, if it has no drawing, or if it would cut a face or leave out a point. grey: the picture's grey levels.
+    """The corners of the sheet of paper in the picture, the sheet cut out, and the verdict on it;
+    None if there is none, if it has no drawing, or if it would cut a face or leave out a point.
+    grey: the picture's grey levels.
     """
     corners = cleanup.find_sheet(grey)
     if corners is None:
@@ -337,20 +377,27 @@ def _on_sheet(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
-    """The share of the face with the highest score that lies within these corners; 1 if none is found."""
+    """The share of the face with the highest score that lies within these corners; 1 if none is
+    found.
+    """
     import cv2
 
     found = [] if detector_problem() else faces.detect(drawing)
     if not found:
         return 1.0
     box = max(found, key=lambda face: face.score).box
-    return cv2.intersectConvexConvex(_corners_of(box), corners.astype(np.float32))[0] / (box[2] * box[3])
+    return cv2.intersectConvexConvex(_corners_of(box), corners.astype(np.float32))[0] / (
+        box[2] * box[3]
+    )
 
 
 def _corners_of(box: Sequence[float]) -> np.ndarray:
     """The corners of a box, (left, top, width, height): float32 (4, 2)."""
     left, top, width, height = box
-    return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    return np.array(
+        [[left, top], [left + width, top], [left + width, top + height], [left, top + height]],
+        np.float32,
+    )
 
 
 def detector_problem() -> str:

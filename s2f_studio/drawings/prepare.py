@@ -1,8 +1,10 @@
-"""From any picture to a model's input: cleaned paper, an aligned face, and remarks; and back onto the paper.
+"""From any picture to a model's input: cleaned paper, an aligned face, and remarks; and back onto
+the paper.
 
-`prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with all results. A picture
-is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A face is selected by None (the largest, of
-equally large ones the most central), "left", "right", or its number from the left, 1 for the first.
+`prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with
+all results. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A
+face is selected by None (the largest, of equally large ones the most central), "left", "right", or
+its number from the left, 1 for the first.
 """
 
 from __future__ import annotations
@@ -19,15 +21,24 @@ from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_utils.inference.asking import LEAST_PX, Facts
+from s2f_utils.infer.asking import LEAST_PX, Facts
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 CLEAN = ("auto", "always", "never", "whole")
 FRAMES = ("square", "paper", "person")
 EXAMPLES = (
-    "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
-)  # fmt: skip
+    "long-hair",
+    "plain-man",
+    "glasses",
+    "old-man",
+    "curls",
+    "beard",
+    "child",
+    "hat",
+    "turned",
+    "few-lines",
+)
 RATHER_SURE = 0.85  # score of the upright drawing from which each turn is tested with a single view
 SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 INK_BELOW = 60  # grey levels below the paper
@@ -42,12 +53,14 @@ Which = str | int | None
 class Drawing:
     """A picture prepared for a model, with everything found in it; analysed only once.
 
-    image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W, 3), the sheet, cut
-    out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from the paper's pixels to the image's.
-    face: on the paper. verdict: of `paper.verdict` on the paper before cleaning, in even light. Matrix, face and
-    verdict are None for an unprepared picture. warnings: for the user, most important first; empty if all is well.
-    corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing, clockwise from the top left;
-    None if no sheet was cut out.
+    image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W,
+    3), the sheet, cut out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from
+    the paper's pixels to the image's.
+    face: on the paper. verdict: of `paper.verdict` on the paper before cleaning, in even light.
+    Matrix, face and verdict are None for an unprepared picture. warnings: for the user, most
+    important first; empty if all is well.
+    corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing,
+    clockwise from the top left; None if no sheet was cut out.
     """
 
     image: np.ndarray
@@ -60,7 +73,9 @@ class Drawing:
 
     @functools.cached_property
     def shows(self) -> Understood:
-        """The landmarks of the face, what is worn, and where person and hair are, in pixels of `FACE_PX`."""
+        """The landmarks of the face, what is worn, and where person and hair are, in pixels of
+        `FACE_PX`.
+        """
         return understood(images.resize(self.image, FACE_PX, "stretch"))
 
 
@@ -75,9 +90,9 @@ def prepare_for(
 ) -> Drawing:
     """Prepare a picture, a path or uint8 (H, W, 3), for the model with these facts.
 
-    A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the model needs no
-    alignment (`align` overrides that). points, clean, face: as in `prepare`. Raises what `prepare`,
-    `faces.align` and `masks.labels_of` raise.
+    A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the
+    model needs no alignment (`align` overrides that). points, clean, face: as in `prepare`. Raises
+    what `prepare`, `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
         picture = masks.load(picture) if facts.reads == "map" else images.load_rgb(picture)
@@ -91,7 +106,9 @@ def prepare_for(
         matrix = faces.alignment(found.landmarks, facts.size_px)
         remark = advice(picture, "photo")
         warnings = (*([remark] if remark else []), *notes)
-        return Drawing(faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings)
+        return Drawing(
+            faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings
+        )
     return prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
 
 
@@ -105,14 +122,16 @@ def prepare(
 ) -> Drawing:
     """Clean a drawing's paper, find the face, and crop it as the models expect it.
 
-    points: manually placed eyes and mouth in pixels of the original drawing (see `faces.find_face`). clean: "auto"
-    (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet out. With "auto" and
-    "always" a sheet within the picture is cut out, and the remark "cut" says so. Without points the face is detected by
-    YuNet if available, also sideways and upside down, then by scikit-image's cascade; failing that, the face is assumed
-    to fill the picture, with a warning. face: which of several to take, "left", "right", or the number from the left, 1
-    for the first; None: the largest, of equally large ones the most central; the remark "faces" has their number.
-    Raises ValueError for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for
-    points that are not a face or are outside the picture, and if the selected face does not exist.
+    points: manually placed eyes and mouth in pixels of the original drawing (see
+    `faces.find_face`). clean: "auto" (`needs_cleaning`), "always" or "never"; or "whole", which is
+    "auto" without cutting a sheet out. With "auto" and "always" a sheet within the picture is cut
+    out, and the remark "cut" says so. Without points the face is detected by YuNet if available,
+    also sideways and upside down, then by scikit-image's cascade; failing that, the face is assumed
+    to fill the picture, with a warning. face: which of several to take, "left", "right", or the
+    number from the left, 1 for the first; None: the largest, of equally large ones the most
+    central; the remark "faces" has their number. Raises ValueError for other arrays, for less than
+    16 pixels, and for points that are not numbers, FaceError for points that are not a face or are
+    outside the picture, and if the selected face does not exist.
     """
     points, which = _check_arguments(drawing, points, clean, face)
     paper = clean_paper(drawing, clean, points)
@@ -127,12 +146,16 @@ def prepare(
 def _check_arguments(
     drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
 ) -> tuple[np.ndarray | None, Which]:
-    """The points and the selected face, validated. Raises what `prepare` raises for invalid arguments."""
+    """The points and the selected face, validated. Raises what `prepare` raises for invalid
+    arguments.
+    """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
     height, width = drawing.shape[:2]
     if min(height, width) < LEAST_PX:
-        raise ValueError(f"the drawing is {width} x {height} pixels: {LEAST_PX} are needed each way, 256 are better")
+        raise ValueError(
+            f"the drawing is {width} x {height} pixels: {LEAST_PX} are needed each way, 256 are better"
+        )
     if clean not in CLEAN:
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
     if points is not None:
@@ -144,11 +167,14 @@ def _check_arguments(
 def place_face(paper: np.ndarray, landmarks: np.ndarray, size_px: int) -> np.ndarray:
     """Move a drawing's face to where models expect it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
     target = faces.TEMPLATE * size_px - 0.5
-    return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
+    return faces.warp(
+        paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper"
+    )
 
 
 def example(name: str) -> np.ndarray:
-    """One of the project's example drawings, uint8 (510, 420, 3): drawn by code, never used in training.
+    """One of the project's example drawings, uint8 (510, 420, 3): drawn by code, never used in
+    training.
 
     Raises ValueError for a name that is not in `EXAMPLES`.
     """
@@ -158,19 +184,23 @@ def example(name: str) -> np.ndarray:
 
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
-    """A model's answer, uint8 (S, S, 3): unchanged ("square"), or pasted onto the drawing, with its background
-    ("paper") or without ("person"). Raises ValueError for other frames.
+    """A model's answer, uint8 (S, S, 3): unchanged ("square"), or pasted onto the drawing, with its
+    background ("paper") or without ("person"). Raises ValueError for other frames.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     return made if frame == "square" else onto_paper(made, prepared, person=frame == "person")
 
 
-def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, person: bool = False) -> np.ndarray:
-    """Paste a model's answer back over the face on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
+def onto_paper(
+    made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, person: bool = False
+) -> np.ndarray:
+    """Paste a model's answer back over the face on the paper: uint8 (S, S, 3) → uint8 like
+    `prepared.paper`.
 
-    feather: width of the soft rim, a share of the image's side. person: leave the person's background out
-    (`background.person_mask`); parts mistaken for background, such as loose curls, stay as drawn.
+    feather: width of the soft rim, a share of the image's side. person: leave the person's
+    background out (`background.person_mask`); parts mistaken for background, such as loose curls,
+    stay as drawn.
     """
     import cv2
 
@@ -186,18 +216,24 @@ def onto_paper(made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, pe
         face = replace(prepared.face, landmarks=faces.transform(prepared.face.landmarks, matrix))
         inside *= background.person_mask(made, face=face)
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
-    laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    laid = cv2.warpAffine(
+        made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     return images.rounded(laid * share + prepared.paper * (1 - share))
 
 
 def parse_face_choice(which: Which) -> Which:
-    """A face selection as None, "left", "right" or a number, also from text. ValueError for anything else."""
+    """A face selection as None, "left", "right" or a number, also from text. ValueError for
+    anything else.
+    """
     text = "" if which is None else str(which).strip().lower()
     if text in ("", "auto", "left", "right"):
         return text if text in ("left", "right") else None
     if text.isdecimal() and int(text):
         return int(text)
-    raise ValueError(f"a face is selected by left, right, or its number from the left; got {which!r}")
+    raise ValueError(
+        f"a face is selected by left, right, or its number from the left; got {which!r}"
+    )
 
 
 def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) -> int:
@@ -206,7 +242,9 @@ def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) ->
     which: as `parse_face_choice` returns it. Raises FaceError if there is no such face.
     """
     if not found:
-        raise faces.FaceError("no face was found that could be chosen: give the eyes and the mouth by hand")
+        raise faces.FaceError(
+            "no face was found that could be chosen: give the eyes and the mouth by hand"
+        )
     if which is None:
         widest, centre = max(face.box[2] for face in found), np.array(shape[1::-1]) / 2
         large = [n for n, face in enumerate(found) if face.box[2] >= AS_LARGE * widest]
@@ -214,26 +252,39 @@ def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) ->
     if which in ("left", "right"):
         return 0 if which == "left" else len(found) - 1
     if which > len(found):
-        raise faces.FaceError(f"there is no face {which}: {len(found)} found, counted from the left")
+        raise faces.FaceError(
+            f"there is no face {which}: {len(found)} found, counted from the left"
+        )
     return which - 1
 
 
 def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> faces.Face:
-    """The face of manually placed points. Raises FaceError if they are outside a picture of this shape (H, W, …)."""
+    """The face of manually placed points. Raises FaceError if they are outside a picture of this
+    shape (H, W, …).
+    """
     face, (height, width) = faces.face_from_points(points), shape[:2]
-    if (np.asarray(points) < -0.5).any() or (np.asarray(points) > [width - 0.5, height - 0.5]).any():
-        raise faces.FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
+    if (np.asarray(points) < -0.5).any() or (
+        np.asarray(points) > [width - 0.5, height - 0.5]
+    ).any():
+        raise faces.FaceError(
+            f"the points lie outside of the picture, which is {width} x {height} pixels"
+        )
     return face
 
 
 def find_any(
-    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None, face: Which = None
+    picture: np.ndarray,
+    *,
+    drawing: bool = True,
+    points: np.ndarray | Sequence | None = None,
+    face: Which = None,
 ) -> tuple[faces.Face, list[Remark]]:
-    """The face of a drawing or a photo, with whatever detector is available, and remarks for the user.
+    """The face of a drawing or a photo, with whatever detector is available, and remarks for the
+    user.
 
-    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available; scikit-image's
-    cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are not a face or
-    are outside, and if the selected face does not exist.
+    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available;
+    scikit-image's cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError
+    for points that are not a face or are outside, and if the selected face does not exist.
     """
     if points is not None:
         return points_inside(points, picture.shape), []
@@ -242,34 +293,48 @@ def find_any(
         return _completed(picture, which, None, problem, drawing, [])
     seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
     detected, about = _among_others(seen, picture.shape, which, drawing)
-    detected = detected or (faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture))
+    detected = detected or (
+        faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture)
+    )
     return _completed(picture, which, detected, problem, drawing, about)
 
 
 def _among_others(
     seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which, drawing: bool
 ) -> tuple[faces.Face | None, list[Remark]]:
-    """The selected face and remarks, if several of the detected faces count; else a single sure one of a drawing, or
-    None.
+    """The selected face and remarks, if several of the detected faces count; else a single sure one
+    of a drawing, or None.
     """
-    found = faces.apart(sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score))
+    found = faces.apart(
+        sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score)
+    )
     widest = max((face.box[2] for face in found), default=0)
-    found = sorted((f for f in found if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0])
+    found = sorted(
+        (f for f in found if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0]
+    )
     if len(found) < 2:
         is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
         return (found[0] if is_sure else None), []
     taken, sides = choose(found, which, shape), shape[1::-1] * 2
-    boxes = [[round(float(v) / side, 4) for v, side in zip(face.box, sides, strict=True)] for face in found]
+    boxes = [
+        [round(float(v) / side, 4) for v, side in zip(face.box, sides, strict=True)]
+        for face in found
+    ]
     return found[taken], [Remark("faces", {"num": len(found), "taken": taken + 1, "boxes": boxes})]
 
 
 def _completed(
-    picture: np.ndarray, which: Which, detected: faces.Face | None, problem: str, drawing: bool, about: list[Remark]
+    picture: np.ndarray,
+    which: Which,
+    detected: faces.Face | None,
+    problem: str,
+    drawing: bool,
+    about: list[Remark],
 ) -> tuple[faces.Face, list[Remark]]:
     """The detected face with its landmarks refined, or the best guess, and remarks for the user.
 
-    problem: why there is no detector, or "". about: remarks on other faces. Raises FaceError if a second face is
-    selected and there is only one.
+    problem: why there is no detector, or "". about: remarks on other faces. Raises FaceError if a
+    second face is selected and there is only one.
     """
     if isinstance(which, int) and which > 1 and not about:
         choose([detected] if detected else [], which, picture.shape)
@@ -317,9 +382,11 @@ def upright_face(
     return turned, face, remarks if turned is paper else [Remark("turned"), *remarks]
 
 
-def _surest_turn(paper: np.ndarray, seen: list[faces.Face]) -> tuple[np.ndarray, faces.Face | None, list[faces.Face]]:
-    """The paper in the quarter turn with the highest detector score, if that beats the upright score; its face, and all
-    faces detected in that view. seen: those of the upright view.
+def _surest_turn(
+    paper: np.ndarray, seen: list[faces.Face]
+) -> tuple[np.ndarray, faces.Face | None, list[faces.Face]]:
+    """The paper in the quarter turn with the highest detector score, if that beats the upright
+    score; its face, and all faces detected in that view. seen: those of the upright view.
     """
     upright = faces.detect_drawn(paper, plain=seen)
     best, score_to_beat = (paper, upright, seen), upright.score + SURER if upright else 0.0

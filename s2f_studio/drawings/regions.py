@@ -11,11 +11,15 @@ def filled(points: np.ndarray, size_px: int) -> np.ndarray:
     """The inside of a polygon (N, 2): uint8 (size_px, size_px), 0 or 1."""
     import cv2
 
-    return cv2.fillPoly(np.zeros((size_px, size_px), np.uint8), [np.rint(points).astype(np.int32)], 1)
+    return cv2.fillPoly(
+        np.zeros((size_px, size_px), np.uint8), [np.rint(points).astype(np.int32)], 1
+    )
 
 
 def bare_skin(points: np.ndarray, size_px: int = 256) -> np.ndarray:
-    """The bare skin of a face, inside the oval, away from eyes, brows and mouth: bool (size_px, size_px)."""
+    """The bare skin of a face, inside the oval, away from eyes, brows and mouth: bool (size_px,
+    size_px).
+    """
     import cv2
 
     inside = cv2.erode(filled(points[mesh.PARTS["oval"]], size_px), np.ones((9, 9), np.uint8))

@@ -1,4 +1,6 @@
-"""The analysis of a drawing: the position and expected error of each landmark of the face, and what else is drawn."""
+"""The analysis of a drawing: the position and expected error of each landmark of the face, and what
+else is drawn.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,18 @@ from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running
 from s2f_utils import weights
-from s2f_utils.inference.asking import LEAST_PX
-from s2f_utils.inference.engine import Engine
+from s2f_utils.infer.asking import LEAST_PX
+from s2f_utils.infer.engine import Engine
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
 REMEMBERED = 16  # results in the cache
 INKED = 0.5  # a share of dark pixels that only a photo exceeds
-SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
+SMALL, FILLED = (
+    0.75,
+    0.9,
+)  # a drawing below this share of the picture's side is enlarged, to this share
 BY_HAND = 4.0  # times "crude": one stroke displaces all points of a part; best on validation people
 LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from the first pass
 
@@ -32,8 +37,10 @@ LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from 
 class Understood:
     """The analysis of a face.
 
-    points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), the expected error of
-    each in pixels. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
+    points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), the
+    expected error of
+    each in pixels. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is
+    how
     abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """
 
@@ -44,7 +51,9 @@ class Understood:
 
     @property
     def off_by_hand(self) -> np.ndarray:
-        """`off` for fitting a likely shape, (164,): the cruder a drawing, the more a whole part is displaced."""
+        """`off` for fitting a likely shape, (164,): the cruder a drawing, the more a whole part is
+        displaced.
+        """
         return (1 + BY_HAND * self.flags["crude"]) * self.off
 
     @property
@@ -57,13 +66,18 @@ class Understood:
         (left, right), (top, bottom) = (
             np.clip(span, 0, len(self.parts["hair"]) - 1).astype(int) for span in (across, down)
         )
-        hair, person = (self.parts[name][top : bottom + 1, left : right + 1].mean() for name in ("hair", "person"))
+        hair, person = (
+            self.parts[name][top : bottom + 1, left : right + 1].mean()
+            for name in ("hair", "person")
+        )
         return float(hair / max(person, 0.05))
 
 
 @functools.lru_cache(maxsize=2)
 def finder(engine: str = "auto") -> Engine:
-    """The shipped landmark finder, on the CPU. Raises WeightsError if its file is missing or damaged."""
+    """The shipped landmark finder, on the CPU. Raises WeightsError if its file is missing or
+    damaged.
+    """
     path, chosen = weights.shipped(weights.FINDER), running.choose_engine(engine, "cpu")
     try:
         return _finder_of(path, chosen)
@@ -79,8 +93,8 @@ def _finder_of(path: Path, engine: str) -> Engine:
         found.takes("look")  # loads it now, not at the first picture
         return found
     from s2f_studio.drawings.look import Look
-    from s2f_utils.inference.stages import TorchEngine
-    from s2f_utils.models import checkpoints
+    from s2f_utils.infer.stages import TorchEngine
+    from s2f_utils.networks import checkpoints
 
     return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})
 
@@ -88,7 +102,8 @@ def _finder_of(path: Path, engine: str) -> Engine:
 def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:
     """Analyse square pictures, uint8 (S, S, 3), whose faces fill them roughly as aligned ones do.
 
-    finding: another finder than the shipped one. Raises ValueError for another array, WeightsError as `finder`.
+    finding: another finder than the shipped one. Raises ValueError for another array, WeightsError
+    as `finder`.
     """
     for picture in pictures:
         _check(picture)
@@ -101,9 +116,13 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
 
 
 def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
-    """As `understand`, of one picture; the latest results are cached. finding: an engine that may have a finder."""
+    """As `understand`, of one picture; the latest results are cached. finding: an engine that may
+    have a finder.
+    """
     _check(picture)
-    engine = weakref.ref(finding) if finding and finding.has("look") else None  # the cache keeps no engine alive
+    engine = (
+        weakref.ref(finding) if finding and finding.has("look") else None
+    )  # the cache keeps no engine alive
     return _remembered(picture.tobytes(), len(picture), engine)
 
 
@@ -114,7 +133,8 @@ def _remembered(content: bytes, size_px: int, finding: weakref.ref[Engine] | Non
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:
-    """The affine map from the pixels of a picture, uint8 (S, S, 3), to those of the analysed one: float64 (2, 3).
+    """The affine map from the pixels of a picture, uint8 (S, S, 3), to those of the analysed one:
+    float64 (2, 3).
 
     A small drawing on much empty paper is enlarged to fill it.
     """
@@ -142,15 +162,21 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
     size_px = len(pictures[0])
     affine = np.stack([_framed(picture) for picture in pictures])
     scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
-    small_px = size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))  # against aliasing
+    small_px = (
+        size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))
+    )  # against aliasing
     share = size_px / small_px
-    squares = np.stack([images.resize(picture, small_px) for picture in pictures] if share != 1 else pictures)
+    squares = np.stack(
+        [images.resize(picture, small_px) for picture in pictures] if share != 1 else pictures
+    )
     paper = np.array([np.mean(images.paper_colour(square)) for square in squares], np.float32)
     affine = np.stack([_for_smaller(one, share) for one in affine])
     for look in range(LOOKS):
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
-            affine = np.stack([faces.alignment(mesh.five_of(one), FACE_PX) for one in points.astype(np.float64)])
+            affine = np.stack(
+                [faces.alignment(mesh.five_of(one), FACE_PX) for one in points.astype(np.float64)]
+            )
     if small_px != FACE_PX:  # the graph gives masks at the pixels of a picture of this size
         affine = np.stack([_for_smaller(one, small_px / FACE_PX) for one in affine])
         faced = np.stack([images.resize(square, FACE_PX) for square in squares])
@@ -160,7 +186,10 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
             (points[n].astype(np.float64) + 0.5) * share - 0.5,
             off[n].astype(np.float64) * share,
             {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags[n], strict=True)},
-            {name: _enlarged(part, size_px) for name, part in zip(FOUND_PARTS, parts[n], strict=True)},
+            {
+                name: _enlarged(part, size_px)
+                for name, part in zip(FOUND_PARTS, parts[n], strict=True)
+            },
         )
         for n in range(len(pictures))
     ]
@@ -169,7 +198,11 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
 def _enlarged(part: np.ndarray, size_px: int) -> np.ndarray:
     import cv2
 
-    return part if len(part) == size_px else cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return (
+        part
+        if len(part) == size_px
+        else cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    )
 
 
 def _for_smaller(affine: np.ndarray, share: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Sampling, warping and blurring of pictures, in operations that every engine supports.
 
-Shapes: N pictures, C channels, H and W pixels of the result, S of the source. A position is (x, y) in pixels, (0, 0)
-the centre of the first one.
+Shapes: N pictures, C channels, H and W pixels of the result, S of the source. A position is (x, y)
+in pixels, (0, 0) the centre of the first one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def places(size_px: int) -> Tensor:
 
 
 def spread(coarse: Tensor, size_px: int, step_px: float) -> Tensor:
-    """A field on a coarse grid, (N, G, G, 2), a value for each block of `step_px`, at every pixel: (N, S, S, 2).
+    """A field on a coarse grid, (N, G, G, 2), a value for each block of `step_px`, at every pixel:
+    (N, S, S, 2).
 
     Its displacements are interpolated.
     """
@@ -44,11 +45,15 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     kernel = torch.exp(-0.5 * (axis / sigma) ** 2)
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1).expand(x.shape[1], 1, 1, -1)
     x = F.conv2d(F.pad(x, (beyond, beyond, 0, 0), mode="reflect"), kernel, groups=x.shape[1])
-    return F.conv2d(F.pad(x, (0, 0, beyond, beyond), mode="reflect"), kernel.transpose(2, 3), groups=x.shape[1])
+    return F.conv2d(
+        F.pad(x, (0, 0, beyond, beyond), mode="reflect"), kernel.transpose(2, 3), groups=x.shape[1]
+    )
 
 
 def turned(affine: Tensor) -> Tensor:
-    """The source of the pixels of a square: the inverse of affine maps (N, 2, 3) from picture to square."""
+    """The source of the pixels of a square: the inverse of affine maps (N, 2, 3) from picture to
+    square.
+    """
     a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
     by = a * d - b * c
     linear = torch.stack([torch.stack([d, -b], 1), torch.stack([-c, a], 1)], 1) / by[:, None, None]

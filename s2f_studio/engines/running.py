@@ -1,7 +1,7 @@
 """The engines that run a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
 
-onnxruntime runs graphs that `export.writing` wrote or that are shipped with the package; PyTorch's engine is in
-`s2f_utils.inference.stages`.
+onnxruntime runs graphs that `export.writing` wrote or that are shipped with the package; PyTorch's
+engine is in `s2f_utils.infer.stages`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.inference.engine import Engine, EngineError
+from s2f_utils.infer.engine import Engine, EngineError
 from s2f_utils.weights.compact import expanded
 
 TORCH, ONNX = "torch", "onnx"
@@ -35,16 +35,19 @@ def is_there(engine: str) -> bool:
 
 
 def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
-    """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU onnxruntime, which is
-    faster for default answers (docs/onnx.md), if the model has graphs.
+    """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU
+    onnxruntime, which is faster for default answers (docs/onnx.md), if the model has graphs.
 
-    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError if its package is missing.
+    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError if its package
+    is missing.
     """
     device = str(device)
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if engine == ONNX and device not in ("auto", "cpu"):
-        raise ValueError(f"onnxruntime computes on the CPU here: leave device {device} out, or take engine {TORCH}")
+        raise ValueError(
+            f"onnxruntime computes on the CPU here: leave device {device} out, or take engine {TORCH}"
+        )
     if engine == "auto":
         engine = ONNX if has_graphs and is_there(ONNX) and not on_gpu(device) else TORCH
     if not is_there(engine):
@@ -53,7 +56,9 @@ def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: boo
 
 
 def on_gpu(device: str = "auto") -> bool:
-    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for a missing one."""
+    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for a
+    missing one.
+    """
     device = str(device)
     if device == "cpu" or (device == "auto" and not is_there(TORCH)):
         return False
@@ -81,14 +86,17 @@ def set_threads(num: int) -> None:
 class OnnxEngine(Engine):
     """Graphs by the names of their stages; each is loaded on first use.
 
-    weights: the `.safetensors` files with the weights of graphs that have none themselves. threads: per answer; 0: as
-    `default_threads`.
+    weights: the `.safetensors` files with the weights of graphs that have none themselves. threads:
+    per answer; 0: as `default_threads`.
     """
 
     name = "onnx"
 
     def __init__(
-        self, files: Mapping[str, Path], weights: Mapping[str, Sequence[Path]] | None = None, threads: int = 0
+        self,
+        files: Mapping[str, Path],
+        weights: Mapping[str, Sequence[Path]] | None = None,
+        threads: int = 0,
     ) -> None:
         self.files, self.weights = dict(files), dict(weights or {})
         self.threads = threads or default_threads or threads_wanted() or runtime.num_cores()
@@ -105,7 +113,9 @@ class OnnxEngine(Engine):
         names = [one.name for one in session.get_inputs()]
         if len(names) == len(given) + 1 and names[-1] == HINT:
             given = (*given, np.full((len(given[0]), 3, 4, 4), np.nan, np.float32))  # none
-        return tuple(session.run(None, dict(zip(names, map(np.ascontiguousarray, given), strict=True))))
+        return tuple(
+            session.run(None, dict(zip(names, map(np.ascontiguousarray, given), strict=True)))
+        )
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
         """As `Engine.takes`."""
@@ -113,14 +123,18 @@ class OnnxEngine(Engine):
 
     @property
     def num_bytes(self) -> int:
-        """As `Engine.num_bytes`: size on disk; in memory, packed weights take two to four times that."""
+        """As `Engine.num_bytes`: size on disk; in memory, packed weights take two to four times
+        that.
+        """
         used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
         return sum(path.stat().st_size for path in used)
 
     def _session(self, stage: str) -> Any:
         with self._lock:
             if stage not in self._sessions:
-                self._sessions[stage] = _loaded(self.files[stage], self.weights.get(stage, ()), self.threads)
+                self._sessions[stage] = _loaded(
+                    self.files[stage], self.weights.get(stage, ()), self.threads
+                )
             return self._sessions[stage]
 
 
@@ -137,13 +151,21 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     onnxruntime = _silent()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # they would slow the next request
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # they would slow the next request
     try:
         held = {one.name: expanded(one) for one in weights}
         if held:  # needed only until the session is made
             sizes = [one.nbytes for one in held.values()]
-            options.add_external_initializers_from_files_in_memory(list(held), list(held.values()), sizes)
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            options.add_external_initializers_from_files_in_memory(
+                list(held), list(held.values()), sizes
+            )
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # neither library has a common base exception
         reason = str(error).strip().splitlines()[0][:120]
-        raise EngineError(f"{path}: cannot be run by onnxruntime ({reason}): export the model again") from None
+        raise EngineError(
+            f"{path}: cannot be run by onnxruntime ({reason}): export the model again"
+        ) from None

@@ -1,6 +1,8 @@
-"""Models as ONNX: a folder with a graph for each stage, and model.json, which says how they are put together.
+"""Models as ONNX: a folder with a graph for each stage, and model.json, which says how they are put
+together.
 
-Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch (`engines.running`).
+Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch
+(`engines.running`).
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ from torch import nn
 from s2f_studio.drawings.understanding import finder
 from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_utils import runtime
-from s2f_utils.inference.stages import TorchEngine
-from s2f_utils.inference.translator import Model, Translator
-from s2f_utils.models.card import made_by, read_by
+from s2f_utils.infer.stages import TorchEngine
+from s2f_utils.infer.translator import Model, Translator
+from s2f_utils.networks.card import made_by, read_by
 from s2f_utils.pictures import images
 
 OPSET = 20
@@ -35,11 +37,11 @@ class ExportError(ValueError):
 
 
 def export(model: Model, out: str | Path) -> Path:
-    """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage, and model.json.
-    Returns the folder.
+    """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage,
+    and model.json. Returns the folder.
 
-    Raises ExportError for a model that has no stages, ImportError with what to install, FileExistsError where the
-    folder holds something, and OSError; nothing is left half written.
+    Raises ExportError for a model that has no stages, ImportError with what to install,
+    FileExistsError where the folder holds something, and OSError; nothing is left half written.
     """
     check_installed()
     out = Path(out)
@@ -61,12 +63,16 @@ def export(model: Model, out: str | Path) -> Path:
 
 
 def stages_of(model: Model) -> dict[str, nn.Module]:
-    """All stages that a model's graphs are made of. Raises ExportError for one that PyTorch does not run on the CPU."""
+    """All stages that a model's graphs are made of. Raises ExportError for one that PyTorch does
+    not run on the CPU.
+    """
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):
         raise ExportError(f"{model.facts.name}: is exported already")
     if engine.device != "cpu":
-        raise ExportError(f"{model.facts.name}: graphs are written on the CPU: load it with device='cpu'")
+        raise ExportError(
+            f"{model.facts.name}: graphs are written on the CPU: load it with device='cpu'"
+        )
     stages = {name: engine.stage(name) for name in engine.stages if name not in NO_GRAPH}
     if "likely" in model.facts.knows:  # it has to be understood what is drawn
         stages = finder("torch").stages | stages
@@ -86,7 +92,11 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
     """What model.json says: what the model is, and what each stage takes and gives."""
     facts = model.facts
     kind = type(model).__name__ if isinstance(model, Translator) else RESTORER
-    asked = {"network": model.network, "fit": model.fit} if isinstance(model, Translator) else {"network": "gfpgan"}
+    asked = (
+        {"network": model.network, "fit": model.fit}
+        if isinstance(model, Translator)
+        else {"network": "gfpgan"}
+    )
     return {
         "format": FORMAT,
         "kind": kind,
@@ -98,10 +108,15 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
         "size_px": facts.size_px,
         "layout": getattr(model, "layout", facts.layout),
         "knows": sorted(getattr(model, "knows", facts.knows)),
-        "meta": {key: value for key, value in model.meta.items() if isinstance(value, str | int | float)},
+        "meta": {
+            key: value for key, value in model.meta.items() if isinstance(value, str | int | float)
+        },
         "note": images.GENERATED_NOTE,
         "stages": {
-            name: {"takes": {key: list(kind) for key, kind in stage.inputs.items()}, "gives": list(stage.outputs)}
+            name: {
+                "takes": {key: list(kind) for key, kind in stage.inputs.items()},
+                "gives": list(stage.outputs),
+            }
             for name, stage in stages.items()
         },
     }
@@ -110,7 +125,12 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
 def _said_of(model: Model, stage: str) -> dict[str, str]:
     """What a graph's metadata say."""
     facts = model.facts
-    about = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
+    about = {
+        "model": facts.name,
+        "stage": stage,
+        "reads": read_by(facts.direction),
+        "makes": made_by(facts.direction),
+    }
     named = ("method", "trained", "training_pairs", "training_data", "terms")
     learned = {key: str(model.meta[key]) for key in named if key in model.meta}
     return about | learned | {"note": images.GENERATED_NOTE}
@@ -124,7 +144,10 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
     from onnxscript import optimizer
 
     stage = stage.eval()
-    levels = {name: logging.getLogger(name).level for name in ("onnx_ir", "onnxscript", "torch.onnx", "torch.export")}
+    levels = {
+        name: logging.getLogger(name).level
+        for name in ("onnx_ir", "onnxscript", "torch.onnx", "torch.export")
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in levels:
@@ -166,11 +189,21 @@ def _exported(stage: nn.Module) -> torch.onnx.ONNXProgram:
             dims.append(own)
         try:
             return torch.onnx.export(
-                stage, tuple(given), dynamo=True, input_names=list(stage.inputs), output_names=list(stage.outputs),
-                dynamic_shapes=tuple(dims), opset_version=OPSET, verbose=False, external_data=False, optimize=False,
-            )  # fmt: skip
+                stage,
+                tuple(given),
+                dynamo=True,
+                input_names=list(stage.inputs),
+                output_names=list(stage.outputs),
+                dynamic_shapes=tuple(dims),
+                opset_version=OPSET,
+                verbose=False,
+                external_data=False,
+                optimize=False,
+            )
         except Exception as error:  # the exporter raises nearly anything
             if not free:
                 reason = str(error).strip().splitlines()[0][:200]
-                raise ExportError(f"{type(stage).__name__}: cannot be written as ONNX ({reason})") from error
+                raise ExportError(
+                    f"{type(stage).__name__}: cannot be written as ONNX ({reason})"
+                ) from error
     raise AssertionError

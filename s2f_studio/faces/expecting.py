@@ -1,6 +1,7 @@
 """The face a drawing depicts: averaged (`expected`), or as photos of possible people (`rendered`).
 
-Pixel work is done by stages (`faces.stages`, `old.stage`); this module makes the decisions between them.
+Pixel work is done by stages (`faces.stages`, `old.stage`); this module makes the decisions between
+them.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import ANSWERS, Ask
-from s2f_utils.inference.translator import Translator, one_way, parts_of
+from s2f_utils.infer.asking import ANSWERS, Ask
+from s2f_utils.infer.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 _, EXPECTED, RENDERED = ANSWERS
 VAGUE_FROM = 0.25  # from this "crude" score on, a drawing counts as vague, and the user is warned (docs/drawings.md)
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
-# The finder mistakes hair drawn down to the brows for a hat: the share of hair above the brows decides.
+# The finder mistakes hair drawn down to the brows for a hat: the share of hair above the brows
+# decides.
 HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
@@ -35,7 +37,8 @@ BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 class ExpectModel(Translator):
     """The average face of a drawing; made by `load`.
 
-    It finds a drawing's landmarks, warps it to the mean shape, predicts the face in that frame, and warps that back.
+    It finds a drawing's landmarks, warps it to the mean shape, predicts the face in that frame, and
+    warps that back.
     """
 
     ASKED = frozenset({"likely", "person"})
@@ -56,53 +59,71 @@ class ExpectModel(Translator):
         return [made[n] for n in range(len(squares))]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
-        """As `Translator.translate_batch`: the default answer, at the drawn shape, so that it can be scored."""
+        """As `Translator.translate_batch`: the default answer, at the drawn shape, so that it can
+        be scored.
+        """
         return np.stack(self.answer_squares(batch, [Ask(mode=mode, likely=0.0)] * len(batch)))
 
     def place_on_points(self, person: np.ndarray, points: np.ndarray, ask: Ask) -> np.ndarray:
-        """Warp a person, (4, P, P), from the mean shape to points (164, 2), in front of a background: uint8 (S, S, 3);
-        S is P, or twice that for a large answer.
+        """Warp a person, (4, P, P), from the mean shape to points (164, 2), in front of a
+        background: uint8 (S, S, 3); S is P, or twice that for a large answer.
         """
         coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[0][0]
+        return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[
+            0
+        ][0]
 
     def background(self, ask: Ask) -> int:
         """The number of the background behind the person (`stages.lay.backdrop`)."""
         return -1
 
-    def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
-        """People to return, in the mean shape: colours times the person's mask, and that mask, float32 (N, 4, P, P); P
-        is FACE_PX.
+    def people(
+        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+    ) -> np.ndarray:
+        """People to return, in the mean shape: colours times the person's mask, and that mask,
+        float32 (N, 4, P, P); P is FACE_PX.
         """
         return self.expected(squares, found, asks)[1]
 
     def expected(
         self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of person and hair,
-        float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones used, (N, 6).
+        """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of
+        person and hair, float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones
+        used, (N, 6).
 
-        A drawing outweighs the requested attributes. So requested glasses or a beard missing from the drawing are drawn
-        onto it, and each requested trait is amplified in its own region, a beard below the nose, as in classifier-free
-        guidance (Ho and Salimans 2022). Elsewhere the answer stays as it is without the request.
+        A drawing outweighs the requested attributes. So requested glasses or a beard missing from
+        the drawing are drawn onto it, and each requested trait is amplified in its own region, a
+        beard below the nose, as in classifier-free guidance (Ho and Salimans 2022). Elsewhere the
+        answer stays as it is without the request.
         """
         added = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
         asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
         requested = [{name for name in ask.person if name in TOLD} for ask in asks]
-        others, nothing = [one - new for one, new in zip(requested, added, strict=True)], [set()] * len(asks)
+        others, nothing = (
+            [one - new for one, new in zip(requested, added, strict=True)],
+            [set()] * len(asks),
+        )
         plain = [without_attributes(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
         steps = (  # attributes changed in this step, those hidden from the network, accessories drawn, amplification
-            ([one & set(WORN) for one in requested], requested, nothing, dict.fromkeys(WORN, 1.0)),  # no finder flags
+            (
+                [one & set(WORN) for one in requested],
+                requested,
+                nothing,
+                dict.fromkeys(WORN, 1.0),
+            ),  # no finder flags
             (added, others, added, ADDED_GUIDANCE),
             (others, nothing, added, {}),
         )
         for attributes, hidden, drawn, scales in steps:
             now = [n for n, names in enumerate(attributes) if names]
             if now:
-                without, seen = zip(*(without_attributes(asks[n], found[n], hidden[n]) for n in now), strict=True)
+                without, seen = zip(
+                    *(without_attributes(asks[n], found[n], hidden[n]) for n in now), strict=True
+                )
                 made, _ = self._answered(squares[now], seen, without, [drawn[n] for n in now])
                 by = np.stack([guidance(attributes[n], scales) for n in now])
                 raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
@@ -111,11 +132,17 @@ class ExpectModel(Translator):
         return (*self.engine.run("settle", raw, np.array(turned, np.float32)), tones)
 
     def _answered(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask], added: Sequence[Collection[str]]
+        self,
+        squares: np.ndarray,
+        found: Sequence[Understood],
+        asks: Sequence[Ask],
+        added: Sequence[Collection[str]],
     ) -> tuple[np.ndarray, np.ndarray]:
         """The network's raw output, (N, 5, 128, 128), and the tones used, (N, 6)."""
         points = np.stack([one.points for one in found]).astype(np.float32)
-        attributes = np.stack([attribute_vector(one, ask) for one, ask in zip(found, asks, strict=True)])
+        attributes = np.stack(
+            [attribute_vector(one, ask) for one, ask in zip(found, asks, strict=True)]
+        )
         drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
         tones = np.stack([tones_of(ask) for ask in asks])
         seeds = np.array([ask.seed or -1 for ask in asks])
@@ -123,13 +150,19 @@ class ExpectModel(Translator):
 
 
 def attribute_vector(found: Understood, ask: Ask) -> np.ndarray:
-    """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1], NaN if unknown."""
-    known = found.flags | {name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in TOLD}
+    """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1],
+    NaN if unknown.
+    """
+    known = found.flags | {
+        name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in TOLD
+    }
     return np.array([known.get(name, np.nan) for name in TOLD], np.float32)
 
 
 def tones_of(ask: Ask) -> np.ndarray:
-    """The requested tones, RGB of skin and hair in [-1, 1]: float32 (6,), NaN for those not requested."""
+    """The requested tones, RGB of skin and hair in [-1, 1]: float32 (6,), NaN for those not
+    requested.
+    """
     tones = np.full((len(COLOURED), 3), np.nan, np.float32)
     for place, name in enumerate(COLOURED):
         if name in ask.person:
@@ -138,8 +171,8 @@ def tones_of(ask: Ask) -> np.ndarray:
 
 
 def resolve_attributes(ask: Ask, found: Understood) -> Ask:
-    """The request with traits inferred from the drawing where it leaves them open: hair drawn down to the brows is no
-    hat; a likely beard is asserted, because drawn beards are rendered weakly.
+    """The request with traits inferred from the drawing where it leaves them open: hair drawn down
+    to the brows is no hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
     inferred = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
@@ -165,7 +198,9 @@ def missing_accessories(ask: Ask, found: Understood) -> set[str]:
     return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
 
 
-def without_attributes(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tuple[Ask, Understood]:
+def without_attributes(
+    ask: Ask, found: Understood, words: Collection[str] = TOLD
+) -> tuple[Ask, Understood]:
     """The request and the finder's results without some of the requested attributes; colours stay."""
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
@@ -175,7 +210,8 @@ def without_attributes(ask: Ask, found: Understood, words: Collection[str] = TOL
 
 @dataclass
 class RenderModel(ExpectModel):
-    """Photos of possible people, made from the average face, a different person per seed; made by `load`.
+    """Photos of possible people, made from the average face, a different person per seed; made by
+    `load`.
 
     A request may ask for the average face instead (`Ask.answer`).
     """
@@ -190,7 +226,9 @@ class RenderModel(ExpectModel):
         degree = understood(self._square(self._checked(picture), ask), self.engine).flags["crude"]
         return Remark("crude", {"degree": degree}) if degree > VAGUE_FROM else None
 
-    def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
+    def people(
+        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+    ) -> np.ndarray:
         """As `ExpectModel.people`: photos of possible people, different for each seed."""
         expected, people, tones = self.expected(squares, found, asks)
         now = [n for n, ask in enumerate(asks) if ask.answer != EXPECTED]
@@ -200,20 +238,32 @@ class RenderModel(ExpectModel):
         return people
 
     def rendered(
-        self, expected: np.ndarray, tones: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+        self,
+        expected: np.ndarray,
+        tones: np.ndarray,
+        found: Sequence[Understood],
+        asks: Sequence[Ask],
     ) -> np.ndarray:
-        """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people, (N, 4, P, P)."""
+        """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people,
+        (N, 4, P, P).
+        """
         seeds = np.array([ask.seed for ask in asks])
-        traits = np.stack([traits_of(resolve_attributes(ask, one)) for ask, one in zip(asks, found, strict=True)])
+        traits = np.stack(
+            [traits_of(resolve_attributes(ask, one)) for ask, one in zip(asks, found, strict=True)]
+        )
         people, hair = self.engine.run("render", expected, seeds, traits)
-        hats = np.array([wears_hat(ask, one) for ask, one in zip(asks, found, strict=True)], np.float32)
+        hats = np.array(
+            [wears_hat(ask, one) for ask, one in zip(asks, found, strict=True)], np.float32
+        )
         if hats.any() or np.isfinite(tones).any():
             (people,) = self.engine.run("finish", people, hair, tones, hats)
         return people
 
-    def coded(self, square: np.ndarray, codes: Sequence[float], ask: Ask | None = None) -> np.ndarray:
-        """Render a drawing, uint8 (P, P, 3), with given values of the first codes; the rest are 0: uint8 (P, P, 3).
-        Codes of 0 give the answer to seed 0. Needs PyTorch.
+    def coded(
+        self, square: np.ndarray, codes: Sequence[float], ask: Ask | None = None
+    ) -> np.ndarray:
+        """Render a drawing, uint8 (P, P, 3), with given values of the first codes; the rest are 0:
+        uint8 (P, P, 3). Codes of 0 give the answer to seed 0. Needs PyTorch.
         """
         import torch
 
@@ -226,7 +276,9 @@ class RenderModel(ExpectModel):
             style = stage.style(nobody, traits)  # of seed 0: its codes are 0
             style[0, : len(codes)] = torch.tensor(codes, dtype=torch.float32)
             person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
-        return self.place_on_points(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
+        return self.place_on_points(
+            person, likely.likely(found.points, ask.likely, found.off_by_hand), ask
+        )
 
     def background(self, ask: Ask) -> int:
         """As `ExpectModel.background`: a studio background behind rendered people."""
@@ -234,5 +286,7 @@ class RenderModel(ExpectModel):
 
 
 def traits_of(ask: Ask) -> np.ndarray:
-    """The requested traits that show in the texture, as `TEXTURED`: float32 (3,) in [-1, 1], NaN if not requested."""
+    """The requested traits that show in the texture, as `TEXTURED`: float32 (3,) in [-1, 1], NaN if
+    not requested.
+    """
     return np.array([ask.person.get(name, np.nan) for name in TEXTURED], np.float32)

@@ -1,7 +1,9 @@
-"""Trains the average face for a drawing: the posterior mean, in the frame where all faces have one shape.
+"""Trains the average face for a drawing: the posterior mean, in the frame where all faces have one
+shape.
 
-A sketch is 4 to 8 pixels off its photo, and a crude one far more, which pixel losses punish with blur. Warped to the
-mean shape, each by its own landmarks, drawing and photo coincide, and only the appearance of a face is left to
+A sketch is 4 to 8 pixels off its photo, and a crude one far more, which pixel losses punish with
+blur. Warped to the mean shape, each by its own landmarks, drawing and photo coincide, and only the
+appearance of a face is left to
 learn. Shapes: B pairs in a batch, S = 128 pixels.
 """
 
@@ -21,14 +23,14 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
-from s2f_utils import models
-from s2f_utils.models.resunet import grey_of
+from s2f_utils import networks
+from s2f_utils.networks.resunet import grey_of
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Precision, distributed, sent
-from s2f_utils.training.loading import answering, load_into
-from s2f_utils.training.losses import ssim_map
-from s2f_utils.training.method import Live, Method
-from s2f_utils.training.settings import FAST, TrainConfig, need, setting
+from s2f_utils.train.loading import answering, load_into
+from s2f_utils.train.losses import ssim_map
+from s2f_utils.train.method import Live, Method
+from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]
 LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
@@ -36,7 +38,9 @@ LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectConfig(TrainConfig):
-    """The average face in the mean shape: L1 and SSIM on the person, cross entropy on the masks. Our method."""
+    """The average face in the mean shape: L1 and SSIM on the person, cross entropy on the masks.
+    Our method.
+    """
 
     size_px: int = SIDE_PX
     load_size_px: int = SIDE_PX
@@ -47,11 +51,19 @@ class ExpectConfig(TrainConfig):
     ema_half_life_images: float = 4_000.0
     widths: str = "32,64,128,192"  # channels at 64, 32, 16 and 8 pixels, multiples of 8
     dropout: float = setting(0.1, 0, 1)  # share of a block's channels
-    misfit_px: float = setting(1.2, 0)  # error of a drawing's landmarks, in pixels: warps the drawing alone
+    misfit_px: float = setting(
+        1.2, 0
+    )  # error of a drawing's landmarks, in pixels: warps the drawing alone
     pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
-    tone_share: float = setting(0.5, 0, 1)  # of the faces whose skin tone is an input, and of those whose hair tone is
-    trait_share: float = setting(0.5, 0, 1)  # of the known ages, smiles, lengths and curls, those that are inputs
-    worn_share: float = setting(0.85, 0, 1)  # of the known glasses, beards and hats, those that are inputs
+    tone_share: float = setting(
+        0.5, 0, 1
+    )  # of the faces whose skin tone is an input, and of those whose hair tone is
+    trait_share: float = setting(
+        0.5, 0, 1
+    )  # of the known ages, smiles, lengths and curls, those that are inputs
+    worn_share: float = setting(
+        0.85, 0, 1
+    )  # of the known glasses, beards and hats, those that are inputs
     behind: float = setting(0.05, 0, 1)  # weight of the background's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
@@ -65,18 +77,30 @@ class ExpectConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         fixed = f"{SIDE_PX}: the network's pictures have this size"
-        need(self.size_px == self.load_size_px == SIDE_PX, f"size_px and load_size_px must be {fixed}")
+        need(
+            self.size_px == self.load_size_px == SIDE_PX,
+            f"size_px and load_size_px must be {fixed}",
+        )
         need(self.direction == "sketch-to-photo", "direction must be 'sketch-to-photo'")
         moved = ("flip", "rotate_deg", "shift_px", "shear_deg", "scale", "elastic")
         for name in moved:
-            need(getattr(self, name) == 0, f"{name} must be 0: all faces have one shape; misfit_px warps the drawing")
-        need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
+            need(
+                getattr(self, name) == 0,
+                f"{name} must be 0: all faces have one shape; misfit_px warps the drawing",
+            )
+        need(
+            len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers),
+            "widths must be four multiples of 8",
+        )
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """`widths` as integers."""
         parts = self.widths.split(",")
-        need(all(part.strip().isdecimal() for part in parts), f"widths must be whole numbers, got {self.widths!r}")
+        need(
+            all(part.strip().isdecimal() for part in parts),
+            f"widths must be whole numbers, got {self.widths!r}",
+        )
         return tuple(map(int, parts))
 
 
@@ -95,11 +119,17 @@ class ExpectMethod(Method):
 
     def __init__(self, config: ExpectConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        net_g = models.build("expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD))
+        net_g = networks.build(
+            "expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD)
+        )
         self.net_g, self.opt_g = self.add(
-            "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
+            "net_g",
+            net_g,
+            "lr_g",
+            torch.optim.AdamW,
+            betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,
-        )  # fmt: skip
+        )
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,30 +142,43 @@ class ExpectMethod(Method):
             return
         given = answering(init, self.config.direction)
         if given.name == "expect" and given.told < self.net_g.told:
-            wider = models.build("expect", **{**given.args, "told": self.net_g.told})
+            wider = networks.build("expect", **{**given.args, "told": self.net_g.told})
             wider.take(given)
             given = wider
         load_into(self.net_g, given, init)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, displacements and attributes, (B, 10, S, S), and photos with masks of person and hair,
-        (B, 5, S, S), all in [-1, 1]; returns the losses, detached.
+        """One step on drawings, displacements and attributes, (B, 10, S, S), and photos with masks
+        of person and hair, (B, 5, S, S), all in [-1, 1]; returns the losses, detached.
         """
         config = self.config
         tones = tones_of(b)
         self.net_g.learn_tones(distributed.gather(tones))
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
-        worn, traits = half_known(a[:, 3:6], config.worn_share), sometimes(a[:, 6:], config.trait_share)
+        worn, traits = (
+            half_known(a[:, 3:6], config.worn_share),
+            sometimes(a[:, 6:], config.trait_share),
+        )
         x = torch.cat([x, worn, traits], dim=1)
         out = self.net_g(x, hidden(tones, 1 - config.tone_share))
         parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
         weight = config.behind + (1 - config.behind) * parts[:, :1]
-        loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (3 * distributed.mean(weight.sum()))
+        loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (
+            3 * distributed.mean(weight.sum())
+        )
         loss_ssim = 1 - weighted_ssim(out[:, :3], b[:, :3], weight)
         loss_parts = F.binary_cross_entropy_with_logits(out[:, 3:], parts)
-        loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim + live["lambda_parts"] * loss_parts
+        loss = (
+            live["lambda_l1"] * loss_l1
+            + live["lambda_ssim"] * loss_ssim
+            + live["lambda_parts"] * loss_parts
+        )
         self.descend(loss, self.opt_g, config.max_norm)
-        return {"loss_l1": loss_l1.detach(), "loss_ssim": loss_ssim.detach(), "loss_parts": loss_parts.detach()}
+        return {
+            "loss_l1": loss_l1.detach(),
+            "loss_ssim": loss_ssim.detach(),
+            "loss_parts": loss_parts.detach(),
+        }
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The warped drawings, their average faces, and the ground truth, on one background."""
@@ -161,8 +204,8 @@ def skin_area(size_px: int, device: torch.device) -> Tensor:
 
 
 def tones_of(b: Tensor) -> Tensor:
-    """The mean colours of skin and hair in photos with masks of people and hair, (B, 5, S, S) → (B, 6); NaN where
-    there is hardly any hair.
+    """The mean colours of skin and hair in photos with masks of people and hair, (B, 5, S, S) → (B,
+    6); NaN where there is hardly any hair.
     """
     b = b.float()
     hair = 0.5 + 0.5 * b[:, 4:5]
@@ -175,13 +218,17 @@ def tones_of(b: Tensor) -> Tensor:
 
 
 def hidden(tones: Tensor, share: float) -> Tensor:
-    """The tones, (B, 6), with a random share of the skin tones and of the hair tones replaced by NaN."""
+    """The tones, (B, 6), with a random share of the skin tones and of the hair tones replaced by
+    NaN.
+    """
     hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(sent(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
-    """A random share of the planes of worn things, (B, C, S, S), scaled by a random certainty; 0 for the others."""
+    """A random share of the planes of worn things, (B, C, S, S), scaled by a random certainty; 0
+    for the others.
+    """
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
     return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
@@ -194,16 +241,29 @@ def sometimes(traits: Tensor, share: float) -> Tensor:
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
-    """Drawings (B, 3, S, S) warped at random, as by inaccurate landmarks, with a standard deviation up to `most_px`."""
+    """Drawings (B, 3, S, S) warped at random, as by inaccurate landmarks, with a standard deviation
+    up to `most_px`.
+    """
     if not most_px:
         return a
     num, _, size, _ = a.shape
     amount = most_px * distributed.rand(num, 1, 1, 1)
-    shifts = 2 / size * amount * (distributed.randn(num, 2, 6, 6) + 0.7 * distributed.randn(num, 2, 1, 1))
-    bend = F.interpolate(sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True)
+    shifts = (
+        2
+        / size
+        * amount
+        * (distributed.randn(num, 2, 6, 6) + 0.7 * distributed.randn(num, 2, 1, 1))
+    )
+    bend = F.interpolate(
+        sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True
+    )
     identity = torch.eye(2, 3, device=a.device).expand(num, 2, 3)
-    grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(0, 2, 3, 1)
-    return F.grid_sample(a.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(a.dtype)
+    grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(
+        0, 2, 3, 1
+    )
+    return F.grid_sample(
+        a.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    ).to(a.dtype)
 
 
 def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:

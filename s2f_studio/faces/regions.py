@@ -1,4 +1,5 @@
-"""Requested attributes of a person: the region of a face that shows each, and how missing ones are drawn.
+"""Requested attributes of a person: the region of a face that shows each, and how missing ones are
+drawn.
 
 Everything is in the frame of the mean shape, S = 128 pixels.
 """
@@ -18,12 +19,14 @@ from s2f_utils.pictures.attributes import TOLD
 GUIDANCE = 4.0  # amplification of a requested attribute
 ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
 ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
-INK = Path(__file__).with_name("added_ink.npz")  # drawn by data_prep.make.scribbles.drawing.added, seed 0
+INK = Path(__file__).with_name(
+    "added_ink.npz"
+)  # drawn by data_prep.make.scribbles.drawing.added, seed 0
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
-    """The amplification of each of `TOLD`: float32 (7,), 0 for those not requested. scales: {attribute: amplification},
-    `GUIDANCE` for the others.
+    """The amplification of each of `TOLD`: float32 (7,), 0 for those not requested. scales:
+    {attribute: amplification}, `GUIDANCE` for the others.
     """
     scales = scales or {}
     return np.array([scales.get(name, GUIDANCE) * (name in words) for name in TOLD], np.float32)
@@ -37,7 +40,9 @@ def inside_face() -> np.ndarray:
     face = np.zeros((MEAN_PX, MEAN_PX), np.uint8)
     oval = mesh.mean_shape(MEAN_PX)[mesh.PARTS["oval"]]
     cv2.fillConvexPoly(face, cv2.convexHull(np.rint(oval).astype(np.int32)), 1)
-    return cv2.GaussianBlur(cv2.erode(face, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5)
+    return cv2.GaussianBlur(
+        cv2.erode(face, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5
+    )
 
 
 @functools.cache

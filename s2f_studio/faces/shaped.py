@@ -1,7 +1,9 @@
 """Pairs whose faces are warped to the mean shape, by the landmark files named in their rows.
 
-A sketch becomes 10 channels: itself, the displacement along x and y, and one plane for each attribute of the person.
-A photo becomes 5: its colours, and the masks of the person and of the hair. Shapes: B pairs, S pixels.
+A sketch becomes 10 channels: itself, the displacement along x and y, and one plane for each
+attribute of the person.
+A photo becomes 5: its colours, and the masks of the person and of the hair. Shapes: B pairs, S
+pixels.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ COLUMNS = ("points", "photo_points")
 
 
 def planes_of(where: np.ndarray) -> np.ndarray:
-    """The displacements of a field (S, S, 2) as two pictures: uint8 (S, S, 2); 127.5 stands for none."""
+    """The displacements of a field (S, S, 2) as two pictures: uint8 (S, S, 2); 127.5 stands for
+    none.
+    """
     size = len(where)
     axis = np.arange(size, dtype=np.float32)
     by = where - np.stack(np.meshgrid(axis, axis), axis=-1)
@@ -34,7 +38,9 @@ def planes_of(where: np.ndarray) -> np.ndarray:
 
 
 def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
-    """A person's attributes, from 0 to 1, NaN if unknown, as constant pictures: uint8 (S, S, len(told))."""
+    """A person's attributes, from 0 to 1, NaN if unknown, as constant pictures: uint8 (S, S,
+    len(told)).
+    """
     levels = images.rounded(255 * np.nan_to_num(np.asarray(told, np.float64), nan=0.5))
     return np.broadcast_to(levels, (size_px, size_px, len(levels)))
 
@@ -42,20 +48,31 @@ def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
 def worn_in(row: Row) -> list[float]:
     """A row's labels for `attributes.WORN`, in that order: 0, 1, or NaN if there is none."""
     beard = row.attributes.get("beard")
-    told = {name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan) for name in ("glasses", "hat")}
-    return [told["glasses"], float(beard not in ("none", "stubble")) if beard else math.nan, told["hat"]]
+    told = {
+        name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan)
+        for name in ("glasses", "hat")
+    }
+    return [
+        told["glasses"],
+        float(beard not in ("none", "stubble")) if beard else math.nan,
+        told["hat"],
+    ]
 
 
 def told_in(row: Row) -> list[float]:
     """A row's attributes of its person, ordered as `TOLD`: from 0 to 1, or NaN if there is none."""
-    traits = [levels.get(row.attributes.get(label, ""), math.nan) for label, levels in TRAITS.values()]
+    traits = [
+        levels.get(row.attributes.get(label, ""), math.nan) for label, levels in TRAITS.values()
+    ]
     return worn_in(row) + [0.5 + 0.5 * value for value in traits]
 
 
 class BentFaces(PictureStore):
     """Pictures warped to the mean shape by their landmarks, which are in pixels of the pictures."""
 
-    def __init__(self, paths: Sequence[Path], points: Sequence[Path], size_px: int, device: torch.device) -> None:
+    def __init__(
+        self, paths: Sequence[Path], points: Sequence[Path], size_px: int, device: torch.device
+    ) -> None:
         super().__init__(paths, size_px, device)
         self.points = list(points)
         self.matrix = bending.fixed_field(mesh.mean_shape(size_px), size_px)
@@ -112,10 +129,12 @@ class BentPhotos(BentFaces):
 
 
 class ShapedData(Data):
-    """The pairs of one split, warped to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S), uint8.
+    """The pairs of one split, warped to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S),
+    uint8.
 
-    larger: the photos' side as a multiple of the drawings'. folded: add a plane with the person's fold, from the column
-    `fold`; 0 without one. Raises DataError if a row has no sketch, photo, mask or points.
+    larger: the photos' side as a multiple of the drawings'. folded: add a plane with the person's
+    fold, from the column `fold`; 0 without one. Raises DataError if a row has no sketch, photo,
+    mask or points.
     """
 
     def __init__(
@@ -137,10 +156,15 @@ class ShapedData(Data):
                     f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with landmarks; make them"
                     " with 'python -m data_prep scribbles PORTRAITS OUT'"
                 )
-        drawn, true = ([manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS)
+        drawn, true = (
+            [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS
+        )
         told = [told_in(pair) for pair in pairs]
         if folded:
-            told = [row + [float(p.attributes.get("fold") == "1")] for row, p in zip(told, pairs, strict=True)]
+            told = [
+                row + [float(p.attributes.get("fold") == "1")]
+                for row, p in zip(told, pairs, strict=True)
+            ]
         sketches = BentSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
         people = [pair.mask for pair in pairs]
         photos = BentPhotos([pair.photo for pair in pairs], true, people, larger * size_px, device)
@@ -148,19 +172,27 @@ class ShapedData(Data):
 
 
 def softened(parts: np.ndarray) -> np.ndarray:
-    """Masks with hard edges, bool (S, S, C), softened as edges of a photo at 256 pixels: float32 in [0, 1]."""
+    """Masks with hard edges, bool (S, S, C), softened as edges of a photo at 256 pixels: float32 in
+    [0, 1].
+    """
     import cv2
 
     spread = SOFT_SHARE * len(parts)
-    return np.clip((cv2.GaussianBlur(parts.astype(np.float32), (0, 0), spread) - 0.55) * 1.9 + 0.5, 0, 1)
+    return np.clip(
+        (cv2.GaussianBlur(parts.astype(np.float32), (0, 0), spread) - 0.55) * 1.9 + 0.5, 0, 1
+    )
 
 
 def read_points(path: Path) -> np.ndarray:
-    """A face's landmarks, float32 (164, 2), in pixels of its picture. Raises DataError for another file."""
+    """A face's landmarks, float32 (164, 2), in pixels of its picture. Raises DataError for another
+    file.
+    """
     try:
         points = np.load(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}): make the set again") from None
     if points.shape != (mesh.NUM_POINTS, 2) or not np.isfinite(points).all():
-        raise DataError(f"{path}: expected {mesh.NUM_POINTS} points, got {points.shape}: make the set again")
+        raise DataError(
+            f"{path}: expected {mesh.NUM_POINTS} points, got {points.shape}: make the set again"
+        )
     return points.astype(np.float32)

@@ -1,9 +1,10 @@
 """From drawings to picture files by the shipped models, as in `s2f translate drawing.jpg`.
 
-The answers to one drawing are its candidates: a photo of somebody who fits it, the average face, and other people; or,
-from a run of `realistic`, a faithful answer and ones with detail. One more is the cheapest believable one: the average
-face, reduced, restored by a published restorer, and blended over. GFPGAN and RestoreFormer were trained on 70,000
-photos of faces, and fill in their typical detail. The answer then resembles those faces more than the drawing.
+The answers to one drawing are its candidates: a photo of somebody who fits it, the average face,
+and other people; or, from a run of `realistic`, a faithful answer and ones with detail. One more is
+the cheapest believable one: the average face, reduced, restored by a published restorer, and
+blended over. GFPGAN and RestoreFormer were trained on 70,000 photos of faces, and fill in their
+typical detail. The answer then resembles those faces more than the drawing.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from s2f_studio.drawings.prepare import FRAMES, Drawing, Which, framed, prepare
 from s2f_studio.faces.expecting import EXPECTED, RENDERED
-from s2f_utils import models, runtime, weights
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask
-from s2f_utils.inference.loading import load
-from s2f_utils.inference.restorers import Restorer
-from s2f_utils.inference.translator import Model
+from s2f_utils import networks, runtime, weights
+from s2f_utils.infer.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask
+from s2f_utils.infer.loading import load
+from s2f_utils.infer.restorers import Restorer
+from s2f_utils.infer.translator import Model
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 
@@ -38,7 +39,8 @@ _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers can share
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer: its name, the picture, uint8 (S, S, 3), and how it was made. answer: "expected" or "rendered", of a
+    """One answer: its name, the picture, uint8 (S, S, 3), and how it was made. answer: "expected"
+    or "rendered", of a
     model that has both. terms: of its use, if they differ from the project's.
     """
 
@@ -60,7 +62,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Translated:
-    """The result for one drawing: the prepared drawing, the candidates, and the files that were written."""
+    """The result for one drawing: the prepared drawing, the candidates, and the files that were
+    written.
+    """
 
     prepared: Drawing
     candidates: list[Candidate]
@@ -88,23 +92,34 @@ def translate_drawing(
     detail: float = DETAIL_OF_DRAWINGS,
     **asked: Any,
 ) -> Translated:
-    """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
+    """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into
+    the folder `out`.
 
     model: None for the shipped one. points, clean, face: as in `drawings.prepare`. frame: as in
-    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of `Ask`. Existing files
-    are never overwritten. Raises what `prepare` raises, and OSError if nothing can be written.
+    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of
+    `Ask`. Existing files are never overwritten. Raises what `prepare` raises, and OSError if
+    nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     model = model or _shipped()
     ready = prepare(drawing, size_px=model.facts.size_px, points=points, clean=clean, face=face)
     found = candidates(model, ready.image, seed, num_variations, detail=detail, **asked)
-    out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
+    out, names = (
+        Path(out),
+        ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)],
+    )
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
-    files = [images.save(out / f"{stem}-{names[0]}.png", sheet(ready, found, frame=frame), generated=True)]
+    files = [
+        images.save(
+            out / f"{stem}-{names[0]}.png", sheet(ready, found, frame=frame), generated=True
+        )
+    ]
     for candidate, name in zip(found, names[1:], strict=True):
         picture = framed(candidate.picture, ready, frame)
-        files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=candidate.notes))
+        files.append(
+            images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=candidate.notes)
+        )
     advice = model.advice(ready.image)
     return Translated(ready, found, tuple(files), (advice,) if advice else ())
 
@@ -119,11 +134,12 @@ def candidates(
     restorer: Restorer | None = None,
     **asked: Any,
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, if the model has them, else faithful and
-    realistic (with this much `detail`); and variations: other people, or other fine detail.
+    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, if the model has them,
+    else faithful and realistic (with this much `detail`); and variations: other people, or other
+    fine detail.
 
-    restorer: adds the average face restored by it, as one more answer (`restored`). asked: further fields of `Ask` for
-    all answers. Raises UnknownNetworkError for a model that answers only once.
+    restorer: adds the average face restored by it, as one more answer (`restored`). asked: further
+    fields of `Ask` for all answers. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
     asks = {"faithful": Ask(0, 0.0), "realistic": Ask(0, detail)}
@@ -132,10 +148,14 @@ def candidates(
         asked = {"answer": RENDERED} | asked
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = Ask(max(seed, 1) + n, detail, **asked)  # seed 0 is the usual answer, which is there
+        asks[name] = Ask(
+            max(seed, 1) + n, detail, **asked
+        )  # seed 0 is the usual answer, which is there
     made = model.answer([image] * len(asks), list(asks.values()))
     found = [
-        Candidate(name, made[n], ask.detail, ask.seed, "" if ask.answer == ANSWERS[0] else ask.answer)
+        Candidate(
+            name, made[n], ask.detail, ask.seed, "" if ask.answer == ANSWERS[0] else ask.answer
+        )
         for n, (name, ask) in enumerate(asks.items())
     ]
     if restorer is not None and EXPECTED in asks:
@@ -147,7 +167,7 @@ def candidates(
 def check_several(model: Model) -> None:
     """Raise UnknownNetworkError for a model that answers only once."""
     if not {"detail", "answer"} & model.facts.knows:
-        raise models.UnknownNetworkError(
+        raise networks.UnknownNetworkError(
             f"a {model.network} answers only once, without --detail, --variations, --clean or --frame: these"
             " are for a run of 'realistic', which adds detail, and for no model at all"
         )
@@ -156,8 +176,8 @@ def check_several(model: Model) -> None:
 def sheet(
     prepared: Drawing, found: list[Candidate], *, frame: str = "square", first: str = "your drawing"
 ) -> np.ndarray:
-    """The drawing and the candidates, with their names and the note that they are generated: uint8 RGB, up to six in
-    a row.
+    """The drawing and the candidates, with their names and the note that they are generated: uint8
+    RGB, up to six in a row.
 
     frame: as in `drawings.framed`. first: the drawing's own name.
     """
@@ -178,8 +198,15 @@ def sheet(
     for row, numbers in enumerate(rows):
         for column, n in enumerate(numbers):
             whole.paste(tiles[n], (column * wide, row * (high + line)))
-            pen.text((column * wide + 6, row * (high + line) + high + 3), names[n], fill="black", font=font)
-    pen.text((6, len(rows) * (high + line) + 2), images.GENERATED_NOTE, fill=(110, 110, 110), font=font)
+            pen.text(
+                (column * wide + 6, row * (high + line) + high + 3),
+                names[n],
+                fill="black",
+                font=font,
+            )
+    pen.text(
+        (6, len(rows) * (high + line) + 2), images.GENERATED_NOTE, fill=(110, 110, 110), font=font
+    )
     return np.asarray(whole)
 
 
@@ -208,7 +235,8 @@ def terms_of(restorer: str) -> str:
 
 
 def restored(face: np.ndarray, restorer: Restorer) -> np.ndarray:
-    """An average face, uint8 (S, S, 3), reduced, restored and blended over: uint8 (R, R, 3), R the restorer's size.
+    """An average face, uint8 (S, S, 3), reduced, restored and blended over: uint8 (R, R, 3), R the
+    restorer's size.
 
     Raises what `Restorer.restore` raises.
     """

@@ -1,9 +1,11 @@
-"""A believable photo of the face that is to be expected: learned against a PatchGAN that knows the place.
+"""A believable photo of the face that is to be expected: learned against a PatchGAN that knows the
+place.
 
-What is expected is soft, for many faces would do. The network is given it, and a code that says along a few principal
-components how the true photo differs from it; so the one true photo can be asked for, and the loss does not fight with
-the discriminator. Codes at random then are other people. What is expected of a person comes from a network that has not
-learned from them (cross-fitting): of its own people, a network expects too much. Shapes: B pairs in a batch.
+What is expected is soft, for many faces would do. The network is given it, and a code that says
+along a few principal components how the true photo differs from it; so the one true photo can be
+asked for, and the loss does not fight with the discriminator. Codes at random then are other
+people. What is expected of a person comes from a network that has not learned from them
+(cross-fitting): of its own people, a network expects too much. Shapes: B pairs in a batch.
 """
 
 from __future__ import annotations
@@ -23,29 +25,31 @@ from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX
 from s2f_studio.faces.shaped import ShapedData
 from s2f_studio.old import network as render
 from s2f_studio.old.network import GIVEN_PX, MADE_PX
-from s2f_utils import models, weights
-from s2f_utils.inference import find_generator
-from s2f_utils.models import checkpoints
+from s2f_utils import networks, weights
+from s2f_utils.infer import find_generator
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, sent
-from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, load_into
-from s2f_utils.training.losses import generator_loss
-from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.projected import ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, setting
+from s2f_utils.train.live import Range
+from s2f_utils.train.loading import discriminator_of, load_into
+from s2f_utils.train.losses import generator_loss
+from s2f_utils.train.method import Live, Method, frozen
+from s2f_utils.train.projected import ProjectedPair
+from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
 DECIDED = 0.35, 0.7  # between these shares an outline is decided
 COARSE = 8  # pixels over which colours are compared
-PENALTY_IN = 1000.0  # the discriminator's slope at a picture of 256 px, mean logit, is some thousandths
+PENALTY_IN = (
+    1000.0  # the discriminator's slope at a picture of 256 px, mean logit, is some thousandths
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderConfig(TrainConfig):
-    """A photo from the expected face, against a PatchGAN with R1 (Mescheder et al. 2018) and feature matching
-    (Wang et al. 2018). Ours.
+    """A photo from the expected face, against a PatchGAN with R1 (Mescheder et al. 2018) and
+    feature matching (Wang et al. 2018). Ours.
     """
 
     size_px: int = SIDE_PX  # of the drawings; photos have twice as many
@@ -55,25 +59,45 @@ class RenderConfig(TrainConfig):
     flip: float = 0.0  # data_prep mirrors half of the faces
     constant_share: float = 0.7
     ema_half_life_images: float = 1_500.0
-    expected_by: str = ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
+    expected_by: str = (
+        ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
+    )
     widths: str = "64,96,160"  # channels at 64, 32 and 16 pixels
     judge_widths: str = "64,128,192"  # the discriminator's channels at 64, 32 and 16 pixels
     misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off
     pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
-    tone_share: float = setting(0.6, 0, 1)  # of the faces of whose skin, and of whose hair, the tone is told
+    tone_share: float = setting(
+        0.6, 0, 1
+    )  # of the faces of whose skin, and of whose hair, the tone is told
     worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn, each
-    trait_share: float = setting(0.7, 0, 1)  # of the faces of which age, smile and hair are told, each
+    trait_share: float = setting(
+        0.7, 0, 1
+    )  # of the faces of which age, smile and hair are told, each
     other_light: float = setting(0.1, 0, 1)  # by how much contrast varies, of both sides alike
-    other_wall: float = setting(0.7, 0, 1)  # of the pairs that are judged before another wall, both sides alike
-    decided_share: float = setting(0.9, 0, 1)  # of the faces whose outline is decided; of the others it stays soft
-    outline_share: float = setting(0.35, 0, 1)  # of the faces that are given the photo's own outline
-    whole_share: float = setting(0.75, 0, 1)  # of the faces whose code is told in full; of the others, a part
+    other_wall: float = setting(
+        0.7, 0, 1
+    )  # of the pairs that are judged before another wall, both sides alike
+    decided_share: float = setting(
+        0.9, 0, 1
+    )  # of the faces whose outline is decided; of the others it stays soft
+    outline_share: float = setting(
+        0.35, 0, 1
+    )  # of the faces that are given the photo's own outline
+    whole_share: float = setting(
+        0.75, 0, 1
+    )  # of the faces whose code is told in full; of the others, a part
     lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the discriminator
+    lambda_features: float = (
+        4.0  # weight of the distance of true and made photos' features in the discriminator
+    )
     lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_projected: float = 0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
-    free_share: float = 0.5  # of the faces that it sees with codes at random, which no other loss sees
+    lambda_projected: float = (
+        0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
+    )
+    free_share: float = (
+        0.5  # of the faces that it sees with codes at random, which no other loss sees
+    )
     lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
     r1_gamma: float = setting(0.5, 0)  # weight of the discriminator's squared slope at true photos
     r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
@@ -81,18 +105,32 @@ class RenderConfig(TrainConfig):
     lr_d: float = 4e-4  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # and second decay rate
-    max_norm: float = setting(1.0, 0)  # longer gradients of the generator are scaled down to this; net_d: twice
+    max_norm: float = setting(
+        1.0, 0
+    )  # longer gradients of the generator are scaled down to this; net_d: twice
 
     def validate(self) -> None:
         super().validate()
-        need(self.size_px == self.load_size_px == SIDE_PX, f"size_px and load_size_px must be {SIDE_PX}: as expected")
+        need(
+            self.size_px == self.load_size_px == SIDE_PX,
+            f"size_px and load_size_px must be {SIDE_PX}: as expected",
+        )
         need(self.direction == "sketch-to-photo", "direction must be 'sketch-to-photo'")
         for name in ("flip", "rotate_deg", "shift_px", "shear_deg", "scale", "elastic"):
-            need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
+            need(
+                getattr(self, name) == 0,
+                f"{name} must be 0: faces are in one shape; misfit_px moves the drawing",
+            )
         for name in ("widths", "judge_widths"):
             parts = getattr(self, name).split(",")
-            need(len(parts) == 3 and all(p.strip().isdecimal() for p in parts), f"{name} must be three whole numbers")
-        need(len(self.experts) <= 2, "expected_by must name one model, or two: of fold 0 and of fold 1")
+            need(
+                len(parts) == 3 and all(p.strip().isdecimal() for p in parts),
+                f"{name} must be three whole numbers",
+            )
+        need(
+            len(self.experts) <= 2,
+            "expected_by must name one model, or two: of fold 0 and of fold 1",
+        )
 
     @property
     def experts(self) -> list[str]:
@@ -105,9 +143,11 @@ class RenderConfig(TrainConfig):
 
 
 def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
+    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged
+    over its layers.
 
-    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
+    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no
+    gradient reaches them.
     """
     return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
 
@@ -126,20 +166,24 @@ class RenderMethod(Method):
     live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True)}
     fixed_at_0 = ("lambda_projected",)
     data = "own"
-    given_channels, target_channels, target_scale = CHANNELS + 1, 5, 2  # the drawing's, and the fold
+    given_channels, target_channels, target_scale = (
+        CHANNELS + 1,
+        5,
+        2,
+    )  # the drawing's, and the fold
     own_data = functools.partial(ShapedData, larger=target_scale, folded=True)
 
     def __init__(self, config: RenderConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        net_g = models.build("render", widths=config.numbers("widths"))
+        net_g = networks.build("render", widths=config.numbers("widths"))
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=betas)
-        net_d = models.build("render-judge", widths=config.numbers("judge_widths"))
+        net_d = networks.build("render-judge", widths=config.numbers("judge_widths"))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
         loaded = [checkpoints.load_network(find_generator(name))[0] for name in config.experts]
         self.experts = [precision.prepare(net.requires_grad_(False)) for net in loaded]
         if config.lambda_projected:
-            projected = models.build("projected", width=64, sketch_channels=3)
+            projected = networks.build("projected", width=64, sketch_channels=3)
             self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
         self.steps = 0
 
@@ -149,7 +193,9 @@ class RenderMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A network that renders, whose components stay as they are, and its discriminator if that lies beside it."""
+        """A network that renders, whose components stay as they are, and its discriminator if that
+        lies beside it.
+        """
         if init is None:
             return
         load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, "widths")
@@ -172,14 +218,20 @@ class RenderMethod(Method):
 
     @torch.no_grad()
     def expected(self, a: Tensor, tones: Tensor) -> Tensor:
-        """What is expected of drawings (B, 11, 128, 128): colours, person and hair (B, 5, 128, 128) in [-1, 1]."""
-        second = a[:, -1, 0, 0] > 0  # fold; its faces are for the network that learned from the other one
+        """What is expected of drawings (B, 11, 128, 128): colours, person and hair (B, 5, 128, 128)
+        in [-1, 1].
+        """
+        second = (
+            a[:, -1, 0, 0] > 0
+        )  # fold; its faces are for the network that learned from the other one
 
         def said(number: int, a: Tensor, tones: Tensor) -> Tensor:
             out = self.experts[number % len(self.experts)](a[:, :-1], tones).float()
             return torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
 
-        if a.device.type != "cpu":  # each looks at all faces: to pick its own, the GPU would be waited for
+        if (
+            a.device.type != "cpu"
+        ):  # each looks at all faces: to pick its own, the GPU would be waited for
             one, other = said(0, a, tones), said(1, a, tones) if len(self.experts) > 1 else None
             return one if other is None else torch.where(second.view(-1, 1, 1, 1), one, other)
         made = a.new_empty(len(a), 5, GIVEN_PX, GIVEN_PX).float()
@@ -189,8 +241,9 @@ class RenderMethod(Method):
         return made
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, how they were bent, what is told, and the person's fold, (B, 11, 128, 128), and photos,
-        people and hair, (B, 5, 256, 256), all in [-1, 1]; returns the losses, detached.
+        """One step on drawings, how they were bent, what is told, and the person's fold, (B, 11,
+        128, 128), and photos, people and hair, (B, 5, 256, 256), all in [-1, 1]; returns the
+        losses, detached.
         """
         config = self.config
         expected, true, style = self.given(a, b)
@@ -199,7 +252,10 @@ class RenderMethod(Method):
         small = F.avg_pool2d(expected, 2)
         made = self.net_g(self.precision.images(expected), style)
         walls, by = sent(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
-        fake, real = (seen(x[:, :3], p, walls, by) for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:])))
+        fake, real = (
+            seen(x[:, :3], p, walls, by)
+            for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:]))
+        )
         real = self.precision.images(real)
         losses, pair = {}, None
         if config.lambda_projected:
@@ -211,7 +267,9 @@ class RenderMethod(Method):
 
         judged_fake, judged_real = self.net_d(fake.detach(), small)[0], self.net_d(real, small)[0]
         judged = zip(judged_fake, judged_real, strict=True)
-        loss_d = _mean(generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in judged)
+        loss_d = _mean(
+            generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in judged
+        )
         losses["loss_d"] = loss_d
         if config.r1_every and self.steps % config.r1_every == 0:
             penalty = self._slope(real, small)
@@ -225,7 +283,9 @@ class RenderMethod(Method):
                 aims = self.net_d(real, small)[1]
             losses["loss_gan"] = _mean(map(generator_loss, logits))
             losses["loss_features"] = feature_loss(features, aims)
-            losses["loss_coarse"] = F.l1_loss(F.avg_pool2d(fake, COARSE), F.avg_pool2d(real.float(), COARSE))
+            losses["loss_coarse"] = F.l1_loss(
+                F.avg_pool2d(fake, COARSE), F.avg_pool2d(real.float(), COARSE)
+            )
             losses["loss_l1"] = F.l1_loss(fake, real.float())
             losses["loss_person"] = F.l1_loss(made[:, 3:], true[:, 3:4])
             weighted = ("gan", "features", "coarse", "l1", "person")
@@ -233,27 +293,42 @@ class RenderMethod(Method):
                 with frozen(self.net_p):
                     losses["loss_projected"] = pair.loss_gan()
                 weighted = (*weighted, "projected")
-            self.descend(sum(live[f"lambda_{n}"] * losses[f"loss_{n}"] for n in weighted), self.opt_g, config.max_norm)
+            self.descend(
+                sum(live[f"lambda_{n}"] * losses[f"loss_{n}"] for n in weighted),
+                self.opt_g,
+                config.max_norm,
+            )
         self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
     @torch.no_grad()
     def given(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is expected (B, 5, 128, 128), the truth (B, 4, 256, 256), both before the wall, and styles (B, C)."""
+        """What is expected (B, 5, 128, 128), the truth (B, 4, 256, 256), both before the wall, and
+        styles (B, C).
+        """
         config, num = self.config, len(a)
         b = b.float()
         tones = hidden(tones_of(F.avg_pool2d(b, 2)), 1 - config.tone_share)
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
         told = a[:, 3 : 3 + len(TOLD)]
-        worn, traits = half_known(told[:, :3], config.worn_share), sometimes(told[:, 3:], config.trait_share)
+        worn, traits = (
+            half_known(told[:, :3], config.worn_share),
+            sometimes(told[:, 3:], config.trait_share),
+        )
         expected = self.expected(torch.cat([x, worn, traits, a[:, -1:]], dim=1), tones)
         expected = torch.cat(
-            [expected[:, :3], self._outlined(0.5 + 0.5 * expected[:, 3:], 0.5 + 0.5 * b[:, 3:4])], dim=1
+            [expected[:, :3], self._outlined(0.5 + 0.5 * expected[:, 3:], 0.5 + 0.5 * b[:, 3:4])],
+            dim=1,
         )
         by = 1 + config.other_light * distributed.randn(num, 1, 1, 1).clamp(-2, 2)
-        shift = config.other_light * (0.5 * distributed.randn(num, 1, 1, 1) + 0.2 * distributed.randn(num, 3, 1, 1))
+        shift = config.other_light * (
+            0.5 * distributed.randn(num, 1, 1, 1) + 0.2 * distributed.randn(num, 3, 1, 1)
+        )
         by, shift = sent(by, b.device), sent(shift, b.device)
-        expected, true = (before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:]) for x in (expected, b[:, :4]))
+        expected, true = (
+            before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:])
+            for x in (expected, b[:, :4])
+        )
         codes = self.net_g.codes_of(expected, true)
         whole = distributed.rand(num, 1) < config.whole_share
         codes = codes * sent(torch.where(whole, 1.0, distributed.rand(num, 1)), codes.device)
@@ -263,33 +338,44 @@ class RenderMethod(Method):
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
 
     def _codes(self, num: int) -> Tensor:
-        """Codes at random, (num, C): of half of the faces all, of the others those that a seed draws."""
+        """Codes at random, (num, C): of half of the faces all, of the others those that a seed
+        draws.
+        """
         drawn = distributed.randn(num, self.net_g.num_codes).clamp(-render.MOST, render.MOST)
         few = (distributed.rand(num, 1) < 0.5) & (torch.arange(drawn.shape[1]) >= render.NUM_DRAWN)
         return drawn * torch.where(few, 0.0, 1.0) * (0.3 + 0.7 * distributed.rand(num, 1))
 
     def _outlined(self, parts: Tensor, true: Tensor) -> Tensor:
-        """Person and hair as they are expected (B, 2, 128, 128), and the photo's person (B, 1, 256, 256), in [0, 1] →
-        person and hair that are given, in [-1, 1]: most of them decided, at one share or another, or by the photo.
+        """Person and hair as they are expected (B, 2, 128, 128), and the photo's person (B, 1, 256,
+        256), in [0, 1] → person and hair that are given, in [-1, 1]: most of them decided, at one
+        share or another, or by the photo.
         """
         config, num = self.config, len(parts)
         low, high = DECIDED
         by, at = (sent(distributed.rand(num, 1, 1, 1), parts.device) for _ in range(2))
         own = render.decided(parts, 0.5, F.avg_pool2d(true, 2))
         one = render.decided(parts, low + (high - low) * at)
-        decided = torch.where(by < config.outline_share, own, torch.where(by < config.decided_share, one, parts))
+        decided = torch.where(
+            by < config.outline_share, own, torch.where(by < config.decided_share, one, parts)
+        )
         return 2 * decided - 1
 
     def _walls(self, num: int) -> Tensor:
-        """By how much other walls differ from `render.WALL`, (num, 3, 1, 1): 0 for some, most darker, some tinted."""
+        """By how much other walls differ from `render.WALL`, (num, 3, 1, 1): 0 for some, most
+        darker, some tinted.
+        """
         config = self.config
         some = distributed.rand(num, 1, 1, 1) < config.other_wall
         return some * (
-            DARKER + (LIGHTER - DARKER) * distributed.rand(num, 1, 1, 1) + 0.1 * distributed.randn(num, 3, 1, 1)
+            DARKER
+            + (LIGHTER - DARKER) * distributed.rand(num, 1, 1, 1)
+            + 0.1 * distributed.randn(num, 3, 1, 1)
         )
 
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
-        """The discriminator's mean squared slope at true photos, every second one of the batch; a scalar."""
+        """The discriminator's mean squared slope at true photos, every second one of the batch; a
+        scalar.
+        """
         rows = sent(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
@@ -298,7 +384,9 @@ class RenderMethod(Method):
         return PENALTY_IN * squares.sum() / squares.new_full((), float(len(rows)))
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The bent drawings, what is expected from them, its photo with the usual and with other codes, the truth."""
+        """The bent drawings, what is expected from them, its photo with the usual and with other
+        codes, the truth.
+        """
         net = nets[self.config.direction]
         expected = self.expected(a, a.new_full((len(a), 6), torch.nan))
         expected = before_wall(expected[:, :3], 2 * render.decided(0.5 + 0.5 * expected[:, 3:]) - 1)
@@ -312,17 +400,26 @@ class RenderMethod(Method):
         net.train(was_training)
         large = F.interpolate(expected[:, :3], size=MADE_PX, mode="bicubic").clamp(-1, 1)
         drawing = F.interpolate(a[:, :1].float(), size=MADE_PX).expand(-1, 3, -1, -1)
-        return {"a": drawing, "expected": large, **made, "b": before_wall(b[:, :3].float(), b[:, 3:4].float())[:, :3]}
+        return {
+            "a": drawing,
+            "expected": large,
+            **made,
+            "b": before_wall(b[:, :3].float(), b[:, 3:4].float())[:, :3],
+        }
 
 
 def before_wall(colours: Tensor, parts: Tensor) -> Tensor:
-    """Colours (B, 3, S, S), and person, … (B, C, S, S), in [-1, 1] → the same, the person before the wall."""
+    """Colours (B, 3, S, S), and person, … (B, C, S, S), in [-1, 1] → the same, the person before
+    the wall.
+    """
     person = 0.5 + 0.5 * parts[:, :1]
     return torch.cat([colours * person + render.WALL * (1 - person), parts], dim=1)
 
 
 def seen(colours: Tensor, person: Tensor, walls: Tensor, by: list[int]) -> Tensor:
-    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], for the discriminator: before another wall, moved."""
+    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], for the discriminator: before
+    another wall, moved.
+    """
     return torch.roll(colours + (0.5 - 0.5 * person) * walls, by, (2, 3))
 
 

@@ -1,7 +1,8 @@
-"""A believable photo of an expected face, another one for every code: a network and its discriminator. Ours.
+"""A believable photo of an expected face, another one for every code: a network and its
+discriminator. Ours.
 
-Shapes: N faces, in the frame in which a face has its mean shape (`drawings.mesh`): 128 pixels of what is
-expected, 256 of the photo.
+Shapes: N faces, in the frame in which a face has its mean shape (`drawings.mesh`): 128 pixels of
+what is expected, 256 of the photo.
 """
 
 from __future__ import annotations
@@ -12,43 +13,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.card import RENDERS, SCORES, ModelCard
-from s2f_utils.models.network import Network, doubled, twice
-from s2f_utils.models.noise import as_seeds, normal
-from s2f_utils.models.resunet import Noise
+from s2f_utils.networks.card import RENDERS, SCORES, ModelCard
+from s2f_utils.networks.network import Network, doubled, twice
+from s2f_utils.networks.noise import as_seeds, normal
+from s2f_utils.networks.resunet import Noise
 from s2f_utils.pictures.attributes import TEXTURED
 
 GIVEN_PX, MADE_PX = 128, 256
 WALL = 0.6  # grey of [-1, 1], behind the person
 MOST = 2.0  # standard deviations: further out there are few faces to have learned from
-# Codes that a seed draws, of how photos differ most: light and tones. More of them, at random, make patches and halves
-# that do not belong together, and people no more different.
+# Codes that a seed draws, of how photos differ most: light and tones. More of them, at random, make
+# patches and halves that do not belong together, and people no more different.
 NUM_DRAWN = 3
 COARSE_PX = 32  # at which codes look at colours
-DECIDED_AT, STEEP = 0.55, 4.0  # how much of somebody is there for sure; how sharp the outline becomes
-NO_MESH = tuple(value / 64 for value in (1, -6, 15, 44, 15, -6, 1))  # 1 - sin(w / 2)^6: all but the highest frequencies
+DECIDED_AT, STEEP = (
+    0.55,
+    4.0,
+)  # how much of somebody is there for sure; how sharp the outline becomes
+NO_MESH = tuple(
+    value / 64 for value in (1, -6, 15, 44, 15, -6, 1)
+)  # 1 - sin(w / 2)^6: all but the highest frequencies
 SPREAD_PX = 5  # of three averages, about a normal distribution of 2.4 pixels
 
 
 def decided(parts: Tensor, at: Tensor | float = DECIDED_AT, person: Tensor | None = None) -> Tensor:
-    """Person and hair, (N, 2, S, S) in [0, 1], of one person instead of all whom a drawing may mean.
+    """Person and hair, (N, 2, S, S) in [0, 1], of one person instead of all whom a drawing may
+    mean.
 
-    What is expected is an average: long hair that a third of them have is there to a third. Of one person it is there
+    What is expected is an average: long hair that a third of them have is there to a third. Of one
+    person it is there
     or it is not: from the share `at`, (N, 1, 1, 1), or as the outline `person`, (N, 1, S, S), says.
     """
     soft, outline = _averaged(parts), parts[:, :1] if person is None else person
     there = ((_averaged(outline) - at) * STEEP + 0.5).clamp(0, 1)
-    return torch.cat([there, (soft[:, 1:] / soft[:, :1].clamp_min(0.05)).clamp(0, 1) * there], dim=1)
+    return torch.cat(
+        [there, (soft[:, 1:] / soft[:, :1].clamp_min(0.05)).clamp(0, 1) * there], dim=1
+    )
 
 
 def without_mesh(x: Tensor) -> Tensor:
-    """Pictures (N, C, S, S) without what alternates from pixel to pixel: sub-pixel convolution leaves a mesh of that
-    period (Odena et al. 2016), which true photos do not have. More than half of what repeats every three pixels stays.
+    """Pictures (N, C, S, S) without what alternates from pixel to pixel: sub-pixel convolution
+    leaves a mesh of that period (Odena et al. 2016), which true photos do not have. More than half
+    of what repeats every three pixels stays.
     """
     kernel = x.new_tensor(NO_MESH).view(1, 1, 1, -1).expand(x.shape[1], 1, 1, -1)
     beyond = len(NO_MESH) // 2
     x = F.pad(x, (beyond,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(x, kernel, groups=x.shape[1]), kernel.transpose(2, 3), groups=x.shape[1])
+    return F.conv2d(
+        F.conv2d(x, kernel, groups=x.shape[1]), kernel.transpose(2, 3), groups=x.shape[1]
+    )
 
 
 def _averaged(x: Tensor) -> Tensor:
@@ -59,7 +72,9 @@ def _averaged(x: Tensor) -> Tensor:
 
 
 class StyledBlock(nn.Module):
-    """SiLU, convolution, twice, added to the input; between them a style scales and shifts, and noise is added."""
+    """SiLU, convolution, twice, added to the input; between them a style scales and shifts, and
+    noise is added.
+    """
 
     def __init__(self, num_channels: int, style: int = 0) -> None:
         super().__init__()
@@ -73,7 +88,9 @@ class StyledBlock(nn.Module):
             self.style.weight.data.mul_(0.1)
             nn.init.zeros_(self.style.bias)
 
-    def forward(self, x: Tensor, style: Tensor | None = None, seeds: Tensor | None = None, level: int = 0) -> Tensor:
+    def forward(
+        self, x: Tensor, style: Tensor | None = None, seeds: Tensor | None = None, level: int = 0
+    ) -> Tensor:
         y = self.conv1(F.silu(x))
         if self.style is not None:
             scale, shift = self.style(style).to(y.dtype)[..., None, None].chunk(2, dim=1)
@@ -82,16 +99,20 @@ class StyledBlock(nn.Module):
 
 
 class Render(Network):
-    """What is expected (N, 5, 128, 128), in [-1, 1], and a style → colours and person (N, 4, 256, 256), in [-1, 1].
+    """What is expected (N, 5, 128, 128), in [-1, 1], and a style → colours and person (N, 4, 256,
+    256), in [-1, 1].
 
-    What goes in: colours before a wall of `WALL`, person, hair. What comes out: colours before that wall, and person.
-    The style (N, num_codes + 6): how the photo's colours differ from the expected ones, along principal components, in
-    standard deviations (`codes_of`; a normal distribution of 1 draws other faces), `TEXTURED` from -1 to 1, 0 where
-    they are not known, and for each trait whether it is. No norms: they level what makes one face lighter than another
-    (as in ESRGAN, Wang et al. 2018).
+    What goes in: colours before a wall of `WALL`, person, hair. What comes out: colours before that
+    wall, and person. The style (N, num_codes + 6): how the photo's colours differ from the expected
+    ones, along principal components, in standard deviations (`codes_of`; a normal distribution of 1
+    draws other faces), `TEXTURED` from -1 to 1, 0 where they are not known, and for each trait
+    whether it is. No norms: they level what makes one face lighter than another (as in ESRGAN, Wang
+    et al. 2018).
     """
 
-    CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=MADE_PX)
+    CARD = ModelCard(
+        RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=MADE_PX
+    )
 
     def __init__(
         self,
@@ -105,9 +126,14 @@ class Render(Network):
         first, second, last = widths
         self.num_codes = num_codes
         self.map = nn.Sequential(
-            nn.Linear(num_codes + 2 * len(TEXTURED), hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()
+            nn.Linear(num_codes + 2 * len(TEXTURED), hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
         )
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(20, first, 3, padding=1), StyledBlock(first))  # 64
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(20, first, 3, padding=1), StyledBlock(first)
+        )  # 64
         self.down1, self.block1 = nn.Conv2d(first, second, 4, 2, 1), StyledBlock(second)  # 32
         self.down2 = nn.Conv2d(second, last, 4, 2, 1)  # 16
         self.place2 = nn.Parameter(torch.zeros(1, last, 16, 16))
@@ -118,18 +144,26 @@ class Render(Network):
             for width, num in zip((last, second, first), blocks, strict=True)
         )
         self.up1, self.up0 = nn.Conv2d(last, second, 1), nn.Conv2d(second, first, 1)
-        self.enlarge = nn.Sequential(nn.Conv2d(first, 4 * fine, 3, padding=1), nn.PixelShuffle(2))  # 128
+        self.enlarge = nn.Sequential(
+            nn.Conv2d(first, 4 * fine, 3, padding=1), nn.PixelShuffle(2)
+        )  # 128
         self.noise, self.fine = Noise(fine), nn.Conv2d(fine, fine, 3, padding=1)
         self.out = nn.Sequential(nn.Conv2d(fine, 16, 3, padding=1), nn.PixelShuffle(2))  # 256
         self.out[0].weight.data.mul_(0.1)
         nn.init.zeros_(self.out[0].bias)
-        self.register_buffer("components", torch.zeros(3 * COARSE_PX**2, num_codes))  # of the colours, weighted
+        self.register_buffer(
+            "components", torch.zeros(3 * COARSE_PX**2, num_codes)
+        )  # of the colours, weighted
         self.register_buffer("spread", torch.ones(num_codes))  # of training's faces along them
 
-    def forward(self, expected: Tensor, style: Tensor, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
+    def forward(
+        self, expected: Tensor, style: Tensor, seed: int | Sequence[int] | Tensor = 0
+    ) -> Tensor:
         """seed: of the noise in eval mode, one for all faces or one for each."""
         if expected.shape[1:] != (5, GIVEN_PX, GIVEN_PX):
-            raise ValueError(f"expected must be (N, 5, {GIVEN_PX}, {GIVEN_PX}), got {tuple(expected.shape)}")
+            raise ValueError(
+                f"expected must be (N, 5, {GIVEN_PX}, {GIVEN_PX}), got {tuple(expected.shape)}"
+            )
         seeds = as_seeds(seed, expected.device)
         style = self.map(style.to(expected.dtype))
         level = 0
@@ -144,32 +178,47 @@ class Render(Network):
         fine = self.stem(expected)
         middle = self.block1(self.down1(F.silu(fine)))
         coarse = self.down2(F.silu(middle)) + self.place2.to(middle.dtype)
-        up = run(self.ups1, twice(self.up1(run(self.middle, coarse))) + middle + self.place1.to(middle.dtype))
+        up = run(
+            self.ups1,
+            twice(self.up1(run(self.middle, coarse))) + middle + self.place1.to(middle.dtype),
+        )
         up = run(self.ups0, twice(self.up0(up)) + fine + self.place0.to(fine.dtype))
         large = self.noise(self.enlarge(F.silu(up)), seeds, level)
         made = self.out(F.silu(large + self.fine(F.silu(large)))).float()
         return doubled(expected[:, :4].float()) + made
 
     def codes_of(self, expected: Tensor, true: Tensor) -> Tensor:
-        """By how much photos (N, 4, 256, 256) differ from what was expected (N, 5, 128, 128): (N, num_codes)."""
+        """By how much photos (N, 4, 256, 256) differ from what was expected (N, 5, 128, 128): (N,
+        num_codes).
+        """
         apart = F.avg_pool2d(true[:, :3].float(), 8) - F.avg_pool2d(expected[:, :3].float(), 4)
         return apart.flatten(1) @ self.components.float() / self.spread.float()
 
-    def draw_style(self, seed: int | Sequence[int] | Tensor, temperature: float, traits: Tensor) -> Tensor:
-        """Styles at random, (N, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond `MOST`; seed 0:
-        the usual one.
+    def draw_style(
+        self, seed: int | Sequence[int] | Tensor, temperature: float, traits: Tensor
+    ) -> Tensor:
+        """Styles at random, (N, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond
+        `MOST`; seed 0: the usual one.
 
-        temperature: 1 for all the variety of training. traits: (N, 3) as `TEXTURED`, NaN where nothing is told.
+        temperature: 1 for all the variety of training. traits: (N, 3) as `TEXTURED`, NaN where
+        nothing is told.
         """
         seeds = as_seeds(seed, traits.device)
-        codes = temperature * normal(seeds, NUM_DRAWN).clamp(-MOST, MOST) * (seeds != 0).float()[:, None]
+        codes = (
+            temperature
+            * normal(seeds, NUM_DRAWN).clamp(-MOST, MOST)
+            * (seeds != 0).float()[:, None]
+        )
         known = (traits == traits).float()  # NaN is not
-        return torch.cat([F.pad(codes, (0, self.num_codes - NUM_DRAWN)), traits.nan_to_num(0.0), known], dim=1)
+        return torch.cat(
+            [F.pad(codes, (0, self.num_codes - NUM_DRAWN)), traits.nan_to_num(0.0), known], dim=1
+        )
 
 
 class RenderJudge(Network):
-    """Judges photos (N, 3, 256, 256) beside what was expected (N, 5, 64, 64), patch by patch, at four sizes: lists of
-    logits (N, 1, H, W) and of features. It knows which place of a face it looks at.
+    """Judges photos (N, 3, 256, 256) beside what was expected (N, 5, 64, 64), patch by patch, at
+    four sizes: lists of logits (N, 1, H, W) and of features. It knows which place of a face it
+    looks at.
     """
 
     CARD = ModelCard(does=SCORES, size_px=MADE_PX)
@@ -187,9 +236,14 @@ class RenderJudge(Network):
             ]
         )
         sides = ((first, 64), (second, 32), (last, 16), (last, 16), (last, 8))
-        self.places = nn.ParameterList([nn.Parameter(torch.zeros(1, width, side, side)) for width, side in sides])
+        self.places = nn.ParameterList(
+            [nn.Parameter(torch.zeros(1, width, side, side)) for width, side in sides]
+        )
         self.heads = nn.ModuleDict(
-            {str(n): nn.Conv2d(width, 1, 1) for n, width in ((0, first), (1, second), (3, last), (4, last))}
+            {
+                str(n): nn.Conv2d(width, 1, 1)
+                for n, width in ((0, first), (1, second), (3, last), (4, last))
+            }
         )
 
     def forward(self, photo: Tensor, expected: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -29,8 +29,8 @@ def reached(mask: Tensor, start: Tensor, steps: int = 64, across: int = 5) -> Te
 
 
 def median(values: Tensor, inside: Tensor, steps: int = 18) -> Tensor:
-    """The median of values (N, C, P) where `inside`, (N, 1, P), is 1: (N, C), by bisection; of none, the mean of the
-    range.
+    """The median of values (N, C, P) where `inside`, (N, 1, P), is 1: (N, C), by bisection; of
+    none, the mean of the range.
     """
     low, high = values.amin(2), values.amax(2)
     half = inside.sum(2) / 2
@@ -42,7 +42,11 @@ def median(values: Tensor, inside: Tensor, steps: int = 18) -> Tensor:
     return (low + high) / 2
 
 
-_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
+_TO_XYZ = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
 _FROM_XYZ = torch.linalg.inv(torch.tensor(_TO_XYZ, dtype=torch.float64)).tolist()
 _WHITE = (0.950456, 1.0, 1.088754)  # D65
 
@@ -65,4 +69,6 @@ def from_lab(lab: Tensor) -> Tensor:
     xyz = torch.where(root > 0.206893, root**3, (root - 16 / 116) / 7.787)
     from_xyz = lab.new_tensor(_FROM_XYZ) * lab.new_tensor(_WHITE)
     linear = torch.einsum("ij,njhw->nihw", from_xyz, xyz).clamp(0, 1)
-    return torch.where(linear > 0.0031308, 1.055 * linear.clamp_min(1e-6) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return torch.where(
+        linear > 0.0031308, 1.055 * linear.clamp_min(1e-6) ** (1 / 2.4) - 0.055, 12.92 * linear
+    )

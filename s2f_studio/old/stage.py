@@ -16,7 +16,7 @@ from s2f_studio.faces.regions import cheeks_and_above, inside_face
 from s2f_studio.old import network as render
 from s2f_studio.old import pixels
 from s2f_studio.old.network import GIVEN_PX, MADE_PX
-from s2f_utils.inference.stages import F32, I64
+from s2f_utils.infer.stages import F32, I64
 from s2f_utils.pictures.attributes import TEXTURED
 
 THIN = 0.15  # of a person: less is not shown: another background would shine through
@@ -34,17 +34,27 @@ CLOSE_PX, SOFT_PX = 9, 2.0
 class Rendered(nn.Module):
     """Photos of people who might exist.
 
-    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `TEXTURED`, from -1 to 1, NaN where
-    nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S), as it was decided.
+    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `TEXTURED`, from -1 to 1,
+    NaN where
+    nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S),
+    as it was decided.
     """
 
-    inputs = {"expected": (F32, 5, GIVEN_PX, GIVEN_PX), "seed": (I64,), "traits": (F32, len(TEXTURED))}
+    inputs = {
+        "expected": (F32, 5, GIVEN_PX, GIVEN_PX),
+        "seed": (I64,),
+        "traits": (F32, len(TEXTURED)),
+    }
     outputs = ("people", "hair")
 
-    def __init__(self, net: render.Render, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+    def __init__(
+        self, net: render.Render, images: Callable[[Tensor], Tensor] = lambda x: x
+    ) -> None:
         super().__init__()
         self.net, self.images = net, images
-        self.register_buffer("face", torch.from_numpy(inside_face() > 0.3).float()[None, None], persistent=False)
+        self.register_buffer(
+            "face", torch.from_numpy(inside_face() > 0.3).float()[None, None], persistent=False
+        )
 
     def forward(self, expected: Tensor, seed: Tensor, traits: Tensor) -> tuple[Tensor, Tensor]:
         given = self.with_outline(expected)
@@ -55,7 +65,9 @@ class Rendered(nn.Module):
         return self.net.draw_style(seed, TEMPERATURE, TRAIT_GUIDANCE * traits)
 
     def with_outline(self, expected: Tensor) -> Tensor:
-        """What is expected, its outline decided, in one piece: what hangs in the air beside the head is left out."""
+        """What is expected, its outline decided, in one piece: what hangs in the air beside the
+        head is left out.
+        """
         parts = render.decided(expected[:, 3:])
         person = (parts[:, :1] > THIN).float()
         whole = pixels.reached(person, self.face)
@@ -64,7 +76,9 @@ class Rendered(nn.Module):
         return torch.cat([expected[:, :3], parts * (1 - hanging)], dim=1)
 
     def of_styles(self, expected: Tensor, styles: Tensor, seeds: Tensor) -> Tensor:
-        """What is expected, as `with_outline` leaves it → people of these styles (N, C): (N, 4, P, P)."""
+        """What is expected, as `with_outline` leaves it → people of these styles (N, C): (N, 4, P,
+        P).
+        """
         made = self.net(self.images(before_wall(expected)), styles, seeds)
         made = torch.cat([render.without_mesh(made[:, :3]), made[:, 3:]], dim=1).clamp(-1, 1)
         return cut_out(made, expected[:, 3:4])
@@ -78,36 +92,50 @@ def before_wall(expected: Tensor) -> Tensor:
 
 
 def cut_out(made: Tensor, given: Tensor | None = None) -> Tensor:
-    """What `Render` says, (N, 4, S, S) in [-1, 1] → colours times person, and person, the same shape, in [0, 1].
+    """What `Render` says, (N, 4, S, S) in [-1, 1] → colours times person, and person, the same
+    shape, in [0, 1].
 
-    What is hardly there is left out: it still has the colour of the wall that the network learned with. given: the
-    person that was to be rendered, (N, 1, S', S') in [0, 1]; what is further beside it than `BESIDE_PX` is left out.
+    What is hardly there is left out: it still has the colour of the wall that the network learned
+    with. given: the person that was to be rendered, (N, 1, S', S') in [0, 1]; what is further
+    beside it than `BESIDE_PX` is left out.
     """
     person = 0.5 + 0.5 * made[:, 3:4]
     colours = (0.5 + 0.5 * made[:, :3] - (0.5 + 0.5 * render.WALL) * (1 - person)).clamp_min(0)
     if given is not None:
         large = F.interpolate(given, size=made.shape[-2:], mode="bilinear", align_corners=False)
         near = pixels.grown(large, 2 * BESIDE_PX + 1)
-        colours, person = colours * torch.minimum(person, near) / person.clamp_min(1e-3), torch.minimum(person, near)
+        colours, person = (
+            colours * torch.minimum(person, near) / person.clamp_min(1e-3),
+            torch.minimum(person, near),
+        )
     solid = (person - THIN).clamp_min(0) / (1 - THIN)
-    return torch.cat([torch.minimum(colours, person) * solid / person.clamp_min(THIN), solid], dim=1)
+    return torch.cat(
+        [torch.minimum(colours, person) * solid / person.clamp_min(THIN), solid], dim=1
+    )
 
 
 class Finished(nn.Module):
-    """What is put right in rendered people: a cast over skin and hair of a known tone, and a hat that shimmers.
+    """What is put right in rendered people: a cast over skin and hair of a known tone, and a hat
+    that shimmers.
 
-    In: people (N, 4, P, P), hair (N, 1, S, S); tones (N, 6) in [-1, 1], NaN where none was asked for; hat (N,), 1 for
+    In: people (N, 4, P, P), hair (N, 1, S, S); tones (N, 6) in [-1, 1], NaN where none was asked
+    for; hat (N,), 1 for
     those who wear one. Out: finished (N, 4, P, P).
     """
 
     inputs = {
-        "people": (F32, 4, MADE_PX, MADE_PX), "hair": (F32, 1, GIVEN_PX, GIVEN_PX), "tones": (F32, 6), "hat": (F32,),
-    }  # fmt: skip
+        "people": (F32, 4, MADE_PX, MADE_PX),
+        "hair": (F32, 1, GIVEN_PX, GIVEN_PX),
+        "tones": (F32, 6),
+        "hat": (F32,),
+    }
     outputs = ("finished",)
 
     def __init__(self, side_px: int = MADE_PX) -> None:
         super().__init__()
-        cheeks, above = (torch.from_numpy(one).float()[None, None] for one in cheeks_and_above(side_px))
+        cheeks, above = (
+            torch.from_numpy(one).float()[None, None] for one in cheeks_and_above(side_px)
+        )
         self.register_buffer("cheeks", cheeks, persistent=False)
         self.register_buffer("above", above, persistent=False)
 
@@ -116,13 +144,15 @@ class Finished(nn.Module):
         return self.of_one_cloth(self.without_cast(people, hair, tones), hair, hat)
 
     def without_cast(self, people: Tensor, hair: Tensor, tones: Tensor) -> Tensor:
-        """The hues of skin and hair nearer to those that are asked for, and such hair of fewer hues: a seed's codes
-        tint the light, at times as no light is. hair: (N, 1, P, P).
+        """The hues of skin and hair nearer to those that are asked for, and such hair of fewer
+        hues: a seed's codes tint the light, at times as no light is. hair: (N, 1, P, P).
         """
         colours, lab, there = _colours(people)
         is_hair = there * hair
         known = (tones == tones).view(-1, 2, 3).all(2).float()
-        wanted = pixels.to_lab((0.5 + 0.5 * tones.nan_to_num(0.0)).view(-1, 2, 3).permute(0, 2, 1)[..., None])[..., 0]
+        wanted = pixels.to_lab(
+            (0.5 + 0.5 * tones.nan_to_num(0.0)).view(-1, 2, 3).permute(0, 2, 1)[..., None]
+        )[..., 0]
         hues = lab[:, 1:]
         for n, inside in enumerate((self.cheeks * there, (is_hair > PERSON).float())):
             enough = (inside.mean((1, 2, 3)) >= LEAST / 10).float() * known[:, n]
@@ -139,9 +169,11 @@ class Finished(nn.Module):
         return _with(people, torch.where(any_known, made, colours))
 
     def of_one_cloth(self, people: Tensor, hair: Tensor, hat: Tensor) -> Tensor:
-        """A hat in one colour: its light stays, its hues become one, for few people with hats were there to learn from.
+        """A hat in one colour: its light stays, its hues become one, for few people with hats were
+        there to learn from.
 
-        The hat is what is above the brows, is no hair, and has not the cheeks' tone. hair: (N, 1, P, P).
+        The hat is what is above the brows, is no hair, and has not the cheeks' tone. hair: (N, 1,
+        P, P).
         """
         colours, lab, there = _colours(people)
         cheeks = self.cheeks * there
@@ -159,8 +191,8 @@ class Finished(nn.Module):
 
 
 def _colours(people: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P); the rim is no step, for
-    engines round otherwise.
+    """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P); the
+    rim is no step, for engines round otherwise.
     """
     colours = (people[:, :3] / people[:, 3:].clamp_min(1e-3)).clamp(0, 1)
     return colours, pixels.to_lab(colours), (4 * (people[:, 3:] - PERSON) + 0.5).clamp(0, 1)

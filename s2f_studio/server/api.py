@@ -1,6 +1,7 @@
 """The web app's routes: the REST interface, and what its page asks for beside that."""
 
-# Without `from __future__ import annotations`: FastAPI reads the routes' types, which are imported where they are used.
+# Without `from __future__ import annotations`: FastAPI reads the routes' types, which are imported
+# where they are used.
 
 import asyncio
 import functools
@@ -23,10 +24,17 @@ TEXT = {"type": "string"}
 OBJECT = {"application/json": {"schema": {"type": "object"}}}
 PROBLEM = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT, "code": TEXT}}
 REASONS = {
-    400: "no form", 403: "from another website's page", 404: "unknown model", 408: "the upload took too long",
-    409: "the model is not on this machine", 413: "too large", 415: "no format that is taken",
-    422: "damaged, no picture, or a value out of range", 429: "too many requests", 503: "took too long",
-}  # fmt: skip
+    400: "no form",
+    403: "from another website's page",
+    404: "unknown model",
+    408: "the upload took too long",
+    409: "the model is not on this machine",
+    413: "too large",
+    415: "no format that is taken",
+    422: "damaged, no picture, or a value out of range",
+    429: "too many requests",
+    503: "took too long",
+}
 REFUSALS = {
     status: {"description": why, "content": {"application/json": {"schema": PROBLEM}}}
     for status, why in REASONS.items()
@@ -41,7 +49,9 @@ def create_api(
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
-    """The FastAPI app. notice: a sentence that stays in sight. local_only, behind_proxy: as in `gate.Gate`."""
+    """The FastAPI app. notice: a sentence that stays in sight. local_only, behind_proxy: as in
+    `gate.Gate`.
+    """
     from fastapi import FastAPI
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse
@@ -56,14 +66,21 @@ def create_api(
 
     MultiPartParser.spool_max_size = 2 * MOST_BYTES  # uploads stay in memory
     app = FastAPI(
-        title="Sketch to Face", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
-        description=images.GENERATED_NOTE, lifespan=lifespan,
-    )  # fmt: skip
+        title="Sketch to Face",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        description=images.GENERATED_NOTE,
+        lifespan=lifespan,
+    )
 
     async def refused(_request: Request, error: Refusal) -> JSONResponse:
         headers = {"retry-after": str(error.retry_s)} if error.retry_s else None
         return JSONResponse(
-            {"detail": str(error)} | ({"code": error.code} if error.code else {}), error.status, headers
+            {"detail": str(error)} | ({"code": error.code} if error.code else {}),
+            error.status,
+            headers,
         )
 
     app.add_exception_handler(Refusal, refused)
@@ -77,12 +94,18 @@ def create_api(
 
 def _form(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     """How OpenAPI describes a form."""
-    rule = {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+    rule = {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": rule}}}}
 
 
 async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dict[str, str]]:
-    """The file and the other fields of a form, all kept in memory; those that are empty count as not there.
+    """The file and the other fields of a form, all kept in memory; those that are empty count as
+    not there.
 
     Raises Refusal for what is no such form.
     """
@@ -103,12 +126,16 @@ async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dic
     except (HTTPException, KeyError, ValueError, AssertionError) as error:
         if isinstance(error, Refusal):
             raise
-        raise Refusal(400, f"no form that can be read: {getattr(error, 'detail', error) or 'it is cut off'}") from None
+        raise Refusal(
+            400, f"no form that can be read: {getattr(error, 'detail', error) or 'it is cut off'}"
+        ) from None
     return content, {name: value for name, value in fields.items() if value}
 
 
 async def while_there(request: Any, work: Coroutine) -> Any:
-    """What a coroutine returns; it is ended where the visitor goes before. Raises ConnectionError then."""
+    """What a coroutine returns; it is ended where the visitor goes before. Raises ConnectionError
+    then.
+    """
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -132,11 +159,15 @@ def _add_answers(app: Any, engine: Engine) -> None:
     good = {"description": "the answer", "content": {"image/png": {}} | OBJECT}
 
     @app.post(
-        "/api/translate", openapi_extra=_form({"file": FILE} | schema(), "file"), response_class=Response,
+        "/api/translate",
+        openapi_extra=_form({"file": FILE} | schema(), "file"),
+        response_class=Response,
         responses={200: good} | REFUSALS,
-    )  # fmt: skip
+    )
     async def translate(request: Request) -> Response:
-        """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all answers (Accept)."""
+        """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all
+        answers (Accept).
+        """
         content, fields = await read_form(request)
         try:
             query = asked(fields)
@@ -164,18 +195,29 @@ def _add_models(app: Any, engine: Engine) -> None:
 
     @app.get("/api/models", response_class=JSONResponse, responses={200: good})
     async def models() -> JSONResponse:
-        """The models and restorers: shipped, of the runs folder, and official ones with size and terms."""
+        """The models and restorers: shipped, of the runs folder, and official ones with size and
+        terms.
+        """
         found = await engine.in_pool(engine.catalogue.list)
         rows = [choice.listed() for choice in found.values()]
         return JSONResponse({"models": rows, "note": images.GENERATED_NOTE})
 
-    @app.get("/health", response_class=JSONResponse, responses={200: {"description": "alive", "content": OBJECT}})
+    @app.get(
+        "/health",
+        response_class=JSONResponse,
+        responses={200: {"description": "alive", "content": OBJECT}},
+    )
     async def health() -> JSONResponse:
         """Whether the app is alive, how many requests wait, which models are in memory."""
         return JSONResponse(
-            {"status": "ok", "waiting": engine.waiting, "answered": engine.answered,
-             "models": engine.models.in_memory(), "uptime_s": round(time.monotonic() - engine.begun, 1)}
-        )  # fmt: skip
+            {
+                "status": "ok",
+                "waiting": engine.waiting,
+                "answered": engine.answered,
+                "models": engine.models.in_memory(),
+                "uptime_s": round(time.monotonic() - engine.begun, 1),
+            }
+        )
 
 
 def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
@@ -191,7 +233,11 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
         return HTMLResponse(docs_page(app.openapi(), str(request.base_url)))
 
     def sent(path: Path) -> Response:
-        return Response(path.read_bytes(), media_type=page.TYPES[path.suffix], headers={"cache-control": "no-cache"})
+        return Response(
+            path.read_bytes(),
+            media_type=page.TYPES[path.suffix],
+            headers={"cache-control": "no-cache"},
+        )
 
     @app.get("/", include_in_schema=False)
     async def home() -> Response:
@@ -209,7 +255,9 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
 
     @functools.lru_cache(maxsize=100)
     def png_of(kind: str, name: str) -> bytes:
-        made = page.example(name) if kind == "example" else drawing.shown(drawing.start_of(kind, name))
+        made = (
+            page.example(name) if kind == "example" else drawing.shown(drawing.start_of(kind, name))
+        )
         return images.png_of(made)
 
     async def picture(kind: str, name: str) -> Response:

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def docs_page(spec: dict[str, Any], address: str) -> str:
-    """An OpenAPI description as one page of plain HTML, which needs no script and nothing from elsewhere. address: of
-    the app.
+    """An OpenAPI description as one page of plain HTML, which needs no script and nothing from
+    elsewhere. address: of the app.
     """
     out = []
     for path, ways in spec["paths"].items():
@@ -23,12 +23,16 @@ def docs_page(spec: dict[str, Any], address: str) -> str:
                     for name, rule in content["schema"]["properties"].items()
                 ]
                 head = "<tr><th>field<th>type<th>default<th>"
-                out.append(f"<p>{kind}:</p><div class=wide><table>{head}{''.join(rows)}</table></div>")
+                out.append(
+                    f"<p>{kind}:</p><div class=wide><table>{head}{''.join(rows)}</table></div>"
+                )
             rows = [
                 f"<tr><td>{status}<td>{html.escape(one['description'])}<td>{', '.join(one.get('content', {}))}"
                 for status, one in about["responses"].items()
             ]
-            out.append(f"<div class=wide><table><tr><th>status<th><th>answer{''.join(rows)}</table></div>")
+            out.append(
+                f"<div class=wide><table><tr><th>status<th><th>answer{''.join(rows)}</table></div>"
+            )
     example = f"curl -F file=@drawing.jpg -F seed=3 {address}api/translate -o photo.png"
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"

@@ -1,4 +1,6 @@
-"""The models at work for many visitors at once: each in a thread of its own, what surrounds it in a pool."""
+"""The models at work for many visitors at once: each in a thread of its own, what surrounds it in a
+pool.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,18 @@ from s2f_studio.web import answering, drawing, uploads
 from s2f_studio.web.catalogue import Catalogue, Choice, load
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import runtime
-from s2f_utils.inference import Model
+from s2f_utils.infer import Model
 
 
 @dataclass(frozen=True)
 class Limits:
     """How much the app does at once.
 
-    most_waiting: requests that are worked on or wait. timeout_s: of one. workers: threads that read, align and encode;
+    most_waiting: requests that are worked on or wait. timeout_s: of one. workers: threads that
+    read, align and encode;
     0: one more than there are cores. most_models, most_bytes: of files, that are kept in memory
-    (packed weights take two to four times their files there). per_minute, burst: requests of one address;
+    (packed weights take two to four times their files there). per_minute, burst: requests of one
+    address;
     0: as many as it likes.
     """
 
@@ -50,9 +54,11 @@ class _Held:
 
 
 class Models:
-    """The models in memory, each with a thread of its own, so that a slow one keeps only its own visitors waiting.
+    """The models in memory, each with a thread of its own, so that a slow one keeps only its own
+    visitors waiting.
 
-    The least used one goes where there are more than `most_models`, or more bytes of weights than `most_bytes`.
+    The least used one goes where there are more than `most_models`, or more bytes of weights than
+    `most_bytes`.
     """
 
     def __init__(self, load: Callable[[Choice], Model], most_models: int, most_bytes: int) -> None:
@@ -61,14 +67,20 @@ class Models:
         self._lock = threading.Lock()
 
     def call(self, choice: Choice, work: Callable[[Model], Any]) -> Future:
-        """What a function gives that is run with the model, in its thread. Raises Refusal where there is no room."""
+        """What a function gives that is run with the model, in its thread. Raises Refusal where
+        there is no room.
+        """
         with self._lock:
             held = self._held.get(choice.id)
-            if held is None or held.choice != choice:  # a run that was trained further is read again
+            if (
+                held is None or held.choice != choice
+            ):  # a run that was trained further is read again
                 if held is not None:
                     self._let_go(held)
                 self._make_room(choice)
-                held = self._held[choice.id] = _Held(choice, ThreadPoolExecutor(1, f"model {choice.id}"))
+                held = self._held[choice.id] = _Held(
+                    choice, ThreadPoolExecutor(1, f"model {choice.id}")
+                )
             self._held.move_to_end(choice.id)
             future = held.thread.submit(self._run, held, work)
             held.waiting.add(future)
@@ -83,12 +95,18 @@ class Models:
     def _make_room(self, choice: Choice) -> None:
         most_models, most_bytes = self._most
         while self._held:
-            total = choice.size_mb * 1e6 + sum(held.choice.size_mb * 1e6 for held in self._held.values())
+            total = choice.size_mb * 1e6 + sum(
+                held.choice.size_mb * 1e6 for held in self._held.values()
+            )
             if len(self._held) < most_models and total <= most_bytes:
                 return
             least_used = next((held for held in self._held.values() if not held.waiting), None)
             if least_used is None:
-                raise Refusal(429, "all models that fit into memory are at work: try again in a moment", retry_s=5)
+                raise Refusal(
+                    429,
+                    "all models that fit into memory are at work: try again in a moment",
+                    retry_s=5,
+                )
             self._let_go(least_used)
 
     def _let_go(self, held: _Held) -> None:
@@ -121,7 +139,9 @@ class Engine:
         self.catalogue, self.limits = catalogue or Catalogue(), limits or Limits()
         engines.choose_engine(engine, device)  # what cannot be is said now
         self.models = Models(
-            lambda choice: load(choice, device, engine=engine), self.limits.most_models, self.limits.most_bytes
+            lambda choice: load(choice, device, engine=engine),
+            self.limits.most_models,
+            self.limits.most_bytes,
         )
         self._pool = ThreadPoolExecutor(self.limits.workers or runtime.num_cores() + 1, "pictures")
         self.waiting, self.answered, self.begun = 0, 0, time.monotonic()
@@ -140,12 +160,16 @@ class Engine:
         return await asyncio.wrap_future(self.models.call(choice, work))
 
     async def in_time(self, work: Any) -> Any:
-        """What a coroutine returns. Raises Refusal (503) where it takes longer than `limits.timeout_s`."""
+        """What a coroutine returns. Raises Refusal (503) where it takes longer than
+        `limits.timeout_s`.
+        """
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 return await work
         except TimeoutError:
-            raise Refusal(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
+            raise Refusal(
+                503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later"
+            ) from None
 
     async def answer(self, content: bytes, query: Query) -> tuple[dict[str, Any], bytes]:
         """The answers to an upload, as `answering.as_json`, and the first PNG. Raises Refusal."""
@@ -165,18 +189,27 @@ class Engine:
         (made, remarks), facts = await timed(self.call(choice, made_by))
         if restorer is not None:
             made = await timed(
-                self.call(restorer, lambda one: [(*m[:2], answering.restored(one, m[2], query)) for m in made])
+                self.call(
+                    restorer,
+                    lambda one: [(*m[:2], answering.restored(one, m[2], query)) for m in made],
+                )
             )
         name = None if restorer is None else restorer.id
-        answer = await timed(self.in_pool(answering.finish, ready, made, remarks, query, facts, name))
+        answer = await timed(
+            self.in_pool(answering.finish, ready, made, remarks, query, facts, name)
+        )
         self.answered += 1
         steps = ["prepared", "translated", *(["enhanced"] if restorer else []), "finished"]
-        seconds = {step: round(end - start, 4) for step, start, end in zip(steps, at, at[1:], strict=False)}
+        seconds = {
+            step: round(end - start, 4) for step, start, end in zip(steps, at, at[1:], strict=False)
+        }
         reply = await self.in_pool(answering.as_json, answer, facts, seconds)
         return reply, answer.made[0].png
 
     def _chosen(self, query: Query) -> tuple[Choice, Choice | None]:
-        """The model, and the restorer where one is asked for. Raises Refusal for sketches to be restored."""
+        """The model, and the restorer where one is asked for. Raises Refusal for sketches to be
+        restored.
+        """
         choice = self.catalogue.choose(query.model, query.direction)
         if query.enhance and choice.direction == "photo-to-sketch":
             raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")

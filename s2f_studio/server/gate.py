@@ -1,4 +1,6 @@
-"""What stands before the web app: limits of rate, size and time, other websites kept out, headers, and the log."""
+"""What stands before the web app: limits of rate, size and time, other websites kept out, headers,
+and the log.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ BODY_BYTES = MOST_BYTES + 100_000  # a file, and the form around it
 DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
 BODY_S = 60.0  # a body has to be there in this time
 GONE = 499  # what the log has where the visitor left before the answer
-UNLOGGED = ("/app/files/", "/app/examples/", "/app/starts/")  # what the page is made of, where all is well
+UNLOGGED = (
+    "/app/files/",
+    "/app/examples/",
+    "/app/starts/",
+)  # what the page is made of, where all is well
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
     " media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'",
@@ -35,7 +41,9 @@ HEADERS = {
 
 
 class Rates:
-    """A bucket of requests for each address: `burst` at once, then `per_minute`; 0 per minute: no limit."""
+    """A bucket of requests for each address: `burst` at once, then `per_minute`; 0 per minute: no
+    limit.
+    """
 
     def __init__(self, per_minute: int, burst: int, most_addresses: int = 10_000) -> None:
         self.per_second, self.burst, self._most = per_minute / 60, float(burst), most_addresses
@@ -58,13 +66,21 @@ class Rates:
 class Gate:
     """An ASGI middleware.
 
-    engine: counts who waits; its limits say how many may. local_only: the app answers to localhost or a number alone,
-    so that no website's name that is made to point to this machine reaches it. behind_proxy: the host that a request
-    names is the proxy's, so that a page's origin is not held against it.
+    engine: counts who waits; its limits say how many may. local_only: the app answers to localhost
+    or a number alone, so that no website's name that is made to point to this machine reaches it.
+    behind_proxy: the host that a request names is the proxy's, so that a page's origin is not held
+    against it.
     """
 
-    def __init__(self, app: Any, engine: Any, *, local_only: bool = False, behind_proxy: bool = False) -> None:
-        self.app, self.engine, self.local_only, self.behind_proxy = app, engine, local_only, behind_proxy
+    def __init__(
+        self, app: Any, engine: Any, *, local_only: bool = False, behind_proxy: bool = False
+    ) -> None:
+        self.app, self.engine, self.local_only, self.behind_proxy = (
+            app,
+            engine,
+            local_only,
+            behind_proxy,
+        )
         self.rates = Rates(engine.limits.per_minute, engine.limits.burst)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -82,13 +98,24 @@ class Gate:
                 receive = await _in_memory(receive, exchange)
             await self.app(scope, receive, exchange.send)
         except (Refusal, ConnectionError) as error:
-            await exchange.answer(getattr(error, "status", GONE), str(error), getattr(error, "retry_s", 0))
+            await exchange.answer(
+                getattr(error, "status", GONE), str(error), getattr(error, "retry_s", 0)
+            )
         except asyncio.CancelledError:  # it took longer than the app waits for at its end
             await exchange.answer(503, "the app is ending: start it again")
         except Exception as error:
-            trace, place = "".join(traceback.format_exception(error)), "/".join(scope["path"].split("/")[:3])[:100]
-            LOGGER.error(json.dumps({"time": _now(), "path": place, "failed": type(error).__name__, "trace": trace}))
-            await exchange.answer(500, "this went wrong, and why is in the app's log: try something else")
+            trace, place = (
+                "".join(traceback.format_exception(error)),
+                "/".join(scope["path"].split("/")[:3])[:100],
+            )
+            LOGGER.error(
+                json.dumps(
+                    {"time": _now(), "path": place, "failed": type(error).__name__, "trace": trace}
+                )
+            )
+            await exchange.answer(
+                500, "this went wrong, and why is in the app's log: try something else"
+            )
         finally:
             self.engine.waiting -= is_post
             exchange.log()
@@ -97,20 +124,33 @@ class Gate:
         """Raise Refusal for a request that is not answered, whatever it asks for."""
         headers = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
         if self.local_only and not _is_local(headers.get(b"host", "")):
-            raise Refusal(403, "the app is not known by this name: open http://localhost with its port, or see --host")
+            raise Refusal(
+                403,
+                "the app is not known by this name: open http://localhost with its port, or see --host",
+            )
         if scope["method"] == "GET":
             return
         if _is_foreign(headers, self.behind_proxy):
-            raise Refusal(403, "this request comes from another website's page: open the app itself")
+            raise Refusal(
+                403, "this request comes from another website's page: open the app itself"
+            )
         wait = self.rates.wait_s((scope.get("client") or ("",))[0])
         if wait:
-            raise Refusal(429, f"too many requests: try again in {round(wait + 1)} s", retry_s=round(wait + 1))
+            raise Refusal(
+                429, f"too many requests: try again in {round(wait + 1)} s", retry_s=round(wait + 1)
+            )
         if self.engine.waiting > self.engine.limits.most_waiting:
-            raise Refusal(429, f"{self.engine.waiting - 1} requests wait already: try again in a moment", retry_s=1)
+            raise Refusal(
+                429,
+                f"{self.engine.waiting - 1} requests wait already: try again in a moment",
+                retry_s=1,
+            )
 
 
 class _Exchange:
-    """Adds headers to an answer, and says in one line of JSON what became of a request; never what was in it."""
+    """Adds headers to an answer, and says in one line of JSON what became of a request; never what
+    was in it.
+    """
 
     def __init__(self, scope: Message, send: Send) -> None:
         self.scope, self._send = scope, send
@@ -129,7 +169,10 @@ class _Exchange:
         if self.status:
             return
         body = json.dumps({"detail": text}, ensure_ascii=False).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
         headers += [(b"retry-after", str(retry_s).encode())] if retry_s else []
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
@@ -139,15 +182,22 @@ class _Exchange:
         if self.status < 400 and (path == "/" or path.startswith(UNLOGGED)):
             return
         line = {
-            "time": _now(), "method": self.scope["method"], "path": path[:100], "status": self.status,
-            "ms": round(1000 * (time.perf_counter() - self.begun)), "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out, **self.scope.get("state", {}).get("said", {}),
-        }  # fmt: skip
+            "time": _now(),
+            "method": self.scope["method"],
+            "path": path[:100],
+            "status": self.status,
+            "ms": round(1000 * (time.perf_counter() - self.begun)),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            **self.scope.get("state", {}).get("said", {}),
+        }
         LOGGER.info(json.dumps(line))
 
 
 async def _in_memory(receive: Receive, exchange: _Exchange) -> Receive:
-    """A body, read whole, as the app receives it. Raises Refusal where it is too large or too slow, ConnectionError."""
+    """A body, read whole, as the app receives it. Raises Refusal where it is too large or too slow,
+    ConnectionError.
+    """
     parts, more = [], True
     try:
         async with asyncio.timeout(BODY_S):
@@ -172,8 +222,8 @@ async def _in_memory(receive: Receive, exchange: _Exchange) -> Receive:
 
 
 def _is_foreign(headers: dict[bytes, str], behind_proxy: bool) -> bool:
-    """Whether a browser says that the page that asks is another website's: in so many words, or, where it does not know
-    them (over http), by the page's origin.
+    """Whether a browser says that the page that asks is another website's: in so many words, or,
+    where it does not know them (over http), by the page's origin.
     """
     if (site := headers.get(b"sec-fetch-site")) is not None:
         return site not in ("same-origin", "none")

@@ -49,10 +49,11 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. engine: as in `running.choose_engine`. notice: a
-    sentence that stays in sight, beside the note that faces are guesses. offline: nothing is downloaded from now on in
-    this process (S2F_OFFLINE), not even the face detector. local_only: answer only who asks for localhost or for an
-    address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
+    runs: the folder of run folders whose models are offered, or None. engine: as in
+    `running.choose_engine`. notice: a sentence that stays in sight, beside the note that faces are
+    guesses. offline: nothing is downloaded from now on in this process (S2F_OFFLINE), not even the
+    face detector. local_only: answer only who asks for localhost or for an address in numbers.
+    behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:
@@ -65,14 +66,24 @@ def server_of(app: Any, host: str, port: int) -> Any:
     """A uvicorn server that finishes what is being done, for up to 20 seconds, before it ends."""
     import uvicorn
 
-    settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_S, "limit_concurrency": MOST_CONNECTIONS}
+    settings: dict[str, Any] = {
+        "timeout_graceful_shutdown": SHUTDOWN_S,
+        "limit_concurrency": MOST_CONNECTIONS,
+    }
     settings |= {"server_header": False, "access_log": False, "timeout_keep_alive": 30}
-    settings |= {"http": _protocol(), "proxy_headers": False}  # who asks is who is connected, whatever a header says
-    return uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", **settings))
+    settings |= {
+        "http": _protocol(),
+        "proxy_headers": False,
+    }  # who asks is who is connected, whatever a header says
+    return uvicorn.Server(
+        uvicorn.Config(app, host=host, port=port, log_level="warning", **settings)
+    )
 
 
 def _protocol() -> type:
-    """uvicorn's own protocol, but for connections on which nothing is asked: it would keep them for ever."""
+    """uvicorn's own protocol, but for connections on which nothing is asked: it would keep them for
+    ever.
+    """
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Impatient(H11Protocol):
@@ -83,7 +94,9 @@ def _protocol() -> type:
         def data_received(self, data: bytes) -> None:
             before = self.scope
             super().data_received(data)
-            if self.scope is before and (self.cycle is None or self.cycle.response_complete):  # a part of a request
+            if self.scope is before and (
+                self.cycle is None or self.cycle.response_complete
+            ):  # a part of a request
                 self.loop.call_later(SILENT_S, self._close_silent, before)
 
         def _close_silent(self, before: Any) -> None:
@@ -94,10 +107,11 @@ def _protocol() -> type:
 
 
 def share_cores(network_threads: int = 0) -> int:
-    """Give a network half of the process's cores, so that pictures are read, aligned and packed beside it.
+    """Give a network half of the process's cores, so that pictures are read, aligned and packed
+    beside it.
 
-    network_threads: how many instead of that. Where OMP_NUM_THREADS is set, that is obeyed. Returns how many there are.
-    Measured in benchmarks/app_load.py.
+    network_threads: how many instead of that. Where OMP_NUM_THREADS is set, that is obeyed. Returns
+    how many there are. Measured in benchmarks/app_load.py.
     """
     import cv2
 
@@ -116,7 +130,9 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ValueError(f"cannot listen on {host}:{port} ({error.strerror}): choose another with --port") from None
+            raise ValueError(
+                f"cannot listen on {host}:{port} ({error.strerror}): choose another with --port"
+            ) from None
 
 
 def run(
@@ -127,25 +143,40 @@ def run(
     device: str = "auto",
     engine: str = "auto",
 ) -> None:
-    """Serve until Ctrl+C or a TERM signal. Raises ValueError where the port is taken, or a package is missing."""
+    """Serve until Ctrl+C or a TERM signal. Raises ValueError where the port is taken, or a package
+    is missing.
+    """
     check_installed()
     check_free(host, port)
     is_local = host in LOOPBACK
-    app = create(runs=runs, device=device, engine=engine, notice="" if is_local else NETWORK, local_only=is_local)
+    app = create(
+        runs=runs,
+        device=device,
+        engine=engine,
+        notice="" if is_local else NETWORK,
+        local_only=is_local,
+    )
     gate.log_to_stderr()
     share_cores()
     server = server_of(app, host, port)
     shown = "localhost" if host in (*LOOPBACK, "0.0.0.0", "::") else host
     print(f"Sketch to Face on http://{shown}:{port}  (Ctrl+C ends it)", flush=True)
     if host not in LOOPBACK:
-        print("anyone who reaches this machine can use the app: it asks for no password", file=sys.stderr)
+        print(
+            "anyone who reaches this machine can use the app: it asks for no password",
+            file=sys.stderr,
+        )
     if weights.find("yunet") is None:
-        print("the face detector is not here, so faces are found only roughly: s2f weights yunet", file=sys.stderr)
+        print(
+            "the face detector is not here, so faces are found only roughly: s2f weights yunet",
+            file=sys.stderr,
+        )
     server.run()
 
 
 def check(*, device: str = "auto", engine: str = "auto") -> float:
-    """Start the app on a free port, let it answer an example drawing, end it: seconds of the answer.
+    """Start the app on a free port, let it answer an example drawing, end it: seconds of the
+    answer.
 
     Raises RuntimeError where no PNG comes, ValueError where a package is missing.
     """
@@ -161,7 +192,10 @@ def check(*, device: str = "auto", engine: str = "auto") -> float:
         body = head.encode() + png + f"\r\n--{name}--\r\n".encode()
         headers = {"content-type": f"multipart/form-data; boundary={name}"}
         asked = urllib.request.Request(f"{running.url}/api/translate", body, headers)
-        opener, begun = urllib.request.build_opener(urllib.request.ProxyHandler({})), time.perf_counter()
+        opener, begun = (
+            urllib.request.build_opener(urllib.request.ProxyHandler({})),
+            time.perf_counter(),
+        )
         with opener.open(asked, timeout=120) as answer:
             content = answer.read()
         if not content.startswith(b"\x89PNG"):
@@ -189,7 +223,9 @@ class Running:
         until = time.monotonic() + timeout_s
         while not self._server.started:
             if time.monotonic() > until or not self._thread.is_alive():
-                raise RuntimeError("the app did not start: see above, or run 's2f app' in a terminal")
+                raise RuntimeError(
+                    "the app did not start: see above, or run 's2f app' in a terminal"
+                )
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -206,10 +242,12 @@ def start_in_notebook(
     height_px: int = 900,
     show: bool = True,
 ) -> Running:
-    """Start the app on a free port and show it below this cell, in Colab as in Jupyter; `.stop()` ends it.
+    """Start the app on a free port and show it below this cell, in Colab as in Jupyter; `.stop()`
+    ends it.
 
-    The page is in an iframe: in Colab over Colab's own proxy, on a JupyterHub over jupyter-server-proxy, so that
-    pictures travel to the notebook's machine, which the page says. Raises ValueError where a package is missing.
+    The page is in an iframe: in Colab over Colab's own proxy, on a JupyterHub over
+    jupyter-server-proxy, so that pictures travel to the notebook's machine, which the page says.
+    Raises ValueError where a package is missing.
     """
     check_installed()
     in_colab = "google.colab" in sys.modules
@@ -220,9 +258,14 @@ def start_in_notebook(
     proxied = in_colab or bool(hub)  # then it is asked for by the proxy's name
     notice = IN_COLAB if in_colab else ON_HUB if hub else ""
     app = create(
-        runs=runs, device=device, engine=engine, notice=notice, offline=False, local_only=not proxied,
+        runs=runs,
+        device=device,
+        engine=engine,
+        notice=notice,
+        offline=False,
+        local_only=not proxied,
         behind_proxy=proxied,
-    )  # fmt: skip
+    )
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
     if show and in_colab:

@@ -1,1 +1,3 @@
-"""What every host of the page shares: pictures in, answers out, the models there are, and the page itself."""
+"""What every host of the page shares: pictures in, answers out, the models there are, and the page
+itself.
+"""

@@ -1,7 +1,7 @@
 """From a picture and a request to answers, without any state between requests.
 
-The steps are `prepare`, `answers`, `restored` and `finish`. The server (`server.engine`) schedules each of them; only
-the notebook's widget calls `answer`, which runs them all.
+The steps are `prepare`, `answers`, `restored` and `finish`. The server (`server.engine`) schedules
+each of them; only the notebook's widget calls `answer`, which runs them all.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
-from s2f_utils.inference import Ask, Facts, Model
-from s2f_utils.inference.asking import COLOURED, LIKELY
+from s2f_utils.infer import Ask, Facts, Model
+from s2f_utils.infer.asking import COLOURED, LIKELY
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import as_tone
 from s2f_utils.pictures.remarks import WORDS, Remark
@@ -32,26 +32,36 @@ HERE = {  # words that differ from the command line's
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
     "crude": "the drawing leaves much open: this is one of many faces that fit it",
     "faces": WORDS["faces"].replace("another one", "another one at Face"),
-    "cut": WORDS["cut"].replace("have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"),
+    "cut": WORDS["cut"].replace(
+        "have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"
+    ),
 }
 UNSURE_IN_PAD = "the face was not found for sure: place its eyes and mouth under Upload"  # the pad has no points
-IN_PAD = HERE | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD} | {
-    code: HERE[code].replace(f"at {place}", f"at {place} under Upload")
-    for code, place in (("faces", "Face"), ("cut", "Paper"))
-} | {"no-detector": ""}  # fmt: skip
+IN_PAD = (
+    HERE
+    | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD}
+    | {
+        code: HERE[code].replace(f"at {place}", f"at {place} under Upload")
+        for code, place in (("faces", "Face"), ("cut", "Paper"))
+    }
+    | {"no-detector": ""}
+)
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
 VAGUE = 0.235  # mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls
-FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # paths of this machine are private
+FOLDERS = re.compile(
+    r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]"
+)  # paths of this machine are private
 
 
 @dataclass(frozen=True)
 class Ready:
     """A picture prepared for a model, and what was found in it.
 
-    given: uint8 (H, W, 3), or class numbers (H, W). remarks: for the user. found: whether a face was found. points:
-    its eyes and the centre of its mouth in the upload, shares of the sides; None if unknown.
+    given: uint8 (H, W, 3), or class numbers (H, W). remarks: for the user. found: whether a face
+    was found. points: its eyes and the centre of its mouth in the upload, shares of the sides; None
+    if unknown.
     """
 
     given: np.ndarray
@@ -62,7 +72,9 @@ class Ready:
 
 @dataclass(frozen=True)
 class Made:
-    """One answer: its name, the picture, uint8 (H, W, 3), the PNG, and notes on its making, also in the PNG."""
+    """One answer: its name, the picture, uint8 (H, W, 3), the PNG, and notes on its making, also in
+    the PNG.
+    """
 
     name: str
     picture: np.ndarray
@@ -79,8 +91,12 @@ class Answer:
     remarks: tuple[Remark, ...]  # of the picture and of the answers
 
 
-def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | None = None) -> Answer:
-    """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises Refusal, and what the models raise."""
+def answer(
+    picture: np.ndarray, query: Query, model: Model, restorer: Model | None = None
+) -> Answer:
+    """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises Refusal, and what
+    the models raise.
+    """
     ready = prepare(picture, query, model.facts)
     made, remarks = answers(model, ready.given, query)
     if query.enhance and restorer is not None:
@@ -93,16 +109,22 @@ def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | No
 
 
 def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
-    """Prepare the picture for the model: clean it and align its face. Raises Refusal if there is no face."""
+    """Prepare the picture for the model: clean it and align its face. Raises Refusal if there is no
+    face.
+    """
     if facts.reads == "map":
         if np.mean(picture == masks.CLASSES.index("skin")) < LEAST_SKIN:
-            raise Refusal(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
+            raise Refusal(
+                422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?"
+            )
         return Ready(picture)
     points = None
     if query.points is not None:
         points = np.asarray(query.points, dtype=np.float64) * picture.shape[1::-1] - 0.5
     try:
-        if query.align == "never" or (query.align == "auto" and not facts.layout and points is None):
+        if query.align == "never" or (
+            query.align == "auto" and not facts.layout and points is None
+        ):
             return Ready(picture, _advice(picture, query, facts))
         return _aligned(picture, query, facts, points)
     except (faces.FaceError, ValueError) as error:
@@ -113,7 +135,9 @@ def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
 
 
 def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:
-    """Remarks on a picture that is taken as it is; none for clean "never" or other models than ours."""
+    """Remarks on a picture that is taken as it is; none for clean "never" or other models than
+    ours.
+    """
     if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
     remark = advice(picture, facts.reads)
@@ -121,14 +145,18 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = prepare_for(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
+    ready = prepare_for(
+        picture, facts, points=points, clean=query.clean, align=True, face=query.face
+    )
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
     if points is None and not query.insist:
         _check_face(ready, codes, facts)
     as_given = not {"turned", "cut"} & codes
-    where = _shares(ready.face.landmarks, picture.shape) if as_given or facts.reads == "photo" else None
+    where = (
+        _shares(ready.face.landmarks, picture.shape) if as_given or facts.reads == "photo" else None
+    )
     return Ready(ready.image, ready.warnings, ready.face.method not in ("centre", "cascade"), where)
 
 
@@ -136,7 +164,11 @@ def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
     """Raise Refusal for a picture that seems to have no face: a house, a wall, a scrawl."""
     if "no-face" in codes and "no-detector" not in codes:
         raise Refusal(422, NO_FACE, "no-face")
-    is_unsure = facts.reads == "sketch" and facts.layout == "aligned" and bool(codes & {"no-face", "rough-face"})
+    is_unsure = (
+        facts.reads == "sketch"
+        and facts.layout == "aligned"
+        and bool(codes & {"no-face", "rough-face"})
+    )
     if is_unsure and drawing.shows.off.mean() > VAGUE * mesh.eye_distance(drawing.shows.points):
         raise Refusal(422, NO_FACE, "no-face")
 
@@ -157,13 +189,17 @@ def answers(
     """A model's answers to a prepared picture, [(name, request, uint8 (H, W, 3))], and remarks."""
     asks = query.asks(model.facts)
     made = [(name, ask, model.answer([given], [ask])[0]) for name, ask in asks]
-    remark = model.advice(given, Ask(answer=query.answer)) if "answer" in model.facts.knows else None
+    remark = (
+        model.advice(given, Ask(answer=query.answer)) if "answer" in model.facts.knows else None
+    )
     return made, (remark,) if remark else ()
 
 
 def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
-    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal if there is no face, or no restorer."""
-    from s2f_utils.inference.restorers import RestoreError
+    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal if there is no face, or
+    no restorer.
+    """
+    from s2f_utils.infer.restorers import RestoreError
 
     if query.strength == 0:
         return picture
@@ -173,7 +209,8 @@ def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
     except weights.WeightsError:
         raise Refusal(
-            422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
+            422,
+            "to enhance a picture that is not square takes the face detector, which is not on this machine",
         ) from None
     except (RestoreError, ValueError) as error:
         raise Refusal(422, FOLDERS.sub("", str(error))) from None
@@ -196,7 +233,9 @@ def finish(
         notes = _notes(ask, facts)
         if query.enhance and restorer is not None:
             notes["restorer"] = f"{restorer}, strength {query.strength:g}"
-        found.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
+        found.append(
+            Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes)
+        )
     if query.candidates > 1 and len(found) == 1:
         remarks = (*remarks, Remark("one-answer", {"model": facts.name}))
     return Answer(ready, tuple(found), (*ready.remarks, *remarks))
@@ -210,7 +249,9 @@ def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
         notes["detail"] = f"{ask.detail:g}"
     if "likely" in facts.knows:
         amounts = ask.likely if isinstance(ask.likely, Mapping) else {"": ask.likely}
-        notes |= {f"likely {part}".strip(): f"{own:g}" for part, own in amounts.items() if own != LIKELY}
+        notes |= {
+            f"likely {part}".strip(): f"{own:g}" for part, own in amounts.items() if own != LIKELY
+        }
     if "person" in facts.knows:
         tones = {part: as_tone(ask.person[part]).colour for part in COLOURED if part in ask.person}
         notes |= {name: f"{value:g}" for name, value in ask.person.items() if name not in COLOURED}
@@ -218,7 +259,9 @@ def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
     return notes
 
 
-def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
+def as_json(
+    given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """An answer for JSON, with its pictures as data URIs."""
     ready, by_code = given.ready, {remark.code: remark.data for remark in given.remarks}
     several = by_code.get("faces", {})
@@ -243,7 +286,9 @@ def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = N
 
 
 def handed_out(picture: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
-    """An answer for saving, uint8 (H, W, 3), of at least 256 pixels a side; and a note if it was enlarged."""
+    """An answer for saving, uint8 (H, W, 3), of at least 256 pixels a side; and a note if it was
+    enlarged.
+    """
     if (least := min(picture.shape[:2])) >= LEAST_HANDED_PX:
         return picture, {}
     height, width = (round(side * LEAST_HANDED_PX / least) for side in picture.shape[:2])
@@ -256,13 +301,25 @@ def _handed_out(made: Made) -> dict[str, Any]:
     notes = made.notes | enlarged
     png = images.png_of(picture, generated=True, notes=notes) if enlarged else made.png
     height, width = picture.shape[:2]
-    return {"name": made.name, "notes": notes, "width": width, "height": height, "png": images.data_uri(png)}
+    return {
+        "name": made.name,
+        "notes": notes,
+        "width": width,
+        "height": height,
+        "png": images.data_uri(png),
+    }
 
 
-def worded(remarks: Sequence[Remark], found: bool = True, words: Mapping[str, str] = HERE) -> list[str]:
-    """The remarks in a page's words; those on the face become one sentence if none was found for sure."""
+def worded(
+    remarks: Sequence[Remark], found: bool = True, words: Mapping[str, str] = HERE
+) -> list[str]:
+    """The remarks in a page's words; those on the face become one sentence if none was found for
+    sure.
+    """
     about_face = ("rough-face", "no-face", "no-detector")
-    sentences = [remark.worded(words) for remark in remarks if found or remark.code not in about_face]
+    sentences = [
+        remark.worded(words) for remark in remarks if found or remark.code not in about_face
+    ]
     if not found:
         is_missing = any(remark.code == "no-detector" for remark in remarks)
         sentences.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))

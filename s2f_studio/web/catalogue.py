@@ -1,6 +1,7 @@
 """The models that a page offers, by id.
 
-A request names an id; which file is opened follows from this list alone, never from the request's text.
+A request names an id; which file is opened follows from this list alone, never from the request's
+text.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
 from s2f_studio.web.uploads import Refusal
-from s2f_utils import inference, models, weights
-from s2f_utils.inference import Facts, Model
-from s2f_utils.models.card import DIRECTIONS, RENDERS, RESTORES, TRANSLATES
+from s2f_utils import infer, networks, weights
+from s2f_utils.infer import Facts, Model
+from s2f_utils.networks.card import DIRECTIONS, RENDERS, RESTORES, TRANSLATES
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
-DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
+DEFAULT = {
+    "sketch-to-photo": weights.DEFAULT,
+    "photo-to-sketch": "photo-to-sketch",
+    "map-to-photo": MAPS,
+}
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
@@ -43,8 +48,10 @@ class Choice:
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: "aligned", or ""
     if pictures are taken as they are. answers: at most so many for one picture. chooses:
-    whether it has all kinds of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file,
-    never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
+    whether it has all kinds of `asking.ANSWERS`. here: whether its file is on this machine. path:
+    of a run's file,
+    never shown. changed_ns: when that file was written, so that a run that was trained further is
+    another choice.
     """
 
     id: str
@@ -76,12 +83,21 @@ class Choice:
     def listed(self) -> dict[str, Any]:
         """The model as a page lists it: never with its path."""
         return {
-            "id": self.id, "title": self.title, "source": self.source, "kind": self.kind, "direction": self.direction,
-            "reads": self.reads, "size_px": self.size_px, "detail": self.detail, "chooses": self.chooses,
-            "answers": self.answers, "layout": self.layout,
-            "state": "ready" if self.here else "not here", "size_mb": round(self.size_mb, 1),
+            "id": self.id,
+            "title": self.title,
+            "source": self.source,
+            "kind": self.kind,
+            "direction": self.direction,
+            "reads": self.reads,
+            "size_px": self.size_px,
+            "detail": self.detail,
+            "chooses": self.chooses,
+            "answers": self.answers,
+            "layout": self.layout,
+            "state": "ready" if self.here else "not here",
+            "size_mb": round(self.size_mb, 1),
             "terms": self.terms,
-        }  # fmt: skip
+        }
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
@@ -89,15 +105,20 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
 
     Raises Refusal, which says what is wrong with its file, but not its path.
     """
-    from s2f_utils.inference import restorers
-    from s2f_utils.inference.enhance import Enhancer
+    from s2f_utils.infer import restorers
+    from s2f_utils.infer.enhance import Enhancer
 
     source = choice.path or choice.id
     try:
         if choice.kind == "restorer":
             return Enhancer(restorers.load(source, device, engine=engine))
-        return inference.load(
-            source, device, direction=choice.direction, at_once=at_once, name=choice.id, engine=engine
+        return infer.load(
+            source,
+            device,
+            direction=choice.direction,
+            at_once=at_once,
+            name=choice.id,
+            engine=engine,
         )
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
@@ -105,7 +126,8 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
 
 
 class Catalogue:
-    """The list of models: shipped ones, those of a runs folder, and official ones, which `s2f weights` downloads.
+    """The list of models: shipped ones, those of a runs folder, and official ones, which `s2f
+    weights` downloads.
 
     runs: a folder of run folders, or None. official: whether published models are listed.
     """
@@ -128,7 +150,8 @@ class Catalogue:
     def choose(self, model: str = "", direction: str = "") -> Choice:
         """The requested model; without a name, the shipped one for the direction.
 
-        Raises Refusal for an unknown model, for a direction that is not its own, and if its file is not here.
+        Raises Refusal for an unknown model, for a direction that is not its own, and if its file is
+        not here.
         """
         if direction and direction not in WAYS:
             raise Refusal(422, f"direction must be one of {', '.join(WAYS)}")
@@ -136,7 +159,10 @@ class Catalogue:
         if choice is None or choice.kind != "model":
             raise Refusal(404, "there is no such model: GET /api/models lists them")
         if direction and choice.direction != direction:
-            raise Refusal(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
+            raise Refusal(
+                422,
+                f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out",
+            )
         return self._checked(choice)
 
     def restorer(self, name: str = "") -> Choice:
@@ -171,7 +197,7 @@ class Catalogue:
     def _runs(self) -> list[Choice]:
         if self.runs is None or not self.runs.is_dir():
             return []
-        from s2f_utils.models import checkpoints
+        from s2f_utils.networks import checkpoints
 
         found, headers = [], {}
         for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
@@ -182,77 +208,161 @@ class Catalogue:
                 choice = _of_run(file, headers[key])
             except NO_RUN:
                 continue
-            found += [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)] if choice else []
+            found += (
+                [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)]
+                if choice
+                else []
+            )
         self._headers = headers
         return found
 
 
 def _id_of(folder: Path) -> str:
     """The id of a run folder: another one for each name."""
-    return "run:" + re.sub(r"[^\w.-]", lambda odd: quote(odd[0], "", errors="surrogatepass"), folder.name)
+    return "run:" + re.sub(
+        r"[^\w.-]", lambda odd: quote(odd[0], "", errors="surrogatepass"), folder.name
+    )
 
 
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None if it is no translator."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
-    about = models.NETWORKS[network].describe(header.get("args") or {})
+    about = networks.NETWORKS[network].describe(header.get("args") or {})
     name = _id_of(file.parent)
-    which = name if file.name == inference.generator_file() else f"{name}:{direction}"
-    title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
-    common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
+    which = name if file.name == infer.generator_file() else f"{name}:{direction}"
+    title = f"{file.parent.name} ({header.get('method', network)})".encode(
+        "utf-8", "replace"
+    ).decode()
+    common = {
+        "source": "run",
+        "terms": RUN_TERMS,
+        "path": file,
+        "size_px": int(header.get("size_px", 256)),
+    }
     if about.does == RESTORES:
         return Choice(which, title, kind="restorer", **common)
     if about.does not in (TRANSLATES, RENDERS) or direction not in WAYS:
         return None
-    if about.does == RENDERS or network == "expect":  # they read faces of this size, though their networks are smaller
+    if (
+        about.does == RENDERS or network == "expect"
+    ):  # they read faces of this size, though their networks are smaller
         common |= {"size_px": FACE_PX, "direction": direction, "chooses": network == "render"}
         return Choice(which, title, answers=8 if about.does == RENDERS else 1, **common)
     two = "detail" in about.knows
     layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if two or "styles" in about.knows else 1
-    return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
+    return Choice(
+        which, title, direction=direction, detail=two, answers=answers, layout=layout, **common
+    )
 
 
 def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     """An exported model, None if it is no translator."""
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(spec["size_px"]), "size_mb": size}
+    common = {
+        "source": "run",
+        "terms": RUN_TERMS,
+        "path": folder,
+        "size_px": int(spec["size_px"]),
+        "size_mb": size,
+    }
     title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
     if spec["kind"] == RESTORER:
         return Choice(_id_of(folder), title, kind="restorer", **common)
     if spec["direction"] not in WAYS:
         return None
     two, knows = "detail" in spec["knows"], set(spec["knows"])
-    common |= {"chooses": spec["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
-    return Choice(_id_of(folder), title, direction=spec["direction"], detail=two, layout=spec["layout"], **common)
+    common |= {
+        "chooses": spec["kind"] == RenderModel.__name__,
+        "answers": 8 if knows & {"seed", "styles"} else 1,
+    }
+    return Choice(
+        _id_of(folder),
+        title,
+        direction=spec["direction"],
+        detail=two,
+        layout=spec["layout"],
+        **common,
+    )
 
 
 def _shipped() -> list[Choice]:
-    mb = {path.stem: path.stat().st_size / 1e6 for path in weights.SHIPPED_FOLDER.glob("*.safetensors")}
+    mb = {
+        path.stem: path.stat().st_size / 1e6
+        for path in weights.SHIPPED_FOLDER.glob("*.safetensors")
+    }
     both = sum(mb[name] for name in (weights.EXPECT, weights.RENDER, weights.FINDER))
     return [
-        Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo",
-               chooses=True, answers=8, size_mb=both),
-        Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
-               size_mb=mb["photo-to-sketch"]),
-        Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=128,
-               answers=8, size_mb=mb[MANY]),
-        Choice(MAPS, TITLES[MAPS], "shipped", direction="map-to-photo", size_px=128, answers=8,
-               layout="", size_mb=mb[MAPS]),
-        Choice(weights.RESTORER, "our own restorer, small", "shipped", kind="restorer", size_mb=mb[weights.RESTORER]),
-    ]  # fmt: skip
+        Choice(
+            weights.DEFAULT,
+            TITLES[weights.DEFAULT],
+            "shipped",
+            direction="sketch-to-photo",
+            chooses=True,
+            answers=8,
+            size_mb=both,
+        ),
+        Choice(
+            "photo-to-sketch",
+            "photo → sketch, 256 px",
+            "shipped",
+            direction="photo-to-sketch",
+            size_mb=mb["photo-to-sketch"],
+        ),
+        Choice(
+            MANY,
+            TITLES[MANY],
+            "shipped",
+            direction="sketch-to-photo",
+            size_px=128,
+            answers=8,
+            size_mb=mb[MANY],
+        ),
+        Choice(
+            MAPS,
+            TITLES[MAPS],
+            "shipped",
+            direction="map-to-photo",
+            size_px=128,
+            answers=8,
+            layout="",
+            size_mb=mb[MAPS],
+        ),
+        Choice(
+            weights.RESTORER,
+            "our own restorer, small",
+            "shipped",
+            kind="restorer",
+            size_mb=mb[weights.RESTORER],
+        ),
+    ]
 
 
 def _official() -> list[Choice]:
     found, places = [], weights.places()
     ways = {"psp-sketch": "sketch-to-photo", "psp-map": "map-to-photo"}
     for name, entry in weights.WEIGHTS.items():
-        here = any((place / entry.file_name).is_file() for place in places)  # its digest is checked when it is loaded
-        common = {"source": "official", "here": here, "size_mb": entry.size / 1e6, "terms": entry.licence}
+        here = any(
+            (place / entry.file_name).is_file() for place in places
+        )  # its digest is checked when it is loaded
+        common = {
+            "source": "official",
+            "here": here,
+            "size_mb": entry.size / 1e6,
+            "terms": entry.licence,
+        }
         if name in ways:
             layout = "" if name == "psp-map" else "aligned"
             found.append(
-                Choice(name, entry.what, direction=ways[name], size_px=1024, answers=8, layout=layout, **common)
+                Choice(
+                    name,
+                    entry.what,
+                    direction=ways[name],
+                    size_px=1024,
+                    answers=8,
+                    layout=layout,
+                    **common,
+                )
             )
         elif entry.use == "restorer":
             found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))

@@ -16,12 +16,14 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import place_face
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
-from s2f_utils.inference import Facts
+from s2f_utils.infer import Facts
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-FOLDER = Path(__file__).with_name("examples")  # drawn faces, and label maps of three portraits (face_maps)
+FOLDER = Path(__file__).with_name(
+    "examples"
+)  # drawn faces, and label maps of three portraits (face_maps)
 MAPS = ("map-3", "map-8", "map-17")
 STARTS = {"aligned": drawings.EXAMPLES, "map": MAPS}  # the pictures a pad can start from
 INK_BELOW = 200  # grey level
@@ -41,8 +43,8 @@ def is_empty(given: np.ndarray) -> bool:
 
 
 def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
-    """A square picture in a pad's format: uint8 (H, W, 3) or (H, W) → (P, P, 3); for a model that reads maps, class
-    numbers, uint8 (H, W), or their colours → (P, P).
+    """A square picture in a pad's format: uint8 (H, W, 3) or (H, W) → (P, P, 3); for a model that
+    reads maps, class numbers, uint8 (H, W), or their colours → (P, P).
 
     Raises ValueError for any other array, MaskError for a picture that is no map.
     """
@@ -82,7 +84,9 @@ def example_map(name: str) -> np.ndarray:
 
 
 def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:
-    """A user's picture, uint8 (H, W, 3), or map, cleaned and aligned for the pad; and remarks on it."""
+    """A user's picture, uint8 (H, W, 3), or map, cleaned and aligned for the pad; and remarks on
+    it.
+    """
     if facts.reads == "map":
         return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
@@ -90,7 +94,8 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
 
 
 def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
-    """A user's picture for a page's pad: {"drawing": its data URI, "warnings": the remarks' words, "codes"}.
+    """A user's picture for a page's pad: {"drawing": its data URI, "warnings": the remarks' words,
+    "codes"}.
 
     words: of the page, as in `Remark.worded`. Raises Refusal.
     """
@@ -99,7 +104,11 @@ def for_pad(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict
     except (faces.FaceError, ValueError) as error:
         raise Refusal(422, str(error)) from None
     said = [text for one in remarks if (text := one.worded(words))]
-    return {"drawing": images.picture_uri(shown(drawing)), "warnings": said, "codes": [one.code for one in remarks]}
+    return {
+        "drawing": images.picture_uri(shown(drawing)),
+        "warnings": said,
+        "codes": [one.code for one in remarks],
+    }
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,7 +1,8 @@
-"""Uploads of visitors, checked before they are decoded: bytes → a picture, or a message and an HTTP status.
+"""Uploads of visitors, checked before they are decoded: bytes → a picture, or a message and an HTTP
+status.
 
-A format is recognised by the content; names and declared types are ignored. Only pixels leave this module: EXIF's
-orientation is applied, and then all metadata is dropped.
+A format is recognised by the content; names and declared types are ignored. Only pixels leave this
+module: EXIF's orientation is applied, and then all metadata is dropped.
 """
 
 from __future__ import annotations
@@ -22,15 +23,25 @@ KEPT_PX = 1600  # larger pictures are made smaller: a face of 256 px needs no mo
 MOST_SCANS = 100  # of a progressive JPEG: each is a pass over all pixels
 TAKEN = "PNG, JPEG, WebP, BMP and TIFF"
 STARTS = {
-    b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF",
-}  # fmt: skip
-OTHERS = {b"%PDF": "a PDF", b"GIF8": "a GIF", b"8BPS": "a Photoshop file", b"PK\x03\x04": "a zip archive or a document"}
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+}
+OTHERS = {
+    b"%PDF": "a PDF",
+    b"GIF8": "a GIF",
+    b"8BPS": "a Photoshop file",
+    b"PK\x03\x04": "a zip archive or a document",
+}
 
 
 class Refusal(ValueError):
     """A request that is refused: the message says what to do.
 
-    status: the HTTP status. code: tells a page what to offer. retry_s: seconds after which to try again.
+    status: the HTTP status. code: tells a page what to offer. retry_s: seconds after which to try
+    again.
     """
 
     def __init__(self, status: int, message: str, code: str = "", retry_s: int = 0) -> None:
@@ -39,7 +50,9 @@ class Refusal(ValueError):
 
 
 def format_of(content: bytes) -> str:
-    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises Refusal (415; 422 for no bytes)."""
+    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises Refusal (415; 422 for no
+    bytes).
+    """
     if not content:
         raise Refusal(422, "the file is empty: choose a picture")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
@@ -51,7 +64,10 @@ def format_of(content: bytes) -> str:
     what = next((other for start, other in OTHERS.items() if content.startswith(start)), what)
     if content[4:8] == b"ftyp":
         what = "a HEIC, an AVIF or a video"
-    raise Refusal(415, f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these")
+    raise Refusal(
+        415,
+        f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these",
+    )
 
 
 def read(content: bytes, reads: str) -> np.ndarray:
@@ -60,14 +76,16 @@ def read(content: bytes, reads: str) -> np.ndarray:
 
 
 def read_picture(content: bytes) -> np.ndarray:
-    """An uploaded drawing or photo, upright, with white for transparent pixels: uint8 (H, W, 3), its longer side
-    at most `KEPT_PX`.
+    """An uploaded drawing or photo, upright, with white for transparent pixels: uint8 (H, W, 3),
+    its longer side at most `KEPT_PX`.
 
     Raises Refusal for anything else; nothing is decoded before its size is known.
     """
     with _opened(content) as (picture, name):
         if name == "JPEG":
-            picture.draft(None, (KEPT_PX, KEPT_PX))  # large ones are decoded at a half, a quarter or an eighth
+            picture.draft(
+                None, (KEPT_PX, KEPT_PX)
+            )  # large ones are decoded at a half, a quarter or an eighth
         return images.rgb_of(_smaller(picture))
 
 
@@ -78,9 +96,14 @@ def read_map(content: bytes) -> np.ndarray:
     """
     with _opened(content) as (picture, name):
         if name == "JPEG":
-            raise Refusal(422, "a label map must be saved without losses: JPEG mixes its classes; use PNG")
+            raise Refusal(
+                422, "a label map must be saved without losses: JPEG mixes its classes; use PNG"
+            )
         if picture.width * picture.height > KEPT_PX**2:
-            raise Refusal(413, f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256")
+            raise Refusal(
+                413,
+                f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256",
+            )
     try:
         labels = masks.read(io.BytesIO(content), name="the map")
         masks.resize(labels, LEAST_SIDE_PX)
@@ -98,8 +121,8 @@ def picture_in(uri: str) -> np.ndarray:
 
 
 class _opened:
-    """A context that reads an upload's header and checks that it is harmless: (picture, format); decoding errors inside
-    become Refusals.
+    """A context that reads an upload's header and checks that it is harmless: (picture, format);
+    decoding errors inside become Refusals.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -116,9 +139,12 @@ class _opened:
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise _damaged(name, error) from None
         _check_size(*self.picture.size)
-        # Pillow counts a TIFF's pictures in quadratic time, n_frames; phones' JPEGs hold a preview as well
+        # Pillow counts a TIFF's pictures in quadratic time, n_frames; phones' JPEGs hold a preview
+        # as well
         if name != "JPEG" and getattr(self.picture, "is_animated", False):
-            raise Refusal(422, f"this {name} holds several pictures: save the one that is meant by itself")
+            raise Refusal(
+                422, f"this {name} holds several pictures: save the one that is meant by itself"
+            )
         if name == "JPEG" and self.content.count(b"\xff\xda") > MOST_SCANS:
             raise Refusal(422, f"this JPEG is made of more than {MOST_SCANS} scans: save it again")
         self.name = name
@@ -126,15 +152,24 @@ class _opened:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         self.picture.close()
-        if isinstance(error, Refusal) or not isinstance(error, (*BROKEN, Image.DecompressionBombError)):
+        if isinstance(error, Refusal) or not isinstance(
+            error, (*BROKEN, Image.DecompressionBombError)
+        ):
             return
         raise _damaged(self.name, error) from None
 
 
 # What Pillow's decoders raise for damaged files, also for malicious ones.
 BROKEN = (
-    *images.DAMAGED, TypeError, KeyError, IndexError, OverflowError, MemoryError, AttributeError, ZeroDivisionError,
-)  # fmt: skip
+    *images.DAMAGED,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    AttributeError,
+    ZeroDivisionError,
+)
 
 
 def too_large(size: int) -> Refusal:
@@ -147,8 +182,14 @@ def too_large(size: int) -> Refusal:
 
 def _damaged(name: str, error: BaseException) -> Refusal:
     if isinstance(error, Image.DecompressionBombError):
-        return Refusal(413, f"this {name} has too many pixels: {MOST_PIXELS // 10**6} million are the most")
-    reason = str(error).splitlines()[0][:100] if str(error) and "BytesIO" not in str(error) else "it cannot be read"
+        return Refusal(
+            413, f"this {name} has too many pixels: {MOST_PIXELS // 10**6} million are the most"
+        )
+    reason = (
+        str(error).splitlines()[0][:100]
+        if str(error) and "BytesIO" not in str(error)
+        else "it cannot be read"
+    )
     return Refusal(422, f"this {name} is damaged or cut off ({reason}): copy or save it again")
 
 
@@ -161,7 +202,8 @@ def _check_size(width: int, height: int) -> None:
         )
     if min(width, height) < LEAST_SIDE_PX:
         raise Refusal(
-            422, f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better"
+            422,
+            f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better",
         )
 
 
@@ -172,7 +214,9 @@ def _smaller(picture: Image.Image) -> Image.Image:
         return picture
     size = tuple(max(LEAST_SIDE_PX, round(side * scale)) for side in picture.size)
     orientation = picture.getexif()
-    clear = picture.mode in ("PA", "LA") or ("transparency" in picture.info and not picture.mode.startswith("I"))
+    clear = picture.mode in ("PA", "LA") or (
+        "transparency" in picture.info and not picture.mode.startswith("I")
+    )
     if clear or picture.mode in ("P", "1", "CMYK", "YCbCr", "LAB", "HSV"):
         small = picture.convert("RGBA" if clear else "RGB").resize(size, Image.Resampling.BOX)
     else:

@@ -1,4 +1,5 @@
-"""The sketch pad of notebooks: draw, and a face follows; shown as a cell's last line, or used without a page.
+"""The sketch pad of notebooks: draw, and a face follows; shown as a cell's last line, or used
+without a page.
 
 The page has the pad's state and sends the kernel one request at a time (`static/host_widget.js`).
 """
@@ -16,9 +17,9 @@ import numpy as np
 from s2f_studio.query import Query, asked
 from s2f_studio.web import answering, drawing, page, uploads
 from s2f_studio.web.catalogue import TITLES, Catalogue
-from s2f_utils import inference, weights
-from s2f_utils.inference import Facts, Model
-from s2f_utils.inference.asking import amounts_of
+from s2f_utils import infer, weights
+from s2f_utils.infer import Facts, Model
+from s2f_utils.infer.asking import amounts_of
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.attributes import COLOURED
@@ -26,21 +27,28 @@ from s2f_utils.pictures.attributes import COLOURED
 AS_DRAWN = {"align": "never", "clean": "never"}  # a pad's drawing is aligned already
 NOW_SET = "set a field of the question: pad.set({})"
 REMOVED = {  # attributes of a pad before its page had its state, and their replacements
-    "set_likely": NOW_SET.format("likely={'mouth': 0.0}"), "say": NOW_SET.format("person={'age': 1.0}"),
-    "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"), "seed": NOW_SET.format("seed=3"),
-    "detail": NOW_SET.format("detail=0.0"), "answer": NOW_SET.format("answer='expected'"),
-    "strength": NOW_SET.format("enhance=True, strength=0.5"), "choose": NOW_SET.format("seed=3"),
-    "variants": "ask for several: pad.answers(8)", "set_region": "regions are drawn in the pad's page",
-    "keep_version": "versions are kept in the pad's page", "back_to": "versions are kept in the pad's page",
-    "compare": "versions are kept in the pad's page", "large_face": "pad.answers(1, large=True)[0]",
-}  # fmt: skip
+    "set_likely": NOW_SET.format("likely={'mouth': 0.0}"),
+    "say": NOW_SET.format("person={'age': 1.0}"),
+    "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"),
+    "seed": NOW_SET.format("seed=3"),
+    "detail": NOW_SET.format("detail=0.0"),
+    "answer": NOW_SET.format("answer='expected'"),
+    "strength": NOW_SET.format("enhance=True, strength=0.5"),
+    "choose": NOW_SET.format("seed=3"),
+    "variants": "ask for several: pad.answers(8)",
+    "set_region": "regions are drawn in the pad's page",
+    "keep_version": "versions are kept in the pad's page",
+    "back_to": "versions are kept in the pad's page",
+    "compare": "versions are kept in the pad's page",
+    "large_face": "pad.answers(1, large=True)[0]",
+}
 
 
 class SketchPad:
     """A drawing, the settings of a request, and the face that answers it.
 
-    given: the drawing, uint8 (512, 512, 3), or class numbers, uint8 (256, 256). query: the request's settings. face:
-    the newest answer, uint8 (S, S, 3), or None.
+    given: the drawing, uint8 (512, 512, 3), or class numbers, uint8 (256, 256). query: the
+    request's settings. face: the newest answer, uint8 (S, S, 3), or None.
     """
 
     def __init__(
@@ -55,12 +63,16 @@ class SketchPad:
         self.device, self.restorer = device, restorer
         self._models: dict[str, Model] = {}
         self._page: Any = None  # the widget, after it was shown
-        self.busy = threading.RLock()  # messages of a page can come in a thread of their own (ipykernel 7)
+        self.busy = (
+            threading.RLock()
+        )  # messages of a page can come in a thread of their own (ipykernel 7)
         self.query, self.start = Query(**AS_DRAWN), ""
         self.face: np.ndarray | None = None
         self.notes: dict[str, str] = {}  # on the face's making
         self.model = self._opened(model)
-        self.names = dict.fromkeys([self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES])
+        self.names = dict.fromkeys(
+            [self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES]
+        )
         self.given = drawing.blank(self.facts.reads)
         if start is not None:
             is_start = isinstance(start, np.ndarray) or self.facts.reads == "sketch"
@@ -81,9 +93,15 @@ class SketchPad:
 
     def _opened(self, model: Any = None) -> Model:
         """A model, loaded on first use (`load_for_drawings`)."""
-        key = weights.DEFAULT if model is None else str(model) if isinstance(model, str | Path) else None
+        key = (
+            weights.DEFAULT
+            if model is None
+            else str(model)
+            if isinstance(model, str | Path)
+            else None
+        )
         if key not in self._models:
-            made = inference.load_for_drawings(model, self.device)
+            made = infer.load_for_drawings(model, self.device)
             key = key or made.facts.name
             self._models[made.facts.name] = self._models[key] = made
         return self._models[key]
@@ -91,8 +109,8 @@ class SketchPad:
     # The drawing and the request
 
     def set_drawing(self, given: np.ndarray) -> None:
-        """Set a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
-        (H, W), or their colours.
+        """Set a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class
+        numbers, uint8 (H, W), or their colours.
 
         Raises ValueError for any other array: `begin_with` takes photographed paper of any shape.
         """
@@ -100,7 +118,8 @@ class SketchPad:
         self._tell()
 
     def begin_with(self, start: str | np.ndarray) -> None:
-        """Start from one of `starts()`, or from your own drawing, uint8 (H, W, 3), which is cleaned and aligned.
+        """Start from one of `starts()`, or from your own drawing, uint8 (H, W, 3), which is cleaned
+        and aligned.
 
         Raises ValueError for an unknown name or no drawing.
         """
@@ -124,7 +143,8 @@ class SketchPad:
         self._tell()
 
     def set_model(self, model: Any) -> None:
-        """Change the model (`load_for_drawings`); a drawing is kept if the new model reads drawings as well.
+        """Change the model (`load_for_drawings`); a drawing is kept if the new model reads drawings
+        as well.
 
         Raises ValueError for a model with another kind of input, and keeps the old one.
         """
@@ -146,7 +166,9 @@ class SketchPad:
             return self.face
 
     def answers(self, num: int, **changes: Any) -> list[np.ndarray]:
-        """`num` answers to the drawing, uint8 (S, S, 3) each. changes: of the settings, for these answers only."""
+        """`num` answers to the drawing, uint8 (S, S, 3) each. changes: of the settings, for these
+        answers only.
+        """
         return [one.picture for one in self._made(num, **changes)]
 
     def _made(self, num: int, **changes: Any) -> tuple[answering.Made, ...]:
@@ -161,13 +183,15 @@ class SketchPad:
 
     @functools.cached_property
     def _restorer(self) -> Model:
-        from s2f_utils.inference import restorers
-        from s2f_utils.inference.enhance import Enhancer
+        from s2f_utils.infer import restorers
+        from s2f_utils.infer.enhance import Enhancer
 
         return Enhancer(restorers.load(self.restorer, self.device))
 
     def save(self, path: str | Path) -> Path:
-        """Write the face; a PNG's metadata says that it is generated, no evidence, and how it was made."""
+        """Write the face; a PNG's metadata says that it is generated, no evidence, and how it was
+        made.
+        """
         if self.face is None:
             raise ValueError("there is no face yet to save: call translate() first")
         return images.save(path, self.face, generated=True, notes=self.notes)
@@ -179,10 +203,14 @@ class SketchPad:
             print(repr(self))
 
     def still(self) -> np.ndarray:
-        """The drawing and its answer side by side, uint8 (H, W, 3): shown in place of a pad without a kernel."""
+        """The drawing and its answer side by side, uint8 (H, W, 3): shown in place of a pad without
+        a kernel.
+        """
         given = drawing.shown(self.given)
         face = np.full_like(given, 255) if self.face is None else self.face
-        name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # missing in the stills' font
+        name = TITLES.get(self.facts.name, self.facts.name).replace(
+            "→", "to"
+        )  # missing in the stills' font
         said = f"the drawing, and the answer: {name}, seed {self.query.seed}"
         pair = viz.sheet([[images.resize(given, len(face), "stretch"), face]])
         return stills.stacked([stills.fitted(pair), stills.text_line(said)])
@@ -212,17 +240,22 @@ class SketchPad:
         """The pad's state, in the page's format."""
         query, given = self.query, {"uri": "", "isEmpty": True, "start": ""}
         mine = {
-            "uri": images.picture_uri(drawing.shown(self.given)), "isEmpty": bool(drawing.is_empty(self.given)),
+            "uri": images.picture_uri(drawing.shown(self.given)),
+            "isEmpty": bool(drawing.is_empty(self.given)),
             "start": self.start,
-        }  # fmt: skip
+        }
         return {
-            "model": self.facts.name, "detail": query.detail, "answer": query.answer, "seed": query.seed,
-            "strength": query.strength if query.enhance else 0.0, "likely": amounts_of(query.likely),
+            "model": self.facts.name,
+            "detail": query.detail,
+            "answer": query.answer,
+            "seed": query.seed,
+            "strength": query.strength if query.enhance else 0.0,
+            "likely": amounts_of(query.likely),
             "person": {name: own for name, own in query.person.items() if name not in COLOURED},
             "hints": {name: own for name, own in query.person.items() if name in COLOURED},
             "drawings": {"sketch": given, "map": given} | {self.facts.reads: mine},
             "face": self._face_uri(),
-        }  # fmt: skip
+        }
 
     def _face_uri(self) -> str:
         if self.face is None:
@@ -233,21 +266,31 @@ class SketchPad:
     def about(self) -> dict[str, Any]:
         """The page's initial data, with the models and the restorer to choose from."""
         listed = Catalogue(None, official=False).list()
-        rows = [listed[name].listed() if name in listed else _row(self._opened(name).facts) for name in self.names]
+        rows = [
+            listed[name].listed() if name in listed else _row(self._opened(name).facts)
+            for name in self.names
+        ]
         rows.append(listed[weights.RESTORER].listed() | {"id": str(self.restorer)})
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """The reply to a message of the page: `translate`, `drawing`, `start`, or `shown`, by `kind`.
+        """The reply to a message of the page: `translate`, `drawing`, `start`, or `shown`, by
+        `kind`.
 
         Raises Refusal, ValueError.
         """
         kind = content.get("kind")
         if kind == "start":
-            return {"drawing": images.picture_uri(drawing.shown(drawing.start_of(content["start"], content["name"])))}
+            return {
+                "drawing": images.picture_uri(
+                    drawing.shown(drawing.start_of(content["start"], content["name"]))
+                )
+            }
         picture = uploads.picture_in(content["picture"])
         if kind == "drawing":
-            return drawing.for_pad(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
+            return drawing.for_pad(
+                picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]}
+            )
         if kind == "shown":
             self.face = picture
             return {}
@@ -267,18 +310,28 @@ def _row(facts: Facts) -> dict[str, Any]:
     """A row of the page's list for a model that is not in the catalogue."""
     knows = facts.knows
     return {
-        "id": facts.name, "title": facts.name, "kind": "model", "direction": facts.direction, "reads": facts.reads,
-        "size_px": facts.size_px, "detail": "detail" in knows, "chooses": "answer" in knows, "state": "ready",
-        "answers": 8 if {"answer", "detail", "styles"} & knows else 1, "layout": facts.layout,
-    }  # fmt: skip
+        "id": facts.name,
+        "title": facts.name,
+        "kind": "model",
+        "direction": facts.direction,
+        "reads": facts.reads,
+        "size_px": facts.size_px,
+        "detail": "detail" in knows,
+        "chooses": "answer" in knows,
+        "state": "ready",
+        "answers": 8 if {"answer", "detail", "styles"} & knows else 1,
+        "layout": facts.layout,
+    }
 
 
 def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
-    """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
+    """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a
+    page.
 
-    model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or a result of `inference.load`.
-    options: start (a name of `starts()`, an array or None), models (further ones to choose from), restorer,
-    device. Raises what `load_for_drawings` raises.
+    model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or a result of
+    `infer.load`.
+    options: start (a name of `starts()`, an array or None), models (further ones to choose from),
+    restorer, device. Raises what `load_for_drawings` raises.
     """
     pad = SketchPad(model, **options)
     if not drawing.is_empty(pad.given):
@@ -287,7 +340,9 @@ def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
 
 
 def page_of(pad: SketchPad) -> Any:
-    """The widget that shows this pad and its changes by cells. Raises ImportError without anywidget."""
+    """The widget that shows this pad and its changes by cells. Raises ImportError without
+    anywidget.
+    """
     return _page_class()(pad)
 
 
@@ -297,7 +352,9 @@ def _page_class() -> type:
     import traitlets
 
     class SketchPadPage(anywidget.AnyWidget):
-        """A pad's page: `pad` is its state, `told` the newest reply, with the number of its request."""
+        """A pad's page: `pad` is its state, `told` the newest reply, with the number of its
+        request.
+        """
 
         _esm = page.joined(page.STATIC / "widget.js")
         _css = (page.STATIC / "sketch_pad.css").read_text(encoding="utf-8")

@@ -29,16 +29,18 @@ def enhance(
 ) -> int:
     """Restore the faces of photos (GFPGAN and others).
 
-    Every face is found, turned upright, restored and pasted back; the rest of the photo stays as it is.
-    The detail that appears is invented: likely, not true.
+    Every face is found, turned upright, restored and pasted back; the rest of the photo stays as it
+    is. The detail that appears is invented: likely, not true.
 
         s2f enhance old-photo.jpg
         s2f enhance old-photo.jpg --restorer gfpgan-1.4 --upscale 2
-        s2f enhance runs/0001-pix2pix-demo/evaluation-val/outputs/deterministic --aligned --strength 0.5
+        s2f enhance runs/0001-pix2pix-demo/evaluation-val/outputs/deterministic --aligned --strength
+        0.5
 
     Args:
         photos: pictures or folders of pictures; one that cannot be used is reported and left out
-        restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2, gfpgan-1.3,
+        restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2,
+        gfpgan-1.3,
             restoreformer, a run of 's2f train restore', or a file
         strength: 0: the photo as it is, 1: as much as can be invented
         upscale: so many times as large
@@ -48,8 +50,8 @@ def enhance(
         faces: also write each face before and after
         seed: of the noise that detail is painted with
     """
-    from s2f_utils.inference import find_pictures, restorers
-    from s2f_utils.inference.enhance import enhance as enhanced
+    from s2f_utils.infer import find_pictures, restorers
+    from s2f_utils.infer.enhance import enhance as enhanced
     from s2f_utils.pictures import images
     from s2f_utils.runtime import free_stem
 
@@ -59,15 +61,26 @@ def enhance(
 
     def work(path: Path) -> None:
         done = enhanced(
-            images.load_rgb(path), network, strength=strength, largest_only=largest, upscale=upscale,
-            background=background, aligned=aligned, seed=seed,
-        )  # fmt: skip
+            images.load_rgb(path),
+            network,
+            strength=strength,
+            largest_only=largest,
+            upscale=upscale,
+            background=background,
+            aligned=aligned,
+            seed=seed,
+        )
         sides = {}
         for n, face in enumerate(done.faces if faces else ()):
             sides |= {f"face-{n}-before": face.before, f"face-{n}-after": face.after}
         stem = free_stem(out, path.stem, [f"-{name}.png" for name in ("enhanced", *sides)])
         for name, side in sides.items():
             images.save(out / f"{stem}-{name}.png", side, generated=name.endswith("after"))
-        images.save(out / f"{stem}-enhanced.png", done.image, generated=True, notes={"restorer": network.name})
+        images.save(
+            out / f"{stem}-enhanced.png",
+            done.image,
+            generated=True,
+            notes={"restorer": network.name},
+        )
 
     return options.each_picture(paths, work, f"enhanced into {out} by {network.name}", "photo")

@@ -33,12 +33,13 @@ def evaluate(
         split: which of the pairs
         out: folder for the results; default: a new one beside the model, or in runs
         by: column of manifest.csv for each of whose values the means are printed, too
-        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), or features (perceptual,
+        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), or
+        features (perceptual,
             Fréchet, precision, recall), too
     """
     from s2f_utils import runtime
     from s2f_utils.data import read_manifest
-    from s2f_utils.inference import load
+    from s2f_utils.infer import load
     from s2f_utils.metrics import evaluation
 
     manifest = read_manifest(data)
@@ -46,10 +47,15 @@ def evaluate(
         evaluation.check_attribute(manifest, split, by)
     translator = load(model, device, direction=direction)
     result = evaluation.evaluate(
-        translator, manifest, out or _new_folder(model, split), split=split, mode=mode,
-        metric_names=options.metric_names(metrics), name=translator.meta.get("method", Path(model).stem),
+        translator,
+        manifest,
+        out or _new_folder(model, split),
+        split=split,
+        mode=mode,
+        metric_names=options.metric_names(metrics),
+        name=translator.meta.get("method", Path(model).stem),
         allow_seen=seen,
-    )  # fmt: skip
+    )
     name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
     print(f"{name}, split {split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
     print(result.table())
@@ -57,24 +63,32 @@ def evaluate(
         print(f"\n{result.table_by(by)}\n")
     standing = result.rows[0].standing
     if standing.text:
-        print(f"the model {standing.text} pairs in its training: its scores say nothing about new people")
+        print(
+            f"the model {standing.text} pairs in its training: its scores say nothing about new people"
+        )
     if standing.unknown:
         print(f"whether the model has seen these pairs is not known: {standing.unknown}")
     if num_unpaired := len(manifest.split(split)) - len(result.pairs):
         print(f"{num_unpaired} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():
         print(f"not measured: {metric}: {reason}")
-    print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")
+    print(
+        f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}"
+    )
 
 
 def _new_folder(model: str, split: str) -> Path:
-    """A folder that is not there yet, beside the model, so that one evaluation does not mix with another."""
+    """A folder that is not there yet, beside the model, so that one evaluation does not mix with
+    another.
+    """
     from s2f_utils import weights
-    from s2f_utils.inference import find_generator
+    from s2f_utils.infer import find_generator
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import hub
 
-    is_name = model in weights.model_names() or hub.is_name(model)  # nothing is written into the project or a cache
+    is_name = model in weights.model_names() or hub.is_name(
+        model
+    )  # nothing is written into the project or a cache
     parent = Path("runs") if is_name else find_generator(model).parent
     name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}" if is_name else split
     return parent / free_stem(parent, f"evaluation-{name}")

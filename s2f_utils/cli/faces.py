@@ -1,4 +1,6 @@
-"""The command `s2f faces`: faces by chance, or many answers to one sketch, map or photo, from StyleGAN2 and pSp."""
+"""The command `s2f faces`: faces by chance, or many answers to one sketch, map or photo, from
+StyleGAN2 and pSp.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, check_out, each_picture, warn
+from s2f_utils.cli.options import (
+    Device,
+    Engine,
+    Out,
+    Seed,
+    Share,
+    between,
+    check_out,
+    each_picture,
+    warn,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +43,8 @@ def faces(
 ) -> int:
     """Faces by chance, or many answers to one drawing (StyleGAN2, pSp).
 
-    Without INPUTS: faces by chance. With INPUTS, sketches, maps or photos as the model reads them: the face of each,
-    and NUM others that keep its coarse styles and have the rest by chance.
+    Without INPUTS: faces by chance. With INPUTS, sketches, maps or photos as the model reads them:
+    the face of each, and NUM others that keep its coarse styles and have the rest by chance.
 
         s2f faces sketch-to-face-128 --num 16 --psi 0.7
         s2f faces sketch-to-face-128 drawing.png --num 8 --seed 3
@@ -47,19 +59,20 @@ def faces(
         seed: of what is drawn by chance
         psi: truncation: 1 as varied as in training, 0 the mean face (default: 0.7; with INPUTS 1)
         strength: of what is mixed in, from 0 to 1
-        layers: which styles come from chance: open (as the encoder learned it), coarse, middle, fine, or 5-9
+        layers: which styles come from chance: open (as the encoder learned it), coarse, middle,
+        fine, or 5-9
     """
-    from s2f_utils import inference
+    from s2f_utils import infer
     from s2f_utils.pictures import images, masks
     from s2f_utils.runtime import counted
 
-    paths = inference.find_pictures(inputs) if inputs else []
+    paths = infer.find_pictures(inputs) if inputs else []
     check_out(out, inputs, "pictures")
     if label_map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
     if num == 0 and not paths:
         raise ValueError("--num 0 and no picture: nothing to do")
-    net = inference.load_styles(model, device, engine=engine)
+    net = infer.load_styles(model, device, engine=engine)
     psi = psi if psi is not None else 1.0 if paths else 0.7
     if not paths:
         _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, psi)))
@@ -73,7 +86,9 @@ def faces(
             warn(f"{path.name}: {advice}")
         styles = [net.encode(given, masks.load(label_map) if label_map else None)]
         if num:
-            styles.append(net.variants(styles[0], num, seed=seed, strength=strength, layers=chosen, psi=psi))
+            styles.append(
+                net.variants(styles[0], num, seed=seed, strength=strength, layers=chosen, psi=psi)
+            )
         shown = masks.picture_of(given) if net.reads == "map" else given
         answers = [face for some in styles for face in net.decode(some)]
         _write(out, path.stem, answers, images.resize(shown, net.size_px, "stretch"))
@@ -81,12 +96,19 @@ def faces(
     return each_picture(paths, answer, f"answered in {out}")
 
 
-def _write(folder: Path, stem: str, faces: Sequence[np.ndarray], given: np.ndarray | None = None) -> None:
-    """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
+def _write(
+    folder: Path, stem: str, faces: Sequence[np.ndarray], given: np.ndarray | None = None
+) -> None:
+    """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is
+    overwritten.
+    """
     from s2f_utils.pictures import images, viz
     from s2f_utils.runtime import free_stem
 
-    named = {f"face-{n}" if n else "face": face for n, face in enumerate(faces, 1 if given is None else 0)}
+    named = {
+        f"face-{n}" if n else "face": face
+        for n, face in enumerate(faces, 1 if given is None else 0)
+    }
     tiles = faces if given is None else [given, *faces]
     named["faces"] = viz.sheet([tiles[n : n + 8] for n in range(0, len(tiles), 8)])
     stem = free_stem(folder, stem, [f"-{name}.png" for name in named])

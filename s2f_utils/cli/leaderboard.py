@@ -26,14 +26,15 @@ def leaderboard(
 ) -> None:
     """Compare the saved outputs of several models.
 
-    They are measured by every metric, beside the answers that need no model: a table as JSON and Markdown, and a
-    contact sheet.
+    They are measured by every metric, beside the answers that need no model: a table as JSON and
+    Markdown, and a contact sheet.
 
     Args:
         outputs: run folders, or folders of PNGs by id; NAME=PATH names one
         split: which of the pairs
         out: folder for the tables
-        open_league: this model saw other data than the set's training pairs: it plays in the open league; repeatable.
+        open_league: this model saw other data than the set's training pairs: it plays in the open
+        league; repeatable.
             That a model saw nothing else, its file proves, or its league is unknown
         metrics: with commas; all: all that can be measured
         patch_seeds: times the patch test is repeated; 0: not at all
@@ -45,11 +46,19 @@ def leaderboard(
     manifest = read_manifest(data)
     pairs = manifest.split(split)
     ids = [pair.id for pair in pairs]
-    entries = [entry for spec in outputs for entry in tables.find_outputs(spec, ids, direction, pairs)]
+    entries = [
+        entry for spec in outputs for entry in tables.find_outputs(spec, ids, direction, pairs)
+    ]
     board = tables.build(
-        entries, manifest, split=split, columns=names, patch_seeds=patch_seeds, direction=direction,
-        open_league=open_league, allow_seen=seen,
-    )  # fmt: skip
+        entries,
+        manifest,
+        split=split,
+        columns=names,
+        patch_seeds=patch_seeds,
+        direction=direction,
+        open_league=open_league,
+        allow_seen=seen,
+    )
     table = tables.write(board, out)
     print(tables.as_markdown(board))
     print(f"written: {table} and, beside it, leaderboard.json, per_image.csv, faces.png")

@@ -1,4 +1,5 @@
-"""The command line, `s2f`: every command is a function, whose parameters and docstring become its flags and help.
+"""The command line, `s2f`: every command is a function, whose parameters and docstring become its
+flags and help.
 
 It returns the exit status, or None for 0.
 """
@@ -22,8 +23,11 @@ from s2f_utils.cli.train import train
 from s2f_utils.cli.weights import weights
 from s2f_utils.extensions import extend
 
-COMMANDS: dict[str, Callable[..., int | None]] = {  # packages beside this one add theirs (`extensions`)
-    command.__name__: command for command in (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
+COMMANDS: dict[
+    str, Callable[..., int | None]
+] = {  # packages beside this one add theirs (`extensions`)
+    command.__name__: command
+    for command in (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
 }
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
@@ -38,7 +42,9 @@ Data sets are made by 'python -m data_prep'; see its --help."""
 
 def app() -> App:
     """The command line with all commands, in the order of `COMMANDS`."""
-    flags = Parameter(negative=(), show_default=_shown_default, allow_repeating=True)  # the last one counts
+    flags = Parameter(
+        negative=(), show_default=_shown_default, allow_repeating=True
+    )  # the last one counts
     top = App(
         "s2f",
         help="Sketch to Face: from face sketches to photos.",
@@ -76,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("s2f: interrupted; nothing is half written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # such as head, which has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python flushes once more when it ends
         return READER_LEFT
     except Exception as error:
         text = _explain(error)
@@ -90,7 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     from s2f_utils.runtime import what_to_do, what_to_install
-    from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory
+    from s2f_utils.train.errors import (
+        MemoryFullError,
+        NotSavedError,
+        TrainingDiverged,
+        is_out_of_memory,
+    )
 
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split())

@@ -21,25 +21,35 @@ Seed = Annotated[int, between(0, 2**31 - 1)]  # what torch takes on every device
 Device = Annotated[str, Parameter(help="auto, cuda, mps or cpu")]
 Engine = Annotated[
     Literal["auto", "torch", "onnx"],
-    Parameter(help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the faster one"),
+    Parameter(
+        help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the faster one"
+    ),
 ]
 Mode = Annotated[
     Literal["deterministic", "paper"],
-    Parameter(help="deterministic (default), or paper: the test image's own statistics and live dropout"),
+    Parameter(
+        help="deterministic (default), or paper: the test image's own statistics and live dropout"
+    ),
 ]
 Direction = Annotated[
     Literal["sketch-to-photo", "photo-to-sketch"],
-    Parameter(help="of a CycleGAN: which of its generators; of a published file: which way it goes"),
+    Parameter(
+        help="of a CycleGAN: which of its generators; of a published file: which way it goes"
+    ),
 ]
 Data = Annotated[Path, Parameter(help="folder with a manifest.csv, or the file itself")]
 Out = Annotated[Path, Parameter(help="folder for the PNGs")]
-Seen = Annotated[bool, Parameter(help="score a model that has seen some of the pairs all the same, and mark it")]
+Seen = Annotated[
+    bool, Parameter(help="score a model that has seen some of the pairs all the same, and mark it")
+]
 
 
 def check_out(out: Path, inputs: Sequence[str], what: str) -> None:
     """Raise ValueError where `out` is the folder of the pictures; `what`: their name."""
     if any(Path(item).is_dir() and Path(item).resolve() == out.resolve() for item in inputs):
-        raise ValueError(f"--out {str(out)!r}: is the folder of the {what}: name another folder for the results")
+        raise ValueError(
+            f"--out {str(out)!r}: is the folder of the {what}: name another folder for the results"
+        )
 
 
 def metric_names(text: str) -> tuple[str, ...]:
@@ -47,21 +57,31 @@ def metric_names(text: str) -> tuple[str, ...]:
     from s2f_utils import metrics
 
     groups = {name: metrics.group(name) for name in metrics.GROUPS}
-    names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
+    names = [
+        n
+        for part in text.split(",")
+        if part.strip()
+        for n in groups.get(part.strip(), (part.strip(),))
+    ]
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
-        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join((*groups['all'], *groups['sets'], *groups))}")
+        raise ValueError(
+            f"--metrics {text!r}: the metrics are {', '.join((*groups['all'], *groups['sets'], *groups))}"
+        )
     return tuple(dict.fromkeys(names))
 
 
-def each_picture(paths: Sequence[Path], work: Callable[[Path], None], done: str, unit: str = "picture") -> int:
-    """Let `work` deal with every path, and print how many are `done`; one that it refuses is reported and left out.
+def each_picture(
+    paths: Sequence[Path], work: Callable[[Path], None], done: str, unit: str = "picture"
+) -> int:
+    """Let `work` deal with every path, and print how many are `done`; one that it refuses is
+    reported and left out.
 
     Returns the exit status: 0, 1 where some were left out, 2 where all were.
     """
     from tqdm.auto import tqdm
 
-    from s2f_utils.inference.restorers import RestoreError
+    from s2f_utils.infer.restorers import RestoreError
     from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 

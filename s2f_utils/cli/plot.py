@@ -19,8 +19,9 @@ def plot(
 ) -> None:
     """Draw the curves of one run, or of several to compare.
 
-    Losses, and the scores of the samples, from a run's log: raw as thin lines, smoothed as bold ones. Numbered marks
-    show where a live value was changed while training ran. The run may still be training.
+    Losses, and the scores of the samples, from a run's log: raw as thin lines, smoothed as bold
+    ones. Numbered marks show where a live value was changed while training ran. The run may still
+    be training.
 
         s2f plot runs/0003-pix2pix-demo
         s2f plot runs/0003-pix2pix-demo --log --only loss_l1 ssim
@@ -35,7 +36,7 @@ def plot(
     """
     from s2f_utils import runtime
     from s2f_utils.pictures import viz
-    from s2f_utils.training.tracking import read_log
+    from s2f_utils.train.tracking import read_log
 
     runs = list(dict.fromkeys(runs))
     out = out or (runs[0] if len(runs) == 1 else Path()) / "curves.png"
@@ -46,10 +47,16 @@ def plot(
     labels = names if len(set(names)) == len(names) else list(map(str, runs))
     logs = {label: read_log(folder) for label, folder in zip(labels, runs, strict=True)}
     if empty := [folder for folder, (rows, _) in zip(runs, logs.values(), strict=True) if not rows]:
-        raise ValueError(f"{empty[0]}: no row of losses in log.jsonl: give the folder of a run, after its first row")
-    known = list(dict.fromkeys(name for entries in logs.values() for name in viz.curve_names(*entries)))
+        raise ValueError(
+            f"{empty[0]}: no row of losses in log.jsonl: give the folder of a run, after its first row"
+        )
+    known = list(
+        dict.fromkeys(name for entries in logs.values() for name in viz.curve_names(*entries))
+    )
     if unknown := [name for name in only if name not in known]:
-        raise ValueError(f"--only {unknown[0]}: there is no such curve: the names are {', '.join(known)}")
+        raise ValueError(
+            f"--only {unknown[0]}: there is no such curve: the names are {', '.join(known)}"
+        )
     figure = viz.curves(logs, only=only, x=x, log=log)
     with runtime.atomic_path(out) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from s2f_utils.data import Manifest
-    from s2f_utils.training.config import Resolved
+    from s2f_utils.train.config import Resolved
 
 SCORES = "evaluation-val"
 NO_VALIDATION = (
@@ -42,15 +42,19 @@ def train(
     """Train a network on a data set; leaves a run folder.
 
     Args:
-        method: pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, restore
+        method: pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render,
+        stylegan2, psp, restore
         data: folder with a manifest.csv, or the file itself
-        profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred pairs of your own at
+        profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred
+        pairs of your own at
             256 px: faithful, realistic); default: S2F_PROFILE, else demo
-        settings: change one setting, such as epochs=50, or tracker=wandb; repeatable; --list-settings shows all
+        settings: change one setting, such as epochs=50, or tracker=wandb; repeatable;
+        --list-settings shows all
         list_settings: print a method's settings and what they mean, and stop
         runs: where the run folder is made
         name: name of the run, after its number; default: METHOD-PROFILE
-        resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
+        resume: auto: go on with the newest unfinished run of the same settings; never: a new run;
+        or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_report: do not score the model on the validation split and write report.html
     """
@@ -60,18 +64,26 @@ def train(
         return _list_settings(method, *_resolve(method, profile, settings, init, device))
     from s2f_utils.data import read_manifest
     from s2f_utils.runtime import counted, distributed
-    from s2f_utils.training.loop import train as train_run
-    from s2f_utils.training.run import open_run
+    from s2f_utils.train.loop import train as train_run
+    from s2f_utils.train.run import open_run
 
     with distributed.process_group(device) as device:
         profile, resolved, chosen = _resolve(method, profile, settings, init, device)
         manifest = read_manifest(data)
         run = open_run(
-            resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init, device=str(chosen)
+            resolved,
+            manifest,
+            runs,
+            name=name or f"{method}-{profile}",
+            resume=resume,
+            init=init,
+            device=str(chosen),
         )
         if distributed.is_rank_zero():
             how = "goes on" if run.images_seen else "begins"
-            limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
+            limit = (
+                f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
+            )
             where = f"{distributed.world_size()} x {chosen.type}, {run.precision.name}"
             shown = f"{counted(len(run.data.sketches), 'sketch')}, {counted(len(run.data.photos), 'photo')}"
             length = f"{run.total_images:,} images{limit}"
@@ -91,7 +103,7 @@ def _resolve(
 ) -> tuple[str, Resolved, torch.device]:
     """The profile, the settings and the device that a command line asks for."""
     from s2f_utils import runtime
-    from s2f_utils.training import config
+    from s2f_utils.train import config
 
     profile = runtime.profile_name(asked=profile)
     config.find_method(method)
@@ -104,12 +116,18 @@ def _resolve(
     chosen = runtime.pick_device(device)
     begun_with = config.settings_of(init, method) if init else {}
     has_gpu = chosen.type != "cpu"
-    return profile, config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with), chosen
+    return (
+        profile,
+        config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with),
+        chosen,
+    )
 
 
 def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.device) -> int:
-    """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
-    from s2f_utils.training.config import meanings
+    """Print a method's settings: the paper's values, those of this command line where they differ,
+    and meanings.
+    """
+    from s2f_utils.train.config import meanings
 
     kind, changed = type(resolved.config), resolved.changed()
     paper = kind()
@@ -124,23 +142,30 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
 
 
 def _report(folder: Path, manifest: Manifest, device: str) -> Path:
-    """Score a run in each of its directions on the validation split, print the tables, and write its report."""
+    """Score a run in each of its directions on the validation split, print the tables, and write
+    its report.
+    """
     from s2f_utils.data import DataError
-    from s2f_utils.inference import load, ways_of
+    from s2f_utils.infer import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
-    from s2f_utils.training.report import write_report
+    from s2f_utils.train.report import write_report
 
     results, directions = [], ways_of(folder)
     not_scored = "" if manifest.split("val") else NO_VALIDATION
     for direction in directions if not not_scored else ():
         translator = load(folder, device, direction=direction)
-        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if results else SCORES
+        name, out = (
+            translator.meta.get("method", "model"),
+            f"{SCORES}-{direction}" if results else SCORES,
+        )
         try:
             results.append(evaluate(translator, manifest, folder / out, split="val", name=name))
         except DataError as error:
             not_scored = str(error)
             continue
-        print(f"{direction.replace('-to-', ' → ')}, on the validation split; 's2f evaluate' scores the test split:")
+        print(
+            f"{direction.replace('-to-', ' → ')}, on the validation split; 's2f evaluate' scores the test split:"
+        )
         print(results[-1].table())
     if not_scored:
         print(f"not scored: {not_scored}")

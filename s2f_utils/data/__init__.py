@@ -22,7 +22,9 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """A pair, or one picture of a set without pairs; paths are None without one. attributes: of further columns."""
+    """A pair, or one picture of a set without pairs; paths are None without one. attributes: of
+    further columns.
+    """
 
     split: str
     id: str
@@ -48,20 +50,30 @@ class Manifest:
 
 
 def terms_of(settings: Mapping[str, Any]) -> list[str]:
-    """The licence terms in a manifest's settings; of older sets of CUFS by their layout; [] where unknown."""
-    terms, is_cufs = settings.get("terms") or (), "cufs" in str(settings.get("layout", "")).split("+")
-    return sorted({*([terms] if isinstance(terms, str) else terms), *([CUFS_TERMS] if is_cufs else ())})
+    """The licence terms in a manifest's settings; of older sets of CUFS by their layout; [] where
+    unknown.
+    """
+    terms, is_cufs = (
+        settings.get("terms") or (),
+        "cufs" in str(settings.get("layout", "")).split("+"),
+    )
+    return sorted(
+        {*([terms] if isinstance(terms, str) else terms), *([CUFS_TERMS] if is_cufs else ())}
+    )
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:
     """Read a `manifest.csv`, given the file or its folder.
 
-    Raises FileNotFoundError without such a folder; DataError when the file is missing, has other columns, is empty,
-    names files that do not exist, has an identity in two splits, or an id twice in one that is scored.
+    Raises FileNotFoundError without such a folder; DataError when the file is missing, has other
+    columns, is empty, names files that do not exist, has an identity in two splits, or an id twice
+    in one that is scored.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv")
+        raise FileNotFoundError(
+            f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv"
+        )
     path = path / "manifest.csv" if path.is_dir() else path
     if not path.is_file():
         raise DataError(
@@ -73,9 +85,13 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not CSV in UTF-8 ({error}): save it as that, or run data_prep again") from None
+        raise DataError(
+            f"{path}: is not CSV in UTF-8 ({error}): save it as that, or run data_prep again"
+        ) from None
     if missing:
-        raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
+        raise DataError(
+            f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}"
+        )
     pairs = [_row(path, number, row) for number, row in enumerate(rows, start=2)]
     if not pairs:
         raise DataError(f"{path}: lists no pairs: run data_prep again on a folder with pictures")
@@ -84,13 +100,17 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     try:
         known = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     except ValueError:
-        raise DataError(f"{settings}: is not JSON: run data_prep again, or delete the file") from None
+        raise DataError(
+            f"{settings}: is not JSON: run data_prep again, or delete the file"
+        ) from None
     return Manifest(path, pairs, known)
 
 
 def _row(path: Path, number: int, row: dict[str, str]) -> Row:
     if row["split"] not in SPLITS:
-        raise DataError(f"{path}, line {number}: split must be one of {', '.join(SPLITS)}, got {row['split']!r}")
+        raise DataError(
+            f"{path}, line {number}: split must be one of {', '.join(SPLITS)}, got {row['split']!r}"
+        )
     files: dict[str, Path | None] = {}
     for name in ("sketch", "photo", "mask"):
         files[name] = path.parent / row[name] if row[name] else None
@@ -100,7 +120,14 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Row:
                 " or run data_prep again"
             )
     more = {name: value or "" for name, value in row.items() if name and name not in COLUMNS}
-    return Row(row["split"], row["id"], row["identity"] or row["id"], source=row["source"], attributes=more, **files)
+    return Row(
+        row["split"],
+        row["id"],
+        row["identity"] or row["id"],
+        source=row["source"],
+        attributes=more,
+        **files,
+    )
 
 
 def _check_identities(path: Path, rows: Sequence[Row]) -> None:
@@ -108,7 +135,9 @@ def _check_identities(path: Path, rows: Sequence[Row]) -> None:
     scored = [(row.split, row.id) for row in rows if row.split != "train"]
     if len(set(scored)) < len(scored):
         split, name = Counter(scored).most_common(1)[0][0]
-        raise DataError(f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row its own")
+        raise DataError(
+            f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row its own"
+        )
     for row in rows:
         if where.setdefault(row.identity, row.split) != row.split:
             raise DataError(

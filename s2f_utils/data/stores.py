@@ -1,4 +1,6 @@
-"""Pictures of a data set as batches of uint8, on the device or prefetched. Shapes: B pairs in a batch, S pixels."""
+"""Pictures of a data set as batches of uint8, on the device or prefetched. Shapes: B pairs in a
+batch, S pixels.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,23 @@ from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import sent
 
 # a paired method's input → the columns of the manifest that it needs
-GIVEN: dict[str, tuple[str, ...]] = {"sketch": ("sketch",), "map": ("mask",), "both": ("sketch", "mask"), "photo": ()}
+GIVEN: dict[str, tuple[str, ...]] = {
+    "sketch": ("sketch",),
+    "map": ("mask",),
+    "both": ("sketch", "mask"),
+    "photo": (),
+}
 
 
 class PictureStore:
-    """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps` (19-class maps, in their
-    colours), or 6 of both; decoded once by `load`, or anew for every batch.
+    """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps`
+    (19-class maps, in their colours), or 6 of both; decoded once by `load`, or anew for every
+    batch.
     """
 
-    def __init__(self, paths: Sequence[Path], size_px: int, device: torch.device, maps: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, paths: Sequence[Path], size_px: int, device: torch.device, maps: Sequence[Path] = ()
+    ) -> None:
         self.paths, self.maps, self.size_px, self.device = list(paths), list(maps), size_px, device
         self.channels = 6 if paths and maps else 3
         self._tensor: Tensor | None = None
@@ -50,7 +60,14 @@ class PictureStore:
         """These pictures, read from their files, on the CPU."""
         out = np.empty((len(indices), self.channels, self.size_px, self.size_px), np.uint8)
         read = _readers().map(self._read, indices)
-        bar = tqdm(read, "reading pictures", len(indices), leave=False, unit="picture", disable=not progress)
+        bar = tqdm(
+            read,
+            "reading pictures",
+            len(indices),
+            leave=False,
+            unit="picture",
+            disable=not progress,
+        )
         for place, picture in enumerate(bar):
             out[place] = picture.transpose(2, 0, 1)
         return torch.from_numpy(out)
@@ -58,7 +75,9 @@ class PictureStore:
     def _read(self, index: int) -> np.ndarray:
         parts = []
         if self.paths:
-            parts.append(squared(self.paths[index], images.load_rgb(self.paths[index]), self.size_px))
+            parts.append(
+                squared(self.paths[index], images.load_rgb(self.paths[index]), self.size_px)
+            )
         if self.maps:
             parts.append(map_picture(self.maps[index], self.size_px))
         return np.concatenate(parts, axis=2)
@@ -71,14 +90,25 @@ def _readers() -> ThreadPoolExecutor:
 
 
 class Data:
-    """Sketches and photos in two stores, either of which may be empty: pairs by index, or shuffled apart where it is
-    not `paired`. A set that fits is resident on the device; of a larger one a GPU's next batches are prefetched.
+    """Sketches and photos in two stores, either of which may be empty: pairs by index, or shuffled
+    apart where it is not `paired`. A set that fits is resident on the device; of a larger one a
+    GPU's next batches are prefetched.
     """
 
     def __init__(
-        self, sketches: PictureStore, photos: PictureStore, *, paired: bool = True, progress: bool = False
+        self,
+        sketches: PictureStore,
+        photos: PictureStore,
+        *,
+        paired: bool = True,
+        progress: bool = False,
     ) -> None:
-        self.sketches, self.photos, self.paired, self.device = sketches, photos, paired, photos.device
+        self.sketches, self.photos, self.paired, self.device = (
+            sketches,
+            photos,
+            paired,
+            photos.device,
+        )
         need = sum(len(store) * store.channels * store.size_px**2 for store in (sketches, photos))
         self.resident = need < 0.4 * free_bytes(self.device)
         for store in (sketches, photos):
@@ -99,21 +129,26 @@ class Data:
     def batch_at(
         self, position: int, num: int, copies: int, seed: int, share: slice = slice(None)
     ) -> tuple[Tensor, Tensor]:
-        """The `num` sketches and photos after `position` images of a training with this seed: two uint8 tensors
-        (num, C, S, S) on the device. share: this rank's part of them.
+        """The `num` sketches and photos after `position` images of a training with this seed: two
+        uint8 tensors (num, C, S, S) on the device. share: this rank's part of them.
         """
 
         def chosen(position: int) -> list[np.ndarray]:
             other = int(not self.paired and len(self.sketches) > 0)
             sides = (self.sketches, 0), (self.photos, other)
-            return [indices_at(position, num, len(store), copies, seed, stream)[share] for store, stream in sides]
+            return [
+                indices_at(position, num, len(store), copies, seed, stream)[share]
+                for store, stream in sides
+            ]
 
         if self.resident:
             sketches, photos = chosen(position)
             return self.sketches.batch(sketches), self.photos.batch(photos)
         wanted = [(position + n * num, num) for n in range(1 + self.ahead)]
         before = self._prefetched
-        self._prefetched = {k: before.get(k) or self._reader.submit(self._decode, *chosen(k[0])) for k in wanted}
+        self._prefetched = {
+            k: before.get(k) or self._reader.submit(self._decode, *chosen(k[0])) for k in wanted
+        }
         sketches, photos = self._prefetched[wanted[0]].result()
         return sent(sketches, self.device), sent(photos, self.device)
 
@@ -122,42 +157,70 @@ class Data:
 
 
 def paired_data(
-    pairs: Sequence[Row], size_px: int, device: torch.device, *, given: str = "sketch", progress: bool = False
+    pairs: Sequence[Row],
+    size_px: int,
+    device: torch.device,
+    *,
+    given: str = "sketch",
+    progress: bool = False,
 ) -> Data:
-    """Pairs as uint8 batches: inputs (B, 3, S, S), or six channels of "both", and photos (B, 3, S, S).
+    """Pairs as uint8 batches: inputs (B, 3, S, S), or six channels of "both", and photos (B, 3, S,
+    S).
 
-    given: the input, a key of `GIVEN`; maps are in CelebAMask-HQ's colours. Raises DataError for incomplete rows.
+    given: the input, a key of `GIVEN`; maps are in CelebAMask-HQ's colours. Raises DataError for
+    incomplete rows.
     """
     for pair in pairs:
         lacking = [what for what in (*GIVEN[given], "photo") if getattr(pair, what) is None]
         if lacking:
             hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
-            raise DataError(f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it out{hint}")
-    first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
+            raise DataError(
+                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it out{hint}"
+            )
+    first, maps = (
+        [getattr(p, what) for p in pairs] if what in GIVEN[given] else []
+        for what in ("sketch", "mask")
+    )
     photos = [pair.photo for pair in pairs]
     sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
     return Data(sketches, PictureStore(photos, size_px, device), progress=progress)
 
 
-def photo_data(rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False) -> Data:
+def photo_data(
+    rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False
+) -> Data:
     """Photos alone: batches of no sketches and B photos. Raises DataError where no row has a photo."""
     paths = [row.photo for row in rows if row.photo]
     if not paths:
-        raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
+        raise DataError(
+            f"there are no photos among the {len(rows)} rows: this method learns from photos"
+        )
     stores = PictureStore([], size_px, device), PictureStore(paths, size_px, device)
     return Data(*stores, paired=False, progress=progress)
 
 
 def unpaired_data(
-    sketches: Sequence[Row], photos: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False
+    sketches: Sequence[Row],
+    photos: Sequence[Row],
+    size_px: int,
+    device: torch.device,
+    *,
+    progress: bool = False,
 ) -> Data:
-    """The sketches of some rows and the photos of others (`unpaired_rows`), in an order of their own each."""
+    """The sketches of some rows and the photos of others (`unpaired_rows`), in an order of their
+    own each.
+    """
     sides = [row.sketch for row in sketches], [row.photo for row in photos]
-    return Data(*(PictureStore(side, size_px, device) for side in sides), paired=False, progress=progress)
+    return Data(
+        *(PictureStore(side, size_px, device) for side in sides), paired=False, progress=progress
+    )
 
 
-def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tuple[list[Row], list[Row]]:
-    """The rows whose sketch, and those whose photo, a training without pairs uses. Raises DataError for an empty side.
+def unpaired_rows(
+    pairs: Sequence[Row], apart: bool = True, seed: int = 0
+) -> tuple[list[Row], list[Row]]:
+    """The rows whose sketch, and those whose photo, a training without pairs uses. Raises DataError
+    for an empty side.
 
     apart: nobody is in both lists, which are balanced by chance.
     """
@@ -173,12 +236,17 @@ def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tu
     counts = [Counter(p.identity for p in rows) for rows in sides]
     order = sorted(counts[0].keys() & counts[1].keys())  # people on both sides
     np.random.default_rng(np.random.SeedSequence([seed, 2])).shuffle(order)
-    totals = [len(rows) - sum(count[who] for who in order) for rows, count in zip(sides, counts, strict=True)]
+    totals = [
+        len(rows) - sum(count[who] for who in order)
+        for rows, count in zip(sides, counts, strict=True)
+    ]
     side_of: dict[str, int] = {}
     for who in order:
         side_of[who] = int(totals[1] < totals[0])
         totals[side_of[who]] += counts[side_of[who]][who]
-    chosen = tuple([p for p in rows if side_of.get(p.identity, n) == n] for n, rows in enumerate(sides))
+    chosen = tuple(
+        [p for p in rows if side_of.get(p.identity, n) == n] for n, rows in enumerate(sides)
+    )
     if not all(chosen):
         raise DataError(
             f"the {len(order)} people cannot be divided into some whose sketch is shown and others whose photo is: give"
@@ -196,15 +264,21 @@ def map_picture(path: Path, size_px: int) -> np.ndarray:
 
 
 def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
-    """A square picture, uint8 (H, W, 3), at `size_px`. Raises DataError where it is not square, or tiny."""
+    """A square picture, uint8 (H, W, 3), at `size_px`. Raises DataError where it is not square, or
+    tiny.
+    """
     if min(image.shape[:2]) < 16:
-        raise DataError(f"{path}: {image.shape[1]}x{image.shape[0]} pixels show no face: leave this pair out")
+        raise DataError(
+            f"{path}: {image.shape[1]}x{image.shape[0]} pixels show no face: leave this pair out"
+        )
     if image.shape[0] != image.shape[1]:
         raise DataError(
             f"{path}: {image.shape[1]}x{image.shape[0]} pixels are not square, and would be squeezed: make squares with"
             f" 'python -m data_prep pairs {path.parent.parent} OUT --align face', or --fit pad or stretch"
         )
-    return image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
+    return (
+        image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
+    )
 
 
 def free_bytes(device: torch.device) -> int:
@@ -227,12 +301,16 @@ def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int 
 def indices_at(
     images_seen: int, batch_size: int, num_items: int, copies: int, seed: int, stream: int = 0
 ) -> np.ndarray:
-    """Items of the batch after `images_seen` images: int64 (batch_size,), which that number alone decides; or (0,)."""
+    """Items of the batch after `images_seen` images: int64 (batch_size,), which that number alone
+    decides; or (0,).
+    """
     if num_items == 0:
         return np.empty(0, np.int64)
     parts, position, end = [], images_seen, images_seen + batch_size
     while position < end:
         epoch, start = divmod(position, num_items * copies)
-        parts.append(epoch_order(num_items, copies, seed, epoch, stream)[start : start + end - position])
+        parts.append(
+            epoch_order(num_items, copies, seed, epoch, stream)[start : start + end - position]
+        )
         position += len(parts[-1])
     return np.concatenate(parts)

@@ -1,6 +1,8 @@
-"""Metrics of generated pictures against true ones, after one protocol; each names the code that it agrees with.
+"""Metrics of generated pictures against true ones, after one protocol; each names the code that it
+agrees with.
 
-All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from JPEG files.
+All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from
+JPEG files.
 """
 
 # isort: off
@@ -9,7 +11,13 @@ from s2f_utils.metrics import structure, perceptual, patches, distribution, retr
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
-from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
+from s2f_utils.metrics.bootstrap import (
+    Interval,
+    Repeated,
+    bootstrap_mean,
+    bootstrap_repeated,
+    paired_difference,
+)
 from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
     GROUPS,
@@ -22,12 +30,37 @@ from s2f_utils.metrics.registry import (
     measure_sets,
     not_measured,
     register,
-)  # fmt: skip
+)
 
-DEFAULT_METRICS = ("ssim", "sharpness", "psnr", "mse", "l1", "l2_norm")  # blur raises the first, lowers the second
+DEFAULT_METRICS = (
+    "ssim",
+    "sharpness",
+    "psnr",
+    "mse",
+    "l1",
+    "l2_norm",
+)  # blur raises the first, lowers the second
 
 __all__ = [
-    "DEFAULT_METRICS", "GROUPS", "METRICS", "TRIVIAL_ROWS", "Interval", "Metric", "PatchTest", "Reference", "Repeated",
-    "SetScores", "bootstrap_mean", "bootstrap_repeated", "filtered", "group", "measure", "measure_sets", "not_measured",
-    "paired_difference", "patch_test", "register", "trivial_predictions",
-]  # fmt: skip
+    "DEFAULT_METRICS",
+    "GROUPS",
+    "METRICS",
+    "TRIVIAL_ROWS",
+    "Interval",
+    "Metric",
+    "PatchTest",
+    "Reference",
+    "Repeated",
+    "SetScores",
+    "bootstrap_mean",
+    "bootstrap_repeated",
+    "filtered",
+    "group",
+    "measure",
+    "measure_sets",
+    "not_measured",
+    "paired_difference",
+    "patch_test",
+    "register",
+    "trivial_predictions",
+]

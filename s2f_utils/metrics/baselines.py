@@ -1,6 +1,8 @@
-"""Trivial baselines that a model has to beat: the sketch itself, the mean face, the nearest face, ridge regression.
+"""Trivial baselines that a model has to beat: the sketch itself, the mean face, the nearest face,
+ridge regression.
 
-Shapes: T training pairs, N test pairs, pictures uint8 (…, H, W, 3) with H = W a multiple of 64 (or below 64).
+Shapes: T training pairs, N test pairs, pictures uint8 (…, H, W, 3) with H = W a multiple of 64 (or
+below 64).
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from s2f_utils.metrics.registry import Pictures
 from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures.images import rounded
 
-COLUMNS = 4096  # values of all targets that are float64 at once: a thousand photos would take gigabytes
+COLUMNS = (
+    4096  # values of all targets that are float64 at once: a thousand photos would take gigabytes
+)
 FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
 
 
@@ -31,26 +35,35 @@ TRIVIAL_ROWS = trivial_labels("sketch-to-photo")
 
 
 def sketch_features(sketches: np.ndarray) -> np.ndarray:
-    """Grey block means of sketches, float64 (N, 64·64): mean of R, G and B, then of blocks (4×4 pixels at 256 px)."""
+    """Grey block means of sketches, float64 (N, 64·64): mean of R, G and B, then of blocks (4×4
+    pixels at 256 px).
+    """
     num, height, width, _ = sketches.shape
     block_h, block_w = max(1, height // 64), max(1, width // 64)
     if height % block_h or width % block_w:
-        raise ValueError(f"pictures of {width}x{height} do not divide into 64x64 blocks: resize to a power of two")
+        raise ValueError(
+            f"pictures of {width}x{height} do not divide into 64x64 blocks: resize to a power of two"
+        )
     blocks = sketches.reshape(num, height // block_h, block_h, width // block_w, block_w, 3)
     return blocks.mean(axis=(2, 4, 5), dtype=np.float64).reshape(num, -1)
 
 
 def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -> np.ndarray:
-    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T: float64 (N, P); the mean
-    target where all features are equal.
+    """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T:
+    float64 (N, P); the mean target where all features are equal.
     """
     mean = features.mean(axis=0)
     x = features - mean
     gram = x @ x.T
     penalty = 3.0 * np.trace(gram) / len(x) or 1.0
-    shares = np.linalg.solve(gram + penalty * np.eye(len(x)), x @ (new_features - mean).T).T  # of the centred targets
+    shares = np.linalg.solve(
+        gram + penalty * np.eye(len(x)), x @ (new_features - mean).T
+    ).T  # of the centred targets
     shares += (1 - shares.sum(axis=1, keepdims=True)) / len(x)  # and of their mean: (N, T)
-    parts = (targets[:, start : start + COLUMNS].astype(np.float64) for start in range(0, targets.shape[1], COLUMNS))
+    parts = (
+        targets[:, start : start + COLUMNS].astype(np.float64)
+        for start in range(0, targets.shape[1], COLUMNS)
+    )
     return np.concatenate([shares @ part for part in parts], axis=1)
 
 
@@ -61,7 +74,10 @@ def trivial_predictions(
     mean = rounded(train_targets.mean(axis=0, dtype=np.float64))
     train_features, test_features = sketch_features(train_inputs), sketch_features(test_inputs)
     nearest = [int(np.argmin(((train_features - f) ** 2).sum(axis=1))) for f in test_features]
-    flat, parts = train_targets.reshape(len(train_targets), -1), np.array_split(test_features, -(-len(nearest) // 100))
+    flat, parts = (
+        train_targets.reshape(len(train_targets), -1),
+        np.array_split(test_features, -(-len(nearest) // 100)),
+    )
     regressed = np.concatenate([rounded(ridge(train_features, flat, some)) for some in parts])
     return {
         "sketch": test_inputs,
@@ -72,10 +88,12 @@ def trivial_predictions(
 
 
 def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pictures:
-    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain, which buy sharpness ("filtered faithful").
+    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain, which buy sharpness
+    ("filtered faithful").
 
-    Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8 grey levels, until the
-    mean gradient is `ratio` of that of the photos `like` (M, H, W, 3); sharper pictures are returned as they are.
+    Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8
+    grey levels, until the mean gradient is `ratio` of that of the photos `like` (M, H, W, 3);
+    sharper pictures are returned as they are.
     """
     target = ratio * np.mean([gradient(photo) for photo in like])
     low, high = 0.0, 1.0
@@ -93,5 +111,7 @@ def _sharpened(pictures: Pictures, strength: float) -> Pictures:
     for picture in pictures:
         soft = cv2.GaussianBlur(picture, (0, 0), FILTER_SIGMA_PX).astype(np.float64)
         noise = rng.normal(0.0, 1.0, (*picture.shape[:2], 1))
-        out.append(rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise)))
+        out.append(
+            rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise))
+        )
     return np.stack(out) if isinstance(pictures, np.ndarray) else out

@@ -1,4 +1,6 @@
-"""Bootstrap confidence intervals of means over images (Efron 1979), paired for two models on the same images."""
+"""Bootstrap confidence intervals of means over images (Efron 1979), paired for two models on the
+same images.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ class Interval:
 def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
     """The mean of per-image values (N,) and its 95 % percentile interval over resampled images.
 
-    Infinite values (the PSNR of identical pictures) make mean and interval infinite; NaN, images that have no value,
-    are left out, and all are NaN when there is no other. ValueError when N is 0.
+    Infinite values (the PSNR of identical pictures) make mean and interval infinite; NaN, images
+    that have no value, are left out, and all are NaN when there is no other. ValueError when N is
+    0.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values):
@@ -40,10 +43,14 @@ def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int =
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
-    """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0 is a difference."""
+    """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0
+    is a difference.
+    """
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.shape != theirs.shape:
-        raise ValueError(f"the same images must be measured for both, got {ours.shape} and {theirs.shape}")
+        raise ValueError(
+            f"the same images must be measured for both, got {ours.shape} and {theirs.shape}"
+        )
     return bootstrap_mean(ours - theirs)
 
 
@@ -51,8 +58,8 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
 class Repeated:
     """Scores of N images in S trainings of a metric's own networks.
 
-    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a training's networks it was
-    scored by.
+    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a training's
+    networks it was scored by.
     """
 
     values: np.ndarray
@@ -60,16 +67,21 @@ class Repeated:
 
 
 def bootstrap_repeated(scores: Repeated, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
-    """The mean and its 95 % percentile interval over images crossed with networks, which includes the spread of the
-    metric's own training and is conservative (Owen 2007, "The pigeonhole bootstrap").
+    """The mean and its 95 % percentile interval over images crossed with networks, which includes
+    the spread of the metric's own training and is conservative (Owen 2007, "The pigeonhole
+    bootstrap").
     """
     repeats, num = scores.values.shape
-    network = scores.networks + np.arange(repeats)[:, None] * (scores.networks.max() + 1)  # others in each training
+    network = scores.networks + np.arange(repeats)[:, None] * (
+        scores.networks.max() + 1
+    )  # others in each training
     names, network = np.unique(network, return_inverse=True)
     network, known = network.reshape(repeats, num), np.isfinite(scores.values)
     values, rng, means = np.where(known, scores.values, 0.0), np.random.default_rng(seed), []
     for _ in range(num_resamples):
-        of_images, of_networks = (np.bincount(rng.integers(0, n, n), minlength=n) for n in (num, len(names)))
+        of_images, of_networks = (
+            np.bincount(rng.integers(0, n, n), minlength=n) for n in (num, len(names))
+        )
         drawn = of_images * of_networks[network] * known  # how often each value was
         if drawn.any():
             means.append(float((drawn * values).sum() / drawn.sum()))

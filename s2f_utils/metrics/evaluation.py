@@ -1,4 +1,6 @@
-"""Scores of a model on the pairs of a split, inside of their padding, beside those of trivial baselines."""
+"""Scores of a model on the pairs of a split, inside of their padding, beside those of trivial
+baselines.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from tqdm.auto import tqdm
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import map_picture, squared
-from s2f_utils.inference.translator import Translator
+from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
 from s2f_utils.metrics.registry import Pictures, smallest
@@ -50,9 +52,9 @@ class Scored(metrics.SetScores):
 class Evaluation:
     """The pairs of a split, and the rows of scores on them.
 
-    missing: {metric: why it was not measured}. pictures: "input", "truth" and each row's outputs by its key, uint8
-    (N, size_px, size_px, 3). Raises DataError for a split without pairs, for a leak into the training photos, and for
-    padded pictures of another size.
+    missing: {metric: why it was not measured}. pictures: "input", "truth" and each row's outputs by
+    its key, uint8 (N, size_px, size_px, 3). Raises DataError for a split without pairs, for a leak
+    into the training photos, and for padded pictures of another size.
     """
 
     manifest: Manifest
@@ -68,7 +70,9 @@ class Evaluation:
     def __post_init__(self) -> None:
         self.pairs = complete(self.manifest.split(self.split), self.direction)
         if not self.pairs:
-            raise DataError(f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split")
+            raise DataError(
+                f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split"
+            )
         refuse_leaks(self.manifest, self.split)
         self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
@@ -83,7 +87,9 @@ class Evaluation:
 
     @property
     def columns(self) -> list[str]:
-        """The metrics that were measured: those with a value for each image, then those of whole sets."""
+        """The metrics that were measured: those with a value for each image, then those of whole
+        sets.
+        """
         return [*self.rows[0].values, *self.rows[0].figures]
 
     def row(self, key: str) -> Scored:
@@ -109,24 +115,36 @@ class Evaluation:
         return "\n".join(parts)
 
     def table_by(self, attribute: str) -> str:
-        """The mean of every metric for each value of a column of the manifest, as text; NaN, no value, is left out."""
+        """The mean of every metric for each value of a column of the manifest, as text; NaN, no
+        value, is left out.
+        """
         of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
         names, rows = list(self.rows[0].values), []
         for value in np.unique(of_each):
             here = of_each == value
             for row in self.rows:
-                known = {name: row.values[name][here & ~np.isnan(row.values[name])] for name in names}
-                means = (f"{v.mean():.{metrics.METRICS[name].digits}f}" if len(v) else "–" for name, v in known.items())
+                known = {
+                    name: row.values[name][here & ~np.isnan(row.values[name])] for name in names
+                }
+                means = (
+                    f"{v.mean():.{metrics.METRICS[name].digits}f}" if len(v) else "–"
+                    for name, v in known.items()
+                )
                 rows.append([str(value), str(here.sum()), row.label, *means])
-        return _text([attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows)
+        return _text(
+            [attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows
+        )
 
     def cut(self, pictures: np.ndarray, pairs: Sequence[Row] = ()) -> Pictures:
-        """Pictures without their padding: track B is scored on the picture itself, not on its black frame.
+        """Pictures without their padding: track B is scored on the picture itself, not on its black
+        frame.
 
         pairs: theirs; by default those that are scored.
         """
         boxes = [images.read_content_box(pair.photo) for pair in pairs] or self.boxes
-        return [inside(*one) for one in zip(pictures, boxes, strict=True)] if any(boxes) else pictures
+        return (
+            [inside(*one) for one in zip(pictures, boxes, strict=True)] if any(boxes) else pictures
+        )
 
     def measure(
         self,
@@ -147,7 +165,9 @@ class Evaluation:
         outputs = {row.key: self.cut(self.pictures[row.key]) for row in rows}
         of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
         scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names)
-        for row in tqdm(rows, "metrics of pairs", unit="row", leave=False, disable=None if progress else True):
+        for row in tqdm(
+            rows, "metrics of pairs", unit="row", leave=False, disable=None if progress else True
+        ):
             of_set = scores[row.key]
             row.values = metrics.measure(outputs[row.key], true, of_pairs) | of_set.values
             row.figures, row.repeated = of_set.figures, of_set.repeated
@@ -164,30 +184,44 @@ class Evaluation:
         return load_pairs(self.training_rows, self.size_px, self.direction)
 
     def trivial_rows(self) -> list[Scored]:
-        """The trivial baselines, not yet scored; none for the training split, or without training pairs."""
+        """The trivial baselines, not yet scored; none for the training split, or without training
+        pairs.
+        """
         if self.split == "train" or not len(self.training_pairs[0]):
             return []
         standing = Standing(f"{len(self.manifest.split('train'))}-only", "")
         self.pictures |= metrics.trivial_predictions(*self.training_pairs, self.pictures["input"])
         labels = trivial_labels(self.direction)
-        return [Scored(key=key, label=label, kind="trivial", standing=standing) for key, label in labels.items()]
+        return [
+            Scored(key=key, label=label, kind="trivial", standing=standing)
+            for key, label in labels.items()
+        ]
 
     def write_csv(self, path: Path) -> None:
         """Write every image's values; an empty cell where it has none."""
         columns, nothing = list(self.rows[0].values), np.full(len(self.pairs), np.nan)
-        with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        with (
+            runtime.atomic_path(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["row", "id", *columns])
             for row in self.rows:
-                for name, *values in zip(self.ids, *(row.values.get(c, nothing) for c in columns), strict=True):
-                    writer.writerow([row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)])
+                for name, *values in zip(
+                    self.ids, *(row.values.get(c, nothing) for c in columns), strict=True
+                ):
+                    writer.writerow(
+                        [row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)]
+                    )
 
 
 def _text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     import tabulate
 
     sides = ["left", *["right"] * (len(headings) - 1)]
-    return tabulate.tabulate(rows, headings, tablefmt="plain", colalign=sides, disable_numparse=True)
+    return tabulate.tabulate(
+        rows, headings, tablefmt="plain", colalign=sides, disable_numparse=True
+    )
 
 
 def check_attribute(manifest: Manifest, split: str, name: str) -> None:
@@ -195,7 +229,9 @@ def check_attribute(manifest: Manifest, split: str, name: str) -> None:
     known = {key for row in manifest.split(split) for key, text in row.attributes.items() if text}
     if name not in known:
         listed = ", ".join(sorted(known)) or "there are none"
-        raise DataError(f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}")
+        raise DataError(
+            f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}"
+        )
 
 
 def evaluate(
@@ -210,11 +246,12 @@ def evaluate(
     allow_seen: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Translate a split, score it beside the trivial rows, and write the results into the folder `out`:
-    `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`. name: of its row, unless one of `NOT_MODELS`.
+    """Translate a split, score it beside the trivial rows, and write the results into the folder
+    `out`: `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`. name: of its row,
+    unless one of `NOT_MODELS`.
 
-    Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the split, other than the
-    training split; allow_seen: score it nevertheless.
+    Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the
+    split, other than the training split; allow_seen: score it nevertheless.
     """
     result = Evaluation(manifest, split, translator.direction, translator.size_px, folder=Path(out))
     standing = standing_of(translator.files, manifest, split, result.ids)
@@ -232,10 +269,18 @@ def evaluate(
     return result
 
 
-def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
+def _translate_all(
+    translator: Translator, inputs: np.ndarray, mode: str, progress: bool
+) -> np.ndarray:
     """The model's outputs for inputs, uint8 (N, H, W, 3) both."""
     outputs = []
-    bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
+    bar = tqdm(
+        total=len(inputs),
+        desc=f"translating ({mode})",
+        unit="image",
+        disable=not progress,
+        leave=False,
+    )
     with bar, torch.random.fork_rng():
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
         for start in range(0, len(inputs), BATCH):
@@ -248,7 +293,10 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progre
 def _write(result: Evaluation) -> None:
     result.write_csv(result.folder / "per_image.csv")
     rows = {
-        row.key: {"label": row.label, **{name: vars(interval) for name, interval in row.intervals().items()}}
+        row.key: {
+            "label": row.label,
+            **{name: vars(interval) for name, interval in row.intervals().items()},
+        }
         | row.figures
         for row in result.rows
     }
@@ -271,11 +319,15 @@ def _write(result: Evaluation) -> None:
 
 
 def columns_of(direction: str) -> tuple[str, str]:
-    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest does not have."""
+    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest
+    does not have.
+    """
     source, _, target = direction.partition("-to-")
     known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
     if source not in known:
-        raise DataError(f"a model that reads {source} is not scored: give one that reads sketches, maps or photos")
+        raise DataError(
+            f"a model that reads {source} is not scored: give one that reads sketches, maps or photos"
+        )
     return known[source], known[target]
 
 
@@ -286,8 +338,8 @@ def complete(rows: Iterable[Row], direction: str) -> list[Row]:
 
 
 def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's colours. Raises DataError
-    for a pair that lacks one.
+    """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's
+    colours. Raises DataError for a pair that lacks one.
     """
     pictures = []
     for pair, column in itertools.product(pairs, columns_of(direction)):
@@ -295,14 +347,22 @@ def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.n
         if path is None:
             raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
         is_map = column == "mask"
-        pictures.append(map_picture(path, size_px) if is_map else squared(path, images.load_rgb(path), size_px))
+        pictures.append(
+            map_picture(path, size_px) if is_map else squared(path, images.load_rgb(path), size_px)
+        )
     stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
     return stacked[:, 0], stacked[:, 1]
 
 
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
-    """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where there are none."""
+    """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where
+    there are none.
+    """
     scored = sorted(complete(pairs, direction), key=lambda pair: pair.id)
     paths = ([getattr(pair, column) for column in columns_of(direction)] for pair in scored)
-    lines = [" ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)]
-    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""
+    lines = [
+        " ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)
+    ]
+    return (
+        hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""
+    )

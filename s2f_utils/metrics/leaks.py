@@ -1,6 +1,8 @@
-"""Train-test leakage: photos of a data set in two splits, and scored pairs among a model's training pictures.
+"""Train-test leakage: photos of a data set in two splits, and scored pairs among a model's training
+pictures.
 
-The hash of a picture is the first 8 bytes of the SHA-256 of its file; a model's card has those of its training set.
+The hash of a picture is the first 8 bytes of the SHA-256 of its file; a model's card has those of
+its training set.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from tqdm.auto import tqdm
 from s2f_utils import runtime, weights
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data
-from s2f_utils.models import checkpoints
-from s2f_utils.models.card import SAME_PICTURES
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.card import SAME_PICTURES
 from s2f_utils.pictures import duplicates, images
 
 OPEN, UNKNOWN = "open", "unknown"
@@ -28,7 +30,9 @@ HASH_BYTES = 8
 
 
 def refuse_leaks(manifest: Manifest, split: str) -> None:
-    """Raise DataError when a photo of this split, or what it was cut out of, is nearly the same as a training photo."""
+    """Raise DataError when a photo of this split, or what it was cut out of, is nearly the same as
+    a training photo.
+    """
     if split == "train":
         return
     pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
@@ -36,7 +40,9 @@ def refuse_leaks(manifest: Manifest, split: str) -> None:
         prints = list(pool.map(_prints, pairs))
     twins = duplicates.find_twins(prints, [pair.split for pair in pairs])
     if twins := [twin for twin in twins if twin.sure]:
-        named = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins]
+        named = [
+            f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins
+        ]
         raise DataError(
             f"{manifest.path}: {len(named)} photos of the split {split!r} are among the training photos"
             f" ({_few(named)}): scores would be too good. Make the set again"
@@ -51,7 +57,9 @@ def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
 
 
 def inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
-    """A picture without its padding. box: left, top, width and height of its content; None: all of it."""
+    """A picture without its padding. box: left, top, width and height of its content; None: all of
+    it.
+    """
     return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
@@ -60,12 +68,17 @@ def _few(names: Sequence[str]) -> str:
 
 
 def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
-    """Number and packed hashes of the pictures that a training reads, by side, for `ModelCard.pictures`."""
+    """Number and packed hashes of the pictures that a training reads, by side, for
+    `ModelCard.pictures`.
+    """
     sides = {"sketches": data.sketches.paths or data.sketches.maps, "photos": data.photos.paths}
     if sides["sketches"] == sides["photos"]:  # photos are turned into photos
         del sides["sketches"]
     return {
-        side: {"num": len(paths), "sha256": base64.b64encode(b"".join(_hashes(paths, progress))).decode()}
+        side: {
+            "num": len(paths),
+            "sha256": base64.b64encode(b"".join(_hashes(paths, progress))).decode(),
+        }
         for side, paths in sides.items()
         if paths
     }
@@ -74,20 +87,27 @@ def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any
 def _hashes(paths: Sequence[Path | None], progress: bool = False) -> list[bytes]:
     """The hash of each file, b"" where there is none."""
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        hashes = pool.map(lambda path: hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b"", paths)
+        hashes = pool.map(
+            lambda path: hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b"",
+            paths,
+        )
         silent = not progress or len(paths) < 1000
         return list(tqdm(hashes, "hashing pictures", len(paths), leave=False, disable=silent))
 
 
 def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
     """The hashes of each row's pictures."""
-    columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
+    columns = (
+        _hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo")
+    )
     return [set(hashes) - {b""} for hashes in zip(*columns, strict=True)]
 
 
 @dataclass
 class TrainedOn:
-    """Training data of a model and its parents. published: named weights among them. gap: why not all is known."""
+    """Training data of a model and its parents. published: named weights among them. gap: why not
+    all is known.
+    """
 
     hashes: set[bytes] = field(default_factory=set)
     data: set[str] = field(default_factory=set)
@@ -96,12 +116,22 @@ class TrainedOn:
 
 
 def trained_on(files: Sequence[Path]) -> TrainedOn:
-    """What the model in these files was trained on. Raises CheckpointError where one of them cannot be read."""
-    model, cards = TrainedOn(gap="" if files else "the model does not say which file it was loaded from"), []
+    """What the model in these files was trained on. Raises CheckpointError where one of them cannot
+    be read.
+    """
+    model, cards = (
+        TrainedOn(gap="" if files else "the model does not say which file it was loaded from"),
+        [],
+    )
     for path in map(Path, files):
         name = _published_name(path)
         has_card = not name and path.suffix == ".safetensors"
-        cards.append((name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if has_card else {}))
+        cards.append(
+            (
+                name or "/".join(path.parts[-2:]),
+                checkpoints.card_of(path).training() if has_card else {},
+            )
+        )
     while cards:
         (name, card), *cards = cards
         cards = [(parent["name"], parent) for parent in card.get("parents", ())] + cards
@@ -109,12 +139,18 @@ def trained_on(files: Sequence[Path]) -> TrainedOn:
         pictures = card.get("pictures")
         if name in weights.model_names():
             model.published.add(name)
-            model.gap = model.gap or f"{name} was published without the hashes of its training pictures"
-        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
+            model.gap = (
+                model.gap or f"{name} was published without the hashes of its training pictures"
+            )
+        elif not pictures or (
+            pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())
+        ):
             model.gap = model.gap or f"{name} has no hashes of its training pictures"
         elif pictures != SAME_PICTURES:
             packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
-            model.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
+            model.hashes |= {
+                packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)
+            }
     return model
 
 
@@ -128,7 +164,8 @@ def _published_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """A model's league and why; `seen`: which of `num` scored pairs, or of their people, were in its training set.
+    """A model's league and why; `seen`: which of `num` scored pairs, or of their people, were in
+    its training set.
 
     unknown: why it may have seen more, "" where its whole training set is known.
     """
@@ -160,7 +197,13 @@ class Standing:
         if "league" not in facts:
             return cls()
         seen = facts["seen"]
-        return cls(facts["league"], facts["league_because"], seen["of"], tuple(seen["pairs"]), seen["unknown"])
+        return cls(
+            facts["league"],
+            facts["league_because"],
+            seen["of"],
+            tuple(seen["pairs"]),
+            seen["unknown"],
+        )
 
     def refuse_seen(self, name: str, split: str) -> None:
         """Raise DataError where pairs of the split were in the training set."""
@@ -172,17 +215,28 @@ class Standing:
             )
 
 
-def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequence[str]) -> Standing:
-    """The standing of the model in these files on the pairs of a split with these ids; errors as in `trained_on`."""
+def standing_of(
+    files: Sequence[Path], manifest: Manifest, split: str, ids: Sequence[str]
+) -> Standing:
+    """The standing of the model in these files on the pairs of a split with these ids; errors as in
+    `trained_on`.
+    """
     model, rows, train = trained_on(files), manifest.split(split), manifest.split("train")
-    people = {row.identity for row, hashes in zip(rows, _hashes_of(rows), strict=True) if hashes & model.hashes}
+    people = {
+        row.identity
+        for row, hashes in zip(rows, _hashes_of(rows), strict=True)
+        if hashes & model.hashes
+    }
     seen = tuple(row.id for row in rows if row.identity in people and row.id in set(ids))
     sets, league, why = ", ".join(sorted(model.data)), f"{len(train)}-only", ""
     if model.published:
         names = ", ".join(sorted(model.published))
         league, why = OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
     elif others := len(model.hashes - set().union(*_hashes_of(train))):
-        league, why = OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
+        league, why = (
+            OPEN,
+            f"{others:,} pictures that it learned from ({sets}) are not among these training pairs",
+        )
     elif model.gap:
         league, why = UNKNOWN, model.gap
     return Standing(league, why, len(ids), seen, model.gap)

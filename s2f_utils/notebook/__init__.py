@@ -3,10 +3,18 @@
 from s2f_utils.runtime import lazily
 
 _PLACES = {
-    "check": "session", "start": "session", "zip_results": "session",
-    "TrainingPanel": "panel", "train_live": "panel",
-    "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
-    "divider": "controls", "strength_slider": "controls", "table": "session",
-}  # fmt: skip
+    "check": "session",
+    "start": "session",
+    "zip_results": "session",
+    "TrainingPanel": "panel",
+    "train_live": "panel",
+    "upload_box": "controls",
+    "click_face": "controls",
+    "detail_slider": "controls",
+    "face_sliders": "controls",
+    "divider": "controls",
+    "strength_slider": "controls",
+    "table": "session",
+}
 __all__ = list(_PLACES)
 __getattr__ = lazily({name: f"{__name__}.{place}" for name, place in _PLACES.items()})

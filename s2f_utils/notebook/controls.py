@@ -1,4 +1,6 @@
-"""Notebook controls over pictures: upload them, click on eyes and mouth, compare two, slide through the answers."""
+"""Notebook controls over pictures: upload them, click on eyes and mouth, compare two, slide through
+the answers.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
+from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path, free_stem
 
 if TYPE_CHECKING:
-    from s2f_utils.inference.restorers import Restorer
-    from s2f_utils.inference.styles import StyleModel
-    from s2f_utils.inference.translator import DetailModel
+    from s2f_utils.infer.restorers import Restorer
+    from s2f_utils.infer.styles import StyleModel
+    from s2f_utils.infer.translator import DetailModel
 
 STATIC = Path(__file__).with_name("static")
 CLICKED_PX, COMPARED_PX = 640, 768  # larger pictures are shown smaller
@@ -31,19 +33,27 @@ LEAST_WIDE_PX = 96  # of a face as shown
 
 
 def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
-    """The names and contents of a `FileUpload`'s value: a dict by name in ipywidgets 7, a tuple of dicts in 8.
+    """The names and contents of a `FileUpload`'s value: a dict by name in ipywidgets 7, a tuple of
+    dicts in 8.
 
     Names come from another machine, and are cut to their last part.
     """
-    entries = [{"name": name, **one} for name, one in value.items()] if isinstance(value, Mapping) else value
-    names = [one["name"].replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for one in entries]
+    entries = (
+        [{"name": name, **one} for name, one in value.items()]
+        if isinstance(value, Mapping)
+        else value
+    )
+    names = [
+        one["name"].replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for one in entries
+    ]
     return [(name, bytes(one["content"])) for name, one in zip(names, entries, strict=True)]
 
 
 def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
     """A button that saves what a person uploads into `folder`, and the folder, which is made.
 
-    A file whose name is taken gets a number; nothing is overwritten. Show the first, read from the second.
+    A file whose name is taken gets a number; nothing is overwritten. Show the first, read from the
+    second.
     """
     import ipywidgets
 
@@ -53,13 +63,19 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
     def save(change: Mapping[str, Any]) -> None:
         for name, content in uploaded_files(change["new"]):
-            alike = (path for path in folder.iterdir() if path.is_file() and path.stat().st_size == len(content))
+            alike = (
+                path
+                for path in folder.iterdir()
+                if path.is_file() and path.stat().st_size == len(content)
+            )
             same = [path for path in alike if path.read_bytes() == content]
             if same:
                 same[0].touch()  # it is the latest again
                 continue
             suffix = Path(name).suffix
-            with atomic_path(folder / f"{free_stem(folder, Path(name).stem, [suffix])}{suffix}") as temporary:
+            with atomic_path(
+                folder / f"{free_stem(folder, Path(name).stem, [suffix])}{suffix}"
+            ) as temporary:
                 temporary.write_bytes(content)
 
     button.observe(save, names="value")
@@ -67,7 +83,9 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
 
 def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
-    """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it was scaled."""
+    """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it
+    was scaled.
+    """
     small = Image.fromarray(picture)
     small.thumbnail((most_px, most_px), Image.Resampling.LANCZOS, reducing_gap=None)
     return images.picture_uri(np.asarray(small)), max(small.size) / max(picture.shape[:2])
@@ -84,7 +102,9 @@ def _classes() -> dict[str, type]:
     import traitlets
 
     class ClickFace(stills.WithStill, anywidget.AnyWidget):
-        """A drawing to click on; `points` are the three points in the drawing's pixels, None until all are set."""
+        """A drawing to click on; `points` are the three points in the drawing's pixels, None until
+        all are set.
+        """
 
         _esm = (STATIC / "click_face.js").read_text(encoding="utf-8")
         source = traitlets.Unicode().tag(sync=True)
@@ -96,7 +116,9 @@ def _classes() -> dict[str, type]:
         def points(self) -> list[tuple[float, float]] | None:
             if len(self.shown) < len(POINT_NAMES):
                 return None
-            return [((x + 0.5) / self.scale - 0.5, (y + 0.5) / self.scale - 0.5) for x, y in self.shown]
+            return [
+                ((x + 0.5) / self.scale - 0.5, (y + 0.5) / self.scale - 0.5) for x, y in self.shown
+            ]
 
         def still(self) -> np.ndarray:
             marked = Image.fromarray(_picture_at(self.source))
@@ -106,7 +128,9 @@ def _classes() -> dict[str, type]:
             return stills.framed(np.asarray(marked))
 
     class Divider(stills.WithStill, anywidget.AnyWidget):
-        """Two pictures, one over the other, and a line between them that is dragged; `at` is where it is, 0 to 1."""
+        """Two pictures, one over the other, and a line between them that is dragged; `at` is where
+        it is, 0 to 1.
+        """
 
         _esm = (STATIC / "divider.js").read_text(encoding="utf-8")
         before = traitlets.Unicode().tag(sync=True)
@@ -127,20 +151,24 @@ def _classes() -> dict[str, type]:
 def click_face(drawing: np.ndarray) -> Any:
     """A widget that shows a drawing, uint8 (H, W, 3), and takes clicks on both eyes and the mouth.
 
-    Its `points` are what `drawings.prepare` takes: three (x, y) in the drawing's pixels, or None as long as not all are
-    set, so that "Run all" goes on with the detector.
+    Its `points` are what `drawings.prepare` takes: three (x, y) in the drawing's pixels, or None as
+    long as not all are set, so that "Run all" goes on with the detector.
     """
     source, scale = _shrunk(drawing, CLICKED_PX)
     return _classes()["click"](source=source, scale=scale)
 
 
-def divider(before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("before", "after")) -> Any:
+def divider(
+    before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("before", "after")
+) -> Any:
     """A widget with a line to drag between two pictures of one shape, uint8 (H, W, 3).
 
     Left of the line is `before`. Raises ValueError where the shapes differ.
     """
     if before.shape != after.shape:
-        raise ValueError(f"both pictures must be of one shape, got {before.shape} and {after.shape}: resize one")
+        raise ValueError(
+            f"both pictures must be of one shape, got {before.shape} and {after.shape}: resize one"
+        )
     addresses = [_shrunk(picture, COMPARED_PX)[0] for picture in (before, after)]
     return _classes()["divider"](before=addresses[0], after=addresses[1], labels=list(labels))
 
@@ -148,12 +176,12 @@ def divider(before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("bef
 def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
     """A slider from the photo to what is invented, over a divider.
 
-    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`, without enlarging. The widget's `picture` is
-    what is shown at right, `strength` the slider.
+    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`, without enlarging. The
+    widget's `picture` is what is shown at right, `strength` the slider.
     """
     import ipywidgets as w
 
-    from s2f_utils.inference.enhance import enhance
+    from s2f_utils.infer.enhance import enhance
 
     whole = enhance(photo, restorer, **(options | {"strength": 1.0})).image.astype(np.float32)
     strength = w.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
@@ -171,13 +199,16 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
 
 
 def detail_slider(model: DetailModel, prepared: Any) -> Any:
-    """Sliders from faithful to realistic, and for the seed, over one drawing, as `prepare` leaves it.
+    """Sliders from faithful to realistic, and for the seed, over one drawing, as `prepare` leaves
+    it.
 
     The widget's `picture` is what is shown, uint8 (S, S, 3).
     """
     import ipywidgets as w
 
-    detail = w.FloatSlider(value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail")
+    detail = w.FloatSlider(
+        value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail"
+    )
     seed = w.IntSlider(value=0, min=0, max=50, description="seed")
     shown = w.Image(format="png", width=2 * model.size_px)
 
@@ -190,16 +221,22 @@ def detail_slider(model: DetailModel, prepared: Any) -> Any:
 
 
 def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> Any:
-    """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers, truncation, seeds.
+    """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers,
+    truncation, seeds.
 
-    picture: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
+    picture: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers,
+    uint8 (8, S, S, 3).
     """
     import ipywidgets as w
 
     last, first = model.num_layers - 1, model.open_layers.start
     controls = {
-        "strength": w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength"),
-        "layers": w.IntRangeSlider(value=(first, last), min=0, max=last, description="layers from chance"),
+        "strength": w.FloatSlider(
+            value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength"
+        ),
+        "layers": w.IntRangeSlider(
+            value=(first, last), min=0, max=last, description="layers from chance"
+        ),
         "psi": w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="truncation"),
         "seed": w.IntSlider(value=0, min=0, max=200, description="seed"),
         "noise": w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)"),
@@ -221,14 +258,19 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
 
 
 def _following(
-    controls: Mapping[str, Any], more: Sequence[Any], draw: Callable[[], np.ndarray], name: str = "picture"
+    controls: Mapping[str, Any],
+    more: Sequence[Any],
+    draw: Callable[[], np.ndarray],
+    name: str = "picture",
 ) -> Any:
-    """A box of controls, which are its attributes, and more widgets; its attribute `name` is what `draw` gave last:
-    now, and whenever a control was let go.
+    """A box of controls, which are its attributes, and more widgets; its attribute `name` is what
+    `draw` gave last: now, and whenever a control was let go.
     """
     import ipywidgets
 
-    box = stills.box_class()([*controls.values(), *more, ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")])
+    box = stills.box_class()(
+        [*controls.values(), *more, ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")]
+    )
 
     def follow(_change: object = None) -> None:
         setattr(box, name, draw())

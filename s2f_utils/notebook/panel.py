@@ -1,7 +1,9 @@
-"""The panel beside a training in a notebook: everything that may change, live curves, samples through time.
+"""The panel beside a training in a notebook: everything that may change, live curves, samples
+through time.
 
-Its sliders and buttons act while training runs in the foreground cell: the page's messages are read between two steps
-(`poller`). What was tried, and with which versions, stands in docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
+Its sliders and buttons act while training runs in the foreground cell: the page's messages are read
+between two steps (`poller`). What was tried, and with which versions, stands in
+docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ from tqdm import tqdm
 from s2f_utils.notebook import stills
 from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page
 from s2f_utils.pictures import images, viz
-from s2f_utils.training.tracking import read_log
+from s2f_utils.train.tracking import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0
-SHARE, LEAST_S = 0.05, 2.0  # of the time of training that drawing the curves may take; between two drawings of them
+SHARE, LEAST_S = (
+    0.05,
+    2.0,
+)  # of the time of training that drawing the curves may take; between two drawings of them
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
@@ -37,22 +42,32 @@ NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json i
 
 
 class TrainingPanel:
-    """Sliders of every live value, buttons, curves, samples through time; a callback for the training loop.
+    """Sliders of every live value, buttons, curves, samples through time; a callback for the
+    training loop.
 
-    Train by `train_live(train, run, panel)`, which shows it; so do `show()` and the last line of a cell. Without a page
-    it draws nothing and costs nothing. names: the live values to show, all by default: a learning rate for each
-    network, each loss's weight, strength of augmentation, sampling interval. Raises ValueError where one is unknown.
+    Train by `train_live(train, run, panel)`, which shows it; so do `show()` and the last line of a
+    cell. Without a page it draws nothing and costs nothing. names: the live values to show, all by
+    default: a learning rate for each network, each loss's weight, strength of augmentation,
+    sampling interval. Raises ValueError where one is unknown.
     """
 
     BUTTONS: ClassVar[dict[str, str]] = {
-        "pause": "Pause", "step": "One step", "sample": "Sample now", "save": "Save", "stop": "Stop",
-    }  # fmt: skip
+        "pause": "Pause",
+        "step": "One step",
+        "sample": "Sample now",
+        "save": "Save",
+        "stop": "Stop",
+    }
 
     def __init__(self, run: Any, names: Sequence[str] | None = None) -> None:
         ranges = run.live.ranges
-        self.names = tuple([*(n for n in ranges if n not in LAST), *LAST] if names is None else names)
+        self.names = tuple(
+            [*(n for n in ranges if n not in LAST), *LAST] if names is None else names
+        )
         if unknown := set(self.names) - set(ranges):
-            raise ValueError(f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}")
+            raise ValueError(
+                f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}"
+            )
         self.run, self.live, self.ranges = run, run.live, ranges
         self.box: Any = None  # all widgets, once they are shown
         self._display_id = ""  # of the output that it is shown in
@@ -78,9 +93,11 @@ class TrainingPanel:
     _ipython_display_ = show
 
     def leave_still(self) -> None:
-        """Leave a picture of the panel in the notebook: in its own output, or, where there is no page, in the cell's.
+        """Leave a picture of the panel in the notebook: in its own output, or, where there is no
+        page, in the cell's.
 
-        In Colab folded, below the panel: there it is not known whether an output with a widget may be written anew.
+        In Colab folded, below the panel: there it is not known whether an output with a widget may
+        be written anew.
         """
         log = read_log(self.run.folder)
         if current_kernel() is None or not log[0]:
@@ -88,14 +105,22 @@ class TrainingPanel:
         if not self._display_id:
             stills.show(None, self.still(log))
         elif "google.colab" in sys.modules:
-            stills.show_folded(self.still(log), "a picture of the panel, for when its notebook is opened again")
+            stills.show_folded(
+                self.still(log), "a picture of the panel, for when its notebook is opened again"
+            )
         else:
             stills.show(self.box, self.still(log), display_id=self._display_id, update=True)
 
     def still(self, log: tuple[list, list]) -> np.ndarray:
-        """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of `read_log`."""
-        parts = [stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))]
-        parts.append(stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images"))
+        """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of
+        `read_log`.
+        """
+        parts = [
+            stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))
+        ]
+        parts.append(
+            stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images")
+        )
         parts.append(stills.fitted(images.load_rgb(io.BytesIO(_png_of_curves(log)))))
         if sheets := self._sheets():
             parts.append(stills.text_line(f"samples at {int(sheets[-1].stem):,} images"))
@@ -117,27 +142,46 @@ class TrainingPanel:
         for name, text in self.BUTTONS.items():
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
             self.buttons[name].on_click(lambda _button, name=name: self._press(name))
-        self.bar, self.progress, self.status = w.FloatProgress(min=0.0, max=1.0, layout=wide), w.HTML(), w.HTML()
+        self.bar, self.progress, self.status = (
+            w.FloatProgress(min=0.0, max=1.0, layout=wide),
+            w.HTML(),
+            w.HTML(),
+        )
         self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
-        self.log_scale = w.ToggleButton(False, description="log scale", layout=w.Layout(width="8em"))
+        self.log_scale = w.ToggleButton(
+            False, description="log scale", layout=w.Layout(width="8em")
+        )
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
         self.through_time = w.IntSlider(0, min=0, max=0, description="samples at", readout=False)
         self.through_time.observe(lambda _: self._show_sheet(), "value")
         self.when = w.Label()
-        self.picture = w.Image(format="png", layout=w.Layout(max_width="100%", align_self="flex-start"))
+        self.picture = w.Image(
+            format="png", layout=w.Layout(max_width="100%", align_self="flex-start")
+        )
         times = w.HBox([self.through_time, self.when])
-        self.samples = w.VBox([times, self.picture], layout=w.Layout(display="none"))  # until there are some
-        wrap, narrow = w.Layout(flex_flow="row wrap"), w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
+        self.samples = w.VBox(
+            [times, self.picture], layout=w.Layout(display="none")
+        )  # until there are some
+        wrap, narrow = (
+            w.Layout(flex_flow="row wrap"),
+            w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em"),
+        )
         row = w.HBox(list(self.buttons.values()), layout=wrap)
-        first = w.VBox([*self.sliders.values(), row, self.bar, self.progress, self.status], layout=narrow)
-        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
+        first = w.VBox(
+            [*self.sliders.values(), row, self.bar, self.progress, self.status], layout=narrow
+        )
+        second = w.VBox(
+            [self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0")
+        )
         self.box = w.VBox([w.HBox([first, second], layout=wrap), self.samples])
         self._draw()
         self._follow_sheets()
         self._redraw_curves()
 
     def _make_slider(self, name: str, layout: Any) -> Any:
-        """A slider for one live value, logarithmic where its range says so; it reports when it is let go."""
+        """A slider for one live value, logarithmic where its range says so; it reports when it is
+        let go.
+        """
         import ipywidgets as w
 
         limits, value, is_whole = self.ranges[name], self.live[name], name in LAST
@@ -147,10 +191,16 @@ class TrainingPanel:
         if is_log:
             low, high = math.log10(low), math.log10(high)
         slider = (w.FloatLogSlider if is_log else w.FloatSlider)(
-            value=value, min=low, max=high, step=1.0 if is_whole and not is_log else (high - low) / 200,
-            readout_format=",.0f" if is_whole else ".3", description=name, continuous_update=False, layout=layout,
+            value=value,
+            min=low,
+            max=high,
+            step=1.0 if is_whole and not is_log else (high - low) / 200,
+            readout_format=",.0f" if is_whole else ".3",
+            description=name,
+            continuous_update=False,
+            layout=layout,
             style={"description_width": f"{0.55 * max(map(len, self.names)) + 1:.1f}em"},
-        )  # fmt: skip
+        )
         slider.observe(lambda change: self._move(name, change["new"]), "value")
         return slider
 
@@ -212,20 +262,36 @@ class TrainingPanel:
         for name, slider in self.sliders.items():
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
                 self._follows = True
-                slider.value = self.live[name]  # controls.json moved it, or a resumed run; as far as it reaches
+                slider.value = self.live[
+                    name
+                ]  # controls.json moved it, or a resumed run; as far as it reaches
                 self._follows = False
         paused = self.live.asked("pause")
         self.buttons["pause"].description = "Resume" if paused else "Pause"
         for name, button in self.buttons.items():
             button.disabled = not self._trains or (name == "step" and not paused)
         seen = self.run.images_seen
-        total = max(seen, self.run.total_images)  # that a time budget allows is an estimate: it may be passed
+        total = max(
+            seen, self.run.total_images
+        )  # that a time budget allows is an estimate: it may be passed
         self.bar.value = seen / max(1, total)
         rate = self.run.images_per_second
-        self.progress.value = tqdm.format_meter(seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS)
-        state = f"ended: {ended}" if ended else STEERED if self._poller else NOT_STEERED if self._trains else ""
+        self.progress.value = tqdm.format_meter(
+            seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS
+        )
+        state = (
+            f"ended: {ended}"
+            if ended
+            else STEERED
+            if self._poller
+            else NOT_STEERED
+            if self._trains
+            else ""
+        )
         paused_too = "paused" if paused and not ended else ""
-        self.status.value = html.escape("; ".join(filter(None, (state, paused_too, self.live.problem))))
+        self.status.value = html.escape(
+            "; ".join(filter(None, (state, paused_too, self.live.problem)))
+        )
 
     def _redraw_curves(self) -> None:
         began = time.monotonic()
@@ -236,7 +302,9 @@ class TrainingPanel:
         self._next_curves = now + max(LEAST_S, (now - began) / SHARE)
 
     def _follow_sheets(self) -> None:
-        """The slider through time reaches to the newest sheet, and stays there if it was at its end."""
+        """The slider through time reaches to the newest sheet, and stays there if it was at its
+        end.
+        """
         newest = len(self._sheets()) - 1
         if self.box is None or newest < 0:
             return
@@ -261,8 +329,9 @@ def _png_of_curves(log: tuple[list, list], log_scale: bool = False) -> bytes:
 def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:
     """Show `panel` and train; returns the loop's reason for ending.
 
-    `train(run, callbacks=[…], **options)` is the loop. Where the page cannot be asked while a cell runs, max_seconds=20
-    trains for so long, and the cell again goes on with the values as they are then.
+    `train(run, callbacks=[…], **options)` is the loop. Where the page cannot be asked while a cell
+    runs, max_seconds=20 trains for so long, and the cell again goes on with the values as they are
+    then.
     """
     if panel.show():
         options.setdefault("progress", False)  # one bar is enough

@@ -1,7 +1,9 @@
-"""What the page's person does while a cell runs: the kernel's messages, read between two steps of a training.
+"""What the page's person does while a cell runs: the kernel's messages, read between two steps of a
+training.
 
-A running cell blocks the kernel, so that a slider moved in the page is noticed only after it. `PagePoller` therefore
-reads the page's messages in the foreground. What was tried, and with which versions, stands in docs/live-widgets.md.
+A running cell blocks the kernel, so that a slider moved in the page is noticed only after it.
+`PagePoller` therefore reads the page's messages in the foreground. What was tried, and with which
+versions, stands in docs/live-widgets.md.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any
 
 
 def current_kernel() -> Any | None:
-    """The Jupyter kernel that runs this code; None in a script, a plain IPython shell, or another process."""
+    """The Jupyter kernel that runs this code; None in a script, a plain IPython shell, or another
+    process.
+    """
     if "IPython" not in sys.modules:  # then nobody started a kernel
         return None
     from IPython import get_ipython
@@ -23,17 +27,22 @@ def current_kernel() -> Any | None:
 
 
 def has_page() -> bool:
-    """Whether a person may be looking: pages let a cell ask for input, nbclient, nbval and papermill do not."""
+    """Whether a person may be looking: pages let a cell ask for input, nbclient, nbval and
+    papermill do not.
+    """
     kernel = current_kernel()
-    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or "google.colab" in sys.modules)
+    return kernel is not None and (
+        bool(getattr(kernel, "_allow_stdin", False)) or "google.colab" in sys.modules
+    )
 
 
 class PagePoller:
     """Handles the page's widget messages while a cell runs, in the foreground.
 
-    Only comm messages (widgets) are handled; any other request, such as the next cells of "Run all", goes where the
-    kernel would have put it, and waits there for the end of this cell. For ipykernel 6 (the shell's stream) and 7 (the
-    stream from its shell-channel thread to the main thread). Raises RuntimeError where neither is found.
+    Only comm messages (widgets) are handled; any other request, such as the next cells of "Run
+    all", goes where the kernel would have put it, and waits there for the end of this cell. For
+    ipykernel 6 (the shell's stream) and 7 (the stream from its shell-channel thread to the main
+    thread). Raises RuntimeError where neither is found.
     """
 
     def __init__(self, kernel: Any) -> None:
@@ -44,7 +53,10 @@ class PagePoller:
             pair = channel.manager.get_shell_channel_to_subshell_pair(None) if channel else None
             self._stream = pair.to_stream if pair else kernel.shell_stream
             self._session, self._publish_status = kernel.session, kernel._publish_status
-            self._handlers = {name: kernel.shell_handlers[name] for name in ("comm_open", "comm_msg", "comm_close")}
+            self._handlers = {
+                name: kernel.shell_handlers[name]
+                for name in ("comm_open", "comm_msg", "comm_close")
+            }
             if not callable(self._stream.flush) or not callable(self._stream._recv_callback):
                 raise TypeError("nothing receives its messages")
         except (AttributeError, KeyError, TypeError) as error:
@@ -74,14 +86,17 @@ class PagePoller:
         try:
             _, (_, header, *_) = self._session.feed_identities(frames, copy=False)
             return self._session.unpack(getattr(header, "bytes", header))["msg_type"]
-        except Exception:  # ipykernel 7's "stop aborting", or a broken message: the kernel knows what to do
+        except (
+            Exception
+        ):  # ipykernel 7's "stop aborting", or a broken message: the kernel knows what to do
             return ""
 
     def _handle(self, frames: list[Any]) -> None:
         identities, parts = self._session.feed_identities(frames, copy=False)
         message = self._session.deserialize(parts, content=True, copy=False)
-        # Not by kernel.dispatch_shell, which exchanges the signal handlers and swallows an interrupt. The status
-        # messages matter: a page keeps a widget's next message back until it sees "idle" for the one before.
+        # Not by kernel.dispatch_shell, which exchanges the signal handlers and swallows an
+        # interrupt. The status messages matter: a page keeps a widget's next message back until it
+        # sees "idle" for the one before.
         self._publish_status("busy", "shell", parent=message)
         try:
             self._handlers[message["header"]["msg_type"]](self._stream, identities, message)

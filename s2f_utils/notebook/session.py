@@ -1,5 +1,5 @@
-"""A notebook's session: device, profile and folder; checks and tables that say what a reader learns; results in one
-zip.
+"""A notebook's session: device, profile and folder; checks and tables that say what a reader
+learns; results in one zip.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ class Session:
 
 
 def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> Session:
-    """A notebook's first line: choose device and profile, make its folder, print all three, and versions.
+    """A notebook's first line: choose device and profile, make its folder, print all three, and
+    versions.
 
-    `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
-    `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
-    Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
+    `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to
+    S2F_FOLDER, else `runs/<name>` under the current folder (`runs/<name>-<profile>` for other
+    profiles than demo, whose data differ). In Colab, a folder under /content/drive/MyDrive keeps
+    results; Drive is mounted for it (`mount_drive`).
     """
     if "google.colab" in sys.modules:
         from google.colab import output
@@ -55,29 +57,43 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
         from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        if get_ipython() is not None:  # figures as JPEG: a page of faces takes a fifth of the space that PNG does
-            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
+        if (
+            get_ipython() is not None
+        ):  # figures as JPEG: a page of faces takes a fifth of the space that PNG does
+            set_matplotlib_formats(
+                "jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True}
+            )
     import torch
 
-    label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+    label = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{os.cpu_count()} CPU cores"
+    )
     precision = runtime.pick_precision(device).name
     print(f"device: {device.type} ({label}), {precision} · profile: {profile} · folder: {path}")
     names = ("torch", "torchvision", "numpy", "ipywidgets", "ipykernel")
-    print("Python", sys.version.split()[0], *(f"· {name} {metadata.version(name)}" for name in names))
+    print(
+        "Python", sys.version.split()[0], *(f"· {name} {metadata.version(name)}" for name in names)
+    )
     return Session(device, profile, path)
 
 
 def check(condition: bool, lesson: str) -> None:
-    """Say what a reader learns, with ✓ or ✗ in front; where S2F_STRICT=1 (tests), ✗ is an AssertionError."""
+    """Say what a reader learns, with ✓ or ✗ in front; where S2F_STRICT=1 (tests), ✗ is an
+    AssertionError.
+    """
     if not condition and os.environ.get("S2F_STRICT") == "1":
         raise AssertionError(lesson)
     print(("✓ " if condition else "✗ not so this time: ") + lesson)
 
 
 def mount_drive(folder: Path) -> None:
-    """Mount Google Drive at `DRIVE` if `folder` lies there, perhaps by a relative path, and it is not mounted yet.
+    """Mount Google Drive at `DRIVE` if `folder` lies there, perhaps by a relative path, and it is
+    not mounted yet.
 
-    Raises FileNotFoundError where that fails: results would go to a disk that ends with the session.
+    Raises FileNotFoundError where that fails: results would go to a disk that ends with the
+    session.
     """
     if DRIVE not in (folder.absolute(), *folder.absolute().parents) or (DRIVE / "MyDrive").is_dir():
         return
@@ -85,16 +101,20 @@ def mount_drive(folder: Path) -> None:
         from google.colab import drive
 
         drive.mount(str(DRIVE))
-    except Exception as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
+    except (
+        Exception
+    ) as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
         message = f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave FOLDER empty"
         raise FileNotFoundError(message) from error
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
-    """Pack a session's folder into one zip beside it, complete or not at all, say its size, and return its path.
+    """Pack a session's folder into one zip beside it, complete or not at all, say its size, and
+    return its path.
 
-    Runs with their logs, samples, scores and generators are in it, and pictures. Left out, which is said: data sets
-    (folders with a manifest.csv), which can be made again; resume files, which are large; W&B's own files; hidden ones.
+    Runs with their logs, samples, scores and generators are in it, and pictures. Left out, which is
+    said: data sets (folders with a manifest.csv), which can be made again; resume files, which are
+    large; W&B's own files; hidden ones.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -102,8 +122,14 @@ def zip_results(folder: str | os.PathLike) -> Path:
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
     num, left_out = 0, set()
-    options = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}  # False: also files of before 1980
-    with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
+    options = {
+        "compression": zipfile.ZIP_DEFLATED,
+        "strict_timestamps": False,
+    }  # False: also files of before 1980
+    with (
+        runtime.atomic_path(target) as temporary,
+        zipfile.ZipFile(temporary, "w", **options) as archive,
+    ):
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
             if not path.is_file() or any(part.startswith(".") for part in inside.parts):
@@ -112,7 +138,10 @@ def zip_results(folder: str | os.PathLike) -> Path:
                 left_out.add("resume files")
             elif data & set(path.parents):
                 left_out.add("data sets")
-            elif any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents):
+            elif any(
+                place.name == "wandb" and (place.parent / "config.json").is_file()
+                for place in path.parents
+            ):
                 left_out.add("W&B's files")
             else:
                 archive.write(path, Path(folder.name) / inside)
@@ -125,8 +154,14 @@ def zip_results(folder: str | os.PathLike) -> Path:
 class Table:
     """Rows under heads; a page shows it as HTML, anything else as text."""
 
-    def __init__(self, rows: Sequence[Sequence[Any]], head: Sequence[str], caption: str = "") -> None:
-        self.rows, self.head, self.caption = [[_text(value) for value in row] for row in rows], list(head), caption
+    def __init__(
+        self, rows: Sequence[Sequence[Any]], head: Sequence[str], caption: str = ""
+    ) -> None:
+        self.rows, self.head, self.caption = (
+            [[_text(value) for value in row] for row in rows],
+            list(head),
+            caption,
+        )
 
     def _repr_html_(self) -> str:
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
@@ -141,15 +176,22 @@ class Table:
         return tabulate.tabulate(self.rows, self.head, tablefmt=form, disable_numparse=True)
 
 
-def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Sequence[str], caption: str = "") -> Table:
-    """A table as a cell's last line. rows: of values, or {first value: the others}; floats are shown with three
-    significant digits, other values as they print. Raises ValueError where a row is not as long as the head.
+def table(
+    rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]],
+    head: Sequence[str],
+    caption: str = "",
+) -> Table:
+    """A table as a cell's last line. rows: of values, or {first value: the others}; floats are
+    shown with three significant digits, other values as they print. Raises ValueError where a row
+    is not as long as the head.
     """
     if isinstance(rows, Mapping):
         rows = [[name, *values] for name, values in rows.items()]
     for row in rows:
         if len(row) != len(head):
-            raise ValueError(f"each row must have {len(head)} values, as the head has, got {len(row)}: {row!r}")
+            raise ValueError(
+                f"each row must have {len(head)} values, as the head has, got {len(row)}: {row!r}"
+            )
     return Table(rows, head, caption)
 
 

@@ -1,7 +1,8 @@
-"""Widgets leave a picture of themselves in a saved notebook: what GitHub, a PDF and a reader without a kernel see.
+"""Widgets leave a picture of themselves in a saved notebook: what GitHub, a PDF and a reader
+without a kernel see.
 
-A widget's output holds its view for a page with a kernel, and beside it, as another form of the same output, a picture
-of how it looked. A page that can show the view shows the view.
+A widget's output holds its view for a page with a kernel, and beside it, as another form of the
+same output, a picture of how it looked. A page that can show the view shows the view.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ INK, FAINT = (40, 40, 40), (205, 205, 205)
 
 
 def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
-    """Display a widget in this cell; `still`, uint8 (H, W, 3), is what a reader without a kernel sees in its place.
+    """Display a widget in this cell; `still`, uint8 (H, W, 3), is what a reader without a kernel
+    sees in its place.
 
-    widget: None shows the still alone. options: of IPython's `display`, such as the id of an output to fill anew.
+    widget: None shows the still alone. options: of IPython's `display`, such as the id of an output
+    to fill anew.
     """
     from IPython.display import display
 
-    bundle: dict[str, Any] = {"text/plain": type(widget).__name__ if widget else "a picture of the widget"}
+    bundle: dict[str, Any] = {
+        "text/plain": type(widget).__name__ if widget else "a picture of the widget"
+    }
     if widget:
         bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     if still is not None:
@@ -43,7 +48,9 @@ def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
 
 
 def show_folded(still: np.ndarray, title: str) -> None:
-    """Display a still, uint8 (H, W, 3), under a title that opens it: beside a widget that it cannot replace."""
+    """Display a still, uint8 (H, W, 3), under a title that opens it: beside a widget that it cannot
+    replace.
+    """
     from IPython.display import display
 
     picture = f'<img src="data:image/jpeg;base64,{_jpeg(still)}">'
@@ -78,8 +85,8 @@ def box_class() -> type:
 def drawn(widget: Any) -> np.ndarray:
     """A picture of a widget and its children as they are now, uint8 (H, 900, 3).
 
-    Pictures as they are; sliders, checkboxes and text as lines of text; and whatever has a `still()` of its own, uint8
-    (H, W, 3). Buttons are left out.
+    Pictures as they are; sliders, checkboxes and text as lines of text; and whatever has a
+    `still()` of its own, uint8 (H, W, 3). Buttons are left out.
     """
     return stacked(_parts(widget))
 
@@ -93,11 +100,17 @@ def _parts(widget: Any) -> list[np.ndarray]:
         return [part for child in widget.children for part in _parts(child)]
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
-        return [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))] if value else []
+        return (
+            [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))] if value else []
+        )
     if not isinstance(value, str):
         values = value if isinstance(value, tuple) else (value,)
         numbers = all(isinstance(v, int | float) for v in values)
-        value = " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values) if numbers else ""
+        value = (
+            " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+            if numbers
+            else ""
+        )
     text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", value))).strip()
     label = getattr(widget, "description", "")
     return [text_line(f"{label}: {text}" if label else text)] if text else []
@@ -105,12 +118,17 @@ def _parts(widget: Any) -> list[np.ndarray]:
 
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures below each other at the left, uint8 (H, W, 3) each, W at most 900, on white."""
-    wide = [np.pad(p, ((GAP_PX, 0), (0, WIDE_PX - p.shape[1]), (0, 0)), constant_values=255) for p in parts]
+    wide = [
+        np.pad(p, ((GAP_PX, 0), (0, WIDE_PX - p.shape[1]), (0, 0)), constant_values=255)
+        for p in parts
+    ]
     return np.concatenate([*wide, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
 
 
 def fitted(picture: np.ndarray, width: str = "") -> np.ndarray:
-    """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it is; 900 at most."""
+    """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it
+    is; 900 at most.
+    """
     asked = width.removesuffix("px")
     new_width = min(WIDE_PX, int(asked) if asked.isdigit() and int(asked) else picture.shape[1])
     size = (new_width, round(picture.shape[0] * new_width / picture.shape[1]))
@@ -127,7 +145,10 @@ def framed(picture: np.ndarray) -> np.ndarray:
 def text_line(text: str) -> np.ndarray:
     """Text on white, in as many lines as it needs; uint8 (H, 900, 3)."""
     lines = textwrap.wrap(text, int(WIDE_PX / (0.5 * FONT_PX))) or [""]
-    canvas, font = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white"), ImageFont.load_default(FONT_PX)
+    canvas, font = (
+        Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white"),
+        ImageFont.load_default(FONT_PX),
+    )
     for number, line in enumerate(lines):
         ImageDraw.Draw(canvas).text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
     return np.asarray(canvas)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 WORN = ("glasses", "beard", "hat")
-# Further inputs of a network about a person, from -1 to 1: the column of portrait_labels.csv, and its labels' values.
+# Further inputs of a network about a person, from -1 to 1: the column of portrait_labels.csv, and
+# its labels' values.
 TRAITS: dict[str, tuple[str, dict[str, float]]] = {
     "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
     "smile": ("mouth", {"closed": -1.0, "smile-closed": 0.0, "teeth": 1.0}),
-    "hair_length": ("hair_length", {"bald": -1.0, "receding": -0.6, "short": -0.3, "medium": 0.4, "long": 1.0}),
+    "hair_length": (
+        "hair_length",
+        {"bald": -1.0, "receding": -0.6, "short": -0.3, "medium": 0.4, "long": 1.0},
+    ),
     "curls": ("hair_texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
@@ -17,30 +21,53 @@ TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
 TEXTURED = ("age", "smile", "curls")  # those of `TRAITS` in a face's texture
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
-FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")  # whose shape can be moved to a likely one
+FACE_PARTS = (
+    "eyes",
+    "brows",
+    "nose",
+    "mouth",
+    "outline",
+)  # whose shape can be moved to a likely one
 COLOURED = ("skin", "hair")
-# Conditions of a portrait and their dimensions, in [-1, 1]: yes or no, how old, how curly or long, RGB.
+# Conditions of a portrait and their dimensions, in [-1, 1]: yes or no, how old, how curly or long,
+# RGB.
 PORTRAIT_ATTRIBUTES = {
-    "glasses": 1, "beard": 1, "hat": 1, "open mouth": 1, "age": 1, "curls": 1, "hair length": 1,
-    "skin": 3, "hair": 3, "lips": 3,
-}  # fmt: skip
+    "glasses": 1,
+    "beard": 1,
+    "hat": 1,
+    "open mouth": 1,
+    "age": 1,
+    "curls": 1,
+    "hair length": 1,
+    "skin": 3,
+    "hair": 3,
+    "lips": 3,
+}
 
 
 @dataclass(frozen=True)
 class Tone:
-    """A colour, RGB in [0, 255], and how much its lightness varies (a standard deviation in CIELAB; None: unknown)."""
+    """A colour, RGB in [0, 255], and how much its lightness varies (a standard deviation in CIELAB;
+    None: unknown).
+    """
 
     colour: tuple[int, int, int]
     spread: float | None = None
 
 
 def as_tone(colour: Tone | str | tuple) -> Tone:
-    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255]. Raises ValueError for anything else."""
+    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255]. Raises ValueError for
+    anything else.
+    """
     if isinstance(colour, Tone):
         return colour
     try:
         written = isinstance(colour, str)
-        values = list(bytes.fromhex(colour.strip().removeprefix("#"))) if written else [int(v) for v in colour]
+        values = (
+            list(bytes.fromhex(colour.strip().removeprefix("#")))
+            if written
+            else [int(v) for v in colour]
+        )
     except (TypeError, ValueError):
         values = []
     if len(values) != 3 or not all(0 <= v <= 255 for v in values):

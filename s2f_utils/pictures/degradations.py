@@ -1,7 +1,7 @@
 """Synthetic degradation of photos, to train and measure restorers: x = [(y ⊛ k) ↓ r + n] JPEG ↑ r.
 
-GFPGAN's (Wang et al. 2021, arXiv:2101.04061, section 4.1), with the ranges of its published training for faces of 512
-px; for others lengths are scaled.
+GFPGAN's (Wang et al. 2021, arXiv:2101.04061, section 4.1), with the ranges of its published
+training for faces of 512 px; for others lengths are scaled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ranges:
-    """Uniform distributions of a degradation; published training also has colour jitter of some, which is left out."""
+    """Uniform distributions of a degradation; published training also has colour jitter of some,
+    which is left out.
+    """
 
     sigma: Range = (0.1, 10.0)  # of the Gaussian blur, pixels at 512 px
     ratio: Range = (0.8, 8.0)  # width before to width after
@@ -39,7 +41,9 @@ PUBLISHED = Ranges()
 
 
 def softer(ranges: Ranges, share: float, least: float = 0.0) -> Ranges:
-    """Narrower ranges: share 1 leaves them as they are, 0 has (nearly) no damage. least: of damage, 0 to `share`."""
+    """Narrower ranges: share 1 leaves them as they are, 0 has (nearly) no damage. least: of damage,
+    0 to `share`.
+    """
     if not 0 <= least <= share <= 1:
         raise ValueError(f"share must be from 0 to 1, got {share}")
     cut = {}
@@ -70,7 +74,9 @@ class Degradation:
     grey: bool = False
 
 
-def draw(rng: np.random.Generator, size_px: int = PUBLISHED_PX, ranges: Ranges = PUBLISHED) -> Degradation:
+def draw(
+    rng: np.random.Generator, size_px: int = PUBLISHED_PX, ranges: Ranges = PUBLISHED
+) -> Degradation:
     """A degradation for pictures of this width, drawn by chance."""
     scale = size_px / PUBLISHED_PX
     first, second = (float(rng.uniform(*ranges.sigma)) * scale for _ in range(2))
@@ -80,13 +86,23 @@ def draw(rng: np.random.Generator, size_px: int = PUBLISHED_PX, ranges: Ranges =
     ratio = max(1.0, ratio) if scale < 1 else ratio
     noise, quality = float(rng.uniform(*ranges.noise)), round(rng.uniform(*ranges.quality))
     is_shifted = rng.random() < ranges.shifted
-    shift = tuple(float(v) for v in rng.uniform(-ranges.shift, ranges.shift, 3)) if is_shifted else (0.0, 0.0, 0.0)
+    shift = (
+        tuple(float(v) for v in rng.uniform(-ranges.shift, ranges.shift, 3))
+        if is_shifted
+        else (0.0, 0.0, 0.0)
+    )
     grey = bool(rng.random() < ranges.grey)
-    return Degradation((first, second if turned else first), angle, ratio, noise, quality, shift, grey)
+    return Degradation(
+        (first, second if turned else first), angle, ratio, noise, quality, shift, grey
+    )
 
 
-def blur_kernel(sigmas: tuple[float, float], angle: float = 0.0, width: int = KERNEL_PX) -> np.ndarray:
-    """A Gaussian of sum 1, float32 (width, width), width odd: sigmas in pixels along two axes turned by `angle`."""
+def blur_kernel(
+    sigmas: tuple[float, float], angle: float = 0.0, width: int = KERNEL_PX
+) -> np.ndarray:
+    """A Gaussian of sum 1, float32 (width, width), width odd: sigmas in pixels along two axes
+    turned by `angle`.
+    """
     axis = np.arange(width) - width // 2
     x, y = np.meshgrid(axis, axis)
     along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
@@ -96,7 +112,9 @@ def blur_kernel(sigmas: tuple[float, float], angle: float = 0.0, width: int = KE
 
 
 def stages(photo: np.ndarray, how: Degradation, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A photo, uint8 (H, W, 3), after each step: "blurred", "smaller", "noisy", "jpeg", and "degraded", of its size."""
+    """A photo, uint8 (H, W, 3), after each step: "blurred", "smaller", "noisy", "jpeg", and
+    "degraded", of its size.
+    """
     import cv2
 
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
@@ -115,11 +133,21 @@ def stages(photo: np.ndarray, how: Degradation, rng: np.random.Generator) -> dic
         degraded = rounded(degraded + np.float32(how.shift))
     if how.grey:
         degraded = np.repeat(cv2.cvtColor(degraded, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    return {"blurred": blurred, "smaller": smaller, "noisy": noisy, "jpeg": jpeg, "degraded": degraded}
+    return {
+        "blurred": blurred,
+        "smaller": smaller,
+        "noisy": noisy,
+        "jpeg": jpeg,
+        "degraded": degraded,
+    }
 
 
-def degrade(photo: np.ndarray, seed: int | np.random.Generator, ranges: Ranges | str = PUBLISHED) -> np.ndarray:
-    """A degraded photo, uint8 (H, W, 3) → the same shape. ranges: or a key of `STRENGTHS`. ValueError for others."""
+def degrade(
+    photo: np.ndarray, seed: int | np.random.Generator, ranges: Ranges | str = PUBLISHED
+) -> np.ndarray:
+    """A degraded photo, uint8 (H, W, 3) → the same shape. ranges: or a key of `STRENGTHS`.
+    ValueError for others.
+    """
     if isinstance(ranges, str):
         if ranges not in STRENGTHS:
             raise ValueError(f"the strengths are {', '.join(STRENGTHS)}, got {ranges!r}")

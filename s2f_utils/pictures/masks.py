@@ -1,6 +1,7 @@
 """19-class maps of faces as in CelebAMask-HQ: parts to one map, palette, one-hot planes.
 
-Shapes: H, W pixels; maps are uint8 (H, W) with numbers of `CLASSES`. The left eye is the one at the image's left.
+Shapes: H, W pixels; maps are uint8 (H, W) with numbers of `CLASSES`. The left eye is the one at the
+image's left.
 """
 
 from __future__ import annotations
@@ -14,21 +15,54 @@ from PIL import Image
 
 from s2f_utils.pictures import images
 
-# CelebAMask-HQ's order (Lee et al. 2020); each part is painted over those before it. BiSeNet's face parser, which is
-# widely used, has another order.
+# CelebAMask-HQ's order (Lee et al. 2020); each part is painted over those before it. BiSeNet's face
+# parser, which is widely used, has another order.
 CLASSES: tuple[str, ...] = (
-    "background", "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear",
-    "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",
-)  # fmt: skip
+    "background",
+    "skin",
+    "nose",
+    "eye_g",
+    "l_eye",
+    "r_eye",
+    "l_brow",
+    "r_brow",
+    "l_ear",
+    "r_ear",
+    "mouth",
+    "u_lip",
+    "l_lip",
+    "hair",
+    "hat",
+    "ear_r",
+    "neck_l",
+    "neck",
+    "cloth",
+)
 # The data set's own colours (its g_color.py).
 PALETTE = np.array(
     [
-        (0, 0, 0), (204, 0, 0), (76, 153, 0), (204, 204, 0), (51, 51, 255), (204, 0, 204), (0, 255, 255),
-        (255, 204, 204), (102, 51, 0), (255, 0, 0), (102, 204, 0), (255, 255, 0), (0, 0, 153), (0, 0, 204),
-        (255, 51, 153), (0, 204, 204), (0, 51, 0), (255, 153, 51), (0, 204, 0),
+        (0, 0, 0),
+        (204, 0, 0),
+        (76, 153, 0),
+        (204, 204, 0),
+        (51, 51, 255),
+        (204, 0, 204),
+        (0, 255, 255),
+        (255, 204, 204),
+        (102, 51, 0),
+        (255, 0, 0),
+        (102, 204, 0),
+        (255, 255, 0),
+        (0, 0, 153),
+        (0, 0, 204),
+        (255, 51, 153),
+        (0, 204, 204),
+        (0, 51, 0),
+        (255, 153, 51),
+        (0, 204, 0),
     ],
     np.uint8,
-)  # fmt: skip
+)
 
 
 class MaskError(ValueError):
@@ -36,14 +70,19 @@ class MaskError(ValueError):
 
 
 def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3), where not black: uint8 (H, W).
-    Raises MaskError for unknown names, and parts of different sizes.
+    """A map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3), where not black:
+    uint8 (H, W). Raises MaskError for unknown names, and parts of different sizes.
     """
     if unknown := sorted(set(parts) - set(CLASSES[1:])):
-        raise MaskError(f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}")
+        raise MaskError(
+            f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}"
+        )
     sizes = {name: part.shape[:2] for name, part in parts.items()}
     if len(set(sizes.values())) != 1:
-        given = ", ".join(f"{name} {width}x{height}" for name, (height, width) in sizes.items()) or "none at all"
+        given = (
+            ", ".join(f"{name} {width}x{height}" for name, (height, width) in sizes.items())
+            or "none at all"
+        )
         raise MaskError(f"the parts of one face must be of one size, got {given}")
     out = np.zeros(next(iter(sizes.values())), np.uint8)
     for label, name in enumerate(CLASSES):
@@ -62,9 +101,12 @@ def colour(labels: np.ndarray) -> np.ndarray:
 def from_colours(picture: np.ndarray) -> np.ndarray:
     """The map of a picture in the data set's colours, uint8 (H, W, 3) → (H, W).
 
-    Raises MaskError where more than one pixel in a thousand has another colour: a JPEG, or another palette.
+    Raises MaskError where more than one pixel in a thousand has another colour: a JPEG, or another
+    palette.
     """
-    code, known = (colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1]) for colours in (picture, PALETTE))
+    code, known = (
+        colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1]) for colours in (picture, PALETTE)
+    )
     order = np.argsort(known)
     place = np.clip(np.searchsorted(known[order], code), 0, len(known) - 1)
     right = known[order][place] == code
@@ -77,17 +119,23 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
 
 
 def is_coloured(picture: np.ndarray) -> bool:
-    """Whether a picture, uint8 (H, W, 3), is a map in the data set's colours: three or more of them, and no others."""
+    """Whether a picture, uint8 (H, W, 3), is a map in the data set's colours: three or more of
+    them, and no others.
+    """
     few = picture[:: max(1, len(picture) // 128), :: max(1, picture.shape[1] // 128)].reshape(-1, 3)
     colours = {tuple(colour) for colour in np.unique(few, axis=0).tolist()}
     return len(colours) >= 3 and colours <= {tuple(colour) for colour in PALETTE.tolist()}
 
 
 def labels_of(picture: np.ndarray) -> np.ndarray:
-    """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3). Raises MaskError for anything else."""
+    """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3). Raises MaskError for
+    anything else.
+    """
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-        raise MaskError(f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}")
+        raise MaskError(
+            f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}"
+        )
     if picture.ndim == 3 and (picture[..., :1] == picture).all() and picture.max() < len(CLASSES):
         picture = picture[..., 0]  # class numbers that were read as a grey picture
     if picture.ndim == 3:
@@ -115,8 +163,9 @@ def load(path: str | os.PathLike) -> np.ndarray:
 
 
 def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """The class numbers in a map's file, uint8 (H, W): its labels, or, without them or with a palette of another order,
-    those of its colours. source, name, errors: as in `images.load_labels`.
+    """The class numbers in a map's file, uint8 (H, W): its labels, or, without them or with a
+    palette of another order, those of its colours. source, name, errors: as in
+    `images.load_labels`.
     """
     picture = images.load_rgb(source, name=name)
     if hasattr(source, "seek"):
@@ -127,18 +176,24 @@ def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np
         if not is_coloured(picture):
             raise
         return from_colours(picture)
-    is_other_order = is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any()
+    is_other_order = (
+        is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any()
+    )
     return from_colours(picture) if is_other_order else labels
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """A plane for each class, float32 (19, H, W), of 0 and 1."""
     _check(labels)
-    return (labels[None] == np.arange(len(CLASSES), dtype=np.uint8)[:, None, None]).astype(np.float32)
+    return (labels[None] == np.arange(len(CLASSES), dtype=np.uint8)[:, None, None]).astype(
+        np.float32
+    )
 
 
 def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
-    """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px, by nearest neighbour."""
+    """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px, by
+    nearest neighbour.
+    """
     if labels.ndim == 2:
         _check(labels)
     return np.asarray(Image.fromarray(labels).resize((size_px, size_px), Image.Resampling.NEAREST))
@@ -146,9 +201,13 @@ def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
 
 def _check(labels: np.ndarray) -> None:
     if labels.ndim != 2:
-        raise MaskError(f"a map must be (H, W), got {labels.shape}: from_colours reads a picture in colours")
+        raise MaskError(
+            f"a map must be (H, W), got {labels.shape}: from_colours reads a picture in colours"
+        )
     if labels.size and labels.max() >= len(CLASSES):
-        raise MaskError(f"a map's classes go from 0 to 18, got {labels.max()}: {unknown_labels(labels)}")
+        raise MaskError(
+            f"a map's classes go from 0 to 18, got {labels.max()}: {unknown_labels(labels)}"
+        )
 
 
 def unknown_labels(labels: np.ndarray) -> str:

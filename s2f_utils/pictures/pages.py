@@ -27,8 +27,12 @@ BODY
 """
 
 
-def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **values: Any) -> Path:
-    """Write a page, and return its path. body, style: Jinja templates, with escaped `values`, of HTML and CSS."""
+def write(
+    path: str | os.PathLike, body: str, *, title: str, style: str = "", **values: Any
+) -> Path:
+    """Write a page, and return its path. body, style: Jinja templates, with escaped `values`, of
+    HTML and CSS.
+    """
     import jinja2
 
     page = _PAGE.replace("STYLE", style).replace("BODY", body)

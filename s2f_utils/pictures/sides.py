@@ -1,4 +1,6 @@
-"""Sketches and photos of a set classified by 28 `features`: exchanged sides, and pictures on the wrong one."""
+"""Sketches and photos of a set classified by 28 `features`: exchanged sides, and pictures on the
+wrong one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other si
 
 
 def features(small: np.ndarray) -> np.ndarray:
-    """Histogram of grey values, colourfulness and roughness of a picture, uint8 (128, 128, 3): float32 (28,)."""
+    """Histogram of grey values, colourfulness and roughness of a picture, uint8 (128, 128, 3):
+    float32 (28,).
+    """
     rgb = small.astype(np.float32)
     grey = rgb.mean(axis=2)
     histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
@@ -26,9 +30,13 @@ def features(small: np.ndarray) -> np.ndarray:
 
 
 def are_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
-    """Whether sketches are more colourful than photos, and darker, unlike toned paper: `features` (N, 28), (M, 28)."""
+    """Whether sketches are more colourful than photos, and darker, unlike toned paper: `features`
+    (N, 28), (M, 28).
+    """
     colours = [float(np.median(side[:, COLOUR])) for side in (drawn, photographed)]
-    return colours[0] > 2 * colours[1] + 0.1 and np.median(_level(drawn)) < np.median(_level(photographed))
+    return colours[0] > 2 * colours[1] + 0.1 and np.median(_level(drawn)) < np.median(
+        _level(photographed)
+    )
 
 
 def _level(side: np.ndarray) -> np.ndarray:
@@ -38,8 +46,8 @@ def _level(side: np.ndarray) -> np.ndarray:
 
 
 def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which sketches look like photos, and photos like sketches, by `features` (N, 28) and (M, 28): bool (N,), (M,);
-    none with fewer than `MIN_TO_COMPARE` of a side.
+    """Which sketches look like photos, and photos like sketches, by `features` (N, 28) and (M, 28):
+    bool (N,), (M,); none with fewer than `MIN_TO_COMPARE` of a side.
     """
     if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
         return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
@@ -48,7 +56,9 @@ def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarr
 
 
 def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
-    """Leave-one-out margins of a linear discriminant, sketches first: 1 as expected, below 0 on the other side."""
+    """Leave-one-out margins of a linear discriminant, sketches first: 1 as expected, below 0 on the
+    other side.
+    """
     x = np.concatenate([drawn, photographed]).astype(np.float64)
     x = np.column_stack([x, np.ones(len(x))])
     y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
@@ -59,7 +69,9 @@ def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
 
 
 def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
-    """Remarks on two sides of a training set, by `features` of some of each, (N, 28) and (M, 28); [] for none."""
+    """Remarks on two sides of a training set, by `features` of some of each, (N, 28) and (M, 28);
+    [] for none.
+    """
     if are_exchanged(sketches, photos):
         return [Remark("exchanged")]
     if np.median(_level(sketches)) < np.median(_level(photos)) - DARKER:
@@ -69,11 +81,18 @@ def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
     plain, colourful = np.percentile(sketches[:, COLOUR], 10), np.percentile(photos[:, COLOUR], 75)
     if colourful > 2 * plain + 0.1:
         wrong[0] = wrong[0] | (sketches[:, COLOUR] > plain + 0.6 * (colourful - plain))
-    comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches)
+    comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[
+        0
+    ].sum() > 0.3 * len(sketches)
     if comparable and np.mean(_margins(sketches, photos) > 0) < ALIKE:
         return [Remark("alike")]
     return [
-        Remark("wrong-side", {"num": int(flags.sum()), "total": len(flags), "side": side, "other": other})
-        for side, other, flags in zip(("sketches", "photos"), ("photos", "sketches"), wrong, strict=True)
+        Remark(
+            "wrong-side",
+            {"num": int(flags.sum()), "total": len(flags), "side": side, "other": other},
+        )
+        for side, other, flags in zip(
+            ("sketches", "photos"), ("photos", "sketches"), wrong, strict=True
+        )
         if flags.any()
     ]

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
-    """Rows of pictures, uint8 (H, W, 3) each, as one uint8 picture with white gaps; all of one size."""
+    """Rows of pictures, uint8 (H, W, 3) each, as one uint8 picture with white gaps; all of one
+    size.
+    """
     num = max(len(row) for row in rows)
     height, width, _ = rows[0][0].shape
-    out = np.full((len(rows) * (height + gap_px) + gap_px, num * (width + gap_px) + gap_px, 3), 255, np.uint8)
+    out = np.full(
+        (len(rows) * (height + gap_px) + gap_px, num * (width + gap_px) + gap_px, 3), 255, np.uint8
+    )
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             top, left = gap_px + y * (height + gap_px), gap_px + x * (width + gap_px)
@@ -37,7 +41,11 @@ def smooth(values: Sequence[float]) -> list[float]:
 
 
 Entries = Sequence[Mapping[str, Any]]
-X_NAMES = {"images": "images seen", "seconds": "seconds of training", "epoch": "epochs"}  # what curves go along
+X_NAMES = {
+    "images": "images seen",
+    "seconds": "seconds of training",
+    "epoch": "epochs",
+}  # what curves go along
 MARK_GAP = 0.03  # share of the x axis within which live changes become one mark
 SCORES = {"ssim": "SSIM of the samples ↑", "psnr": "PSNR of the samples, dB ↑"}
 SCORES |= {"mse": "MSE of the samples ↓", "l1": "L1 of the samples ↓"}
@@ -46,23 +54,35 @@ SCORES |= {"mse": "MSE of the samples ↓", "l1": "L1 of the samples ↓"}
 def curve_names(rows: Entries, events: Entries = ()) -> list[str]:
     """What a run's log has curves of: losses, other columns of its rows, scores of its samples."""
     columns = list(dict.fromkeys(name for row in rows for name in row if name not in X_NAMES))
-    scores = [name for name in SCORES if any(name in event for event in events if event.get("event") == "sample")]
+    scores = [
+        name
+        for name in SCORES
+        if any(name in event for event in events if event.get("event") == "sample")
+    ]
     return sorted(columns, key=lambda name: not name.startswith("loss_")) + scores
 
 
 def curves(
-    runs: Mapping[str, tuple[Entries, Entries]], *, only: Sequence[str] = (), x: str = "images", log: bool = False
+    runs: Mapping[str, tuple[Entries, Entries]],
+    *,
+    only: Sequence[str] = (),
+    x: str = "images",
+    log: bool = False,
 ) -> Figure:
-    """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live values changed.
+    """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live
+    values changed.
 
-    runs: {label: (rows, events)} of `tracking.read_log`. only: of `curve_names`; none: every loss, SSIM and PSNR. x:
-    "images", "seconds" or "epoch". log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less).
+    runs: {label: (rows, events)} of `tracking.read_log`. only: of `curve_names`; none: every loss,
+    SSIM and PSNR. x: "images", "seconds" or "epoch". log: losses on a logarithmic scale (symmetric
+    around 0 where one is 0 or less).
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     known = dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs))
-    names = list(only) or [name for name in known if name.startswith("loss_") or name in ("ssim", "psnr")]
+    names = list(only) or [
+        name for name in known if name.startswith("loss_") or name in ("ssim", "psnr")
+    ]
     down = max(1, -(-len(names) // 4))
     across = max(1, -(-len(names) // down))
     figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
@@ -85,12 +105,18 @@ def curves(
             axes.set_xlabel(X_NAMES[x], fontsize=9)
     if len(runs) > 1:
         lines = [Line2D([], [], color=f"C{n}", linewidth=2) for n in range(len(runs))]
-        figure.legend(lines, list(runs), loc="outside upper center", ncols=across, fontsize=8, frameon=False)
+        figure.legend(
+            lines, list(runs), loc="outside upper center", ncols=across, fontsize=8, frameon=False
+        )
     elif any(runs):
         figure.suptitle(next(iter(runs)), fontsize=10)
     if marks:
-        notes = [f"{n}: {text}".replace(" ", "\u00a0") for n, (_, _, text) in enumerate(marks, start=1)]
-        text = textwrap.fill("live changes   " + "   ".join(notes), 65 * across, break_long_words=False)
+        notes = [
+            f"{n}: {text}".replace(" ", "\u00a0") for n, (_, _, text) in enumerate(marks, start=1)
+        ]
+        text = textwrap.fill(
+            "live changes   " + "   ".join(notes), 65 * across, break_long_words=False
+        )
         figure.supxlabel(text, fontsize=7.5, color="0.3")
     return figure
 
@@ -103,21 +129,34 @@ def _along(rows: Entries, x: str) -> Callable[[float], float]:
 
 
 def _draw_curve(
-    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: str
+    axes: Any,
+    name: str,
+    rows: Entries,
+    events: Entries,
+    along: Callable[[float], float],
+    colour: str,
 ) -> None:
     """A column of the rows, raw and smoothed, or a score of the samples."""
-    entries = [event for event in events if event.get("event") == "sample"] if name in SCORES else rows
+    entries = (
+        [event for event in events if event.get("event") == "sample"] if name in SCORES else rows
+    )
     known = [entry for entry in entries if name in entry]  # a loss of weight 0 may be left out
     x, y = [along(entry["images"]) for entry in known], [entry[name] for entry in known]
     if name in SCORES:
         axes.plot(x, y, linewidth=1.8, marker=".", markersize=5, color=colour, gid="raw")
         return
-    axes.plot(x, y, alpha=0.35, linewidth=0.8, marker="." if len(y) < 2 else "", color=colour, gid="raw")
+    axes.plot(
+        x, y, alpha=0.35, linewidth=0.8, marker="." if len(y) < 2 else "", color=colour, gid="raw"
+    )
     axes.plot(x, smooth(y), linewidth=1.8, color=colour, gid="smoothed")
 
 
-def change_marks(events: Entries, gap: float, along: Callable[[float], float] = float) -> list[tuple[float, str]]:
-    """Changes of live values, [(x, "lr_g 0.0002 → 0.0001")], merged within `gap`. along: from images seen to x."""
+def change_marks(
+    events: Entries, gap: float, along: Callable[[float], float] = float
+) -> list[tuple[float, str]]:
+    """Changes of live values, [(x, "lr_g 0.0002 → 0.0001")], merged within `gap`. along: from
+    images seen to x.
+    """
     groups: list[tuple[float, dict[str, list[float]]]] = []
     for event in events:
         if event.get("event") != "change" or isinstance(event["new"], bool):  # commands are none
@@ -126,7 +165,10 @@ def change_marks(events: Entries, gap: float, along: Callable[[float], float] = 
         if not groups or at - groups[-1][0] > gap:
             groups.append((at, {}))
         groups[-1][1].setdefault(event["name"], [event["old"], 0.0])[1] = event["new"]
-    texts = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in changed.items()] for _, changed in groups]
+    texts = [
+        [f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in changed.items()]
+        for _, changed in groups
+    ]
     return [(at, ", ".join(text)) for (at, _), text in zip(groups, texts, strict=True)]
 
 
@@ -139,7 +181,15 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
         axes.set_yscale("log" if min(values, default=1.0) > 0 else "symlog")
     for number, (at, colour, _) in enumerate(marks, start=1):
         axes.axvline(at, color=colour, linewidth=0.7, linestyle="--", zorder=1, gid="mark")
-        axes.text(at, 1.0, number, transform=axes.get_xaxis_transform(), color=colour, fontsize=7, ha="center")
+        axes.text(
+            at,
+            1.0,
+            number,
+            transform=axes.get_xaxis_transform(),
+            color=colour,
+            fontsize=7,
+            ha="center",
+        )
     axes.set_title(SCORES.get(name, name), fontsize=10, pad=12 if marks else 4)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.tick_params(labelsize=8)
@@ -147,7 +197,8 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
 
 
 def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """SSIM against the patch test's area (Blau and Michaeli 2018), each point drawn as its number in the legend.
+    """SSIM against the patch test's area (Blau and Michaeli 2018), each point drawn as its number
+    in the legend.
 
     points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
     """
@@ -161,15 +212,21 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
         size = 80 * len(str(number))
         axes.scatter(x, y, size, colours[kind], f"${number}$", zorder=3, linewidths=0, label=short)
     axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":", label="coin toss")
-    axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
+    axes.set(
+        xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos"
+    )
     axes.set_ylim(0.4, 1.05)
     axes.margins(x=0.1)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
     return figure
 
 
-def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()) -> Figure:
-    """Rows of pictures, uint8 (N, H, W, 3), with their names at the left, and those of the columns above."""
+def picture_grid(
+    rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()
+) -> Figure:
+    """Rows of pictures, uint8 (N, H, W, 3), with their names at the left, and those of the columns
+    above.
+    """
     from matplotlib.figure import Figure
 
     num = max(len(pictures) for pictures in rows.values())
@@ -179,7 +236,9 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns:
         for place, axis in enumerate(line):
             axis.set_xticks([])
             axis.set_yticks([])
-            axis.spines[:].set(visible=place < len(pictures), color="0.8", linewidth=0.6)  # white paper has an edge
+            axis.spines[:].set(
+                visible=place < len(pictures), color="0.8", linewidth=0.6
+            )  # white paper has an edge
             if place < len(pictures):
                 axis.imshow(pictures[place])
         line[0].set_ylabel(name, fontsize=9)
@@ -195,7 +254,9 @@ def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figur
     down = -(-len(pictures) // across)
     lines = max(title.count("\n") for title, _ in pictures) + 1
     tall = max(picture.shape[0] / picture.shape[1] for _, picture in pictures)
-    figure = Figure(figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), dpi=90, layout="constrained")
+    figure = Figure(
+        figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), dpi=90, layout="constrained"
+    )
     axes = figure.subplots(down, across, squeeze=False).flat
     for place, axis in enumerate(axes):
         axis.axis("off")

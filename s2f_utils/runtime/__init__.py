@@ -1,4 +1,6 @@
-"""The machine and the run: device, precision, seeds, numbered run folders, files written whole, names of profiles."""
+"""The machine and the run: device, precision, seeds, numbered run folders, files written whole,
+names of profiles.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class ConfigError(ValueError):
 
 
 def lazily(places: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__`: names by the modules that have them, which are imported when one is asked for."""
+    """A package's `__getattr__`: names by the modules that have them, which are imported when one
+    is asked for.
+    """
 
     def attribute(name: str) -> Any:
         if name not in places:
@@ -51,16 +55,24 @@ def num_cores() -> int:
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
-    """The best device: cuda, then mps, then cpu; or the one asked for, with a ValueError if it is not there."""
+    """The best device: cuda, then mps, then cpu; or the one asked for, with a ValueError if it is
+    not there.
+    """
     import torch
 
-    is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    is_there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     names = [name for name in is_there if is_there[name]]
     kind, colon, number = wanted.partition(":")
     num = torch.cuda.device_count() if kind == "cuda" else 1
     fits = kind in names and (not colon or (number.isdecimal() and int(number) < num))
     if wanted != "auto" and not fits:
-        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {', '.join(names)}")
+        raise ValueError(
+            f"device {wanted!r} is not available here: use one of auto, {', '.join(names)}"
+        )
     return torch.device(names[0] if wanted == "auto" else wanted)
 
 
@@ -72,7 +84,9 @@ def _processor() -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with BF16)."""
+    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with
+    BF16).
+    """
     return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()))
 
 
@@ -80,7 +94,8 @@ def cpu_has_bfloat16() -> bool:
 class Precision:
     """The number format of the forward passes, and the memory format that measures faster with it.
 
-    `benchmarks/train_speed.py` measures both; parameters, losses and optimisers always stay in float32.
+    `benchmarks/train_speed.py` measures both; parameters, losses and optimisers always stay in
+    float32.
     """
 
     device: torch.device
@@ -92,7 +107,8 @@ class Precision:
         return str(self.dtype).removeprefix("torch.")
 
     def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
-        """Move a network to the device and the memory format, and let its forward pass run in this precision.
+        """Move a network to the device and the memory format, and let its forward pass run in this
+        precision.
 
         What the network returns is float32 again, so that a training step reads like the paper's.
         """
@@ -101,7 +117,9 @@ class Precision:
         net.to(self.device)
         if self.channels_last and not getattr(net, "needs_contiguous", False):
             for tensor in (*net.parameters(), *net.buffers()):
-                if tensor.ndim == 4:  # StyleGAN2 has weights of five dimensions, which the network's own to() refuses
+                if (
+                    tensor.ndim == 4
+                ):  # StyleGAN2 has weights of five dimensions, which the network's own to() refuses
                     tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         if self.dtype != torch.float32:
             plain_forward = type(net).forward
@@ -115,7 +133,9 @@ class Precision:
         return net
 
     def autocast(self) -> torch.autocast:
-        """Parts of a prepared network that are called by themselves run in this precision inside of it."""
+        """Parts of a prepared network that are called by themselves run in this precision inside of
+        it.
+        """
         import torch
 
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
@@ -127,31 +147,47 @@ class Precision:
         return batch.contiguous(memory_format=torch.channels_last) if self.channels_last else batch
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Gradient scaling: at work in float16 only. It begins at 4,096, so that a short run skips few steps."""
+        """Gradient scaling: at work in float16 only. It begins at 4,096, so that a short run skips
+        few steps.
+        """
         import torch
 
-        return torch.amp.GradScaler(self.device.type, init_scale=2.0**12, enabled=self.dtype == torch.float16)
+        return torch.amp.GradScaler(
+            self.device.type, init_scale=2.0**12, enabled=self.dtype == torch.float16
+        )
 
 
 def _float32(output: Any) -> Any:
     """A tensor, or lists of tensors, in float32."""
-    return type(output)(map(_float32, output)) if isinstance(output, list | tuple) else output.float()
+    return (
+        type(output)(map(_float32, output)) if isinstance(output, list | tuple) else output.float()
+    )
 
 
-def pick_precision(device: torch.device, precision: str = "auto", memory_format: str = "auto") -> Precision:
-    """bfloat16 where the hardware has it, float16 on other CUDA cards (T4), else float32; channels last with both."""
+def pick_precision(
+    device: torch.device, precision: str = "auto", memory_format: str = "auto"
+) -> Precision:
+    """bfloat16 where the hardware has it, float16 on other CUDA cards (T4), else float32; channels
+    last with both.
+    """
     import torch
 
     if precision == "auto":
         if device.type == "cuda":
-            precision = "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
+            precision = (
+                "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
+            )
         else:
             precision = "bfloat16" if device.type == "cpu" and cpu_has_bfloat16() else "float32"
     if precision not in (known := ("float32", "bfloat16", "float16")):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
     if precision == "float16" and device.type == "cpu":
         raise ValueError("float16 training needs a GPU: use precision=auto, bfloat16 or float32")
-    channels_last = device.type in ("cpu", "cuda") if memory_format == "auto" else memory_format == "channels_last"
+    channels_last = (
+        device.type in ("cpu", "cuda")
+        if memory_format == "auto"
+        else memory_format == "channels_last"
+    )
     return Precision(device, getattr(torch, precision), channels_last)
 
 
@@ -165,13 +201,17 @@ def sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 @contextlib.contextmanager
 def tuned(device: torch.device) -> Iterator[None]:
-    """Within the block, cuDNN tries which kernels are fastest for each shape, and remembers them: training's shapes
-    stay. Which wins may differ from run to run, and with it the last bits; not where deterministic ones are asked for.
+    """Within the block, cuDNN tries which kernels are fastest for each shape, and remembers them:
+    training's shapes stay. Which wins may differ from run to run, and with it the last bits; not
+    where deterministic ones are asked for.
     """
     import torch
 
     cudnn = torch.backends.cudnn
-    before, repeatable = cudnn.benchmark, cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    before, repeatable = (
+        cudnn.benchmark,
+        cudnn.deterministic or torch.are_deterministic_algorithms_enabled(),
+    )
     cudnn.benchmark = before or (device.type == "cuda" and not repeatable)
     try:
         yield
@@ -206,7 +246,9 @@ def seed_everything(seed: int) -> None:
 
 
 def rng_state(device: torch.device) -> dict[str, Any]:
-    """The state of the global random generators and of this GPU's, which `torch.load(weights_only=True)` reads back."""
+    """The state of the global random generators and of this GPU's, which
+    `torch.load(weights_only=True)` reads back.
+    """
     import torch
 
     name, keys, position, has_gauss, cached = np.random.get_state()
@@ -219,7 +261,9 @@ def rng_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any], device: torch.device) -> None:
-    """Put the global random generators back to a saved state; every rank's GPU to that of rank zero's."""
+    """Put the global random generators back to a saved state; every rank's GPU to that of rank
+    zero's.
+    """
     import torch
 
     version, internal, gauss = state["python"]
@@ -272,9 +316,11 @@ def machine_facts() -> dict[str, str]:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it when the block ends well, and vanishes when it does not.
+    """A temporary path beside `path` that replaces it when the block ends well, and vanishes when
+    it does not.
 
-    Whoever reads `path`, even after a crash in the middle, sees the old file, the new file, or none; never half.
+    Whoever reads `path`, even after a crash in the middle, sees the old file, the new file, or
+    none; never half.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -292,7 +338,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 def write_json(path: str | os.PathLike, values: Any) -> None:
     """Write values as JSON that people can read, complete or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def what_to_do(error: OSError, folder: Path | None = None) -> str:
@@ -307,7 +355,9 @@ def what_to_do(error: OSError, folder: Path | None = None) -> str:
         return f"no space left in {where}: the disk is full ({reason}): delete what is not needed on that disk"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where} may not be written to, or read: no permission ({reason}): allow it, or choose another folder"
-    return f"{where}: {reason}" + (": see that the disk is still there (in Colab, mount Drive again)" if folder else "")
+    return f"{where}: {reason}" + (
+        ": see that the disk is still there (in Colab, mount Drive again)" if folder else ""
+    )
 
 
 def what_to_install(error: ImportError) -> str:
@@ -320,13 +370,17 @@ def what_to_install(error: ImportError) -> str:
 
 def counted(num: int, what: str) -> str:
     """A number of things in words: "1 photo", "2 photos", "2 sketches"."""
-    return f"{num:,} {what}" if num == 1 else f"{num:,} {what}{'es' if what.endswith('ch') else 's'}"
+    return (
+        f"{num:,} {what}" if num == 1 else f"{num:,} {what}{'es' if what.endswith('ch') else 's'}"
+    )
 
 
 def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = ("",)) -> str:
-    """The stem, with a number if need be, so that nothing in `folder` is called "stem" + one of the endings yet.
+    """The stem, with a number if need be, so that nothing in `folder` is called "stem" + one of the
+    endings yet.
 
-    endings: of the files that will share the stem, such as ["-face.png", "-faces.png"]; one "" for a folder.
+    endings: of the files that will share the stem, such as ["-face.png", "-faces.png"]; one "" for
+    a folder.
     """
     for number in itertools.count(1):
         chosen = stem if number == 1 else f"{stem}-{number}"
@@ -335,8 +389,9 @@ def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = (""
 
 
 def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
-    """The profile in force: the one `asked` for on a command line, else the environment's S2F_PROFILE, else `wanted`
-    (a notebook's parameter), else "demo". ConfigError if there is no such profile; "small" can only be asked for.
+    """The profile in force: the one `asked` for on a command line, else the environment's
+    S2F_PROFILE, else `wanted` (a notebook's parameter), else "demo". ConfigError if there is no
+    such profile; "small" can only be asked for.
     """
     name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
     names = TRAINING_PROFILES if asked else PROFILE_NAMES

@@ -1,8 +1,9 @@
 """Several processes that train one model, started by torchrun, over torch.distributed.
 
-The batch is the global batch: each rank steps on an equal share of it, and `Method.descend` averages the gradients. All
-ranks draw the random numbers of the global batch and keep those of their share, so N ranks learn what one process
-learns. Outside of `local_batch`, and in a single process, nothing is exchanged.
+The batch is the global batch: each rank steps on an equal share of it, and `Method.descend`
+averages the gradients. All ranks draw the random numbers of the global batch and keep those of
+their share, so N ranks learn what one process learns. Outside of `local_batch`, and in a single
+process, nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ def is_rank_zero() -> bool:
 
 @contextlib.contextmanager
 def process_group(device: str = "auto") -> Iterator[str]:
-    """Within the block, the processes that torchrun has started train together: over NCCL on GPUs, gloo on CPUs.
+    """Within the block, the processes that torchrun has started train together: over NCCL on GPUs,
+    gloo on CPUs.
 
-    device: as `pick_device` takes it. Gives that of this process: on GPUs, each process of a machine has its own.
+    device: as `pick_device` takes it. Gives that of this process: on GPUs, each process of a
+    machine has its own.
     """
     global _rank, _world_size
     if "RANK" not in os.environ or os.environ.get("WORLD_SIZE", "1") == "1":
@@ -46,7 +49,9 @@ def process_group(device: str = "auto") -> Iterator[str]:
     if on_gpus:
         local_rank, num_gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local_rank >= num_gpus:
-            raise ValueError(f"this machine has {num_gpus} GPUs: give --nproc-per-node {num_gpus}, or --device cpu")
+            raise ValueError(
+                f"this machine has {num_gpus} GPUs: give --nproc-per-node {num_gpus}, or --device cpu"
+            )
         device = f"cuda:{local_rank}"
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpus else "gloo")
@@ -69,7 +74,9 @@ def broadcast(value: T) -> T:
 
 @contextlib.contextmanager
 def local_batch(num: int) -> Iterator[slice]:
-    """Within the block, each rank works on `num` pictures; gives where this rank's are in the global batch."""
+    """Within the block, each rank works on `num` pictures; gives where this rank's are in the
+    global batch.
+    """
     global _share
     before, _share = _share, num
     try:
@@ -84,10 +91,11 @@ def is_shared() -> bool:
 
 
 def draw(sample: Callable[[int], Tensor], num: int, dim: int = 0) -> Tensor:
-    """Random numbers for `num` pictures of this rank: drawn for those of all ranks, cut along `dim`.
+    """Random numbers for `num` pictures of this rank: drawn for those of all ranks, cut along
+    `dim`.
 
-    sample: draws for so many pictures. num: the rank's share, or a multiple of it where each picture is drawn for
-    several times.
+    sample: draws for so many pictures. num: the rank's share, or a multiple of it where each
+    picture is drawn for several times.
     """
     if not is_shared():
         return sample(num)
@@ -109,14 +117,18 @@ def randint(low: int, high: int, num: int, *shape: int) -> Tensor:
 
 
 def _sum(value: Tensor) -> Tensor:
-    """The sum of a tensor over the ranks; its gradient is summed alike, and can be differentiated again."""
+    """The sum of a tensor over the ranks; its gradient is summed alike, and can be differentiated
+    again.
+    """
     from torch.distributed.nn.functional import all_reduce
 
     return all_reduce(value)
 
 
 def gather(rows: Tensor) -> Tensor:
-    """The rows of all ranks, in the global batch's order. Gradients flow back to the rank that a row came from."""
+    """The rows of all ranks, in the global batch's order. Gradients flow back to the rank that a
+    row came from.
+    """
     if not is_shared():
         return rows
     zeros = torch.zeros_like(rows)
@@ -129,7 +141,9 @@ def local_rows(rows: Tensor) -> Tensor:
 
 
 def mean(value: Tensor) -> Tensor:
-    """The mean of a tensor over the ranks, without a gradient; in a single process the tensor itself."""
+    """The mean of a tensor over the ranks, without a gradient; in a single process the tensor
+    itself.
+    """
     return _sum(value.detach()) / _world_size if is_shared() else value
 
 
@@ -137,7 +151,9 @@ def mean_losses(losses: Mapping[str, Tensor], device: torch.device) -> dict[str,
     """The means of these scalars over the ranks."""
     if not is_shared() or not losses:
         return dict(losses)
-    values = torch.stack([torch.as_tensor(value, device=device).detach().double() for value in losses.values()])
+    values = torch.stack(
+        [torch.as_tensor(value, device=device).detach().double() for value in losses.values()]
+    )
     return dict(zip(losses, mean(values).float().unbind(), strict=True))
 
 
@@ -151,6 +167,8 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
 
 
 def sync_batch_norm(net: nn.Module) -> nn.Module:
-    """The network with batch norms over the global batch: on GPUs; on CPUs, where torch has none, over the share."""
+    """The network with batch norms over the global batch: on GPUs; on CPUs, where torch has none,
+    over the share.
+    """
     is_on_gpus = _world_size > 1 and dist.get_backend() != "gloo"
     return nn.SyncBatchNorm.convert_sync_batchnorm(net) if is_on_gpus else net

@@ -1,8 +1,9 @@
-"""Weights by name: where they come from, under which terms, and a file that is checked before it is used; models on
-the Hugging Face hub are in `hub`.
+"""Weights by name: where they come from, under which terms, and a file that is checked before it is
+used; models on the Hugging Face hub are in `hub`.
 
-Our own models are files of the package (`SHIPPED`). Any other name is looked for in the folder that S2F_WEIGHTS names,
-in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
+Our own models are files of the package (`SHIPPED`). Any other name is looked for in the folder that
+S2F_WEIGHTS names, in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`,
+or below XDG_CACHE_HOME).
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
+    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256,
+    and terms.
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded.
-    use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
-    "background" of an enlarged photo.
+    use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss"
+    of a training, or "background" of an enlarged photo.
     """
 
     name: str
@@ -43,12 +45,16 @@ class WeightsFile:
 
 WEIGHTS: dict[str, WeightsFile] = {
     name: WeightsFile(name, **entry)
-    for name, entry in tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8")).items()
+    for name, entry in tomllib.loads(
+        Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
+    ).items()
 }
 
 # Our own, trained by tools/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
-GRAPHS = SHIPPED_FOLDER / "graphs"  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
+GRAPHS = (
+    SHIPPED_FOLDER / "graphs"
+)  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT
@@ -68,38 +74,56 @@ SHIPPED: dict[str, str] = {
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 
-FINDERS: dict[str, str] = {FINDER: "the points of a face in a drawing or a photo, and what else is there"}
+FINDERS: dict[str, str] = {
+    FINDER: "the points of a face in a drawing or a photo, and what else is there"
+}
 RESTORER = "restorer-256"
-SHIPPED_RESTORERS: dict[str, str] = {RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"}
+SHIPPED_RESTORERS: dict[str, str] = {
+    RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
+}
 
-RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
+RETRY_AFTER_S = (
+    300.0  # a download that failed is not tried again at once, for every picture of a set
+)
 _failed: dict[Path, tuple[float, str]] = {}
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights are kept: `sketch-to-face` below XDG_CACHE_HOME, else below ~/.cache."""
+    """Where downloaded weights are kept: `sketch-to-face` below XDG_CACHE_HOME, else below
+    ~/.cache.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sketch-to-face"
 
 
 def shipped(name: str) -> Path | None:
     """The file of one of our own models, None for any other name."""
-    return SHIPPED_FOLDER / f"{name}.safetensors" if name in {**SHIPPED, **SHIPPED_RESTORERS, **FINDERS} else None
+    return (
+        SHIPPED_FOLDER / f"{name}.safetensors"
+        if name in {**SHIPPED, **SHIPPED_RESTORERS, **FINDERS}
+        else None
+    )
 
 
 def model_names() -> list[str]:
-    """The models that can be used by name: our own, and published ones that are downloaded when they are used."""
+    """The models that can be used by name: our own, and published ones that are downloaded when
+    they are used.
+    """
     return [DEFAULT, *SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
 
 
 def entry_of(name: str) -> WeightsFile:
     """What is known of the weights of this name. Raises WeightsError for an unknown one."""
     if name not in WEIGHTS:
-        raise WeightsError(f"there are no weights named {name!r}: the names are {', '.join(sorted(WEIGHTS))}")
+        raise WeightsError(
+            f"there are no weights named {name!r}: the names are {', '.join(sorted(WEIGHTS))}"
+        )
     return WEIGHTS[name]
 
 
 def places() -> tuple[Path, ...]:
-    """The folders where weights are looked for, in order: what a loaded network that is kept depends on."""
+    """The folders where weights are looked for, in order: what a loaded network that is kept
+    depends on.
+    """
     chosen = os.environ.get("S2F_WEIGHTS")
     return (*([Path(chosen)] if chosen else []), cache_folder())
 
@@ -107,24 +131,30 @@ def places() -> tuple[Path, ...]:
 def find(name: str) -> Path | None:
     """The file of these weights on this machine, None if it is not here; nothing is downloaded.
 
-    Raises WeightsError for an unknown name, for S2F_WEIGHTS that names no folder, and for a file under the right name
-    that is not the published one.
+    Raises WeightsError for an unknown name, for S2F_WEIGHTS that names no folder, and for a file
+    under the right name that is not the published one.
     """
     entry = entry_of(name)
     chosen = os.environ.get("S2F_WEIGHTS")
     if chosen and not Path(chosen).is_dir():
-        raise WeightsError(f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it")
+        raise WeightsError(
+            f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it"
+        )
     for place in places():
         path = place / entry.file_name
         if path.is_file():
             if entry.sha256 and sha256_of(path) != entry.sha256:
-                raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
+                raise WeightsError(
+                    f"{path}: not the published file (damaged or another version): delete it"
+                )
             return path
     return None
 
 
 def problem(*names: str) -> str:
-    """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is downloaded."""
+    """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is
+    downloaded.
+    """
     try:
         missing = [name for name in names if find(name) is None]
     except WeightsError as error:
@@ -137,9 +167,9 @@ def problem(*names: str) -> str:
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
-    The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
-    file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
-    is set, which forbids downloads.
+    The terms are printed before a download. Raises WeightsError when no address delivers it, saying
+    where to put the file by hand; for five minutes after that it is raised again without another
+    try; and at once where S2F_OFFLINE is set, which forbids downloads.
     """
     if path := find(name):
         return path
@@ -151,7 +181,10 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     if message and time.monotonic() - failed_at < RETRY_AFTER_S:
         raise WeightsError(message)
     size_mb, reasons = entry.size / 1e6, []
-    print(f"downloading {entry.file_name} ({size_mb:,.1f} MB): {entry.what}; licence: {entry.licence}", file=sys.stderr)
+    print(
+        f"downloading {entry.file_name} ({size_mb:,.1f} MB): {entry.what}; licence: {entry.licence}",
+        file=sys.stderr,
+    )
     options = {"timeout_s": timeout_s, "attempts": attempts, "progress": size_mb > 5}
     for url in entry.urls:
         try:
@@ -160,7 +193,9 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
             if entry.sha256 or size > entry.size / 2:
                 return target
             target.unlink()
-            reasons.append(f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)")
+            reasons.append(
+                f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)"
+            )
         except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
     message = (

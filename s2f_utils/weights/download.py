@@ -32,11 +32,12 @@ def fetch(
 ) -> Path:
     """Fetch `url` into the file `path`, unless it is there already; returns `path`.
 
-    sha256: the content's, 64 hexadecimal digits, None where nobody published it. timeout_s: how long the server may
+    sha256: the content's, 64 hexadecimal digits, None where nobody published it. timeout_s: how
+    long the server may
         stay silent. progress: whether to show a bar.
 
-    Raises DownloadError when the server does not have the file, sends something else (a web page, another file), or
-    stops answering; OSError when the disk is full or may not be written.
+    Raises DownloadError when the server does not have the file, sends something else (a web page,
+    another file), or stops answering; OSError when the disk is full or may not be written.
     """
     import pooch
     import requests
@@ -45,19 +46,30 @@ def fetch(
     if path.exists():
         if path.is_file() and (sha256 is None or sha256_of(path) == sha256):
             return path
-        raise DownloadError(f"{path}: is there, but is not the file of {url}: move it away and run this again")
+        raise DownloadError(
+            f"{path}: is there, but is not the file of {url}: move it away and run this again"
+        )
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(
-        path.parent, base_url="", registry={path.name: sha256}, urls={path.name: url}, retry_if_failed=attempts - 1
+        path.parent,
+        base_url="",
+        registry={path.name: sha256},
+        urls={path.name: url},
+        retry_if_failed=attempts - 1,
     )
     downloader = pooch.HTTPDownloader(
-        progressbar=progress, chunk_size=1 << 16, timeout=timeout_s, headers={"Accept-Encoding": "identity"}
+        progressbar=progress,
+        chunk_size=1 << 16,
+        timeout=timeout_s,
+        headers={"Accept-Encoding": "identity"},
     )
     try:
         return Path(store.fetch(path.name, downloader=downloader))
     except requests.RequestException as error:
         if error.response is None:
-            reason = "cannot be reached, stays silent or hangs up: check the network and run this again"
+            reason = (
+                "cannot be reached, stays silent or hangs up: check the network and run this again"
+            )
             raise NoAnswerError(f"{url}: the server {reason}") from None
         kind = NoAnswerError if error.response.status_code >= 500 else DownloadError
         raise kind(f"{url}: the server says {error}: check the address in a browser") from None

@@ -1,8 +1,8 @@
-"""Models on the Hugging Face hub, by the name "hf:user/model" or "hf:user/model@revision": fetched, and our own sent,
-by the package `huggingface_hub`, which is optional.
+"""Models on the Hugging Face hub, by the name "hf:user/model" or "hf:user/model@revision": fetched,
+and our own sent, by the package `huggingface_hub`, which is optional.
 
-Of a repository only our `.safetensors` files are read, from one commit; they lie in the hub's own cache (HF_HOME). A
-file that was fetched is checked by the SHA-256 that the hub publishes.
+Of a repository only our `.safetensors` files are read, from one commit; they lie in the hub's own
+cache (HF_HOME). A file that was fetched is checked by the SHA-256 that the hub publishes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
 PREFIX = "hf:"
-NAME = re.compile(r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
+NAME = re.compile(
+    r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?"
+)
 GENERATOR = "generator.safetensors"
 OURS = [GENERATOR, "generator-*-to-*.safetensors", "expected.safetensors"]
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -37,7 +39,8 @@ def is_name(model: str | Path) -> bool:
 
 
 def parse(model: str | Path) -> tuple[str, str]:
-    """Repository and revision of a name: "hf:user/model@v1" → ("user/model", "v1"), "main" by default.
+    """Repository and revision of a name: "hf:user/model@v1" → ("user/model", "v1"), "main" by
+    default.
 
     Raises WeightsError.
     """
@@ -51,11 +54,13 @@ def parse(model: str | Path) -> tuple[str, str]:
 
 
 def folder(model: str | Path) -> Path:
-    """The folder in the hub's cache that holds a model's files, as a run folder does; they are fetched if need be.
+    """The folder in the hub's cache that holds a model's files, as a run folder does; they are
+    fetched if need be.
 
-    The terms are printed before that. A commit that has been fetched needs no network; any other revision is looked up
-    once in a process, and where the hub cannot be reached, the one fetched last is taken, with a message. With
-    S2F_OFFLINE or HF_HUB_OFFLINE nothing is fetched. Raises WeightsError, or ImportError without the client.
+    The terms are printed before that. A commit that has been fetched needs no network; any other
+    revision is looked up once in a process, and where the hub cannot be reached, the one fetched
+    last is taken, with a message. With S2F_OFFLINE or HF_HUB_OFFLINE nothing is fetched. Raises
+    WeightsError, or ImportError without the client.
     """
     return _find(*parse(model))
 
@@ -66,13 +71,19 @@ def pinned(model: str | Path) -> str:
 
 
 def send(
-    repo: str, files: Mapping[str, Path], *, message: str, private: bool = False, branch: str | None = None
+    repo: str,
+    files: Mapping[str, Path],
+    *,
+    message: str,
+    private: bool = False,
+    branch: str | None = None,
 ) -> str:
-    """Send files of one folder, by their names, in one commit: all of them or none; returns the name to load.
+    """Send files of one folder, by their names, in one commit: all of them or none; returns the
+    name to load.
 
-    The repository and the branch are made if need be. Model files of ours that were there before and are not among
-    `files` are deleted in the same commit; others stay. Raises WeightsError, also where `private` is asked and the
-    repository is public, and ImportError without the client.
+    The repository and the branch are made if need be. Model files of ours that were there before
+    and are not among `files` are deleted in the same commit; others stay. Raises WeightsError, also
+    where `private` is asked and the repository is public, and ImportError without the client.
     """
     api = _api()
     with _explained(f"{PREFIX}{repo}: nothing is published"):
@@ -81,7 +92,9 @@ def send(
             api.create_branch(repo, branch=branch, exist_ok=True)
         info = api.model_info(repo, revision=branch or "main", timeout=TIMEOUT_S)
         if private and not info.private:
-            raise WeightsError(f"{repo}: is there already and public: choose another name, or leave --private out")
+            raise WeightsError(
+                f"{repo}: is there already and public: choose another name, or leave --private out"
+            )
         done = api.upload_folder(
             repo_id=repo,
             folder_path=next(iter(files.values())).parent,
@@ -99,10 +112,16 @@ def _api() -> HfApi:
     try:
         from huggingface_hub import HfApi
     except ImportError:
-        raise ImportError("models on the hub need huggingface_hub: pip install huggingface_hub") from None
+        raise ImportError(
+            "models on the hub need huggingface_hub: pip install huggingface_hub"
+        ) from None
     import s2f_utils
 
-    return HfApi(os.environ.get("HF_ENDPOINT"), library_name="sketch-to-face", library_version=s2f_utils.__version__)
+    return HfApi(
+        os.environ.get("HF_ENDPOINT"),
+        library_name="sketch-to-face",
+        library_version=s2f_utils.__version__,
+    )
 
 
 @functools.cache  # a branch is resolved once in a process, so that all parts of a model fit
@@ -117,7 +136,9 @@ def _find(repo: str, revision: str) -> Path:
     if cached and (offline or COMMIT.fullmatch(revision)):
         return cached
     if offline:
-        raise WeightsError(f"{model}: is not on this machine, and S2F_OFFLINE or HF_HUB_OFFLINE forbids to fetch it")
+        raise WeightsError(
+            f"{model}: is not on this machine, and S2F_OFFLINE or HF_HUB_OFFLINE forbids to fetch it"
+        )
     with _explained(model):
         try:
             info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
@@ -125,21 +146,30 @@ def _find(repo: str, revision: str) -> Path:
             response = getattr(error, "response", None)
             if cached is None or (response is not None and response.status_code < 500):
                 raise
-            print(f"{model}: the hub cannot be reached; taken is what is here, commit {cached.name}", file=sys.stderr)
+            print(
+                f"{model}: the hub cannot be reached; taken is what is here, commit {cached.name}",
+                file=sys.stderr,
+            )
             return cached
         files = {one.rfilename: one for one in info.siblings or ()}
         if GENERATOR not in files:
             shown = ", ".join(sorted(files)[:5]) or "nothing"
-            raise WeightsError(f"{model}: has no {GENERATOR} (there is {shown}), and no other file is ever opened")
+            raise WeightsError(
+                f"{model}: has no {GENERATOR} (there is {shown}), and no other file is ever opened"
+            )
         there = _cached(repo, info.sha)
-        ours = [one for name, one in files.items() if any(fnmatch(name, pattern) for pattern in OURS)]
+        ours = [
+            one for name, one in files.items() if any(fnmatch(name, pattern) for pattern in OURS)
+        ]
         missing = [one for one in ours if there is None or not (there / one.rfilename).is_file()]
         if missing:
             _show_terms(model, info, missing)
         snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
     if wrong := [one.rfilename for one in missing if not _check(snapshot / one.rfilename, one)]:
         named = f"{', '.join(wrong)} came with another SHA-256 than the hub publishes"
-        raise WeightsError(f"{model}: {named} and was thrown away: try again later, or tell its owner")
+        raise WeightsError(
+            f"{model}: {named} and was thrown away: try again later, or tell its owner"
+        )
     return snapshot
 
 
@@ -148,7 +178,9 @@ def _cached(repo: str, revision: str) -> Path | None:
     from huggingface_hub import errors, snapshot_download
 
     try:
-        place = Path(snapshot_download(repo, revision=revision, allow_patterns=OURS, local_files_only=True))
+        place = Path(
+            snapshot_download(repo, revision=revision, allow_patterns=OURS, local_files_only=True)
+        )
     except errors.LocalEntryNotFoundError:
         return None
     return place if (place / GENERATOR).is_file() else None
@@ -176,17 +208,27 @@ def _check(path: Path, file: RepoSibling) -> bool:
 
 @contextlib.contextmanager
 def _explained(model: str) -> Iterator[None]:
-    """Turn what the client raises into a WeightsError that begins with `model`: the hub's reason, and what to do."""
+    """Turn what the client raises into a WeightsError that begins with `model`: the hub's reason,
+    and what to do.
+    """
     from huggingface_hub import errors
 
     http_error = errors.HfHubHTTPError.__bases__[0]  # httpx's, or httpx2's
     try:
         yield
     except (RuntimeError, OSError, http_error) as error:
-        cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps a broken upload
+        cause = (
+            error.__cause__ if isinstance(error, RuntimeError) else error
+        )  # the client wraps a broken upload
         if cause is None or getattr(cause, "errno", None) is not None:  # such as a full disk
             raise
-        reason = (getattr(cause, "server_message", None) or str(cause) or type(cause).__name__).splitlines()[0][:200]
+        reason = (
+            getattr(cause, "server_message", None) or str(cause) or type(cause).__name__
+        ).splitlines()[0][:200]
         refused = isinstance(cause, errors.HfHubHTTPError) and cause.response.status_code < 500
-        login = "check the name, or log in as somebody who may do this: 'hf auth login', or HF_TOKEN"
-        raise WeightsError(f"{model}: {reason}: {login if refused else 'try again later'}") from None
+        login = (
+            "check the name, or log in as somebody who may do this: 'hf auth login', or HF_TOKEN"
+        )
+        raise WeightsError(
+            f"{model}: {reason}: {login if refused else 'try again later'}"
+        ) from None

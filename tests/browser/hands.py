@@ -1,4 +1,6 @@
-"""What a visitor does on the app's page, with or without a server behind it: draw, choose, upload, look."""
+"""What a visitor does on the app's page, with or without a server behind it: draw, choose, upload,
+look.
+"""
 
 from __future__ import annotations
 
@@ -84,10 +86,13 @@ def choose_way(page, name):
 
 
 def upload(page, content: bytes, name="drawing.png"):
-    page.locator("#s2f-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+    page.locator("#s2f-file").set_input_files(
+        {"name": name, "mimeType": "image/png", "buffer": content}
+    )
 
 
 def slide(page, name, value, where=None):
     (where or page.locator(".s2f-upload")).get_by_label(name, exact=True).evaluate(
-        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }", value
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }",
+        value,
     )

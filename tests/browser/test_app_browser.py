@@ -1,7 +1,8 @@
-"""The web app in Chromium at a desk's width and at a phone's: draw, upload, both directions, candidates, download.
+"""The web app in Chromium at a desk's width and at a phone's: draw, upload, both directions,
+candidates, download.
 
-`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is skipped. With
-S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
+`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is
+skipped. With S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 """
 
 from __future__ import annotations
@@ -23,10 +24,33 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
 from tests.browser.hands import (  # noqa: E402, I001
-    DARK, FACE, OVER, PAPER, answers, changed_by_stroke, choose_way, keep_picture, new_answers, picture_of, settled,
-    slide, stroke, tab, upload, until_answered,
-)  # fmt: skip
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, choose_model, free_port, served, until  # noqa: E402
+    DARK,
+    FACE,
+    OVER,
+    PAPER,
+    answers,
+    changed_by_stroke,
+    choose_way,
+    keep_picture,
+    new_answers,
+    picture_of,
+    settled,
+    slide,
+    stroke,
+    tab,
+    upload,
+    until_answered,
+)
+from tests.browser.pages import (  # noqa: E402
+    CHROMIUM,
+    CLOCK,
+    FLAGS,
+    IN_BROWSER,
+    choose_model,
+    free_port,
+    served,
+    until,
+)
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
@@ -46,17 +70,33 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=SIZES)
 def page(request, address):
-    """The page at one size; it fails at the end where anything was asked of another host, or went wrong."""
+    """The page at one size; it fails at the end where anything was asked of another host, or went
+    wrong.
+    """
     width, height, scheme = SIZES[request.param]
     with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "accept_downloads": True}
+        options = {
+            "viewport": {"width": width, "height": height},
+            "color_scheme": scheme,
+            "accept_downloads": True,
+        }
         page = browser.new_context(**options).new_page()
         page.set_default_timeout(1000 * SLOWEST_S)
         page.size, page.wrong, page.expected = request.param, [], []
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("request", lambda one: one.url.startswith((address, "data:", "blob:")) or page.wrong.append(one.url))
-        page.on("response", lambda one: one.status < 400 or one.status in page.expected or page.wrong.append(one.url))
+        page.on(
+            "request",
+            lambda one: (
+                one.url.startswith((address, "data:", "blob:")) or page.wrong.append(one.url)
+            ),
+        )
+        page.on(
+            "response",
+            lambda one: (
+                one.status < 400 or one.status in page.expected or page.wrong.append(one.url)
+            ),
+        )
         page.goto(address)
         until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
         page.evaluate(CLOCK)
@@ -68,7 +108,11 @@ def page(request, address):
 def test_three_strokes_change_the_face(page):
     tab(page, "Draw")
     faces = [page.evaluate(FACE)]
-    for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
+    for points in (
+        [(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)],
+        [(0.3, 0.42), (0.45, 0.4)],
+        [(0.55, 0.4), (0.7, 0.42)],
+    ):
         changed_by_stroke(page, *points)
         faces.append(page.evaluate(FACE))
     assert len(set(faces)) == 4
@@ -128,18 +172,30 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     changed_by_stroke(page, (0.15, 0.3), (0.2, 0.6))
     before = page.evaluate(PAPER), page.evaluate(FACE), pad.locator(".s2f-version").count()
     begun_again(page)
-    assert (page.evaluate(PAPER), page.evaluate(FACE), pad.locator(".s2f-version").count()) == before
+    assert (
+        page.evaluate(PAPER),
+        page.evaluate(FACE),
+        pad.locator(".s2f-version").count(),
+    ) == before
     assert pad.get_by_label("Shape", exact=True).input_value() == "0.35"
     page.once("dialog", lambda asked: asked.accept())
     pad.get_by_role("button", name="Start anew").click()
     until(page, f"before => {PAPER} !== before", before[0])
     pad.locator(".s2f-status", has_text="the drawing is empty").wait_for()
     settled(page)
-    assert pad.locator(".s2f-version").count() == 0 and pad.get_by_label("Shape", exact=True).input_value() == "0.8"
-    assert pad.get_by_role("button", name="Undo").is_disabled()  # or the drawing could be brought back
+    assert (
+        pad.locator(".s2f-version").count() == 0
+        and pad.get_by_label("Shape", exact=True).input_value() == "0.8"
+    )
+    assert pad.get_by_role(
+        "button", name="Undo"
+    ).is_disabled()  # or the drawing could be brought back
     fresh = page.evaluate(PAPER)
     assert page.evaluate(DARK, 0) == page.evaluate(DARK, 1) == 0  # empty paper, and no face
-    assert page.evaluate("getComputedStyle(document.querySelector('.s2f-face')).visibility") == "hidden"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.s2f-face')).visibility")
+        == "hidden"
+    )
     begun_again(page)
     assert page.evaluate(PAPER) == fresh
     held = []
@@ -150,7 +206,11 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     stroke(page, (0.1, 0.1), (0.9, 0.1))  # before the start is there, which then takes its place
     held[0].continue_()
     page.unroute("**/app/starts/**")
-    until(page, f"before => {PAPER} !== before && {FACE}.startsWith('data:image/png')", page.evaluate(PAPER))
+    until(
+        page,
+        f"before => {PAPER} !== before && {FACE}.startsWith('data:image/png')",
+        page.evaluate(PAPER),
+    )
     settled(page)
     shown = page.evaluate(PAPER)
     begun_again(page)
@@ -200,7 +260,9 @@ def test_the_download_is_a_png_that_says_what_it_is(page):
 def test_points_are_moved_by_keyboard_and_by_mouse(page):
     before = answers(page)
     place = page.get_by_role("button", name="Place eyes and mouth")
-    if place.get_attribute("aria-pressed") == "false":  # else no face was found, and they are there already
+    if (
+        place.get_attribute("aria-pressed") == "false"
+    ):  # else no face was found, and they are there already
         place.click()
     left = page.get_by_role("button", name="the eye on the left")
     left.wait_for()
@@ -261,7 +323,10 @@ def test_a_picture_is_pasted_and_dropped(page, how):
 
 
 def two_faces() -> bytes:
-    pictures = [Image.fromarray(drawings.example(name)).resize((420, 510)) for name in ("plain-man", "long-hair")]
+    pictures = [
+        Image.fromarray(drawings.example(name)).resize((420, 510))
+        for name in ("plain-man", "long-hair")
+    ]
     both = Image.new("RGB", (840, 510), "white")
     for n, one in enumerate(pictures):
         both.paste(one, (420 * n, 0))
@@ -301,7 +366,10 @@ def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
     page.expected.append(415)
     upload(page, b"words, no picture", "face.png")
     page.wait_for_selector(".s2f-upload .s2f-status.s2f-wrong")
-    assert "this is text, whatever its name says" in page.locator(".s2f-upload .s2f-status").inner_text()
+    assert (
+        "this is text, whatever its name says"
+        in page.locator(".s2f-upload .s2f-status").inner_text()
+    )
     new_answers(page, [], lambda: upload(page, hostile.GOOD["JPEG"]()))
     assert page.locator(".s2f-upload .s2f-wrong").count() == 0
     page.expected.clear()
@@ -315,7 +383,9 @@ def test_two_pictures_may_be_chosen_before_the_models_are_known(page, address):
     other.route("**/api/models", lambda route: route.abort() if away else held.append(route))
     other.goto(address)
     other.get_by_role("tab", name="Upload").click()
-    until(other, "document.body.textContent.match(/the app does not answer/g)?.length === 2")  # under Draw and Upload
+    until(
+        other, "document.body.textContent.match(/the app does not answer/g)?.length === 2"
+    )  # under Draw and Upload
     away.clear()
     other.get_by_role("button", name="Try again").click()
     for name in ("JPEG", "PNG"):
@@ -374,7 +444,11 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
+        reached.add(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.getAttribute('aria-label')"
+            )
+        )
     assert {"s2f-file", "kind of answer"} <= reached
 
 

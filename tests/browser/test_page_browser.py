@@ -1,9 +1,9 @@
-"""The app's page without a server in Chromium, with the network cut: what it draws, saves and keeps, and whether its
-answers are Python's.
+"""The app's page without a server in Chromium, with the network cut: what it draws, saves and
+keeps, and whether its answers are Python's.
 
-It needs playwright, a Chromium, and onnxruntime-web (from npm's registry); without them it is skipped.
-S2F_PAGE=folder takes a page that is exported already, S2F_ORT the package. With S2F_SCREENSHOTS=folder the pages are
-saved there, to be looked at.
+It needs playwright, a Chromium, and onnxruntime-web (from npm's registry); without them it is
+skipped. S2F_PAGE=folder takes a page that is exported already, S2F_ORT the package. With
+S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import prepare_for
 from s2f_studio.web import drawing as paper
 from s2f_studio.web import page as served
-from s2f_utils import inference, weights
-from s2f_utils.inference.asking import Facts
+from s2f_utils import infer, weights
+from s2f_utils.infer.asking import Facts
 from s2f_utils.pictures import images
 from tests.hostile import scrawl
 
@@ -34,9 +34,21 @@ sync_api = pytest.importorskip("playwright.sync_api")
 from s2f_studio.server.alone.ort import RuntimeMissingError  # noqa: E402, I001
 from s2f_studio.server.alone.page import HERE, export_page  # noqa: E402
 from tests.browser.hands import (  # noqa: E402
-    FACE, PAPER, answers, changed_by_stroke, choose_way, keep_picture, new_answers, picture_of, settled, slide,
-    stroke, tab, upload, until_answered,
-)  # fmt: skip
+    FACE,
+    PAPER,
+    answers,
+    changed_by_stroke,
+    choose_way,
+    keep_picture,
+    new_answers,
+    picture_of,
+    settled,
+    slide,
+    stroke,
+    tab,
+    upload,
+    until_answered,
+)
 from tests.browser.pages import CHROMIUM, FLAGS, IN_BROWSER, until  # noqa: E402
 from tests.browser.statics import hosted  # noqa: E402
 
@@ -80,14 +92,21 @@ def browser(play):
 def opened(browser, address, size):
     """The page at a size; what it asks of others, and what goes wrong, is in `page.wrong`."""
     width, height, scheme = SIZES[size]
-    options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "accept_downloads": True}
+    options = {
+        "viewport": {"width": width, "height": height},
+        "color_scheme": scheme,
+        "accept_downloads": True,
+    }
     context = browser.new_context(**options)
     page = context.new_page()
     page.set_default_timeout(1000 * SLOWEST_S)
     page.size, page.wrong, page.asked = size, [], []
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
     page.on("console", lambda one: page.wrong.append(one.text) if one.type == "error" else None)
-    page.on("response", lambda one: page.wrong.append(f"{one.status} {one.url}") if one.status >= 400 else None)
+    page.on(
+        "response",
+        lambda one: page.wrong.append(f"{one.status} {one.url}") if one.status >= 400 else None,
+    )
 
     def let_through(route):
         page.asked.append(route.request.url)
@@ -113,7 +132,11 @@ def page(browser, address):
 
 def answered(page):
     """Wait for a face, and until all is quiet."""
-    until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')", slowest_s=SLOWEST_S)
+    until(
+        page,
+        f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')",
+        slowest_s=SLOWEST_S,
+    )
     settled(page)
 
 
@@ -129,7 +152,10 @@ def another_face(page, act):
 
 def test_the_folder_is_small(folder):
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= MOST_BYTES and (folder / ".nojekyll").is_file()
+    assert (
+        sum(path.stat().st_size for path in files) <= MOST_BYTES
+        and (folder / ".nojekyll").is_file()
+    )
 
 
 def test_the_page_is_there_before_its_models_and_takes_a_stroke(browser, address):
@@ -138,7 +164,10 @@ def test_the_page_is_there_before_its_models_and_takes_a_stroke(browser, address
     page.goto(address)
     page.locator(".s2f-paper").wait_for()
     assert page.locator("main, header p").first.inner_text().startswith(HERE)
-    until(page, "document.querySelector('.s2f-pad .s2f-status').textContent.includes('the model is being loaded')")
+    until(
+        page,
+        "document.querySelector('.s2f-pad .s2f-status').textContent.includes('the model is being loaded')",
+    )
     before = page.evaluate(PAPER)
     stroke(page, (0.4, 0.3), (0.6, 0.3))
     assert page.evaluate(PAPER) != before and not page.locator(".s2f-face").is_visible()
@@ -161,7 +190,9 @@ def test_strokes_seeds_and_undo(page):
     changed_by_stroke(page, (0.35, 0.75), (0.5, 0.79), (0.65, 0.74))
     changed = page.evaluate(FACE)
     another_face(page, lambda: page.get_by_role("button", name="Another answer").click())
-    assert picture_of(page.evaluate(FACE)).text["s2f:seed"] == "1" and page.evaluate(FACE) != changed
+    assert (
+        picture_of(page.evaluate(FACE)).text["s2f:seed"] == "1" and page.evaluate(FACE) != changed
+    )
     before = page.evaluate(FACE)
     another_face(page, lambda: page.locator(".s2f-pad").press("Control+z"))
     another_face(page, lambda: page.locator(".s2f-pad").press("Control+Shift+z"))
@@ -180,7 +211,11 @@ def test_kinds_of_answers_shape_and_words(page):
     another_face(page, lambda: slide(page, "Glasses", "1", pad))
     another_face(page, lambda: pad.get_by_label("use a tone for the hair").check())
     words = picture_of(page.evaluate(FACE)).text
-    assert words["s2f:age"] == "1" and words["s2f:glasses"] == "1" and words["s2f:likely eyes"] == "0.2"
+    assert (
+        words["s2f:age"] == "1"
+        and words["s2f:glasses"] == "1"
+        and words["s2f:likely eyes"] == "0.2"
+    )
     assert words["s2f:hair"].startswith("#a0582c")
     assert not pad.get_by_label("Enhancement").is_visible()
     another_face(page, lambda: pad.get_by_label("use a tone for the hair").uncheck())
@@ -214,9 +249,13 @@ def test_what_is_drawn_and_kept_survives_a_reload(page):
     page.reload()
     until(page, "document.querySelector('.s2f-views')", slowest_s=SLOWEST_S)
     answered(page)
-    assert (page.evaluate(PAPER), page.evaluate(FACE)) == before and pad.locator(".s2f-version").count() == 1
+    assert (page.evaluate(PAPER), page.evaluate(FACE)) == before and pad.locator(
+        ".s2f-version"
+    ).count() == 1
     assert pad.get_by_label("Shape", exact=True).input_value() == "0.2"
-    another_face(page, lambda: pad.get_by_label("start from a drawn face").select_option("long-hair"))
+    another_face(
+        page, lambda: pad.get_by_label("start from a drawn face").select_option("long-hair")
+    )
 
 
 def test_a_face_is_saved_with_512_pixels_and_what_it_is(page):
@@ -262,7 +301,7 @@ def pad_facts() -> Facts:
 
 @pytest.fixture(scope="module")
 def model():
-    return inference.load(weights.DEFAULT, "cpu", engine="torch")
+    return infer.load(weights.DEFAULT, "cpu", engine="torch")
 
 
 # What the page is asked, which is what the model is asked in Python (`Query.asks`).
@@ -270,7 +309,10 @@ QUESTIONS = {
     "rendered": {},
     "another": {"seed": 3},
     "large": {"seed": 1, "large": True},
-    "expected": {"answer": "expected", "likely": "eyes=0.2,brows=0.2,nose=0.2,mouth=0.2,outline=0.2"},
+    "expected": {
+        "answer": "expected",
+        "likely": "eyes=0.2,brows=0.2,nose=0.2,mouth=0.2,outline=0.2",
+    },
     "said": {"seed": 2, "person": "age=1,glasses=1,smile=-1,hair=#a0582c"},
     "hat": {"person": "hat=1,beard=1"},
 }
@@ -285,7 +327,9 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(page, model, name, question
     [(_, ask)] = query.asked(QUESTIONS[question]).asks(model.facts)
     (wanted,) = model.answer([drawing.astype(np.uint8)], [ask])
     apart = np.abs(made - wanted)
-    print(f"\n{name}, {question}: {apart.max()} of 255 at most, {100 * (apart > 0).mean():.2f} % of values differ")
+    print(
+        f"\n{name}, {question}: {apart.max()} of 255 at most, {100 * (apart > 0).mean():.2f} % of values differ"
+    )
     assert made.shape == wanted.shape and made.std() > 15 and apart.max() <= LEVELS
 
 
@@ -298,7 +342,9 @@ UPLOAD = """async ([bytes, fields]) => {
 
 def uploaded(page, picture: np.ndarray, **fields) -> dict:
     given = base64.b64encode(images.png_of(picture)).decode()
-    answer = page.evaluate(UPLOAD, [given, {"direction": "sketch-to-photo", "candidates": 1, "seed": 0, **fields}])
+    answer = page.evaluate(
+        UPLOAD, [given, {"direction": "sketch-to-photo", "candidates": 1, "seed": 0, **fields}]
+    )
     assert answer["ok"], answer["told"]
     return answer["told"]
 
@@ -328,11 +374,17 @@ def test_with_points_by_hand_the_answer_is_pythons(page, model, way):
     is_drawing = way == "sketch-to-photo"
     picture = drawings.example("beard") if is_drawing else synthetic.draw_face(8, size_px=256).photo
     face = np.array([[0.36, 0.4], [0.62, 0.42], [0.49, 0.66]])
-    told = uploaded(page, picture, direction=way, points=",".join(f"{value:g}" for value in face.ravel()), large=True)
+    told = uploaded(
+        page,
+        picture,
+        direction=way,
+        points=",".join(f"{value:g}" for value in face.ravel()),
+        large=True,
+    )
     facts = pad_facts() if is_drawing else Facts("photo-to-sketch", way, 256)
     ready = prepare_for(picture, facts, points=face * picture.shape[1::-1] - 0.5, align=True)
     assert np.abs(pixels_of(told["given"]) - ready.image).max() <= LEVELS
-    answering = model if is_drawing else inference.load(way, "cpu", engine="torch")
+    answering = model if is_drawing else infer.load(way, "cpu", engine="torch")
     wanted = answering.translate(pixels_of(told["given"]).astype(np.uint8), detail=0.5, large=True)
     assert wanted.shape == (512, 512, 3)
     assert np.abs(pixels_of(told["pictures"][0]["png"]) - wanted).max() <= LEVELS
@@ -362,7 +414,9 @@ def test_a_photo_is_upright_as_its_exif_data_say(page):
 
 def test_an_example_is_answered_and_saved(page):
     tab(page, "Upload")
-    found = new_answers(page, [], lambda: page.get_by_role("button", name="example old-man").click())
+    found = new_answers(
+        page, [], lambda: page.get_by_role("button", name="example old-man").click()
+    )
     assert len(found) == len(set(found)) == 3
     assert page.locator(".s2f-upload .s2f-status").inner_text().startswith("answered in")
     assert page.get_by_role("button", name="answer 2: its average").is_visible()  # as in the app
@@ -374,7 +428,9 @@ def test_an_example_is_answered_and_saved(page):
     assert picture.size == (512, 512) and picture.text["Description"] == images.GENERATED_NOTE
     assert picture.text["s2f:answer"] == "rendered" and picture.text["s2f:model"] == weights.DEFAULT
     keep_picture(page, "page-upload")
-    others = new_answers(page, found, lambda: page.get_by_role("button", name="Other answers").click())
+    others = new_answers(
+        page, found, lambda: page.get_by_role("button", name="Other answers").click()
+    )
     assert not {found[0], found[2]} & set(others)
 
 
@@ -388,7 +444,9 @@ def test_of_what_is_no_face_none_is_made_until_somebody_insists(page):
     new_answers(page, before, lambda: page.get_by_role("button", name="Make a face anyway").click())
 
 
-@pytest.mark.parametrize(("way", "name"), [("sketch → photo", "photo-3"), ("photo → sketch", "hat")])
+@pytest.mark.parametrize(
+    ("way", "name"), [("sketch → photo", "photo-3"), ("photo → sketch", "hat")]
+)
 def test_a_photo_and_a_drawing_are_told_apart(page, way, name):
     tab(page, "Upload")
     picture = drawings.example(name) if name == "hat" else served.example(name)

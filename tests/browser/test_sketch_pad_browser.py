@@ -1,6 +1,8 @@
-"""The sketch pad in JupyterLab and Chromium: strokes with the mouse, undo, a region, a label map, errors.
+"""The sketch pad in JupyterLab and Chromium: strokes with the mouse, undo, a region, a label map,
+errors.
 
-`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is skipped.
+`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is
+skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
 from tests.browser.hands import FACE, PAPER, picture_of, settled, stroke  # noqa: E402
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, IN_BROWSER, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
+from tests.browser.pages import (  # noqa: E402
+    CHROMIUM,
+    CLOCK,
+    FLAGS,
+    IN_BROWSER,
+    ROOT,
+    SLOWEST_S,
+    choose_model,
+    jupyter,
+)
 
 CELL = """import sys
 sys.path.insert(0, {root!r})
@@ -32,7 +43,9 @@ def address(tmp_path_factory):
     """JupyterLab on a folder with one notebook of one cell; its address."""
     folder = tmp_path_factory.mktemp("lab")
     cell = nbformat.v4.new_code_cell(CELL.format(root=str(ROOT)))
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "3"}})
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "3"}}
+    )
     nbformat.write(notebook, folder / "pad.ipynb")
     with jupyter(folder, "lab") as address:
         yield address
@@ -118,8 +131,17 @@ def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
     for y, force in ((0.93, 0.05), (0.97, 1.0)):
         empty.append(ink(page, y - 0.02, y + 0.02))
         for n, kind in enumerate(["mousePressed", *["mouseMoved"] * 10, "mouseReleased"]):
-            at = {"x": box["x"] + box["width"] * (0.2 + 0.05 * n), "y": box["y"] + box["height"] * y}
-            pen = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": force}
+            at = {
+                "x": box["x"] + box["width"] * (0.2 + 0.05 * n),
+                "y": box["y"] + box["height"] * y,
+            }
+            pen = {
+                "button": "left",
+                "buttons": 1,
+                "clickCount": 1,
+                "pointerType": "pen",
+                "force": force,
+            }
             devices.send("Input.dispatchMouseEvent", {"type": kind, **at, **pen})
         settled(page)
         drawn.append(ink(page, y - 0.02, y + 0.02) - empty[-1])
@@ -128,7 +150,10 @@ def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
     bare = ink(page, 0.02, 0.08)
     for n, kind in enumerate(["touchStart", *["touchMove"] * 10, "touchEnd"]):
         at = {"x": box["x"] + box["width"] * (0.2 + 0.05 * n), "y": box["y"] + box["height"] * 0.05}
-        devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else [at]})
+        devices.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [] if kind == "touchEnd" else [at]},
+        )
     other_face(page, faces)
     assert ink(page, 0.02, 0.08) > bare + 100
     for _ in range(3):
@@ -170,7 +195,9 @@ def test_the_face_is_saved_with_more_pixels_than_it_is_shown_with(page):
     saved, shown = Image.open(waiting.value.path()), picture_of(page.evaluate(FACE))
     assert saved.size == (512, 512) and shown.size == (256, 256)
     assert saved.text["Description"] == shown.text["Description"]
-    assert np.abs(np.asarray(saved.reduce(2)).astype(int) - np.asarray(shown)).mean() < 4  # the same face
+    assert (
+        np.abs(np.asarray(saved.reduce(2)).astype(int) - np.asarray(shown)).mean() < 4
+    )  # the same face
 
 
 def test_the_shape_and_the_person_have_sliders(page):
@@ -199,7 +226,10 @@ def test_the_shape_and_the_person_have_sliders(page):
 def test_a_label_map_is_painted_in_whole_classes(page):
     choose_model(page, "map-to-face-128")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
-    assert not page.get_by_label("kind of answer").is_visible() and page.get_by_label("Shape", exact=True).is_hidden()
+    assert (
+        not page.get_by_label("kind of answer").is_visible()
+        and page.get_by_label("Shape", exact=True).is_hidden()
+    )
     page.get_by_role("radio", name="hat").click()
     settled(page)
     before = page.evaluate(FACE)

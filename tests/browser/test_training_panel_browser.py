@@ -1,8 +1,9 @@
-"""The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that steers.
+"""The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that
+steers.
 
-In Notebook 6 where that is installed (Colab's set: `make setup-colab`, then `.venv-colab/bin/pip install pytest
-playwright -e .`), else in JupyterLab. `pip install playwright` and a Chromium (apt install chromium) are all it needs;
-without them it is skipped.
+In Notebook 6 where that is installed (Colab's set: `make setup-colab`, then `.venv-colab/bin/pip
+install pytest playwright -e .`), else in JupyterLab. `pip install playwright` and a Chromium (apt
+install chromium) are all it needs; without them it is skipped.
 """
 
 from __future__ import annotations
@@ -19,15 +20,30 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipywidgets")
 
-from tests.browser.pages import CHROMIUM, FLAGS, IN_BROWSER, ROOT, SLOWEST_S, front_end, jupyter, run_all  # noqa: E402
+from tests.browser.pages import (  # noqa: E402
+    CHROMIUM,
+    FLAGS,
+    IN_BROWSER,
+    ROOT,
+    SLOWEST_S,
+    front_end,
+    jupyter,
+    run_all,
+)
 
 FRONT = front_end()
-MISSING = [name for name in ("anywidget", "kornia", "piq", "spandrel") if importlib.util.find_spec(name) is None]
+MISSING = [
+    name
+    for name in ("anywidget", "kornia", "piq", "spandrel")
+    if importlib.util.find_spec(name) is None
+]
 LEARNING_RATE, CURVES = "lr_g", "img.widget-image"
 pytestmark = [
     *IN_BROWSER,
     pytest.mark.skipif(not FRONT, reason="neither notebook 6 nor jupyterlab is installed"),
-    pytest.mark.skipif(bool(MISSING), reason=f"notebook 02 needs {', '.join(MISSING)}: pip install -e ."),
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"notebook 02 needs {', '.join(MISSING)}: pip install -e ."
+    ),
 ]
 
 
@@ -62,12 +78,21 @@ class Steered:
 
     def log(self, name):
         (path,) = self.folder.glob(f"runs/02_pix2pix/runs/*-{name}/log.jsonl")
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        return [line for line in lines if "event" not in line], [line for line in lines if "event" in line]
+        lines = [
+            json.loads(line)
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if line.endswith("}")
+        ]
+        return [line for line in lines if "event" not in line], [
+            line for line in lines if "event" in line
+        ]
 
     def act(self, action, known):
         """Do something in the page; returns the event that it makes in the log."""
-        num, begun = len([event for event in self.log("pix2pix")[1] if known(event)]), time.monotonic()
+        num, begun = (
+            len([event for event in self.log("pix2pix")[1] if known(event)]),
+            time.monotonic(),
+        )
         action()
         while len(now := [event for event in self.log("pix2pix")[1] if known(event)]) == num:
             assert time.monotonic() - begun < SLOWEST_S, "nothing came of it"
@@ -76,7 +101,9 @@ class Steered:
 
     def press(self, name, command):
         button = self.panel().get_by_role("button", name=name, exact=True)
-        return self.act(button.click, lambda event: event["event"] == "change" and event["name"] == command)
+        return self.act(
+            button.click, lambda event: event["event"] == "change" and event["name"] == command
+        )
 
     def panel(self):
         buttons = self.page.get_by_role("button", name="Sample now", exact=True).first
@@ -138,19 +165,28 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
 
         known = {event["file"] for event in steered.log("pix2pix")[1] if event["event"] == "sample"}
         button = panel.get_by_role("button", name="Sample now", exact=True)
-        asked = steered.act(button.click, lambda event: event["event"] == "sample" and event["file"] not in known)
+        asked = steered.act(
+            button.click, lambda event: event["event"] == "sample" and event["file"] not in known
+        )
         panel.get_by_text(f"{asked['images']:,} images", exact=True).wait_for()
-        assert panel.locator("img").last.evaluate("image => image.complete && image.naturalWidth") > 300
+        assert (
+            panel.locator("img").last.evaluate("image => image.complete && image.naturalWidth")
+            > 300
+        )
         steered.shown("training")
 
         steered.press("Stop", "stop")
         panel.get_by_text("ended: stopped").wait_for()
         page.get_by_text(re.compile(r"^stopped after \d+ images")).wait_for()
-        page.get_by_text(re.compile("the best answer without a network")).first.wait_for()  # the next cells run
+        page.get_by_text(
+            re.compile("the best answer without a network")
+        ).first.wait_for()  # the next cells run
         steered.shown("stopped")
 
     rows, events = steered.log("pix2pix")
-    changes = [event for event in events if event["event"] == "change" and event["name"] == LEARNING_RATE]
+    changes = [
+        event for event in events if event["event"] == "change" and event["name"] == LEARNING_RATE
+    ]
     assert len(changes) == 3 and all(change["source"] == "widget" for change in changes)
     for change, following in zip(changes, [*changes[1:], {"images": float("inf")}], strict=True):
         of_this = [row for row in rows if change["images"] < row["images"] <= following["images"]]
@@ -159,22 +195,30 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
     before = [row for row in rows if row["images"] <= changes[0]["images"]]
     assert before and all(row["lr_g"] / row["lr_d"] == pytest.approx(4.0) for row in before)
     ends = [event["reason"] for event in events if event["event"] == "end"]
-    assert ends == ["chunk", "chunk", "stopped"]  # two by the cell that measures how long it will take
+    assert ends == [
+        "chunk",
+        "chunk",
+        "stopped",
+    ]  # two by the cell that measures how long it will take
     check_whole(steered.folder, events[-1]["images"])
     assert steered.errors == []
     page.close()
 
 
 def check_whole(folder, images_seen):
-    """What was saved when it was stopped: both networks load, it translates, and the run can be gone on with."""
+    """What was saved when it was stopped: both networks load, it translates, and the run can be
+    gone on with.
+    """
     import numpy as np
 
-    from s2f_utils import inference
-    from s2f_utils.models import checkpoints
+    from s2f_utils import infer
+    from s2f_utils.networks import checkpoints
 
     (run,) = folder.glob("runs/02_pix2pix/runs/*-pix2pix")
     state = checkpoints.load_torch_file(run / "resume.pt")
-    assert state["images_seen"] == images_seen and {"G", "D"} <= {name[-1].upper() for name in state["nets"]}
-    made = inference.load(run, "cpu").translate_batch(np.full((1, 64, 64, 3), 200, np.uint8))
+    assert state["images_seen"] == images_seen and {"G", "D"} <= {
+        name[-1].upper() for name in state["nets"]
+    }
+    made = infer.load(run, "cpu").translate_batch(np.full((1, 64, 64, 3), 200, np.uint8))
     assert made.shape == (1, 64, 64, 3) and made.std() > 0
     assert json.loads((run / "controls.json").read_text())["stop"] is False

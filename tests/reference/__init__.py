@@ -1,7 +1,9 @@
-"""Deterministic weights and inputs, and what the published implementations answer on them, at a few hundred places.
+"""Deterministic weights and inputs, and what the published implementations answer on them, at a few
+hundred places.
 
-Each JSON file beside this one holds a published network's keys and shapes, its number of parameters, and its output
-(`values` at `indices`) for the weights of `fill` and the inputs of `image`. Nothing here is a trained weight.
+Each JSON file beside this one holds a published network's keys and shapes, its number of
+parameters, and its output (`values` at `indices`) for the weights of `fill` and the inputs of
+`image`. Nothing here is a trained weight.
 """
 
 from __future__ import annotations
@@ -20,20 +22,30 @@ def load(name: str) -> dict:
 
 
 def published_state_dict(case: dict) -> dict[str, Tensor]:
-    """The state dict of a case, under the published key names, filled with its deterministic weights."""
+    """The state dict of a case, under the published key names, filled with its deterministic
+    weights.
+    """
     counters = {key for key in case["keys"] if key.endswith("num_batches_tracked")}
-    empty = {k: torch.zeros(s, dtype=torch.long if k in counters else torch.float32) for k, s in case["keys"].items()}
+    empty = {
+        k: torch.zeros(s, dtype=torch.long if k in counters else torch.float32)
+        for k, s in case["keys"].items()
+    }
     filled = fill(empty, case.get("std_of"))
     for key in filled:
-        if key.endswith("kernel"):  # StyleGAN2's low-pass filter: as it is, or for an enlargement by two
+        if key.endswith(
+            "kernel"
+        ):  # StyleGAN2's low-pass filter: as it is, or for an enlargement by two
             row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
             gain = 4 if "blur" in key or "upsample" in key else 1
             filled[key] = torch.outer(row, row) * gain
     return filled
 
 
-def fill(state_dict: dict[str, Tensor], std_of: dict[str, float] | None = None) -> dict[str, Tensor]:
-    """Values that depend only on a tensor's key and shape: normal, standard deviation 1/sqrt(fan in) for weights.
+def fill(
+    state_dict: dict[str, Tensor], std_of: dict[str, float] | None = None
+) -> dict[str, Tensor]:
+    """Values that depend only on a tensor's key and shape: normal, standard deviation 1/sqrt(fan
+    in) for weights.
 
     std_of: another standard deviation for weights whose key holds this, the last that does.
     """

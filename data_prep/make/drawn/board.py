@@ -1,8 +1,10 @@
-"""The drawing board: a photo, a label map and a pencil sketch that are drawn together, back to front.
+"""The drawing board: a photo, a label map and a pencil sketch that are drawn together, back to
+front.
 
-Coordinates. A face is laid out in *head units*: the origin is the midpoint of the eyes, x goes right, y goes down, and
-1 is half the width of the head. Points (u, v) on the face's surface turn with the head's yaw as if they lay on a ball.
-Only `Scene` knows pixels, so a face is the same face at every size.
+Coordinates. A face is laid out in *head units*: the origin is the midpoint of the eyes, x goes
+right, y goes down, and 1 is half the width of the head. Points (u, v) on the face's surface turn
+with the head's yaw as if they lay on a ball. Only `Scene` knows pixels, so a face is the same face
+at every size.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ class Scene:
         self.p, self.size, self.rng = p, size, rng
         self.rgb = np.zeros((size, size, 3), np.float32)
         self.mask = np.zeros((size, size), np.uint8)
-        # Lines are drawn on a finer board of fixed size and averaged down: the same strokes at every size.
+        # Lines are drawn on a finer board of fixed size and averaged down: the same strokes at
+        # every size.
         self.fine = 512 if size <= 128 else 1024
         self.paper = np.full((self.fine, self.fine), 255, np.uint8)
         self.wobble = np.convolve(rng.normal(0, 1, 4096), np.hanning(15), "same") / 2.3
@@ -47,7 +50,9 @@ class Scene:
         return out
 
     def turn(self, pts, lift: float = 0.0) -> np.ndarray:
-        """Surface points (..., 2) to head units; `lift` is the height above the surface, for the nose."""
+        """Surface points (..., 2) to head units; `lift` is the height above the surface, for the
+        nose.
+        """
         out = np.array(pts, np.float64)
         depth = np.sqrt(np.maximum(1 - out[..., 0] ** 2, 0)) + lift
         out[..., 0] = out[..., 0] * np.cos(self.p.yaw) + depth * np.sin(self.p.yaw)
@@ -59,7 +64,9 @@ class Scene:
 
     # Paint.
     def cover(self, pts: np.ndarray, window=None, pad: float = 0.0):
-        """Share of each pixel inside polygons (N, 2) or (K, N, 2): a window (two slices) and float32 shares in it."""
+        """Share of each pixel inside polygons (N, 2) or (K, N, 2): a window (two slices) and
+        float32 shares in it.
+        """
         import cv2
 
         size, pts = self.size, pts.reshape(-1, *pts.shape[-2:])
@@ -71,9 +78,13 @@ class Scene:
         y0, x0 = window[0].start, window[1].start
         h, w = window[0].stop - y0, window[1].stop - x0
         board = np.zeros((h * 4, w * 4), np.uint8)
-        for fixed in np.rint((pts * (4 * size) - (4 * x0 + 0.5, 4 * y0 + 0.5)) * 16).astype(np.int32):
+        for fixed in np.rint((pts * (4 * size) - (4 * x0 + 0.5, 4 * y0 + 0.5)) * 16).astype(
+            np.int32
+        ):
             cv2.fillPoly(board, [fixed], 255, cv2.LINE_8, 4)
-        return window, cv2.resize(board, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        return window, cv2.resize(board, (w, h), interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        ) / 255
 
     def blur(self, share: np.ndarray, sigma: float) -> np.ndarray:
         """Gaussian blur; sigma in head units."""
@@ -95,22 +106,36 @@ class Scene:
         target = self.rgb[window]
         target += (np.asarray(colour, np.float32) - target) * share[..., None]
 
-    def shape(self, pts, colour, label: int | None = None, opacity: float = 1.0, soft: float = 0.0) -> None:
+    def shape(
+        self, pts, colour, label: int | None = None, opacity: float = 1.0, soft: float = 0.0
+    ) -> None:
         """Fill polygons; the photo's edge can be soft, in head units, the label's is not."""
         window, share = self.cover(pts, pad=2.5 * soft * self.p.scale)
         if label is not None:
             self.mask[window][share >= 0.5] = label
         self.paint(window, (self.blur(share, soft) if soft else share) * opacity, colour)
 
-    def line(self, curve, width: float, colour, opacity: float = 1.0, soft: float = 0.0, ends=(0.25, 0.15)) -> None:
+    def line(
+        self,
+        curve,
+        width: float,
+        colour,
+        opacity: float = 1.0,
+        soft: float = 0.0,
+        ends=(0.25, 0.15),
+    ) -> None:
         """Tapered strokes along (M, 2) or (K, M, 2) in the photo; width in head units."""
         curve = np.asarray(curve, np.float64)
         profile = width * self.p.scale * taper(curve.shape[-2], *ends)
         self.shape(strips(curve, profile), colour, None, opacity, soft)
 
     def shade(self, pts, dx: float, dy: float, soft: float, strength: float, labels=()) -> None:
-        """Darken what lies under a polygon moved by (dx, dy): a soft cast shadow on the given labels."""
-        window, share = self.cover(pts + np.array([dx, dy]) * self.p.scale, pad=2.5 * soft * self.p.scale)
+        """Darken what lies under a polygon moved by (dx, dy): a soft cast shadow on the given
+        labels.
+        """
+        window, share = self.cover(
+            pts + np.array([dx, dy]) * self.p.scale, pad=2.5 * soft * self.p.scale
+        )
         share = self.blur(share, soft) * strength * np.isin(self.mask[window], labels)
         self.rgb[window] *= 1 - share[..., None] * np.array([0.85, 1.0, 1.05], np.float32)
 
@@ -128,14 +153,25 @@ class Scene:
         """A fine board averaged down to the picture's pixels, float32 (H, W) in [0, 255]."""
         import cv2
 
-        return cv2.resize(board, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(board, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
 
     def erase(self, pts) -> None:
         """Hide the lines behind an opaque shape."""
         self.fill(self.paper, pts[None], [255], smooth=False)
 
-    def pencil(self, curve, width: float = 1.0, dark: float = 0.75, wobble: float = 1.0, broken: float = 0.4) -> None:
-        """Draw along a curve (N, 2): it wobbles, presses unevenly, lifts now and then. Width 1 is 0.7 % of the page."""
+    def pencil(
+        self,
+        curve,
+        width: float = 1.0,
+        dark: float = 0.75,
+        wobble: float = 1.0,
+        broken: float = 0.4,
+    ) -> None:
+        """Draw along a curve (N, 2): it wobbles, presses unevenly, lifts now and then. Width 1 is
+        0.7 % of the page.
+        """
         rng, step = self.rng, curve[1:] - curve[:-1]
         num = int(min(max(np.sqrt((step**2).sum(1)).sum() * 60, 6), 60))
         at = rng.integers(0, 4000, 3)
@@ -149,7 +185,9 @@ class Scene:
             cuts = [(0, cut), (max(cut + int(rng.integers(-2, 2)), 0), num)]
         for a, b in cuts:
             value = int(255 * max(1 - dark * rng.uniform(0.85, 1.05), 0))
-            self.fill(self.paper, strips(path[a:b], press[a:b] * taper(b - a, 0.45, 0.25))[None], [value])
+            self.fill(
+                self.paper, strips(path[a:b], press[a:b] * taper(b - a, 0.45, 0.25))[None], [value]
+            )
 
     def pencils(self, curves, width: float = 1.0, dark: float = 0.75, wobble: float = 0.6) -> None:
         """Many short strokes (K, M, 2) at once, each with its own width and darkness."""
@@ -178,8 +216,11 @@ class Scene:
         grain = self.rng.integers(0, 256, (256, 256), dtype=np.uint8)
         grain = cv2.resize(grain, (self.size, self.size), interpolation=how)
         grain = grain.astype(np.float32) / 255 - 0.5
-        # The darker the subject, the stronger the hatching; only inside the figure, so that the paper stays white.
-        tone = self.blur(np.sqrt(np.clip(self.rgb @ np.array([0.3, 0.59, 0.11], np.float32), 0, 1)), 0.06)
+        # The darker the subject, the stronger the hatching; only inside the figure, so that the
+        # paper stays white.
+        tone = self.blur(
+            np.sqrt(np.clip(self.rgb @ np.array([0.3, 0.59, 0.11], np.float32), 0, 1)), 0.06
+        )
         depth = np.clip(0.74 - tone, 0, 0.6) * self.blur((self.mask > 0).astype(np.float32), 0.02)
         axis = (np.arange(self.size, dtype=np.float32) + 0.5) / self.size
         drift, fade = self.noise(7, 7), self.noise(16, 16)
@@ -188,7 +229,9 @@ class Scene:
             phase = (axis[None] * 0.8 + axis[:, None]) * (2 * np.pi * 46) + 1.3 * drift
             cross = (axis[None] * 0.9 - axis[:, None]) * (2 * np.pi * 43) + 1.3 * drift
             hatch = np.clip(0.35 + 0.75 * np.sin(phase) + 0.15 * fade, 0, 1)
-            hatch = hatch + np.clip(depth - 0.34, 0, 0.2) * 3 * np.clip(0.3 + 0.7 * np.sin(cross), 0, 1)
+            hatch = hatch + np.clip(depth - 0.34, 0, 0.2) * 3 * np.clip(
+                0.3 + 0.7 * np.sin(cross), 0, 1
+            )
         dark = lines * (0.95 + 0.35 * grain) + depth * (0.30 * hatch + 0.13) * (1 + 0.8 * grain)
         return (np.clip(250 - 245 * dark + 5 * grain, 0, 255) + 0.5).astype(np.uint8)
 

@@ -13,8 +13,16 @@ def draw_neck(s: Scene) -> None:
     """Neck and shoulders, bare."""
     p = s.p
     nw, drop = p.neck_w, p.drop
-    half = [(-2.25, 3.2), (-2.05, 2.3 + drop), (-1.5, 2.0 + drop), (-0.95, 1.85 + drop), (-nw * 1.2, 1.7 + drop),
-            (-nw * 1.0, 1.5), (-nw * 0.97, 1.2), (-nw, 0.6)]  # fmt: skip
+    half = [
+        (-2.25, 3.2),
+        (-2.05, 2.3 + drop),
+        (-1.5, 2.0 + drop),
+        (-0.95, 1.85 + drop),
+        (-nw * 1.2, 1.7 + drop),
+        (-nw * 1.0, 1.5),
+        (-nw * 0.97, 1.2),
+        (-nw, 0.6),
+    ]
     left = spline(half) + (p.shift, 0)
     right = left * (-1, 1) + (2 * p.shift, 0)
     pts = s.head(np.concatenate([left, right[::-1]]))
@@ -23,25 +31,41 @@ def draw_neck(s: Scene) -> None:
     ax = np.abs(x)
     turn = np.clip(x / np.maximum(nw, 0.35 + 0.9 * np.clip(y - 1.4, 0, 3)), -1, 1)
     # The two tendons that meet in the pit of the throat, and the collar bones.
-    tendon = np.sign(x) * bell(((ax - nw * 0.75 + 0.42 * (y - 1.2)) / 0.09) ** 2) * np.clip(ax * 6, 0, 1)
+    tendon = (
+        np.sign(x) * bell(((ax - nw * 0.75 + 0.42 * (y - 1.2)) / 0.09) ** 2) * np.clip(ax * 6, 0, 1)
+    )
     bones = bell(((y - 1.98 - drop - 0.06 * ax) / 0.055) ** 2) * np.clip(ax * 3 - 0.3, 0, 1)
-    s.paint(window, share, skin_light(s, 1.2 * turn**3 + 0.16 * tendon, 0.15 - 0.3 * bones, gloss=0.4))
+    s.paint(
+        window, share, skin_light(s, 1.2 * turn**3 + 0.16 * tendon, 0.15 - 0.3 * bones, gloss=0.4)
+    )
     s.mask[window][share >= 0.5] = NECK
     s.erase(pts)
     for k, line in ((-1, left), (1, right)):
         s.pencil(s.head(line[18:]), 0.9)
-        s.pencil(s.head([(k * 0.12 + p.shift, 2.02 + drop), (k * 0.6 + p.shift, 1.95 + drop)]), 0.6, 0.35)
+        s.pencil(
+            s.head([(k * 0.12 + p.shift, 2.02 + drop), (k * 0.6 + p.shift, 1.95 + drop)]), 0.6, 0.35
+        )
 
 
 def draw_clothes(s: Scene) -> None:
     """Shoulders of a garment with its neckline, then collar and necklace."""
     p, rng = s.p, s.rng
     nw, drop, move = p.neck_w, p.drop, (p.shift, 0)
-    deep = {"crew": 1.9, "v-neck": 2.3, "shirt": 2.1, "suit": 2.25, "turtleneck": 1.6, "wide": 2.25}[p.cloth] + drop
+    deep = {
+        "crew": 1.9,
+        "v-neck": 2.3,
+        "shirt": 2.1,
+        "suit": 2.25,
+        "turtleneck": 1.6,
+        "wide": 2.25,
+    }[p.cloth] + drop
     edge = {"turtleneck": nw * 1.04, "wide": 1.3, "crew": nw * 1.3}.get(p.cloth, nw * 1.16)
     high = {"turtleneck": 1.45, "wide": 1.93, "crew": 1.7}.get(p.cloth, 1.66) + drop
     bend = (0.5, 0.5) if p.cloth in ("v-neck", "shirt", "suit") else (0.62, 0.78)
-    neckline = spline(mirrored([(-edge, high), (-edge * bend[0], mix(high, deep, bend[1])), (0, deep)])) + move
+    neckline = (
+        spline(mirrored([(-edge, high), (-edge * bend[0], mix(high, deep, bend[1])), (0, deep)]))
+        + move
+    )
     slope = [(0.98, 1.82 + drop), (1.52, 1.97 + drop), (2.1, 2.27 + drop), (2.3, 3.3)]
     shoulder = spline([(edge + 0.02, high + 0.02), *slope])
     mirror = shoulder * (-1, 1) + move
@@ -73,7 +97,9 @@ def _collar(s: Scene, neckline: np.ndarray, colour: np.ndarray) -> None:
     p, nw, low = s.p, s.p.neck_w, 2.75
     move = np.array([p.shift, p.drop])
     if p.cloth in ("crew", "v-neck", "turtleneck"):
-        s.shape(strips(s.head(neckline), np.full(len(neckline), 0.1 * p.scale)), colour * 0.72, CLOTH)
+        s.shape(
+            strips(s.head(neckline), np.full(len(neckline), 0.1 * p.scale)), colour * 0.72, CLOTH
+        )
         s.line(s.head(neckline + (0, 0.02)), 0.03, colour * 1.2, 0.5)
         s.pencil(s.head(neckline + (0, 0.1)), 0.7, 0.5)
     if p.cloth == "turtleneck":
@@ -85,23 +111,34 @@ def _collar(s: Scene, neckline: np.ndarray, colour: np.ndarray) -> None:
         return
     shirt = lin((236, 236, 238)) if p.cloth == "suit" else np.minimum(colour * 1.25 + 0.03, 1)
     if p.cloth == "suit":
-        vest = np.array([(-nw, 1.66), (0, 2.1), (nw, 1.66), (0.62, 2.0), (0.1, low), (-0.1, low), (-0.62, 2.0)])
+        vest = np.array(
+            [(-nw, 1.66), (0, 2.1), (nw, 1.66), (0.62, 2.0), (0.1, low), (-0.1, low), (-0.62, 2.0)]
+        )
         s.shape(s.head(vest + move), shirt * 0.72, CLOTH)
         s.erase(s.head(vest + move))
         tie_rgb = lin(p.hat_rgb)
-        tie = np.array([(-0.1, 2.03), (0.1, 2.03), (0.07, 2.19), (0.17, low), (-0.17, low), (-0.07, 2.19)]) + move
+        tie = (
+            np.array(
+                [(-0.1, 2.03), (0.1, 2.03), (0.07, 2.19), (0.17, low), (-0.17, low), (-0.07, 2.19)]
+            )
+            + move
+        )
         s.shape(s.head(tie), tie_rgb * 0.75, CLOTH)
         s.line(s.head(tie[[0, 5, 4]] + (0.05, 0.02)), 0.05, tie_rgb * 1.4, 0.4)
         s.pencil(s.head(tie[[0, 1, 2, 3]]), 0.8)
         s.pencil(s.head(tie[[0, 5, 4]]), 0.8)
         for k in (-1, 1):
-            lapel = np.array([(nw * 1.1, 1.66), (0.86, 2.05), (0.6, 2.2), (0.18, low), (0.5, 2.0), (nw, 1.72)])
+            lapel = np.array(
+                [(nw * 1.1, 1.66), (0.86, 2.05), (0.6, 2.2), (0.18, low), (0.5, 2.0), (nw, 1.72)]
+            )
             lapel = s.head(lapel * (k, 1) + move)
             s.shade(lapel, 0.03 * k, 0.05, 0.04, 0.4, (CLOTH,))
             s.shape(lapel, colour * (1.15 if k * p.light[0] < 0 else 0.85) * 0.8, CLOTH)
             s.pencil(lapel, 0.9)
     for k in (-1, 1):
-        wing = np.array([(nw * 0.98, 1.5), (nw * 1.2, 1.62), (0.54, 2.06), (0.04, 2.06), (nw * 0.72, 1.78)])
+        wing = np.array(
+            [(nw * 0.98, 1.5), (nw * 1.2, 1.62), (0.54, 2.06), (0.04, 2.06), (nw * 0.72, 1.78)]
+        )
         wing = s.head(wing * (k, 1) + move)
         s.shade(wing, 0, 0.05, 0.04, 0.4, (NECK, CLOTH))
         s.shape(wing, shirt * (0.92 if k * p.light[0] > 0 else 0.66), CLOTH)

@@ -1,4 +1,6 @@
-"""Curves as arrays of points (N, 2): splines, mirror images, strokes of a width; and two shapes of numbers."""
+"""Curves as arrays of points (N, 2): splines, mirror images, strokes of a width; and two shapes of
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def spline(points, per: int = 6, closed: bool = False) -> np.ndarray:
 @cache
 def _spline_weights(per: int) -> np.ndarray:
     t = np.arange(per)[:, None] / per
-    return 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2])
+    return 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+    )
 
 
 def mirrored(half) -> np.ndarray:
@@ -49,13 +53,19 @@ def strips(curves: np.ndarray, width) -> np.ndarray:
     """Outlines (..., 2M, 2) of strokes along curves (..., M, 2) with full widths (..., M)."""
     d = np.empty_like(curves)
     d[..., 1:-1, :] = curves[..., 2:, :] - curves[..., :-2, :]
-    d[..., 0, :], d[..., -1, :] = curves[..., 1, :] - curves[..., 0, :], curves[..., -1, :] - curves[..., -2, :]
+    d[..., 0, :], d[..., -1, :] = (
+        curves[..., 1, :] - curves[..., 0, :],
+        curves[..., -1, :] - curves[..., -2, :],
+    )
     half = 0.5 * width / np.sqrt(d[..., 0] ** 2 + d[..., 1] ** 2 + 1e-18)
     out = np.empty((*curves.shape[:-2], 2 * curves.shape[-2], 2))
     m = curves.shape[-2]
     off_x, off_y = d[..., 1] * half, d[..., 0] * half
     out[..., :m, 0], out[..., :m, 1] = curves[..., 0] - off_x, curves[..., 1] + off_y
-    out[..., m:, 0], out[..., m:, 1] = (curves[..., 0] + off_x)[..., ::-1], (curves[..., 1] - off_y)[..., ::-1]
+    out[..., m:, 0], out[..., m:, 1] = (
+        (curves[..., 0] + off_x)[..., ::-1],
+        (curves[..., 1] - off_y)[..., ::-1],
+    )
     return out
 
 
@@ -66,7 +76,9 @@ def taper(num: int, start: float = 0.25, end: float = 0.15) -> np.ndarray:
     return np.minimum(1, np.minimum(start + 5 * t, end + 3 * (1 - t)))
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, num: int = 20, close: bool = False) -> np.ndarray:
+def ellipse(
+    x: float, y: float, rx: float, ry: float, num: int = 20, close: bool = False
+) -> np.ndarray:
     """Points on an ellipse; with `close` the first one comes again at the end."""
     a = np.arange(num + close) * (2 * np.pi / num)
     return np.stack([x + rx * np.cos(a), y + ry * np.sin(a)], 1)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.make.drawn.board import BARE, CLOTH, HAIR, L_EAR, NECK, R_EAR, SKIN, Scene
-from data_prep.make.drawn.curves import bell, ellipse, mirrored, mix, resample, spline, strips, taper
+from data_prep.make.drawn.curves import (
+    bell,
+    ellipse,
+    mirrored,
+    mix,
+    resample,
+    spline,
+    strips,
+    taper,
+)
 from data_prep.make.drawn.head import face_outline
 from data_prep.make.drawn.light import dome_light, hair_tone
 
@@ -16,7 +25,8 @@ from data_prep.make.drawn.light import dome_light, hair_tone
 class Sheet:
     """A lock of hair between two curves (M, 2) in head units.
 
-    Strands run along both curves, blended (`along`), or lead from a to b. `lines` are the edges that the pencil draws.
+    Strands run along both curves, blended (`along`), or lead from a to b. `lines` are the edges
+    that the pencil draws.
     """
 
     a: np.ndarray
@@ -43,12 +53,22 @@ def hair_sheets(s: Scene) -> list[Sheet]:
     if st.flow == "ring":
         return [_ring(s, k) for k in (-1, 1)]
     mid, recede = -0.95 - 0.1 * p.old * (not p.feminine), 0.1 * p.old * (not p.feminine)
-    hairline = np.array([(0.4, mid - 0.03 - recede), (0.64, -0.77 - recede), (0.82, -0.42), (0.93, -0.1)])
+    hairline = np.array(
+        [(0.4, mid - 0.03 - recede), (0.64, -0.77 - recede), (0.82, -0.42), (0.93, -0.1)]
+    )
     long = st.tip > 0.5
-    dome = [(0.45, crown + 0.045), (0.8 + 0.4 * st.side, -1.14 - 0.75 * st.top * volume),
-            (0.95 + 0.8 * st.side * volume, -0.72), (side, -0.25)]  # fmt: skip
+    dome = [
+        (0.45, crown + 0.045),
+        (0.8 + 0.4 * st.side, -1.14 - 0.75 * st.top * volume),
+        (0.95 + 0.8 * st.side * volume, -0.72),
+        (side, -0.25),
+    ]
     if long:
-        dome += [(side + 0.03, 0.4), (side + 0.05 * st.tip, 0.4 + 0.5 * (st.tip - 0.4)), (side - 0.04, st.tip)]
+        dome += [
+            (side + 0.03, 0.4),
+            (side + 0.05 * st.tip, 0.4 + 0.5 * (st.tip - 0.4)),
+            (side - 0.04, st.tip),
+        ]
     else:
         dome += [(min(side, 1.04), st.tip)]
     dome = np.array(dome)
@@ -59,21 +79,40 @@ def hair_sheets(s: Scene) -> list[Sheet]:
         sheets.append(Sheet(edge * (-1, 1), edge, behind=True, dim=0.5, curly=curly, ragged=0.06))
     if p.hair == "bun" and not p.hat:
         ball = ellipse(0.0, -1.64 - 0.06 * volume, 0.4 * volume, 0.3, 24)
-        sheets.append(Sheet(ball[6:19], np.concatenate([ball[18:], ball[:7]])[::-1], behind=True, dim=0.8))
+        sheets.append(
+            Sheet(ball[6:19], np.concatenate([ball[18:], ball[:7]])[::-1], behind=True, dim=0.8)
+        )
     if p.hair == "ponytail":
         k = -np.sign(p.yaw) or 1.0
-        tail = np.array([[(0.5, -0.9), (1.22, -0.65), (1.42, 0.2), (1.3, 1.1), (1.05, 2.1)],
-                         [(0.3, -0.4), (0.95, -0.3), (1.02, 0.3), (0.98, 1.1), (0.92, 2.1)]]) * (k, 1)  # fmt: skip
+        tail = np.array(
+            [
+                [(0.5, -0.9), (1.22, -0.65), (1.42, 0.2), (1.3, 1.1), (1.05, 2.1)],
+                [(0.3, -0.4), (0.95, -0.3), (1.02, 0.3), (0.98, 1.1), (0.92, 2.1)],
+            ]
+        ) * (k, 1)
         sheets.append(Sheet(spline(tail[0]), spline(tail[1]), behind=True, dim=0.75, ragged=0.1))
     if st.flow == "part":
-        sheets += [_parted(s, k, p.part if not st.fringe else 0.0, mid, hairline, dome, crown) for k in (-1, 1)]
+        sheets += [
+            _parted(s, k, p.part if not st.fringe else 0.0, mid, hairline, dome, crown)
+            for k in (-1, 1)
+        ]
     else:
-        line = s.turn(mirrored(np.concatenate([[(0.97, 0.15)], hairline[::-1], [(0, mid)]]) * (-1, 1)))
+        line = s.turn(
+            mirrored(np.concatenate([[(0.97, 0.15)], hairline[::-1], [(0, mid)]]) * (-1, 1))
+        )
         rim = np.append(dome[:4], [(side, 0.25)], 0) if long else dome
         cap = mirrored(np.concatenate([rim[::-1], [(0, crown)]]) * (-1, 1))
         lean, layered = 0.1 * np.sign(p.part + 0.01), p.hair == "short"
         sheets.append(
-            Sheet(spline(line, 8), spline(cap, 8), False, curly=curly, layered=layered, lean=lean, ragged=0.04)
+            Sheet(
+                spline(line, 8),
+                spline(cap, 8),
+                False,
+                curly=curly,
+                layered=layered,
+                lean=lean,
+                ragged=0.04,
+            )
         )
         for k in (-1, 1) if long else ():
             inner = np.array([(0.95, -0.3), (0.93, 0.4), (0.95, min(1.2, st.tip))]) * (k, 1)
@@ -83,8 +122,23 @@ def hair_sheets(s: Scene) -> list[Sheet]:
         y, sweep = st.fringe + p.fringe, 0.09 * np.sign(p.part)
         tilt = np.array([(-0.88, 0.1), (-0.5, 0.03), (0, -0.02), (0.5, 0.03), (0.88, 0.1)])
         low = s.turn(tilt + np.stack([0 * tilt[:, 0], y + sweep * tilt[:, 0]], 1))
-        top = [(-0.9, -0.8), (-0.55, crown + 0.3), (0, crown + 0.12), (0.55, crown + 0.3), (0.9, -0.8)]
-        sheets.append(Sheet(spline(top), spline(low), along=False, ragged=0.22, lean=0.05 * np.sign(p.part), lines=""))
+        top = [
+            (-0.9, -0.8),
+            (-0.55, crown + 0.3),
+            (0, crown + 0.12),
+            (0.55, crown + 0.3),
+            (0.9, -0.8),
+        ]
+        sheets.append(
+            Sheet(
+                spline(top),
+                spline(low),
+                along=False,
+                ragged=0.22,
+                lean=0.05 * np.sign(p.part),
+                lines="",
+            )
+        )
     return sheets
 
 
@@ -101,14 +155,22 @@ def _parted(s: Scene, k: int, part: float, mid: float, hairline, dome, crown: fl
     hairline, dome = hairline * (k, 1), dome * (k, 1)
     inner = s.turn(np.concatenate([[(part, mid)], hairline[(hairline[:, 0] - part) * k > 0.12]]))
     if tip > 0.5:
-        tail = [(k * 0.93, 0.3), (k * 0.9, 0.8), (k * min(0.98, side), min(tip, 1.5))] + [(k * 0.8, tip)] * (tip > 1.6)
+        tail = [(k * 0.93, 0.3), (k * 0.9, 0.8), (k * min(0.98, side), min(tip, 1.5))] + [
+            (k * 0.8, tip)
+        ] * (tip > 1.6)
     else:
         tail = [(k * 0.97, 0.14)]
-    outer = np.concatenate([[(part * 0.9, crown + 0.05 * abs(part))], dome[(dome[:, 0] - part) * k > 0.15]])
-    return Sheet(spline(np.concatenate([inner, tail])), spline(outer), ragged=0.08 if tip > 0.5 else 0.05)
+    outer = np.concatenate(
+        [[(part * 0.9, crown + 0.05 * abs(part))], dome[(dome[:, 0] - part) * k > 0.15]]
+    )
+    return Sheet(
+        spline(np.concatenate([inner, tail])), spline(outer), ragged=0.08 if tip > 0.5 else 0.05
+    )
 
 
-def _strands(sheet: Sheet, num: int, points: int, rng, wave: float, start: tuple, end: tuple) -> np.ndarray:
+def _strands(
+    sheet: Sheet, num: int, points: int, rng, wave: float, start: tuple, end: tuple
+) -> np.ndarray:
     """Strands (num, points, 2) of a sheet in head units, sorted from one side to the other.
 
     Where along the sheet each one begins and ends is drawn from the ranges `start` and `end`.
@@ -156,39 +218,64 @@ def draw_hair(s: Scene, sheets: list[Sheet]) -> None:
     for sheet in sheets:
         pts = s.head(_mass(sheet, rng))
         if not sheet.behind:
-            s.shade(pts, -0.07 * p.light[0], 0.1, 0.07, 0.3 if buzz else 0.45, (*BARE, L_EAR, R_EAR, NECK, CLOTH))
+            s.shade(
+                pts,
+                -0.07 * p.light[0],
+                0.1,
+                0.07,
+                0.3 if buzz else 0.45,
+                (*BARE, L_EAR, R_EAR, NECK, CLOTH),
+            )
         tone, cover = np.full((s.fine, s.fine), 128, np.uint8), np.zeros((s.fine, s.fine), np.uint8)
         s.fill(cover, pts[None], [255])
         strands = _texture(s, sheet, tone, cover)
         low, high = pts.min(0) - 0.05, pts.max(0) + 0.11
-        (x0, y0), (x1, y1) = (np.clip((v * s.size).astype(int), 0, s.size) for v in (low, high + 1 / s.size))
+        (x0, y0), (x1, y1) = (
+            np.clip((v * s.size).astype(int), 0, s.size) for v in (low, high + 1 / s.size)
+        )
         window = slice(y0, y1), slice(x0, x1)
         grain, share = (s.reduce(board)[window] for board in (tone, cover))
         grain, share = grain / 128 - 1, share / 255
         x, y = s.x[window], s.y[window]
-        # The mass as a dome: light from the key side, a band of shine around the crown, dark behind the face.
+        # The mass as a dome: light from the key side, a band of shine around the crown, dark behind
+        # the face.
         nl = dome_light(p, x / 1.25, (y + 0.35) / 1.5)
         r = np.sqrt((x - 0.35 * p.light[0]) ** 2 + (y + 0.35) ** 2 / 1.25) + 0.25 * grain
         band = bell(((r - 0.82) / 0.14) ** 2) * np.clip(nl + 0.1, 0, 1) * np.clip(0.4 - y, 0, 1)
-        lit = (0.42 + 0.62 * np.clip(nl, 0, 1)) * (1 + 0.8 * grain) + (0.12 if sheet.curly or buzz else 0.35) * band
+        lit = (0.42 + 0.62 * np.clip(nl, 0, 1)) * (1 + 0.8 * grain) + (
+            0.12 if sheet.curly or buzz else 0.35
+        ) * band
         alpha = s.blur(share, 0.018)
         if buzz:
-            alpha = np.clip(s.blur(share, 0.06) * 1.15 - 0.08, 0, 1) * np.clip(0.72 + 0.5 * grain, 0, 1)
+            alpha = np.clip(s.blur(share, 0.06) * 1.15 - 0.08, 0, 1) * np.clip(
+                0.72 + 0.5 * grain, 0, 1
+            )
         s.paint(window, alpha, hair_tone(p, np.clip(lit * sheet.dim, 0.12, 1.9)))
         s.mask[window][share >= 0.5] = HAIR
         if not buzz:  # the ground that the pencil's side leaves under dark hair tells its colour
-            s.fill(s.paper, pts[None], [int(255 - 130 * max(0.6 - p.hair_rgb.mean() / 255, 0))], smooth=False)
+            s.fill(
+                s.paper,
+                pts[None],
+                [int(255 - 130 * max(0.6 - p.hair_rgb.mean() / 255, 0))],
+                smooth=False,
+            )
         _pencil_hair(s, sheet, strands, pts)
 
 
 def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """Draw strands or curls into tone (128 is neutral) and cover. Returns their curves in head units."""
+    """Draw strands or curls into tone (128 is neutral) and cover. Returns their curves in head
+    units.
+    """
     p, rng, st = s.p, s.rng, s.p.style
     if sheet.curly or st.flow == "buzz":
         num, size = (420, 0.085) if sheet.curly else (700, 0.018)
         seeds = _strands(sheet, num, 2, rng, 0, (0.0, 0.98), (1.0, 1.0))[rng.permutation(num), :1]
-        angle = rng.uniform(0, 6.3, (num, 1)) + rng.uniform(2.5, 4.5, (num, 1)) * np.linspace(0, 1, 7)
-        curves = seeds + np.stack([np.cos(angle), np.sin(angle)], -1) * (size * rng.uniform(0.5, 1.1, (num, 1, 1)))
+        angle = rng.uniform(0, 6.3, (num, 1)) + rng.uniform(2.5, 4.5, (num, 1)) * np.linspace(
+            0, 1, 7
+        )
+        curves = seeds + np.stack([np.cos(angle), np.sin(angle)], -1) * (
+            size * rng.uniform(0.5, 1.1, (num, 1, 1))
+        )
         values = 128 * (1 + rng.normal(0, 0.33, num))
         outlines = strips(s.head(curves), size * 0.42 * p.scale * taper(7, 0.4, 0.3))
         s.fill(tone, outlines, values.clip(10, 245).astype(int).tolist())
@@ -207,7 +294,8 @@ def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.
     outlines = strips(s.head(curves), wide * p.scale * taper(12, 0.5, 0.2))
     s.fill(tone, outlines, (128 * values[order]).clip(10, 245).astype(int).tolist())
     s.fill(cover, outlines, [255] * num)
-    # Shine where the hair turns towards the light, shade at the roots: short strokes that follow the strands.
+    # Shine where the hair turns towards the light, shade at the roots: short strokes that follow
+    # the strands.
     for count, first, last, level in (
         (26, (0.14, 0.34), (0.36, 0.6), 1.45),
         (26, (0.0, 0.02), (0.1, 0.24), 0.6),
@@ -215,7 +303,11 @@ def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.
     ):
         strokes = _strands(sheet, count, 8, rng, wave, first, last)
         levels = 128 * (1 + (level - 1) * rng.uniform(0.4, 1.0, count))
-        s.fill(tone, strips(s.head(strokes), 0.03 * p.scale * taper(8, 0.1, 0.1)), levels.astype(int).tolist())
+        s.fill(
+            tone,
+            strips(s.head(strokes), 0.03 * p.scale * taper(8, 0.1, 0.1)),
+            levels.astype(int).tolist(),
+        )
     return curves
 
 
@@ -234,7 +326,11 @@ def _pencil_hair(s: Scene, sheet: Sheet, curves: np.ndarray, mass: np.ndarray) -
         m = curves.shape[1]
         some = np.repeat(curves[: int(110 * many)], 1 if sheet.along else 2, 0)
         first = rng.integers(0, m // 2, len(some))  # strokes cover part of a strand each
-        picked = np.stack([c[f : f + m // 2] for c, f in zip(some, first, strict=True)]) if len(some) else some
+        picked = (
+            np.stack([c[f : f + m // 2] for c, f in zip(some, first, strict=True)])
+            if len(some)
+            else some
+        )
         s.pencils(s.head(picked), 0.8, dark * 0.9, 0.8)
     for name in sheet.lines:
         s.pencil(s.head(getattr(sheet, name)), 1.0, 0.75, 1.5, 0.8)
@@ -246,20 +342,43 @@ def draw_beard(s: Scene) -> None:
     my, w, kind = p.mouth_y, p.mouth_w, p.beard
     grow = {"full": 0.2, "short": 0.06}.get(kind, 0.0)
     c = p.chin + grow
-    lip = [(-w * 0.8, my + 0.03), (-w - 0.09, my + 0.07), (-w * 0.8, my - 0.1), (-0.12, my - 0.2), (0, my - 0.19)]
+    lip = [
+        (-w * 0.8, my + 0.03),
+        (-w - 0.09, my + 0.07),
+        (-w * 0.8, my - 0.1),
+        (-0.12, my - 0.2),
+        (0, my - 0.19),
+    ]
     lip = np.concatenate([mirrored(lip), [(0.1, my - 0.07), (-0.1, my - 0.07)]])
     shapes = [s.turn(spline(lip, 4, closed=True))]
     if kind == "goatee":
-        chin = np.array([(0, my + 0.2), (-w * 0.5, my + 0.17), (-w - 0.05, my + 0.02), (-w - 0.09, my + 0.15),
-                         (-0.3, c - 0.06), (0, c + 0.03)])  # fmt: skip
-        shapes.append(s.turn(spline(np.concatenate([chin, chin[-2:0:-1] * (-1, 1)]), 4, closed=True)))
+        chin = np.array(
+            [
+                (0, my + 0.2),
+                (-w * 0.5, my + 0.17),
+                (-w - 0.05, my + 0.02),
+                (-w - 0.09, my + 0.15),
+                (-0.3, c - 0.06),
+                (0, c + 0.03),
+            ]
+        )
+        shapes.append(
+            s.turn(spline(np.concatenate([chin, chin[-2:0:-1] * (-1, 1)]), 4, closed=True))
+        )
     if kind in ("short", "full", "stubble"):
         left, right = (side[side[:, 1] > 0.1] for side in face_outline(p))
         jaw = np.concatenate([left, right[-2::-1]])
         low = np.clip((jaw[:, 1] - 0.6) / (p.chin - 0.6), 0, 1) ** 2
         jaw = np.stack([jaw[:, 0] * (0.99 + 0.25 * grow), jaw[:, 1] + grow * low], 1)
-        inner = [(-0.9, 0.15), (-0.84, 0.5), (-0.68, my - 0.2), (-w - 0.06, my - 0.06), (-w * 0.92, my + 0.1),
-                 (-w * 0.5, my + 0.2), (0, my + 0.19)]  # fmt: skip
+        inner = [
+            (-0.9, 0.15),
+            (-0.84, 0.5),
+            (-0.68, my - 0.2),
+            (-w - 0.06, my - 0.06),
+            (-w * 0.92, my + 0.1),
+            (-w * 0.5, my + 0.2),
+            (0, my + 0.19),
+        ]
         shapes.append(np.concatenate([jaw, s.turn(spline(mirrored(inner)))[::-1]]))
     strength = {"stubble": 0.3, "moustache": 0.7, "goatee": 0.7, "short": 0.62}.get(kind, 0.75)
     dark = 0.3 if kind == "stubble" else float(0.8 - 0.4 * p.hair_rgb.mean() / 255)
@@ -275,11 +394,23 @@ def draw_beard(s: Scene) -> None:
             s.erase(pts)
         seeds = rng.uniform(shape.min(0), shape.max(0), (420 if len(shape) > 50 else 110, 2))
         seeds = seeds[_inside(shape, seeds)]
-        run = np.stack([0.4 * seeds[:, 0] + rng.normal(0, 0.2, len(seeds)), 0.8 + 0 * seeds[:, 0]], 1) * length
-        hairs = s.head(np.stack([seeds - 0.3 * run, seeds + 0.25 * run + (0.006, 0), seeds + 0.7 * run], 1))
+        run = (
+            np.stack([0.4 * seeds[:, 0] + rng.normal(0, 0.2, len(seeds)), 0.8 + 0 * seeds[:, 0]], 1)
+            * length
+        )
+        hairs = s.head(
+            np.stack([seeds - 0.3 * run, seeds + 0.25 * run + (0.006, 0), seeds + 0.7 * run], 1)
+        )
         for part, tone in ((hairs[::2], 0.55), (hairs[1::2], 1.25)):
             if len(part):
-                s.line(part, 0.022, hair_tone(p, tone), 0.25 if kind == "stubble" else 0.5, 0, (0.6, 0.2))
+                s.line(
+                    part,
+                    0.022,
+                    hair_tone(p, tone),
+                    0.25 if kind == "stubble" else 0.5,
+                    0,
+                    (0.6, 0.2),
+                )
         s.pencils(hairs[::2], 0.65, dark, 0.4)
 
 

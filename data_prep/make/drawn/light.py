@@ -1,7 +1,7 @@
 """Light and colour: wall, skin and hair under one key light.
 
-Colours are squared sRGB (gamma 2): light adds up there almost as it does in reality, and it needs only products and
-square roots, which every machine rounds alike.
+Colours are squared sRGB (gamma 2): light adds up there almost as it does in reality, and it needs
+only products and square roots, which every machine rounds alike.
 """
 
 from __future__ import annotations
@@ -32,15 +32,18 @@ def hair_tone(p: SimpleNamespace, lit) -> np.ndarray:
 
 
 def skin_light(s: Scene, slope_x, slope_y, tint=1.0, gloss: float = 1.0) -> np.ndarray:
-    """Skin (h, w, 3) whose surface falls by slope_x, slope_y towards the right and down, lit by the key light.
+    """Skin (h, w, 3) whose surface falls by slope_x, slope_y towards the right and down, lit by the
+    key light.
 
-    Lambert with a soft terminator, a sky from above, a weak fill from the other side, and Blinn's highlight.
+    Lambert with a soft terminator, a sky from above, a weak fill from the other side, and Blinn's
+    highlight.
     """
     p = s.p
     inv = 1 / np.sqrt(slope_x**2 + slope_y**2 + 1)
     nl = (slope_x * p.light[0] + slope_y * p.light[1] + p.light[2]) * inv
     diffuse = np.maximum((nl + 0.25) / 1.25, 0)
-    # Light that has travelled through skin is red: it shows where the surface turns away from the light.
+    # Light that has travelled through skin is red: it shows where the surface turns away from the
+    # light.
     edge = bell(((nl - 0.15) / 0.28) ** 2) * 0.10
     away = np.clip(-slope_x * np.sign(p.light[0]) * inv, 0, 1)
     sky = 0.21 - 0.06 * slope_y * inv + 0.08 * away + 0.04 * away**4
@@ -52,11 +55,15 @@ def skin_light(s: Scene, slope_x, slope_y, tint=1.0, gloss: float = 1.0) -> np.n
     nh2 = np.clip((slope_x * half[0] + slope_y * half[1] + half[2]) * inv, 0, 1) ** 2
     nh8 = (nh2 * nh2) ** 2
     shine = gloss * (0.045 * nh8 * nh8 + 0.05 * nh8**5) * (0.7 + 0.4 * p.tone)
-    return (lin(p.skin) * tint * light + shine[..., None] * np.array([1, 0.96, 0.9], np.float32)).astype(np.float32)
+    return (
+        lin(p.skin) * tint * light + shine[..., None] * np.array([1, 0.96, 0.9], np.float32)
+    ).astype(np.float32)
 
 
 def dome_light(p: SimpleNamespace, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The key light on a dome, as hair and hats are: x, y from -1 to 1 across it; negative where it is turned away."""
+    """The key light on a dome, as hair and hats are: x, y from -1 to 1 across it; negative where it
+    is turned away.
+    """
     x, y = np.clip(x, -1, 1), np.clip(y, -1, 1)
     return x * p.light[0] + y * p.light[1] + np.sqrt(np.clip(1 - x**2 - y**2, 0.05, 1)) * p.light[2]
 

@@ -1,9 +1,11 @@
-"""Drawn faces with their pencil sketch, label map and landmarks: training pairs that need no download.
+"""Drawn faces with their pencil sketch, label map and landmarks: training pairs that need no
+download.
 
-"left" and "right" mean the image's, as in the pictures of CelebAMask-HQ: class l_eye is the eye on the image's left.
-A beard belongs to the class skin: the 19 classes have none for it.
+"left" and "right" mean the image's, as in the pictures of CelebAMask-HQ: class l_eye is the eye on
+the image's left. A beard belongs to the class skin: the 19 classes have none for it.
 
-Every part paints the photo, labels the mask, and draws its pencil lines from the same curves, back to front.
+Every part paints the photo, labels the mask, and draws its pencil lines from the same curves, back
+to front.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 class Face:
     """One drawn face.
 
-    photo: uint8 (H, W, 3) RGB in [0, 255]. sketch: uint8 (H, W), near-white paper, dark pencil. mask: uint8 (H, W),
-    index into `masks.CLASSES`. landmarks: float32 (5, 2) of x, y in pixels: image-left eye, image-right eye, nose tip,
-    image-left and image-right mouth corner. attributes: plain Python values that say what was drawn.
+    photo: uint8 (H, W, 3) RGB in [0, 255]. sketch: uint8 (H, W), near-white paper, dark pencil.
+    mask: uint8 (H, W), index into `masks.CLASSES`. landmarks: float32 (5, 2) of x, y in pixels:
+    image-left eye, image-right eye, nose tip, image-left and image-right mouth corner. attributes:
+    plain Python values that say what was drawn.
     """
 
     photo: np.ndarray
@@ -37,8 +40,8 @@ class Face:
 def draw_face(index: int, *, size_px: int = 256, seed: int = 0) -> Face:
     """Draw face number `index` of the endless series `seed`.
 
-    The same (index, seed) is the same face at every size, whatever was drawn before. Skin tone, age and hair style run
-    evenly through their ranges as the index grows.
+    The same (index, seed) is the same face at every size, whatever was drawn before. Skin tone, age
+    and hair style run evenly through their ranges as the index grows.
 
     index, seed: integers ≥ 0. size_px: height and width, 32 to 512.
     Raises ValueError where one of them is out of range.

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.make.drawn.board import BARE, EAR_R, EYE_G, HAIR, HAT, L_EYE, NOSE, R_BROW, SKIN, Scene
+from data_prep.make.drawn.board import (
+    BARE,
+    EAR_R,
+    EYE_G,
+    HAIR,
+    HAT,
+    L_EYE,
+    NOSE,
+    R_BROW,
+    SKIN,
+    Scene,
+)
 from data_prep.make.drawn.curves import ellipse, mirrored, resample, spline, strips
 from data_prep.make.drawn.head import face_outline, jaw_shift
 from data_prep.make.drawn.light import dome_light, lin
 
 
 def draw_glasses(s: Scene) -> None:
-    """Frames, lenses with a reflection, and arms; eyes and brows keep their labels, as in CelebAMask-HQ."""
+    """Frames, lenses with a reflection, and arms; eyes and brows keep their labels, as in
+    CelebAMask-HQ.
+    """
     p = s.p
     thick, kind = p.glasses.split()
     width = (0.085 if thick == "thick" else 0.04) * p.scale
@@ -70,7 +83,9 @@ def draw_earrings(s: Scene) -> None:
         for r, dy in ((0.05, 0.0), (0.085, 0.14)):
             bead = s.head(ellipse(x, y + dy, r, r * 1.1, 14, close=True))
             s.shape(bead, gold * 0.8, EAR_R)
-            shine = ellipse(x + 0.3 * r * np.sign(p.light[0]), y + dy - 0.3 * r, r * 0.35, r * 0.35, 10)
+            shine = ellipse(
+                x + 0.3 * r * np.sign(p.light[0]), y + dy - 0.3 * r, r * 0.35, r * 0.35, 10
+            )
             s.shape(s.head(shine), np.minimum(gold * 1.6 + 0.15, 1))
             s.erase(bead)
             s.pencil(bead, 0.9, 0.75, 0.5, 0)
@@ -99,7 +114,11 @@ def draw_hat(s: Scene) -> None:
     if p.hat == "headscarf":
         weave = weave + 0.09 * np.sin(15 * np.sqrt((x / 1.1) ** 2 + ((y + 0.2) / 1.5) ** 2) + 2 * x)
     colour = lin(p.hat_rgb)
-    s.paint(window, share, colour * np.clip(0.3 + 0.75 * np.clip(nl, 0, 1) + weave, 0.08, 1.4)[..., None])
+    s.paint(
+        window,
+        share,
+        colour * np.clip(0.3 + 0.75 * np.clip(nl, 0, 1) + weave, 0.08, 1.4)[..., None],
+    )
     s.mask[window][share >= 0.5] = HAT
     s.erase(img)
     s.pencil(s.head(front), 1.1)
@@ -131,7 +150,12 @@ def _brim(s: Scene, front: np.ndarray, colour: np.ndarray, tall: float) -> None:
     s.erase(brim)
     s.pencil(np.concatenate([brim, brim[:1]]), 1.2, 0.8)
     if p.hat == "brim":
-        s.shape(s.head(np.concatenate([front - (0, 0.12), front[::-1] - (0, 0.3)])), colour * 0.3, HAT, 0.85)
+        s.shape(
+            s.head(np.concatenate([front - (0, 0.12), front[::-1] - (0, 0.3)])),
+            colour * 0.3,
+            HAT,
+            0.85,
+        )
         s.pencil(s.head(front - (0, 0.3)), 0.9)
         return
     seam = s.head(spline([(turn, -0.75), (turn * 0.7, -1.2), (turn * 0.3, tall)]))
@@ -140,10 +164,20 @@ def _brim(s: Scene, front: np.ndarray, colour: np.ndarray, tall: float) -> None:
 
 
 def _scarf(s: Scene, tall: float) -> tuple[np.ndarray, np.ndarray]:
-    """Outline of a headscarf with a hole for the face, cut open at the bottom; and the hole's edge alone."""
+    """Outline of a headscarf with a hole for the face, cut open at the bottom; and the hole's edge
+    alone.
+    """
     p = s.p
-    half = [(-1.9, 3.0), (-1.45, 2.0), (-1.15, 1.2), (-1.2, 0.5), (-1.17, -0.4), (-1.05, -1.05), (-0.6, tall + 0.1),
-            (0, tall)]  # fmt: skip
+    half = [
+        (-1.9, 3.0),
+        (-1.45, 2.0),
+        (-1.15, 1.2),
+        (-1.2, 0.5),
+        (-1.17, -0.4),
+        (-1.05, -1.05),
+        (-0.6, tall + 0.1),
+        (0, tall),
+    ]
     # The hole follows the jaw, a little inside it, and closes over the forehead.
     left, right = (side[side[:, 1] > -0.3] for side in face_outline(p))
     brow = spline([left[0], *s.turn([(-0.5, -0.79), (0, -0.9), (0.5, -0.79)]), right[0]])

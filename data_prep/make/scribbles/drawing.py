@@ -22,7 +22,8 @@ SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.
 class Scribble:
     """A drawing, and what was meant.
 
-    image: uint8 (256, 256), dark on light. points: float32 (164, 2), where the hand put the face's points. degree: how
+    image: uint8 (256, 256), dark on light. points: float32 (164, 2), where the hand put the face's
+    points. degree: how
     crude it is, 0 to 1. drawn: what was drawn of glasses, beard, hat, hair, ears, neck and tones.
     """
 
@@ -33,7 +34,9 @@ class Scribble:
 
 
 def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None = None) -> Scribble:
-    """Draw a portrait; degree: 0, a soft pencil portrait, to 1, an oval with dots; None draws one at random."""
+    """Draw a portrait; degree: 0, a soft pencil portrait, to 1, an oval with dots; None draws one
+    at random.
+    """
     degree = float(rng.beta(0.9, 0.9)) if degree is None else degree
     points = by_hand(portrait.points, rng, degree)
     hand = Hand(random_pen(rng, degree), rng)
@@ -46,7 +49,11 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     _hair_and_beard(hand, portrait, points, degree, drawn, sparse=follows_photo)
     if not follows_photo or rng.random() < 0.35:
         _features(hand, points, ways, degree)
-    if ways["ears"] == "drawn" and not follows_photo and portrait.shows.get("hair_length") not in ("medium", "long"):
+    if (
+        ways["ears"] == "drawn"
+        and not follows_photo
+        and portrait.shows.get("hair_length") not in ("medium", "long")
+    ):
         features.ears(hand, points)
         drawn.add("ears")
     if ways["neck"] != "none" and (not follows_photo or rng.random() < 0.3):
@@ -62,19 +69,28 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
 
 
 def added(points: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
-    """What nobody has drawn, "glasses" or "beard", on the face whose points are given, (164, 2): ink, float32
-    (256, 256), from 0 to 1.
+    """What nobody has drawn, "glasses" or "beard", on the face whose points are given, (164, 2):
+    ink, float32 (256, 256), from 0 to 1.
     """
-    hand, stay = Hand(SURE_PEN, rng), np.dstack(np.meshgrid(*2 * [np.arange(SIZE_PX, dtype=np.float64)]))
+    hand, stay = (
+        Hand(SURE_PEN, rng),
+        np.dstack(np.meshgrid(*2 * [np.arange(SIZE_PX, dtype=np.float64)])),
+    )
     if name == "glasses":
         spectacles.draw(hand, spectacles.pair(points, rng), stay, dark=False)
     else:
         hair.beard(hand, points, hair.beard_zone(points, "full"), "full", stay, 0.0)
-    return hand.ink() * (1 - filled(points[mesh.PARTS["lips"]], SIZE_PX))  # lips are bare of beard and frames
+    return hand.ink() * (
+        1 - filled(points[mesh.PARTS["lips"]], SIZE_PX)
+    )  # lips are bare of beard and frames
 
 
-def _worn(hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, follows_photo: bool) -> set[str]:
-    """Draw hat and glasses, those that were put on by their lines; where a photo is followed, it shows them already."""
+def _worn(
+    hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, follows_photo: bool
+) -> set[str]:
+    """Draw hat and glasses, those that were put on by their lines; where a photo is followed, it
+    shows them already.
+    """
     where = bending.field(portrait.points, points, SIZE_PX) if portrait.lines else None
     worn = set()
     if "hat" in portrait.lines:
@@ -86,7 +102,9 @@ def _worn(hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, fol
         if follows_photo and hand.rng.random() >= 0.4:
             return worn
         if "glasses" in portrait.lines:
-            spectacles.draw(hand, portrait.lines["glasses"], where, dark=portrait.shows["lenses"] == "dark")
+            spectacles.draw(
+                hand, portrait.lines["glasses"], where, dark=portrait.shows["lenses"] == "dark"
+            )
         else:
             features.glasses(hand, points)
     return worn
@@ -106,22 +124,34 @@ def _features(hand: Hand, points: np.ndarray, ways: dict[str, str], degree: floa
 
 
 def _hair_and_beard(
-    hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, drawn: set[str], *, sparse: bool
+    hand: Hand,
+    portrait: Portrait,
+    points: np.ndarray,
+    degree: float,
+    drawn: set[str],
+    *,
+    sparse: bool,
 ) -> None:
     rng = hand.rng
     where = bending.field(portrait.points, points, SIZE_PX)
     if rng.random() < (0.3 if sparse else 0.96 - 0.1 * degree):
         along = hair.directions(portrait.photo @ np.array([77, 150, 29]) // 256)
-        hair.hair(hand, portrait.hair, along, where, degree, portrait.shows.get("hair_texture") == "curly")
+        hair.hair(
+            hand, portrait.hair, along, where, degree, portrait.shows.get("hair_texture") == "curly"
+        )
         drawn.add("hair")
     kind = portrait.shows.get("beard", "none")
     if kind != "none" and (not sparse or rng.random() < 0.5):
-        hair.beard(hand, portrait.points, hair.beard_zone(portrait.points, kind), kind, where, degree)
+        hair.beard(
+            hand, portrait.points, hair.beard_zone(portrait.points, kind), kind, where, degree
+        )
     if kind != "none":
         drawn.add("beard")
 
 
-def _from_photo(portrait: Portrait, points: np.ndarray, rng: np.random.Generator, *, lines: bool) -> np.ndarray:
+def _from_photo(
+    portrait: Portrait, points: np.ndarray, rng: np.random.Generator, *, lines: bool
+) -> np.ndarray:
     """Edges and tones of the photo, moved to where the hand puts them: ink, float32 (256, 256)."""
     skin = bare_skin(portrait.points)
     grey = shading.evened(portrait.photo, skin, portrait.person, rng)

@@ -1,4 +1,6 @@
-"""Eyes, brows, nose, mouth, ears, outline, neck, glasses and lines of age, each in the ways that people draw them."""
+"""Eyes, brows, nose, mouth, ears, outline, neck, glasses and lines of age, each in the ways that
+people draw them.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +16,81 @@ ROUND = np.stack([np.cos(TURN), np.sin(TURN)], axis=1)
 
 def pick(rng: np.random.Generator, degree: float, ways: dict[str, tuple[float, float]]) -> str:
     """One of these ways; each has its weight in a careful drawing and in a crude one."""
-    weights = np.array([careful * (1 - degree) + crude * degree for careful, crude in ways.values()])
+    weights = np.array(
+        [careful * (1 - degree) + crude * degree for careful, crude in ways.values()]
+    )
     return str(rng.choice(list(ways), p=weights / weights.sum()))
 
 
 def choose(rng: np.random.Generator, degree: float) -> dict[str, str]:
     """How this drawing draws each part: part → way. Both eyes and both brows are drawn alike."""
     return {
-        "eye": pick(rng, degree, {"full": (5, 1), "lids": (3, 1.5), "almond": (1.5, 2), "round": (0.3, 2),
-                                  "dot": (0, 2), "stroke": (0.1, 0.6), "upper": (1, 1)}),
-        "iris": pick(rng, degree, {"dark": (3, 2), "ring": (2, 1.5), "light": (1.5, 0.5), "dot": (0.5, 2)}),
-        "brow": pick(rng, degree, {"hairs": (4, 1), "shape": (2, 1), "arc": (1, 4), "outline": (0.7, 0.5),
-                                   "none": (0.1, 1.2)}),
-        "nose": pick(rng, degree, {"base": (4, 1), "side": (2, 2), "full": (2, 1), "dots": (0.3, 2), "hook": (0.5, 2),
-                                   "wedge": (0.1, 1), "cup": (0.5, 1.5), "none": (0, 0.5)}),
-        "mouth": pick(rng, degree, {"lips": (4, 1.5), "line": (1, 3), "filled": (1.5, 1), "outline": (1, 1.5),
-                                    "short": (0.7, 1)}),
+        "eye": pick(
+            rng,
+            degree,
+            {
+                "full": (5, 1),
+                "lids": (3, 1.5),
+                "almond": (1.5, 2),
+                "round": (0.3, 2),
+                "dot": (0, 2),
+                "stroke": (0.1, 0.6),
+                "upper": (1, 1),
+            },
+        ),
+        "iris": pick(
+            rng, degree, {"dark": (3, 2), "ring": (2, 1.5), "light": (1.5, 0.5), "dot": (0.5, 2)}
+        ),
+        "brow": pick(
+            rng,
+            degree,
+            {
+                "hairs": (4, 1),
+                "shape": (2, 1),
+                "arc": (1, 4),
+                "outline": (0.7, 0.5),
+                "none": (0.1, 1.2),
+            },
+        ),
+        "nose": pick(
+            rng,
+            degree,
+            {
+                "base": (4, 1),
+                "side": (2, 2),
+                "full": (2, 1),
+                "dots": (0.3, 2),
+                "hook": (0.5, 2),
+                "wedge": (0.1, 1),
+                "cup": (0.5, 1.5),
+                "none": (0, 0.5),
+            },
+        ),
+        "mouth": pick(
+            rng,
+            degree,
+            {
+                "lips": (4, 1.5),
+                "line": (1, 3),
+                "filled": (1.5, 1),
+                "outline": (1, 1.5),
+                "short": (0.7, 1),
+            },
+        ),
         "outline": pick(rng, degree, {"jaw": (4, 1.5), "whole": (1, 4), "pieces": (3, 0.7)}),
         "ears": pick(rng, degree, {"drawn": (3, 2), "none": (1.5, 3)}),
         "neck": pick(rng, degree, {"both": (3, 1.5), "shoulders": (3, 0.7), "none": (0.5, 2)}),
-    }  # fmt: skip
+    }
 
 
 def eye(hand: Hand, points: np.ndarray, side: str, way: str, iris_way: str) -> None:
     """One eye; side: "left" or "right"."""
     rng = hand.rng
     lids, iris = points[PARTS[f"{side}_eye"]], points[PARTS[f"{side}_iris"]]
-    lower, upper = lids[:9], np.concatenate([lids[8:], lids[:1]])  # outer to inner corner; inner back to outer
+    lower, upper = (
+        lids[:9],
+        np.concatenate([lids[8:], lids[:1]]),
+    )  # outer to inner corner; inner back to outer
     middle, width = lids.mean(axis=0), float(np.hypot(*(lids[0] - lids[8])))
     radius = float(np.hypot(*(iris[1:] - iris[0]).T).mean())
     if way == "dot":
@@ -63,11 +113,15 @@ def eye(hand: Hand, points: np.ndarray, side: str, way: str, iris_way: str) -> N
             hand.stroke(lower, dark=rng.uniform(0.4, 0.9), thick=0.7)
     _iris(hand, iris[0], max(radius, 0.16 * width), iris_way)
     if way in ("full", "lids") and rng.random() < 0.6:
-        hand.stroke(upper[1:-1] - [0, width * rng.uniform(0.1, 0.2)], dark=rng.uniform(0.3, 0.8), thick=0.7)  # crease
+        hand.stroke(
+            upper[1:-1] - [0, width * rng.uniform(0.1, 0.2)], dark=rng.uniform(0.3, 0.8), thick=0.7
+        )  # crease
     if rng.random() < (0.35 if way in ("full", "almond") else 0.1):
         _lashes(hand, upper, middle, width)
     if way == "full" and rng.random() < 0.35:
-        hand.stroke(lower[1:-1] + [0, width * rng.uniform(0.15, 0.3)], dark=rng.uniform(0.2, 0.5), thick=0.7)
+        hand.stroke(
+            lower[1:-1] + [0, width * rng.uniform(0.15, 0.3)], dark=rng.uniform(0.2, 0.5), thick=0.7
+        )
 
 
 def _iris(hand: Hand, at: np.ndarray, radius: float, way: str) -> None:
@@ -94,7 +148,9 @@ def _lashes(hand: Hand, upper: np.ndarray, middle: np.ndarray, width: float) -> 
 
 
 def brow(hand: Hand, points: np.ndarray, side: str, way: str) -> None:
-    """One brow: its lower and upper edge are five points each, from the outer end to the inner and back."""
+    """One brow: its lower and upper edge are five points each, from the outer end to the inner and
+    back.
+    """
     rng = hand.rng
     shape = points[PARTS[f"{side}_brow"]]
     lower, upper = shape[:5], shape[:4:-1]
@@ -126,8 +182,12 @@ def nose(hand: Hand, points: np.ndarray, way: str) -> None:
     to_left = bool(tip[0] < (left_wing[0, 0] + right_wing[0, 0]) / 2 + rng.normal(0, 0.1 * width))
     wing = left_wing if to_left else right_wing
     sign = -1 if to_left else 1
-    base = np.array([left_wing[0], left_wing[3] + [0, 1], below, right_wing[3] + [0, 1], right_wing[0]])
-    side = np.concatenate([bridge[:3] + [[sign * 0.12 * width, 0]], tip[None] + [sign * 0.22 * width, 0], wing[:2]])
+    base = np.array(
+        [left_wing[0], left_wing[3] + [0, 1], below, right_wing[3] + [0, 1], right_wing[0]]
+    )
+    side = np.concatenate(
+        [bridge[:3] + [[sign * 0.12 * width, 0]], tip[None] + [sign * 0.22 * width, 0], wing[:2]]
+    )
     nostrils = [nose_points[[8, 9]].mean(axis=0), nose_points[[10, 11]].mean(axis=0)]
     if way == "dots":
         for at in nostrils:
@@ -137,16 +197,27 @@ def nose(hand: Hand, points: np.ndarray, way: str) -> None:
         hand.stroke(curve(np.array([left_wing[1], below + [0, 2], right_wing[1]])), sure=True)
         return
     if way == "wedge":
-        hand.stroke(np.array([bridge[1], wing[1], below if rng.random() < 0.5 else 2 * tip - wing[1]]), sure=True)
+        hand.stroke(
+            np.array([bridge[1], wing[1], below if rng.random() < 0.5 else 2 * tip - wing[1]]),
+            sure=True,
+        )
         return
     if way == "hook":
-        hand.stroke(curve(np.array([bridge[0] + [sign * 0.1 * width, 0], (bridge[3] + wing[0]) / 2, wing[1], below])),
-                    sure=True)  # fmt: skip
+        hand.stroke(
+            curve(
+                np.array(
+                    [bridge[0] + [sign * 0.1 * width, 0], (bridge[3] + wing[0]) / 2, wing[1], below]
+                )
+            ),
+            sure=True,
+        )
         return
     if way in ("side", "full"):
         hand.stroke(curve(side[int(rng.integers(0, 3)) :]), dark=rng.uniform(0.4, 1.0), thick=0.9)
     if way == "full":
-        other = np.concatenate([bridge[:3] - [[sign * 0.12 * width, 0]], tip[None] - [sign * 0.2 * width, 0]])
+        other = np.concatenate(
+            [bridge[:3] - [[sign * 0.12 * width, 0]], tip[None] - [sign * 0.2 * width, 0]]
+        )
         hand.stroke(curve(other), dark=rng.uniform(0.2, 0.7), thick=0.7)
     if way in ("base", "full") or (way == "side" and rng.random() < 0.6):
         hand.stroke(curve(base[1:4]), dark=rng.uniform(0.5, 1.0))
@@ -181,7 +252,9 @@ def mouth(hand: Hand, points: np.ndarray, way: str) -> None:
     if way == "filled":
         dark = rng.uniform(0.15, 0.6)
         hand.area(np.concatenate([low_lip, low_inner[::-1]]), dark=dark)
-        hand.area(np.concatenate([top_lip, top_inner[::-1]]), dark=min(1.0, dark * rng.uniform(1.0, 1.4)))
+        hand.area(
+            np.concatenate([top_lip, top_inner[::-1]]), dark=min(1.0, dark * rng.uniform(1.0, 1.4))
+        )
     else:
         hand.stroke(curve(low_lip[1:-1]), dark=rng.uniform(0.3, 0.9))
         hand.stroke(curve(top_lip), dark=rng.uniform(0.5, 1.0))
@@ -207,7 +280,12 @@ def outline(hand: Hand, points: np.ndarray, way: str) -> None:
     oval = points[PARTS["oval"]]
     if way == "whole":
         start = int(rng.integers(0, 36))
-        hand.stroke(curve(np.roll(oval, -start, axis=0)[::2], closed=True), closed=True, thick=1.1, sure=True)
+        hand.stroke(
+            curve(np.roll(oval, -start, axis=0)[::2], closed=True),
+            closed=True,
+            thick=1.1,
+            sure=True,
+        )
         return
     jaw = oval[int(rng.integers(6, 10)) : int(rng.integers(28, 32))]
     if way == "jaw":
@@ -228,7 +306,9 @@ def ears(hand: Hand, points: np.ndarray) -> None:
         if room < 0.38:  # turned away
             continue
         out = sign * width * rng.uniform(0.06, 0.12)
-        shape = np.array([top, top + [out, -2], (top + low) / 2 + [1.1 * out, 0], low + [0.5 * out, 0], low])
+        shape = np.array(
+            [top, top + [out, -2], (top + low) / 2 + [1.1 * out, 0], low + [0.5 * out, 0], low]
+        )
         hand.stroke(curve(shape))
         if rng.random() < 0.5:
             hand.stroke(curve(shape[:4] * 0.6 + shape[:4].mean(axis=0) * 0.4), dark=0.6, thick=0.7)
@@ -244,16 +324,30 @@ def neck(hand: Hand, points: np.ndarray, way: str) -> None:
     end = chin[1] + width * rng.uniform(0.2, 0.45)
     for sign in (-1, 1):
         x = chin[0] + sign * half
-        line = [[x, start], [x - sign * 0.04 * width, (start + end) / 2], [x + sign * 0.05 * width, end]]
+        line = [
+            [x, start],
+            [x - sign * 0.04 * width, (start + end) / 2],
+            [x + sign * 0.05 * width, end],
+        ]
         if way == "shoulders":
-            line += [[x + sign * 0.35 * width, end + 0.12 * width], [x + sign * 0.8 * width, end + 0.35 * width]]
+            line += [
+                [x + sign * 0.35 * width, end + 0.12 * width],
+                [x + sign * 0.8 * width, end + 0.35 * width],
+            ]
         hand.stroke(curve(np.array(line)))
     if way == "shoulders" and rng.random() < 0.6:
         low = chin + [0, width * rng.uniform(0.5, 0.8)]
         for sign in (-1, 1):
             hand.stroke(np.array([[chin[0] + sign * half, end - 0.05 * width], low]))
             if rng.random() < 0.4:
-                hand.stroke(np.array([[chin[0] + sign * half * 1.2, end], low + [sign * 0.3 * width, 0.1 * width]]))
+                hand.stroke(
+                    np.array(
+                        [
+                            [chin[0] + sign * half * 1.2, end],
+                            low + [sign * 0.3 * width, 0.1 * width],
+                        ]
+                    )
+                )
 
 
 def glasses(hand: Hand, points: np.ndarray) -> None:
@@ -275,7 +369,10 @@ def glasses(hand: Hand, points: np.ndarray) -> None:
         if rng.random() < 0.1:
             hand.area(rim, dark=rng.uniform(0.15, 0.8))  # dark lenses
     inner = [eyes[0] + [half[0], 0], eyes[1] - [half[0], 0]]
-    hand.stroke(curve(np.array([inner[0], sum(inner) / 2 - [0, rng.uniform(0, 0.12) * apart], inner[1]])), thick=thick)
+    hand.stroke(
+        curve(np.array([inner[0], sum(inner) / 2 - [0, rng.uniform(0, 0.12) * apart], inner[1]])),
+        thick=thick,
+    )
     oval = points[PARTS["oval"]]
     for at, end, sign in ((eyes[0], oval[29], -1), (eyes[1], oval[7], 1)):
         if rng.random() < 0.75:
@@ -298,7 +395,11 @@ def under_nose(hand: Hand, points: np.ndarray) -> None:
     half, level = width * rng.uniform(0.12, 0.4), below + [0, height * rng.uniform(0.15, 0.6)]
     for _ in range(int(rng.integers(1, 4))):
         bow = np.array([level - [half, -0.1 * height], level, level + [half, 0.1 * height]])
-        hand.stroke(curve(bow + rng.normal(0, 0.06 * height, (3, 2))), dark=dark, thick=rng.uniform(0.6, 1.3))
+        hand.stroke(
+            curve(bow + rng.normal(0, 0.06 * height, (3, 2))),
+            dark=dark,
+            thick=rng.uniform(0.6, 1.3),
+        )
 
 
 def lines_of_age(hand: Hand, points: np.ndarray) -> None:
@@ -308,12 +409,17 @@ def lines_of_age(hand: Hand, points: np.ndarray) -> None:
     dark = rng.uniform(0.3, 0.8)
     for wing, corner, sign in ((nose_points[12], lips[0], -1), (nose_points[13], lips[10], 1)):
         end = corner + [sign * 5, 4]
-        hand.stroke(curve(np.array([wing + [sign * 2, -2], (wing + end) / 2 + [sign * 3, 0], end])), dark=dark)
+        hand.stroke(
+            curve(np.array([wing + [sign * 2, -2], (wing + end) / 2 + [sign * 3, 0], end])),
+            dark=dark,
+        )
     brows = points[PARTS["left_brow"]][:, 1].min()
     for n in range(int(rng.integers(0, 4))):
         height = oval[0, 1] + (brows - oval[0, 1]) * (0.35 + 0.18 * n)
         x = np.linspace(oval[33, 0], oval[3, 0], 5)
-        hand.stroke(curve(np.stack([x, height + rng.normal(0, 1.2, 5)], axis=1)), dark=dark, thick=0.7)
+        hand.stroke(
+            curve(np.stack([x, height + rng.normal(0, 1.2, 5)], axis=1)), dark=dark, thick=0.7
+        )
     for side, sign in (("left", -1), ("right", 1)):
         corner = points[PARTS[f"{side}_eye"][0]]
         for turn in rng.uniform(-0.5, 0.6, int(rng.integers(0, 4))):

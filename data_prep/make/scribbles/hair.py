@@ -11,7 +11,9 @@ from s2f_studio.drawings.regions import filled
 
 
 def directions(grey: np.ndarray) -> np.ndarray:
-    """The direction along the hair at each pixel, by the structure tensor: uint8 (H, W) → float32 (H, W, 2), units."""
+    """The direction along the hair at each pixel, by the structure tensor: uint8 (H, W) → float32
+    (H, W, 2), units.
+    """
     import cv2
 
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.0)
@@ -22,19 +24,33 @@ def directions(grey: np.ndarray) -> np.ndarray:
 
 
 def strands(
-    hand: Hand, mask: np.ndarray, along: np.ndarray, where: np.ndarray, *, num: int, length: float,
-    dark: float = 1.0, thick: float = 0.8, stray: float = 0.15,
-) -> None:  # fmt: skip
-    """Strokes of about `length` pixels that begin anywhere in `mask`, float (H, W), and follow `along` (H, W, 2).
+    hand: Hand,
+    mask: np.ndarray,
+    along: np.ndarray,
+    where: np.ndarray,
+    *,
+    num: int,
+    length: float,
+    dark: float = 1.0,
+    thick: float = 0.8,
+    stray: float = 0.15,
+) -> None:
+    """Strokes of about `length` pixels that begin anywhere in `mask`, float (H, W), and follow
+    `along` (H, W, 2).
 
-    where: (H, W, 2), where the hand puts each pixel. stray: how far, in radians, a stroke leaves the direction.
+    where: (H, W, 2), where the hand puts each pixel. stray: how far, in radians, a stroke leaves
+    the direction.
     """
     rng, size = hand.rng, len(mask)
     rows, columns = np.nonzero(mask > 0.5)
     if not len(rows) or num < 1:
         return
     chosen = rng.integers(0, len(rows), num)
-    at = np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float64) + rng.random((num, 2)) - 0.5
+    at = (
+        np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float64)
+        + rng.random((num, 2))
+        - 0.5
+    )
     steps = np.maximum(3, length * rng.uniform(0.4, 1.4, num) / 3).astype(int)
     turn = rng.normal(0, stray, num)
     heading = along[rows[chosen], columns[chosen]] * rng.choice([-1.0, 1.0], num)[:, None]
@@ -46,7 +62,8 @@ def strands(
         heading /= np.maximum(1e-6, np.hypot(*heading.T))[:, None]
         cos, sin = np.cos(turn), np.sin(turn)
         turned = np.stack(
-            [cos * heading[:, 0] - sin * heading[:, 1], sin * heading[:, 0] + cos * heading[:, 1]], axis=1
+            [cos * heading[:, 0] - sin * heading[:, 1], sin * heading[:, 0] + cos * heading[:, 1]],
+            axis=1,
         )
         alive &= mask[y, x] > 0.3
         at = at + 3.0 * turned * alive[:, None]
@@ -65,25 +82,41 @@ def rim(mask: np.ndarray, where: np.ndarray, smooth: float) -> list[np.ndarray]:
     import cv2
 
     soft = cv2.GaussianBlur(np.pad(mask.astype(np.float32), 1), (0, 0), smooth)
-    found, _ = cv2.findContours((soft > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found, _ = cv2.findContours(
+        (soft > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
     size, lines = len(mask), []
     for contour in found:
         points = np.clip(contour[:, 0] - 1, 0, size - 1)
-        inside = ((points > 1) & (points < size - 2)).all(axis=1)  # the picture's frame is no outline
+        inside = ((points > 1) & (points < size - 2)).all(
+            axis=1
+        )  # the picture's frame is no outline
         for run in np.split(points, np.flatnonzero(np.diff(inside.astype(int)) != 0) + 1):
             if len(run) > 12 and ((run > 1) & (run < size - 2)).all(axis=1).mean() > 0.5:
                 lines.append(where[run[:, 1], run[:, 0]].astype(np.float64)[::2])
     return lines
 
 
-def hair(hand: Hand, mask: np.ndarray, along: np.ndarray, where: np.ndarray, degree: float, curly: bool) -> None:
+def hair(
+    hand: Hand, mask: np.ndarray, along: np.ndarray, where: np.ndarray, degree: float, curly: bool
+) -> None:
     """The hair on a head: strands, outline, scribble, curls, an area, or a few strokes."""
     rng = hand.rng
     area = float((mask > 0.5).sum())
     if area < 150:
         return
-    way = pick(rng, degree, {"strands": (5, 1), "outlined": (3, 2), "outline": (0.5, 3), "scribble": (0.5, 1.5),
-                             "area": (1, 0.7), "few": (0.5, 1)})  # fmt: skip
+    way = pick(
+        rng,
+        degree,
+        {
+            "strands": (5, 1),
+            "outlined": (3, 2),
+            "outline": (0.5, 3),
+            "scribble": (0.5, 1.5),
+            "area": (1, 0.7),
+            "few": (0.5, 1),
+        },
+    )
     if curly and rng.random() < 0.5:
         way = "curls"
     full = area / 60
@@ -91,9 +124,17 @@ def hair(hand: Hand, mask: np.ndarray, along: np.ndarray, where: np.ndarray, deg
         for line in rim(mask, where, rng.uniform(1.5, 4 + 5 * degree)):
             hand.stroke(line, dark=rng.uniform(0.6, 1.0))
     if way in ("strands", "outlined"):
-        strands(hand, mask, along, where, num=int(full * rng.uniform(0.2, 1.4) * (1 - 0.5 * degree)) + 4,
-                length=rng.uniform(12, 60), dark=rng.uniform(0.4, 1.0), thick=rng.uniform(0.5, 1.1),
-                stray=rng.uniform(0, 0.2))  # fmt: skip
+        strands(
+            hand,
+            mask,
+            along,
+            where,
+            num=int(full * rng.uniform(0.2, 1.4) * (1 - 0.5 * degree)) + 4,
+            length=rng.uniform(12, 60),
+            dark=rng.uniform(0.4, 1.0),
+            thick=rng.uniform(0.5, 1.1),
+            stray=rng.uniform(0, 0.2),
+        )
     elif way == "few":
         strands(hand, mask, along, where, num=int(rng.integers(5, 25)), length=rng.uniform(20, 70))
     elif way == "area":
@@ -124,8 +165,13 @@ def scribble(hand: Hand, mask: np.ndarray, where: np.ndarray) -> None:
     for level in np.arange(v.min(), v.max(), gap):
         row = np.sort(u[np.abs(v - level) < 1])
         breaks = np.flatnonzero(np.diff(row) > 6)  # a face lies between: another piece of line
-        for first, last in zip(row[[0, *(breaks + 1)]], row[[*breaks, -1]], strict=True) if len(row) else ():
-            ends = [across * end + down * level + size / 2 for end in ((first, last) if sign > 0 else (last, first))]
+        for first, last in (
+            zip(row[[0, *(breaks + 1)]], row[[*breaks, -1]], strict=True) if len(row) else ()
+        ):
+            ends = [
+                across * end + down * level + size / 2
+                for end in ((first, last) if sign > 0 else (last, first))
+            ]
             if lines[-1] and np.hypot(*(lines[-1][-1] - ends[0])) > 3 * gap + 8:
                 lines.append([])
             lines[-1] += ends
@@ -144,11 +190,18 @@ def curls(hand: Hand, mask: np.ndarray, where: np.ndarray) -> None:
         turn = np.linspace(0, rng.uniform(1.2, 4) * np.pi, 16) + rng.uniform(0, 6.3)
         radius = rng.uniform(2.5, 8) * np.linspace(1, rng.uniform(0.3, 1), 16)
         at = where[rows[n], columns[n]]
-        hand.stroke(at + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius[:, None], dark=rng.uniform(0.5, 1.0))
+        hand.stroke(
+            at + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius[:, None],
+            dark=rng.uniform(0.5, 1.0),
+        )
 
 
-def beard(hand: Hand, points: np.ndarray, mask: np.ndarray, kind: str, where: np.ndarray, degree: float) -> None:
-    """A beard or a moustache: short strokes downwards and outwards, dots, or an area. mask: where it grows, (H, W)."""
+def beard(
+    hand: Hand, points: np.ndarray, mask: np.ndarray, kind: str, where: np.ndarray, degree: float
+) -> None:
+    """A beard or a moustache: short strokes downwards and outwards, dots, or an area. mask: where
+    it grows, (H, W).
+    """
     rng, size = hand.rng, len(mask)
     if (mask > 0.5).sum() < 20:
         return
@@ -161,9 +214,15 @@ def beard(hand: Hand, points: np.ndarray, mask: np.ndarray, kind: str, where: np
         rows, columns = np.nonzero(mask > 0.5)
         for n in rng.integers(0, len(rows), int(area / rng.uniform(8, 30))):
             at = where[rows[n], columns[n]]
-            hand.stroke(np.stack([at, at + rng.normal(0, 1.5, 2)]), dark=rng.uniform(0.2, 0.7), thick=0.6)
+            hand.stroke(
+                np.stack([at, at + rng.normal(0, 1.5, 2)]), dark=rng.uniform(0.2, 0.7), thick=0.6
+            )
         return
-    way = pick(rng, degree, {"strands": (4, 2), "outlined": (1, 1.5), "area": (0.5, 1), "scribble": (0.1, 1)})
+    way = pick(
+        rng,
+        degree,
+        {"strands": (4, 2), "outlined": (1, 1.5), "area": (0.5, 1), "scribble": (0.1, 1)},
+    )
     if way in ("outlined", "area"):
         for line in rim(mask, where, 2.0):
             hand.stroke(line)
@@ -172,13 +231,25 @@ def beard(hand: Hand, points: np.ndarray, mask: np.ndarray, kind: str, where: np
     elif way == "scribble":
         scribble(hand, mask, where)
     else:
-        strands(hand, mask, along, where, num=int(area / rng.uniform(10, 40)) + 4, length=rng.uniform(6, 22),
-                dark=rng.uniform(0.5, 1.0), stray=0.25)  # fmt: skip
+        strands(
+            hand,
+            mask,
+            along,
+            where,
+            num=int(area / rng.uniform(10, 40)) + 4,
+            length=rng.uniform(6, 22),
+            dark=rng.uniform(0.5, 1.0),
+            stray=0.25,
+        )
 
 
 def beard_zone(points: np.ndarray, kind: str, size_px: int = 256) -> np.ndarray:
     """Where a beard of this kind grows: uint8 (size_px, size_px), 0 or 1; nothing for "none"."""
-    oval, lips, nose = points[mesh.PARTS["oval"]], points[mesh.PARTS["lips"]], points[mesh.PARTS["nose"]]
+    oval, lips, nose = (
+        points[mesh.PARTS["oval"]],
+        points[mesh.PARTS["lips"]],
+        points[mesh.PARTS["nose"]],
+    )
     if kind == "none":
         return np.zeros((size_px, size_px), np.uint8)
     under_nose = nose[[8, 7, 11]] + [0, 2]
@@ -187,10 +258,13 @@ def beard_zone(points: np.ndarray, kind: str, size_px: int = 256) -> np.ndarray:
         zone = upper
     elif kind == "goatee":
         chin = oval[14:23]
-        zone = upper | filled(np.concatenate([lips[10:11] + [4, 0], chin, lips[:1] - [4, 0]]), size_px)
+        zone = upper | filled(
+            np.concatenate([lips[10:11] + [4, 0], chin, lips[:1] - [4, 0]]), size_px
+        )
     else:
         zone = upper | filled(
-            np.concatenate([oval[9:28], lips[:1] - [3, 2], under_nose, lips[10:11] + [3, -2]]), size_px
+            np.concatenate([oval[9:28], lips[:1] - [3, 2], under_nose, lips[10:11] + [3, -2]]),
+            size_px,
         )
     zone[filled(lips, size_px) > 0] = 0
     return zone

@@ -16,10 +16,11 @@ SUBPIXEL = 3  # bits
 class Pen:
     """What a line looks like.
 
-    width: of an ordinary stroke, pixels. dark: its ink, 0 to 1. pressure: how much width and ink change along it, 0 to
-    1. taper: how thin its ends become, 0 to 1. wobble: how far it strays, pixels. gap: the chance that a long stroke is
-    broken; again: that it is drawn a second time; miss: that it is left out. grain: how much of the paper's grain is
-    seen in it, 0 to 1.
+    width: of an ordinary stroke, pixels. dark: its ink, 0 to 1. pressure: how much width and ink
+    change along it, 0 to
+    1. taper: how thin its ends become, 0 to 1. wobble: how far it strays, pixels. gap: the chance
+    that a long stroke is broken; again: that it is drawn a second time; miss: that it is left out.
+    grain: how much of the paper's grain is seen in it, 0 to 1.
     """
 
     width: float = 1.4
@@ -34,7 +35,9 @@ class Pen:
 
 
 def random_pen(rng: np.random.Generator, degree: float) -> Pen:
-    """A pencil, ball pen, ink pen, brush or mouse; degree: 0 for a careful drawing to 1 for a crude one."""
+    """A pencil, ball pen, ink pen, brush or mouse; degree: 0 for a careful drawing to 1 for a crude
+    one.
+    """
     kind = rng.choice(5, p=[0.4, 0.15, 0.2, 0.1, 0.15])
     careless = 0.3 + degree
     width, dark, pressure, taper, grain = (
@@ -45,9 +48,16 @@ def random_pen(rng: np.random.Generator, degree: float) -> Pen:
         (rng.uniform(1.0, 3.0), 1.0, 0.0, 0.0, 0.0),
     )[kind]
     return Pen(
-        width, dark, pressure * rng.uniform(0.4, 1.2), taper, rng.uniform(0.2, 1.4) * careless,
-        rng.uniform(0, 0.35), rng.uniform(0, 0.6) ** 2, rng.uniform(0, 0.12) * degree, grain,
-    )  # fmt: skip
+        width,
+        dark,
+        pressure * rng.uniform(0.4, 1.2),
+        taper,
+        rng.uniform(0.2, 1.4) * careless,
+        rng.uniform(0, 0.35),
+        rng.uniform(0, 0.6) ** 2,
+        rng.uniform(0, 0.12) * degree,
+        grain,
+    )
 
 
 class Hand:
@@ -55,12 +65,22 @@ class Hand:
 
     def __init__(self, pen: Pen, rng: np.random.Generator) -> None:
         self.pen, self.rng = pen, rng
-        self._marks: list[tuple[float, int, np.ndarray]] = []  # ink, thickness (0: an area), points in fixed point
+        self._marks: list[
+            tuple[float, int, np.ndarray]
+        ] = []  # ink, thickness (0: an area), points in fixed point
 
     def stroke(
-        self, points: np.ndarray, *, dark: float = 1.0, thick: float = 1.0, closed: bool = False, sure: bool = False
+        self,
+        points: np.ndarray,
+        *,
+        dark: float = 1.0,
+        thick: float = 1.0,
+        closed: bool = False,
+        sure: bool = False,
     ) -> None:
-        """Draw along points (N, 2), pixels; dark, thick: shares of the pen's own. sure: never left out or broken."""
+        """Draw along points (N, 2), pixels; dark, thick: shares of the pen's own. sure: never left
+        out or broken.
+        """
         pen, rng = self.pen, self.rng
         if len(points) < 2 or (not sure and rng.random() < pen.miss):
             return
@@ -78,7 +98,11 @@ class Hand:
         press = 1 + pen.pressure * slow_noise(rng, num)[:, 0]
         ends = np.minimum(1, 4 * np.minimum(along, 1 - along))
         press *= 1 - pen.taper * (1 - ends) * rng.random()
-        skip = int(rng.integers(1, num - 1)) if num > 12 and not sure and rng.random() < pen.gap else -1
+        skip = (
+            int(rng.integers(1, num - 1))
+            if num > 12 and not sure and rng.random() < pen.gap
+            else -1
+        )
         step = 3  # points of one piece
         for first in range(0, num - 1, step):
             if first <= skip < first + step:
@@ -113,7 +137,10 @@ class Hand:
                 cv2.polylines(board, [points], False, level, thickness, cv2.LINE_AA, SUBPIXEL)
             else:
                 cv2.fillPoly(board, [points], level, cv2.LINE_AA, SUBPIXEL)
-        drawn = cv2.resize(board, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        drawn = (
+            cv2.resize(board, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+            / 255
+        )
         return grained(drawn, self.pen.grain, self.rng)
 
 
@@ -131,12 +158,16 @@ def _paper_grain() -> np.ndarray:
     import cv2
 
     rng = np.random.default_rng(0)
-    noise = cv2.GaussianBlur(rng.normal(size=(2 * SIZE_PX, 2 * SIZE_PX)).astype(np.float32), (0, 0), 0.8)
+    noise = cv2.GaussianBlur(
+        rng.normal(size=(2 * SIZE_PX, 2 * SIZE_PX)).astype(np.float32), (0, 0), 0.8
+    )
     return np.clip(0.5 + noise / (3 * noise.std()), 0, 1)
 
 
 def even(points: np.ndarray, spacing: float) -> np.ndarray:
-    """The same polyline with points at even distances, about `spacing` pixels: (N, 2) → (M, 2), M ≥ 2."""
+    """The same polyline with points at even distances, about `spacing` pixels: (N, 2) → (M, 2), M ≥
+    2.
+    """
     points = np.asarray(points, np.float64)
     steps = np.hypot(*np.diff(points, axis=0).T)
     at = np.concatenate([[0], np.cumsum(steps)])
@@ -152,7 +183,9 @@ def curve(points: np.ndarray, *, closed: bool = False, per: int = 5) -> np.ndarr
 
 
 def slow_noise(rng: np.random.Generator, num: int, every: int = 6) -> np.ndarray:
-    """Noise that changes slowly, one knot every `every` points: (num, 2), standard deviation about 1."""
+    """Noise that changes slowly, one knot every `every` points: (num, 2), standard deviation about
+    1.
+    """
     knots = rng.normal(size=(num // every + 2, 2))
     at = np.linspace(0, len(knots) - 1, num)
     low = np.minimum(at.astype(int), len(knots) - 2)

@@ -1,6 +1,8 @@
-"""Hats that portraits put on: a woolly hat, a cap, a hat with a brim, a scarf; in the photo, and as lines to be drawn.
+"""Hats that portraits put on: a woolly hat, a cap, a hat with a brim, a scarf; in the photo, and as
+lines to be drawn.
 
-Photos of people in hats are rare, and a drawing of one is not. What is put on is plain cloth in the head's own light.
+Photos of people in hats are rare, and a drawing of one is not. What is put on is plain cloth in the
+head's own light.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ SHADOW_PX, SHADOW = 9.0, 0.45  # how soft, how dark it is under the hat
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of cloth: its outline (N, 2) in pixels, its light beside the hat's own, and lines on it.
+    """A piece of cloth: its outline (N, 2) in pixels, its light beside the hat's own, and lines on
+    it.
 
     The outline of a crown begins at its left lower end; `corner` is the place of the right one.
     """
@@ -58,7 +61,9 @@ class Head:
         return cls(middle, along * half, below * half)
 
     def at(self, x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
-        """Places (N, 2): x from -1 to 1 is the face's width, y is 0 at the forehead's rim, positive below."""
+        """Places (N, 2): x from -1 to 1 is the face's width, y is 0 at the forehead's rim, positive
+        below.
+        """
         x, y = np.broadcast_arrays(np.atleast_1d(x).astype(float), y)
         return self.middle + x[:, None] * self.across + y[:, None] * self.down
 
@@ -85,11 +90,16 @@ def _hatch(hand: Hand, outline: np.ndarray) -> None:
     inside = filled(outline, SIZE_PX) > 0
     rows, columns = np.nonzero(inside)
     across = np.array([np.cos(turn), np.sin(turn)])
-    u, v = np.stack([columns, rows], axis=1) @ across, np.stack([columns, rows], axis=1) @ [-across[1], across[0]]
+    u, v = (
+        np.stack([columns, rows], axis=1) @ across,
+        np.stack([columns, rows], axis=1) @ [-across[1], across[0]],
+    )
     for level in np.arange(v.min(initial=0), v.max(initial=0), gap):
         row = np.sort(u[np.abs(v - level) < 0.8])
         breaks = np.flatnonzero(np.diff(row) > 5)
-        for first, last in zip(row[[0, *(breaks + 1)]], row[[*breaks, -1]], strict=True) if len(row) else ():
+        for first, last in (
+            zip(row[[0, *(breaks + 1)]], row[[*breaks, -1]], strict=True) if len(row) else ()
+        ):
             ends = np.array([[first], [last]]) * across + level * np.array([-across[1], across[0]])
             hand.stroke(ends, dark=dark, thick=0.7)
 
@@ -109,13 +119,18 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     photo, hat = _painted(portrait.photo, head, pieces, rng)
     hair = np.where(hat > 0.1, 0, hair)
     lines = tuple(
-        line for piece in pieces for line in (np.concatenate([piece.outline, piece.outline[:1]]), *piece.lines)
+        line
+        for piece in pieces
+        for line in (np.concatenate([piece.outline, piece.outline[:1]]), *piece.lines)
     )
     return replace(
-        portrait, photo=photo, person=np.maximum(person, hat).astype(np.float32), hair=hair.astype(np.float32),
+        portrait,
+        photo=photo,
+        person=np.maximum(person, hat).astype(np.float32),
+        hair=hair.astype(np.float32),
         shows=portrait.shows | {"hat": kind},
         lines=portrait.lines | {"hat": lines},
-    )  # fmt: skip
+    )
 
 
 def _beside(head: Head, crown: Piece, size_px: int) -> np.ndarray:
@@ -129,11 +144,15 @@ def _beside(head: Head, crown: Piece, size_px: int) -> np.ndarray:
     return (filled(around, size_px) > 0) & (filled(under, size_px) == 0)
 
 
-def _dome(head: Head, wide: float, high: float, low: float, bow: float, power: float = 0.8) -> np.ndarray:
+def _dome(
+    head: Head, wide: float, high: float, low: float, bow: float, power: float = 0.8
+) -> np.ndarray:
     """A crown's outline from its left lower end over the top to the right, then back along its rim."""
     turn = np.linspace(np.pi, 0, TOP + 1)
     x, y = np.cos(turn), np.sin(turn)
-    over = head.at(wide * np.sign(x) * np.abs(x) ** power, low - (high + low) * y**power)  # a box more than a circle
+    over = head.at(
+        wide * np.sign(x) * np.abs(x) ** power, low - (high + low) * y**power
+    )  # a box more than a circle
     back = np.linspace(1, -1, 11)[1:-1]
     rim = head.at(wide * back, low - bow * (1 - back**2))
     return np.concatenate([over, rim])
@@ -144,20 +163,33 @@ def _beanie(head: Head, rng: np.random.Generator) -> list[Piece]:
     bow, cuff = rng.uniform(0.05, 0.22), rng.uniform(0.22, 0.42)
     dome = _dome(head, wide, high, low, bow, rng.uniform(0.6, 0.95))
     x = np.linspace(-1, 1, 13)
-    upper, lower = head.at(wide * x, low - cuff - bow * (1 - x**2)), head.at(wide * x, low - bow * (1 - x**2))
+    upper, lower = (
+        head.at(wide * x, low - cuff - bow * (1 - x**2)),
+        head.at(wide * x, low - bow * (1 - x**2)),
+    )
     ribs = [
-        np.concatenate([head.at(wide * s, low - bow * (1 - s**2)), head.at(wide * s, low - cuff - bow * (1 - s**2))])
+        np.concatenate(
+            [
+                head.at(wide * s, low - bow * (1 - s**2)),
+                head.at(wide * s, low - cuff - bow * (1 - s**2)),
+            ]
+        )
         for s in np.linspace(-0.9, 0.9, int(rng.integers(5, 14)))
     ]
     pieces = [Piece(dome, corner=TOP)]
     if rng.random() < 0.7:
         band = np.concatenate([upper, lower[::-1]])
-        pieces.append(Piece(band, rng.uniform(0.8, 1.25), tuple(ribs) if rng.random() < 0.5 else ()))
+        pieces.append(
+            Piece(band, rng.uniform(0.8, 1.25), tuple(ribs) if rng.random() < 0.5 else ())
+        )
     if rng.random() < 0.3:
         turn = np.linspace(0, 2 * np.pi, 14, endpoint=False)
         ball = rng.uniform(0.16, 0.3)
         pieces.append(
-            Piece(head.at(ball * np.cos(turn), -high - 0.5 * ball + ball * np.sin(turn)), rng.uniform(0.7, 1.4))
+            Piece(
+                head.at(ball * np.cos(turn), -high - 0.5 * ball + ball * np.sin(turn)),
+                rng.uniform(0.7, 1.4),
+            )
         )
     return pieces
 
@@ -167,8 +199,15 @@ def _cap(head: Head, rng: np.random.Generator) -> list[Piece]:
     bow = rng.uniform(0.0, 0.14)
     dome = _dome(head, wide, high, low, bow, rng.uniform(0.7, 0.95))
     middle = head.at(0.0, np.array([-high, low - bow]))
-    seams = [curve(head.at(np.array([0, s * 0.55 * wide, s * 0.62 * wide]), np.array([-high, -0.45 * high, low])))
-             for s in (-1, 1)]  # fmt: skip
+    seams = [
+        curve(
+            head.at(
+                np.array([0, s * 0.55 * wide, s * 0.62 * wide]),
+                np.array([-high, -0.45 * high, low]),
+            )
+        )
+        for s in (-1, 1)
+    ]
     pieces = [Piece(dome, corner=TOP, lines=(middle, *seams) if rng.random() < 0.6 else ())]
     aside, half, drop = rng.uniform(-0.25, 0.25), rng.uniform(0.72, 0.95), rng.uniform(0.1, 0.3)
     x = np.linspace(-1, 1, 13)
@@ -186,13 +225,20 @@ def _brim(head: Head, rng: np.random.Generator) -> list[Piece]:
     x, y = half * np.cos(turn), low + thick * np.sin(turn)
     brim = head.at(x, y - curl * (np.cos(turn) ** 2 - 0.3))
     dent = rng.uniform(0, 0.14)
-    sides = np.array([-wide, -0.97 * wide, -top, -0.6 * top, 0.0, 0.6 * top, top, 0.97 * wide, wide])
+    sides = np.array(
+        [-wide, -0.97 * wide, -top, -0.6 * top, 0.0, 0.6 * top, top, 0.97 * wide, wide]
+    )
     heights = np.array([low, low - 0.4 * high, -0.92 * high, -high, dent - high])
     crown = curve(head.at(sides, np.concatenate([heights, heights[-2::-1]])))
     pieces = [Piece(crown), Piece(brim, rng.uniform(0.75, 1.1))]
     if rng.random() < 0.7:
         band = rng.uniform(0.12, 0.24)
-        ends = [(-wide, low - 0.02), (wide, low - 0.02), (0.98 * wide, low - band), (-0.98 * wide, low - band)]
+        ends = [
+            (-wide, low - 0.02),
+            (wide, low - 0.02),
+            (0.98 * wide, low - band),
+            (-0.98 * wide, low - band),
+        ]
         pieces.insert(1, Piece(head.at(*np.array(ends).T), rng.uniform(0.3, 0.7)))
     return pieces
 
@@ -204,7 +250,9 @@ def _scarf(head: Head, rng: np.random.Generator) -> list[Piece]:
     over = head.at(wide * np.cos(turn), 0.7 - (high + 0.7) * np.sin(turn))
     right = head.at(np.array([wide, 1.2 * wide]), np.array([1.9, long]))
     inner = np.linspace(0, 2 * np.pi, 30)
-    hole = head.at(0.97 * np.sin(inner), rim + 1.25 - 1.25 * np.cos(inner))  # from the top, clockwise, round the face
+    hole = head.at(
+        0.97 * np.sin(inner), rim + 1.25 - 1.25 * np.cos(inner)
+    )  # from the top, clockwise, round the face
     chin = head.at(0.0, long)
     left = head.at(np.array([-1.2 * wide, -wide]), np.array([long, 1.9]))
     fold = curve(head.at(np.array([0.9, 0.4, -0.5]), np.array([2.1, 2.75, long])))
@@ -222,12 +270,19 @@ def _painted(
     rows, columns = np.mgrid[:size, :size]
     away = np.stack([columns, rows], axis=-1) - head.middle
     x, y = (away @ axis / (axis @ axis) for axis in (head.across, head.down))
-    round_off = 1 - rng.uniform(0.2, 0.45) * np.clip(np.abs(x - rng.uniform(-0.4, 0.4)) / 1.3, 0, 1.3) ** 2
+    round_off = (
+        1 - rng.uniform(0.2, 0.45) * np.clip(np.abs(x - rng.uniform(-0.4, 0.4)) / 1.3, 0, 1.3) ** 2
+    )
     light = round_off * (1 - rng.uniform(0, 0.25) * np.clip(y + 0.2, 0, 1)) * rng.uniform(0.85, 1.1)
     cloth = _colour(rng)
-    rough = cv2.GaussianBlur(rng.normal(size=(size, size)).astype(np.float32), (0, 0), rng.uniform(0.6, 2.0))
+    rough = cv2.GaussianBlur(
+        rng.normal(size=(size, size)).astype(np.float32), (0, 0), rng.uniform(0.6, 2.0)
+    )
     light = light + rng.uniform(0.1, 0.35) * 0.1 * rough / rough.std()
-    masks = [cv2.GaussianBlur(filled(piece.outline, size).astype(np.float32), (0, 0), 0.8) for piece in pieces]
+    masks = [
+        cv2.GaussianBlur(filled(piece.outline, size).astype(np.float32), (0, 0), 0.8)
+        for piece in pieces
+    ]
     hat = np.max(masks, axis=0)
     shadow = cv2.GaussianBlur(np.roll(hat, round(0.6 * SHADOW_PX), axis=0), (0, 0), SHADOW_PX)
     out = photo * (1 - SHADOW * shadow * rng.uniform(0.4, 1.0))[..., None]
@@ -245,5 +300,11 @@ def _colour(rng: np.random.Generator) -> np.ndarray:
     """Of cloth: dark and grey more often than bright."""
     import cv2
 
-    hue, much, value = rng.uniform(0, 180), 255 * rng.beta(1.2, 2.2), 255 * rng.uniform(0.12, 0.95) ** 1.2
-    return cv2.cvtColor(np.uint8([[[hue, much, value]]]), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
+    hue, much, value = (
+        rng.uniform(0, 180),
+        255 * rng.beta(1.2, 2.2),
+        255 * rng.uniform(0.12, 0.95) ** 1.2,
+    )
+    return cv2.cvtColor(np.uint8([[[hue, much, value]]]), cv2.COLOR_HSV2RGB)[0, 0].astype(
+        np.float32
+    )

@@ -1,4 +1,6 @@
-"""Portraits of people who are not: one person's eyes, another's nose and a third's mouth in the face of a fourth."""
+"""Portraits of people who are not: one person's eyes, another's nose and a third's mouth in the
+face of a fourth.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,12 @@ def turned(points: np.ndarray) -> float:
     return float((points[mesh.FIVE[2], 0] - (low + high) / 2) / (high - low))
 
 
-def mixed(face: Portrait, others: Sequence[Portrait], rng: np.random.Generator, *, share: float = 0.75) -> Portrait:
-    """A portrait with parts of others, each exchanged with this probability, where one that fits is found."""
+def mixed(
+    face: Portrait, others: Sequence[Portrait], rng: np.random.Generator, *, share: float = 0.75
+) -> Portrait:
+    """A portrait with parts of others, each exchanged with this probability, where one that fits is
+    found.
+    """
     for part, (these, alike) in EXCHANGED.items():
         if rng.random() >= share:
             continue
@@ -51,7 +57,9 @@ def with_part(face: Portrait, donor: Portrait, part: str, these: np.ndarray) -> 
 
     size = len(face.photo)
     points = face.points.astype(np.float64).copy()
-    points[these] = donor.points[these] - donor.points[these].mean(axis=0) + points[these].mean(axis=0)
+    points[these] = (
+        donor.points[these] - donor.points[these].mean(axis=0) + points[these].mean(axis=0)
+    )
     field = bending.field(points, donor.points, size)
     lent = bending.bend(donor.photo, field)
     own = bending.bend(face.photo, bending.field(points, face.points, size))
@@ -59,7 +67,10 @@ def with_part(face: Portrait, donor: Portrait, part: str, these: np.ndarray) -> 
     if not mask.any():  # turned so far that nothing of it lies inside of the oval
         return face
     rows, columns = np.nonzero(mask)
-    middle = (int((columns.min() + columns.max() + 1) // 2), int((rows.min() + rows.max() + 1) // 2))
+    middle = (
+        int((columns.min() + columns.max() + 1) // 2),
+        int((rows.min() + rows.max() + 1) // 2),
+    )
     photo = cv2.seamlessClone(lent, own, mask * 255, middle, cv2.NORMAL_CLONE)
     shows = dict(face.shows)
     if part == "mouth" and "mouth" in donor.shows:
@@ -68,12 +79,17 @@ def with_part(face: Portrait, donor: Portrait, part: str, these: np.ndarray) -> 
 
 
 def _around(points: np.ndarray, part: str, size: int) -> np.ndarray:
-    """The area that is exchanged: the part and some skin around it, inside of the face: uint8 (H, W), 0 or 1."""
+    """The area that is exchanged: the part and some skin around it, inside of the face: uint8 (H,
+    W), 0 or 1.
+    """
     import cv2
 
     these = EXCHANGED[part][0]
     hull = cv2.convexHull(points[these].astype(np.float32))[:, 0]
-    grown = hull.mean(axis=0) + (hull - hull.mean(axis=0)) * {"eyes": 1.12, "nose": 1.15, "mouth": 1.3}[part]
+    grown = (
+        hull.mean(axis=0)
+        + (hull - hull.mean(axis=0)) * {"eyes": 1.12, "nose": 1.15, "mouth": 1.3}[part]
+    )
     oval = points[mesh.PARTS["oval"]]
     inside = cv2.erode(filled(oval, size), np.ones((7, 7), np.uint8))
     return filled(grown, size) & inside

@@ -14,9 +14,10 @@ from s2f_studio.drawings import mesh
 class Portrait:
     """An aligned portrait.
 
-    photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `faces.mesh` orders them. person, hair: float32 (256,
-    256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard (none, stubble, moustache, goatee, full),
-    hair_texture ("curly"), age ("old"), …. lines: of what was put on it, "hat" and "glasses", each (N, 2) in pixels.
+    photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `faces.mesh` orders them. person,
+    hair: float32 (256, 256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard
+    (none, stubble, moustache, goatee, full), hair_texture ("curly"), age ("old"), …. lines: of what
+    was put on it, "hat" and "glasses", each (N, 2) in pixels.
     """
 
     photo: np.ndarray
@@ -31,13 +32,21 @@ def mirrored(portrait: Portrait) -> Portrait:
     """The portrait as a mirror shows it."""
     last = portrait.photo.shape[1] - 1
     points = (portrait.points * [-1, 1] + [last, 0])[mesh.mirror()].astype(np.float32)
-    lines = {name: tuple(line * [-1, 1] + [last, 0] for line in own) for name, own in portrait.lines.items()}
-    flipped = {name: np.ascontiguousarray(getattr(portrait, name)[:, ::-1]) for name in ("photo", "person", "hair")}
+    lines = {
+        name: tuple(line * [-1, 1] + [last, 0] for line in own)
+        for name, own in portrait.lines.items()
+    }
+    flipped = {
+        name: np.ascontiguousarray(getattr(portrait, name)[:, ::-1])
+        for name in ("photo", "person", "hair")
+    }
     return replace(portrait, points=points, lines=lines, **flipped)
 
 
 def moved(line: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """A line (N, 2) in pixels, as a hand puts it: (M, 2); where: (S, S, 2), where the hand puts each pixel."""
+    """A line (N, 2) in pixels, as a hand puts it: (M, 2); where: (S, S, 2), where the hand puts
+    each pixel.
+    """
     line = even(line, 3.0)
     at = np.clip(np.rint(line).astype(int), 0, len(where) - 1)
     return line + where[at[:, 1], at[:, 0]] - at

@@ -1,4 +1,6 @@
-"""What a drawing takes from a photo: edges and tones, by a hand whose greys say little about the skin."""
+"""What a drawing takes from a photo: edges and tones, by a hand whose greys say little about the
+skin.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ from s2f_utils.pictures.images import rounded
 LINES = ("pencil", "xdog", "contour", "strokes")
 
 
-def evened(photo: np.ndarray, skin: np.ndarray, person: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photo's greys with the skin brought to a random light tone, on a white wall: uint8 (H, W).
+def evened(
+    photo: np.ndarray, skin: np.ndarray, person: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The photo's greys with the skin brought to a random light tone, on a white wall: uint8 (H,
+    W).
 
     skin: bool (H, W), pixels of bare skin; person: float (H, W) in [0, 1].
     """
@@ -24,9 +29,14 @@ def evened(photo: np.ndarray, skin: np.ndarray, person: np.ndarray, rng: np.rand
 
 
 def photo_lines(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The edges of an evened photo, uint8 (H, W), as one of the sketch styles draws them: ink, float32 (H, W)."""
+    """The edges of an evened photo, uint8 (H, W), as one of the sketch styles draws them: ink,
+    float32 (H, W).
+    """
     style = str(rng.choice(LINES, p=[0.4, 0.2, 0.15, 0.25]))
-    drawn = {key: float(np.exp(rng.uniform(*np.log(bounds)))) for key, bounds in sketches.RANDOM[style].items()}
+    drawn = {
+        key: float(np.exp(rng.uniform(*np.log(bounds))))
+        for key, bounds in sketches.RANDOM[style].items()
+    }
     if style == "strokes":
         drawn["seed"] = int(rng.integers(2**31))
     return 1 - sketches.make_sketch(grey, style, **drawn).astype(np.float32) / 255
@@ -54,8 +64,14 @@ def _hatching(tone: np.ndarray, turn: float, gap: float, rng: np.random.Generato
 
     height, width = tone.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    stray = cv2.resize(rng.normal(0, 0.35 * gap, (10, 10)).astype(np.float32), (width, height), None, 0, 0,
-                       cv2.INTER_CUBIC)  # fmt: skip
+    stray = cv2.resize(
+        rng.normal(0, 0.35 * gap, (10, 10)).astype(np.float32),
+        (width, height),
+        None,
+        0,
+        0,
+        cv2.INTER_CUBIC,
+    )
     at = (x * np.cos(turn) + y * np.sin(turn) + stray) / gap
     away = np.abs(at - np.floor(at) - 0.5) * 2  # 0 on a stroke's middle, 1 between two
     return np.clip((1.2 * tone - 0.85 * away - 0.05) * 4, 0, 1).astype(np.float32)

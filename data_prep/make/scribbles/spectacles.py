@@ -1,7 +1,8 @@
 """Glasses that portraits put on, in the photo and as lines to be drawn.
 
-Of people who wear glasses it is not known where their frames are, so what is drawn of them is another pair; a network
-that learns from that leaves the frames out. Of a pair that was put on, also over their own, every line is known.
+Of people who wear glasses it is not known where their frames are, so what is drawn of them is
+another pair; a network that learns from that leaves the frames out. Of a pair that was put on, also
+over their own, every line is known.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, shows=shows)
 
 
-def pair(points: np.ndarray, rng: np.random.Generator, *, any_size: bool = False) -> tuple[np.ndarray, ...]:
-    """A pair of glasses at random for a face's points (164, 2): two rims, the bridge and two temples, (N, 2) each.
+def pair(
+    points: np.ndarray, rng: np.random.Generator, *, any_size: bool = False
+) -> tuple[np.ndarray, ...]:
+    """A pair of glasses at random for a face's points (164, 2): two rims, the bridge and two
+    temples, (N, 2) each.
 
     any_size: also very small and very large ones, for drawings to learn from.
     """
@@ -41,7 +45,9 @@ def pair(points: np.ndarray, rng: np.random.Generator, *, any_size: bool = False
     apart = float(np.hypot(*(eyes[1] - eyes[0])))
     along = (eyes[1] - eyes[0]) / apart
     below = np.array([-along[1], along[0]])
-    nose_x = (points[mesh.PARTS["nose"][0]] - eyes[0]) @ along / apart  # .5 in a head that looks straight ahead
+    nose_x = (
+        (points[mesh.PARTS["nose"][0]] - eyes[0]) @ along / apart
+    )  # .5 in a head that looks straight ahead
     rim, low = _rim(rng, any_size), apart * rng.uniform(0.0, 0.08)
     rims, inner, outer = [], [], []
     for eye, sign, share in ((eyes[0], -1, nose_x), (eyes[1], 1, 1 - nose_x)):
@@ -51,15 +57,21 @@ def pair(points: np.ndarray, rng: np.random.Generator, *, any_size: bool = False
         reach = (shape - eye) @ along * sign
         inner.append(eye - sign * along * -reach.min() + (low - 0.06 * apart) * below)
         outer.append(eye + sign * along * reach.max() + (low - 0.08 * apart) * below)
-    bridge = curve(np.array([inner[0], sum(inner) / 2 - below * apart * rng.uniform(0.0, 0.08), inner[1]]))
+    bridge = curve(
+        np.array([inner[0], sum(inner) / 2 - below * apart * rng.uniform(0.0, 0.08), inner[1]])
+    )
     oval = points[mesh.PARTS["oval"]]
-    temples = [np.stack([end, rim_end]) for end, rim_end in zip(outer, (oval[29], oval[7]), strict=True)]
+    temples = [
+        np.stack([end, rim_end]) for end, rim_end in zip(outer, (oval[29], oval[7]), strict=True)
+    ]
     return (*(np.concatenate([one, one[:1]]) for one in rims), bridge, *temples)
 
 
 def _rim(rng: np.random.Generator, any_size: bool) -> np.ndarray:
     """The rim of a lens around its eye, in eye distances, x outwards from the nose's side: (24, 2)."""
-    (least, most), (flat, tall) = ((0.3, 0.5), (0.55, 1.05)) if any_size else ((0.33, 0.44), (0.6, 1.0))
+    (least, most), (flat, tall) = (
+        ((0.3, 0.5), (0.55, 1.05)) if any_size else ((0.33, 0.44), (0.6, 1.0))
+    )
     half = rng.uniform(least, most) * np.array([1, rng.uniform(flat, tall)])
     half[0] = min(half[0], 0.47)  # rims do not meet
     power = float(rng.choice(POWERS))
@@ -84,7 +96,9 @@ def draw(hand: Hand, lines: tuple[np.ndarray, ...], where: np.ndarray, *, dark: 
             hand.stroke(temple, thick=thick)
 
 
-def _painted(photo: np.ndarray, lines: tuple[np.ndarray, ...], dark: bool, rng: np.random.Generator) -> np.ndarray:
+def _painted(
+    photo: np.ndarray, lines: tuple[np.ndarray, ...], dark: bool, rng: np.random.Generator
+) -> np.ndarray:
     """The frames over a photo, with their shadow, and light on the lenses: uint8 (S, S, 3)."""
     import cv2
 
@@ -102,12 +116,27 @@ def _painted(photo: np.ndarray, lines: tuple[np.ndarray, ...], dark: bool, rng: 
         out = out * (1 - lens * rng.uniform(0.35, 0.95))[..., None]
     else:
         rows, columns = np.mgrid[:size, :size] / size
-        glare = np.clip(np.sin(9 * (columns + rows) + rng.uniform(0, 6.3)), 0, 1) ** 4 * lens * rng.uniform(0, 0.12)
+        glare = (
+            np.clip(np.sin(9 * (columns + rows) + rng.uniform(0, 6.3)), 0, 1) ** 4
+            * lens
+            * rng.uniform(0, 0.12)
+        )
         out = out * (1 - glare[..., None]) + 255 * glare[..., None]
     return rounded(out * (1 - frame[..., None]) + _colour(rng) * frame[..., None])
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
     """Of a frame: black or dark most often, brown, metal, seldom bright."""
-    kinds = ((25, 25, 28), (45, 38, 36), (75, 45, 28), (120, 118, 116), (150, 120, 70), rng.uniform(20, 200, 3))
-    return np.clip(np.array(kinds[rng.choice(6, p=[0.36, 0.2, 0.16, 0.12, 0.08, 0.08])]) + rng.normal(0, 8), 0, 255)
+    kinds = (
+        (25, 25, 28),
+        (45, 38, 36),
+        (75, 45, 28),
+        (120, 118, 116),
+        (150, 120, 70),
+        rng.uniform(20, 200, 3),
+    )
+    return np.clip(
+        np.array(kinds[rng.choice(6, p=[0.36, 0.2, 0.16, 0.12, 0.08, 0.08])]) + rng.normal(0, 8),
+        0,
+        255,
+    )

@@ -1,4 +1,6 @@
-"""The layouts in which pairs are distributed, one file each; a new one is a file and its name below."""
+"""The layouts in which pairs are distributed, one file each; a new one is a file and its name
+below.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,17 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.messages import indented
 from data_prep.sources import names
 from data_prep.sources.layout import Layout, LayoutOptions
-from data_prep.sources.layouts import ab, celebamask_hq, cufs, dataset, feret, fs2k, pairs, person_face_sketches, photos
+from data_prep.sources.layouts import (
+    ab,
+    celebamask_hq,
+    cufs,
+    dataset,
+    feret,
+    fs2k,
+    pairs,
+    person_face_sketches,
+    photos,
+)
 from data_prep.sources.tree import Tree
 from s2f_utils.pictures import images
 
@@ -48,11 +60,14 @@ def expected_trees() -> str:
 def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
     """The layout of that name, else the first one that recognises the tree.
 
-    Raises DataPrepError for an unknown name, or with the tree as it is and the trees expected where none fits.
+    Raises DataPrepError for an unknown name, or with the tree as it is and the trees expected where
+    none fits.
     """
     if name is not None:
         if name not in LAYOUTS:
-            raise DataPrepError(f"there is no layout {name!r}: the layouts are {', '.join(LAYOUTS)}")
+            raise DataPrepError(
+                f"there is no layout {name!r}: the layouts are {', '.join(LAYOUTS)}"
+            )
         return LAYOUTS[name]
     named = bool(options.sketches or options.photos)
     for layout in sorted(LAYOUTS.values(), key=lambda layout: layout.general):
@@ -73,7 +88,9 @@ def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
 
 
 def _twin_folders(tree: Tree) -> tuple[str, str] | None:
-    """Two folders with pictures of the same names, where there are no others; the likelier one for sketches first."""
+    """Two folders with pictures of the same names, where there are no others; the likelier one for
+    sketches first.
+    """
     stems: dict[tuple[str, ...], set[str]] = {}
     for picture in tree.pictures:
         stems.setdefault(picture.folder, set()).add(names.without_zeros(picture.stem))
@@ -82,14 +99,20 @@ def _twin_folders(tree: Tree) -> tuple[str, str] | None:
     (a, of_a), (b, of_b) = stems.items()
     if 2 * len(of_a & of_b) < len(of_a):
         return None
-    first, second = sorted((a, b), key=lambda folder: _colour([p.path for p in tree.pictures if p.folder == folder]))
+    first, second = sorted(
+        (a, b), key=lambda folder: _colour([p.path for p in tree.pictures if p.folder == folder])
+    )
     return shlex.quote(printable("/".join(first))), shlex.quote(printable("/".join(second)))
 
 
 def _colour(paths: Sequence[Path]) -> float:
-    """How colourful the first few of these pictures are: the mean distance of their channels, in [0, 255]."""
+    """How colourful the first few of these pictures are: the mean distance of their channels, in
+    [0, 255].
+    """
     seen = []
     for path in paths[:NUM_LOOKED_AT]:
-        with contextlib.suppress(images.ImageError):  # what is wrong with it is said when its turn comes
+        with contextlib.suppress(
+            images.ImageError
+        ):  # what is wrong with it is said when its turn comes
             seen.append(float(np.ptp(files.load_rgb(path).astype(np.int16), axis=2).mean()))
     return sum(seen) / max(1, len(seen))

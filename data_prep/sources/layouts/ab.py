@@ -10,7 +10,9 @@ SIZES_READ = 12  # pictures whose size decides whether a folder holds AB images
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether the pictures are twice as wide as high (a dozen of them, spread evenly, are looked at)."""
+    """Whether the pictures are twice as wide as high (a dozen of them, spread evenly, are looked
+    at).
+    """
     from PIL import Image
 
     step = max(1, len(tree.pictures) // SIZES_READ)
@@ -30,10 +32,14 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """Every picture is a pair; train, val and test folders are kept as the split."""
     side, other = options.sketch_side, SIDES[1 - SIDES.index(options.sketch_side)]
     pairs = [
-        Candidate(picture, picture, tree.root.name, picture.split, half=side, qualifiers=picture.folder)
+        Candidate(
+            picture, picture, tree.root.name, picture.split, half=side, qualifiers=picture.folder
+        )
         for picture in tree.pictures
     ]
-    return Collection(pairs, notes=[f"the {side} half is the sketch, the {other} half the photo (--sketch-side)"])
+    return Collection(
+        pairs, notes=[f"the {side} half is the sketch, the {other} half the photo (--sketch-side)"]
+    )
 
 
 LAYOUT = Layout(

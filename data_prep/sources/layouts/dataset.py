@@ -16,23 +16,38 @@ OF_SETTINGS = ('"layout"', '"size_px"')  # what settings.json has in every set
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether data_prep made this folder, or the one folder in it: it has a manifest with the documented columns."""
+    """Whether data_prep made this folder, or the one folder in it: it has a manifest with the
+    documented columns.
+    """
     return _manifest_of(tree) is not None
 
 
 def _manifest_of(tree: Tree) -> Path | None:
     """The manifest of the one data set that is here; None where there is none.
 
-    Raises DataPrepError for several, and for a set that is not complete, or whose manifest was changed: as a folder of
-    pictures alone it would lose its split and its people.
+    Raises DataPrepError for several, and for a set that is not complete, or whose manifest was
+    changed: as a folder of pictures alone it would lose its split and its people.
     """
-    heads = {path: files.read_bytes(path)[:HEAD_BYTES].decode("utf-8-sig", errors="replace") for path in tree.made}
-    first = {path: head.partition("\n")[0].strip() for path, head in heads.items() if path.name == "manifest.csv"}
+    heads = {
+        path: files.read_bytes(path)[:HEAD_BYTES].decode("utf-8-sig", errors="replace")
+        for path in tree.made
+    }
+    first = {
+        path: head.partition("\n")[0].strip()
+        for path, head in heads.items()
+        if path.name == "manifest.csv"
+    }
     ours = {path for path, head in first.items() if all(name in head for name in COLUMNS)}
-    ours |= {path for path in set(heads) - set(first) if all(key in heads[path] for key in OF_SETTINGS)}
+    ours |= {
+        path for path in set(heads) - set(first) if all(key in heads[path] for key in OF_SETTINGS)
+    }
     if len({path.parent for path in ours}) > 1:
-        raise DataPrepError(f"{printable(tree.given)}: holds several data sets: give each of them as a source")
-    usable = [path for path in ours & set(first) if set(COLUMNS) <= set(next(csv.reader([first[path]])))]
+        raise DataPrepError(
+            f"{printable(tree.given)}: holds several data sets: give each of them as a source"
+        )
+    usable = [
+        path for path in ours & set(first) if set(COLUMNS) <= set(next(csv.reader([first[path]])))
+    ]
     if ours and not usable:
         raise DataPrepError(
             f"{printable(min(ours).parent)}: a data set without a manifest.csv that can be read: run the command that"
@@ -42,9 +57,13 @@ def _manifest_of(tree: Tree) -> Path | None:
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """The pairs as the manifest has them, with split and identity; those without a photo are left aside."""
+    """The pairs as the manifest has them, with split and identity; those without a photo are left
+    aside.
+    """
     if not tree.root.is_dir():
-        raise DataPrepError(f"{printable(tree.given)}: holds a data set (manifest.csv): unpack it, give the folder")
+        raise DataPrepError(
+            f"{printable(tree.given)}: holds a data set (manifest.csv): unpack it, give the folder"
+        )
     try:
         manifest = read_manifest(_manifest_of(tree) or tree.root)  # without one, it says so
     except DataError as error:
@@ -52,7 +71,9 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
 
     def picture(path: Path | None, side: str) -> Picture | None:
         root = manifest.path.parent
-        inside = path and path.is_relative_to(root)  # a manifest may name pictures that are elsewhere
+        inside = path and path.is_relative_to(
+            root
+        )  # a manifest may name pictures that are elsewhere
         return path and Picture(path, path.parent.relative_to(root).parts if inside else (), side)
 
     collection = Collection(terms="\n".join(terms_of(manifest.settings)))
@@ -61,11 +82,15 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         if not row.photo or (options.made and row.photo in once):
             continue  # of a photo with several sketches, one is enough to make others from
         once.add(row.photo)
-        sketch, photo, mask = (picture(getattr(row, side), side) for side in ("sketch", "photo", "mask"))
+        sketch, photo, mask = (
+            picture(getattr(row, side), side) for side in ("sketch", "photo", "mask")
+        )
         name = photo.stem if options.made else row.id
         attributes = {name: text for name, text in row.attributes.items() if name not in POINTS}
         about = {"mask": mask, "id": name, "attributes": attributes}
-        collection.pairs.append(Candidate(sketch, photo, row.source, row.split, row.identity, **about))
+        collection.pairs.append(
+            Candidate(sketch, photo, row.source, row.split, row.identity, **about)
+        )
     return collection
 
 

@@ -1,8 +1,8 @@
 """FERET: photos by person, date and pose; of them the frontal ones, fa and fb.
 
-Colour FERET has `dvd1/data/images/00001/00001_930831_fa.ppm.bz2`, grey FERET `00001fa010_930831.tif`; five digits are
-the person, six the date, two letters the pose. Sketches (CUFSF's, say) are drawn after one photo of a person and carry
-its name or just the person's number.
+Colour FERET has `dvd1/data/images/00001/00001_930831_fa.ppm.bz2`, grey FERET
+`00001fa010_930831.tif`; five digits are the person, six the date, two letters the pose. Sketches
+(CUFSF's, say) are drawn after one photo of a person and carry its name or just the person's number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from data_prep.sources.tree import Picture, Tree
 
 FRONTAL = ("fa", "fb")
 _COLOUR = re.compile(r"^(?P<person>\d{5})_(?P<date>\d{6})_(?P<pose>[a-z]{2})(?:_[a-z])?$")
-_GREY = re.compile(r"^(?P<person>\d{5})(?P<pose>[a-z]{2})\d{3}[a-z]?_(?P<date>\d{6}[a-z]?)(?:[-_]\w+)?$")
+_GREY = re.compile(
+    r"^(?P<person>\d{5})(?P<pose>[a-z]{2})\d{3}[a-z]?_(?P<date>\d{6}[a-z]?)(?:[-_]\w+)?$"
+)
 _PERSON = re.compile(r"^(?P<person>\d{5})(?!\d)")
 _SMALLER = ("smaller", "thumbnails")  # colour FERET's scaled copies of `images`
 TERMS = "FERET: for face recognition research, by agreement with NIST; not to be redistributed"
@@ -40,15 +42,20 @@ def read_name(stem: str) -> Shot | None:
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether most of the photos have FERET's names; of the two sides, the user may have named the sketches' folder."""
+    """Whether most of the photos have FERET's names; of the two sides, the user may have named the
+    sketches' folder.
+    """
     if options.photos and not options.sketches:
         return False
     photos = [picture for picture in tree.pictures if picture.side != "sketch"]
-    return bool(photos) and 2 * sum(read_name(picture.stem) is not None for picture in photos) > len(photos)
+    return bool(photos) and 2 * sum(
+        read_name(picture.stem) is not None for picture in photos
+    ) > len(photos)
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """The frontal photos, each with the sketch of its name, else with its person's one sketch; without sketches, all.
+    """The frontal photos, each with the sketch of its name, else with its person's one sketch;
+    without sketches, all.
 
     Every person is one identity; FERET has no official split.
     """
@@ -56,7 +63,9 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     photos = photos or [picture for picture in tree.pictures if picture.side != "sketch"]
     once: dict[str, tuple[Shot, Picture]] = {}
     others = 0
-    for photo in sorted(photos, key=lambda p: any(part in _SMALLER for part in p.folder)):  # large pictures first
+    for photo in sorted(
+        photos, key=lambda p: any(part in _SMALLER for part in p.folder)
+    ):  # large pictures first
         shot = read_name(photo.stem)
         if shot is None or shot.pose not in FRONTAL:
             others += 1
@@ -64,15 +73,22 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
             once.setdefault(photo.stem.casefold(), (shot, photo))
     collection = Collection(terms=TERMS)
     if others:
-        collection.notes.append(f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside")
-    chosen = sorted(once.values(), key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)))
+        collection.notes.append(
+            f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside"
+        )
+    chosen = sorted(
+        once.values(),
+        key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)),
+    )
     wanted = bool(sketches) and not options.made
     partner = _partners(sketches, chosen, collection) if wanted else {}
     for shot, photo in chosen:
         sketch = partner.get(photo.stem.casefold())
         if wanted and sketch is None:
             continue
-        pair = Candidate(sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder)
+        pair = Candidate(
+            sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder
+        )
         collection.pairs.append(pair)
     if wanted and (without := len(chosen) - len(collection.pairs)):
         collection.notes.append(f"{without} frontal photos have no sketch and are left aside")
@@ -82,7 +98,9 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
 def _partners(
     sketches: list[Picture], photos: list[tuple[Shot, Picture]], collection: Collection
 ) -> dict[str, Picture]:
-    """Photo stem → its sketch: by the whole name, else the person's first frontal photo for the person's one sketch."""
+    """Photo stem → its sketch: by the whole name, else the person's first frontal photo for the
+    person's one sketch.
+    """
     by_stem = {photo.stem.casefold(): photo for _, photo in photos}
     first: dict[str, Picture] = {}
     for shot, photo in photos:

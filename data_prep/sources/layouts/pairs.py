@@ -7,12 +7,22 @@ from dataclasses import replace
 from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
 from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.sources.sides import BY_NAME, BY_NUMBERS, masks_of, named_sides, people_of, sides_by_file_name, with_made
+from data_prep.sources.sides import (
+    BY_NAME,
+    BY_NUMBERS,
+    masks_of,
+    named_sides,
+    people_of,
+    sides_by_file_name,
+    with_made,
+)
 from data_prep.sources.tree import Picture, Tree
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether there are folders of both sides, or the user named them, or most sketches have a photo by file names."""
+    """Whether there are folders of both sides, or the user named them, or most sketches have a
+    photo by file names.
+    """
     if options.sketches or options.photos:
         return True
     sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
@@ -23,8 +33,9 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """Pair the pictures of a sketch and a photo folder by stem: exactly, else whatever the case, else without
-    "_sketch" and "_photo" in the names, else without zeros before numbers. Subfolders and splits must agree.
+    """Pair the pictures of a sketch and a photo folder by stem: exactly, else whatever the case,
+    else without "_sketch" and "_photo" in the names, else without zeros before numbers. Subfolders
+    and splits must agree.
     """
     if bool(options.sketches) != bool(options.photos):
         raise DataPrepError("--sketches and --photos belong together: give both, or neither")
@@ -38,7 +49,10 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         by_numbers = _one_wording(sketches) and _one_wording(photos)
         keys = [*BY_NAME, BY_NUMBERS] if by_numbers else BY_NAME
         matched, lone_sketches, lone_photos = names.match(sketches, photos, keys)
-        notes = [f"matched by what their names share: {s.shown} and {p.shown}, ..." for s, p in matched[:1]]
+        notes = [
+            f"matched by what their names share: {s.shown} and {p.shown}, ..."
+            for s, p in matched[:1]
+        ]
     collection = Collection([], lone_sketches, lone_photos, notes)
     matched = with_made(matched, collection, options)
     photos = [photo for _, photo in matched]
@@ -46,13 +60,17 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     for sketch, photo in sorted(matched, key=lambda pair: pair[1].shown):
         person, mask = printable(people.get(photo, "")), masks.get(photo)
         qualifiers = tuple(filter(None, (photo.split, *photo.group, *photo.sub)))
-        pair = Candidate(sketch, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=qualifiers)
+        pair = Candidate(
+            sketch, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=qualifiers
+        )
         collection.pairs.append(pair)
     return collection
 
 
 def _without_group(pictures: list[Picture]) -> list[Picture]:
-    """The pictures without the other words of their folders, where all have the same: "02. Sketches (png)"."""
+    """The pictures without the other words of their folders, where all have the same: "02. Sketches
+    (png)".
+    """
     if len({picture.group for picture in pictures}) > 1:
         return pictures
     return [replace(picture, group=()) for picture in pictures]

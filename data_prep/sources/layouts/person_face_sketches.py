@@ -1,4 +1,6 @@
-"""Person Face Sketches from Kaggle: 20,655 training pairs, its sketches made from CelebAMask-HQ's photos."""
+"""Person Face Sketches from Kaggle: 20,655 training pairs, its sketches made from CelebAMask-HQ's
+photos.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,21 @@ from data_prep.sources.layouts import pairs
 from data_prep.sources.tree import Tree
 
 NAME = "person-face-sketches"
-TERMS = "Person Face Sketches: made from CelebAMask-HQ photos, whose terms hold; see its Kaggle page"
+TERMS = (
+    "Person Face Sketches: made from CelebAMask-HQ photos, whose terms hold; see its Kaggle page"
+)
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether a folder called like the Kaggle set, or one above it, has train/photos and train/sketches."""
+    """Whether a folder called like the Kaggle set, or one above it, has train/photos and
+    train/sketches.
+    """
     spoken = {word for part in tree.root.parts for word in names.words(part)}
     tops = {picture.folder[:2] for picture in tree.pictures if len(picture.folder) >= 2}
-    return {"person", "face", "sketches"} <= spoken and {("train", "photos"), ("train", "sketches")} <= tops
+    return {"person", "face", "sketches"} <= spoken and {
+        ("train", "photos"),
+        ("train", "sketches"),
+    } <= tops
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:

@@ -9,15 +9,23 @@ from data_prep.sources.tree import Tree, relocated
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether sketches are to be made, there are pictures, and no folder of them says that it holds sketches.
+    """Whether sketches are to be made, there are pictures, and no folder of them says that it holds
+    sketches.
 
-    Without the wish for sketches, two folders of pairs with names of their own would be taken for photos.
+    Without the wish for sketches, two folders of pairs with names of their own would be taken for
+    photos.
     """
-    return options.made and any(picture.side != "mask" for picture in tree.pictures) and not tree.on_side("sketch")
+    return (
+        options.made
+        and any(picture.side != "mask" for picture in tree.pictures)
+        and not tree.on_side("sketch")
+    )
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """Every picture is a photo; train, val and test folders are kept as the split, others may be people."""
+    """Every picture is a photo; train, val and test folders are kept as the split, others may be
+    people.
+    """
     collection = Collection()
     photos = tree.on_side("photo")
     if not photos:  # no folder says so: all folders but the splits' are below the photos' own
@@ -25,7 +33,9 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     masks, people = masks_of(tree, photos), people_of(photos, collection)
     for photo in photos:
         person, mask = printable(people.get(photo, "")), masks.get(photo)
-        pair = Candidate(None, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=photo.folder)
+        pair = Candidate(
+            None, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=photo.folder
+        )
         collection.pairs.append(pair)
     return collection
 

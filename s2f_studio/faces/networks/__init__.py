@@ -1,1 +1,3 @@
-"""The expected face, and the generator of portraits, which is in training: no shipped model uses it."""
+"""The expected face, and the generator of portraits, which is in training: no shipped model uses
+it.
+"""

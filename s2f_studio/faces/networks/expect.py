@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from s2f_studio.drawings.finder import Block
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_utils.models.card import ModelCard
-from s2f_utils.models.network import Dropout2d, Network, twice
-from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.network import Dropout2d, Network, twice
+from s2f_utils.networks.noise import as_seeds, normal
 from s2f_utils.pictures.attributes import TOLD, WORN
 
 SIDE_PX = MEAN_PX
@@ -28,12 +28,14 @@ HUES = 0.5  # the spread along the axes of hues, relative to training's
 class Expect(Network):
     """A warped drawing (N, 10, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
 
-    Input: the drawing (1 is paper), its displacement along x and y, in quarters of the side, and constant planes from
-    -1 over 0 (unknown) to 1: glasses, beard and hat (-1: no), age, smile, length and curls of the hair. told: how many
-    of these attributes the network uses.
-    Output: the photo's colours in [-1, 1], and the logits of the masks of person and hair. There is no skip connection
-    at full resolution: they start at 32 × 32 pixels, so that the answer follows the drawing's content and not its
-    lines. A further input is `tones` (N, 6), RGB in [-1, 1] of skin and hair, NaN if unknown.
+    Input: the drawing (1 is paper), its displacement along x and y, in quarters of the side, and
+    constant planes from -1 over 0 (unknown) to 1: glasses, beard and hat (-1: no), age, smile,
+    length and curls of the hair. told: how many of these attributes the network uses.
+    Output: the photo's colours in [-1, 1], and the logits of the masks of person and hair. There is
+    no skip connection
+    at full resolution: they start at 32 × 32 pixels, so that the answer follows the drawing's
+    content and not its lines. A further input is `tones` (N, 6), RGB in [-1, 1] of skin and hair,
+    NaN if unknown.
     """
 
     CARD = ModelCard(direction="sketch-to-photo", size_px=SIDE_PX)
@@ -47,30 +49,48 @@ class Expect(Network):
     ) -> None:
         super().__init__()
         first, second, third, last = widths
-        self.stem = nn.Sequential(nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first))  # 64
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first)
+        )  # 64
         self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))  # 32
         self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
-        self.down3 = nn.Sequential(Block(third, last, 2), Dropout2d(dropout), Block(last, last), Block(last, last))  # 8
+        self.down3 = nn.Sequential(
+            Block(third, last, 2), Dropout2d(dropout), Block(last, last), Block(last, last)
+        )  # 8
         self.place3 = nn.Parameter(torch.zeros(1, last, 8, 8))
         self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
         self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
         self.levels = [last, third, second]
         self.told = told
         given = (3 + 1) * len(TONES) + told
-        self.toned = nn.Sequential(nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels)))
-        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
-        self.up2, self.block2 = nn.Conv2d(last, third, 1), nn.Sequential(Block(third, third), Block(third, third))
-        self.up1, self.block1 = nn.Conv2d(third, second, 1), nn.Sequential(Block(second, 96), Block(96, 96))
+        self.toned = nn.Sequential(
+            nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels))
+        )
+        self.whole = nn.Sequential(
+            nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last)
+        )
+        self.up2, self.block2 = (
+            nn.Conv2d(last, third, 1),
+            nn.Sequential(Block(third, third), Block(third, third)),
+        )
+        self.up1, self.block1 = (
+            nn.Conv2d(third, second, 1),
+            nn.Sequential(Block(second, 96), Block(96, 96)),
+        )
         self.up0, self.block0 = nn.Conv2d(96, second, 1), Block(second, second)
         self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
         self.out = nn.Conv2d(first, 5, 3, 1, 1)
         num_values = 3 * len(TONES)
         self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones in training,
-        self.register_buffer("tone_spread", torch.zeros(num_values, num_values))  # and their covariance
+        self.register_buffer(
+            "tone_spread", torch.zeros(num_values, num_values)
+        )  # and their covariance
 
     def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
         if x.shape[1:] != (CHANNELS, SIDE_PX, SIDE_PX):
-            raise ValueError(f"bent drawings must be (N, {CHANNELS}, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}")
+            raise ValueError(
+                f"bent drawings must be (N, {CHANNELS}, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}"
+            )
         ink = torch.cat([0.5 - 0.5 * x[:, :1], x[:, 1:3]], dim=1)  # paper is 0, as beyond the edges
         fine = self.down1(self.stem(ink))  # (N, 64, 32, 32)
         middle = self.down2(fine)  # (N, 128, 16, 16)
@@ -94,7 +114,9 @@ class Expect(Network):
 
     @torch.no_grad()
     def take(self, other: Expect) -> None:
-        """Load another network of these widths, which may have fewer attributes: new ones have no effect at first."""
+        """Load another network of these widths, which may have fewer attributes: new ones have no
+        effect at first.
+        """
         state = other.state_dict()
         first = state["toned.0.weight"]
         state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
@@ -102,9 +124,13 @@ class Expect(Network):
 
     @torch.no_grad()
     def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
-        """Update the running mean and covariance of training's tones, (N, 6), from which `draw_tones` samples."""
+        """Update the running mean and covariance of training's tones, (N, 6), from which
+        `draw_tones` samples.
+        """
         known = tones.isfinite().all(dim=1)
-        if tones.device.type == "cpu":  # avoids a synchronisation with a GPU; there, unknown tones get weight 0
+        if (
+            tones.device.type == "cpu"
+        ):  # avoids a synchronisation with a GPU; there, unknown tones get weight 0
             tones, known = tones[known], known[known]
         num, known = known.sum().clamp_min(1), known.float()[:, None]
         amount = momentum * known.sum().clamp_max(1)
@@ -113,19 +139,25 @@ class Expect(Network):
         away = (tones - self.tone_mean) * known
         self.tone_spread.lerp_(away.T @ away / num, amount)
 
-    def draw_tones(self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Random tones, (N, 6), from the normal distribution of training's, clipped at `MOST` along its axes; the same
-        for a seed. Along all but the two widest axes, the lightness of skin and of hair, it has half the spread: far
-        out there, skin is purple and hair is green.
+    def draw_tones(
+        self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Random tones, (N, 6), from the normal distribution of training's, clipped at `MOST` along
+        its axes; the same for a seed. Along all but the two widest axes, the lightness of skin and
+        of hair, it has half the spread: far out there, skin is purple and hair is green.
 
         within: precomputed `tone_axes`. Raises ValueError for an untrained network.
         """
         axes, widths = within or self.tone_axes()
-        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)  # whatever the axes' signs
+        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(
+            -MOST, MOST
+        )  # whatever the axes' signs
         return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
 
     def tone_axes(self) -> tuple[Tensor, Tensor]:
-        """Principal axes of training's tones, (6, 6), as columns, and the spread of `draw_tones` along them, (6,)."""
+        """Principal axes of training's tones, (6, 6), as columns, and the spread of `draw_tones`
+        along them, (6,).
+        """
         if not self.tone_spread.any():
             raise ValueError("this network was trained without tones")
         values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())

@@ -18,8 +18,8 @@ from s2f_studio.engines import plane
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
-from s2f_utils.inference.stages import F32, I64, U8, channels_first
-from s2f_utils.models.network import doubled
+from s2f_utils.infer.stages import F32, I64, U8, channels_first
+from s2f_utils.networks.network import doubled
 from s2f_utils.pictures.attributes import TOLD
 
 TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
@@ -28,18 +28,23 @@ TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the
 class Bent(nn.Module):
     """Drawings warped to the mean shape, as `Expect` reads them.
 
-    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`, from 0 to 1, NaN if
-    unknown; added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N, 10, S, S) in [-1, 1].
+    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`,
+    from 0 to 1, NaN if unknown; added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N,
+    10, S, S) in [-1, 1].
     """
 
     def __init__(self) -> None:
         super().__init__()
         mean = mesh.mean_shape(SIDE_PX)
-        matrix = bending.fixed_field(mean, SIDE_PX)  # linear in the points, and in the anchors, which follow them
+        matrix = bending.fixed_field(
+            mean, SIDE_PX
+        )  # linear in the points, and in the anchors, which follow them
         centred = (mean - mean.mean(axis=0)).astype(np.float64)
         self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
         self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
-        self.register_buffer("ring", torch.from_numpy(bending.ring(SIDE_PX)).float(), persistent=False)
+        self.register_buffer(
+            "ring", torch.from_numpy(bending.ring(SIDE_PX)).float(), persistent=False
+        )
         ink = np.stack([added_ink(name) for name in ADDED])
         self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
 
@@ -48,18 +53,28 @@ class Bent(nn.Module):
         where = self.where((points + 0.5) * (SIDE_PX / FACE_PX) - 0.5)
         bent = plane.taken(small, where, 255.0)
         ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)
-        by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (SHIFT_SHARE * SIDE_PX)
+        by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (
+            SHIFT_SHARE * SIDE_PX
+        )
         known = (2 * told - 1).nan_to_num(0.0)[:, :, None, None].expand(-1, -1, SIDE_PX, SIDE_PX)
         return torch.cat([bent * (1 - ink) / 127.5 - 1, by.clamp(-1, 1), known], dim=1)
 
     def where(self, points: Tensor) -> Tensor:
-        """Where each pixel of the mean shape's frame lies in a drawing with these points: (N, S, S, 2)."""
+        """Where each pixel of the mean shape's frame lies in a drawing with these points: (N, S, S,
+        2).
+        """
         middle = points.mean(1, keepdim=True)
         away = points - middle
         spread = self.mean.square().sum()
-        real = (self.mean * away).sum((1, 2)) / spread  # of the similarity from the mean shape, a complex number
-        imaginary = (self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]).sum(1) / spread
-        turn = torch.stack([torch.stack([real, -imaginary], 1), torch.stack([imaginary, real], 1)], 1)
+        real = (self.mean * away).sum(
+            (1, 2)
+        ) / spread  # of the similarity from the mean shape, a complex number
+        imaginary = (self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]).sum(
+            1
+        ) / spread
+        turn = torch.stack(
+            [torch.stack([real, -imaginary], 1), torch.stack([imaginary, real], 1)], 1
+        )
         anchors = torch.einsum("nij,pj->npi", turn, self.ring) + middle
         coarse = torch.einsum("gp,npi->ngi", self.matrix, torch.cat([points, anchors], dim=1))
         side = SIDE_PX // bending.STEP_PX
@@ -69,14 +84,19 @@ class Bent(nn.Module):
 class Expected(nn.Module):
     """The output of `Expect` for drawings.
 
-    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network; seed int64 (N,), for
-    random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours and logits; tones (N, 6), those used.
+    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network;
+    seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours
+    and logits; tones (N, 6), those used.
     """
 
     inputs = {
-        "picture": (U8, FACE_PX, FACE_PX, 3), "points": (F32, NUM_POINTS, 2), "told": (F32, len(TOLD)),
-        "added": (F32, len(ADDED)), "tones": (F32, 6), "seed": (I64,),
-    }  # fmt: skip
+        "picture": (U8, FACE_PX, FACE_PX, 3),
+        "points": (F32, NUM_POINTS, 2),
+        "told": (F32, len(TOLD)),
+        "added": (F32, len(ADDED)),
+        "tones": (F32, 6),
+        "seed": (I64,),
+    }
     outputs = ("raw", "tones_taken")
 
     def __init__(self, net: Expect, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
@@ -88,7 +108,13 @@ class Expected(nn.Module):
             self.register_buffer("widths", widths, persistent=False)
 
     def forward(
-        self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor, tones: Tensor, seed: Tensor
+        self,
+        picture: Tensor,
+        points: Tensor,
+        told: Tensor,
+        added: Tensor,
+        tones: Tensor,
+        seed: Tensor,
     ) -> tuple[Tensor, Tensor]:
         if hasattr(self, "axes"):
             drawn = self.net.draw_tones(seed.clamp_min(0), (self.axes, self.widths))
@@ -98,13 +124,18 @@ class Expected(nn.Module):
 
 
 class Guided(nn.Module):
-    """Amplify the effect of attributes in their regions (classifier-free guidance, Ho and Salimans 2022).
+    """Amplify the effect of attributes in their regions (classifier-free guidance, Ho and Salimans
+    2022).
 
-    In: raw, last, made (N, 5, S, S): the answer so far, and the network's without and with the attributes; words
-    (N, 7), the amplification of each of `TOLD`, 0 for those not requested. Out: raw.
+    In: raw, last, made (N, 5, S, S): the answer so far, and the network's without and with the
+    attributes; words (N, 7), the amplification of each of `TOLD`, 0 for those not requested. Out:
+    raw.
     """
 
-    inputs = {**dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)), "words": (F32, len(TOLD))}
+    inputs = {
+        **dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)),
+        "words": (F32, len(TOLD)),
+    }
     outputs = ("guided",)
 
     def __init__(self) -> None:
@@ -119,9 +150,10 @@ class Guided(nn.Module):
 class Settled(nn.Module):
     """The network's output in [0, 1], with the far side of a turned head repaired.
 
-    In this frame photos show only smears of that side: inside the face it is blended with the near side's mirror image,
-    more so the further the head is turned. In: raw (N, 5, S, S); turned (N,), in standard deviations of shapes. Out:
-    expected (N, 5, S, S), colours, masks of person and hair in [0, 1]; people (N, 4, P, P), colours times the person's
+    In this frame photos show only smears of that side: inside the face it is blended with the near
+    side's mirror image, more so the further the head is turned. In: raw (N, 5, S, S); turned (N,),
+    in standard deviations of shapes. Out: expected (N, 5, S, S), colours, masks of person and hair
+    in [0, 1]; people (N, 4, P, P), colours times the person's
     mask, and that mask: the average face.
     """
 

@@ -13,31 +13,39 @@ from torch import Tensor, nn
 from s2f_studio.drawings.bending import STEP_PX
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import plane
-from s2f_utils.inference.stages import F32, I64, as_pictures
-from s2f_utils.models.network import doubled
-from s2f_utils.models.noise import normal, uniform
+from s2f_utils.infer.stages import F32, I64, as_pictures
+from s2f_utils.networks.network import doubled
+from s2f_utils.networks.noise import normal, uniform
 
 PEOPLE_PX = FACE_PX
 PLAIN = (214, 217, 221)  # background of the expected person
 STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
 FALL, GRAIN = 70.0, 1.2  # darker at the corners
-CROWN, CROWN_HIGH = 0.08, 0.35  # where rounding of heads starts, of the side; its height, of half the head's width
+CROWN, CROWN_HIGH = (
+    0.08,
+    0.35,
+)  # where rounding of heads starts, of the side; its height, of half the head's width
 TUFT = 0.2  # share of the side: anything narrower there is not a head
-BEYOND_PX, SOFT_PX = 48, 14.0  # how far an answer extends beyond the mean shape's frame, and its blur there
+BEYOND_PX, SOFT_PX = (
+    48,
+    14.0,
+)  # how far an answer extends beyond the mean shape's frame, and its blur there
 COARSE = 4  # blurred parts are computed at a resolution lower by this factor
 
 
 class Laid(nn.Module):
-    """In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), the source
-    of each block of the picture (`bending.coarse_field`); background int64 (N,), the seed of a studio's, -1 for a plain
-    one (named "wall" in graphs). Out: picture uint8 (N, S, S, 3).
+    """In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32 (N, P / 4, P
+    / 4, 2), the source of each block of the picture (`bending.coarse_field`); background int64
+    (N,), the seed of a studio's, -1 for a plain one (named "wall" in graphs). Out: picture uint8
+    (N, S, S, 3).
     """
 
     inputs = {
-        "people": (F32, 4, PEOPLE_PX, PEOPLE_PX), "coarse": (F32, PEOPLE_PX // STEP_PX, PEOPLE_PX // STEP_PX, 2),
+        "people": (F32, 4, PEOPLE_PX, PEOPLE_PX),
+        "coarse": (F32, PEOPLE_PX // STEP_PX, PEOPLE_PX // STEP_PX, 2),
         "wall": (I64,),
-    }  # fmt: skip
+    }
     outputs = ("picture",)
 
     def __init__(self, side_px: int = PEOPLE_PX) -> None:
@@ -46,7 +54,9 @@ class Laid(nn.Module):
         wide = PEOPLE_PX + 2 * BEYOND_PX
         frame = F.pad(torch.ones(1, 1, PEOPLE_PX, PEOPLE_PX), (BEYOND_PX,) * 4)
         across = 2 * round(4 * BEYOND_PX / 24) + 1
-        self.register_buffer("inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False)  # hides the seam
+        self.register_buffer(
+            "inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False
+        )  # hides the seam
         axis = np.arange(wide) - (BEYOND_PX + (PEOPLE_PX - 1) / 2)
         beyond = np.maximum(0, np.abs(axis) - PEOPLE_PX / 2)
         away = np.minimum(1, np.hypot(beyond[:, None], beyond) / BEYOND_PX)
@@ -59,11 +69,15 @@ class Laid(nn.Module):
         large = doubled(large).clamp(0, 1) if scale == 2 else large
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale)
         bent = plane.taken(large, where + scale * BEYOND_PX)
-        behind = F.interpolate(backdrop(background), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)
+        behind = F.interpolate(
+            backdrop(background), size=(self.side_px,) * 2, mode="bilinear", align_corners=False
+        )
         return as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
 
     def continued(self, people: Tensor) -> Tensor:
-        """People extended by `BEYOND_PX` on each side, where their edges continue and fade into the background."""
+        """People extended by `BEYOND_PX` on each side, where their edges continue and fade into the
+        background.
+        """
         wider = F.pad(people, (BEYOND_PX,) * 4, mode="replicate")
         small = plane.blurred(F.avg_pool2d(wider, COARSE), SOFT_PX / COARSE)
         soft = F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
@@ -72,7 +86,9 @@ class Laid(nn.Module):
 
 
 def crown(people: Tensor) -> Tensor:
-    """A mask for `Laid.continued` that gives heads cropped by the frame a rounded top: (N, 1, W, W)."""
+    """A mask for `Laid.continued` that gives heads cropped by the frame a rounded top: (N, 1, W,
+    W).
+    """
     num, _, size, _ = people.shape
     side, first = size + 2 * BEYOND_PX, BEYOND_PX + round(CROWN * size)
     axis = torch.arange(size, dtype=torch.float32, device=people.device)
@@ -84,15 +100,19 @@ def crown(people: Tensor) -> Tensor:
     across = (torch.arange(side, device=people.device).view(1, 1, 1, -1) - middle) / half
     rows = torch.arange(first, device=people.device).view(1, 1, -1, 1)
     up = (first - rows) / (CROWN_HIGH * half).clamp_max(first)
-    round_ = (0.5 + (1 - (across.square() + up.square()).sqrt()) * half / (4 * size / 128)).clamp(0, 1)
+    round_ = (0.5 + (1 - (across.square() + up.square()).sqrt()) * half / (4 * size / 128)).clamp(
+        0, 1
+    )
     tuft = (-4 + 5 * rows / (first - 1)).clamp(0, 1).expand_as(round_)  # too narrow for a head
-    top = torch.where(count == 0, torch.ones_like(round_), torch.where(count < TUFT * size, tuft, round_))
+    top = torch.where(
+        count == 0, torch.ones_like(round_), torch.where(count < TUFT * size, tuft, round_)
+    )
     return torch.cat([top, torch.ones(num, 1, side - first, side, device=people.device)], dim=2)
 
 
 def backdrop(seeds: Tensor) -> Tensor:
-    """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners, different for each
-    seed; 0: a plain grey one; -1: one colour, `PLAIN`.
+    """Backgrounds, (N, 3, P, P) in [0, 255]: a studio lit from one side, darker at the corners,
+    different for each seed; 0: a plain grey one; -1: one colour, `PLAIN`.
     """
     seed = seeds.clamp_min(0)
     light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)

@@ -1,4 +1,6 @@
-"""What runs the graphs in a browser: files of the npm package onnxruntime-web, of one version, checked."""
+"""What runs the graphs in a browser: files of the npm package onnxruntime-web, of one version,
+checked.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,16 @@ class RuntimeMissingError(ValueError):
 
 
 def write_runtime(folder: Path, given: str | Path | None = None) -> dict[str, str]:
-    """Write the script and its WebAssembly, packed to a quarter of the bytes, into a folder that is there: {"script":
-    its file's name, "binary": that of its WebAssembly}.
+    """Write the script and its WebAssembly, packed to a quarter of the bytes, into a folder that is
+    there: {"script": its file's name, "binary": that of its WebAssembly}.
 
     given: the package's .tgz; None: npm's registry is asked. Raises RuntimeMissingError, OSError.
     """
     packed = f"{BINARY}.gz"
     with tarfile.open(fileobj=io.BytesIO(_archive(given)), mode="r:gz") as package:
-        script, binary = (package.extractfile(f"package/dist/{name}").read() for name in (SCRIPT, BINARY))
+        script, binary = (
+            package.extractfile(f"package/dist/{name}").read() for name in (SCRIPT, BINARY)
+        )
     (folder / SCRIPT).write_bytes(script)
     (folder / packed).write_bytes(gzip.compress(binary, 9, mtime=0))
     return {"script": SCRIPT, "binary": packed}
@@ -45,7 +49,9 @@ def _archive(given: str | Path | None) -> bytes:
     else:
         raise RuntimeMissingError(f"{given}: there is no such file: {WHAT_TO_DO}")
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise RuntimeMissingError(f"this is not the archive of {PACKAGE} {VERSION}, its SHA-256 differs: {WHAT_TO_DO}")
+        raise RuntimeMissingError(
+            f"this is not the archive of {PACKAGE} {VERSION}, its SHA-256 differs: {WHAT_TO_DO}"
+        )
     return content
 
 
@@ -54,4 +60,6 @@ def _fetched() -> bytes:
         try:
             return fetch(ADDRESS, Path(folder) / "ort.tgz", sha256=SHA256, attempts=2).read_bytes()
         except DownloadError as error:
-            raise RuntimeMissingError(f"{PACKAGE} {VERSION} cannot be had ({error}): {WHAT_TO_DO}") from None
+            raise RuntimeMissingError(
+                f"{PACKAGE} {VERSION} cannot be had ({error}): {WHAT_TO_DO}"
+            ) from None

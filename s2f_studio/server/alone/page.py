@@ -48,24 +48,28 @@ ABOUT = (
 # What stands in the app's page, and what stands here instead.
 CHANGES = (
     (CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-    ('href="app/files/app.css">', 'href="files/app.css">\n<link rel="stylesheet" href="files/alone.css">'),
+    (
+        'href="app/files/app.css">',
+        'href="files/app.css">\n<link rel="stylesheet" href="files/alone.css">',
+    ),
     ("app/files/", "files/"),
     (
         "<p>Draw or upload a face; a network guesses a photo.</p>",
         f'<p class="s2f-here">{HERE} <span>Draw or upload a face; a network guesses a photo.</span></p>',
     ),
     *ABOUT,
-)  # fmt: skip
+)
 
 
 def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
     """Write the page into the new folder `out`, complete or not at all; returns the folder.
 
-    It needs no server: any host of static files serves it, such as `python -m http.server`. ort: the npm package
-    onnxruntime-web, as a .tgz; None: fetched. The face detector comes along where it is on this machine.
+    It needs no server: any host of static files serves it, such as `python -m http.server`. ort:
+    the npm package onnxruntime-web, as a .tgz; None: fetched. The face detector comes along where
+    it is on this machine.
 
-    Raises FileExistsError where the folder holds something, RuntimeMissingError where onnxruntime-web cannot be had,
-    OSError.
+    Raises FileExistsError where the folder holds something, RuntimeMissingError where
+    onnxruntime-web cannot be had, OSError.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -84,7 +88,9 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
         _write_pictures(folder)
         _write_scripts(folder, build, graphs, held)
         (folder / "index.html").write_text(page_html(), encoding="utf-8")
-        (folder / "LICENSES.txt").write_text(_licences(has_detector=detector is not None), encoding="utf-8")
+        (folder / "LICENSES.txt").write_text(
+            _licences(has_detector=detector is not None), encoding="utf-8"
+        )
         (folder / ".nojekyll").touch()  # GitHub Pages serves it as it is
         if out.is_dir():
             out.rmdir()
@@ -98,29 +104,38 @@ def page_html() -> str:
     text = page.INDEX.read_text(encoding="utf-8")
     for before, after in CHANGES:
         if before not in text:
-            raise AssertionError(f"index.html has no {before!r} any more: say here what stands on the page instead")
+            raise AssertionError(
+                f"index.html has no {before!r} any more: say here what stands on the page instead"
+            )
         text = text.replace(before, after)
     return text
 
 
 def _write_models(folder: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The graphs that come along, and the files of weights that they need: {stage: file}, {stage: files}, from the
-    page's folder.
+    """The graphs that come along, and the files of weights that they need: {stage: file}, {stage:
+    files}, from the page's folder.
     """
     graphs, held = {}, {}
     for name in MODELS:
         for stage, said in read_description(description_file(name))["stages"].items():
             graphs[stage] = f"models/{graph_file((stage, said))}"
             held[stage] = [f"models/{one}" for one in said["weights"]]
-    for name in {Path(file).name for file in (*graphs.values(), *(one for files in held.values() for one in files))}:
+    for name in {
+        Path(file).name
+        for file in (*graphs.values(), *(one for files in held.values() for one in files))
+    }:
         inside = weights.GRAPHS / name
-        shutil.copyfile(inside if inside.is_file() else weights.SHIPPED_FOLDER / name, folder / name)
+        shutil.copyfile(
+            inside if inside.is_file() else weights.SHIPPED_FOLDER / name, folder / name
+        )
     return graphs, held
 
 
 def _write_pictures(folder: Path) -> None:
     """The examples, as they are for uploads and as a pad begins with them."""
-    _each(drawing.STARTS["aligned"], folder / "starts", lambda name: drawing.start_of("aligned", name))
+    _each(
+        drawing.STARTS["aligned"], folder / "starts", lambda name: drawing.start_of("aligned", name)
+    )
     _each((*drawings.EXAMPLES, *page.PHOTOS), folder / "examples", page.example)
 
 
@@ -128,16 +143,26 @@ def _each(names: tuple[str, ...], folder: Path, made: Callable[[str], np.ndarray
     for name in names:
         picture = made(name)
         is_grey = bool((picture == picture[..., :1]).all())  # a third of the bytes
-        images.save(folder / f"{name.replace(' ', '-')}.png", picture[..., 0] if is_grey else picture)
+        images.save(
+            folder / f"{name.replace(' ', '-')}.png", picture[..., 0] if is_grey else picture
+        )
 
 
-def _write_scripts(folder: Path, build: dict[str, str], graphs: dict[str, str], held: dict[str, list[str]]) -> None:
+def _write_scripts(
+    folder: Path, build: dict[str, str], graphs: dict[str, str], held: dict[str, list[str]]
+) -> None:
     """The scripts, styles and pictures of the page; the facts that they read."""
     own = {path.name: path for path in STATIC.iterdir()}
-    for name, path in ({name: p for name, p in page.FILES.items() if name not in LEFT_OUT} | own).items():
+    for name, path in (
+        {name: p for name, p in page.FILES.items() if name not in LEFT_OUT} | own
+    ).items():
         shutil.copyfile(path, folder / "files" / name)
     runtime: dict[str, Any] = {what: f"ort/{file}" for what, file in build.items()}
-    files = {*graphs.values(), *(one for names in held.values() for one in names), runtime["binary"]}
+    files = {
+        *graphs.values(),
+        *(one for names in held.values() for one in names),
+        runtime["binary"],
+    }
     sizes = {name: (folder / name).stat().st_size for name in sorted(files)}
     runtime |= {"graphs": graphs, "weights": held, "bytes": sizes}
     facts = facts_of_page(has_detector="yunet" in graphs) | {"runtime": runtime}
@@ -154,7 +179,9 @@ def _licences(*, has_detector: bool) -> str:
     ]
     if has_detector:
         entry = weights.entry_of(DETECTOR)
-        parts.append(f"YuNet (models/yunet.onnx): {entry.what}; {entry.urls[0]}\n\n{MIT.format(holders=YUNET_HOLDERS)}")
+        parts.append(
+            f"YuNet (models/yunet.onnx): {entry.what}; {entry.urls[0]}\n\n{MIT.format(holders=YUNET_HOLDERS)}"
+        )
     return f"\n\n{'-' * 78}\n\n".join(parts) + "\n"
 
 

@@ -1,0 +1,272 @@
+"""Restore faces in photos: detect them, turn them upright, restore them by a network, and paste
+them back.
+
+The result is a guess at what the face looked like: the further from the photo, the more of it is
+invented.
+Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscaling.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from s2f_utils import runtime, weights
+from s2f_utils.infer import restorers
+from s2f_utils.infer.asking import Ask, Facts
+from s2f_utils.infer.restorers import Restorer
+from s2f_utils.infer.translator import Model, checked
+from s2f_utils.networks.card import FROM_DAMAGED
+from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.faces import Face, FaceError
+
+FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
+BAND_ROWS = 512  # rows of a photo pasted at once: large faces would take gigabytes
+TONE = 3.0  # grey levels by which a single-tone photo's colours may differ from those predicted from its greys
+LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
+TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
+
+
+@dataclass(frozen=True)
+class EnhancedFace:
+    """A face of a photo: where it is, its upright crop, and that crop restored, uint8 (S, S, 3)
+    each.
+    """
+
+    face: Face
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """The photo with its faces restored, and the faces, the largest first."""
+
+    image: np.ndarray
+    faces: tuple[EnhancedFace, ...]
+
+
+def enhance(
+    image: np.ndarray,
+    restorer: Restorer | str | Path = restorers.AUTO,
+    *,
+    strength: float = 1.0,
+    upscale: int = 1,
+    aligned: bool = False,
+    largest_only: bool = False,
+    background: str = "lanczos",
+    seed: int = 0,
+    found: list[Face] | None = None,
+) -> Enhanced:
+    """A photo with its faces restored, U times as large.
+
+    image: uint8 (H, W, 3); a photo without colour stays colourless. restorer: or its name
+    (`restorers.load`). strength: from 0, the photo, to 1, the restorer's full change. upscale: U, 1
+    to 4; at 1 every pixel outside faces is unchanged. A face with more pixels than the restorer's
+    crop keeps its finer detail. aligned: the picture is one upright face that fills it as in FFHQ,
+    and is restored whole. background: how the rest is enlarged, "lanczos" or "realesrgan". seed: of
+    the noise from which GFPGAN makes detail. found: the faces, if they are known.
+
+    Raises FaceError if no face is detected, RestoreError, ValueError for another picture or
+    setting, or WeightsError.
+    """
+    import cv2
+
+    _check(image, upscale, background, aligned)
+    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
+    if aligned:
+        where, matrices = [faces.centre_face(image.shape[:2])], []
+        crops = [images.resize(image, restorer.size_px, "stretch")]
+    else:
+        where = [
+            f
+            for f in (faces.detect_all(image) if found is None else found)
+            if f.eye_distance >= LEAST_EYES_PX
+        ]
+        if not where:
+            raise FaceError(
+                f"no face was found to restore: faces whose eyes are less than {LEAST_EYES_PX:.0f} pixels apart,"
+                " drawings and profiles are not; a square picture that one face fills can be restored whole with"
+                " aligned (--aligned)"
+            )
+        where = sorted(where, key=lambda face: -face.eye_distance)[: 1 if largest_only else None]
+        matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
+        crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
+    made = [restorer.restore(crop, seed) for crop in crops]
+    if not _has_colour(image):
+        made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
+    out = image.copy()
+    if upscale > 1:
+        larger = enlarged(image, restorer.engine.device) if background == "realesrgan" else image
+        size = (image.shape[1] * upscale, image.shape[0] * upscale)
+        out = np.array(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
+    changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
+    if aligned:
+        how = cv2.INTER_CUBIC if len(out) > restorer.size_px else cv2.INTER_AREA
+        out = images.rounded(
+            out + strength * cv2.resize(changes[0], out.shape[1::-1], interpolation=how)
+        )
+    elif strength > 0:
+        _paste_all(
+            out, changes, [faces.rescaled(matrix, 1 / upscale) for matrix in matrices], strength
+        )
+    return Enhanced(
+        out, tuple(EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True))
+    )
+
+
+class Enhancer(Model):
+    """A restorer as a `Model`: photos, uint8 (H, W, 3); square ones count as aligned faces."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
+        self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
+
+    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+        """As `Model.answer`, with each request's `strength`. Raises what `enhance` raises."""
+        made = list(pictures)
+        for n, (picture, ask) in enumerate(zip(pictures, asks, strict=True)):
+            if ask.strength > 0:
+                square = picture.shape[0] == picture.shape[1]
+                made[n] = enhance(
+                    picture, self.restorer, strength=ask.strength, aligned=square, seed=ask.seed
+                ).image
+        return made
+
+
+def _check(image: np.ndarray, upscale: int, background: str, aligned: bool) -> None:
+    height, width, _ = checked(image).shape
+    if background == "realesrgan" and upscale == 1:
+        raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
+    if aligned and height != width:
+        raise ValueError(
+            f"an aligned picture is square, got {width}x{height}: leave it out to detect the face"
+        )
+    if height * width * upscale**2 > images.MAX_PIXELS:
+        raise images.ImageError(
+            f"{width}x{height} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that are"
+            " written: choose a smaller upscale"
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def _real_esrgan(device: str) -> Any:
+    from spandrel import ModelLoader
+
+    from s2f_utils.networks import checkpoints
+
+    state = dict(checkpoints.state_dict_of(weights.get("realesrgan")))
+    return ModelLoader().load_from_state_dict(state).to(runtime.pick_device(device)).eval()
+
+
+def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
+    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, in tiles. Raises WeightsError if it
+    is unavailable.
+    """
+    net = _real_esrgan(device)
+    scale = net.scale
+    out = np.zeros((photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8)
+    for top in range(0, photo.shape[0], TILE_PX):
+        for left in range(0, photo.shape[1], TILE_PX):
+            above, before = max(0, top - OVERLAP_PX), max(0, left - OVERLAP_PX)
+            tile = photo[above : top + TILE_PX + OVERLAP_PX, before : left + TILE_PX + OVERLAP_PX]
+            x = images.to_tensor(tile).to(net.device)
+            large = images.to_uint8(2 * net(0.5 + 0.5 * x).clamp(0, 1) - 1)[0]
+            inner = large[(top - above) * scale :, (left - before) * scale :][
+                : TILE_PX * scale, : TILE_PX * scale
+            ]
+            out[top * scale : (top + TILE_PX) * scale, left * scale : (left + TILE_PX) * scale] = (
+                inner
+            )
+    return out
+
+
+def _has_colour(rgb: np.ndarray) -> bool:
+    """Whether a picture, uint8 (H, W, 3), has more than one tone: whether its colours cannot be
+    predicted from its greys, as they can in black and white, sepia and blueprints.
+    """
+    few = (
+        rgb[:: max(1, len(rgb) // 128), :: max(1, rgb.shape[1] // 128)]
+        .reshape(-1, 3)
+        .astype(np.float64)
+    )
+    grey = few @ [0.299, 0.587, 0.114]
+    powers = np.vander(grey / 255.0, 3)
+    square = powers.T @ powers + 1e-4 * len(few) * np.eye(
+        3
+    )  # smooth: similar greys have similar tones
+    rest = few - powers @ np.linalg.solve(square, powers.T @ few)
+    return bool(np.sqrt(np.square(rest).mean(axis=0)).max() > TONE)
+
+
+def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """A restored face in its original tone: only its greys are changed; uint8 (S, S, 3)."""
+    change = images.luminance(after).astype(np.int16) - images.luminance(before)
+    return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
+
+
+def feathered_mask(size_px: int) -> np.ndarray:
+    """The weights for pasting a crop: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
+    at = (np.arange(size_px) + 0.5) / size_px
+    edge = np.clip(np.minimum(at, 1 - at) / FEATHER, 0, 1)
+    ramp = edge * edge * (3 - 2 * edge)
+    return np.outer(ramp, ramp).astype(np.float32)
+
+
+def _paste_all(
+    out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float
+) -> None:
+    """Add a restorer's changes to its crops, float32 (S, S, 3), to the photo, in place.
+
+    Only the change is added, so that a face with more pixels than the crop keeps its finer detail.
+    Overlapping crops
+    share their pixels. matrices: from the photo's pixels to the crops'.
+    """
+    import cv2
+
+    parts = []
+    for change, matrix in zip(changes, matrices, strict=True):
+        size_px, back, mask = len(change), faces.inverse(matrix), feathered_mask(len(change))
+        corners = faces.transform(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size_px - 0.5, back)
+        left, above = np.clip(
+            np.floor(corners.min(axis=0)).astype(int), 0, out.shape[1::-1]
+        ).tolist()
+        right, below = np.clip(
+            np.ceil(corners.max(axis=0)).astype(int) + 1, 0, out.shape[1::-1]
+        ).tolist()
+        layers = np.dstack([change * mask[..., None], mask])
+        scale = float(
+            np.sqrt(abs(np.linalg.det(back[:, :2])))
+        )  # the photo's pixels per pixel of the crop
+        if scale < 0.8:  # several of the crop's pixels per pixel of the photo: average them first
+            small = max(8, round(size_px * scale))
+            layers = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA)
+            back = faces.rescaled(back, size_px / small)
+        parts.append((layers, back, (left, above, right, below)))
+    for layers, back, (left, above, right, below) in parts:
+        others = [
+            (other[..., 3], matrix)
+            for other, matrix, (x, y, beside, under) in parts
+            if other is not layers and x < right and left < beside and y < below and above < under
+        ]
+        for top in range(above, below, BAND_ROWS):
+            region, offset = (
+                out[top : min(top + BAND_ROWS, below), left:right],
+                [[0, 0, left], [0, 0, top]],
+            )
+            size = region.shape[1::-1]
+            warped = cv2.warpAffine(layers, back - offset, size, flags=cv2.INTER_CUBIC)
+            change = warped[..., :3]
+            if others:
+                covers = [
+                    cv2.warpAffine(one, by - offset, size, flags=cv2.INTER_CUBIC)
+                    for one, by in others
+                ]
+                change = change / np.maximum(warped[..., 3] + sum(covers), 1.0)[..., None]
+            region[:] = images.rounded(region + strength * change)

@@ -1,0 +1,127 @@
+"""Resolve the user's arguments to files: a model by name, run folder or file; pictures by files and
+folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2f_utils import weights
+from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.pictures import images
+from s2f_utils.weights import hub
+
+VALUES = (
+    "signed",
+    "unit",
+)  # a network's input range: [-1, 1], or [0, 1], as in project 2's app by mistake
+
+
+def generator_file(direction: str | None = None) -> str:
+    """The name of a generator's file in a run folder: for the run's main direction (None), or for
+    another.
+    """
+    return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
+
+
+def find_generator(model: str | Path, direction: str | None = None) -> Path:
+    """The checkpoint that `model` refers to: the name of shipped or published weights or of a model
+    on the hub (which are downloaded now), a file, or a run folder's generator, the one for
+    `direction` if the run has both.
+
+    Raises FileNotFoundError, WeightsError, or ImportError without the hub's client.
+    """
+    if str(model) == weights.DEFAULT and not Path(model).exists():
+        model = weights.RENDER
+    if instead := weights.GONE.get(str(model)):
+        raise FileNotFoundError(f"{model}: is gone: use {instead}")
+    path = weights.shipped(str(model))
+    if str(model) in weights.model_names() and not path:
+        return weights.get(str(model))
+    path = path or _folder_of(model)
+    if path.is_dir():
+        inside = path / generator_file(direction)
+        inside = inside if direction and inside.is_file() else path / generator_file()
+        if not inside.is_file():
+            raise FileNotFoundError(
+                f"{path}: no generator.safetensors in this folder: give a run folder or a file"
+            )
+        return inside
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no such model: give a run folder, a .safetensors or .pth file, hf:USER/MODEL, or one of"
+            f" {', '.join(weights.model_names())}"
+        )
+    return path
+
+
+def _folder_of(model: str | Path) -> Path:
+    """A model's path; for one on the hub, which is downloaded now, its folder in the cache. Raises
+    as `hub.folder`.
+    """
+    return hub.folder(model) if hub.is_name(model) else Path(model)
+
+
+def ways_of(run: str | Path) -> tuple[str, ...]:
+    """The directions of a run folder's generators, the main one first."""
+    from s2f_utils.networks import checkpoints
+
+    _, meta = checkpoints.load_network(find_generator(run))
+    main = meta.get("direction", DIRECTIONS[0])
+    return main, *(
+        way
+        for way in DIRECTIONS
+        if way != main and (_folder_of(run) / generator_file(way)).is_file()
+    )
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether this names a model rather than pictures: weights by name, one on the hub, a file, a
+    run folder, or a folder that `s2f export` wrote.
+    """
+    if str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name):
+        return True
+    inside = ("generator.safetensors", "resume.pt", "model.json")
+    return Path(name).suffix in (".safetensors", ".pth", ".pt") or any(
+        (Path(name) / n).is_file() for n in inside
+    )
+
+
+def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
+    """The picture files among these files and folders, searched one level deep, in order.
+
+    Raises FileNotFoundError for a path that does not exist, and for a folder without pictures.
+    """
+    found: list[Path] = []
+    for item in map(Path, inputs):
+        if item.is_dir():
+            inside = sorted(p for p in item.iterdir() if p.is_file() and images.is_image_name(p))
+            if not inside:
+                raise FileNotFoundError(
+                    f"{item}: no pictures in this folder ({', '.join(images.SUFFIXES[:4])}, …)"
+                )
+            found += inside
+        elif item.is_file():
+            found.append(item)
+        else:
+            raise FileNotFoundError(
+                f"{item}: no such picture or folder, nor a model, which must be first: a run folder, a .safetensors or"
+                f" .pth file, hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
+            )
+    return found
+
+
+def terms_of(model: str | Path, path: Path) -> dict[str, str]:
+    """A model's "terms" of use and "training_data", as far as known. path: its file."""
+    if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        return {"terms": weights.OWN_TERMS}
+    if entry := weights.WEIGHTS.get(str(model)):
+        return {"terms": entry.licence}
+    if path.suffix != ".safetensors":
+        return {}
+    from s2f_utils.networks import checkpoints
+
+    card = checkpoints.card_of(path)
+    terms = {"terms": "; ".join(card.terms or ()), "training_data": card.data}
+    return {key: value for key, value in terms.items() if value}

@@ -1,0 +1,114 @@
+"""GFPGAN: a U-Net that reads a damaged face, and a StyleGAN2 that paints it anew, led by the
+U-Net's features.
+
+The network is spandrel's copy of the published "clean" version (Wang et al. 2021,
+arXiv:2101.04061), under its keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils.networks.card import FROM_DAMAGED, RESTORES, ModelCard
+from s2f_utils.networks.network import Network
+
+
+def _published() -> type[nn.Module]:
+    """spandrel's class; its package loads torchvision and seconds of other networks, so not before
+    it is needed.
+    """
+    from spandrel.architectures.GFPGAN import GFPGAN as Published
+
+    return Published
+
+
+class GFPGAN(Network):
+    """A damaged face → the face restored: (N, 3, S, S) in [-1, 1] → the same, about [-1, 1].
+
+    86,444,252 parameters as published (512 px). size_px: S, a power of two from 32 to 1024.
+    num_style_feat: values of a
+    style. narrow: the share of the published width. channel_multiplier: channels from 64 px on.
+    different_w: a style for each layer, else one for all. sft_half: half of the decoder's channels
+    are led by the U-Net, else all.
+    residual: what is painted is added to the damaged face, so that a small network need not paint
+    again what is good; not published.
+    """
+
+    needs_contiguous = True  # the published code takes views that channels_last does not allow
+
+    def __init__(
+        self,
+        size_px: int = 512,
+        num_style_feat: int = 512,
+        num_mlp: int = 8,
+        narrow: float = 1.0,
+        channel_multiplier: float = 2.0,
+        different_w: bool = True,
+        sft_half: bool = True,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        published = _published()(
+            out_size=size_px,
+            num_style_feat=num_style_feat,
+            num_mlp=num_mlp,
+            narrow=narrow,
+            input_is_latent=True,
+            channel_multiplier=channel_multiplier,
+            different_w=different_w,
+            sft_half=sft_half,
+        )
+        for name, part in published.named_children():
+            self.add_module(name, part)
+        self.log_size, self.num_style_feat = (
+            published.log_size,
+            num_style_feat,
+        )  # what its forward asks for
+        self.different_w, self.input_is_latent = different_w, True
+        self.size_px, self.residual = size_px, residual
+
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+        """It restores faces of one size; a seed draws the noise of fine detail."""
+        return ModelCard(
+            RESTORES, FROM_DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512)
+        )
+
+    def paint_nothing(self) -> None:
+        """Set what turns features into colours to zero: a residual network then gives back what it
+        is given.
+        """
+        decoder = self.stylegan_decoder
+        with torch.no_grad():
+            for layer in (decoder.to_rgb1, *decoder.to_rgbs):
+                layer.modulated_conv.weight.zero_()
+                layer.bias.zero_()
+
+    def forward(
+        self,
+        x: Tensor,
+        return_rgb: bool | None = None,
+        randomize_noise: bool = False,
+        **options: Any,
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """The restored faces, (N, 3, S, S). Where `return_rgb` is given, as the published class
+        answers: those, and a list that holds, if it is true, the pictures of the U-Net's levels
+        from 8 px to S.
+
+        randomize_noise: drawn from torch's global generator, as published; else the stored noise.
+        """
+        options |= {"return_rgb": bool(return_rgb), "randomize_noise": randomize_noise}
+        made, levels = _published().forward(self, x.contiguous(), **options)
+        made = x + made if self.residual else made
+        return made if return_rgb is None else (made, levels)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        num_values, _ = shapes[
+            "final_linear.weight"
+        ]  # 2 log2 S - 2 styles of 512, all else is alike
+        return {"size_px": 2 ** (num_values // 1024 + 1)}

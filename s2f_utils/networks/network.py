@@ -1,0 +1,146 @@
+"""The base of all networks, and layers and checks that several share. Shapes: N images, C channels,
+H and W pixels.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_utils.networks.card import ModelCard
+from s2f_utils.runtime import distributed, sent
+
+# The cubic kernel with -0.75 (OpenCV's, and torch's "bicubic") a quarter of the way from the second
+# to the third of four pixels.
+CUBIC = (-0.10546875, 0.87890625, 0.26171875, -0.03515625)
+
+
+class Network(nn.Module):
+    """The base of all networks. `name` is its key in `models.NETWORKS`, `args` its constructor's
+    arguments, as plain values; `models.build` says both.
+    """
+
+    CARD: ClassVar[ModelCard] = ModelCard()
+    name = ""
+    args: dict[str, Any]
+    multiple_px = 1  # what height and width have to be multiples of
+    usual_px = 0  # the size that its published files were trained at; 0: multiple_px
+
+    @classmethod
+    def build(cls, **given: Any) -> Self:
+        """A new network that knows its arguments, those left out too, and those of the networks
+        that it is made of.
+        """
+        net = cls(**given)
+        bound = inspect.signature(cls).bind(**given)
+        bound.apply_defaults()
+        plain = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in bound.arguments.items()
+        }
+        net.args = plain | {
+            name: part.args for name, part in net.named_children() if isinstance(part, Network)
+        }
+        return net
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """The arguments of the network whose state dict has these shapes, of published files; ours
+        have a header. Raises LookupError where it is none of this class.
+        """
+        raise LookupError
+
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+        """What a network of this class with these arguments is."""
+        return cls.CARD
+
+    @property
+    def card(self) -> ModelCard:
+        """What this network is, as trained."""
+        return self.describe(self.args)
+
+
+def norm_layer(norm: str, num_channels: int) -> nn.Module:
+    """Batch norm with scale and shift, or instance norm without, as the published networks use
+    them, or "none".
+    """
+    return {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "none": nn.Identity}[norm](
+        num_channels
+    )
+
+
+def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
+    """Raise ValueError, saying what to do, unless x is (N, channels, H, W) with H and W multiples
+    of `multiple_px`.
+    """
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(
+            f"input must be (N, {channels}, H, W) in [-1, 1], got {tuple(x.shape)}"
+            + (": add a batch axis" if x.ndim == 3 else "")
+        )
+    if x.shape[2] % multiple_px or x.shape[3] % multiple_px:
+        raise ValueError(
+            f"height and width must be multiples of {multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
+            "a model from s2f_utils.load pads and crops back"
+        )
+
+
+class ReflectionPad(nn.ReflectionPad2d):
+    """Edges continued by reflection, in the input's own number format: autocast would turn it to
+    float32 and back.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x)
+
+
+class _OfTheBatch(nn.Module):
+    """What is left out of the global batch is drawn by all ranks alike."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p or not distributed.is_shared():
+            return super().forward(x)
+        # In x's memory format, in whose order it is drawn: 0, or what the rest is raised by.
+        last = (
+            x.ndim == 4
+            and x.is_contiguous(memory_format=torch.channels_last)
+            and not x.is_contiguous()
+        )
+        layout = torch.channels_last if last else torch.contiguous_format
+
+        def draw(num: int) -> Tensor:
+            ones = torch.ones((num, *x.shape[1:]), dtype=x.dtype, device=x.device)
+            return super(_OfTheBatch, self).forward(ones.contiguous(memory_format=layout))
+
+        return x * distributed.draw(draw, len(x))
+
+
+class Dropout(_OfTheBatch, nn.Dropout):
+    """`nn.Dropout`: values are left out, of whichever picture they are."""
+
+
+class Dropout2d(_OfTheBatch, nn.Dropout2d):
+    """`nn.Dropout2d`: whole channels are left out."""
+
+
+def twice(x: Tensor) -> Tensor:
+    """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), bilinear."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), by the cubic kernel; edges go on."""
+    taps = torch.tensor(
+        [[*CUBIC[::-1], 0.0], [0.0, *CUBIC]], dtype=x.dtype
+    )  # of five pixels, for each of the two
+    taps = sent(taps, x.device)
+    kernel = torch.einsum("ay,bx->abyx", taps, taps).reshape(4, 1, 5, 5).repeat(x.shape[1], 1, 1, 1)
+    made = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])
+    return F.pixel_shuffle(made, 2)

@@ -1,0 +1,86 @@
+"""Discriminators that judge patches, with the key names of the published PyTorch checkpoints.
+
+Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pixels; F =
+base_filters.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from s2f_utils.networks.card import SCORES, ModelCard
+from s2f_utils.networks.network import Network, norm_layer
+
+
+class PatchGAN(Network):
+    """One real-or-fake logit for every overlapping patch: (N, C, H, W) → (N, 1, h, w).
+
+    With `num_layers=3` a logit sees 70×70 pixels and a 256 px image has 30×30 of them; 2,768,705
+    parameters on 6 channels with batch norm. Source: Isola et al. 2017, section 6.1.2; keys as in
+    pytorch-CycleGAN-and-pix2pix.
+    norm: "batch", "instance" or "none".
+    """
+
+    CARD = ModelCard(does=SCORES)
+
+    def __init__(
+        self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch"
+    ) -> None:
+        super().__init__()
+        bias = norm != "batch"
+        widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
+        layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for n in range(1, num_layers + 1):
+            stride = 2 if n < num_layers else 1
+            layers += [
+                nn.Conv2d(widths[n - 1], widths[n], 4, stride=stride, padding=1, bias=bias),
+                norm_layer(norm, widths[n]),
+                nn.LeakyReLU(0.2),
+            ]
+        layers.append(nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1))
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The features after each LeakyReLU, (N, C_i, h_i, w_i), and the logits, last."""
+        features = []
+        for layer in self.model:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                features.append(x)
+        return [*features, x]
+
+    @property
+    def receptive_field_px(self) -> int:
+        """The width in pixels of the patch that one logit sees."""
+        size = 1
+        for layer in reversed([m for m in self.model if isinstance(m, nn.Conv2d)]):
+            size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
+        return size
+
+
+class PixelGAN(Network):
+    """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
+
+    Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in
+    pytorch-CycleGAN-and-pix2pix.
+    """
+
+    CARD = ModelCard(does=SCORES)
+
+    def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
+        super().__init__()
+        bias = norm == "instance"
+        self.net = nn.Sequential(
+            nn.Conv2d(in_channels, base_filters, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(base_filters, 2 * base_filters, 1, bias=bias),
+            norm_layer(norm, 2 * base_filters),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * base_filters, 1, 1, bias=bias),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)

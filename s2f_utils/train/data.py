@@ -1,0 +1,125 @@
+"""Training data: pairs, or two unpaired domains; and a check of both domains before training."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
+from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.pictures import images
+from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.sides import FEATURES_PX, features, problems
+from s2f_utils.runtime import sent
+from s2f_utils.train.augment import crop_and_flip
+from s2f_utils.train.settings import TrainConfig
+
+if TYPE_CHECKING:
+    from s2f_utils.train.method import Method
+    from s2f_utils.train.state import TrainingRun
+
+LOOKED_AT = 200  # pictures of each domain
+
+
+def training_data(
+    config: TrainConfig,
+    method: type[Method],
+    manifest: Manifest,
+    rows: list[Row],
+    device: torch.device,
+    progress: bool,
+) -> tuple[Data, Data]:
+    """The pictures to train on, and those of the sheets of samples: validation pairs, if there are
+    any.
+    """
+    val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
+    chosen = val or rows
+    if method.data == "piles":
+        sketches, photos = unpaired_rows(rows, config.apart, config.seed)
+        data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
+        if pairs := [row for row in chosen if row.sketch and row.photo]:
+            return data, paired_data(pairs[:num], size_px, device)
+        sketches = [row for row in chosen if row.sketch] or sketches
+        photos = [row for row in chosen if row.photo] or photos
+        return data, unpaired_data(sketches[:num], photos[:num], size_px, device)
+    if method.data == "own":
+        read = partial(method.own_data, manifest)
+        places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
+        few = [chosen[int(place)] for place in places]  # neighbours may show the same person
+    elif method.data == "photos":
+        read, few = photo_data, [row for row in (*val, *rows) if row.photo]
+    else:
+        given = (
+            "sketch" if config.direction in DIRECTIONS else config.direction.partition("-to-")[0]
+        )
+        read = partial(paired_data, given=given)
+        few = [
+            row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])
+        ] or chosen
+    return read(rows, config.load_size_px, device, progress=progress), read(
+        few[:num], size_px, device
+    )
+
+
+def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
+    """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each,
+    in [-1, 1]; for piles sketches a and photos b, for photos alone these as both (a on the CPU if
+    the method is `from_cpu`). share: this rank's part of the batch.
+    """
+    config, kind = run.config, run.model.data
+    sketches, photos = run.data.batch_at(
+        run.images_seen, num, config.copies, config.seed, share
+    )  # uint8, load_size_px
+
+    def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
+        sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
+        return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
+
+    if kind == "own":
+        sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
+    elif kind == "pairs":
+        sketches, photos = jitter(sketches, photos)
+    elif kind == "photos":
+        sketches = photos = jitter(photos, photos[:, :0])[0]
+    else:
+        sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
+    a, b = (sketches, photos) if run.to_photo else (photos, sketches)
+    return run.precision.images(a), sent(run.precision.images(b), run.precision.device)
+
+
+def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
+    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device, or photos as
+    both.
+    """
+    if samples.paired:
+        return samples.batch(range(len(samples)))
+    photos = samples.photos.batch(range(len(samples.photos)))
+    if not len(samples.sketches):
+        return photos, photos
+    num = min(len(samples.sketches), len(samples.photos))
+    return samples.sketches.batch(range(num)), photos[:num]
+
+
+def remarks_on_sides(data: Data) -> list[Remark]:
+    """Likely faults of the two domains, from some pictures of each; DataError if unpaired ones are
+    exchanged.
+    """
+
+    def read(path: Path) -> np.ndarray:
+        picture = Image.fromarray(images.load_rgb(path))
+        return features(
+            np.asarray(picture.resize((FEATURES_PX, FEATURES_PX), Image.Resampling.BOX))
+        )
+
+    some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
+    remarks = problems(*(np.stack([read(path) for path in paths]) for paths in some))
+    if remarks and remarks[0].code == "exchanged" and not data.paired:
+        raise DataError(str(remarks[0]))
+    return remarks

@@ -1,0 +1,176 @@
+"""Values that may change during training, by a widget, a callback, or `controls.json`.
+
+The loop calls `poll()` once per step, in the foreground: Colab does not show a background thread's
+changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2f_utils.runtime import write_json
+
+COMMANDS = ("pause", "step", "save", "sample", "stop")
+CONTROLS = "controls.json"
+
+
+@dataclass(frozen=True)
+class Range:
+    """The limits within which a live value may move, and whether a slider should be logarithmic."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """One live value that changed: name, old and new value, source ("widget", "controls.json",
+    "code", …).
+    """
+
+    name: str
+    old: float | bool
+    new: float | bool
+    source: str
+
+
+class LiveValues:
+    """Numbers and commands that the training loop reads at every step.
+
+    values: the initial ones. ranges: their limits, by the same names. controls: a JSON file with
+    the values, whose edits are applied. The commands `pause`, `step` (one, while paused), `save`,
+    `sample` and `stop` are False at first; `step`, `save` and `sample` return to False once the
+    loop has carried them out.
+    """
+
+    def __init__(
+        self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None
+    ) -> None:
+        self.ranges = dict(ranges)
+        self._values = {name: self._checked(name, value) for name, value in values.items()}
+        self._values |= dict.fromkeys(COMMANDS, False)
+        self._pending: list[Change] = []
+        self._controls = controls
+        self._stamp: tuple[int, int] | None = None  # of the file as last read or written
+        self._unwritten = False  # the newest values could not be written
+        self.problem = ""
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def values(self) -> dict[str, float]:
+        """A copy of all current values by name, without the commands, as in the resume file."""
+        return {name: self._values[name] for name in self.ranges}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore the values of a resume file; values that the method no longer has are ignored."""
+        self._values |= {
+            name: self._checked(name, value) for name, value in state.items() if name in self.ranges
+        }
+
+    def asked(self, command: str) -> bool:
+        """Whether a command is currently requested."""
+        return self._values[command]
+
+    def done(self, command: str) -> None:
+        """Reset a command that has been carried out."""
+        if self.asked(command):
+            self._read_controls()
+            self._values[command] = False
+            self.write_controls()
+
+    def set(self, name: str, value: float | bool, source: str = "code") -> None:
+        """Change a value or a command; it applies from the loop's next step on.
+
+        Raises ValueError for an unknown name, or for a value outside its range.
+        """
+        new = self._checked(name, value)
+        old, self._values[name] = self._values[name], new
+        if new != old:
+            self._pending.append(Change(name, old, new, source))
+
+    def _checked(self, name: str, value: Any) -> float | bool:
+        if name in COMMANDS:
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be true or false, got {value!r}")
+            return value
+        if name not in self.ranges:
+            raise ValueError(
+                f"there is no live value {name!r}: the names are {', '.join([*self.ranges, *COMMANDS])}"
+            )
+        low, high = self.ranges[name].low, self.ranges[name].high
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not low <= value <= high
+        ):
+            raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
+        return float(value)
+
+    def poll(self) -> list[Change]:
+        """All changes since the last call, including edits of `controls.json`. Costs one `os.stat`."""
+        self._read_controls()
+        changes, self._pending = self._pending, []
+        if self._unwritten or any(change.source != CONTROLS for change in changes):
+            self.write_controls()
+        return changes
+
+    def take_problem(self) -> str:
+        """The latest problem with `controls.json` since the last call, once; the values concerned
+        are unchanged.
+        """
+        problem, self.problem = self.problem, ""
+        return problem
+
+    def _read_controls(self) -> None:
+        stamp = self._stamp_of_file()
+        if stamp in (None, self._stamp):
+            return
+        self._stamp = stamp
+        try:
+            wanted = dict(json.loads(self._controls.read_text(encoding="utf-8")))
+        except (
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:  # half written by an editor: the next version is read
+            self.problem = f"{CONTROLS} was not understood ({error}); the values stay as they are"
+            return
+        for name, value in wanted.items():
+            try:
+                self.set(name, value, CONTROLS)
+            except ValueError as error:
+                self.problem = f"{CONTROLS}: {error}; it is unchanged"
+
+    def write_controls(self) -> None:
+        """Write values and commands to `controls.json`, after applying its edits. A failed write is
+        reported by `take_problem`, and `poll` tries again.
+        """
+        if self._controls is None:
+            return
+        if self._stamp is not None:
+            self._read_controls()
+        try:
+            os.stat(
+                self._controls.parent
+            )  # a missing folder, as of an unmounted Drive, is not created elsewhere
+            write_json(self._controls, self._values)
+            self._unwritten, self._stamp = False, self._stamp_of_file()
+        except OSError as error:
+            if not self._unwritten:
+                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values still apply"
+            self._unwritten = True
+
+    def _stamp_of_file(self) -> tuple[int, int] | None:
+        """Time and size of `controls.json`; None if it does not exist."""
+        try:
+            status = os.stat(self._controls or "")
+            return status.st_mtime_ns, status.st_size
+        except OSError:
+            return None

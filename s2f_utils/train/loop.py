@@ -1,0 +1,225 @@
+"""The one training loop, from top to bottom: what to do next, batch, step, averages, log, samples,
+save.
+
+Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a
+step waits for the device. Under torchrun each rank steps on its share of the batch; rank zero reads
+live values, logs, samples and saves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from s2f_utils.runtime import distributed, tuned
+from s2f_utils.train.data import make_batch
+from s2f_utils.train.method import Step
+from s2f_utils.train.saving import (
+    attempt,
+    failures_reported,
+    finish,
+    interruptible,
+    is_save_due,
+    save,
+    write_sheet,
+)
+from s2f_utils.train.state import TrainingRun
+
+
+def train(
+    run: TrainingRun,
+    *,
+    callbacks: Sequence[Any] = (),
+    step: Step | None = None,
+    max_seconds: float | None = None,
+    progress: bool = True,
+) -> str:
+    """Train until `run.total_images` have been seen; returns why it ended: "done", "stopped",
+    "interrupted", "chunk".
+
+    `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell).
+    With `max_seconds` it returns "chunk" after that time; call it again to continue. Ctrl-C, or an
+    interrupted kernel, finishes the step, saves, and returns "interrupted". If a loss is not finite
+    it raises TrainingDiverged. If memory runs out it saves and raises MemoryFullError, which says
+    what to do; call it again to continue.
+
+    callbacks: objects with any of these methods, which are called in the training's own thread.
+    on_start(run): training starts or resumes. on_step(run): a step is done.
+    on_log(run, row): a row with the mean losses since the previous row was written to log.jsonl.
+    on_change(run, change): a live value or a command changed (`live.Change`); the next step uses
+    it. on_sample(run, path): a sheet was written; `run.scores` are its scores, if there is ground
+    truth. on_save(run, path): the resume file was written. on_idle(run): training is paused; about
+    twenty times a second. on_end(run, reason): training has ended, with the reason that `train`
+    returns. on_failure(run, error): training fails with this exception, which is raised afterwards;
+    no further callback follows.
+    """
+    model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
+    step = step or type(model).step
+    callbacks = [*run.trackers, *callbacks] if is_first else []
+    log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
+    # With a time budget the number of images is unknown: rows and sheets are then also written by
+    # time.
+    row_parts = 200 if config.time_budget_s and not config.log_every_images else 0
+    sheet_parts = 20 if config.time_budget_s and not config.sample_every_images else 0
+    until = math.inf if max_seconds is None else time.monotonic() + max_seconds
+    for net in model.nets.values():
+        net.train()
+
+    def notify(event: str, *details: Any) -> None:
+        for callback in callbacks:
+            getattr(callback, event, lambda *_: None)(run, *details)
+
+    def is_due(every: float, parts: int = 0) -> bool:
+        """Whether this step passed a multiple of so many images, or the end of one of so many parts
+        of the training.
+        """
+        by_images = every > 0 and before // int(every) != run.images_seen // int(every)
+        return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
+
+    bar = tqdm(
+        total=run.total_images,
+        initial=run.images_seen,
+        desc=run.method,
+        unit="image",
+        dynamic_ncols=True,
+        mininterval=1.0 if sys.stderr.isatty() else 10.0,
+        disable=not (progress and is_first),
+    )
+    with (
+        bar,
+        failures_reported(run, notify),
+        tuned(run.precision.device),
+        interruptible() as interrupted,
+    ):
+        notify("on_start")
+        if is_first and run.images_seen == 0:
+            notify("on_sample", write_sheet(run))
+        reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
+        while not reason:
+            began = time.monotonic()
+            # What to do next. Changed live values and commands apply from this step on, on all
+            # ranks.
+            decision = decide(run, notify, interrupted, steps, until) if is_first else None
+            reason, num, factor = agree(run, decision)
+            if reason and is_first:
+                finish(run, notify, reason)
+            if num == 0:  # the end, or a pause
+                clock = time.monotonic()
+                continue
+
+            # A batch: pairs, jittered on the device, in [-1, 1].
+            with distributed.local_batch(num // distributed.world_size()) as share:
+                a, b = make_batch(run, num, share)
+
+                # The method's step, at the live learning rates times the schedule.
+                for name, opt in model.optimizers.items():
+                    for group in opt.param_groups:
+                        group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
+                losses = distributed.mean_losses(step(model, a, b, live), run.precision.device)
+            before, done_before = run.images_seen, done
+            run.images_seen += num
+            done = run.share_done
+            steps += 1
+
+            # Averages of the generators' weights.
+            for ema in run.ema.values():
+                ema.update(num, run.images_seen)
+            if not is_first:
+                continue
+
+            # A row of the log: the mean losses since the previous row.
+            now = time.monotonic()
+            run.seconds += now - clock
+            clock = now
+            run.add(losses, num)
+            if is_due(log_every, row_parts):
+                notify("on_log", row := run.write_row(factor))
+                bar.set_postfix(
+                    {k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False
+                )
+
+            # A sheet of samples, and snapshots of the generators.
+            if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
+                live.done("sample")
+                attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+                clock = time.monotonic()
+            if done < 1 and is_due(0, config.num_snapshots + 1):
+                attempt(
+                    run,
+                    "keep a snapshot",
+                    lambda: run.save_generators("snapshots", f"-{run.images_seen:08d}"),
+                )
+
+            # The state from which training can resume.
+            if is_save_due(run) or live.asked("save"):
+                live.done("save")
+                save(run, notify)
+                clock = time.monotonic()
+            notify("on_step")
+            run.spend(time.monotonic() - began)
+            bar.total = run.total_images
+            bar.update(run.images_seen - bar.n)
+    notify("on_end", reason)
+    if reason == "interrupted" and is_first:
+        text = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
+        tqdm.write(f"{text}. To go on, run the same command or cell again", file=sys.stderr)
+    return reason
+
+
+def decide(
+    run: TrainingRun,
+    notify: Callable[..., None],
+    interrupted: threading.Event,
+    steps: int,
+    until: float,
+) -> tuple[str, int, float]:
+    """Apply what widgets, callbacks or controls.json changed since the last step, and return what
+    to do next: the reason to end, the number of images in the next step (0: the end, or a pause),
+    and the learning rates' factor.
+    steps: steps done in this chunk, which ends after the time `until`, once a step is done or
+    during a pause.
+    """
+    live, is_over = run.live, time.monotonic() >= until
+    if run.images_seen >= run.total_images:
+        return "done", 0, 0.0
+    if is_over and steps:
+        return "chunk", 0, 0.0
+    for change in live.poll():
+        run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+        notify("on_change", change)
+    if problem := live.take_problem():
+        run.log.problem(problem)
+    if interrupted.is_set() or live.asked("stop"):
+        return "interrupted" if interrupted.is_set() else "stopped", 0, 0.0
+    if live.asked("pause") and not live.asked("step"):
+        time.sleep(0.05)
+        notify("on_idle")
+        return "chunk" if is_over else "", 0, 0.0
+    live.done("step")
+    num = min(round(live["batch_size"]), run.longest_images - run.images_seen)
+    return (
+        "",
+        num + -num % distributed.world_size(),
+        run.lr_factor(),
+    )  # all ranks have the same share
+
+
+def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[str, int, float]:
+    """Broadcast rank zero's decision, live values and random generator's state to all ranks."""
+    if distributed.world_size() == 1:
+        return decision
+    state = run.total_images, run.live.values(), torch.get_rng_state()
+    decision, (total_images, values, generator) = distributed.broadcast((decision, state))
+    if not distributed.is_rank_zero():
+        run.total_images = total_images
+        run.live.load_state_dict(values)
+        torch.set_rng_state(generator)
+    return decision

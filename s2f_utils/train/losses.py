@@ -1,0 +1,145 @@
+"""Losses on tensors, each named after its paper; all take logits or images and return a scalar
+tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2f_utils.networks.resunet import grey_of
+from s2f_utils.runtime import sent
+
+
+def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
+    """The mean loss of a discriminator's logits, of any shape, against "all real" (or "all fake");
+    a scalar ≥ 0.
+
+    "vanilla": the cross entropy of Goodfellow et al. 2014, the generator's part not saturating
+    (pix2pix). "sigmoid": the same in two steps, as small projects write it; where it rounds to 0 or
+    1, no gradient is left. "lsgan": the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN).
+    "hinge": the discriminator's part of Lim and Ye 2017.
+    """
+    target = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
+    if kind == "vanilla":
+        return F.binary_cross_entropy_with_logits(logits, target)
+    if kind == "sigmoid":
+        return F.binary_cross_entropy(torch.sigmoid(logits), target)
+    if kind == "lsgan":
+        return F.mse_loss(logits, target)
+    if kind == "hinge":
+        return F.relu(1 - logits).mean() if is_real else F.relu(1 + logits).mean()
+    raise ValueError(f"kind must be one of vanilla, sigmoid, lsgan, hinge, got {kind!r}")
+
+
+def discriminator_loss(logits_real: Tensor, logits_fake: Tensor, kind: str = "vanilla") -> Tensor:
+    """The discriminator's loss on real and fake logits; half of the sum, as in pix2pix, which slows
+    it down.
+    """
+    return 0.5 * (
+        adversarial_loss(logits_real, True, kind) + adversarial_loss(logits_fake, False, kind)
+    )
+
+
+def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
+    """The generator's adversarial loss: `adversarial_loss` as real, but minus the mean logit for
+    "hinge".
+    """
+    return -logits.mean() if kind == "hinge" else adversarial_loss(logits, True, kind)
+
+
+def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """Mean absolute difference of two image batches (N, C, H, W): Isola et al. 2017, eq. 3."""
+    return F.l1_loss(fake, real)
+
+
+def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 of the grey pictures, a scalar from 0 to 1; two batches (N, 3, H, W) in [-1,
+    1], H, W ≥ 11.
+
+    Gaussian window of sigma 1.5 over 11 pixels, as in the metric, without the borders: Wang et al.
+    2004.
+    """
+    values = ssim_map(*(0.5 + 0.5 * grey_of(side) for side in (fake, real)), window_px=11)[
+        ..., 5:-5, 5:-5
+    ]
+    return ((1 - values) / 2).clamp(0, 1).mean()
+
+
+def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
+    """SSIM at every pixel (Wang et al. 2004), float32 (N, C, H, W) in [0, 1] twice → the same
+    shape; sigma is 1.5, edges are mirrored. As kornia's `ssim`, which synchronises with the GPU.
+    """
+    from kornia.filters import filter2d_separable, get_gaussian_kernel1d
+
+    window = sent(get_gaussian_kernel1d(window_px, 1.5), one.device)
+
+    def mean(x: Tensor) -> Tensor:
+        return filter2d_separable(x, window, window)
+
+    mean_one, mean_other = mean(one), mean(other)
+    squared_one, squared_other, product = mean_one**2, mean_other**2, mean_one * mean_other
+    spread_one, spread_other = mean(one**2) - squared_one, mean(other**2) - squared_other
+    together = mean(one * other) - product
+    above = (2.0 * product + 0.01**2) * (2.0 * together + 0.03**2)
+    return above / (
+        (squared_one + squared_other + 0.01**2) * (spread_one + spread_other + 0.03**2) + 1e-12
+    )
+
+
+def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """The distance of a discriminator's features of fake and real pictures, each place's scaled to
+    length 1, averaged over layers; a scalar ≥ 0. As LPIPS (R. Zhang et al. 2018, eq. 1) without its
+    learned weights.
+    """
+    apart = [
+        (F.normalize(f.float(), dim=1) - F.normalize(r.detach().float(), dim=1))
+        .square()
+        .sum(1)
+        .mean()
+        for f, r in zip(fake, real, strict=True)
+    ]
+    return torch.stack(apart).mean()
+
+
+def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
+    """pSp's regularisation: the mean length of all styles' difference to the mean style, (N, L, D)
+    → a scalar ≥ 0.
+    """
+    return (styles - mean).flatten(1).norm(dim=1).mean()
+
+
+def perceptual_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0,
+    a scalar ≥ 0 (after Johnson et al. 2016). Raises ImportError if the network is not installed.
+    """
+    from s2f_utils.networks.pretrained import features_of, stride_distance
+
+    with torch.no_grad():
+        target = features_of(real)
+    return stride_distance(features_of(fake), target).mean()
+
+
+def feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """GFPGAN's perceptual loss: the L1 distance of VGG-19's features of two batches, (N, C_i, h_i,
+    w_i) of five layers, the first two a tenth; a scalar ≥ 0 (Johnson et al. 2016; Wang et al. 2021,
+    eq. 2).
+    """
+    layers = zip((0.1, 0.1, 1.0, 1.0, 1.0), fake, real, strict=True)
+    return sum(weight * F.l1_loss(f.float(), r.detach().float()) for weight, f, r in layers)
+
+
+def style_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """GFPGAN's style loss: the same distance of the features' Gram matrices (Gatys et al. 2016)."""
+    return feature_distance(
+        [gram(f.float()) for f in fake], [gram(r.detach().float()) for r in real]
+    )
+
+
+def gram(features: Tensor) -> Tensor:
+    """The Gram matrices of a layer's channels: (N, C, H, W) → (N, C, C), divided by C·H·W."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / features[0].numel()

@@ -1,0 +1,112 @@
+"""Project 5's conditional GAN at 128 px: a common starting point, on which pix2pix improves.
+
+Shapes: B pairs in a batch, H = W = size_px.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2f_utils import networks
+from s2f_utils.runtime import Precision
+from s2f_utils.train.live import Range
+from s2f_utils.train.losses import adversarial_loss, discriminator_loss, l1_loss
+from s2f_utils.train.method import Live, Method, frozen, weighted
+from s2f_utils.train.settings import TrainConfig, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class CGANConfig(TrainConfig):
+    """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole
+    photos, at 128 px.
+
+    It has no L1 loss, and its discriminator does not see the sketch. Details that project 5 leaves
+    open are DCGAN's.
+    """
+
+    size_px: int = 128
+    load_size_px: int = 128
+    flip: float = 0.0
+    batch_size: int = 16
+    constant_share: float = 0.0  # the learning rates fall from the first epoch on
+    base_filters: int = setting(32, above=0)  # channels of the generator's first layer
+    num_blocks: int = setting(
+        6, above=0
+    )  # residual blocks, which add the first convolution's output
+    disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
+    gan_loss: str = setting(
+        "vanilla", known=("vanilla", "sigmoid", "lsgan")
+    )  # sigmoid: as project 5
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 does not have
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+
+class CGAN(Method):
+    """A ResNet-like generator, a dense discriminator that sees photos only, and their optimisers."""
+
+    settings = CGANConfig
+    profiles = {
+        "demo": {"total_images": 30_000},
+        "demo on a CPU": {"total_images": 15_000, "time_budget_s": 240.0},
+        "fast": {
+            "size_px": 64,
+            "load_size_px": 64,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "batch_size": 8,
+            "total_images": 240,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("cgan",)
+    same_args = ("num_blocks", "base_filters")
+    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
+
+    def __init__(self, config: CGANConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        net_g = networks.build(
+            "cgan", num_blocks=config.num_blocks, base_filters=config.base_filters
+        )
+        net_d = networks.build("dense", base_filters=config.disc_filters, size_px=config.size_px)
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add(
+            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
+        )
+        self.net_d, self.opt_d = self.add(
+            "net_d", networks.init_weights(net_d), "lr_d", betas=betas
+        )
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
+        detached.
+
+        First the discriminator, on one batch of real and fake photos, so that its batch norm sees
+        both; then the generator, while the discriminator normalises with its running statistics, as
+        a frozen network does in Keras: with the statistics of fakes alone it would be a different
+        function.
+        """
+        kind, fake_b = self.config.gan_loss, self.net_g(a)
+
+        logits_real, logits_fake = self.net_d(torch.cat([b, fake_b.detach()])).chunk(
+            2
+        )  # (B, 1) each
+        loss_d = discriminator_loss(logits_real, logits_fake, kind)
+        self.descend(loss_d, self.opt_d)
+
+        with frozen(self.net_d):
+            self.net_d.eval()
+            losses = {
+                "loss_gan": adversarial_loss(self.net_d(fake_b), True, kind),
+                "loss_l1": l1_loss(fake_b, b),
+            }
+            self.net_d.train()
+            self.descend(weighted(losses, live), self.opt_g)
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

@@ -1,0 +1,291 @@
+"""CycleGAN (Zhu et al. 2017): both directions between two domains, from pictures that are not
+pairs.
+
+Domain a is the sketch, b the photo. Networks are named after their domain: `net_g_photo` generates
+photos (the paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` discriminates
+photos (D_Y), `net_d_sketch` sketches (D_X). Shapes: B pictures of each domain in a batch, H = W =
+size_px; h, w a discriminator's grid of patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import networks
+from s2f_utils.infer.stages import generate
+from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.runtime import Precision, distributed
+from s2f_utils.train.live import Range
+from s2f_utils.train.losses import adversarial_loss, discriminator_loss, l1_loss
+from s2f_utils.train.method import Live, Method, frozen
+from s2f_utils.train.projected import ProjectedPair
+from s2f_utils.train.settings import FAST, TrainConfig, need, need_patches, setting
+
+TO_PHOTO, TO_SKETCH = DIRECTIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(TrainConfig):
+    """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both
+    directions at once.
+    """
+
+    apart: bool = True  # each person's sketch or photo is used, never both; False: all pictures of both domains
+    base_filters: int = setting(64, above=0)  # channels of the generators' first layer
+    num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
+    dropout: float = setting(0.0, 0, 1)  # in the residual blocks
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "projected")
+    )  # projected: Sauer et al.
+    disc_filters: int = setting(
+        64, above=0
+    )  # channels of the discriminators' first layer, or of projected heads
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
+    gan_loss: str = setting(
+        "lsgan", known=("lsgan", "vanilla")
+    )  # squares or cross entropy; projected: always hinge
+    pool_size: int = setting(
+        50, 0
+    )  # fake pictures kept for each discriminator; 0, or a projected one: the newest only
+    lambda_gan: float = 1.0  # weight of both adversarial losses
+    lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
+    lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
+    lambda_identity: float = 0.5  # weight of the identity mapping, as a share of the cycle weights
+    lr_g: float = 2e-4  # Adam's learning rate for both generators
+    lr_d: float = 2e-4  # and for both discriminators
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        super().validate()
+        use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
+        need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
+
+
+class ImagePool:
+    """Up to `size` earlier fake pictures. Half of the time a discriminator sees one of them instead
+    of the newest.
+
+    All draws come from torch's global CPU generator. Source: Shrivastava et al. 2017, section 2.3,
+    as in CycleGAN.
+    """
+
+    def __init__(self, size: int = 50) -> None:
+        self.size = size
+        self.pictures: list[Tensor] = []
+
+    def query(self, fake: Tensor) -> Tensor:
+        """For new pictures (N, C, H, W), detached, those for the discriminator, of the same shape:
+        the new ones, until the pool is full; then half of them replace old ones, which are returned
+        instead.
+        """
+        if self.size == 0:
+            return fake
+        shown = []
+        for picture in fake.detach():
+            if len(self.pictures) < self.size:
+                self.pictures.append(picture.clone())
+            elif torch.rand(()) < 0.5:
+                place = int(torch.randint(self.size, ()))
+                picture, self.pictures[place] = self.pictures[place], picture.clone()  # noqa: PLW2901
+            shown.append(picture)
+        return torch.stack(shown)
+
+    def state_dict(self) -> dict[str, object]:
+        """The pictures, for the resume file."""
+        return {"pictures": torch.stack(self.pictures) if self.pictures else None}
+
+    def load_state_dict(self, state: Mapping[str, object], device: torch.device) -> None:
+        """Restore the pictures of a resume file."""
+        self.pictures = [] if state["pictures"] is None else list(state["pictures"].to(device))
+
+
+class CycleGAN(Method):
+    """Two generators with one Adam, two discriminators with another, and a pool of fake pictures
+    for each of these.
+    """
+
+    settings = CycleGANConfig
+    # Pictures are loaded larger by 286 / 256, as published.
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 143,
+            "batch_size": 4,
+            "total_images": 40_000,
+            "ema_half_life_images": 1_500.0,
+        },
+        "demo on a CPU": {
+            "size_px": 64,
+            "load_size_px": 72,
+            "base_filters": 32,
+            "disc_filters": 32,
+            "disc_layers": 2,
+            "batch_size": 2,
+            "lr_g": 4e-4,
+            "lr_d": 4e-4,
+            "total_images": 30_000,
+            "time_budget_s": 660.0,
+        },
+        "fast": {
+            **FAST,
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "disc_layers": 2,
+            "pool_size": 8,
+        },
+    }
+    begins_with = ("resnet",)
+    same_args = ("num_blocks", "base_filters", "dropout")
+    loaded_larger = 286 / 256
+    data = "piles"
+    cpu_format = gpu_format = "contiguous"
+    live_ranges = {
+        "lambda_cycle_sketch": Range(0.0, 50.0),
+        "lambda_cycle_photo": Range(0.0, 50.0),
+        "lambda_identity": Range(0.0, 5.0),
+    }
+
+    def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)
+        gen = {
+            "num_blocks": num_blocks,
+            "base_filters": config.base_filters,
+            "dropout": config.dropout,
+        }
+        for name in ("net_g_photo", "net_g_sketch"):
+            self.nets[name] = precision.prepare(
+                networks.init_weights(networks.build("resnet", **gen))
+            )
+        for name in ("net_d_photo", "net_d_sketch"):
+            if config.discriminator == "projected":
+                net = networks.build(
+                    "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
+                )
+            else:
+                disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
+                net = networks.init_weights(
+                    networks.build("patchgan", in_channels=3, norm="instance", **disc)
+                )
+            self.nets[name] = precision.prepare(distributed.sync_batch_norm(net))
+        self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = (
+            self.nets.values()
+        )
+        self.net_g = self.net_g_photo
+        betas = (config.beta1, config.beta2)
+        self.nets_g = nn.ModuleList([self.net_g_photo, self.net_g_sketch])
+        self.nets_d = nn.ModuleList([self.net_d_photo, self.net_d_sketch])
+        self.opt_g = self.optimize(self.nets_g, "lr_g", betas=betas)
+        self.opt_d = self.optimize(self.nets_d, "lr_d", betas=betas)
+        self.photo_pool, self.sketch_pool = ImagePool(config.pool_size), ImagePool(config.pool_size)
+
+    @property
+    def generators(self) -> dict[str, nn.Module]:
+        return {TO_PHOTO: self.net_g_photo, TO_SKETCH: self.net_g_sketch}
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generators' arguments and size; no direction: it learns both."""
+        return super().settings_from(
+            net, {name: value for name, value in meta.items() if name != "direction"}
+        )
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Sketches, their photos, and the sketches reconstructed from these; then the same from
+        photos.
+        """
+        fake_b, fake_a = generate(nets[TO_PHOTO], a), generate(nets[TO_SKETCH], b)
+        rec_a, rec_b = generate(nets[TO_SKETCH], fake_b), generate(nets[TO_PHOTO], fake_a)
+        return {"a": a, "fake_b": fake_b, "b": b, "rec_a": rec_a, "fake_a": fake_a, "rec_b": rec_b}
+
+    def state_dict(self) -> dict[str, object]:
+        return {
+            "photo_pool": self.photo_pool.state_dict(),
+            "sketch_pool": self.sketch_pool.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self.photo_pool.load_state_dict(state["photo_pool"], self.precision.device)
+        self.sketch_pool.load_state_dict(state["sketch_pool"], self.precision.device)
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One training step on unpaired sketches a and photos b, (B, 3, H, W) each, in [-1, 1];
+        returns the losses, detached.
+
+        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its
+        published code. Each network processes all of its pictures in one batch: no layer mixes
+        them.
+        """
+        kind, with_identity = self.config.gan_loss, live["lambda_identity"] > 0
+
+        # Sketch → photo → sketch, photo → sketch → photo, and the identity mapping of each
+        # generator.
+        fake_b, same_b = _each(self.net_g_photo, a, b if with_identity else None)
+        fake_a, same_a, rec_a = _each(self.net_g_sketch, b, a if with_identity else None, fake_b)
+        rec_b = self.net_g_photo(fake_a)
+        losses = {"loss_cycle_sketch": l1_loss(rec_a, a), "loss_cycle_photo": l1_loss(rec_b, b)}
+        if with_identity:
+            losses |= {
+                "loss_identity_sketch": l1_loss(same_a, a),
+                "loss_identity_photo": l1_loss(same_b, b),
+            }
+
+        # The generators learn to deceive the discriminators of their domains.
+        projected = {}  # by domain, real and fake pictures in pretrained features
+        if self.config.discriminator == "projected":
+            within = self.precision.autocast
+            projected["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b, within=within)
+            projected["sketch"] = ProjectedPair(self.net_d_sketch, None, a, fake_a, within=within)
+        with frozen(self.nets_d):
+            if projected:
+                losses |= {
+                    f"loss_gan_{domain}": pair.loss_gan() for domain, pair in projected.items()
+                }
+            else:
+                losses["loss_gan_photo"] = adversarial_loss(self.net_d_photo(fake_b), True, kind)
+                losses["loss_gan_sketch"] = adversarial_loss(self.net_d_sketch(fake_a), True, kind)
+            loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
+            for domain in ("sketch", "photo"):
+                weight = live[f"lambda_cycle_{domain}"]
+                loss = loss + weight * losses[f"loss_cycle_{domain}"]
+                if with_identity:
+                    loss = (
+                        loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
+                    )
+            self.descend(loss, self.opt_g)
+
+        # Each discriminator learns to distinguish its domain's real pictures from fakes, new and
+        # old.
+        for domain, net, real, fake, pool in (
+            ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
+            ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
+        ):
+            if projected:
+                losses[f"loss_d_{domain}"] = projected[domain].loss_d()
+                continue
+            shown = self.precision.images(
+                distributed.local_rows(pool.query(distributed.gather(fake.detach())))
+            )
+            logits_real, logits_fake = _each(net, real, shown)
+            losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
+        self.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], self.opt_d)
+        return {name: value.detach() for name, value in losses.items()}
+
+
+def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:
+    """The network's outputs for several batches (B, C, H, W), run through it as one; None for None."""
+    given = [batch for batch in batches if batch is not None]
+    outputs = iter(net(torch.cat(given)).split([len(batch) for batch in given]))
+    return [None if batch is None else next(outputs) for batch in batches]

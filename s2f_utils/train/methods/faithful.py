@@ -1,0 +1,146 @@
+"""The faithful model: a residual U-Net trained by L1 and SSIM, without a discriminator: close to
+the truth, and soft.
+
+Shapes: B pairs in a batch, H = W = size_px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import networks
+from s2f_utils.runtime import Precision
+from s2f_utils.train.losses import l1_loss, perceptual_loss, ssim_loss
+from s2f_utils.train.method import Live, Method, weighted
+from s2f_utils.train.settings import FAST, TrainConfig, need, setting
+
+# Our methods at 128 px, and at the size of a test.
+_SMALL: dict[str, Any] = {
+    "size_px": 128,
+    "load_size_px": 128,
+    "widths": "32,64,96,128",
+    "fine": "24,12",
+    "shift_px": 2.0,
+    "ema_half_life_images": 1_500.0,
+}
+_TINY: dict[str, Any] = FAST | {
+    "size_px": 64,
+    "load_size_px": 64,
+    "widths": "16,24,32",
+    "fine": "8,8",
+    "blocks": 1,
+    "shift_px": 1.0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaithfulConfig(TrainConfig):
+    """A residual U-Net that predicts the expected photo: L1 and SSIM, no discriminator. Ours, not
+    from a paper.
+    """
+
+    load_size_px: int = 256
+    batch_size: int = 4
+    total_images: int = 40_000
+    max_epochs: float = 80.0  # more was worse on CUHK's 88 pairs (docs/models.md)
+    constant_share: float = 0.3
+    rotate_deg: float = 4.0
+    shift_px: float = 4.0
+    scale: float = 0.04
+    elastic: float = 0.003
+    ema_half_life_images: float = 5_000.0
+    widths: str = (
+        "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
+    )
+    blocks: int = setting(2, above=0)  # residual blocks a level, on the way down and on the way up
+    fine: str = "32,16"  # channels at half and at full size
+    dropout: float = setting(0.1, 0, 1)  # share of a block's channels
+    lambda_l1: float = 1.0  # weight of the L1 loss
+    lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
+    lambda_perceptual: float = (
+        0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
+    )
+    lr_g: float = 7e-4  # AdamW's learning rate
+    beta1: float = 0.9  # AdamW's momentum
+    beta2: float = 0.99  # and second decay rate
+    weight_decay: float = setting(0.01, 0)  # AdamW's decay of the weights
+    max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
+
+    def unet_args(self, prefix: str = "") -> dict[str, Any]:
+        """The arguments of a residual U-Net except dropout; prefix: of their settings' names."""
+        lists = {name: self._numbers(f"{prefix}{name}") for name in ("widths", "fine")}
+        return lists | {"blocks": getattr(self, f"{prefix}blocks")}
+
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        """The integers in a comma-separated setting; ConfigError if it is not such a list."""
+        parts = getattr(self, name).split(",")
+        need(
+            all(part.strip().isdecimal() for part in parts),
+            f"{name} must be whole numbers with commas, got {parts}",
+        )
+        return tuple(map(int, parts))
+
+
+class Faithful(Method):
+    """The residual U-Net and its AdamW."""
+
+    settings = FaithfulConfig
+    gpu_format = "contiguous"
+    # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88
+    # (docs/models.md).
+    profiles = {
+        "small": {
+            "total_images": 7_000,
+            "constant_share": 0.5,
+            "lambda_ssim": 4.0,
+            "dropout": 0.2,
+            "elastic": 0.006,
+            "rotate_deg": 6.0,
+            "scale": 0.06,
+            "shift_px": 6.0,
+        },
+        "demo": _SMALL | {"total_images": 24_000},
+        "demo on a CPU": {"total_images": 16_000, "time_budget_s": 120.0},
+        "fast": _TINY,
+    }
+    begins_with = ("resunet",)
+    fixed_at_0 = ("lambda_perceptual",)
+
+    def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        net_g = networks.build("resunet", dropout=config.dropout, **config.unet_args())
+        self.net_g, self.opt_g = self.add(
+            "net_g",
+            net_g,
+            "lr_g",
+            torch.optim.AdamW,
+            betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
+        )
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The residual U-Net's widths, direction and size."""
+        return sizes_of(net.args) | super().settings_from(net, meta)
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
+        detached.
+        """
+        fake_b = self.net_g(a)
+        losses = {"loss_l1": l1_loss(fake_b, b), "loss_ssim": ssim_loss(fake_b, b)}
+        if self.config.lambda_perceptual:
+            losses["loss_perceptual"] = perceptual_loss(fake_b, b)
+        self.descend(weighted(losses, live), self.opt_g, self.config.max_norm)
+        return {name: value.detach() for name, value in losses.items()}
+
+
+def sizes_of(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A residual U-Net's arguments as settings."""
+    lists = {f"{prefix}{name}": ",".join(map(str, args[name])) for name in ("widths", "fine")}
+    return lists | {f"{prefix}blocks": args["blocks"]}

@@ -1,0 +1,186 @@
+"""pix2pix (Isola et al. 2017): a conditional GAN on pairs, with an additional L1 loss.
+
+Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2f_utils import networks
+from s2f_utils.runtime import Precision
+from s2f_utils.train.live import Range
+from s2f_utils.train.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
+from s2f_utils.train.method import Live, Method, frozen, weighted
+from s2f_utils.train.projected import AUGMENTATIONS, ProjectedPair
+from s2f_utils.train.settings import FAST, TrainConfig, need, need_patches, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig(TrainConfig):
+    """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
+
+    base_filters: int = setting(64, above=0)  # channels of the U-Net's first level
+    num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
+    norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
+    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of randomness
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "pixelgan", "projected")
+    )  # projected: Sauer et al.
+    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # augmentation for a projected one
+    disc_filters: int = setting(
+        64, above=0
+    )  # channels of the discriminator's first layer, or of projected heads
+    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
+    gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 100.0  # weight of the L1 loss
+    lambda_perceptual: float = (
+        0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
+    )
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        super().validate()
+        deepest = self.size_px.bit_length() - 1
+        fits = self.num_downs == 0 or 5 <= self.num_downs <= deepest
+        need(
+            fits,
+            f"num_downs must be 0 or from 5 to {deepest} at {self.size_px} px, got {self.num_downs}",
+        )
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
+
+
+class Pix2Pix(Method):
+    """Generator, discriminator and their optimisers. `net_g` translates a to b, `net_d` sees a and
+    b together.
+    """
+
+    settings = Pix2PixConfig
+    # For minutes of training with batch 4: batch norm has too few values at one pixel (hence
+    # num_downs=5), and cross entropy leaves speckled backgrounds (hence lsgan).
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 136,
+            "batch_size": 4,
+            "total_images": 60_000,
+            "constant_share": 0.4,
+            "ema_half_life_images": 1_500.0,
+            "num_downs": 5,
+            "dropout": 0.0,
+            "disc_layers": 2,
+            "gan_loss": "lsgan",
+            "lr_g": 8e-4,
+        },
+        "demo on a CPU": {
+            "base_filters": 32,
+            "disc_filters": 24,
+            "total_images": 30_000,
+            "time_budget_s": 440.0,
+        },
+        "fast": {
+            **FAST,
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 16,
+            "disc_filters": 16,
+            "total_images": 480,
+        },
+    }
+    begins_with = ("unet",)
+    same_args = ("num_downs", "base_filters", "norm")
+    loaded_larger = 1.0625
+    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
+    fixed_at_0 = ("lambda_perceptual",)
+
+    def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        num_downs = config.num_downs or config.size_px.bit_length() - 1
+        net_g = networks.build(
+            "unet",
+            num_downs=num_downs,
+            base_filters=config.base_filters,
+            norm=config.norm,
+            dropout=config.dropout,
+        )
+        if config.discriminator == "projected":
+            net_d = networks.build("projected", width=config.disc_filters, seed=config.seed)
+        else:
+            disc_args = (
+                {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
+            )
+            net_d = networks.build(
+                config.discriminator,
+                in_channels=6,
+                base_filters=config.disc_filters,
+                norm=config.norm,
+                **disc_args,
+            )
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add(
+            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
+        )
+        if config.discriminator != "projected":  # spectral norm sets its scale
+            net_d = networks.init_weights(net_d)
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
+
+    @classmethod
+    def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
+        """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with
+        instance norm.
+        """
+        few = config.batch_size <= 2
+        return (
+            "contiguous"
+            if (few if device.type == "cpu" else config.norm == "instance")
+            else "channels_last"
+        )
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
+        detached.
+
+        The discriminator goes first, then the generator against the new discriminator: Isola et al.
+        2017, section 3.
+        """
+        kind = self.config.gan_loss
+        fake_b = self.net_g(a)  # (B, 3, H, W)
+        pair = None  # or (a, b) and (a, G(a)) in pretrained features, for a projected discriminator
+        if self.config.discriminator == "projected":
+            pair = ProjectedPair(
+                self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast
+            )
+
+        # The discriminator learns to distinguish (a, b) from (a, G(a)); detach: no gradient reaches
+        # the generator.
+        if pair:
+            loss_d = pair.loss_d()
+        else:
+            logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
+            logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
+            loss_d = discriminator_loss(logits_real, logits_fake, kind)
+        self.descend(loss_d, self.opt_d)
+
+        # The generator learns to deceive the discriminator, and to approach the ground truth.
+        with frozen(self.net_d):
+            if pair:
+                loss_gan = pair.loss_gan()
+            else:
+                loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
+            losses = {"loss_gan": loss_gan, "loss_l1": l1_loss(fake_b, b)}
+            if self.config.lambda_perceptual:
+                losses["loss_perceptual"] = (
+                    pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
+                )
+            self.descend(weighted(losses, live), self.opt_g)
+
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

@@ -1,0 +1,313 @@
+"""pSp (Richardson et al. 2021): an encoder learns to steer a trained StyleGAN2, whose weights are
+fixed.
+
+Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_utils import networks
+from s2f_utils.infer import find_generator
+from s2f_utils.metrics.perceptual import crop_box, network
+from s2f_utils.networks import checkpoints, pretrained
+from s2f_utils.networks.card import TO_FACES
+from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.train.live import Range
+from s2f_utils.train.loading import FACES, find_discriminator, load_into
+from s2f_utils.train.losses import judged_distance, perceptual_loss, style_norm
+from s2f_utils.train.method import Live, Method, frozen, weighted
+from s2f_utils.train.methods.stylegan2 import StyleGAN2
+from s2f_utils.train.projected import ProjectedPair
+from s2f_utils.train.settings import FAST, TrainConfig, need, setting
+
+LOSS_NAMES = {
+    "lpips": "loss_lpips",
+    "discriminator": "loss_judged",
+    "efficientnet": "loss_perceptual",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PSPConfig(TrainConfig):
+    """pSp, Richardson et al. 2021, with the published settings for sketches: an encoder for a
+    trained StyleGAN2.
+
+    Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo
+    (inversion).
+    """
+
+    directions: ClassVar[tuple[str, ...]] = tuple(TO_FACES)
+
+    load_size_px: int = 256
+    batch_size: int = 8
+    total_images: int = 4_000_000
+    constant_share: float = 1.0
+    flip: float = 0.0
+    encoder: str = setting(
+        "psp", known=("psp", "small")
+    )  # psp: as published; small: at most 5 M parameters
+    decoder_px: int = 1024  # the generator's size
+    style_dim: int = setting(512, above=0)  # and its other arguments: values of a style
+    num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
+    width: int = setting(512, above=0)  # most channels of a layer
+    channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
+    perceptual: str = setting(
+        "lpips", known=("lpips", "discriminator", "efficientnet")
+    )  # whose features
+    lambda_l2: float = 1.0  # weight of the mean squared error
+    lambda_lpips: float = 0.8  # weight of LPIPS, or of its substitute
+    lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
+    lambda_gan: float = (
+        0.0  # weight of a projected discriminator's hinge loss, for sharper faces; not published
+    )
+    lambda_w: float = 0.005  # weight of the styles' distance from the mean style
+    mixing: float = setting(
+        0.0, 0, 1
+    )  # share of faces whose later styles are random, so that they stay free
+    mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
+    lr_g: float = 1e-4  # Adam's learning rate for the encoder
+    lr_d: float = 2e-4  # and for the discriminator, if there is one
+    beta1: float = 0.95  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        super().validate()
+        size, largest = self.size_px, self.decoder_px
+        need(
+            size <= largest,
+            f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})",
+        )
+        num = self.num_styles
+        need(
+            0 <= self.mix_from < num,
+            f"mix_from must be from 0 to {num - 1} for this generator, got {self.mix_from}",
+        )
+        fits = self.perceptual == "efficientnet" or not self.lambda_gan
+        need(fits, "lambda_gan needs perceptual=efficientnet, whose features it uses")
+        is_map = self.direction in ("map-to-photo", "both-to-photo")
+        moved = (
+            self.flip
+            or self.rotate_deg
+            or self.shift_px
+            or self.shear_deg
+            or self.scale
+            or self.elastic
+        )
+        names = "flip, rotate_deg, shift_px, shear_deg, scale and elastic"
+        need(
+            not (is_map and moved),
+            f"{names} must be 0 with maps: there is no class between two classes",
+        )
+
+    @property
+    def num_styles(self) -> int:
+        """Layers of the generator."""
+        return 2 * self.decoder_px.bit_length() - 4
+
+    @property
+    def open_from(self) -> int:
+        """The first of the styles left free."""
+        return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
+
+
+class PSP(Method):
+    """An encoder and its Adam; generator and discriminator come from `init` (a StyleGAN2 run), and
+    are not changed. With `lambda_gan` a projected discriminator, which also sees what the encoder
+    reads, learns beside it.
+    """
+
+    settings = PSPConfig
+    profiles = {
+        "demo": {
+            "encoder": "small",
+            "perceptual": "discriminator",
+            "batch_size": 16,
+            "total_images": 200_000,
+            "constant_share": 0.5,
+            "lr_g": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "ema_half_life_images": 2_000.0,
+            "time_budget_s": 300.0,
+        },
+        "fast": {
+            **FAST,
+            "size_px": 32,
+            "load_size_px": 32,
+            "decoder_px": 32,
+            "style_dim": 16,
+            "num_mlp": 2,
+            "width": 16,
+            "channel_multiplier": 1.0,
+            "encoder": "small",
+            "perceptual": "discriminator",
+            "batch_size": 8,
+            "lr_g": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.99,
+        },
+    }
+    fixed_at_0 = ("lambda_gan",)
+    needs_init = "stylegan2"
+    begins_with = ("stylegan2", "psp")
+    live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
+
+    def __init__(self, config: PSPConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args} | {
+            "size_px": config.decoder_px
+        }
+        encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
+        if config.encoder == "small":
+            encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
+        net = networks.build("psp", kind=config.encoder, encoder=encoder, decoder=decoder)
+        net.decoder.requires_grad_(False)
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
+        self.net_d: nn.Module | None = None  # for its features
+        if config.perceptual == "discriminator":
+            sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
+            net_d = networks.build("stylegan2-disc", **sizes)
+            self.net_d = self.nets["judge"] = precision.prepare(
+                net_d.requires_grad_(False)
+            )  # its name in resume files
+        self.out_px = config.decoder_px
+        self.given_channels = 6 if config.direction == "both-to-photo" else 3
+        if config.lambda_gan:
+            net_d = networks.build(
+                "projected", sketch_channels=self.given_channels, seed=config.seed
+            )
+            self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of the generator; for another pSp also its encoder's, and the styles it
+        leaves free.
+        """
+        decoder = net if net.name == "stylegan2" else net.decoder
+        size = min(decoder.size_px, 256)
+        settings = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        if net.name == "stylegan2":
+            return settings
+        kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
+        return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """Load generator, mean style and discriminator from a StyleGAN2 run or from a pSp of
+        another direction, and ArcFace's body for an encoder of the published kind; or all from a
+        pSp of the same direction. CheckpointError if sizes differ, WeightsError without weights.
+        """
+        config, device = self.config, self.precision.device
+        given, _ = checkpoints.load_network(find_generator(init))
+        if given.name == "stylegan2" or given.card.direction != config.direction:
+            given = getattr(given, "decoder", given).to(device)
+            load_into(self.net_g.decoder, given, init, FACES)
+            if config.encoder == "psp":
+                face, encoder = network("arcface", device), self.net_g.encoder
+                encoder.body.load_state_dict(face.body.state_dict())
+                if config.direction == "photo-to-photo":
+                    encoder.input_layer.load_state_dict(face.input_layer.state_dict())
+            self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
+        else:
+            load_into(self.net_g, given, init, FACES)
+        if config.perceptual == "discriminator":
+            load_into(
+                self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES
+            )
+        elif config.lambda_lpips:  # before a run is begun, rather than in its first step
+            pretrained.check() if config.perceptual == "efficientnet" else network(
+                "lpips_alex", device
+            )
+        if config.lambda_id:
+            network("arcface", device)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The first style that the encoder leaves free, if any."""
+        return {"mixing": self.config.mixing, "mix_from": self.config.open_from}
+
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """The discriminator, which a later run needs to start from this one."""
+        return {"discriminator": self.net_d} if self.net_d is not None else {}
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W); returns the
+        losses, detached.
+        """
+        with self.precision.autocast():
+            styles = self.net_g.encode(a)  # (B, L, D)
+            mixed = self.mixed(styles, live["mixing"]) if live["mixing"] else styles
+            fake_b = self.net_g.decoder(mixed, input_is_latent=True)
+        fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
+        losses = {
+            "loss_l2": F.mse_loss(fake_b, b),
+            "loss_w": style_norm(styles, self.net_g.latent_avg),
+        }
+        if self.config.lambda_gan:
+            pair = ProjectedPair(self.net_d, a, b, fake_b, within=self.precision.autocast)
+            loss_d = pair.loss_d()
+            self.descend(loss_d, self.opt_d)
+            with frozen(self.net_d):
+                losses |= {"loss_gan": pair.loss_gan(), "loss_lpips": pair.loss_perceptual()}
+        elif live["lambda_lpips"]:
+            losses["loss_lpips"] = self._distance(fake_b, b)
+        if self.config.lambda_id and live["lambda_id"]:
+            losses["loss_id"] = identity_loss(fake_b, b)
+        self.descend(weighted(losses, live), self.opt_g)
+        losses |= {"loss_d": loss_d} if self.config.lambda_gan else {}
+        names = {
+            "loss_lpips": LOSS_NAMES[self.config.perceptual]
+        }  # a substitute for LPIPS has another name
+        return {names.get(name, name): value.detach() for name, value in losses.items()}
+
+    def mixed(self, styles: Tensor, share: float) -> Tensor:
+        """Styles (B, L, D); a share of the faces gets random ones from layer `mix_from` on."""
+        chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
+        chosen = sent(distributed.rand(len(styles)) < share, styles.device)
+        late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
+        drawn = self.net_g.decoder.map(chance)[:, None].to(styles.dtype)
+        return torch.where((chosen[:, None] & late[None])[..., None], drawn, styles)
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Sketches, maps, or both; the faces; and the photos."""
+        fake_b = F.adaptive_avg_pool2d(super().samples(a, b, nets)["fake_b"], b.shape[-1])
+        return (
+            {"a": a[:, :3]}
+            | ({"map": a[:, 3:]} if a.shape[1] > 3 else {})
+            | {"fake_b": fake_b, "b": b}
+        )
+
+    def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
+        if self.config.perceptual == "efficientnet":
+            return perceptual_loss(fake, real)
+        if self.net_d is None:
+            return network("lpips_alex", fake.device)(fake, real).mean()
+        with self.precision.autocast():
+            return judged_distance(self.net_d.features(fake), self.net_d.features(real))
+
+
+def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of
+    aligned faces, which are cropped and resized as in pSp. Raises WeightsError if the weights are
+    missing.
+    """
+    top, left, bottom, right = crop_box(*fake.shape[2:])
+    net, sides = (
+        network("arcface", fake.device),
+        (fake, real.detach()),
+    )  # no gradient goes through the real faces
+    ours, true = (
+        net(F.adaptive_avg_pool2d(side[:, :, top:bottom, left:right], 112)) for side in sides
+    )
+    return 1 - (ours * true).sum(1).mean()

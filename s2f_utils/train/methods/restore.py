@@ -1,0 +1,355 @@
+"""GFPGAN's training (Wang et al. 2021): photos are degraded, and a restorer learns to recover them.
+
+Shapes: B photos in a batch, S = size_px. The published "simple" training: without the
+discriminators of eyes and mouth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_utils import networks
+from s2f_utils.metrics.perceptual import network
+from s2f_utils.networks import pretrained
+from s2f_utils.networks.card import FROM_DAMAGED
+from s2f_utils.pictures import degradations, images
+from s2f_utils.pictures.faces.geometry import TEMPLATE
+from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.train.live import Range
+from s2f_utils.train.losses import (
+    feature_distance,
+    judged_distance,
+    l1_loss,
+    perceptual_loss,
+    style_distance,
+)
+from s2f_utils.train.method import Live, frozen
+from s2f_utils.train.methods.psp import identity_loss
+from s2f_utils.train.methods.stylegan2 import LogisticGAN, lazy_betas
+from s2f_utils.train.projected import ProjectedPair
+from s2f_utils.train.settings import FAST, TrainConfig, need, setting
+
+WORKERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreConfig(TrainConfig):
+    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from scratch."""
+
+    directions: ClassVar[tuple[str, ...]] = (FROM_DAMAGED,)
+
+    direction: str = FROM_DAMAGED
+    size_px: int = 512
+    load_size_px: int = 512
+    batch_size: int = 12
+    total_images: int = 9_600_000
+    constant_share: float = 0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
+    ema_half_life_images: float = 10_000.0
+    num_style_feat: int = setting(512, above=0)  # values of a style
+    num_mlp: int = setting(
+        8, above=0
+    )  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
+    narrow: float = setting(1.0, above=0)  # share of the published width
+    channel_multiplier: float = setting(
+        2.0, above=0
+    )  # channels from 64 px on; the published files have 2
+    residual: bool = (
+        False  # the output is added to the damaged face; not published, for small networks
+    )
+    discriminator: str = setting(
+        "stylegan2", known=("stylegan2", "projected")
+    )  # projected: Sauer et al., hinge loss
+    disc_width: int = setting(
+        512, above=0
+    )  # most channels of a layer of the discriminator, or of projected heads
+    disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
+    damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
+    perceptual: str = setting(
+        "vgg", known=("vgg", "discriminator", "efficientnet")
+    )  # whose features
+    lambda_l1: float = 0.1  # weight of the L1 loss
+    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
+    pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
+    lambda_perceptual: float = (
+        1.0  # weight of the distance of VGG-19's features, or of their substitute
+    )
+    lambda_components: float = (
+        0.0  # weight of that distance at eyes and mouth alone; for efficientnet
+    )
+    lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
+    lambda_id: float = 10.0  # weight of the identity loss
+    lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
+    r1_gamma: float = setting(
+        10.0, 0
+    )  # weight of the discriminator's squared gradient at real photos
+    r1_every: int = setting(16, 0)  # steps between two R1 steps; 0: never
+    lr_g: float = 2e-3  # Adam's learning rate for the restorer
+    lr_d: float = 2e-3  # and for the discriminator
+    beta1: float = 0.0  # Adam's momentum
+    beta2: float = 0.99  # Adam's second decay rate
+    max_norm: float = setting(
+        0.0, 0
+    )  # longer gradients of the restorer are scaled down to this; 0: never
+
+    def validate(self) -> None:
+        super().validate()
+        text = f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features"
+        need(self.perceptual == "vgg" or not self.lambda_style, text)
+        text = "lambda_components needs perceptual=efficientnet, whose features it compares, and 256 px or more"
+        need(
+            not self.lambda_components
+            or (self.perceptual == "efficientnet" and self.size_px >= 256),
+            text,
+        )
+        fits = self.perceptual != "discriminator" or self.discriminator == "stylegan2"
+        need(
+            fits,
+            "a projected discriminator has no features of its own: choose perceptual=efficientnet",
+        )
+
+
+class Restore(LogisticGAN):
+    """The restorer and a discriminator, StyleGAN2's or a projected one, with an Adam each."""
+
+    settings = RestoreConfig
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 128,
+            "batch_size": 8,
+            "total_images": 60_000,
+            "num_style_feat": 128,
+            "num_mlp": 1,
+            "narrow": 0.25,
+            "channel_multiplier": 1.0,
+            "disc_width": 128,
+            "disc_multiplier": 0.5,
+            "perceptual": "discriminator",
+            "lambda_l1": 1.0,
+            "lambda_pyramid": 0.5,
+            "lambda_perceptual": 0.2,
+            "lambda_style": 0.0,
+            "lambda_id": 0.0,
+            "lambda_gan": 0.02,
+            "r1_gamma": 1.0,
+            "lr_g": 1e-3,
+            "lr_d": 1e-3,
+            "beta1": 0.5,
+            "max_norm": 0.5,
+            "ema_half_life_images": 1_000.0,
+            "time_budget_s": 300.0,
+        },
+        "demo on a CPU": {"narrow": 0.125, "num_style_feat": 64, "disc_width": 32},
+        "fast": {
+            **FAST,
+            "size_px": 32,
+            "load_size_px": 32,
+            "batch_size": 8,
+            "num_style_feat": 16,
+            "num_mlp": 1,
+            "narrow": 0.0625,
+            "channel_multiplier": 1.0,
+            "disc_width": 16,
+            "perceptual": "discriminator",
+            "lambda_style": 0.0,
+            "lambda_id": 0.0,
+        },
+    }
+    fixed_at_0 = ("lambda_components",)
+    begins_with = ("gfpgan",)
+    same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
+    from_cpu = True  # the next photos are degraded while a GPU works on the last ones
+    live_ranges = {
+        "lambda_style": Range(0.0, 100.0),
+        "lambda_id": Range(0.0, 20.0),
+        "lambda_gan": Range(0.0, 1.0),
+        "r1_gamma": Range(1e-3, 100.0, log=True),
+        "damage": Range(0.0, 1.0),
+    }
+
+    def __init__(self, config: RestoreConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+        net_g = networks.build("gfpgan", **sizes)
+        if config.residual:
+            net_g.paint_nothing()
+        if config.discriminator == "projected":
+            net_d = networks.build(
+                "projected", width=config.disc_width, sketch_channels=0, seed=config.seed
+            )
+        else:
+            size = {"size_px": config.size_px, "width": config.disc_width}
+            net_d = networks.build(
+                "stylegan2-disc", channel_multiplier=config.disc_multiplier, **size
+            )
+        self.net_g, self.opt_g = self.add(
+            "net_g", net_g, "lr_g", betas=(config.beta1, config.beta2)
+        )
+        r1_every = 0 if config.discriminator == "projected" else config.r1_every
+        self.net_d, self.opt_d = self.add(
+            "net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every)
+        )
+
+    def generator_of(self, init: str | Path) -> nn.Module:
+        """Another restorer; if only this one is residual, without its output layers: it starts by
+        adding nothing.
+        """
+        given = super().generator_of(init)
+        if self.config.residual and not getattr(given, "residual", True):
+            given.residual = given.args["residual"] = True
+            given.paint_nothing()
+        return given
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """As `LogisticGAN`; the losses' weights are downloaded now: WeightsError if they are
+        unavailable.
+        """
+        super().begin_with(init)
+        if self.config.perceptual == "vgg":
+            network("vgg19", self.precision.device)
+        elif self.config.perceptual == "efficientnet":
+            pretrained.check()
+        if self.config.lambda_id:
+            network("arcface", self.precision.device)
+
+    def degraded(
+        self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None
+    ) -> Tensor:
+        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device; seeds: drawn if
+        None.
+        """
+        seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
+        ranges = degradations.softer(degradations.PUBLISHED, damage)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            damaged = list(
+                pool.map(
+                    degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)
+                )
+            )
+        return self.precision.images(
+            sent(images.to_tensor(np.stack(damaged)), self.precision.device)
+        )
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on
+        the device; returns the losses, detached. The generator first, as published, then the
+        discriminator, if a loss needs it.
+        """
+        losses, config = {}, self.config
+        a = self.degraded(a, live["damage"])
+        fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
+        pair = None  # both in pretrained features, for a projected discriminator
+        if config.discriminator == "projected" and live["lambda_gan"]:
+            pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
+
+        with frozen(self.net_d):
+            losses["loss_l1"] = l1_loss(fake_b, b)
+            loss = live["lambda_l1"] * losses["loss_l1"]
+            if live["lambda_pyramid"] and self.steps * config.batch_size < config.pyramid_images:
+                losses["loss_pyramid"] = pyramid_loss(levels, b)
+                loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
+            if live["lambda_perceptual"] or live["lambda_style"]:
+                losses |= (seen := self._perceptual(fake_b, b, pair))
+                weights = (
+                    live["lambda_perceptual"],
+                    live["lambda_style"],
+                )  # only VGG-19 has a style loss
+                loss = loss + sum(
+                    weight * value for weight, value in zip(weights, seen.values(), strict=False)
+                )
+            if config.lambda_components:
+                losses["loss_components"] = component_loss(fake_b, b)
+                loss = loss + live["lambda_components"] * losses["loss_components"]
+            if config.lambda_id and live["lambda_id"]:
+                losses["loss_id"] = identity_loss(fake_b, b)
+                loss = loss + live["lambda_id"] * losses["loss_id"]
+            if live["lambda_gan"]:
+                losses["loss_g"] = (
+                    pair.loss_gan() if pair else F.softplus(-self.net_d(fake_b)).mean()
+                )
+                loss = loss + live["lambda_gan"] * losses["loss_g"]
+            self.descend(loss, self.opt_g, config.max_norm)
+
+        if pair:
+            losses["loss_d"] = pair.loss_d()
+            self.descend(losses["loss_d"], self.opt_d)
+        elif live["lambda_gan"] or (
+            config.perceptual == "discriminator" and live["lambda_perceptual"]
+        ):
+            logits_real, logits_fake = (self.net_d(pictures) for pictures in (b, fake_b.detach()))
+            losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
+            self.descend(losses["loss_d"], self.opt_d)
+            losses |= self.smooth(b, live)
+        self.steps += 1
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _perceptual(
+        self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None
+    ) -> dict[str, Tensor]:
+        """The pictures' distance in VGG-19's features, and in their styles, or in other features."""
+        if self.config.perceptual == "efficientnet":
+            return {
+                "loss_perceptual": pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
+            }
+        with self.precision.autocast():
+            if self.config.perceptual == "discriminator":
+                fake, real = (self.net_d.features(pictures) for pictures in (fake_b, b))
+                return {"loss_judged": judged_distance(fake, real)}
+            net = network("vgg19", b.device)
+            fake, real = net(fake_b), net(b)
+        return {"loss_vgg": feature_distance(fake, real), "loss_style": style_distance(fake, real)}
+
+    @torch.no_grad()
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Photos, always degraded in the same way; the restored ones; and the photos."""
+        damaged = self.degraded(b, seeds=list(range(len(b))))
+        return {
+            "a": damaged,
+            "fake_b": nets[self.config.direction](damaged),
+            "b": sent(b, damaged.device),
+        }
+
+
+def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
+    """`perceptual_loss` at both eyes and at the mouth of aligned faces, (B, 3, S, S) in [-1, 1], S
+    a multiple of 256.
+
+    What GFPGAN's component losses look at, by pretrained features in place of three more
+    discriminators.
+    """
+    unit = b.shape[-1] // 8
+    eyes, mouth = (
+        TEMPLATE[:2],
+        TEMPLATE[3:].mean(axis=0, keepdims=True),
+    )  # centres (x, y), shares of the side
+    losses = []
+    for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
+        left_top = (
+            np.rint(8 * unit * centres - unit * np.array([width / 2, 1])).astype(int).tolist()
+        )
+        crops = [
+            photos[..., y : y + 2 * unit, x : x + width * unit]
+            for photos in (fake_b, b)
+            for x, y in left_top
+        ]
+        fake, real = torch.cat(crops).chunk(2)
+        losses.append(perceptual_loss(fake, real))
+    return torch.stack(losses).mean()
+
+
+def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
+    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed; photos: (B, 3, S,
+    S).
+    """
+    small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
+    return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)

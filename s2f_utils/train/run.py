@@ -1,0 +1,341 @@
+"""Prepare a new training run, or resume one: `open_run`. `training.loop.train` trains it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import s2f_utils
+from s2f_utils import runtime, weights
+from s2f_utils.data import DataError, Manifest, Row, terms_of
+from s2f_utils.data.stores import unpaired_rows
+from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.metrics import leaks
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.card import DIRECTIONS, SAME_PICTURES, ModelCard
+from s2f_utils.runtime import ConfigError, distributed
+from s2f_utils.train.config import Resolved, find_method
+from s2f_utils.train.data import remarks_on_sides, training_data
+from s2f_utils.train.live import LiveValues, Range
+from s2f_utils.train.method import Method
+from s2f_utils.train.settings import TrainConfig
+from s2f_utils.train.state import TrainingRun, check_space, why_not
+from s2f_utils.train.tracking import TRACKERS, RunLog
+
+
+def open_run(
+    resolved: Resolved,
+    manifest: Manifest,
+    runs: str | Path = "runs",
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    resume: str | Path = "auto",
+    init: str | Path | None = None,
+    progress: bool = True,
+) -> TrainingRun:
+    """A run that is ready for `train`: networks, data on the device, a numbered folder under
+    `runs`.
+
+    `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same
+    settings, pairs and initial model, else starts a new one; "never" starts a new one; a folder
+    resumes that run, and raises CheckpointError if it does not fit. `init`: the model, as in
+    `inference.find_generator`, whose generator (and nothing else) a new run starts from. Raises
+    DataError, ConfigError or CheckpointError before anything is written.
+    """
+    config, kind, is_first = (
+        resolved.config,
+        find_method(resolved.method),
+        distributed.is_rank_zero(),
+    )
+    name, rows, ranks = name or resolved.method, manifest.split("train"), distributed.world_size()
+    if not rows:
+        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    if config.batch_size % ranks:
+        raise ConfigError(
+            f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
+        )
+    device, memory_format, total = (
+        runtime.pick_device(device),
+        config.memory_format,
+        _length(resolved, rows),
+    )
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = kind.memory_format(config, device)
+    precision = runtime.pick_precision(device, config.precision, memory_format)
+
+    # The run to resume: all ranks find the same one, and read its state. Only rank zero writes
+    # files.
+    begins = _beginning(init) if resume in ("auto", "never") or init else {}
+    folder, state = _find_run(resume, runs, name, resolved, rows, begins)
+    is_new = folder is None
+
+    # Networks and data.
+    model = _model(kind, resolved, precision, init, is_new)
+    ema = {}
+    for direction, net in model.generators.items() if config.ema_half_life_images else ():
+        ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
+        precision.prepare(ema[direction].net)
+    where = torch.device("cpu") if kind.from_cpu else precision.device
+    data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
+
+    # The folder: a new one once the pictures have been read and all checks have passed.
+    if is_first:
+        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
+        states = 2 if is_new else 1  # one is written while the previous one still exists
+        check_space(
+            folder or Path(runs), model, copies=4 * states + 2
+        )  # 4: weights, 2 moments, average; 2: generators
+        saved = None if is_new else folder / generator_file()
+        card = checkpoints.card_of(saved) if saved and saved.is_file() else ModelCard()
+        pictures = card.pictures or leaks.hash_pictures(data, progress)
+        folder = folder or runtime.new_run_folder(runs, name)
+    folder = distributed.broadcast(folder)
+    live = LiveValues(
+        *_live(model, config, total), controls=folder / "controls.json" if is_first else None
+    )
+    trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else []
+    run = TrainingRun(
+        resolved.method,
+        config,
+        folder,
+        model,
+        [row.id for row in rows],
+        data,
+        samples,
+        live,
+        RunLog(folder),
+        precision,
+        total,
+        ema,
+        trackers,
+        fit=manifest.settings.get("fit", "stretch"),
+    )
+
+    # The configuration of a new run, or the state of an interrupted one.
+    if not is_new:
+        run.load_state_dict(state)
+    if is_first:
+        if is_new:
+            _write_config(run, resolved, manifest, begins)
+        else:
+            run.log.event("resume", images=run.images_seen)
+            print(
+                f"{folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where it was last saved"
+            )
+            for path in folder.rglob(".*.part"):  # half-written files of a killed process
+                path.unlink(missing_ok=True)
+        run.card = _card(run, manifest, pictures, card)
+        live.write_controls()
+        for remark in remarks:
+            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
+    return run
+
+
+def finished(
+    resolved: Resolved,
+    manifest: Manifest,
+    runs: str | Path = "runs",
+    *,
+    name: str | None = None,
+    init: str | Path | None = None,
+) -> Path | None:
+    """The newest run of this name, if it was trained to its end with these settings, pairs and
+    initial model; else None. Arguments as in `open_run`.
+    """
+    rows = manifest.split("train")
+    folder, state, end = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
+    return folder if folder and state["images_seen"] >= end == state["total_images"] else None
+
+
+def _find_run(
+    resume: str | Path,
+    runs: str | Path,
+    name: str,
+    resolved: Resolved,
+    rows: list[Row],
+    begins: Mapping[str, Any],
+) -> tuple[Path | None, Mapping[str, Any]]:
+    """The folder and the saved state of the run to resume; None and {} to start a new one."""
+    if resume == "never":
+        return None, {}
+    if resume == "auto":
+        folder, state, end = _newest(runs, name, resolved, rows, begins)
+        return (folder, state) if folder and state["images_seen"] < end else (None, {})
+    folder = Path(resume)
+    state = _read_state(folder)
+    if begins and not _began_with(folder, begins):
+        raise checkpoints.CheckpointError(
+            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to resume with its"
+            " initial model, or start a new run with --resume never"
+        )
+    return folder, state
+
+
+def _newest(
+    runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
+) -> tuple[Path | None, Mapping[str, Any], int]:
+    """The newest run of this name, its saved state, and its length in images; None if settings,
+    pairs or the initial model differ.
+    """
+    if folder := runtime.last_run_folder(runs, name):
+        state = _read_state(folder)
+        other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
+        if other and state["images_seen"] < state["total_images"]:
+            print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
+        if not other and _began_with(folder, begins):
+            by_time = resolved.config.time_budget_s
+            return folder, state, state["total_images"] if by_time else _length(resolved, rows)
+    return None, {}, 0
+
+
+def _read_state(folder: Path) -> Mapping[str, Any]:
+    """The saved state of a run; CheckpointError if the file is not a resume file."""
+    path = folder / "resume.pt"
+    state = checkpoints.load_torch_file(path)
+    if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(
+        state
+    ):
+        raise checkpoints.CheckpointError(
+            f"{path}: is not the resume file of a run: start anew with --resume never"
+        )
+    return state
+
+
+def _beginning(init: str | Path | None) -> dict[str, str | None]:
+    """A run's initial model, for its config.json: its name and its file's checksum."""
+    sha256 = weights.sha256_of(find_generator(init)) if init else None
+    return {"init": str(init) if init else None, "init_sha256": sha256}
+
+
+def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
+    """Whether a run started from this model, with its current checksum."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("init_sha256") == begins["init_sha256"]
+
+
+def _length(resolved: Resolved, rows: list[Row]) -> int:
+    """The number of images to train for, unless a time budget ends it."""
+    config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
+    if data == "photos":
+        num = sum(row.photo is not None for row in rows)
+    elif data == "piles":
+        num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
+    total = config.total_images or round(config.epochs * config.copies * num)
+    return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
+
+
+def _model(
+    kind: type[Method],
+    resolved: Resolved,
+    precision: runtime.Precision,
+    init: str | Path | None,
+    is_new: bool,
+) -> Method:
+    """The method's networks, initialised from the seed and, for a new run, from `init`."""
+    if is_new and init is None and kind.needs_init:
+        wanted = f"a trained model of '{kind.needs_init}'"
+        raise ConfigError(
+            f"{resolved.method} begins with {wanted}: give it with --init (a run, file or name)"
+        )
+    runtime.seed_everything(resolved.config.seed)
+    model = kind(resolved.config, precision)
+    if is_new:
+        model.begin_with(init)
+    return model
+
+
+def _live(
+    model: Method, config: TrainConfig, total: int
+) -> tuple[dict[str, float], dict[str, Range]]:
+    """The values that may change during training, and their limits."""
+    batch, every = (
+        float(config.batch_size),
+        float(config.sample_every_images or max(config.batch_size, total // 20)),
+    )
+    values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
+    ranges = model.ranges | {
+        "augment": Range(0.0, 2.0),
+        "batch_size": Range(1.0, max(16.0, 2 * batch)),
+        "sample_every": Range(1.0, max(1e9, every), log=True),
+    }
+    for name, r in ranges.items():  # a setting outside the slider's range extends it
+        ranges[name] = dataclasses.replace(
+            r, low=min(r.low, values[name]), high=max(r.high, values[name])
+        )
+    return values, ranges
+
+
+def _write_config(
+    run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]
+) -> None:
+    """Write the new run's `config.json`: its settings, its data, and the machine."""
+    facts = {
+        "method": run.method,
+        "config": dataclasses.asdict(run.config),
+        "origin": resolved.origin,
+    }
+    facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
+    facts |= {"total_images": run.total_images, **begins}
+    facts |= {
+        "precision": run.precision.name,
+        "device": run.precision.device.type,
+        "ranks": distributed.world_size(),
+    }
+    runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
+
+
+def _card(
+    run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], known: ModelCard
+) -> ModelCard:
+    """The run's training data, settings and parent models. known: the present card of its
+    generator.
+    """
+    parents = known.parents if known.data else _parents(run, pictures)
+    terms = {*terms_of(manifest.settings), *(known.terms or ())}
+    terms |= {term for parent in parents for term in parent.get("terms") or ()}
+    return ModelCard(
+        method=run.method,
+        settings=dataclasses.asdict(run.config),
+        seed=run.config.seed,
+        code=s2f_utils.__version__,
+        trained=known.trained or time.strftime("%Y-%m-%d"),
+        data=manifest.path.resolve().parent.name,
+        pictures=pictures,
+        parents=parents,
+        terms=sorted(terms),
+    )
+
+
+def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The run's parents (its initial model, and the models whose answers it learns): name, SHA-256,
+    and what their cards say of their training. pictures: this run's; a parent with the same ones
+    refers to them.
+    """
+    config, parents = run.config, []
+    init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
+    experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
+    for name in filter(None, map(str.strip, (init, *experts.split(",")))):
+        parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
+        with contextlib.suppress(
+            FileNotFoundError, ImportError, ValueError
+        ):  # perhaps gone when an old run resumes
+            path = find_generator(name)
+            card = checkpoints.card_of(path).training()
+            parent["sha256"] = weights.sha256_of(path)
+            parent |= {
+                key: card[key] for key in ("data", "terms", "pictures", "parents") if key in card
+            }
+        if parent.get("pictures") == pictures:
+            parent["pictures"] = SAME_PICTURES
+        if name in weights.WEIGHTS:
+            parent["terms"] = [f"{name}: {weights.WEIGHTS[name].licence}"]
+        parents.append(parent)
+    return parents

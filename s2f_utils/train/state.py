@@ -1,0 +1,318 @@
+"""A training run: its folder, networks, data, live values, and the state from which an interrupted
+run resumes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import math
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s2f_utils import runtime
+from s2f_utils.data.stores import Data
+from s2f_utils.infer import generator_file
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.card import ModelCard
+from s2f_utils.train.augment import PairedAffine
+from s2f_utils.train.errors import TrainingDiverged
+from s2f_utils.train.live import LiveValues
+from s2f_utils.train.method import Method
+from s2f_utils.train.settings import MAY_DIFFER, TrainConfig
+from s2f_utils.train.tracking import RunLog
+
+VERSION = 2  # of the resume file
+
+
+def check_space(folder: Path, model: Method, copies: int) -> None:
+    """Raise OSError if the disk has no room for this many copies of the model's weights."""
+    need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
+    there = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir()
+    )
+    free = shutil.disk_usage(there).free
+    if free < need:
+        raise OSError(
+            errno.ENOSPC,
+            f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB",
+            str(folder),
+        )
+
+
+def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
+    """Why a run with this method, settings and pairs cannot resume from a saved state; "" if it
+    can.
+    """
+    new = {
+        f.name: f.default for f in dataclasses.fields(config)
+    }  # defaults for settings added after that run
+    wanted, saved = dataclasses.asdict(config), new | state["config"]
+    other = sorted(key for key in wanted if key not in MAY_DIFFER and wanted[key] != saved[key])
+    if state["method"] != method or other:
+        what = (
+            ", ".join(f"{key}: {saved[key]} there, {wanted[key]} here" for key in other)
+            or "another method"
+        )
+        return f"was made with other settings ({what}): use the same"
+    if state.get("version") != VERSION:
+        return "was written by another version of this project: use that one"
+    return "" if state["data_ids"] == list(ids) else "was trained on other pairs: use the same data"
+
+
+@dataclass
+class TrainingRun:
+    """Everything that belongs to a run: `training.run.open_run` opens it, `training.loop.train`
+    trains it.
+    """
+
+    method: str
+    config: TrainConfig
+    folder: Path
+    model: Method
+    data_ids: list[str]
+    data: Data
+    samples: Data
+    live: LiveValues
+    log: RunLog
+    precision: runtime.Precision
+    longest_images: int  # of the whole training, unless a time budget ends it
+    ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
+    trackers: list[Any]  # callbacks requested by the settings
+    fit: str  # how non-square pictures were made square
+    card: ModelCard = field(default_factory=ModelCard)  # written into every model file of the run
+
+    images_seen: int = 0
+    saved_at: int = 0  # images seen by the newest state in the folder
+    save_took_s: float = 0.0  # of the newest state that this process wrote
+    seconds: float = 0.0  # of steps
+    spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
+    images_per_second: float = 0.0
+    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
+    # Losses since the last row of the log, times images, and their images: by loss, as one of
+    # weight 0 may be missing.
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
+    nums: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+
+    def __post_init__(self) -> None:
+        c = self.config
+        self.total_images = self.longest_images  # with a time budget, the expected number
+        self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
+        self.resume_path = self.folder / "resume.pt"
+        self.to_photo = c.direction != "photo-to-sketch"
+        self.last_save = time.monotonic()
+
+    @property
+    def generators(self) -> dict[str, torch.nn.Module]:
+        """The networks to use, by direction: the averaged generators where there are some."""
+        return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
+
+    @property
+    def last_saved(self) -> str:
+        """The state that a resume would start from, in words."""
+        is_there = self.resume_path.is_file()
+        return (
+            f"what was saved at image {self.saved_at} is still there"
+            if is_there
+            else "nothing was saved yet"
+        )
+
+    @property
+    def share_done(self) -> float:
+        """The finished share of the training, from 0 to 1: by images, or by the time budget if that
+        ends first.
+        """
+        share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
+        return min(1.0, max(share, self.spent_s / budget) if budget else share)
+
+    def spend(self, seconds: float) -> None:
+        """Count the time of a step and all that followed it. A time budget ends training when it is
+        spent.
+        """
+        self.spent_s += seconds
+        if self.config.time_budget_s:
+            likely = round(self.images_seen / self.share_done)
+            self.total_images = (
+                self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
+            )
+
+    def lr_factor(self) -> float:
+        """The factor of the live learning rates: 1, then linearly to 0, in steps of one epoch, as
+        published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from
+        epoch 0. It falls with every image if there are fewer than ten epochs, and with `share_done`
+        if there is a time budget.
+        """
+        share = self.config.constant_share
+        if self.config.time_budget_s and share < 1:
+            return min(1.0, (1 - self.share_done) / (1 - share))
+        length = len(self.data) * self.config.copies
+        epochs = self.total_images / length
+        constant = epochs * share
+        if constant >= epochs:
+            return 1.0
+        if epochs < 10:
+            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
+        return max(
+            0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1)
+        )
+
+    # Losses
+
+    def add(self, losses: Mapping[str, torch.Tensor | float], num: int) -> None:
+        """Add the losses of a step on `num` images; a step of your own may return numbers, or
+        tensors with a graph.
+        """
+        for name, value in losses.items():
+            total = torch.as_tensor(value).detach() * num
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
+            self.nums[name] = self.nums.get(name, 0) + num
+
+    def mean_losses(self) -> dict[str, float]:
+        """The mean losses since the last row, read from the device; TrainingDiverged if one is not
+        finite.
+        """
+        if not self.sums:
+            return {}
+        sums = torch.stack(
+            [total.to(self.precision.device) for total in self.sums.values()]
+        ).tolist()
+        means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
+        if wrong := [
+            f"{name} became NaN or infinite"
+            for name, value in means.items()
+            if not math.isfinite(value)
+        ]:
+            self.sums, self.nums = (
+                {},
+                {},
+            )  # the same session may continue with another learning rate
+            raise self._diverged(wrong)
+        return means
+
+    def check_finite(self) -> None:
+        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite."""
+        self.mean_losses()
+        for name, net in self.model.nets.items():
+            if not all(torch.isfinite(p).all() for p in net.parameters()):
+                raise self._diverged([f"weights of {name} are NaN or infinite"])
+
+    def write_row(self, factor: float) -> dict[str, Any]:
+        """Write a row with the mean losses since the last row. factor: of the learning rates."""
+        means = self.mean_losses()
+        seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
+        self.images_per_second = images / seconds if seconds > 0 else 0.0
+        epoch = round(self.images_seen / (len(self.data) * self.config.copies), 4)
+        rates = {name: self.live[name] * factor for name in self.model.optimizers}
+        row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
+        row |= {
+            "images_per_second": round(self.images_per_second, 3),
+            "seconds": round(self.seconds, 2),
+        }
+        self.log.row(row)
+        self.sums, self.nums, self.row_start = {}, {}, (self.seconds, self.images_seen)
+        return row
+
+    def _diverged(self, wrong: list[str]) -> TrainingDiverged:
+        saved = (
+            f"the last good state is {self.resume_path}"
+            if self.resume_path.exists()
+            else "nothing was saved yet"
+        )
+        self.log.event("diverged", images=self.images_seen, what=wrong)
+        what_to_do = "lower the learning rate, or use precision=float32"
+        return TrainingDiverged(
+            f"{', '.join(wrong)} before image {self.images_seen}: {what_to_do}; {saved}"
+        )
+
+    # What is saved
+
+    def _parts(self) -> dict[str, Mapping[str, Any]]:
+        """The parts with a state_dict: by their key in the resume file, and there by name."""
+        ema = {direction: ema.net for direction, ema in self.ema.items()}
+        return {"nets": self.model.nets, "optimizers": self.model.optimizers, "ema": ema}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state of training, as written to the resume file."""
+        plain = ("method", "data_ids", "images_seen", "total_images", "seconds", "spent_s")
+        state = {"version": VERSION, "config": dataclasses.asdict(self.config)}
+        state |= {name: getattr(self, name) for name in plain}
+        for key, parts in self._parts().items():
+            state[key] = {name: part.state_dict() for name, part in parts.items()}
+        state |= {"scaler": self.model.scaler.state_dict(), "model": self.model.state_dict()}
+        state |= {"live": self.live.values(), "sums": dict(self.sums), "nums": dict(self.nums)}
+        return state | {"rng": runtime.rng_state(self.precision.device)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the state of an interrupted run; CheckpointError if it does not fit this run."""
+        if why := why_not(state, self.method, self.config, self.data_ids):
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: {why}, or start a new run with --resume never"
+            )
+        for key, parts in self._parts().items():
+            for name, part in parts.items():
+                part.load_state_dict(state[key][name])
+        for opt in (
+            self.model.optimizers.values()
+        ):  # saved on another device, moments may have another memory format
+            for p, held in opt.state.items():
+                held.update(
+                    {k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape}
+                )
+        if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
+            self.model.scaler.load_state_dict(state["scaler"])
+        self.model.load_state_dict(state["model"])
+        live, every = dict(state["live"]), self.config.sample_every_images
+        if state["config"].get("sample_every_images", every) != every:
+            del live["sample_every"]  # the new setting applies
+        self.live.load_state_dict(live)
+        self.images_seen = self.saved_at = state["images_seen"]
+        if self.config.time_budget_s:
+            self.total_images = min(self.longest_images, state["total_images"])
+        self.seconds = state["seconds"]
+        self.spent_s = state.get("spent_s", self.seconds)
+        self.sums = {
+            name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()
+        }
+        self.nums = dict(state.get("nums", {}))
+        self.row_start = self.seconds, self.images_seen
+        runtime.set_rng_state(state["rng"], self.precision.device)
+
+    def save(self) -> None:
+        """Write the resume file and the generators, each complete or not at all. Raises
+        TrainingDiverged, and writes nothing, if weights are NaN; OSError if the folder cannot be
+        written to, or is gone.
+        """
+        os.stat(self.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
+        check_space(self.folder, self.model, copies=3)
+        self.check_finite()
+        checkpoints.save_resume(self.resume_path, self.state_dict())
+        self.saved_at = self.images_seen
+        self.save_generators()
+        for name, net in self.model.kept.items():
+            checkpoints.save_generator(
+                self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card
+            )
+
+    def save_generators(self, folder: str = "", ending: str = "") -> None:
+        """Write the generators into a subfolder of the run; ending: appended to their names."""
+        size_px = getattr(self.model, "out_px", self.config.size_px)
+        meta = {
+            "method": self.method,
+            "size_px": size_px,
+            "fit": self.fit,
+            "images_seen": self.images_seen,
+        }
+        for direction, net in self.generators.items():
+            name = generator_file(direction if direction != self.config.direction else None)
+            path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
+            checkpoints.save_generator(
+                path, net, {**meta, "direction": direction, **self.model.notes}, self.card
+            )

@@ -1,0 +1,299 @@
+"""A run's log, `log.jsonl`, and trackers, callbacks that send losses, samples and live values to
+Weights & Biases or TensorBoard. A tracker's failure is reported once, and training continues
+without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from tqdm.auto import tqdm
+
+from s2f_utils import runtime
+from s2f_utils.pictures import images
+from s2f_utils.train.live import Change
+
+ID_FILE = "wandb-id.txt"  # in the run folder
+WANDB_OPTIONS = {  # the installed version's known ones are used
+    "console": "off",  # printed output is not uploaded: it is mostly a progress bar
+    "silent": True,
+    "disable_git": True,  # no address or changes of the surrounding repository
+    "finish_timeout": 300.0,  # seconds; the rest stays in the run folder
+    "finish_timeout_raises": True,
+}
+
+
+class RunLog:
+    """Appends to `log.jsonl`: rows of losses (`images`, losses, rates) and events (`event`,
+    `images`, …).
+
+    Lines that a full disk rejects are kept and written as soon as there is space. A line cut off by
+    a crash stays so.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "log.jsonl"
+        is_cut = self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n")
+        self._unwritten = b"\n" if is_cut else b""
+        self._is_full = False
+
+    def row(self, values: dict[str, Any]) -> None:
+        """A row of losses, or an event."""
+        self._unwritten += json.dumps(values).encode() + b"\n"
+        try:
+            with open(self.path, "ab", buffering=0) as file:
+                while self._unwritten:
+                    self._unwritten = self._unwritten[file.write(self._unwritten) :]
+            self._is_full = False
+        except OSError as error:  # a full disk must not end training
+            if not self._is_full:
+                why = f"{error.strerror}; the log is kept in memory until it can be written"
+                print(f"{self.path}: {why}", file=sys.stderr)
+            self._is_full = True
+
+    def event(self, event: str, /, **details: Any) -> None:
+        """Something that happened: "change", "sample", "save", "resume", "end", …"""
+        self.row({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
+
+    def problem(self, message: str) -> None:
+        """A problem that does not end the run: printed, and logged if possible."""
+        print(message, file=sys.stderr)
+        self.event("problem", message=message)
+
+
+def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of losses and the events of a run, in order, without entries after the point from
+    which an interrupted run was resumed, and without rows of part of an interval ("partial"), which
+    earlier versions wrote.
+    """
+    path = Path(folder) / "log.jsonl"
+    entries: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        with contextlib.suppress(ValueError):  # a line cut off by a crash
+            entry = json.loads(line)
+            if entry.get("event") == "resume":
+                entries = _until_save(entries, entry["images"])
+            entries.append(entry)
+    rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
+    return rows, [entry for entry in entries if "event" in entry]
+
+
+def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
+    """The entries known to the state saved at `images`: live changes after the save are not in it."""
+    saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
+    saved = saves[-1] if saves else len(entries)
+    known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
+    return [
+        e
+        for e, is_known in zip(entries, known, strict=True)
+        if is_known and e.get("images", 0) <= images
+    ]
+
+
+class Tracker:
+    """Sends the log's entries to another program, at each event of `loop.train`; its x axis is
+    images seen.
+
+    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) that program, and may raise
+    any exception.
+    """
+
+    title = package = ""  # the program's name in messages, and the package that it needs
+
+    def __init__(self) -> None:
+        self.handle: Any = None  # the open program's handle; it stays open between chunks
+        self.failed = False
+
+    def on_start(self, run: Any) -> None:
+        if self.handle is None:
+            self._attempt(run, "start", lambda: setattr(self, "handle", self._open(run)))
+        if run.images_seen == 0:  # a resumed run has already sent this step
+            self.on_log(run, {})
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        values = row | {f"live/{name}": value for name, value in run.live.values().items()}
+        self._attempt(run, "log", lambda: self._send(run, values))
+
+    def on_change(self, run: Any, change: Change) -> None:
+        self._attempt(
+            run, "log", lambda: self._send(run, {f"live/{change.name}": float(change.new)})
+        )
+
+    def on_sample(self, run: Any, path: Path) -> None:
+        scores = {f"samples/{name}": value for name, value in run.scores.items()}
+        self._attempt(run, "log", lambda: self._send(run, scores, path))
+
+    def on_end(self, run: Any, reason: str) -> None:
+        if reason == "chunk":
+            return
+        if self.handle is not None:
+            self._attempt(
+                run, "write everything", lambda: self._close(self.handle, reason == "failure")
+            )
+        self.handle, self.failed = None, False
+
+    def on_failure(self, run: Any, error: BaseException) -> None:
+        self.on_end(run, "failure")
+
+    def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
+        """Run an action of the other program; the first failure is reported, and later actions are
+        skipped.
+        """
+        if self.failed:
+            return
+        try:
+            action()
+        except Exception as error:
+            self.failed = True
+            why = str(error).strip().partition("\n")[0] or type(error).__name__
+            if isinstance(error, ModuleNotFoundError) and error.name == self.package:
+                why = f"it is not installed: pip install {self.package}"
+            run.log.problem(f"{self.title}: could not {what}: {why}; training goes on without it")
+            handle, self.handle = self.handle, None
+            with contextlib.suppress(Exception):
+                self._close(handle, True)
+
+
+class WandbTracker(Tracker):
+    """One W&B run per run folder: resumed training continues under the id in `wandb-id.txt`."""
+
+    title, package = "Weights & Biases", "wandb"
+
+    def _open(self, run: Any) -> Any:
+        import wandb
+
+        id_file = run.folder / ID_FILE
+        if not id_file.exists():
+            with runtime.atomic_path(id_file) as temporary:
+                temporary.write_text(
+                    secrets.token_hex(4) + "\n", encoding="utf-8"
+                )  # not training's random numbers
+        described = facts(run)
+        options = {
+            name: value
+            for name, value in WANDB_OPTIONS.items()
+            if name in wandb.Settings.model_fields
+        }
+        offline = "WANDB_MODE" not in os.environ and not is_logged_in()
+        # `mode` alone is not enough: without the variable, wandb looks up a telemetry host even
+        # offline.
+        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
+            handle = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
+                name=os.environ.get("WANDB_NAME", run.folder.name),
+                id=id_file.read_text(encoding="utf-8").strip(),
+                resume="allow"
+                if os.environ.get("WANDB_MODE", "online") == "online"
+                else None,  # else it warns
+                reinit="finish_previous",  # a cell stopped between chunks leaves one open
+                dir=str(run.folder),
+                config=described.pop("settings") | described,
+                allow_val_change=True,
+                settings=wandb.Settings(**options),
+                mode=os.environ.get("WANDB_MODE", "online"),
+            )
+        handle.define_metric("*", step_metric="images")
+        if getattr(handle, "offline", False):  # then asking for its address warns
+            why = ", as there is no login" if offline else ""
+            place = f"offline{why}; 'wandb sync {Path(handle.dir).parent}' uploads it"
+        else:
+            place = handle.url or "disabled by WANDB_MODE"
+        tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
+        return handle
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        if sheet is not None:
+            import wandb
+
+            values = values | {
+                "samples/sheet": wandb.Image(str(sheet), caption=f"{run.images_seen:,} images")
+            }
+        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.finish(exit_code=int(failed))
+
+
+def is_logged_in() -> bool:
+    """Whether a W&B key is available without a prompt: in the environment or in ~/.netrc."""
+    from requests.utils import get_netrc_auth
+
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    return get_netrc_auth(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")) is not None
+
+
+class TensorBoardTracker(Tracker):
+    """Event files in a run's folder `tensorboard`; resumed training adds another file to the same
+    curves.
+    """
+
+    title, package = "TensorBoard", "tensorboard"
+
+    def _open(self, run: Any) -> Any:
+        import tensorboard
+
+        # TensorBoard's switch, the presence of this module: without it, it loads TensorFlow, which
+        # takes seconds.
+        without_tensorflow = f"{tensorboard.__name__}.compat.notf"
+        sys.modules.setdefault(without_tensorflow, types.ModuleType(without_tensorflow))
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = run.folder / "tensorboard"
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(
+            dir=folder
+        ):  # a read-only folder fails here, not in the writer's thread
+            pass
+        if any(folder.glob("events.out.tfevents.*")):
+            time.sleep(
+                1.0
+            )  # their names begin with the time in seconds, and they are read in this order
+        purge_from = run.images_seen + 1 if run.images_seen else 0  # image 0 is sent again
+        writer = SummaryWriter(str(folder), purge_step=purge_from)
+        for title, group in facts(run).items():
+            lines = [f"| {name} | {value} |" for name, value in group.items()]
+            writer.add_text(
+                title, "\n".join(["| name | value |", "| --- | --- |", *lines]), run.images_seen
+            )
+        writer.flush()
+        tqdm.write(
+            f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr
+        )
+        return writer
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        if sheet is not None:
+            self.handle.add_image(
+                "samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC"
+            )
+        for name, value in values.items():
+            if name != "images":  # the axis
+                self.handle.add_scalar(name, value, run.images_seen)
+        self.handle.flush()  # a kill loses nothing, and failures appear here
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.close()
+
+
+def facts(run: Any) -> dict[str, dict[str, Any]]:
+    """The settings, the values chosen on this machine, and facts about the machine."""
+    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
+    chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
+    settings = {"method": run.method, **dataclasses.asdict(run.config)}
+    return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}
+
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
