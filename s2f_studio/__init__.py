@@ -5,8 +5,8 @@ The path of a drawing, from `s2f translate` (`faces.translate`), the app (`serve
 of a model: `drawings.prepare` cleans its paper (`drawings.paper`) and finds its face;
 `faces.expecting` finds the face's landmarks (`drawings.understanding`), runs the networks, and
 warps the answer to these landmarks. The network of the average face is `faces.networks.expect`; the
-photo is painted by `old.network` today, which `faces.networks.portrait` is going to replace. Pixel
-work before and after them is done in `faces.stages` and `old.stage`.
+photo is painted by `render.network`. Pixel
+work before and after them is done in `faces.stages` and `render.stage`.
 """
 
 
@@ -18,7 +18,7 @@ def register(table: str) -> None:
         from s2f_studio.drawings.finder import Finder
         from s2f_studio.faces.networks import portrait
         from s2f_studio.faces.networks.expect import Expect
-        from s2f_studio.old.network import Render, RenderJudge
+        from s2f_studio.render.network import Render, RenderJudge
         from s2f_utils.networks.registry import NETWORKS
 
         NETWORKS.update(
@@ -36,7 +36,7 @@ def register(table: str) -> None:
         )
     elif table == "methods":
         from s2f_studio.faces.method import ExpectMethod
-        from s2f_studio.old.method import RenderMethod
+        from s2f_studio.render.method import RenderMethod
         from s2f_utils.train.methods import METHODS
 
         METHODS.update({"expect": ExpectMethod, "render": RenderMethod})

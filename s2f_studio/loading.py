@@ -12,7 +12,7 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_studio.faces.stages import expect, lay, portray
-from s2f_studio.old import stage as render
+from s2f_studio.render import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.infer.finding import find_generator
 from s2f_utils.infer.stages import Kind, stages_of

@@ -9,8 +9,8 @@ from s2f_studio.drawings import paper, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.translate import translate_drawing
+from s2f_studio.page import answering
 from s2f_studio.query import asked
-from s2f_studio.web import answering
 from s2f_utils import infer, weights
 from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures import images

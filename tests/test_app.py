@@ -26,10 +26,10 @@ httpx = pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_studio.page import drawing, page  # noqa: E402
+from s2f_studio.page.uploads import picture_in  # noqa: E402
 from s2f_studio.server import api, server  # noqa: E402
 from s2f_studio.server.engine import Limits  # noqa: E402
-from s2f_studio.web import drawing, page  # noqa: E402
-from s2f_studio.web.uploads import picture_in  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402

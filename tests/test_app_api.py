@@ -26,12 +26,12 @@ psutil = pytest.importorskip("psutil")
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.page import answering, catalogue, page  # noqa: E402
+from s2f_studio.page.catalogue import Catalogue  # noqa: E402
+from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
 from s2f_studio.query import Query  # noqa: E402
 from s2f_studio.server import api, gate  # noqa: E402
 from s2f_studio.server.engine import Engine, Limits  # noqa: E402
-from s2f_studio.web import answering, catalogue, page  # noqa: E402
-from s2f_studio.web.catalogue import Catalogue  # noqa: E402
-from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
 from s2f_utils import infer, networks, runtime, weights  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402

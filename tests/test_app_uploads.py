@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from data_prep.make.drawn import synthetic
-from s2f_studio.web import uploads
-from s2f_studio.web.uploads import Refusal, read_map, read_picture
+from s2f_studio.page import uploads
+from s2f_studio.page.uploads import Refusal, read_map, read_picture
 from s2f_utils.pictures import masks
 from tests import hostile
 

@@ -33,14 +33,14 @@ ROOMS = {
         "extensions": set(),
     },
     "s2f_studio": {
-        "cli": {"hub", "server", "web", "export", "faces", "drawings", "engines"},
+        "cli": {"hub", "server", "page", "export", "faces", "drawings", "engines"},
         "hub": set(),
-        "server": {"web", "query", "export", "faces", "drawings", "engines"},
-        "web": {"query", "export", "faces", "drawings", "engines"},
+        "server": {"page", "query", "export", "faces", "drawings", "engines"},
+        "page": {"query", "export", "faces", "drawings", "engines"},
         "query": {"drawings"},
         "export": {"faces", "drawings", "engines"},
-        "loading": {"old", "faces", "drawings", "engines"},
-        "old": {"faces", "drawings", "engines"},
+        "loading": {"render", "faces", "drawings", "engines"},
+        "render": {"faces", "drawings", "engines"},
         "faces": {"drawings", "engines"},
         "drawings": {"engines"},
         "engines": set(),
@@ -168,7 +168,7 @@ def test_nothing_is_loaded_or_printed_by_importing():
 # what serves, where another engine answers
 WITHOUT_TORCH = (
     "s2f_studio.server",
-    "s2f_studio.web",
+    "s2f_studio.page",
     "s2f_studio.cli",
     "s2f_studio.drawings",
     "s2f_utils.pictures",

@@ -28,8 +28,8 @@ from s2f_studio.engines import running as engines  # noqa: E402
 from s2f_studio.engines.running import OnnxEngine  # noqa: E402
 from s2f_studio.export.exported import description_file, read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
+from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.server.engine import Engine as Server  # noqa: E402
-from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_utils import infer, networks, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
 from s2f_utils.infer import restorers  # noqa: E402

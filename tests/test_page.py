@@ -20,11 +20,11 @@ from PIL import Image
 from s2f_studio.drawings import bending, cleanup, mesh, paper
 from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.page import page as served
 from s2f_studio.server.alone import ort
 from s2f_studio.server.alone.facts import facts_of_page, script_of
 from s2f_studio.server.alone.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
-from s2f_studio.web import page as served
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images
 from s2f_utils.weights.compact import expanded

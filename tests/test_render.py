@@ -13,7 +13,7 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
 from s2f_studio.faces.expecting import missing_accessories
-from s2f_studio.old import pixels
+from s2f_studio.render import pixels
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.infer.asking import LIKELY, Ask

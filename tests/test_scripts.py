@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from s2f_studio.page import page
+from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.query import WAYS, Query, asked
 from s2f_studio.server.alone.page import STATIC
-from s2f_studio.web import page
-from s2f_studio.web.catalogue import Catalogue
 from s2f_utils.pictures.attributes import FACE_PARTS
 
 NODE = shutil.which("node")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from s2f_studio.faces.method import tones_of
 from s2f_studio.faces.shaped import ShapedData
-from s2f_studio.old.method import RenderMethod, before_wall
+from s2f_studio.render.method import RenderMethod, before_wall
 from s2f_utils import networks, runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints

@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT))
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import infer, runtime  # noqa: E402  (the clone's)
 
-STATIC = ROOT / "s2f_studio" / "web" / "static"
+STATIC = ROOT / "s2f_studio" / "page" / "static"
+PICTURES = ROOT / "s2f_studio" / "web" / "static"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
 GOOD = (
@@ -50,7 +51,7 @@ def main() -> None:
     """Write gallery.json and its pictures."""
     model = infer.load(device="cpu")
     listed: dict[str, list[dict[str, str]]] = {}
-    for old in STATIC.glob("gallery-*.webp"):
+    for old in PICTURES.glob("gallery-*.webp"):
         old.unlink()
     for kind, rows in (("good", GOOD), ("failed", FAILED)):
         listed[kind] = []
@@ -60,10 +61,10 @@ def main() -> None:
             for file, picture in zip(
                 files.values(), (drawing, model.translate(drawing, **asked)), strict=True
             ):
-                _save(STATIC / file, picture)
+                _save(PICTURES / file, picture)
             listed[kind].append({**files, "text": text})
     runtime.write_json(STATIC / "gallery.json", listed)
-    print(sum(path.stat().st_size for path in STATIC.glob("gallery*")) // 1000, "kB")
+    print(sum(path.stat().st_size for path in PICTURES.glob("gallery*")) // 1000, "kB")
 
 
 def _save(path: Path, picture: np.ndarray) -> None:

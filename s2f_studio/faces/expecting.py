@@ -1,6 +1,6 @@
 """The face a drawing depicts: averaged (`expected`), or as photos of possible people (`rendered`).
 
-Pixel work is done by stages (`faces.stages`, `old.stage`); this module makes the decisions between
+Pixel work is done by stages (`faces.stages`, `render.stage`); this module makes the decisions between
 them.
 """
 

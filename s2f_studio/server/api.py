@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from s2f_studio.page import drawing, page
+from s2f_studio.page.uploads import MOST_BYTES, Refusal
 from s2f_studio.query import asked, schema
 from s2f_studio.server.docs import docs_page
 from s2f_studio.server.engine import Engine
 from s2f_studio.server.gate import Gate
-from s2f_studio.web import drawing, page
-from s2f_studio.web.uploads import MOST_BYTES, Refusal
 from s2f_utils.pictures import images
 
 FIELD_BYTES = 2000  # the longest value of a form's field

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2f_studio.engines import running as engines
+from s2f_studio.page import answering, drawing, uploads
+from s2f_studio.page.catalogue import Catalogue, Choice, load
+from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import Query
-from s2f_studio.web import answering, drawing, uploads
-from s2f_studio.web.catalogue import Catalogue, Choice, load
-from s2f_studio.web.uploads import Refusal
 from s2f_utils import runtime
 from s2f_utils.infer import Model
 

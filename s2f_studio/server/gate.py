@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from s2f_studio.web.uploads import MOST_BYTES, Refusal, too_large
+from s2f_studio.page.uploads import MOST_BYTES, Refusal, too_large
 
 Message = MutableMapping[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import running as engines
+from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.server import api, gate
 from s2f_studio.server.engine import Engine, Limits
-from s2f_studio.web.catalogue import Catalogue
 from s2f_utils import runtime, weights
 
 PORT = 5000

@@ -21,8 +21,8 @@ from data_prep.make.drawn import synthetic
 from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import prepare_for
-from s2f_studio.web import drawing as paper
-from s2f_studio.web import page as served
+from s2f_studio.page import drawing as paper
+from s2f_studio.page import page as served
 from s2f_utils import infer, weights
 from s2f_utils.infer.asking import Facts
 from s2f_utils.pictures import images

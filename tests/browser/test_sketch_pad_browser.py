@@ -31,7 +31,7 @@ from tests.browser.pages import (  # noqa: E402
 CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
-from s2f_studio.web.widget import sketch_pad
+from s2f_studio.page.widget import sketch_pad
 pad = sketch_pad(start="long-hair", device="cpu")
 print(s2f_utils.__file__)
 pad"""

@@ -13,10 +13,10 @@ import numpy as np
 from s2f_studio.drawings import bending, cleanup, likely, mesh, paper, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import expecting, regions
-from s2f_studio.web import drawing, page
-from s2f_studio.web.answering import CHECK, HERE, IN_PAD, NO_FACE, UNSURE, VAGUE
-from s2f_studio.web.catalogue import Catalogue
-from s2f_studio.web.uploads import KEPT_PX, LEAST_SIDE_PX
+from s2f_studio.page import drawing, page
+from s2f_studio.page.answering import CHECK, HERE, IN_PAD, NO_FACE, UNSURE, VAGUE
+from s2f_studio.page.catalogue import Catalogue
+from s2f_studio.page.uploads import KEPT_PX, LEAST_SIDE_PX
 from s2f_utils import weights
 from s2f_utils.infer.asking import COLOURED
 from s2f_utils.pictures import attributes, images

@@ -12,9 +12,9 @@ import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.export.exported import description_file, graph_file, read_description
+from s2f_studio.page import drawing, page
 from s2f_studio.server.alone.facts import MODELS, facts_of_page, script_of
 from s2f_studio.server.alone.ort import PACKAGE, VERSION, write_runtime
-from s2f_studio.web import drawing, page
 from s2f_utils import weights
 from s2f_utils.pictures import images
 

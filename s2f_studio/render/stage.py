@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from s2f_studio.engines import plane
 from s2f_studio.faces.regions import cheeks_and_above, inside_face
-from s2f_studio.old import network as render
-from s2f_studio.old import pixels
-from s2f_studio.old.network import GIVEN_PX, MADE_PX
+from s2f_studio.render import network as render
+from s2f_studio.render import pixels
+from s2f_studio.render.network import GIVEN_PX, MADE_PX
 from s2f_utils.infer.stages import F32, I64
 from s2f_utils.pictures.attributes import TEXTURED
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from s2f_studio.page import answering, drawing, page, uploads
+from s2f_studio.page.catalogue import TITLES, Catalogue
 from s2f_studio.query import Query, asked
-from s2f_studio.web import answering, drawing, page, uploads
-from s2f_studio.web.catalogue import TITLES, Catalogue
 from s2f_utils import infer, weights
 from s2f_utils.infer import Facts, Model
 from s2f_utils.infer.asking import amounts_of

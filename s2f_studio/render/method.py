@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX
 from s2f_studio.faces.shaped import ShapedData
-from s2f_studio.old import network as render
-from s2f_studio.old.network import GIVEN_PX, MADE_PX
+from s2f_studio.render import network as render
+from s2f_studio.render.network import GIVEN_PX, MADE_PX
 from s2f_utils import networks, weights
 from s2f_utils.infer import find_generator
 from s2f_utils.networks import checkpoints

@@ -14,16 +14,15 @@ import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import place_face
-from s2f_studio.web.uploads import Refusal
+from s2f_studio.page.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.infer import Facts
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-FOLDER = Path(__file__).with_name(
-    "examples"
-)  # drawn faces, and label maps of three portraits (face_maps)
+# drawn faces, and label maps of three portraits (face_maps)
+FOLDER = Path(__file__).parents[1] / "web" / "examples"
 MAPS = ("map-3", "map-8", "map-17")
 STARTS = {"aligned": drawings.EXAMPLES, "map": MAPS}  # the pictures a pad can start from
 INK_BELOW = 200  # grey level

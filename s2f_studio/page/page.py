@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.page import drawing
 from s2f_studio.query import defaults
-from s2f_studio.web import drawing
 from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")
@@ -23,8 +23,11 @@ TYPES = {
     ".webp": "image/webp",
     ".json": "application/json",
 }
+PICTURES = Path(__file__).parents[1] / "web" / "static"  # the gallery's
 FILES = {
-    path.name: path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES and path != INDEX
+    path.name: path
+    for path in sorted((*STATIC.iterdir(), *PICTURES.iterdir()))
+    if path.suffix in TYPES and path != INDEX
 }
 PHOTOS = tuple(f"photo-{number}" for number in (3, 8, 17))
 EXAMPLES = (*drawings.EXAMPLES, *PHOTOS, *drawing.MAPS)

@@ -16,8 +16,8 @@ from PIL import Image
 
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
+from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import Query
-from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.infer import Ask, Facts, Model
 from s2f_utils.infer.asking import COLOURED, LIKELY

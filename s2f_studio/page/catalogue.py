@@ -18,9 +18,9 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
 from s2f_studio.faces.expecting import RenderModel
+from s2f_studio.page.answering import FOLDERS
+from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import WAYS
-from s2f_studio.web.answering import FOLDERS
-from s2f_studio.web.uploads import Refusal
 from s2f_utils import infer, networks, weights
 from s2f_utils.infer import Facts, Model
 from s2f_utils.networks.card import DIRECTIONS, RENDERS, RESTORES, TRANSLATES

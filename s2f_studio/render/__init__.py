@@ -1,0 +1,3 @@
+"""The generator that renders a photo from the average face: `render`, shipped as
+sketch-to-photo-rendered.
+"""
