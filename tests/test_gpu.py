@@ -196,7 +196,7 @@ def test_what_is_sent_arrives_whole_although_nothing_waits(num):
         for turn in range(8):
             busy = busy @ busy * 1e-3
             arrived.append(
-                runtime.sent(torch.full((num,), float(turn)), device)
+                runtime.to_device(torch.full((num,), float(turn)), device)
             )  # the source is let go at once
     assert all(torch.equal(one.cpu(), other) for one, other in zip(arrived, expected, strict=True))
 

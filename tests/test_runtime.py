@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from s2f_utils import networks, runtime
+from s2f_utils.runtime import precision
 from s2f_utils.train.tracking import RunLog, read_log
 
 
@@ -24,7 +26,7 @@ def test_unknown_device_lists_what_is_there(monkeypatch):
 def test_precision_follows_the_hardware(monkeypatch):
     cpu = torch.device("cpu")
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda has=has: has)
         assert runtime.pick_precision(cpu).dtype == expected
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     t4 = runtime.pick_precision(torch.device("cuda"))
@@ -86,6 +88,18 @@ def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
     rows, events = read_log(tmp_path)
     assert [(row["images"], row["loss"]) for row in rows] == [(2, 1.0), (4, 1.0), (6, 2.0)]
     assert [event["event"] for event in events] == ["resume"]
+
+
+def test_infinity_and_nan_are_null_in_json(tmp_path):
+    values = {"psnr": float("inf"), "row": [float("nan"), -float("inf"), 1.5], "more": (1, "a")}
+    runtime.write_json(tmp_path / "values.json", values)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (tmp_path / "values.json").read_text()
+    read = json.loads(text, parse_constant=refuse)
+    assert read == {"psnr": None, "row": [None, None, 1.5], "more": [1, "a"]}
 
 
 def test_values_are_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
 from s2f_utils.networks.resunet import grey_of
 from s2f_utils.pictures.attributes import TOLD
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision, distributed, to_device
 from s2f_utils.train.loading import answering, load_into
 from s2f_utils.train.losses import ssim_map
 from s2f_utils.train.method import Live, Method
@@ -222,7 +222,7 @@ def hidden(tones: Tensor, share: float) -> Tensor:
     NaN.
     """
     hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
-    return tones.masked_fill(sent(hide, tones.device), torch.nan)
+    return tones.masked_fill(to_device(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
@@ -231,13 +231,13 @@ def half_known(worn: Tensor, share: float) -> Tensor:
     """
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
-    return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
+    return worn * to_device(sure, worn.device).to(worn.dtype)[..., None, None]
 
 
 def sometimes(traits: Tensor, share: float) -> Tensor:
     """A random share of the attributes' planes, (B, C, S, S); 0, unknown, for the others."""
     keep = distributed.rand(*traits.shape[:2]) < share
-    return traits * sent(keep, traits.device).to(traits.dtype)[..., None, None]
+    return traits * to_device(keep, traits.device).to(traits.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
@@ -255,7 +255,7 @@ def misfit(a: Tensor, most_px: float) -> Tensor:
         * (distributed.randn(num, 2, 6, 6) + 0.7 * distributed.randn(num, 2, 1, 1))
     )
     bend = F.interpolate(
-        sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True
+        to_device(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True
     )
     identity = torch.eye(2, 3, device=a.device).expand(num, 2, 3)
     grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(
@@ -273,7 +273,7 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
     num = len(a)
 
     def each(values: Tensor) -> Tensor:
-        return sent(values.view(num, 1, 1, 1), a.device)
+        return to_device(values.view(num, 1, 1, 1), a.device)
 
     ink = 0.5 - 0.5 * a[:, :1].float()
     ink = ink.clamp(1e-4, 1) ** each(torch.exp(0.35 * amount * distributed.randn(num)))

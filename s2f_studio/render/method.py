@@ -29,7 +29,7 @@ from s2f_utils import networks, weights
 from s2f_utils.infer import find_generator
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import TEXTURED, TOLD
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision, distributed, to_device
 from s2f_utils.train.live import Range
 from s2f_utils.train.loading import discriminator_of, load_into
 from s2f_utils.train.losses import generator_loss
@@ -248,10 +248,10 @@ class RenderMethod(Method):
         config = self.config
         expected, true, style = self.given(a, b)
         free = round(config.free_share * len(a)) if config.lambda_projected else 0
-        style[:free, : self.net_g.num_codes] = sent(self._codes(free), style.device).to(style.dtype)
+        style[:free, : self.net_g.num_codes] = to_device(self._codes(free), style.device).to(style.dtype)
         small = F.avg_pool2d(expected, 2)
         made = self.net_g(self.precision.images(expected), style)
-        walls, by = sent(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
+        walls, by = to_device(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
         fake, real = (
             seen(x[:, :3], p, walls, by)
             for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:]))
@@ -324,16 +324,16 @@ class RenderMethod(Method):
         shift = config.other_light * (
             0.5 * distributed.randn(num, 1, 1, 1) + 0.2 * distributed.randn(num, 3, 1, 1)
         )
-        by, shift = sent(by, b.device), sent(shift, b.device)
+        by, shift = to_device(by, b.device), to_device(shift, b.device)
         expected, true = (
             before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:])
             for x in (expected, b[:, :4])
         )
         codes = self.net_g.codes_of(expected, true)
         whole = distributed.rand(num, 1) < config.whole_share
-        codes = codes * sent(torch.where(whole, 1.0, distributed.rand(num, 1)), codes.device)
-        places = sent(torch.tensor([list(TOLD).index(name) for name in TEXTURED]), b.device)
-        known = sent(distributed.rand(num, len(places)), b.device) < config.trait_share
+        codes = codes * to_device(torch.where(whole, 1.0, distributed.rand(num, 1)), codes.device)
+        places = to_device(torch.tensor([list(TOLD).index(name) for name in TEXTURED]), b.device)
+        known = to_device(distributed.rand(num, len(places)), b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
 
@@ -352,7 +352,7 @@ class RenderMethod(Method):
         """
         config, num = self.config, len(parts)
         low, high = DECIDED
-        by, at = (sent(distributed.rand(num, 1, 1, 1), parts.device) for _ in range(2))
+        by, at = (to_device(distributed.rand(num, 1, 1, 1), parts.device) for _ in range(2))
         own = render.decided(parts, 0.5, F.avg_pool2d(true, 2))
         one = render.decided(parts, low + (high - low) * at)
         decided = torch.where(
@@ -376,7 +376,7 @@ class RenderMethod(Method):
         """The discriminator's mean squared slope at true photos, every second one of the batch; a
         scalar.
         """
-        rows = sent(torch.arange(0, len(real), 2), real.device)
+        rows = to_device(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
         asked = _mean(one.float().mean((1, 2, 3)).sum() for one in logits)

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from s2f_utils.data import DataError, Row
 from s2f_utils.pictures import images, masks
-from s2f_utils.runtime import sent
+from s2f_utils.runtime import to_device
 
 # a paired method's input → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -53,8 +53,8 @@ class PictureStore:
     def batch(self, indices: Sequence[int]) -> Tensor:
         """These pictures on the device, (B, C, S, S) in [0, 255]."""
         if self._tensor is None:
-            return sent(self.decode(indices), self.device)
-        return self._tensor.index_select(0, sent(torch.as_tensor(indices), self.device))
+            return to_device(self.decode(indices), self.device)
+        return self._tensor.index_select(0, to_device(torch.as_tensor(indices), self.device))
 
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
@@ -150,7 +150,7 @@ class Data:
             k: before.get(k) or self._reader.submit(self._decode, *chosen(k[0])) for k in wanted
         }
         sketches, photos = self._prefetched[wanted[0]].result()
-        return sent(sketches, self.device), sent(photos, self.device)
+        return to_device(sketches, self.device), to_device(photos, self.device)
 
     def _decode(self, sketches: np.ndarray, photos: np.ndarray) -> tuple[Tensor, Tensor]:
         return self.sketches.decode(sketches), self.photos.decode(photos)

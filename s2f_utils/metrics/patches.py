@@ -138,7 +138,7 @@ def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.de
         batch = torch.cat(
             [_patches(pictures, torch.randint(0, len(pictures), (BATCH,))) for pictures in sides]
         )
-        loss = binary_cross_entropy_with_logits(net(runtime.sent(batch, device)), labels)
+        loss = binary_cross_entropy_with_logits(net(runtime.to_device(batch, device)), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -151,7 +151,7 @@ def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
     device = next(net.parameters()).device
     with torch.inference_mode():
         cut = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures)))
-        rows = [net(runtime.sent(patches, device)).flatten() for patches in cut]
+        rows = [net(runtime.to_device(patches, device)).flatten() for patches in cut]
         return torch.stack(rows).cpu().double().numpy()
 
 

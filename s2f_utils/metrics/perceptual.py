@@ -79,7 +79,7 @@ def answer(name: str, *batches: Tensor, **options: bool) -> Any:
     device = runtime.pick_device()
     net = network(name, device)
     with exactly():
-        return net(*(runtime.sent(batch, device) for batch in batches), **options)
+        return net(*(runtime.to_device(batch, device) for batch in batches), **options)
 
 
 def distance(name: str, fake: np.ndarray, real: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.networks.card import ModelCard
-from s2f_utils.runtime import distributed, sent
+from s2f_utils.runtime import distributed, to_device
 
 # The cubic kernel with -0.75 (OpenCV's, and torch's "bicubic") a quarter of the way from the second
 # to the third of four pixels.
@@ -140,7 +140,7 @@ def doubled(x: Tensor) -> Tensor:
     taps = torch.tensor(
         [[*CUBIC[::-1], 0.0], [0.0, *CUBIC]], dtype=x.dtype
     )  # of five pixels, for each of the two
-    taps = sent(taps, x.device)
+    taps = to_device(taps, x.device)
     kernel = torch.einsum("ay,bx->abyx", taps, taps).reshape(4, 1, 5, 5).repeat(x.shape[1], 1, 1, 1)
     made = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])
     return F.pixel_shuffle(made, 2)

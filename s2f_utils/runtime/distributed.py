@@ -50,7 +50,8 @@ def process_group(device: str = "auto") -> Iterator[str]:
         local_rank, num_gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local_rank >= num_gpus:
             raise ValueError(
-                f"this machine has {num_gpus} GPUs: give --nproc-per-node {num_gpus}, or --device cpu"
+                f"this machine has {num_gpus} GPUs: give --nproc-per-node {num_gpus},"
+                " or --device cpu"
             )
         device = f"cuda:{local_rank}"
         torch.cuda.set_device(device)

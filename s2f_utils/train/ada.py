@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import distributed, sent, start_copy
+from s2f_utils.runtime import distributed, start_copy, to_device
 
 EVERY_STEPS = 4  # between adjustments of p
 
@@ -49,7 +49,7 @@ class AdaptiveP:
         self._seen += len(logits_real)
         if len(self._signs) == EVERY_STEPS:
             self._asked = (
-                start_copy(torch.stack([sent(sign, device) for sign in self._signs]).mean()),
+                start_copy(torch.stack([to_device(sign, device) for sign in self._signs]).mean()),
                 self._seen,
             )
             self._signs, self._seen = [], 0
@@ -148,8 +148,8 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
     return (
-        torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x)
-        + sent(moved, x.device).to(x)[..., None]
+        torch.einsum("nij,njhw->nihw", to_device(matrix, x.device).to(x), x)
+        + to_device(moved, x.device).to(x)[..., None]
     )
 
 
@@ -158,7 +158,7 @@ def resample(x: Tensor, matrix: Tensor) -> Tensor:
     mirrored edges.
     """
     return Resample.apply(
-        x, F.affine_grid(sent(matrix, x.device).to(x), list(x.shape), align_corners=False)
+        x, F.affine_grid(to_device(matrix, x.device).to(x), list(x.shape), align_corners=False)
     )
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import distributed, sent
+from s2f_utils.runtime import distributed, to_device
 
 
 def crop_and_flip(
@@ -105,9 +105,9 @@ def _bent(both: Tensor, affine: Any, params: dict[str, Tensor], elastic: float) 
     matrix = affine.compute_transformation(here, params, affine.flags)  # old pixel → new pixel
     back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
     grid = F.affine_grid(
-        sent(back[:, :2].float(), both.device), (num, 1, height, width), align_corners=True
+        to_device(back[:, :2].float(), both.device), (num, 1, height, width), align_corners=True
     )
-    shifts = sent(2 * elastic * distributed.randn(num, 2, 6, 6), both.device)
+    shifts = to_device(2 * elastic * distributed.randn(num, 2, 6, 6), both.device)
     grid = grid + F.interpolate(
         shifts, size=(height, width), mode="bicubic", align_corners=True
     ).permute(0, 2, 3, 1)

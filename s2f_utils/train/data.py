@@ -17,7 +17,7 @@ from s2f_utils.networks.card import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.sides import FEATURES_PX, features, problems
-from s2f_utils.runtime import sent
+from s2f_utils.runtime import to_device
 from s2f_utils.train.augment import crop_and_flip
 from s2f_utils.train.settings import TrainConfig
 
@@ -91,7 +91,7 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    return run.precision.images(a), sent(run.precision.images(b), run.precision.device)
+    return run.precision.images(a), to_device(run.precision.images(b), run.precision.device)
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_utils.networks.resunet import grey_of
-from s2f_utils.runtime import sent
+from s2f_utils.runtime import to_device
 
 
 def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
@@ -75,7 +75,7 @@ def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
     """
     from kornia.filters import filter2d_separable, get_gaussian_kernel1d
 
-    window = sent(get_gaussian_kernel1d(window_px, 1.5), one.device)
+    window = to_device(get_gaussian_kernel1d(window_px, 1.5), one.device)
 
     def mean(x: Tensor) -> Tensor:
         return filter2d_separable(x, window, window)

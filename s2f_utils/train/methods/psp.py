@@ -20,7 +20,7 @@ from s2f_utils.infer import find_generator
 from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.card import TO_FACES
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision, distributed, to_device
 from s2f_utils.train.live import Range
 from s2f_utils.train.loading import FACES, find_discriminator, load_into
 from s2f_utils.train.losses import judged_distance, perceptual_loss, style_norm
@@ -273,8 +273,8 @@ class PSP(Method):
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
         """Styles (B, L, D); a share of the faces gets random ones from layer `mix_from` on."""
-        chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
-        chosen = sent(distributed.rand(len(styles)) < share, styles.device)
+        chance = to_device(distributed.randn(len(styles), styles.shape[2]), styles.device)
+        chosen = to_device(distributed.rand(len(styles)) < share, styles.device)
         late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
         drawn = self.net_g.decoder.map(chance)[:, None].to(styles.dtype)
         return torch.where((chosen[:, None] & late[None])[..., None], drawn, styles)

@@ -24,7 +24,7 @@ from s2f_utils.networks import pretrained
 from s2f_utils.networks.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.pictures.faces.geometry import TEMPLATE
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision, distributed, to_device
 from s2f_utils.train.live import Range
 from s2f_utils.train.losses import (
     feature_distance,
@@ -237,7 +237,7 @@ class Restore(LogisticGAN):
                 )
             )
         return self.precision.images(
-            sent(images.to_tensor(np.stack(damaged)), self.precision.device)
+            to_device(images.to_tensor(np.stack(damaged)), self.precision.device)
         )
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
@@ -316,7 +316,7 @@ class Restore(LogisticGAN):
         return {
             "a": damaged,
             "fake_b": nets[self.config.direction](damaged),
-            "b": sent(b, damaged.device),
+            "b": to_device(b, damaged.device),
         }
 
 

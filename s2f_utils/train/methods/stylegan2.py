@@ -23,7 +23,7 @@ from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.card import FROM_NOISE
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.stylegan2 import EqualLinear
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision, distributed, to_device
 from s2f_utils.train.ada import AdaptiveP, augmented
 from s2f_utils.train.live import Range
 from s2f_utils.train.loading import FACES, discriminator_of, load_into
@@ -244,9 +244,9 @@ class StyleGAN2(LogisticGAN):
         """
         layers = self.net_g.num_layers
         z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
-        z = sent(z, self.precision.device)
+        z = to_device(z, self.precision.device)
         turn_at = distributed.randint(1, layers, num)
-        turn_at = sent(
+        turn_at = to_device(
             torch.where(distributed.rand(num) < mixing, turn_at, torch.tensor(layers)), z.device
         )
         w = self.net_g.map(z)[:, :, None]  # (2, num, 1, D)
@@ -307,7 +307,7 @@ class StyleGAN2(LogisticGAN):
         if num_encoded:
             code = self.nets["encoder"](features_of(b))[:num_encoded]
             with distributed.local_batch(num_encoded):
-                noise = sent(distributed.randn(*code.shape), b.device)
+                noise = to_device(distributed.randn(*code.shape), b.device)
             w_encoded = self.net_g.map(code + CODE_NOISE * noise)
             w = torch.cat([w_encoded[:, None].expand(-1, w.shape[1], -1), w[num_encoded:]])
         fake_b = self.net_g(w, input_is_latent=True)
@@ -347,7 +347,7 @@ class StyleGAN2(LogisticGAN):
         """
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = sent(distributed.randn(*fake.shape), fake.device).to(fake) / math.sqrt(
+        noise = to_device(distributed.randn(*fake.shape), fake.device).to(fake) / math.sqrt(
             fake.shape[2] * fake.shape[3]
         )
         lengths = self.slope((fake * noise).sum(), w).square().sum(2).mean(1).sqrt()

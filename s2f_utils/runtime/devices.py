@@ -1,0 +1,128 @@
+"""The machine: its cores, its device, copies to and from a GPU, and what a result says of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+PAGEABLE_BYTES = 60_000  # CUDA copies so much aside at once; more is faster from pinned memory
+
+
+def num_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """The device of this name, or for "auto" the best one: cuda, then mps, then cpu.
+
+    Raises ValueError for a device that this machine does not have.
+    """
+    import torch
+
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
+    if wanted == "auto":
+        return torch.device(available[0])
+    kind, colon, number = wanted.partition(":")
+    num = torch.cuda.device_count() if kind == "cuda" else 1
+    has_number = number.isdecimal() and int(number) < num
+    if kind not in available or (colon and not has_number):
+        raise ValueError(
+            f"device {wanted!r} is not available here: use one of auto, {', '.join(available)}"
+        )
+    return torch.device(wanted)
+
+
+def _processor() -> str:
+    """Linux's description of the processor; "" on other systems."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="ignore")
+    return ""
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with
+    BF16).
+    """
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()))
+
+
+def to_device(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on the device, copied without waiting for the work that a GPU has still to do."""
+    on_gpu = device.type == "cuda"
+    if on_gpu and value.device.type == "cpu" and value.nbytes > PAGEABLE_BYTES:
+        value = value.pin_memory()  # a GPU copies from it by itself
+    return value.to(device, non_blocking=on_gpu)
+
+
+def start_copy(value: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Begin to copy a tensor to the CPU; the returned function waits for the copy."""
+    import torch
+
+    on_gpu = value.device.type == "cuda"
+    copy = value.detach().to("cpu", non_blocking=on_gpu)
+    done = torch.cuda.current_stream(value.device).record_event() if on_gpu else None
+
+    def wait() -> torch.Tensor:
+        if done is not None:
+            done.synchronize()
+        return copy
+
+    return wait
+
+
+@contextlib.contextmanager
+def tuned(device: torch.device) -> Iterator[None]:
+    """Context in which cuDNN chooses the fastest kernel for each shape (`cudnn.benchmark`).
+
+    The choice, and with it the last bits of a result, may differ from run to run; nothing changes
+    where deterministic algorithms are asked for.
+    """
+    import torch
+
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark
+    deterministic = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    if device.type == "cuda" and not deterministic:
+        cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
+
+
+def machine_facts() -> dict[str, str]:
+    """Processor, GPU, memory and versions, to be written beside every result."""
+    import psutil
+    import torch
+    import torchvision
+
+    processor = platform.processor() or platform.machine()
+    if model := re.search(r"^model name\s*: (.+)$", _processor(), re.MULTILINE):
+        processor = model[1].strip()
+    return {
+        "processor": f"{processor}, {os.cpu_count()} cores",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": np.__version__,
+        "system": platform.system(),
+    }
