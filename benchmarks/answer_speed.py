@@ -83,9 +83,6 @@ def table(found: dict) -> str:
     return f"{rows}\n\nMemory of the process: {memory}. {common.machine_of(found)}."
 
 
-TABLES = {"answer-speed": table}
-
-
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

@@ -2,8 +2,7 @@
 differ in colour.
 
 `python benchmarks/lesson_maps.py MAPS`, MAPS as `python tools/lesson_data.py PORTRAITS MAPS --maps`
-leaves it; some ten minutes. Writes results/lesson_maps.json, whose table stands in docs/stylegan.md
-(`make tables`).
+leaves it; some ten minutes. Writes results/lesson_maps.json, whose table is in docs/results.md.
 
 A face's map is made by data_prep.make.face_maps from the finder's landmarks, person and hair. IoU
 with the given map: of each class over all people, then the mean. The finder errs: what it reaches
@@ -105,11 +104,11 @@ def main() -> None:
                 part: round(float(np.nanmean(values)), 2) for part, values in spreads.items()
             },
         }
-    common.write("lesson_maps", results)
+    common.write("lesson_maps", results, table)
 
 
 def table(found: dict) -> str:
-    """The table of docs/stylegan.md."""
+    """The table of docs/results.md."""
     true = found["results"]["true"]
     rows = [
         [
@@ -126,8 +125,6 @@ def table(found: dict) -> str:
     head = ["200 test people", "IoU with the map", seeds, *(f"spread of {part}" for part in PARTS)]
     return common.markdown(head, rows) + f"\n\n{common.machine_of(found)}."
 
-
-TABLES = {"lesson-maps": table}
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 and whether skin becomes lighter or darker.
 
 `python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes
-results/lessons.json, whose table stands in docs/results.md (`make tables`), and with `--sheets` the
+results/lessons.json, whose table is in docs/results.md, and with `--sheets` the
 first sixteen answers of each, not the best. Pictures are at 128 px; the face is where aligned faces
 have it. `--mesh PYTHON`, that of an environment with mediapipe 0.10.14, measures positions and
 mouths, too.
@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import common
-import faces_inside as inside
+import inside
 import numpy as np
-from faces_people import apart, halves, meshes_of, mouths, off
+from people import distances, halves, mesh_error, meshes_of, mouths
 
 import s2f_utils as s2f
 from s2f_utils import infer, weights
@@ -101,7 +101,7 @@ def faces_at_random(true: np.ndarray, known: np.ndarray) -> dict[str, float]:
         ]
     )
     of_made, of_true, of_known = (distribution.pooled(some).numpy() for some in (made, true, known))
-    near = [float(np.median(apart(some, of_known).min(axis=1))) for some in (of_made, of_true)]
+    near = [float(np.median(distances(some, of_known).min(axis=1))) for some in (of_made, of_true)]
     means = [np.mean([gradient(one) for one in some]) for some in (made, true)]  # they are no pairs
     sharpness = float(means[0] / means[1])
     return {
@@ -173,16 +173,16 @@ def main() -> None:
         )
         if args.mesh:
             found = meshes_of(args.mesh, made, work)
-            facts |= {"mesh_off": off(found, true_meshes), **mouths(found, true_meshes)}
+            facts |= {"mesh_off": mesh_error(found, true_meshes), **mouths(found, true_meshes)}
         results["rows"][name] = measured(made, true) | facts
         if args.sheets and path:
             some = [n for n, row in enumerate(test) if SHOWN in row.id][:SHEET]
             sheet = viz.sheet([whose[some] for whose in (small, made, true)])
             images.save(args.sheets / f"{name}.jpg", sheet, generated=True)
-    common.write("lessons", results)
+    common.write("lessons", results, table_of)
 
 
-def table(found: dict) -> str:
+def table_of(found: dict) -> str:
     """The table of docs/results.md."""
     named = {
         "sketch": "the sketch itself",
@@ -222,8 +222,6 @@ def table(found: dict) -> str:
     skin = ["skin tone, all → 0°", "dark", "medium", "light", "a picture", "file"]
     return common.markdown(head + skin, rows) + f"\n\n{common.machine_of(found)}."
 
-
-TABLES = {"lessons": table}
 
 if __name__ == "__main__":
     main()

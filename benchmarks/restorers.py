@@ -5,7 +5,7 @@ tools/lesson_data.py` leaves it: sharp portraits, damaged at three strengths. Un
 Wiener's filter get what nobody has in practice: the settings that are best for validation people,
 and Wiener's the kernel. likeness: the distance of dlib's descriptors to the true photo; two photos
 of one person are some .35 apart, those of two people .83. Writes results/restorers.json, whose
-tables stand in docs/enhance.md, and with `--sheets` the first sixteen of each, not the best.
+tables are in docs/results.md, and with `--sheets` the first sixteen of each, not the best.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import common
-import faces_inside as inside
+import inside
 import numpy as np
-from faces_people import identities
+from people import identities
 from lessons import SHEET, SHOWN
 from PIL import Image
 from skimage import filters, restoration
@@ -187,7 +187,7 @@ def main() -> None:
                 for side in (photos, *(made[name] for name in ("damaged", *own)))
             ]
             images.save(args.sheets / f"restored-{strength}.png", viz.sheet(shown), generated=True)
-    common.write("restorers", results)
+    common.write("restorers", results, tables)
 
 
 def table(found: dict) -> str:
@@ -226,7 +226,10 @@ def after_table(found: dict) -> str:
     )
 
 
-TABLES = {"restorers": table, "restored-answers": after_table}
+def tables(found: dict) -> str:
+    """Both."""
+    return table(found) + "\n\n" + after_table(found)
+
 
 if __name__ == "__main__":
     main()

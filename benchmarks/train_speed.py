@@ -2,9 +2,8 @@
 
 `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`, on a quiet machine;
 some fifteen minutes on two cores. Times are medians of alternating calls in one run; what counts
-are the ratios. Plain is the
-published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for
-CycleGAN one pass of a network after the other. On a GPU some steps of the loop also run while
+are the ratios. Plain is the published step: float32, NCHW, torch's convolutions, default Adam, and
+for CycleGAN one pass of a network after the other. On a GPU some steps of the loop also run while
 waiting for the GPU is an error: "waits" says what was waited for. `--tiny` shows on any machine
 that it works. Writes results/train_speed.json for pix2pix at batch 8, train_speed_METHOD_BATCH.json
 for the others; from a GPU with _gpu.
@@ -240,9 +239,11 @@ def memory_of(
     method: str, changes: dict[str, Any], precision: str, memory_format: str, profile: str
 ) -> float:
     """Peak memory in MiB of three steps in a fresh process."""
+    arguments = f"{method!r}, {changes!r}, {precision!r}, {memory_format!r}, profile={profile!r}"
     code = (
-        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import common, train_speed\n"
-        f"step = train_speed.bare({method!r}, {changes!r}, {precision!r}, {memory_format!r}, profile={profile!r})\n"
+        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "import common, train_speed\n"
+        f"step = train_speed.bare({arguments})\n"
         "for _ in range(3): step()\n"
         "print(common.peak_memory_mib())"
     )
@@ -332,7 +333,7 @@ def main() -> None:
             name = "train_speed" + (
                 "" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}"
             )
-            common.write(common.on_device(name), results)
+            common.write(common.on_device(name), results, table)
 
 
 def table(found: dict[str, Any]) -> str:
@@ -354,9 +355,6 @@ def table(found: dict[str, Any]) -> str:
         + common.markdown(["step", "time an image", "times as fast as plain"], rows)
         + f"\n\nThe whole loop takes {r['loop_over_bare_step']:.2f} times the bare step; {ends}."
     )
-
-
-TABLES = {"bench": table}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Inside of the face: how near it is to the true photo's, its light and skin tone, and lines left
-of the drawing.
+"""Scores inside the face alone, and tones of skin and hair.
 
-Walls and clothes cannot be guessed from a drawing, and fill half of a portrait. The face is where
-the detector's five landmarks of the true photo lie, within the mean outline of faces. Pictures are
-uint8 (H, W, 3), masks bool (H, W).
+Backgrounds and clothes cannot be guessed from a drawing, and fill half of a portrait. The face is
+the mean outline of faces, placed by five landmarks. Pictures are uint8 (H, W, 3), masks bool (H,
+W).
 """
 
 from __future__ import annotations
@@ -19,39 +18,52 @@ from s2f_utils.pictures.images import luminance
 # aligned crop's side: the median over 471 portraits, made symmetrical. Laid on a face by its five
 # landmarks it shares with the face mesh's own outline .88 of what both cover (median; .82 for a
 # quarter of the portraits, those of turned heads).
-_RIGHT_HALF = np.array(
-    [
-        [0.500, 0.285],
-        [0.569, 0.288],
-        [0.628, 0.298],
-        [0.685, 0.321],
-        [0.724, 0.355],
-        [0.749, 0.397],
-        [0.762, 0.443],
-        [0.768, 0.501],
-        [0.767, 0.556],
-        [0.764, 0.613],
-        [0.757, 0.673],
-        [0.740, 0.737],
-        [0.714, 0.786],
-        [0.685, 0.823],
-        [0.648, 0.856],
-        [0.618, 0.880],
-        [0.586, 0.900],
-        [0.549, 0.915],
-        [0.500, 0.920],
-    ]
+_X = (
+    0.500,
+    0.569,
+    0.628,
+    0.685,
+    0.724,
+    0.749,
+    0.762,
+    0.768,
+    0.767,
+    0.764,
+    0.757,
+    0.740,
+    0.714,
+    0.685,
+    0.648,
+    0.618,
+    0.586,
+    0.549,
+    0.500,
 )
+_Y = (
+    0.285,
+    0.288,
+    0.298,
+    0.321,
+    0.355,
+    0.397,
+    0.443,
+    0.501,
+    0.556,
+    0.613,
+    0.673,
+    0.737,
+    0.786,
+    0.823,
+    0.856,
+    0.880,
+    0.900,
+    0.915,
+    0.920,
+)
+_RIGHT_HALF = np.stack([_X, _Y], axis=1)
 OUTLINE = np.concatenate([_RIGHT_HALF, _RIGHT_HALF[-2:0:-1] * [-1, 1] + [1, 0]])
-CHEEKS = (
-    0.2,
-    0.85,
-)  # where skin is looked at, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard
-FINE_SHARE = (
-    1 / 128
-)  # the standard deviation that parts fine detail from shading, a share of the picture's side
-LEAST_PX = 50  # of a face that is measured
-COMPARED = ("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone")
+# Where skin is measured, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard.
+CHEEKS = (0.2, 0.85)
 
 
 def outline_of(landmarks: np.ndarray) -> np.ndarray:
@@ -113,29 +125,6 @@ def tones(picture: np.ndarray) -> tuple[float, float]:
     return skin_tone(picture, cheeks_of(five, outline, picture.shape)), hair
 
 
-def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> float:
-    """The correlation of an answer's fine detail with the drawing's lines within the mask, in [-1,
-    1].
-
-    Fine is what a Gaussian blur of 1/128 of the side takes away, of grey values. 1: the strokes
-    stand in the answer;
-    about 0: they do not. A photo has edges where a careful drawing has lines: compare with the true
-    photo's value. NaN where the drawing is blank there, 0 where the answer has no detail.
-    """
-    import cv2
-
-    sigma = FINE_SHARE * max(made.shape[:2])
-    fine = []
-    for picture in (made, drawing):
-        grey = luminance(picture).astype(np.float32)
-        values = (grey - cv2.GaussianBlur(grey, (0, 0), sigma))[mask].astype(np.float64)
-        fine.append(values - values.mean() if len(values) else values)
-    own, lines = (float((values**2).sum()) for values in fine)
-    if lines < 1e-6:
-        return float("nan")
-    return float((fine[0] * fine[1]).sum() / np.sqrt(own * lines)) if own > 1e-6 else 0.0
-
-
 def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     """SSIM, PSNR (dB) and L1 (grey levels) within a mask that is not empty, as `metrics.ssim` and
     its kin have them.
@@ -156,17 +145,3 @@ def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> d
         "face_psnr": 10.0 * np.log10(255.0**2 / error) if error else np.inf,
         "face_l1": float(np.abs(difference).mean()),
     }
-
-
-def compare(made: np.ndarray, true: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
-    """All that compares two faces, by the true one's five landmarks: {"face_ssim", "face_psnr",
-    "face_l1", "face_light", "skin_tone"}; NaN each where the face lies outside of the picture.
-    """
-    outline = outline_of(landmarks)
-    mask, cheeks = mask_of(outline, true.shape), cheeks_of(landmarks, outline, true.shape)
-    if mask.sum() < LEAST_PX or cheeks.sum() < LEAST_PX:
-        return dict.fromkeys(COMPARED, float("nan"))
-    light = [luminance(picture)[mask].mean() for picture in (made, true)]
-    tones = [skin_tone(picture, cheeks) for picture in (made, true)]
-    own = {"face_light": abs(float(light[0] - light[1])), "skin_tone": abs(tones[0] - tones[1])}
-    return similarity_inside(made, true, mask) | own
