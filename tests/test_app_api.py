@@ -30,12 +30,12 @@ from s2f_studio.page import answering, catalogue, page  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
 from s2f_studio.query import Query  # noqa: E402
+from s2f_studio.remarks import Remark  # noqa: E402
 from s2f_studio.server import api, gate  # noqa: E402
 from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_utils import infer, networks, runtime, weights  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
-from s2f_utils.pictures.remarks import Remark  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
 from tests.test_understanding import side_by_side  # noqa: E402

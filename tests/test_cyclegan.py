@@ -420,23 +420,6 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
     assert len(list((tmp_path / "runs").iterdir())) == 1  # what was refused left nothing
 
 
-def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, capsys):
-    sketches, photos = drawn
-    manifest = unpaired(
-        tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, val_share=0.0
-    )
-    run = start(manifest, tmp_path / "runs", total_images=4)
-    assert "2 of 16 sketches that were looked at look like photos" in capsys.readouterr().err
-    assert any("look like photos" in e.get("message", "") for e in read_log(run.folder)[1])
-    exchanged = tmp_path / "exchanged"
-    manifest = unpaired(exchanged, photos[:12], sketches[12:24], size_px=32, val_share=0.0)
-    with pytest.raises(
-        DataError, match="colourful and dark, the photos are not: give the two folders the other"
-    ):
-        start(manifest, exchanged / "runs")
-    assert not (exchanged / "runs").exists()
-
-
 @pytest.mark.parametrize("ahead", [0, 4])
 def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch):
     rows = manifest.split("train")

@@ -11,8 +11,8 @@ from PIL import Image
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, paper
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.remarks import Remark
 from s2f_utils.pictures import faces, images, sketches
-from s2f_utils.pictures.remarks import Remark
 
 SIZE = 256
 

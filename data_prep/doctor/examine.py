@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from data_prep import files
+from data_prep.doctor.sides import FEATURES_PX, features
 from data_prep.errors import printable
 from data_prep.make.recipe import halves
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.duplicates import Print, prints_of
-from s2f_utils.pictures.sides import FEATURES_PX, features
 
 STRUCTURE_PX = FEATURES_PX  # pictures are compared at this size
 MAP_SHAPE_OFF = 0.03  # of a map's shape from its photo's

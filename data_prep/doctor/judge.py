@@ -9,10 +9,10 @@ import numpy as np
 
 from data_prep.doctor.examine import PictureFacts
 from data_prep.doctor.findings import KINDS, Diagnosis, Finding
+from data_prep.doctor.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.pictures.duplicates import find_twins
-from s2f_utils.pictures.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
 
 DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more

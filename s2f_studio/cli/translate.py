@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter, Token
 
+from s2f_studio.remarks import WORDS, Remark
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Device, Direction, Engine, Mode, Out, Seed, Share, between, warn
-from s2f_utils.pictures.remarks import WORDS, Remark
 
 POINTS_HINT = "(--eyes x,y,x,y --mouth x,y)"
 OWN_WORDS = {

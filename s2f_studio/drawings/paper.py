@@ -16,9 +16,9 @@ from PIL import Image
 
 from s2f_studio.drawings import cleanup
 from s2f_studio.drawings.cleanup import LINES_BELOW, flatten_paper
+from s2f_studio.remarks import Remark
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import lab, luminance
-from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # the size at which pictures are classified
 LINES_PX, LINES_SHARE = (

@@ -21,9 +21,9 @@ from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
+from s2f_studio.remarks import Remark
 from s2f_utils.infer.asking import LEAST_PX, Facts
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.remarks import Remark
 
 CLEAN = ("auto", "always", "never", "whole")
 FRAMES = ("square", "paper", "person")

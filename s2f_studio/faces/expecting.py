@@ -15,10 +15,10 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
+from s2f_studio.remarks import Remark
 from s2f_utils.infer.asking import ANSWERS, Ask
 from s2f_utils.infer.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
-from s2f_utils.pictures.remarks import Remark
 
 _, EXPECTED, RENDERED = ANSWERS
 VAGUE_FROM = 0.25  # from this "crude" score on, a drawing counts as vague, and the user is warned (docs/drawings.md)

@@ -20,13 +20,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from s2f_studio.drawings.prepare import FRAMES, Drawing, Which, framed, prepare
 from s2f_studio.faces.expecting import EXPECTED, RENDERED
+from s2f_studio.remarks import Remark
 from s2f_utils import networks, runtime, weights
 from s2f_utils.infer.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask
 from s2f_utils.infer.loading import load
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model
 from s2f_utils.pictures import images
-from s2f_utils.pictures.remarks import Remark
 
 TILE_PX = 256  # of a sheet of candidates
 MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles

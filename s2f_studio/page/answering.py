@@ -18,12 +18,12 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import Query
+from s2f_studio.remarks import WORDS, Remark
 from s2f_utils import weights
 from s2f_utils.infer import Ask, Facts, Model
 from s2f_utils.infer.asking import COLOURED, LIKELY
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import as_tone
-from s2f_utils.pictures.remarks import WORDS, Remark
 
 LEAST_SKIN = 0.01  # of a label map
 LEAST_HANDED_PX = 256  # side of saved pictures

@@ -15,10 +15,10 @@ import numpy as np
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import place_face
 from s2f_studio.page.uploads import Refusal
+from s2f_studio.remarks import Remark
 from s2f_utils import weights
 from s2f_utils.infer import Facts
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
 # drawn faces, and label maps of three portraits (face_maps)

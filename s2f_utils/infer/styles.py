@@ -18,7 +18,6 @@ from s2f_utils.infer.asking import Ask
 from s2f_utils.infer.translator import Translator, one_way, parts_of
 from s2f_utils.networks.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
-from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = (
     8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
@@ -77,7 +76,7 @@ class StyleModel(Translator):
         )
         return range(int(first), self.num_layers)
 
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> object | None:
         """As `Model.advice`, for a picture to be encoded, uint8 (H, W, 3)."""
         drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
         return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)

@@ -22,7 +22,6 @@ from s2f_utils.extensions import studio
 from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, LEAST_PX, MODES, Ask, Facts
 from s2f_utils.infer.engine import Engine
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.remarks import Remark
 
 LARGER = 2  # times the usual side, if a large answer is requested
 SMALL_PX = 256  # larger answers are not enlarged
@@ -47,7 +46,7 @@ class Model(ABC):
         """The memory that its weights take, in bytes."""
         return self.engine.num_bytes
 
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> object | None:
         """A remark about a picture as this model reads it, and its answer; None if there is none."""
         return None
 

@@ -1,22 +1,18 @@
-"""Training data: pairs, or two unpaired domains; and a check of both domains before training."""
+"""Training data: pairs, or two unpaired domains."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data import Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
 from s2f_utils.networks.card import DIRECTIONS
 from s2f_utils.pictures import images
-from s2f_utils.pictures.remarks import Remark
-from s2f_utils.pictures.sides import FEATURES_PX, features, problems
 from s2f_utils.runtime import to_device
 from s2f_utils.train.augment import crop_and_flip
 from s2f_utils.train.settings import TrainConfig
@@ -24,8 +20,6 @@ from s2f_utils.train.settings import TrainConfig
 if TYPE_CHECKING:
     from s2f_utils.train.method import Method
     from s2f_utils.train.state import TrainingRun
-
-LOOKED_AT = 200  # pictures of each domain
 
 
 def training_data(
@@ -105,21 +99,3 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
         return photos, photos
     num = min(len(samples.sketches), len(samples.photos))
     return samples.sketches.batch(range(num)), photos[:num]
-
-
-def remarks_on_sides(data: Data) -> list[Remark]:
-    """Likely faults of the two domains, from some pictures of each; DataError if unpaired ones are
-    exchanged.
-    """
-
-    def read(path: Path) -> np.ndarray:
-        picture = Image.fromarray(images.load_rgb(path))
-        return features(
-            np.asarray(picture.resize((FEATURES_PX, FEATURES_PX), Image.Resampling.BOX))
-        )
-
-    some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
-    remarks = problems(*(np.stack([read(path) for path in paths]) for paths in some))
-    if remarks and remarks[0].code == "exchanged" and not data.paired:
-        raise DataError(str(remarks[0]))
-    return remarks

@@ -19,10 +19,10 @@ from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.infer import find_generator, generator_file
 from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import DIRECTIONS, SAME_PICTURES, ModelCard
+from s2f_utils.networks.card import SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import Resolved, find_method
-from s2f_utils.train.data import remarks_on_sides, training_data
+from s2f_utils.train.data import training_data
 from s2f_utils.train.live import LiveValues, Range
 from s2f_utils.train.method import Method
 from s2f_utils.train.settings import TrainConfig
@@ -88,7 +88,6 @@ def open_run(
 
     # The folder: a new one once the pictures have been read and all checks have passed.
     if is_first:
-        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
         states = 2 if is_new else 1  # one is written while the previous one still exists
         check_space(
             folder or Path(runs), model, copies=4 * states + 2
@@ -134,8 +133,6 @@ def open_run(
                 path.unlink(missing_ok=True)
         run.card = _card(run, manifest, pictures, card)
         live.write_controls()
-        for remark in remarks:
-            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
     return run
 
 

@@ -17,12 +17,12 @@ from s2f_studio.page import drawing, page
 from s2f_studio.page.answering import CHECK, HERE, IN_PAD, NO_FACE, UNSURE, VAGUE
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.uploads import KEPT_PX, LEAST_SIDE_PX
+from s2f_studio.remarks import WORDS
 from s2f_utils import weights
 from s2f_utils.infer.asking import COLOURED
 from s2f_utils.pictures import attributes, images
 from s2f_utils.pictures.faces import finding
 from s2f_utils.pictures.faces import geometry as faces
-from s2f_utils.pictures.remarks import WORDS
 
 MODELS = (weights.DEFAULT, "photo-to-sketch")
 

@@ -35,11 +35,6 @@ WORDS: dict[str, str] = {
     "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
     " (photo-to-sketch does)",
-    # Two sides of a set (`sides`).
-    "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",
-    "dark-sketches": "the sketches are darker than the photos, which is unusual: are the two folders exchanged?",
-    "wrong-side": "{num} of {total} {side} that were looked at look like {other}",
-    "alike": "sketches and photos look much alike: are both folders of the same kind, or mixed?",
 }
 
 

@@ -6,13 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.pictures.remarks import Remark
-
 FEATURES_PX = 128  # the size of pictures for `features`
 COLOUR = 24  # the index of colourfulness in `features`
 MIN_TO_COMPARE = 12  # pictures of a side
-DARKER = 25.0  # grey levels by which sketches are never darker than photos
-ALIKE = 0.85  # share of pictures on their own side below which the two sides are indistinguishable
 WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
 
 
@@ -66,33 +62,3 @@ def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
     hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
     fitted = x @ np.linalg.solve(gram, x.T @ y)
     return (fitted - hat * y) / (1 - np.minimum(hat, 0.99)) * y
-
-
-def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
-    """Remarks on two sides of a training set, by `features` of some of each, (N, 28) and (M, 28);
-    [] for none.
-    """
-    if are_exchanged(sketches, photos):
-        return [Remark("exchanged")]
-    if np.median(_level(sketches)) < np.median(_level(photos)) - DARKER:
-        return [Remark("dark-sketches")]
-    wrong = list(on_wrong_side(sketches, photos))
-    # Many photos among the sketches spoil the discriminant; their colours still tell.
-    plain, colourful = np.percentile(sketches[:, COLOUR], 10), np.percentile(photos[:, COLOUR], 75)
-    if colourful > 2 * plain + 0.1:
-        wrong[0] = wrong[0] | (sketches[:, COLOUR] > plain + 0.6 * (colourful - plain))
-    comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[
-        0
-    ].sum() > 0.3 * len(sketches)
-    if comparable and np.mean(_margins(sketches, photos) > 0) < ALIKE:
-        return [Remark("alike")]
-    return [
-        Remark(
-            "wrong-side",
-            {"num": int(flags.sum()), "total": len(flags), "side": side, "other": other},
-        )
-        for side, other, flags in zip(
-            ("sketches", "photos"), ("photos", "sketches"), wrong, strict=True
-        )
-        if flags.any()
-    ]
