@@ -16,7 +16,6 @@ def register(table: str) -> None:
     """
     if table == "networks":
         from s2f_studio.drawings.finder import Finder
-        from s2f_studio.faces.networks import portrait
         from s2f_studio.faces.networks.expect import Expect
         from s2f_studio.render.network import Render, RenderJudge
         from s2f_utils.networks.registry import NETWORKS
@@ -27,11 +26,6 @@ def register(table: str) -> None:
                 "expect": Expect,
                 "render": Render,
                 "render-judge": RenderJudge,
-                "portrait": portrait.Portrait,
-                "portrait-generator": portrait.PortraitGenerator,
-                "portrait-disc": portrait.PortraitDiscriminator,
-                "style-encoder": portrait.StyleEncoder,
-                "code-prior": portrait.CodePrior,
             }
         )
     elif table == "methods":

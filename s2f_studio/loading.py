@@ -10,8 +10,7 @@ from torch import nn
 
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
-from s2f_studio.faces.portraying import PortraitModel
-from s2f_studio.faces.stages import expect, lay, portray
+from s2f_studio.faces.stages import expect, lay
 from s2f_studio.render import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.infer.finding import find_generator
@@ -43,28 +42,9 @@ def _rendered(
     return own | stages_of(expected_by(model), precision)
 
 
-def _portrayed(
-    net: nn.Module, precision: runtime.Precision, model: str | Path
-) -> dict[str, nn.Module]:
-    placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
-    return (
-        {"portray": portray.Portrayed(precision.prepare(net))}
-        | placed
-        | stages_of(expected_by(model), precision)
-    )
-
-
 KINDS = [
     Kind(
         lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"
-    ),
-    Kind(
-        lambda net: net.name == "portrait",
-        PortraitModel,
-        _portrayed,
-        aligned=True,
-        precision="float32",
-        beside=lambda model: (find_generator(expected_by(model)),),
     ),
     Kind(
         lambda net: net.name == "render",

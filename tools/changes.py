@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_studio.faces.networks.portrait import SIZE_PX
+from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 
 CHANNELS_LAST = {"memory_format": torch.channels_last}
 

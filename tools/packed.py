@@ -15,8 +15,7 @@ from torch import Tensor
 
 from data_prep.sources import open_portraits
 from s2f_studio.drawings import mesh
-from s2f_studio.faces.method import tones_of
-from s2f_studio.faces.networks.portrait import SIZE_PX
+from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 
 
 @dataclass
@@ -36,16 +35,6 @@ class Packed:
     group: Tensor
     fold: Tensor
     sets: list[str]
-
-    def values(self) -> Tensor:
-        """What can be asked for, (N, 16), as `PORTRAIT_ATTRIBUTES` orders it; NaN where not known."""
-        glasses, beard, hat, age, smile, length, curls = self.words.unbind(1)
-        asked = torch.stack([glasses, beard, hat, smile, age, curls, length], dim=1)
-        whole = torch.cat([self.photo, self.parts], dim=1)
-        tones = torch.cat([tones_of(some.float() / 127.5 - 1) for some in whole.split(64)])
-        lips = lips_area().to(self.photo.device)
-        lips = torch.stack([one[:, lips].float().mean(1) / 127.5 - 1 for one in self.photo])
-        return torch.cat([asked, tones, lips], dim=1)
 
 
 def read(folder: Path, device: torch.device) -> Packed:

@@ -2,7 +2,7 @@
 OUT`.
 
 PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of
-parts of at most 15 MB, for tools/train_expected.py and tools/train_portrait.py. Each portrait in
+parts of at most 15 MB, for tools/train_expected.py. Each portrait in
 colour that is for training is bent to the mean shape, with its background, and three drawings are
 made of it, from careful to crude. A part has, for N portraits: `pictures`, the bytes of four
 pictures each (photo as JPEG; person above hair, the drawings above each other, and by how much they
@@ -27,7 +27,7 @@ from data_prep.make.gallery import Gallery, Sitter, evened, sitters_of
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import bending, mesh
-from s2f_studio.faces.networks.portrait import SIZE_PX
+from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
 from s2f_utils.pictures.attributes import TRAITS
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from s2f_studio.engines import running
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
-from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
 from s2f_utils.infer.engine import EngineError
 from s2f_utils.infer.restorers import Restorer
@@ -25,8 +24,7 @@ from s2f_utils.networks.card import UnknownNetworkError
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 FORMAT = 1
 KINDS = {
-    kind.__name__: kind
-    for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, StyleModel)
+    kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, StyleModel)
 }
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: all shipped models share one (`understanding.finder`)

@@ -29,20 +29,6 @@ FACE_PARTS = (
     "outline",
 )  # whose shape can be moved to a likely one
 COLOURED = ("skin", "hair")
-# Conditions of a portrait and their dimensions, in [-1, 1]: yes or no, how old, how curly or long,
-# RGB.
-PORTRAIT_ATTRIBUTES = {
-    "glasses": 1,
-    "beard": 1,
-    "hat": 1,
-    "open mouth": 1,
-    "age": 1,
-    "curls": 1,
-    "hair length": 1,
-    "skin": 3,
-    "hair": 3,
-    "lips": 3,
-}
 
 
 @dataclass(frozen=True)

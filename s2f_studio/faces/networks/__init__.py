@@ -1,3 +1,1 @@
-"""The expected face, and the generator of portraits, which is in training: no shipped model uses
-it.
-"""
+"""The network of the average face."""
