@@ -17,8 +17,8 @@ from pathlib import Path
 import common
 import inside
 import numpy as np
-from people import identities
 from lessons import SHEET, SHOWN
+from people import identities
 from PIL import Image
 from skimage import filters, restoration
 

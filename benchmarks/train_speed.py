@@ -24,11 +24,11 @@ import torch.nn.functional as F
 import data_prep
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
+from s2f_utils.methods import METHODS
+from s2f_utils.methods.cyclegan import CycleGAN
+from s2f_utils.methods.method import Method
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
-from s2f_utils.train.method import Method
-from s2f_utils.train.methods import METHODS
-from s2f_utils.train.methods.cyclegan import CycleGAN
 from s2f_utils.train.run import TrainingRun, open_run
 
 BATCHES = {

@@ -31,7 +31,7 @@ def register(table: str) -> None:
     elif table == "methods":
         from s2f_studio.faces.method import ExpectMethod
         from s2f_studio.render.method import RenderMethod
-        from s2f_utils.train.methods import METHODS
+        from s2f_utils.methods import METHODS
 
         METHODS.update({"expect": ExpectMethod, "render": RenderMethod})
     elif table == "kinds":

@@ -5,7 +5,6 @@ starts and ends.
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import signal
@@ -320,19 +319,6 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
 def test_it_checks_itself(capsys, tmp_path):
     assert cli.main(["app", "--check", "--device", "cpu"]) == 0
     assert re.search(r"answered a drawing in \d+ ms", capsys.readouterr().out)
-
-
-def test_the_notebooks_models_are_offered():
-    """Notebook 02b trains into the folder that its app's cell offers."""
-    cells = json.loads((ROOT / "notebooks" / "02b_best_models.ipynb").read_text(encoding="utf-8"))[
-        "cells"
-    ]
-    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    assert (
-        'open_run(chosen, manifest, folder / "runs"' in source
-        and "folder, profile = session.folder, " in source
-    )
-    assert 'start_in_notebook(runs=session.folder / "runs"' in source
 
 
 def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):

@@ -20,9 +20,10 @@ BELOW = {"s2f_utils": set(), "s2f_studio": {"s2f_utils"}, "data_prep": {"s2f_uti
 BASE = {"data", "pictures", "weights", "runtime", "extensions"}
 ROOMS = {
     "s2f_utils": {
-        "cli": {"notebook", "train", "metrics", "infer", "networks", *BASE},
-        "notebook": {"train", "metrics", "infer", "networks", *BASE},
-        "train": {"metrics", "infer", "networks", *BASE},
+        "cli": {"notebook", "train", "methods", "metrics", "infer", "networks", *BASE},
+        "notebook": {"train", "methods", "metrics", "infer", "networks", *BASE},
+        "train": {"methods", "metrics", "infer", "networks", *BASE},
+        "methods": {"metrics", "infer", "networks", *BASE},
         "metrics": {"infer", "networks", *BASE},
         "infer": {"networks", *BASE},
         "networks": BASE,

@@ -144,7 +144,7 @@ def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_m
     data = shutil.copytree(faces_manifest.parent, tmp_path / "data")
     settings = json.loads((data / "settings.json").read_text())
     (data / "settings.json").write_text(json.dumps({**settings, "terms": ["ask for it"]}))
-    command = ["train", "pix2pix", *TINY, "--no-report", "--runs", str(tmp_path / "runs")]
+    command = ["train", "pix2pix", *TINY, "--no-scores", "--runs", str(tmp_path / "runs")]
 
     def terms(name, *more):
         assert main([*command, *map(str, more), "--name", name]) == 0

@@ -70,7 +70,6 @@ def test_train_leaves_a_complete_run_folder(trained):
         "controls.json",
         "resume.pt",
         "generator.safetensors",
-        "report.html",
     } <= names
     assert not list(trained.rglob("*.part"))
     facts = json.loads((trained / "config.json").read_text())
@@ -78,17 +77,6 @@ def test_train_leaves_a_complete_run_folder(trained):
     scores = json.loads((trained / "evaluation-val" / "metrics.json").read_text())
     assert set(scores["rows"]) == {"pix2pix", "sketch", "mean", "nearest", "ridge"}
     assert scores["rows"]["mean"]["ssim"]["low"] <= scores["rows"]["mean"]["ssim"]["mean"]
-
-
-def test_report_is_one_file_that_asks_for_nothing(trained):
-    page = (trained / "report.html").read_text()
-    assert not re.search(r"(?:src|href)=[\"'](?!data:)", page)
-    assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
-    assert (
-        page.count("<img") >= 4 and "not evidence" in page
-    )  # input, output, truth of the one for validation; curves
-    for label in ("pix2pix", "the sketch itself", "ridge regression of photos on sketches"):
-        assert label in page
 
 
 def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(
@@ -115,7 +103,7 @@ def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(
         "--runs",
         str(trained.parent),
         *TINY,
-        "--no-report",
+        "--no-scores",
     ]
     assert cli.main(args) == 0
     assert {p.name for p in trained.parent.iterdir()} == {"0001-pix2pix-full", "0002-pix2pix-full"}
@@ -298,7 +286,7 @@ def test_bad_folder_that_cannot_be_written(number, message, trained, tmp_path, m
 
 
 def test_a_model_that_training_cannot_begin_with_is_refused(faces_manifest, tmp_path, capsys):
-    base = ["train", "realistic", "--data", str(faces_manifest), "--runs", str(tmp_path / "r")]
+    base = ["train", "psp", "--data", str(faces_manifest), "--runs", str(tmp_path / "r")]
     for extra, message in (
         ([], "give it with --init"),
         (["--init", "sketch-to-photo-detail"], "is gone: use"),
@@ -310,7 +298,7 @@ def test_a_model_that_training_cannot_begin_with_is_refused(faces_manifest, tmp_
 def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     import dataclasses
 
-    from s2f_utils.train.methods import METHODS
+    from s2f_utils.methods import METHODS
 
     assert (
         cli.main(["train", "pix2pix", "--list-settings", "--profile", "fast", "--set", "lr_g=1e-3"])

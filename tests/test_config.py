@@ -8,9 +8,9 @@ import json
 import pytest
 
 from s2f_utils import runtime
+from s2f_utils.methods import METHODS
+from s2f_utils.methods.pix2pix import Pix2PixConfig
 from s2f_utils.train import config
-from s2f_utils.train.methods import METHODS
-from s2f_utils.train.methods.pix2pix import Pix2PixConfig
 
 
 def test_defaults_are_the_papers():
@@ -123,7 +123,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
             {"dropout": 1.1},
             "dropout must be between 0 and 1",
         ),  # its own default, with another limit
-        ("realistic", {"flip": -0.1}, "flip must be between 0 and 1"),  # a limit of the base
+        ("faithful", {"flip": -0.1}, "flip must be between 0 and 1"),  # a limit of the base
         ("stylegan2", {"mixing": 2.0}, "mixing must be between 0 and 1"),
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
         (
@@ -147,7 +147,6 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
             "no features of",
         ),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
-        ("realistic", {"disc_crops": 2}, "disc_crops is gone: it is fixed"),
     ],
 )
 def test_impossible_values_are_refused(method, change, message):

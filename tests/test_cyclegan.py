@@ -14,14 +14,14 @@ from data_prep.make.recipe import Recipe
 from s2f_utils import infer, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
+from s2f_utils.methods import losses
+from s2f_utils.methods.cgan import CGAN
+from s2f_utils.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.networks import checkpoints
 from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
-from s2f_utils.train import losses
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import make_batch, train
-from s2f_utils.train.methods.cgan import CGAN
-from s2f_utils.train.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
 from tests.test_training import StopAt, all_tensors, handed_to
@@ -567,7 +567,7 @@ def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
         start(manifest, tmp_path, resume=run.folder)
 
 
-@pytest.mark.parametrize("method", ["pix2pix", "faithful", "realistic", "cyclegan"])
+@pytest.mark.parametrize("method", ["pix2pix", "faithful", "cyclegan"])
 def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(method):
     """They lay them over the profile's own; a name that is none would stop them."""
     changes = profiles.short_settings(method, "demo", has_gpu=False)

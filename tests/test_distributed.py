@@ -237,7 +237,7 @@ def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]
         runs,
         "--name",
         "run",
-        "--no-report",
+        "--no-scores",
         "--device",
         "cpu",
         *sets,

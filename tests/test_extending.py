@@ -13,12 +13,12 @@ import torch.nn.functional as F
 
 from s2f_utils import infer, networks
 from s2f_utils.data import read_manifest
+from s2f_utils.methods import METHODS
+from s2f_utils.methods.config import TrainConfig, setting
+from s2f_utils.methods.method import Method
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
-from s2f_utils.train.method import Method
-from s2f_utils.train.methods import METHODS
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.settings import TrainConfig, setting
 from s2f_utils.train.tracking import read_log
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from s2f_utils import runtime
+from s2f_utils.methods.stylegan2 import r1_penalty, slope_at
 from s2f_utils.networks.stylegan2 import MOST, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
 from s2f_utils.train.config import find_method, resolve
-from s2f_utils.train.methods.stylegan2 import r1_penalty, slope_at
 
 CPU = torch.device("cpu")
 HALF, FULL = (runtime.Precision(CPU, dtype, False) for dtype in (torch.float16, torch.float32))

@@ -19,9 +19,9 @@ import torch
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, infer, metrics, runtime, weights
+from s2f_utils.methods import METHODS
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
-from s2f_utils.train.methods import METHODS
 from s2f_utils.train.run import open_run
 from tests.test_training import StopAt, all_tensors
 
@@ -32,7 +32,7 @@ WITHOUT_WEIGHTS = {
     "psp": {"perceptual": "discriminator"},
     "restore": {"perceptual": "discriminator"},
 }
-NEED_KORNIA = {"expect", "faithful", "realistic"}  # for the loss of SSIM
+NEED_KORNIA = {"expect", "faithful"}  # for the loss of SSIM
 HAS_KORNIA = importlib.util.find_spec("kornia") is not None
 MOVED = {"rotate_deg": 5.0, "shift_px": 2.0} if HAS_KORNIA else {}
 

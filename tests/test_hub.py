@@ -118,7 +118,7 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
     assert (
         cli.main(
-            ["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]
+            ["train", "pix2pix", *data, *changes, "--init", NAME, "--no-scores", "--runs", "own"]
         )
         == 0
     )

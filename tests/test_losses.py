@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from s2f_utils.train import losses
+from s2f_utils.methods import losses
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from s2f_utils import runtime
+from s2f_utils.methods import METHODS
 from s2f_utils.networks import checkpoints
 from s2f_utils.train.config import resolve
 from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.live import COMMANDS
 from s2f_utils.train.loop import train
-from s2f_utils.train.methods import METHODS
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
 

@@ -11,9 +11,9 @@ import torch
 
 from s2f_utils.cli import main
 from s2f_utils.data import read_manifest
+from s2f_utils.methods.pix2pix import Pix2Pix
 from s2f_utils.train.errors import MemoryFullError
 from s2f_utils.train.loop import train
-from s2f_utils.train.methods.pix2pix import Pix2Pix
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
 
@@ -92,7 +92,7 @@ def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, mo
         "fast",
         "--device",
         "cpu",
-        "--no-report",
+        "--no-scores",
         "--runs",
         str(tmp_path),
         "--set",

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 
 from s2f_utils import infer, networks, weights
 from s2f_utils.infer import restorers
+from s2f_utils.methods.losses import feature_distance, gram, style_distance
+from s2f_utils.methods.restore import component_loss, pyramid_loss
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
-from s2f_utils.train.losses import feature_distance, gram, style_distance
-from s2f_utils.train.methods.restore import component_loss, pyramid_loss
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
 from tests import reference

@@ -40,7 +40,7 @@ def test_the_shipped_files_are_here_and_small():
 
 
 def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminator_beside_it():
-    from s2f_utils.train.loading import find_discriminator
+    from s2f_utils.methods.initial import find_discriminator
 
     both = [
         checkpoints.load_network(weights.shipped(f"{kind}-to-face-128"))[0]

@@ -12,14 +12,14 @@ import torch
 
 from s2f_utils import infer, networks
 from s2f_utils.data import DataError, stores
+from s2f_utils.methods import ada
+from s2f_utils.methods.stylegan2 import r1_penalty
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError, distributed
-from s2f_utils.train import ada
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
-from s2f_utils.train.methods.stylegan2 import r1_penalty
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
 from tests.test_training import StopAt, all_tensors, handed_to
@@ -421,7 +421,7 @@ def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
 
 
 def test_the_distance_of_a_judge_sees_what_changed():
-    from s2f_utils.train.losses import judged_distance, style_norm
+    from s2f_utils.methods.losses import judged_distance, style_norm
 
     judge = networks.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
     photos = torch.rand(2, 3, 32, 32) * 2 - 1

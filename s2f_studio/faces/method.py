@@ -24,13 +24,13 @@ from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
+from s2f_utils.methods.config import FAST, TrainConfig, need, setting
+from s2f_utils.methods.initial import answering, load_into
+from s2f_utils.methods.losses import ssim_map
+from s2f_utils.methods.method import Live, Method
 from s2f_utils.networks.resunet import grey_of
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Precision, distributed, to_device
-from s2f_utils.train.loading import answering, load_into
-from s2f_utils.train.losses import ssim_map
-from s2f_utils.train.method import Live, Method
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]
 LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone

@@ -27,15 +27,14 @@ from s2f_studio.render import network as render
 from s2f_studio.render.network import GIVEN_PX, MADE_PX
 from s2f_utils import networks, weights
 from s2f_utils.infer import find_generator
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.initial import discriminator_of, load_into
+from s2f_utils.methods.losses import generator_loss
+from s2f_utils.methods.method import Live, Method, frozen
+from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, to_device
-from s2f_utils.train.live import Range
-from s2f_utils.train.loading import discriminator_of, load_into
-from s2f_utils.train.losses import generator_loss
-from s2f_utils.train.method import Live, Method, frozen
-from s2f_utils.train.projected import ProjectedPair
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one

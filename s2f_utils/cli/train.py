@@ -1,4 +1,4 @@
-"""The command `s2f train`: a network trained on a data set, and a report."""
+"""The command `s2f train`: a network trained on a data set, and its scores."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def train(
     resume: Annotated[str, Parameter(metavar="auto|never|RUN")] = "auto",
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
-    no_report: bool = False,
+    no_scores: bool = False,
 ) -> int:
     """Train a network on a data set; leaves a run folder.
 
     Args:
-        method: pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render,
+        method: pix2pix, cyclegan (without pairs), cgan, faithful, expect, render,
         stylegan2, psp, restore
         data: folder with a manifest.csv, or the file itself
         profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred
         pairs of your own at
-            256 px: faithful, realistic); default: S2F_PROFILE, else demo
+            256 px: faithful); default: S2F_PROFILE, else demo
         settings: change one setting, such as epochs=50, or tracker=wandb; repeatable;
         --list-settings shows all
         list_settings: print a method's settings and what they mean, and stop
@@ -56,7 +56,7 @@ def train(
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run;
         or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
-        no_report: do not score the model on the validation split and write report.html
+        no_scores: do not score the model on the validation split
     """
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
@@ -91,10 +91,9 @@ def train(
         if train_run(run) == "interrupted":
             return 130
         if distributed.is_rank_zero():
-            if run.model.data == "photos" or no_report:
-                print(f"model: {run.folder / 'generator.safetensors'}")
-            else:
-                print(f"report: {_report(run.folder, manifest, device)}")
+            if run.model.data != "photos" and not no_scores:
+                _score(run.folder, manifest, device)
+            print(f"model: {run.folder / 'generator.safetensors'}")
     return 0
 
 
@@ -141,32 +140,24 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
     return 0
 
 
-def _report(folder: Path, manifest: Manifest, device: str) -> Path:
-    """Score a run in each of its directions on the validation split, print the tables, and write
-    its report.
-    """
+def _score(folder: Path, manifest: Manifest, device: str) -> None:
+    """Score a run in each of its directions on the validation split, and print the tables."""
     from s2f_utils.data import DataError
     from s2f_utils.infer import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
-    from s2f_utils.train.report import write_report
 
-    results, directions = [], ways_of(folder)
-    not_scored = "" if manifest.split("val") else NO_VALIDATION
-    for direction in directions if not not_scored else ():
+    if not manifest.split("val"):
+        print(f"not scored: {NO_VALIDATION}")
+        return
+    for number, direction in enumerate(ways_of(folder)):
         translator = load(folder, device, direction=direction)
-        name, out = (
-            translator.meta.get("method", "model"),
-            f"{SCORES}-{direction}" if results else SCORES,
-        )
+        name = translator.meta.get("method", "model")
+        out = folder / (f"{SCORES}-{direction}" if number else SCORES)
         try:
-            results.append(evaluate(translator, manifest, folder / out, split="val", name=name))
+            result = evaluate(translator, manifest, out, split="val", name=name)
         except DataError as error:
-            not_scored = str(error)
+            print(f"not scored: {error}")
             continue
-        print(
-            f"{direction.replace('-to-', ' → ')}, on the validation split; 's2f evaluate' scores the test split:"
-        )
-        print(results[-1].table())
-    if not_scored:
-        print(f"not scored: {not_scored}")
-    return write_report(folder, *results, not_scored=not_scored).resolve()
+        arrow = direction.replace("-to-", " → ")
+        print(f"{arrow}, on the validation split; 's2f evaluate' scores the test split:")
+        print(result.table())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 # Method → what differs from the demo profile on a CPU. pix2pix: a network of a sixth of the
-# weights, which sees each of the 377 portraits some sixteen times; faithful and realistic train for
-# fewer images.
+# weights, which sees each of the 377 portraits some sixteen times; faithful trains for fewer images.
 _SHORT: dict[str, dict[str, Any]] = {
     "pix2pix": {
         "base_filters": 16,
@@ -15,7 +14,6 @@ _SHORT: dict[str, dict[str, Any]] = {
         "ema_half_life_images": 300.0,
     },
     "faithful": {"total_images": 3_000, "ema_half_life_images": 500.0},
-    "realistic": {"total_images": 2_000, "ema_half_life_images": 500.0},
     "cyclegan": {
         "base_filters": 16,
         "num_blocks": 4,

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils.infer import find_generator
+from s2f_utils.methods import METHODS
+from s2f_utils.methods.config import TrainConfig, limits_of
+from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError, pick_device
-from s2f_utils.train.method import Method
-from s2f_utils.train.methods import METHODS
-from s2f_utils.train.settings import TrainConfig, limits_of
 
 REMOVED = {  # until the next release
     "check_memory": "leave it out; if memory runs out, the error says what to reduce",

@@ -13,19 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s2f_utils.methods.config import Range
 from s2f_utils.runtime import write_json
 
 COMMANDS = ("pause", "step", "save", "sample", "stop")
 CONTROLS = "controls.json"
-
-
-@dataclass(frozen=True)
-class Range:
-    """The limits within which a live value may move, and whether a slider should be logarithmic."""
-
-    low: float
-    high: float
-    log: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from s2f_utils.methods.method import Step
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.train.data import make_batch
-from s2f_utils.train.method import Step
 from s2f_utils.train.saving import (
     attempt,
     failures_reported,

@@ -17,6 +17,8 @@ from s2f_utils import runtime, weights
 from s2f_utils.data import DataError, Manifest, Row, terms_of
 from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.methods.config import TrainConfig
+from s2f_utils.methods.method import Method
 from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.card import SAME_PICTURES, ModelCard
@@ -24,8 +26,6 @@ from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
 from s2f_utils.train.live import LiveValues, Range
-from s2f_utils.train.method import Method
-from s2f_utils.train.settings import TrainConfig
 from s2f_utils.train.state import TrainingRun, check_space, why_not
 from s2f_utils.train.tracking import TRACKERS, RunLog
 

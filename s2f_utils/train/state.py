@@ -20,13 +20,13 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import generator_file
+from s2f_utils.methods.config import MAY_DIFFER, TrainConfig
+from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.card import ModelCard
 from s2f_utils.train.augment import PairedAffine
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.live import LiveValues
-from s2f_utils.train.method import Method
-from s2f_utils.train.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.train.tracking import RunLog
 
 VERSION = 2  # of the resume file

@@ -19,17 +19,16 @@ from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer import find_generator
+from s2f_utils.methods.ada import AdaptiveP, augmented
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.initial import FACES, discriminator_of, load_into
+from s2f_utils.methods.method import Live, Method, frozen, slope_at
+from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.card import FROM_NOISE
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.stylegan2 import EqualLinear
 from s2f_utils.runtime import Precision, distributed, to_device
-from s2f_utils.train.ada import AdaptiveP, augmented
-from s2f_utils.train.live import Range
-from s2f_utils.train.loading import FACES, discriminator_of, load_into
-from s2f_utils.train.method import Live, Method, frozen, slope_at
-from s2f_utils.train.projected import ProjectedPair
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples

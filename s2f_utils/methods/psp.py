@@ -17,17 +17,16 @@ from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer import find_generator
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.initial import FACES, find_discriminator, load_into
+from s2f_utils.methods.losses import judged_distance, perceptual_loss, style_norm
+from s2f_utils.methods.method import Live, Method, frozen, weighted
+from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.stylegan2 import StyleGAN2
 from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, to_device
-from s2f_utils.train.live import Range
-from s2f_utils.train.loading import FACES, find_discriminator, load_into
-from s2f_utils.train.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.train.method import Live, Method, frozen, weighted
-from s2f_utils.train.methods.stylegan2 import StyleGAN2
-from s2f_utils.train.projected import ProjectedPair
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {
     "lpips": "loss_lpips",

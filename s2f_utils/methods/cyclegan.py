@@ -18,13 +18,12 @@ from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer.stages import generate
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches, setting
+from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
+from s2f_utils.methods.method import Live, Method, frozen
+from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.card import DIRECTIONS
 from s2f_utils.runtime import Precision, distributed
-from s2f_utils.train.live import Range
-from s2f_utils.train.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.train.method import Live, Method, frozen
-from s2f_utils.train.projected import ProjectedPair
-from s2f_utils.train.settings import FAST, TrainConfig, need, need_patches, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 

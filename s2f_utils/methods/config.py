@@ -35,6 +35,15 @@ MAY_DIFFER = {
 }
 
 
+@dataclass(frozen=True)
+class Range:
+    """The limits within which a live value may move, and whether a slider should be logarithmic."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
 def need(holds: bool, message: str) -> None:
     """Raise ConfigError with what is wrong and what would be right, unless it holds."""
     if not holds:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import networks
+from s2f_utils.methods.config import FAST, TrainConfig, need, setting
+from s2f_utils.methods.losses import l1_loss, perceptual_loss, ssim_loss
+from s2f_utils.methods.method import Live, Method, weighted
 from s2f_utils.runtime import Precision
-from s2f_utils.train.losses import l1_loss, perceptual_loss, ssim_loss
-from s2f_utils.train.method import Live, Method, weighted
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
 
 # Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {

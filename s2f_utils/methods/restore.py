@@ -19,25 +19,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.metrics.perceptual import network
-from s2f_utils.networks import pretrained
-from s2f_utils.networks.card import FROM_DAMAGED
-from s2f_utils.pictures import degradations, images
-from s2f_utils.pictures.faces.geometry import TEMPLATE
-from s2f_utils.runtime import Precision, distributed, to_device
-from s2f_utils.train.live import Range
-from s2f_utils.train.losses import (
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.losses import (
     feature_distance,
     judged_distance,
     l1_loss,
     perceptual_loss,
     style_distance,
 )
-from s2f_utils.train.method import Live, frozen
-from s2f_utils.train.methods.psp import identity_loss
-from s2f_utils.train.methods.stylegan2 import LogisticGAN, lazy_betas
-from s2f_utils.train.projected import ProjectedPair
-from s2f_utils.train.settings import FAST, TrainConfig, need, setting
+from s2f_utils.methods.method import Live, frozen
+from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.psp import identity_loss
+from s2f_utils.methods.stylegan2 import LogisticGAN, lazy_betas
+from s2f_utils.metrics.perceptual import network
+from s2f_utils.networks import pretrained
+from s2f_utils.networks.card import FROM_DAMAGED
+from s2f_utils.pictures import degradations, images
+from s2f_utils.pictures.faces.geometry import TEMPLATE
+from s2f_utils.runtime import Precision, distributed, to_device
 
 WORKERS = 4
 

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import ways_of
 from s2f_utils.infer.stages import generate
+from s2f_utils.methods.config import Range, TrainConfig
+from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.runtime import Precision, distributed
-from s2f_utils.train.live import LiveValues, Range
-from s2f_utils.train.loading import answering, load_into
-from s2f_utils.train.settings import TrainConfig
 
-Live = LiveValues | Mapping[str, float]
+Live = Mapping[str, float]  # in training `live.LiveValues`
 Step = Callable[[Any, Tensor, Tensor, Live], dict[str, Tensor]]
 
 

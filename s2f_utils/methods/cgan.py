@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from s2f_utils import networks
+from s2f_utils.methods.config import Range, TrainConfig, setting
+from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
+from s2f_utils.methods.method import Live, Method, frozen, weighted
 from s2f_utils.runtime import Precision
-from s2f_utils.train.live import Range
-from s2f_utils.train.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.train.method import Live, Method, frozen, weighted
-from s2f_utils.train.settings import TrainConfig, setting
 
 
 @dataclass(frozen=True, kw_only=True)

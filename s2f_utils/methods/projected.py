@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from s2f_utils.methods.ada import resample
+from s2f_utils.methods.losses import discriminator_loss, generator_loss
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.runtime import distributed, to_device
-from s2f_utils.train.ada import resample
-from s2f_utils.train.losses import discriminator_loss, generator_loss
 
 AUGMENTATIONS = ("shared", "none")
 
@@ -39,7 +39,9 @@ class SharedChange:
 
     def colours(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) with changed colours."""
-        values = to_device(self.drawn[:, :3], x.device).to(x)[..., None, None, None]  # (N, 3, 1, 1, 1)
+        values = to_device(self.drawn[:, :3], x.device).to(x)[
+            ..., None, None, None
+        ]  # (N, 3, 1, 1, 1)
         brightness, contrast, saturation = values.unbind(1)
         mean = x.mean(1, keepdim=True)
         x = mean + (x - mean) * (1 + saturation)
