@@ -18,8 +18,8 @@ import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
+from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, runtime
-from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures import images
 
 ASKED = {
@@ -55,7 +55,7 @@ def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
     model = infer.load("sketch-to-photo", device, engine=engine, at_once=batch)
     calls = {
         name: lambda asked=asked: model.answer(
-            [another() for _ in range(batch)], [Ask(**asked)] * batch
+            [another() for _ in range(batch)], [DrawingRequest(**asked)] * batch
         )
         for name, asked in ASKED.items()
     }

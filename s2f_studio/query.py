@@ -12,15 +12,8 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
-from s2f_utils.infer.asking import (
-    ANSWERS,
-    DETAIL_OF_DRAWINGS,
-    LIKELY,
-    Ask,
-    Facts,
-    amounts_of,
-    person_of,
-)
+from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest, amounts_of, parse_person
+from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, Facts
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
 WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
@@ -61,7 +54,11 @@ def _likely(given: Any) -> Any:
 def _person(given: Any) -> Any:
     """{"age": 0.5}, or "age=0.5,hair=#332211"."""
     try:
-        return person_of(given) if isinstance(given, str) else dict(Ask(person=given or {}).person)
+        return (
+            parse_person(given)
+            if isinstance(given, str)
+            else DrawingRequest.of({"person": given or {}}).person
+        )
     except (TypeError, AttributeError):  # no numbers, or no names for them
         raise ValueError(
             "person must be names with colours and numbers, as age=0.5,hair=#332211"
@@ -157,7 +154,7 @@ class Query(BaseModel):
         description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height",
     )
 
-    def asks(self, facts: Facts) -> list[tuple[str, Ask]]:
+    def asks(self, facts: Facts) -> list[tuple[str, DrawingRequest]]:
         """The requests for a model with these facts, by name: one for each candidate if it has
         several answers.
 
@@ -166,25 +163,30 @@ class Query(BaseModel):
         chooses = "answer" in facts.knows
         has_several = bool({"answer", "detail", "styles"} & facts.knows)
         common = {
-            "square": has_several,
+            "fit": "square" if has_several else "",
             "likely": self.likely,
             "person": self.person,
             "large": self.large,
             "detail": self.detail if "detail" in facts.knows else 0.0,
             "answer": RENDERED if chooses and self.answer == ANSWERS[0] else self.answer,
         }
-        first = Ask(self.seed, **common)
+        first = DrawingRequest(seed=self.seed, **common)
         found = [(first.answer if chooses else "answer", first)]
         if self.candidates == 1 or not has_several:
             return found
         if chooses and first.answer == RENDERED:
-            found.append((EXPECTED, Ask(self.seed, **common | {"answer": EXPECTED})))
+            found.append(
+                (EXPECTED, DrawingRequest(seed=self.seed, **common | {"answer": EXPECTED}))
+            )
         elif first.detail > 0:
-            found = [("realistic", first), ("faithful", Ask(self.seed, **common | {"detail": 0.0}))]
+            found = [
+                ("realistic", first),
+                ("faithful", DrawingRequest(seed=self.seed, **common | {"detail": 0.0})),
+            ]
         num = len(found)
         for n in range(num, self.candidates):
             seed = (self.seed + 1 + n - num) % (MOST_SEED + 1)
-            found.append((f"variation {n - num + 1}", Ask(seed, **common)))
+            found.append((f"variation {n - num + 1}", DrawingRequest(seed=seed, **common)))
         return found
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 __version__ = "0.2.0.dev0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
-    "Ask": "s2f_utils.infer",
+    "Request": "s2f_utils.infer",
     "load": "s2f_utils.infer",
     "load_rgb": "s2f_utils.pictures.images",
     "save": "s2f_utils.pictures.images",
     "check": "s2f_utils.notebook",
     "start": "s2f_utils.notebook",
 }
-__all__ = ["Ask", "check", "load", "load_rgb", "save", "start"]
+__all__ = ["Request", "check", "load", "load_rgb", "save", "start"]
 
 
 def __getattr__(name: str) -> object:

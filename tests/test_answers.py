@@ -11,8 +11,8 @@ from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.translate import translate_drawing
 from s2f_studio.page import answering
 from s2f_studio.query import asked
+from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, weights
-from s2f_utils.infer.asking import Ask
 from s2f_utils.pictures import images
 
 
@@ -33,11 +33,13 @@ def code(remark) -> str:
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.facts.knows
     assert "answer" not in infer.load(weights.EXPECT, "cpu").facts.knows
-    for ask, said in ((Ask(), "crude"), (Ask(answer="expected"), ""), (Ask(answer="rendered"), "")):
-        assert code(model.advice(crude, ask)) == said
+    for answer, expected in (("auto", "crude"), ("expected", ""), ("rendered", "")):
+        assert code(model.advice(crude, DrawingRequest(answer=answer))) == expected
     assert np.array_equal(model.translate(crude), model.translate(crude, answer="rendered"))
-    with pytest.raises(ValueError, match="faithful is gone: expected invents least"):
-        Ask(answer="faithful")
+    with pytest.raises(
+        ValueError, match="answer: input should be 'auto', 'expected' or 'rendered'"
+    ):
+        model.translate(crude, answer="faithful")
 
 
 def test_files_say_which_answer_they_are(model, tmp_path):
@@ -66,7 +68,7 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
             max(made.shape) == 256
             and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
         )
-        assert model.translate(picture, answer=answer, square=True).shape == (256, 256, 3)
+        assert model.translate(picture, answer=answer, fit="square").shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])

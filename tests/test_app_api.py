@@ -31,6 +31,7 @@ from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
 from s2f_studio.query import Query  # noqa: E402
 from s2f_studio.remarks import Remark  # noqa: E402
+from s2f_studio.request import DrawingRequest  # noqa: E402
 from s2f_studio.server import api, gate  # noqa: E402
 from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_utils import infer, networks, runtime, weights  # noqa: E402
@@ -583,7 +584,7 @@ def test_defaults_are_the_same_in_every_front_end(client):
         assert told["detail"].default == usual.detail and (
             "clean" not in told or told["clean"].default == usual.clean
         )
-    asked = infer.Ask()
+    asked = DrawingRequest()
     assert all(
         getattr(asked, name) == getattr(usual, name)
         for name in ("likely", "answer", "seed", "large")

@@ -13,6 +13,7 @@ import torch
 from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.translate import candidates
+from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, networks
 from s2f_utils.infer.stages import AsPublished, generate
 from s2f_utils.networks import checkpoints
@@ -113,7 +114,7 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
     model = infer.load(name, "cpu", engine="torch")
-    asks = [infer.Ask(seed) for seed in range(8)]
+    asks = [infer.Request(seed=seed) for seed in range(8)]
 
     def answer(ask):
         return model.answer([pictures[ask.seed % 2]], [ask])[0]
@@ -135,7 +136,7 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
     square = drawings.prepare(drawings.example("hat")).image
     found = candidates(model, square)
     assert [one.name for one in found] == ["rendered", "expected", "variation"] and len(looked) == 2
-    asks = [infer.Ask(seed=one.seed, answer=one.answer) for one in found]
+    asks = [DrawingRequest(seed=one.seed, answer=one.answer) for one in found]
     for one, ask in zip(found, asks, strict=True):
         assert np.array_equal(one.picture, model.answer([square], [ask])[0])
 

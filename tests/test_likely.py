@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio.drawings import likely, mesh
-from s2f_utils.infer.asking import Ask
+from s2f_studio.request import DrawingRequest
 from s2f_utils.pictures.faces.geometry import transform
 
 
@@ -73,11 +73,11 @@ def test_each_part_goes_its_own_way():
         ({"person": {"age": 2}}, "age must be from -1 to 1, got 2"),
         (
             {"person": {"height": 1}},
-            "of a person one may say skin, hair, glasses, .*, not 'height'",
+            "person has the attributes skin, hair, glasses, .*, not 'height'",
         ),
         ({"person": {"hair": "green"}}, "a colour is '#rrggbb' or three numbers"),
     ],
 )
 def test_questions_that_cannot_be_are_refused(asked, message):
     with pytest.raises(ValueError, match=message):
-        Ask(**asked)
+        DrawingRequest.of(asked)

@@ -14,9 +14,9 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
 from s2f_studio.faces.expecting import missing_accessories
 from s2f_studio.render import pixels
+from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
-from s2f_utils.infer.asking import LIKELY, Ask
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.train.config import resolve
@@ -147,11 +147,12 @@ def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(shipped, nam
     drawing = drawings.prepare(drawings.example("plain-man")).image
     found = understood(drawing)
     assert (
-        missing_accessories(Ask(person={name: 0.5}), found) == {name}
-        and missing_accessories(Ask(), found) == set()
+        missing_accessories(DrawingRequest(person={name: 0.5}), found) == {name}
+        and missing_accessories(DrawingRequest(), found) == set()
     )
     assert not missing_accessories(
-        Ask(person={name: 1.0}), understood(drawings.prepare(drawings.example(name)).image)
+        DrawingRequest(person={name: 1.0}),
+        understood(drawings.prepare(drawings.example(name)).image),
     )
     bare, worn = (shipped.translate(drawing, person=one).astype(int) for one in ({}, {name: 1.0}))
     change = np.abs(worn - bare).mean(axis=2)
@@ -192,7 +193,9 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
     usual = shipped.translate(
         drawing, likely={"mouth": LIKELY}
     )  # of codes 0, and the other parts as likely as usual
-    assert np.abs(shipped.coded(drawing, [0.0] * 16, Ask()).astype(int) - usual).max() <= 1
+    assert (
+        np.abs(shipped.coded(drawing, [0.0] * 16, DrawingRequest()).astype(int) - usual).max() <= 1
+    )
 
 
 def test_what_is_seen_in_the_texture_and_the_seed_reach_the_network(shipped, monkeypatch):

@@ -242,8 +242,8 @@ def _with_candidates(
 
     from s2f_studio.engines.running import TORCH, is_there
     from s2f_studio.faces.translate import check_several, restorer_here, terms_of, translate_drawing
+    from s2f_studio.request import parse_person
     from s2f_utils.infer import load, restorers
-    from s2f_utils.infer.asking import person_of
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
@@ -258,7 +258,7 @@ def _with_candidates(
     query |= {
         "num_variations" if name == "variations" else name: value for name, value in given.items()
     }
-    query |= {"person": person_of(given["person"])} if "person" in given else {}
+    query |= {"person": parse_person(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}
     restorer = restorer_here()  # a published one; nothing is fetched for it
     if restorer and is_there(TORCH) and "answer" in opened.facts.knows:

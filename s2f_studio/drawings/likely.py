@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.drawings import mesh
-from s2f_utils.infer.asking import amounts_of
+from s2f_studio.request import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")

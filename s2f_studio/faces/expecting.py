@@ -16,7 +16,7 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.remarks import Remark
-from s2f_utils.infer.asking import ANSWERS, Ask
+from s2f_studio.request import ANSWERS, DrawingRequest
 from s2f_utils.infer.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 
@@ -41,12 +41,15 @@ class ExpectModel(Translator):
     warps that back.
     """
 
+    Request = DrawingRequest
     ASKED = frozenset({"likely", "person"})
 
     def __post_init__(self) -> None:
         self.size_px = FACE_PX  # side of the drawings; the network works at a smaller one
 
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
+    def answer_squares(
+        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
+    ) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
         one_way(self.network, asks)
         found = [understood(square, self.engine) for square in squares]
@@ -62,9 +65,13 @@ class ExpectModel(Translator):
         """As `Translator.translate_batch`: the default answer, at the drawn shape, so that it can
         be scored.
         """
-        return np.stack(self.answer_squares(batch, [Ask(mode=mode, likely=0.0)] * len(batch)))
+        return np.stack(
+            self.answer_squares(batch, [DrawingRequest(mode=mode, likely=0.0)] * len(batch))
+        )
 
-    def place_on_points(self, person: np.ndarray, points: np.ndarray, ask: Ask) -> np.ndarray:
+    def place_on_points(
+        self, person: np.ndarray, points: np.ndarray, ask: DrawingRequest
+    ) -> np.ndarray:
         """Warp a person, (4, P, P), from the mean shape to points (164, 2), in front of a
         background: uint8 (S, S, 3); S is P, or twice that for a large answer.
         """
@@ -74,12 +81,12 @@ class ExpectModel(Translator):
             0
         ][0]
 
-    def background(self, ask: Ask) -> int:
+    def background(self, ask: DrawingRequest) -> int:
         """The number of the background behind the person (`stages.lay.backdrop`)."""
         return -1
 
     def people(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
     ) -> np.ndarray:
         """People to return, in the mean shape: colours times the person's mask, and that mask,
         float32 (N, 4, P, P); P is FACE_PX.
@@ -87,7 +94,7 @@ class ExpectModel(Translator):
         return self.expected(squares, found, asks)[1]
 
     def expected(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of
         person and hair, float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones
@@ -135,7 +142,7 @@ class ExpectModel(Translator):
         self,
         squares: np.ndarray,
         found: Sequence[Understood],
-        asks: Sequence[Ask],
+        asks: Sequence[DrawingRequest],
         added: Sequence[Collection[str]],
     ) -> tuple[np.ndarray, np.ndarray]:
         """The network's raw output, (N, 5, 128, 128), and the tones used, (N, 6)."""
@@ -149,7 +156,7 @@ class ExpectModel(Translator):
         return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
 
 
-def attribute_vector(found: Understood, ask: Ask) -> np.ndarray:
+def attribute_vector(found: Understood, ask: DrawingRequest) -> np.ndarray:
     """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1],
     NaN if unknown.
     """
@@ -159,7 +166,7 @@ def attribute_vector(found: Understood, ask: Ask) -> np.ndarray:
     return np.array([known.get(name, np.nan) for name in TOLD], np.float32)
 
 
-def tones_of(ask: Ask) -> np.ndarray:
+def tones_of(ask: DrawingRequest) -> np.ndarray:
     """The requested tones, RGB of skin and hair in [-1, 1]: float32 (6,), NaN for those not
     requested.
     """
@@ -170,7 +177,7 @@ def tones_of(ask: Ask) -> np.ndarray:
     return tones.ravel()
 
 
-def resolve_attributes(ask: Ask, found: Understood) -> Ask:
+def resolve_attributes(ask: DrawingRequest, found: Understood) -> DrawingRequest:
     """The request with traits inferred from the drawing where it leaves them open: hair drawn down
     to the brows is no hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
@@ -184,28 +191,28 @@ def resolve_attributes(ask: Ask, found: Understood) -> Ask:
             inferred["hat"] = 1.0
     if found.flags["beard"] > BEARD_FROM:
         inferred["beard"] = 1.0
-    return replace(ask, person=inferred | dict(ask.person)) if inferred else ask
+    return ask.model_copy(update={"person": inferred | dict(ask.person)})
 
 
-def wears_hat(ask: Ask, found: Understood) -> bool:
+def wears_hat(ask: DrawingRequest, found: Understood) -> bool:
     """Whether the answer should have a hat."""
     hat = resolve_attributes(ask, found).person.get("hat")
     return found.flags["hat"] > HAT_SURE if hat is None else hat > 0
 
 
-def missing_accessories(ask: Ask, found: Understood) -> set[str]:
+def missing_accessories(ask: DrawingRequest, found: Understood) -> set[str]:
     """Which of `regions.ADDED` were requested, and are missing from the drawing."""
     return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
 
 
 def without_attributes(
-    ask: Ask, found: Understood, words: Collection[str] = TOLD
-) -> tuple[Ask, Understood]:
+    ask: DrawingRequest, found: Understood, words: Collection[str] = TOLD
+) -> tuple[DrawingRequest, Understood]:
     """The request and the finder's results without some of the requested attributes; colours stay."""
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
     person = {name: value for name, value in ask.person.items() if name not in hidden}
-    return replace(ask, person=person), replace(found, flags=flags)
+    return ask.model_copy(update={"person": person}), replace(found, flags=flags)
 
 
 @dataclass
@@ -213,21 +220,21 @@ class RenderModel(ExpectModel):
     """Photos of possible people, made from the average face, a different person per seed; made by
     `load`.
 
-    A request may ask for the average face instead (`Ask.answer`).
+    A request may ask for the average face instead (`DrawingRequest.answer`).
     """
 
     ASKED = ExpectModel.ASKED | {"answer"}
 
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+    def advice(self, picture: np.ndarray, request: DrawingRequest | None = None) -> Remark | None:
         """Warns of a vague drawing, uint8 (H, W, 3), unless the request names a kind of answer."""
-        ask = ask or Ask()
+        ask = request or DrawingRequest()
         if ask.answer != ANSWERS[0]:
             return None
         degree = understood(self._square(self._checked(picture), ask), self.engine).flags["crude"]
         return Remark("crude", {"degree": degree}) if degree > VAGUE_FROM else None
 
     def people(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
     ) -> np.ndarray:
         """As `ExpectModel.people`: photos of possible people, different for each seed."""
         expected, people, tones = self.expected(squares, found, asks)
@@ -242,7 +249,7 @@ class RenderModel(ExpectModel):
         expected: np.ndarray,
         tones: np.ndarray,
         found: Sequence[Understood],
-        asks: Sequence[Ask],
+        asks: Sequence[DrawingRequest],
     ) -> np.ndarray:
         """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people,
         (N, 4, P, P).
@@ -260,14 +267,14 @@ class RenderModel(ExpectModel):
         return people
 
     def coded(
-        self, square: np.ndarray, codes: Sequence[float], ask: Ask | None = None
+        self, square: np.ndarray, codes: Sequence[float], ask: DrawingRequest | None = None
     ) -> np.ndarray:
         """Render a drawing, uint8 (P, P, 3), with given values of the first codes; the rest are 0:
         uint8 (P, P, 3). Codes of 0 give the answer to seed 0. Needs PyTorch.
         """
         import torch
 
-        ask, found = ask or Ask(), understood(square, self.engine)
+        ask, found = ask or DrawingRequest(), understood(square, self.engine)
         stage, device = self.engine.stages["render"], self.engine.device
         expected = torch.from_numpy(self.expected(square[None], [found], [ask])[0]).to(device)
         traits = torch.from_numpy(traits_of(resolve_attributes(ask, found)))[None].to(device)
@@ -280,12 +287,12 @@ class RenderModel(ExpectModel):
             person, likely.likely(found.points, ask.likely, found.off_by_hand), ask
         )
 
-    def background(self, ask: Ask) -> int:
+    def background(self, ask: DrawingRequest) -> int:
         """As `ExpectModel.background`: a studio background behind rendered people."""
         return -1 if ask.answer == EXPECTED else ask.seed
 
 
-def traits_of(ask: Ask) -> np.ndarray:
+def traits_of(ask: DrawingRequest) -> np.ndarray:
     """The requested traits that show in the texture, as `TEXTURED`: float32 (3,) in [-1, 1], NaN if
     not requested.
     """

@@ -21,8 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 from s2f_studio.drawings.prepare import FRAMES, Drawing, Which, framed, prepare
 from s2f_studio.faces.expecting import EXPECTED, RENDERED
 from s2f_studio.remarks import Remark
+from s2f_studio.request import ANSWERS, DrawingRequest
 from s2f_utils import networks, runtime, weights
-from s2f_utils.infer.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask
+from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.infer.loading import load
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model
@@ -97,7 +98,7 @@ def translate_drawing(
 
     model: None for the shipped one. points, clean, face: as in `drawings.prepare`. frame: as in
     `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of
-    `Ask`. Existing files are never overwritten. Raises what `prepare` raises, and OSError if
+    `DrawingRequest`. Existing files are never overwritten. Raises what `prepare` raises, and OSError if
     nothing can be written.
     """
     if frame not in FRAMES:
@@ -139,17 +140,17 @@ def candidates(
     fine detail.
 
     restorer: adds the average face restored by it, as one more answer (`restored`). asked: further
-    fields of `Ask` for all answers. Raises UnknownNetworkError for a model that answers only once.
+    fields of `DrawingRequest` for all answers. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
-    asks = {"faithful": Ask(0, 0.0), "realistic": Ask(0, detail)}
+    asks = {"faithful": DrawingRequest(detail=0.0), "realistic": DrawingRequest(detail=detail)}
     if "answer" in model.facts.knows:
-        asks = {name: Ask(0, answer=name, **asked) for name in (RENDERED, EXPECTED)}
+        asks = {name: DrawingRequest(answer=name, **asked) for name in (RENDERED, EXPECTED)}
         asked = {"answer": RENDERED} | asked
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = Ask(
-            max(seed, 1) + n, detail, **asked
+        asks[name] = DrawingRequest(
+            seed=max(seed, 1) + n, detail=detail, **asked
         )  # seed 0 is the usual answer, which is there
     made = model.answer([image] * len(asks), list(asks.values()))
     found = [

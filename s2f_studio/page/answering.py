@@ -19,11 +19,11 @@ from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import Query
 from s2f_studio.remarks import WORDS, Remark
+from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import weights
-from s2f_utils.infer import Ask, Facts, Model
-from s2f_utils.infer.asking import COLOURED, LIKELY
+from s2f_utils.infer import Facts, Model, Request
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.attributes import as_tone
+from s2f_utils.pictures.attributes import COLOURED, as_tone
 
 LEAST_SKIN = 0.01  # of a label map
 LEAST_HANDED_PX = 256  # side of saved pictures
@@ -185,12 +185,14 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
 
 def answers(
     model: Model, given: np.ndarray, query: Query
-) -> tuple[list[tuple[str, Ask, np.ndarray]], tuple[Remark, ...]]:
+) -> tuple[list[tuple[str, DrawingRequest, np.ndarray]], tuple[Remark, ...]]:
     """A model's answers to a prepared picture, [(name, request, uint8 (H, W, 3))], and remarks."""
     asks = query.asks(model.facts)
     made = [(name, ask, model.answer([given], [ask])[0]) for name, ask in asks]
     remark = (
-        model.advice(given, Ask(answer=query.answer)) if "answer" in model.facts.knows else None
+        model.advice(given, DrawingRequest(answer=query.answer))
+        if "answer" in model.facts.knows
+        else None
     )
     return made, (remark,) if remark else ()
 
@@ -204,7 +206,7 @@ def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
     if query.strength == 0:
         return picture
     try:
-        return restorer.answer([picture], [Ask(query.seed, strength=query.strength)])[0]
+        return restorer.answer([picture], [Request(seed=query.seed, strength=query.strength)])[0]
     except faces.FaceError:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
     except weights.WeightsError:
@@ -221,7 +223,7 @@ def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
 
 def finish(
     ready: Ready,
-    made: Sequence[tuple[str, Ask, np.ndarray]],
+    made: Sequence[tuple[str, DrawingRequest, np.ndarray]],
     remarks: tuple[Remark, ...],
     query: Query,
     facts: Facts,
@@ -241,7 +243,7 @@ def finish(
     return Answer(ready, tuple(found), (*ready.remarks, *remarks))
 
 
-def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
+def _notes(ask: DrawingRequest, facts: Facts) -> dict[str, str]:
     notes = {"model": facts.name, "seed": str(ask.seed)}
     if "answer" in facts.knows:
         notes["answer"] = ask.answer

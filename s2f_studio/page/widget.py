@@ -17,9 +17,9 @@ import numpy as np
 from s2f_studio.page import answering, drawing, page, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
 from s2f_studio.query import Query, asked
+from s2f_studio.request import amounts_of
 from s2f_utils import infer, weights
 from s2f_utils.infer import Facts, Model
-from s2f_utils.infer.asking import amounts_of
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.attributes import COLOURED

@@ -3,16 +3,17 @@
 Modules that need torch are imported at first use.
 """
 
-from s2f_utils.infer.asking import MODES, Ask, Facts
+from s2f_utils.infer.asking import Facts
 from s2f_utils.infer.finding import find_generator, find_pictures, generator_file, is_model, ways_of
 from s2f_utils.infer.loading import load, load_for_drawings, load_styles
+from s2f_utils.infer.request import MODES, Request
 from s2f_utils.infer.translator import Model
 
 __all__ = [
     "MODES",
-    "Ask",
     "Facts",
     "Model",
+    "Request",
     "find_generator",
     "find_pictures",
     "generator_file",

@@ -19,7 +19,8 @@ from PIL import Image
 
 from s2f_utils import runtime, weights
 from s2f_utils.infer import restorers
-from s2f_utils.infer.asking import Ask, Facts
+from s2f_utils.infer.asking import Facts
+from s2f_utils.infer.request import Request
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model, checked
 from s2f_utils.networks.card import FROM_DAMAGED
@@ -128,14 +129,20 @@ class Enhancer(Model):
         self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
 
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+    def answer(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+    ) -> list[np.ndarray]:
         """As `Model.answer`, with each request's `strength`. Raises what `enhance` raises."""
         made = list(pictures)
-        for n, (picture, ask) in enumerate(zip(pictures, asks, strict=True)):
-            if ask.strength > 0:
+        for n, (picture, request) in enumerate(zip(pictures, requests, strict=True)):
+            if request.strength > 0:
                 square = picture.shape[0] == picture.shape[1]
                 made[n] = enhance(
-                    picture, self.restorer, strength=ask.strength, aligned=square, seed=ask.seed
+                    picture,
+                    self.restorer,
+                    strength=request.strength,
+                    aligned=square,
+                    seed=request.seed,
                 ).image
         return made
 

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import runtime
-from s2f_utils.infer.asking import MODES
 from s2f_utils.infer.engine import Engine
 from s2f_utils.infer.finding import VALUES, find_generator
+from s2f_utils.infer.request import MODES
 from s2f_utils.infer.styles import StyleModel
 from s2f_utils.infer.translator import DetailModel, Translator
 from s2f_utils.networks.noise import normal

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils.extensions import studio
-from s2f_utils.infer.asking import Ask
+from s2f_utils.infer.request import Request
 from s2f_utils.infer.translator import Translator, one_way, parts_of
 from s2f_utils.networks.card import COARSE, MIDDLE
 from s2f_utils.pictures import masks
@@ -76,7 +76,7 @@ class StyleModel(Translator):
         )
         return range(int(first), self.num_layers)
 
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> object | None:
+    def advice(self, picture: np.ndarray, request: Request | None = None) -> object | None:
         """As `Model.advice`, for a picture to be encoded, uint8 (H, W, 3)."""
         drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
         return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)
@@ -89,34 +89,29 @@ class StyleModel(Translator):
             )
         return image
 
-    def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
+    def _square(self, image: np.ndarray, request: Request) -> np.ndarray:
         if not self.reads:
             raise ValueError(
                 "this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)"
             )
-        if (ask.labels is not None) != (self.reads == "sketch and map"):
-            given = "one picture" if ask.labels is None else "a sketch and a map"
-            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
-        return super()._square(image, ask)
+        return super()._square(image, request)
 
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
-        """As `Translator.answer_squares`: the first styles from the drawing, the rest from a
-        variant or at random.
+    def answer_squares(self, squares: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
+        """As `Translator.answer_squares`: the first styles from the drawing, the rest from it too
+        or, with a seed, at random.
         """
-        one_way(self.network, asks)
-        made = []
-        for square, ask in zip(squares, asks, strict=True):
-            styles = self._encoded(square, ask.labels)
-            if ask.style is not None:
-                styles = self.mix(styles, ask.style, self.open_layers)
-            elif ask.seed > 0:
-                styles = self.variants(styles, 1, seed=ask.seed)
-            made.append(self.decode(styles)[0])
-        return np.stack(made)
+        one_way(self.network, requests)
+        answers = []
+        for square, request in zip(squares, requests, strict=True):
+            styles = self._encoded(square, None)
+            if request.seed > 0:
+                styles = self.variants(styles, 1, seed=request.seed)
+            answers.append(self.decode(styles)[0])
+        return np.stack(answers)
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the drawing determines all styles."""
-        return self.answer_squares(batch, [Ask(mode=mode)] * len(batch))
+        return self.answer_squares(batch, [Request(mode=mode)] * len(batch))
 
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
@@ -125,11 +120,13 @@ class StyleModel(Translator):
         colours. labels: the map beside a sketch, for a model that reads both. Raises ValueError for
         any other input.
         """
-        return self._encoded(
-            self._square(self._checked(picture), Ask(square=True, labels=labels)), labels
-        )
+        square = self._square(self._checked(picture), Request(fit="square"))
+        return self._encoded(square, labels)
 
     def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        if (labels is not None) != (self.reads == "sketch and map"):
+            given = "one picture" if labels is None else "a sketch and a map"
+            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
         squares = [square]
         if labels is not None:
             squares.append(masks.resize(masks.picture_of(labels), self.input_px))

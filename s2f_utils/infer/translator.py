@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.extensions import studio
-from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, LEAST_PX, MODES, Ask, Facts
+from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, LEAST_PX, Facts
 from s2f_utils.infer.engine import Engine
+from s2f_utils.infer.request import MODES, Request
 from s2f_utils.pictures import images, masks
 
 LARGER = 2  # times the usual side, if a large answer is requested
@@ -30,11 +31,14 @@ SMALL_PX = 256  # larger answers are not enlarged
 class Model(ABC):
     """A trained network that answers pictures; made by `inference.load`."""
 
+    Request: ClassVar[type[Request]] = Request
     facts: Facts
     engine: Engine
 
     @abstractmethod
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+    def answer(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+    ) -> list[np.ndarray]:
         """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many requests → as many answers,
         uint8 (H, W, 3).
 
@@ -46,13 +50,13 @@ class Model(ABC):
         """The memory that its weights take, in bytes."""
         return self.engine.num_bytes
 
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> object | None:
+    def advice(self, picture: np.ndarray, request: Request | None = None) -> object | None:
         """A remark about a picture as this model reads it, and its answer; None if there is none."""
         return None
 
-    def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
-        """The answer to one picture, as the model reads it; asked: the fields of `Ask`."""
-        return self.answer([picture], [Ask(**asked)])[0]
+    def translate(self, picture: np.ndarray, **fields: Any) -> np.ndarray:
+        """The answer to one picture, as the model reads it; fields: of its `Request`."""
+        return self.answer([picture], [self.Request.of(fields)])[0]
 
     def __call__(
         self,
@@ -61,21 +65,17 @@ class Model(ABC):
         points: Any = None,
         clean: str = "auto",
         face: str | int | None = None,
-        **asked: Any,
+        **fields: Any,
     ) -> np.ndarray:
         """Translate a picture to another, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
         picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is
         aligned (`s2f_studio.drawings.prepare`); without that package, only maps, and models that
         need no alignment, can be
-        used. points, clean, face: as in `prepare`. asked: the fields of `Ask`; detail is 0.5 by
-        default. Raises what `prepare`, `Ask` and `answer` raise.
+        used. points, clean, face: as in `prepare`. fields: of its `Request`; detail is 0.5 by
+        default. Raises what `prepare` and `answer` raise, and ValueError for another field.
         """
         facts = self.facts
-        if "labels" in asked and facts.layout:
-            raise ValueError(
-                "the sketch would be aligned and its map not: align both, and use translate"
-            )
         if drawings := studio("drawings.prepare"):
             picture = drawings.prepare_for(
                 picture, facts, points=points, clean=clean, face=face
@@ -90,7 +90,7 @@ class Model(ABC):
             )
         elif not isinstance(picture, np.ndarray):
             picture = images.load_rgb(picture)
-        return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | asked)
+        return self.translate(picture, **{"detail": DETAIL_OF_DRAWINGS} | fields)
 
 
 @dataclass
@@ -133,7 +133,9 @@ class Translator(Model):
         """P, height and width of the square that the network reads."""
         return self.size_px
 
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+    def answer(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+    ) -> list[np.ndarray]:
         """As `Model.answer`: pictures of any size, or class numbers, to pictures of the same aspect
         ratio.
 
@@ -145,19 +147,24 @@ class Translator(Model):
         """
         pictures = [self._checked(picture) for picture in pictures]
         squares = np.stack(
-            [self._square(picture, ask) for picture, ask in zip(pictures, asks, strict=True)]
+            [
+                self._square(picture, request)
+                for picture, request in zip(pictures, requests, strict=True)
+            ]
         )
-        made = self.answer_squares(squares, asks)
-        return [self._back(*one) for one in zip(made, pictures, asks, strict=True)]
+        made = self.answer_squares(squares, requests)
+        return [self._back(*one) for one in zip(made, pictures, requests, strict=True)]
 
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
+    def answer_squares(
+        self, squares: np.ndarray, requests: Sequence[Request]
+    ) -> Sequence[np.ndarray]:
         """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or already enlarged
         ones.
         """
         made = np.empty_like(squares)
-        for mode in {ask.mode for ask in asks}:
+        for mode in {request.mode for request in requests}:
             for part in parts_of(
-                [n for n, ask in enumerate(asks) if ask.mode == mode], self.at_once
+                [n for n, request in enumerate(requests) if request.mode == mode], self.at_once
             ):
                 made[part] = self.translate_batch(squares[part], mode=mode)
         return made
@@ -172,13 +179,13 @@ class Translator(Model):
     def _checked(self, image: np.ndarray) -> np.ndarray:
         return checked(masks.picture_of(image) if self.reads == "map" else image)
 
-    def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
+    def _square(self, image: np.ndarray, request: Request) -> np.ndarray:
         if self.reads == "map":
-            if ask.fit == "pad":
+            if request.fit == "pad":
                 raise ValueError("a map is stretched to a square, never padded: leave fit out")
             return masks.resize(image, self.input_px)
-        fit = "stretch" if ask.square else ask.fit or self.fit
-        if fit == "stretch":
+        fit = request.fit or self.fit
+        if fit in ("stretch", "square"):
             return images.resize(image, self.input_px, "stretch")
         if (
             fit == self.fit == "pad"
@@ -190,14 +197,14 @@ class Translator(Model):
         )
         return images.resize(larger, self.input_px, "pad")
 
-    def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
+    def _back(self, made: np.ndarray, image: np.ndarray, request: Request) -> np.ndarray:
         """The answer to a square, with the aspect ratio of the given picture."""
-        scale = LARGER if ask.large and self.size_px <= SMALL_PX else 1
-        side_px, fit = (
-            scale * self.size_px,
-            "stretch" if ask.square or self.reads == "map" else ask.fit or self.fit,
-        )
-        if fit != "stretch":  # cut out where `_square` has put it, then enlarged
+        is_larger = request.large and self.size_px <= SMALL_PX
+        side_px = (LARGER if is_larger else 1) * self.size_px
+        fit = request.fit or self.fit
+        if (
+            fit == "pad" and self.reads != "map"
+        ):  # cut out where `_square` has put it, then enlarged
             box = images.content_box(image.shape[:2], self.input_px, enlarge=self.fit != "pad")
             left, top, width, height = (round(len(made) / self.input_px * side) for side in box)
             made = made[top : top + height, left : left + width]
@@ -205,7 +212,7 @@ class Translator(Model):
                 made, tuple(max(1, round(side_px / self.input_px * side)) for side in box[2:])
             )
         made = _resized(made, (side_px, side_px))
-        if ask.square:
+        if fit == "square":
             return made
         return _resized(made, images.content_box(image.shape[:2], side_px, enlarge=True)[2:])
 
@@ -221,9 +228,11 @@ class DetailModel(Translator):
     seed.
     """
 
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
+    def answer_squares(
+        self, squares: np.ndarray, requests: Sequence[Request]
+    ) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; each picture's structure is made once."""
-        one_way(self.network, asks)
+        one_way(self.network, requests)
         first: dict[bytes, int] = {}
         places = [first.setdefault(square.tobytes(), len(first)) for square in squares]
         sources = squares[[places.index(n) for n in range(len(first))]]
@@ -232,16 +241,16 @@ class DetailModel(Translator):
         ]
         base = np.concatenate(expected)[places]  # (N, 3, S, S)
         made = images.shown(base)
-        detailed = [n for n, ask in enumerate(asks) if ask.detail > 0]
+        detailed = [n for n, request in enumerate(requests) if request.detail > 0]
         for part in parts_of(detailed, self.at_once):
-            amounts = np.array([asks[n].detail for n in part], np.float32)
-            seeds = np.array([asks[n].seed for n in part])
+            amounts = np.array([requests[n].detail for n in part], np.float32)
+            seeds = np.array([requests[n].seed for n in part])
             made[part] = self.engine.run("detail", squares[part], base[part], amounts, seeds)[0]
         return made
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: with all of the detail."""
-        one_way(self.network, [Ask(mode=mode)])
+        one_way(self.network, [Request(mode=mode)])
         seeds, amounts = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
         return self.engine.run(
             "detail", batch, self.engine.run("structure", batch)[0], amounts, seeds
@@ -265,9 +274,9 @@ def checked(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def one_way(network: str, asks: Sequence[Ask]) -> None:
+def one_way(network: str, requests: Sequence[Request]) -> None:
     """Raise ValueError if another mode is requested of a network with one way to answer."""
-    if any(ask.mode != MODES[0] for ask in asks):
+    if any(request.mode != MODES[0] for request in requests):
         raise ValueError(f"mode paper is for pix2pix: a {network} has one way to answer")
 
 

@@ -19,8 +19,8 @@ from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.uploads import KEPT_PX, LEAST_SIDE_PX
 from s2f_studio.remarks import WORDS
 from s2f_utils import weights
-from s2f_utils.infer.asking import COLOURED
 from s2f_utils.pictures import attributes, images
+from s2f_utils.pictures.attributes import COLOURED
 from s2f_utils.pictures.faces import finding
 from s2f_utils.pictures.faces import geometry as faces
 
