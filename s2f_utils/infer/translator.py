@@ -202,9 +202,8 @@ class Translator(Model):
         is_larger = request.large and self.size_px <= SMALL_PX
         side_px = (LARGER if is_larger else 1) * self.size_px
         fit = request.fit or self.fit
-        if (
-            fit == "pad" and self.reads != "map"
-        ):  # cut out where `_square` has put it, then enlarged
+        if fit not in ("stretch", "square") and self.reads != "map":
+            # Cut out where `_square` has put it, then enlarged.
             box = images.content_box(image.shape[:2], self.input_px, enlarge=self.fit != "pad")
             left, top, width, height = (round(len(made) / self.input_px * side) for side in box)
             made = made[top : top + height, left : left + width]
