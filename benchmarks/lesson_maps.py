@@ -1,7 +1,7 @@
 """How well faces from maps and sketches keep the parts in their places, and how much eight answers
 differ in colour.
 
-`python benchmarks/lesson_maps.py MAPS`, MAPS as `python tools/lesson_data.py PORTRAITS MAPS --maps`
+`python benchmarks/lesson_maps.py MAPS`, MAPS as `python -m tools.shipped.lesson_data PORTRAITS MAPS --maps`
 leaves it; some ten minutes. Writes results/lesson_maps.json, whose table is in docs/results.md.
 
 A face's map is made by data_prep.make.face_maps from the finder's landmarks, person and hair. IoU
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from data_prep.make.face_maps import map_of
-from data_prep.make.scribbles.portrait import Portrait
+from data_prep.make.portrait import Portrait
 from s2f_studio.drawings.understanding import understood
 from s2f_utils import infer
 from s2f_utils.data import read_manifest

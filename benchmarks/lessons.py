@@ -1,7 +1,7 @@
 """The trained lessons on test people: how near answers are to the photo, how like photos they look,
 and whether skin becomes lighter or darker.
 
-`python benchmarks/lessons.py DATA`, DATA as `python tools/lesson_data.py` leaves it. Writes
+`python benchmarks/lessons.py DATA`, DATA as `python -m tools.shipped.lesson_data` leaves it. Writes
 results/lessons.json, whose table is in docs/results.md, and with `--sheets` the
 first sixteen answers of each, not the best. Pictures are at 128 px; the face is where aligned faces
 have it. `--mesh PYTHON`, that of an environment with mediapipe 0.10.14, measures positions and

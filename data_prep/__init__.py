@@ -10,25 +10,21 @@ from __future__ import annotations
 
 from data_prep.errors import DataPrepError
 from data_prep.make.default_set import default_photos, make_default
-from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
-from data_prep.make.raw_people import RawPerson, raw_people
 from data_prep.make.recipe import Recipe
-from data_prep.make.scribbles_set import make_scribbles
-from data_prep.make.shaped_set import make_shaped
+from data_prep.make.sample_pairs import RawPerson, raw_people
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
+from data_prep.make.with_landmarks import make_shaped
 
 __all__ = [
     "DataPrepError",
     "RawPerson",
     "Recipe",
     "default_photos",
-    "find_points",
     "make_default",
     "make_pairs",
-    "make_scribbles",
     "make_shaped",
     "make_synthetic",
     "make_unpaired",

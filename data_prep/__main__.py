@@ -7,21 +7,19 @@ import sys
 from dataclasses import fields
 from typing import Any
 
-from data_prep.doctor import run_doctor
+from data_prep.check import run_doctor
 from data_prep.errors import DataPrepError, printable
+from data_prep.fetch.download import fetch_set
+from data_prep.layouts import LAYOUTS, expected_trees
+from data_prep.layouts.layout import SIDES
+from data_prep.layouts.split_list import published
 from data_prep.make.clean import clean_drawings
-from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
-from data_prep.make.scribbles_set import DRAWINGS, NUM, make_scribbles
-from data_prep.make.shaped_set import make_shaped
 from data_prep.make.synthetic_set import PROFILES, make_synthetic
 from data_prep.make.unpaired import make_unpaired
+from data_prep.make.with_landmarks import make_shaped
 from data_prep.messages import indented
-from data_prep.sources.download import fetch_set
-from data_prep.sources.layout import SIDES
-from data_prep.sources.layouts import LAYOUTS, expected_trees
-from data_prep.sources.split_list import published
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 from s2f_utils.runtime import what_to_do, what_to_install
@@ -130,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    own = (_add_synthetic, _add_scribbles, _add_shaped, _add_points)
+    own = (_add_synthetic, _add_shaped)
     for add in (_add_pairs, _add_unpaired, *own, _add_clean, _add_doctor, _add_download):
         add(commands)
     return parser
@@ -319,40 +317,6 @@ def _add_synthetic(commands: argparse._SubParsersAction) -> None:
     synthetic.set_defaults(run=make_synthetic)
 
 
-def _add_scribbles(commands: argparse._SubParsersAction) -> None:
-    scribbles = commands.add_parser(
-        "scribbles",
-        help="drawings of portraits, from careful to an oval with dots, with the points that were meant",
-        description="Draw the portraits in PORTRAITS, and mixtures of them, to OUT: what the landmark finder and the"
-        " model 'expect' learn from.",
-    )
-    scribbles.add_argument(
-        "portraits", metavar="PORTRAITS", help="folder, as 'download portraits' leaves it, or yours"
-    )
-    scribbles.add_argument("out", metavar="OUT", help="new folder for the data set")
-    scribbles.add_argument(
-        "--num", type=int, default=NUM, metavar="N", help=f"faces for training (default: {NUM})"
-    )
-    scribbles.add_argument(
-        "--drawings",
-        type=int,
-        default=DRAWINGS,
-        metavar="D",
-        help=f"of each face (default: {DRAWINGS})",
-    )
-    _share(scribbles, "--size", default=128, help="height and width in pixels (default: 128)")
-    scribbles.add_argument(
-        "--points", metavar="NPZ", help="points of your portraits (default: ours, by name)"
-    )
-    scribbles.add_argument(
-        "--labels", metavar="CSV", help="what is known of your portraits (default: ours, by name)"
-    )
-    _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
-    _share_workers(scribbles)
-    _share(scribbles, "--dry-run")
-    scribbles.set_defaults(run=make_scribbles)
-
-
 def _add_shaped(commands: argparse._SubParsersAction) -> None:
     shaped = commands.add_parser(
         "shaped",
@@ -365,18 +329,6 @@ def _add_shaped(commands: argparse._SubParsersAction) -> None:
     _share_workers(shaped)
     _share(shaped, "--dry-run")
     shaped.set_defaults(run=make_shaped)
-
-
-def _add_points(commands: argparse._SubParsersAction) -> None:
-    points = commands.add_parser(
-        "points",
-        help="find the points of portraits of your own, for 'scribbles'",
-        description="Find the faces' points, and the people, in PORTRAITS, by our own landmark finder; write them to"
-        " OUT.npz, and what the faces seem to show (glasses, beards) to OUT.csv, which you may correct.",
-    )
-    points.add_argument("portraits", metavar="PORTRAITS", help="folder with portraits")
-    points.add_argument("out", metavar="OUT.npz", help="new file; OUT.csv is written beside it")
-    points.set_defaults(run=find_points)
 
 
 def _add_clean(commands: argparse._SubParsersAction) -> None:
@@ -499,7 +451,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WeightsError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        whole = {"doctor", "points"} & set(arguments or sys.argv[1:])  # these begin anew
+        whole = {"doctor"} & set(arguments or sys.argv[1:])  # these begin anew
         goes_on = "" if whole else ": the same command goes on where this one stopped"
         print(f"data_prep: stopped{goes_on}", file=sys.stderr)
         return EXIT_STOPPED

@@ -24,6 +24,7 @@ from PIL import Image, ImageOps
 from data_prep.errors import DataPrepError, printable
 from s2f_utils.pictures import images, masks
 
+TABLES = Path(__file__).parent / "sources"  # lists of portraits, of sets, and of splits
 PACKED = ".bz2"
 ALL_PARTS = "_*.png"  # after a face's number: all its part files in CelebAMask-HQ
 OF_DAMAGED = (

@@ -75,7 +75,7 @@ def manifest(faces_manifest):
 @pytest.fixture(scope="session")
 def faces():
     """Six drawn faces at 64 px, for the raw folders that data_prep reads."""
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
 
     return [draw_face(index, size_px=64) for index in range(6)]
 

@@ -5,7 +5,7 @@ model has seen.
 from __future__ import annotations
 
 import data_prep
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard

@@ -272,7 +272,7 @@ def test_without_the_detector_a_visitor_is_told_in_words_without_commands(
 
 
 def test_both_directions_and_maps(client):
-    from data_prep.make.drawn import synthetic
+    from data_prep.procedural_faces import synthetic
 
     face = synthetic.draw_face(3, size_px=256)
     photo = hostile.saved(Image.fromarray(face.photo), "JPEG", quality=95)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.make.drawn import synthetic
+from data_prep.procedural_faces import synthetic
 from s2f_studio.page import uploads
 from s2f_studio.page.uploads import Refusal, read_map, read_picture
 from s2f_utils.pictures import masks

@@ -59,10 +59,12 @@ ROOMS = {
         "remarks": set(),
     },
     "data_prep": {
-        "cli": {"doctor", "make", "sources"},
-        "doctor": {"make", "sources"},
-        "make": {"sources"},
-        "sources": set(),
+        "cli": {"check", "make", "fetch", "layouts", "procedural_faces"},
+        "check": {"make", "layouts"},
+        "make": {"fetch", "layouts", "procedural_faces"},
+        "fetch": set(),
+        "layouts": set(),
+        "procedural_faces": set(),
     },
 }
 

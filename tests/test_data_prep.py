@@ -194,9 +194,9 @@ def test_cufs_names_databases_and_official_split(tmp_path, faces):
 @pytest.mark.data
 @pytest.mark.skipif(not CUFS.exists(), reason="no ../shared/data/cufs")
 def test_the_real_cufs_is_found_exactly(tmp_path):
-    from data_prep.sources.layout import LayoutOptions
-    from data_prep.sources.layouts import find_layout
-    from data_prep.sources.tree import scan
+    from data_prep.layouts import find_layout
+    from data_prep.layouts.layout import LayoutOptions
+    from data_prep.layouts.tree import scan
 
     with open(CUFS / "expected_pairs.csv", newline="") as file:
         expected = {(row["split"], row["sketch"], row["photo"]) for row in csv.DictReader(file)}

@@ -17,7 +17,7 @@ from PIL import Image
 import data_prep.make.write
 from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import images
 from tests.test_data_prep import NUM, by_split, contents, read
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep.make import default_set, gallery
-from data_prep.make.drawn.synthetic import draw_face
-from data_prep.make.gallery import OUR_POINTS
-from data_prep.sources import download
+from data_prep.fetch import download
+from data_prep.make import default_set, portraits
+from data_prep.make.portraits import OUR_POINTS
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
 
@@ -76,7 +76,7 @@ def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path
         monkeypatch.context() as patch,
         pytest.raises(data_prep.DataPrepError, match="have changed since"),
     ):
-        patch.setattr(gallery, "_read_labels", lambda path: {})  # others are for testing
+        patch.setattr(portraits, "_read_labels", lambda path: {})  # others are for testing
         default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False)
     labels = np.stack([images.load_labels(row.mask) for row in made.pairs])
     rows = {

@@ -14,13 +14,13 @@ from PIL import Image
 
 from data_prep import make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import diagnose, mend, run_doctor
-from data_prep.doctor.examine import Subject
-from data_prep.doctor.findings import KINDS
-from data_prep.make.drawn.synthetic import draw_face
-from data_prep.sources.layout import LayoutOptions
-from data_prep.sources.layouts import find_layout
-from data_prep.sources.tree import scan
+from data_prep.check import diagnose, mend, run_doctor
+from data_prep.check.examine import Subject
+from data_prep.check.findings import KINDS
+from data_prep.layouts import find_layout
+from data_prep.layouts.layout import LayoutOptions
+from data_prep.layouts.tree import scan
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from tests.broken import FAULTS, Pair

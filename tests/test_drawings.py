@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import cleanup, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import networks
 from s2f_utils.infer import enhance as enhancing
 from s2f_utils.infer import restorers

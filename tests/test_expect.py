@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from data_prep.errors import DataPrepError
-from data_prep.make import gallery
-from data_prep.make.scribbles_set import make_scribbles
+from data_prep.make import portraits
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.look import Look
@@ -32,6 +31,7 @@ from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from tests.test_training import StopAt
+from tools.shipped.scribbles_set import make_scribbles
 
 NUM = 7
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def people(tmp_path_factory) -> Path:
     names = [f"person-{n}" for n in range(NUM)]
     for name, (photo, _) in zip(names, made, strict=True):
         images.save(folder / f"{name}.png", photo)
-    points = np.rint(np.stack([p for _, p in made]) * gallery.STORED_PER_PX).astype(np.uint16)
+    points = np.rint(np.stack([p for _, p in made]) * portraits.STORED_PER_PX).astype(np.uint16)
     masks = np.stack([np.packbits((np.indices((256, 256))[1] < 250).ravel()) for _ in names])
     np.savez(folder / "points.npz", names=names, points=points, people=masks)
     rows = [
@@ -332,8 +332,8 @@ def test_a_found_face_follows_the_picture_however_it_lies():
 @pytest.mark.detector
 def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
     """Faces that the detector finds: drawn ones, and a picture without any."""
-    from data_prep import find_points
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
+    from tools.shipped.found_points import find_points
 
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
@@ -345,8 +345,8 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         (tmp_path / "mine" / "face-1.png").read_bytes()
     )
     out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
-    points, people = gallery._read_points(out)
-    labels = gallery._read_labels(tmp_path / "mine.csv")
+    points, people = portraits._read_points(out)
+    labels = portraits._read_labels(tmp_path / "mine.csv")
     assert set(points) == set(labels) == {"face-0", "face-1", "face-2"}
     for n in range(3):
         face = draw_face(n, size_px=256)
@@ -372,7 +372,7 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
     for content in (b"", out.read_bytes()[:3000]):
         out.write_bytes(content)
         with pytest.raises(DataPrepError, match="holds no points"):
-            gallery._read_points(out)
+            portraits._read_points(out)
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
@@ -391,7 +391,7 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     (tmp_path / "blank.csv").write_text(
         "\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)])
     )
-    sitters = gallery.sitters_of(people, people / "points.npz", tmp_path / "blank.csv")
+    sitters = portraits.sitters_of(people, people / "points.npz", tmp_path / "blank.csv")
     assert (
         len({(one.labels["person"], one.split) for one in sitters}) == 4
     )  # by chance, but a person in one split

@@ -116,8 +116,8 @@ def own_layout():
     """A layout that another package might bring: face-01-drawn.png beside face-01-taken.png, all in
     one folder.
     """
-    from data_prep.sources import layouts
-    from data_prep.sources.layout import Candidate, Collection, Layout
+    from data_prep import layouts
+    from data_prep.layouts.layout import Candidate, Collection, Layout
 
     def recognise(tree, options):
         return all(picture.stem.endswith(("-drawn", "-taken")) for picture in tree.pictures)
@@ -147,10 +147,9 @@ def own_layout():
 
 
 def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path, capsys):
-    from data_prep import DataPrepError
+    from data_prep import DataPrepError, layouts
     from data_prep.__main__ import main
-    from data_prep.doctor import diagnose
-    from data_prep.sources import layouts
+    from data_prep.check import diagnose
     from s2f_utils.pictures import images
 
     for n in range(4):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from data_prep import DataPrepError, make_pairs, make_shaped
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import STEPS, finetune
@@ -94,7 +94,7 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
     assert ".._face-1" in {row.id for row in left}
     before = shaped.stat().st_mtime_ns
-    monkeypatch.setattr("data_prep.make.shaped_set.understand", None)
+    monkeypatch.setattr("data_prep.make.with_landmarks.understand", None)
     assert (
         make_shaped(pairs, shaped.parent, progress=False) == shaped
         and shaped.stat().st_mtime_ns == before

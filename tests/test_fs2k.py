@@ -16,11 +16,11 @@ from PIL import Image
 
 from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import diagnose, run_doctor
-from data_prep.make.drawn.synthetic import draw_face
-from data_prep.sources.layout import LayoutOptions
-from data_prep.sources.layouts import fs2k
-from data_prep.sources.tree import scan
+from data_prep.check import diagnose, run_doctor
+from data_prep.layouts import fs2k
+from data_prep.layouts.layout import LayoutOptions
+from data_prep.layouts.tree import scan
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores, terms_of
 from s2f_utils.metrics.evaluation import load_pairs
 from s2f_utils.metrics.leaks import refuse_leaks

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.translate import candidates
 from s2f_studio.request import DrawingRequest

@@ -19,8 +19,8 @@ from PIL import Image
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.files import size_px
-from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import faces, images, masks
 from tests.test_data_prep import by_split, put, read
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import data_prep
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import metrics
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest

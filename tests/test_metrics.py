@@ -273,7 +273,7 @@ def test_what_is_too_small_is_not_measured(photo):
 
 @pytest.mark.detector
 def test_landmarks_move_with_the_face():
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
 
     face = draw_face(3, size_px=256)
     error = metrics.METRICS["landmarks"].compute
@@ -402,7 +402,7 @@ def test_ranks_by_hand():
 
 
 def test_retrieval_finds_a_face_again_and_not_without_its_features():
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
 
     faces = np.stack([draw_face(n, size_px=128).photo for n in range(20)])
     softer = np.stack([blurred(face, 2) for face in faces])

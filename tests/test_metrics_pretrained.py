@@ -20,7 +20,7 @@ NAMES = ("perceptual", "frechet", "precision", "recall")
 
 @pytest.fixture(scope="module")
 def faces():
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
 
     return [draw_face(index, size_px=64, seed=5).photo for index in range(12)]
 

@@ -22,7 +22,7 @@ onnx = pytest.importorskip(
     "onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'"
 )
 
-from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
+from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.engines import running as engines  # noqa: E402
 from s2f_studio.engines.running import OnnxEngine  # noqa: E402

@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 
 from data_prep.__main__ import main
-from data_prep.make import gallery, scribbles_set
-from data_prep.sources import download as named_sets
-from data_prep.sources import open_portraits
+from data_prep.fetch import download as named_sets
+from data_prep.fetch import open_portraits
+from data_prep.make import portraits
 from s2f_utils.pictures import images
 from s2f_utils.weights import download
+from tools.shipped import scribbles_set
 
 SETS = {"congress-118": 22, "18f-team": 8}
 LISTED = ("set", "name", "path", "sha256", "left", "top", "right", "bottom", "scale")
@@ -177,7 +178,7 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(
 
 
 def test_a_person_is_in_one_split_and_in_one_half():
-    rows = open_portraits._read_csv(gallery.OPEN_LABELS)
+    rows = open_portraits._read_csv(portraits.OPEN_LABELS)
     splits, people = defaultdict(set), {row["sha256"]: row["person"] for row in rows}
     for row in rows:
         splits[row["person"]].add(row["split"])
@@ -185,16 +186,16 @@ def test_a_person_is_in_one_split_and_in_one_half():
     by_id = defaultdict(set)  # files of these two sets are named by the same ids of people
     for row in open_portraits._read_csv(open_portraits.LIST):
         if row["set"] in ("congress-118", "reform-congress"):
-            by_id[row["name"]].add(people[row["sha256"][: gallery.KEY_DIGITS]])
+            by_id[row["name"]].add(people[row["sha256"][: portraits.KEY_DIGITS]])
     assert len(by_id) == 1109 and all(len(own) == 1 for own in by_id.values())
-    sitters = [gallery.Sitter("", Path(), np.empty(0), row["split"], row) for row in rows]
+    sitters = [portraits.Sitter("", Path(), np.empty(0), row["split"], row) for row in rows]
     trained = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
     among = [
         {one.labels["person"] for one in own} for own in scribbles_set._galleries(trained).values()
     ]
     assert sum(map(len, among)) == len(set.union(*among)) == 2223 + 59
-    older = {row["name"]: row["split"] for row in open_portraits._read_csv(gallery.OUR_LABELS)}
+    older = {row["name"]: row["split"] for row in open_portraits._read_csv(portraits.OUR_LABELS)}
     for file in named_sets.portrait_files():
-        assert splits[people[file.sha256[: gallery.KEY_DIGITS]]] == {older[Path(file.name).stem]}, (
-            file.name
-        )
+        assert splits[people[file.sha256[: portraits.KEY_DIGITS]]] == {
+            older[Path(file.name).stem]
+        }, file.name

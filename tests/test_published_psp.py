@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import cli, infer, networks, weights
 from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of

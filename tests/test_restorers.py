@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import cli, networks, weights
 from s2f_utils.infer import enhance, restorers
 from s2f_utils.infer.restorers import with_colours_of

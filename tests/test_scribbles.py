@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.make.drawn import synthetic
-from data_prep.make.drawn.board import HAIR, HAT
-from data_prep.make.scribbles import features, hair
-from data_prep.make.scribbles.cutout import cut_out
-from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.portrait import Portrait
+from data_prep.make.cutout import cut_out
+from data_prep.make.portrait import Portrait
+from data_prep.procedural_faces import synthetic
+from data_prep.procedural_faces.board import HAIR, HAT
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures import faces
+from tools.shipped.portrait_sketches import features, hair
+from tools.shipped.portrait_sketches.drawing import scribble
 
 
 @pytest.fixture(scope="module")

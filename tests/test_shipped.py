@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
 from s2f_utils import cli, infer, networks, weights

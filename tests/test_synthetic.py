@@ -5,7 +5,7 @@ fit it.
 import numpy as np
 import pytest
 
-from data_prep.make.drawn.synthetic import Face, draw_face
+from data_prep.procedural_faces.synthetic import Face, draw_face
 from s2f_utils.pictures.masks import CLASSES
 
 LABEL = {name: k for k, name in enumerate(CLASSES)}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import networks, runtime
 from s2f_utils.infer.stages import TorchEngine, of_two

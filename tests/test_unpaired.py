@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 import data_prep
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import SPLITS, read_manifest
 from s2f_utils.pictures import images
 

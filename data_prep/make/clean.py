@@ -8,13 +8,13 @@ from typing import Any
 
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
+from data_prep.layouts import names
+from data_prep.layouts.gather import fingerprint
+from data_prep.layouts.tree import scan
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.recipe import load
 from data_prep.make.write import SETTINGS, settings_in
 from data_prep.messages import say, warn_some
-from data_prep.sources import names
-from data_prep.sources.gather import fingerprint
-from data_prep.sources.tree import scan
 from s2f_studio.drawings import cleanup
 from s2f_utils import runtime
 from s2f_utils.pictures import images

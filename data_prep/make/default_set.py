@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.drawn.synthetic import draw_face
+from data_prep.fetch import download
 from data_prep.make.face_maps import map_of
-from data_prep.make.gallery import OUR_LABELS, SIZE_PX, Gallery, Sitter, digest_of, sitters_of
+from data_prep.make.portraits import OUR_LABELS, SIZE_PX, Gallery, Sitter, digest_of, sitters_of
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
-from data_prep.sources import download
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder

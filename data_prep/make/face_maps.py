@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.make.gallery import Gallery, Sitter
-from data_prep.make.scribbles.portrait import Portrait
+from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Gallery, Sitter
 from s2f_studio.drawings.mesh import PARTS
 from s2f_utils.pictures import masks
 

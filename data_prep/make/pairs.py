@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.layouts.gather import Source, fingerprint, ids_of, pairs_of, read_sources
+from data_prep.layouts.layout import Candidate, LayoutOptions
+from data_prep.layouts.split_list import SplitList, read_split_list
 from data_prep.make.parallel import Workers
 from data_prep.make.points import GivenPoints, read_points
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from data_prep.make.review import review
+from data_prep.make.report import review
 from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import NUM_SHOWN, say, warn
-from data_prep.sources.gather import Source, fingerprint, ids_of, pairs_of, read_sources
-from data_prep.sources.layout import Candidate, LayoutOptions
-from data_prep.sources.split_list import SplitList, read_split_list
 from s2f_utils.pictures import faces, images
 
 MAX_LISTED = 200  # names in settings.json

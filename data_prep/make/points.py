@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.sources.layout import Candidate
-from data_prep.sources.tree import Picture
+from data_prep.layouts.layout import Candidate
+from data_prep.layouts.tree import Picture
 
 POINT_COLUMNS = (
     "name",

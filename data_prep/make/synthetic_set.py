@@ -28,7 +28,7 @@ def draw_pictures(index: int, size_px: int, seed: int) -> dict[str, np.ndarray]:
     """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds
     class numbers.
     """
-    from data_prep.make.drawn.synthetic import draw_face
+    from data_prep.procedural_faces.synthetic import draw_face
 
     face = draw_face(index, size_px=size_px, seed=seed)
     return {"sketch": face.sketch, "photo": face.photo, "mask": face.mask}
@@ -57,7 +57,7 @@ def make_synthetic(
     (a ValueError) for impossible options or a folder that holds something else, and OSError when
     the disk is full or may not be written.
     """
-    from data_prep.make.drawn import synthetic
+    from data_prep.procedural_faces import synthetic
 
     _, chosen = profile_of(profile)
     num, size_px = (

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.layouts import names
+from data_prep.layouts.gather import fingerprint
+from data_prep.layouts.layout import Collection
+from data_prep.layouts.sides import people_of
+from data_prep.layouts.tree import Tree, relocated, scan
 from data_prep.make.parallel import Workers
 from data_prep.make.recipe import Recipe, load
-from data_prep.make.review import count_faces
+from data_prep.make.report import count_faces
 from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
 from data_prep.make.write import FOLDERS, SetPlan, describe_counts, write_set
 from data_prep.messages import say, warn
-from data_prep.sources import names
-from data_prep.sources.gather import fingerprint
-from data_prep.sources.layout import Collection
-from data_prep.sources.sides import people_of
-from data_prep.sources.tree import Tree, relocated, scan
 from s2f_studio.drawings import cleanup
 from s2f_utils.pictures import faces, images
 

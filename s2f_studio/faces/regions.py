@@ -21,7 +21,7 @@ ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
 ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
 INK = Path(__file__).with_name(
     "added_ink.npz"
-)  # drawn by data_prep.make.scribbles.drawing.added, seed 0
+)  # drawn by tools.shipped.portrait_sketches.drawing.added, seed 0
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:

@@ -50,11 +50,11 @@ WEIGHTS: dict[str, WeightsFile] = {
     ).items()
 }
 
-# Our own, trained by tools/train_weights.py; docs/models.md has their cards.
+# Our own, trained by tools/shipped/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 GRAPHS = (
     SHIPPED_FOLDER / "graphs"
-)  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
+)  # of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.make.drawn import synthetic
+from data_prep.procedural_faces import synthetic
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import images
 from tests import hostile

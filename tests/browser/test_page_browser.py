@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.make.drawn import synthetic
+from data_prep.procedural_faces import synthetic
 from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import prepare_for

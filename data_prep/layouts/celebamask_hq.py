@@ -1,0 +1,77 @@
+"""CelebAMask-HQ: photos by number, CelebA's split by the mapping file, label maps joined from a
+face's parts.
+"""
+
+from __future__ import annotations
+
+from data_prep import files
+from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.layouts.tree import PARTS_FOLDER, Picture, Tree
+
+TERMS = "CelebAMask-HQ: for non-commercial research and education; the photos belong to others"
+# Where CelebA's official partition begins with validation and with testing, by CelebA's own
+# numbers.
+VAL, TEST = 162_771, 182_638
+_FOLDER = "CelebA-HQ-img"
+_MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
+
+
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
+    """Whether there is a folder CelebA-HQ-img."""
+    return any(_in_folder(tree, picture) for picture in tree.pictures)
+
+
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
+    """The photos by number, with the split of the mapping file and the map of the photo's parts."""
+    collection = Collection(terms=TERMS)
+    photos = [
+        picture for picture in tree.pictures if picture.stem.isdigit() and _in_folder(tree, picture)
+    ]
+    split_of = _read_splits(tree)
+    for photo in sorted(photos, key=lambda picture: int(picture.stem)):
+        number = int(photo.stem)
+        folder, inside = tree.parts.get(number, (None, ()))
+        mask = folder and Picture(folder / f"{number:05d}{files.ALL_PARTS}", inside, "mask")
+        pair = Candidate(
+            None, photo, "celebamask-hq", split_of.get(number, ""), f"celeba-hq-{number}", mask=mask
+        )
+        collection.pairs.append(pair)
+    if tree.parts and (lacking := sum(pair.mask is None for pair in collection.pairs)):
+        collection.notes.append(
+            f"{lacking} photos have no parts in {PARTS_FOLDER}: no maps are written"
+        )
+    if split_of:
+        collection.notes.append(f"the split is CelebA's, by {_MAPPING}")
+    else:
+        collection.notes.append(
+            f"no {_MAPPING} here: the split is drawn, not CelebA's, and may divide people"
+        )
+    return collection
+
+
+def _in_folder(tree: Tree, picture: Picture) -> bool:
+    return _FOLDER in (tree.root.name, *picture.folder)
+
+
+def _read_splits(tree: Tree) -> dict[int, str]:
+    """Photo's number → the split of the CelebA photo that it was made from; {} without the mapping
+    file.
+    """
+    split_of = {}
+    for line in (tree.text(_MAPPING) or "").splitlines()[1:]:
+        columns = line.split()
+        if len(columns) >= 2 and columns[0].isdigit() and columns[1].isdigit():
+            original = int(columns[1])
+            split_of[int(columns[0])] = (
+                "train" if original < VAL else "val" if original < TEST else "test"
+            )
+    return split_of
+
+
+LAYOUT = Layout(
+    "celebamask-hq",
+    "CelebAMask-HQ's photos, with CelebA's split; sketches are made",
+    "CelebA-HQ-img/  0.jpg ... 29999.jpg\nCelebA-HQ-to-CelebA-mapping.txt",
+    recognise,
+    collect,
+)

@@ -1,0 +1,155 @@
+"""CUFS, the CUHK face sketch database, as distributed: CUHK's students with their official split,
+AR, XM2VTS.
+
+Names differ between the sides: sketch `F2-005-01-sz1.jpg` belongs to photo `f-005-01.jpg`. Wang and
+Tang 2009 give 88 of the 188 students for training and 100 for testing; AR and XM2VTS have no
+official split.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from data_prep.layouts import names
+from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.layouts.sides import with_made
+from data_prep.layouts.tree import Picture, Tree
+from s2f_utils.data import CUFS_TERMS
+
+_NAME = re.compile(r"^[fmw]\d?-\d{3}-\d{1,2}$")
+_SUFFIX = re.compile(r"[-_ ]?sz\d+$")
+# The students' numbers by series: (first, last of the training part, last). The split follows the
+# numbers, so that it can be restored where somebody has thrown both parts into one folder.
+_STUDENTS = {"f": (5, 38, 43), "f1": (1, 0, 15), "m": (8, 62, 101), "m1": (1, 0, 41)}
+
+
+def cufs_key(stem: str) -> str:
+    """What the names of a CUFS sketch and its photo share: "F2-005-01-sz1" and "f-005-01" →
+    "f-005-01".
+    """
+    key = unicodedata.normalize("NFC", stem).casefold().strip()
+    return re.sub(r"^([fm])2-", r"\1-", _SUFFIX.sub("", key))
+
+
+def cufs_identity(stem: str, database: str) -> str:
+    """The person in a CUFS picture: the name without the number of the shot, "f-005-01" → "f-005".
+
+    AR's and XM2VTS's people get the database's name before theirs, because AR counts from m-001,
+    too.
+    """
+    key = cufs_key(stem)
+    if database == "ar":
+        parts = re.match(r"^([fmw])\d?-0*(\d+)", key)
+        return f"ar-{parts[1]}-{int(parts[2]):03d}" if parts else f"ar-{key}"
+    if database == "xm2vts":
+        number = re.match(r"^0*(\d+)", key)
+        return f"xm2vts-{int(number[1]):03d}" if number else f"xm2vts-{key}"
+    return key.rpartition("-")[0] if _NAME.match(key) else key
+
+
+def _database(picture: Picture, root: str) -> str:
+    for tokens in (picture.group, names.group_tokens(root)):
+        if "ar" in tokens:
+            return "ar"
+        if {"xm", "vts"} <= set(tokens):
+            return "xm2vts"
+        if "cuhk" in tokens:
+            break
+    return "cuhk"
+
+
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
+    """Whether there are folders of sketches and photos, with CUFS's folder names or with its file
+    names.
+    """
+    sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
+    if not sketches or not photos:
+        return False
+    tokens = {token for picture in sketches + photos for token in picture.group}
+    if tokens & {"cuhk", "cufs"} or {"xm", "vts"} <= tokens:
+        return True
+    return 2 * sum(bool(_NAME.match(cufs_key(picture.stem))) for picture in sketches) > len(
+        sketches
+    )
+
+
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
+    """Pair sketches and photos of the same database, split and crop by name, else by person; each
+    person once.
+    """
+    root = tree.root.name
+
+    def place(picture: Picture) -> tuple:
+        return picture.group, picture.split, picture.sub
+
+    def person(picture: Picture) -> tuple:
+        return *place(picture), cufs_identity(picture.stem, _database(picture, root))
+
+    matched, lone_sketches, lone_photos = names.match(
+        tree.on_side("sketch"),
+        tree.on_side("photo"),
+        [lambda p: (*place(p), cufs_key(p.stem)), person],
+    )
+    collection = Collection([], lone_sketches, lone_photos, terms=CUFS_TERMS)
+    matched = with_made(matched, collection, options)
+    once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}
+    # Cropped pictures before the originals that lie beside them, folders with a split before those
+    # without.
+    for sketch, photo in sorted(
+        matched, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))
+    ):
+        once.setdefault((_database(photo, root), cufs_key(photo.stem)), (sketch, photo))
+    if copies := len(matched) - len(once):
+        collection.notes.append(
+            f"{copies} further copies of these pairs (originals beside crops) left aside"
+        )
+    for (database, _), (sketch, photo) in once.items():
+        identity = cufs_identity(photo.stem, database)
+        qualifiers = (database, *photo.sub)
+        pair = Candidate(
+            sketch, photo, f"cufs/{database}", photo.split, identity, qualifiers=qualifiers
+        )
+        collection.pairs.append(pair)
+    _restore_official_split(collection)
+    return collection
+
+
+def _official_split(identity: str) -> str:
+    """The official split of a CUHK student, "" for somebody else."""
+    series, _, number = identity.partition("-")
+    if series not in _STUDENTS or not number.isdigit():
+        return ""
+    first, last_train, last = _STUDENTS[series]
+    if not first <= int(number) <= last:
+        return ""
+    return "train" if int(number) <= last_train else "test"
+
+
+def _restore_official_split(collection: Collection) -> None:
+    free = {
+        place: pair
+        for place, pair in enumerate(collection.pairs)
+        if not pair.split and pair.source == "cufs/cuhk"
+    }
+    splits = [_official_split(pair.identity) for pair in free.values()]
+    if not free or "" in splits:
+        return
+    for (place, pair), split in zip(free.items(), splits, strict=True):
+        collection.pairs[place] = replace(pair, split=split)
+    collection.notes.append(
+        "the folders name no split: the official 88/100 is taken from the students' numbers"
+    )
+
+
+LAYOUT = Layout(
+    "cufs",
+    "CUFS as distributed: names differ in case and suffix, the official 88/100 split is kept",
+    "CUHK_training_cropped_photos/    f-005-01.jpg ...\n"
+    "CUHK_training_cropped_sketches/  F2-005-01-sz1.jpg ...\n"
+    "CUHK_testing_cropped_photos/     m-063-01.jpg ...\n"
+    "CUHK_testing_cropped_sketches/   m-063-01-sz1.jpg ...",
+    recognise,
+    collect,
+)

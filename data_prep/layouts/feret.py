@@ -1,0 +1,128 @@
+"""FERET: photos by person, date and pose; of them the frontal ones, fa and fb.
+
+Colour FERET has `dvd1/data/images/00001/00001_930831_fa.ppm.bz2`, grey FERET
+`00001fa010_930831.tif`; five digits are the person, six the date, two letters the pose. Sketches
+(CUFSF's, say) are drawn after one photo of a person and carry its name or just the person's number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from data_prep.layouts import names
+from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.layouts.sides import named_sides
+from data_prep.layouts.tree import Picture, Tree
+
+FRONTAL = ("fa", "fb")
+_COLOUR = re.compile(r"^(?P<person>\d{5})_(?P<date>\d{6})_(?P<pose>[a-z]{2})(?:_[a-z])?$")
+_GREY = re.compile(
+    r"^(?P<person>\d{5})(?P<pose>[a-z]{2})\d{3}[a-z]?_(?P<date>\d{6}[a-z]?)(?:[-_]\w+)?$"
+)
+_PERSON = re.compile(r"^(?P<person>\d{5})(?!\d)")
+_SMALLER = ("smaller", "thumbnails")  # colour FERET's scaled copies of `images`
+TERMS = "FERET: for face recognition research, by agreement with NIST; not to be redistributed"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a FERET file name says: person, date and pose."""
+
+    person: str
+    date: str
+    pose: str
+
+
+def read_name(stem: str) -> Shot | None:
+    """The person, date and pose of a FERET photo's name, None for another name."""
+    stem = stem.casefold()
+    parts = _COLOUR.match(stem) or _GREY.match(stem)
+    return Shot(parts["person"], parts["date"], parts["pose"]) if parts else None
+
+
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
+    """Whether most of the photos have FERET's names; of the two sides, the user may have named the
+    sketches' folder.
+    """
+    if options.photos and not options.sketches:
+        return False
+    photos = [picture for picture in tree.pictures if picture.side != "sketch"]
+    return bool(photos) and 2 * sum(
+        read_name(picture.stem) is not None for picture in photos
+    ) > len(photos)
+
+
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
+    """The frontal photos, each with the sketch of its name, else with its person's one sketch;
+    without sketches, all.
+
+    Every person is one identity; FERET has no official split.
+    """
+    sketches, photos = named_sides(tree, options)
+    photos = photos or [picture for picture in tree.pictures if picture.side != "sketch"]
+    once: dict[str, tuple[Shot, Picture]] = {}
+    others = 0
+    for photo in sorted(
+        photos, key=lambda p: any(part in _SMALLER for part in p.folder)
+    ):  # large pictures first
+        shot = read_name(photo.stem)
+        if shot is None or shot.pose not in FRONTAL:
+            others += 1
+        else:
+            once.setdefault(photo.stem.casefold(), (shot, photo))
+    collection = Collection(terms=TERMS)
+    if others:
+        collection.notes.append(
+            f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside"
+        )
+    chosen = sorted(
+        once.values(),
+        key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)),
+    )
+    wanted = bool(sketches) and not options.made
+    partner = _partners(sketches, chosen, collection) if wanted else {}
+    for shot, photo in chosen:
+        sketch = partner.get(photo.stem.casefold())
+        if wanted and sketch is None:
+            continue
+        pair = Candidate(
+            sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder
+        )
+        collection.pairs.append(pair)
+    if wanted and (without := len(chosen) - len(collection.pairs)):
+        collection.notes.append(f"{without} frontal photos have no sketch and are left aside")
+    return collection
+
+
+def _partners(
+    sketches: list[Picture], photos: list[tuple[Shot, Picture]], collection: Collection
+) -> dict[str, Picture]:
+    """Photo stem → its sketch: by the whole name, else the person's first frontal photo for the
+    person's one sketch.
+    """
+    by_stem = {photo.stem.casefold(): photo for _, photo in photos}
+    first: dict[str, Picture] = {}
+    for shot, photo in photos:
+        first.setdefault(shot.person, photo)
+    partner: dict[str, Picture] = {}
+    for sketch in sketches:
+        stem = names.without_side(sketch.stem)
+        person = _PERSON.match(stem)
+        photo = by_stem.get(stem) or (first.get(person["person"]) if person else None)
+        if photo is None or photo.stem.casefold() in partner:
+            collection.lone_sketches.append(sketch)
+        else:
+            partner[photo.stem.casefold()] = sketch
+    return partner
+
+
+LAYOUT = Layout(
+    "feret",
+    "FERET as distributed: the frontal photos (fa, fb) by person; sketches beside them, or made",
+    "dvd1/data/images/00001/  00001_930831_fa.ppm.bz2 ...   (or grey FERET's 00001fa010_930831.tif)\n"
+    "sketches/                00001_930831_fa.jpg, or 00001.jpg ...   (not needed where sketches are made)",
+    recognise,
+    collect,
+    takes_named=True,
+)

@@ -1,0 +1,174 @@
+"""FS2K as distributed: photo1/image0001 belongs to sketch1/sketch0001; split and attributes are in
+two JSON files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep import files
+from data_prep.errors import DataPrepError, printable
+from data_prep.layouts import names
+from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.layouts.sides import with_made
+from data_prep.layouts.tree import Picture, Tree
+from s2f_utils.pictures import images
+
+TERMS = "FS2K: for research; see its repository (DengPingFan/FS2K)"
+_FOLDER = re.compile(r"^(?:photo|sketch)(\d)$")
+_NAME = re.compile(r"^(?:image|sketch)(\d{4})$")
+# What the annotation's numbers mean, as FS2K's README has it; `style` is the artist's, whatever the
+# folder's number.
+CODES: dict[str, tuple[str, ...]] = {
+    "style": ("0", "1", "2"),
+    "hair": ("yes", "no"),
+    "hair_color": ("brown", "black", "red", "none", "golden"),
+    "gender": ("male", "female"),
+    "earring": ("yes", "no"),
+    "smile": ("yes", "no"),
+    "frontal_face": ("yes", "no"),
+}
+COLOURS = ("lip_color", "eye_color")  # means of an area, red, green and blue
+SKIN = "skin_color"  # not a colour, but a point (x, y) of the photo's skin; its README calls it skin_patch
+PATCH_PX = 2  # around that point, to each side
+
+
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
+    """Whether most pictures lie in photo1 … sketch3 under FS2K's names."""
+    return 2 * sum(_key(picture) is not None for picture in tree.pictures) > len(tree.pictures)
+
+
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
+    """Pairs by folder and number; split and attributes are those of anno_train.json and
+    anno_test.json.
+
+    Attributes: `CODES` in words, and the colours of skin, lips and eyes as "red green blue"; ""
+    where one is not given.
+    """
+    sides: dict[str, list[Picture]] = {"photo": [], "sketch": []}
+    for picture in tree.pictures:
+        if _key(picture):
+            sides[
+                "sketch" if picture.folder[-1].casefold().startswith("sketch") else "photo"
+            ].append(picture)
+    known = _read_annotations(tree)
+    matched, lone_sketches, lone_photos = names.match(sides["sketch"], sides["photo"], [_key])
+    collection = Collection([], lone_sketches, lone_photos, terms=TERMS)
+    for sketch, photo in sorted(
+        with_made(matched, collection, options), key=lambda pair: _key(pair[1])
+    ):
+        folder, number = _key(photo)
+        split, entry = known.get((folder, number), ("", {}))
+        about = {"identity": f"fs2k-{folder}-{number}", "id": f"photo{folder}-image{number}"}
+        attributes = _attributes(entry, photo.path) if entry else {}
+        collection.pairs.append(
+            Candidate(sketch, photo, "fs2k", split, **about, attributes=attributes)
+        )
+    if known:
+        collection.notes.append(
+            "the split is the official one of anno_train.json and anno_test.json"
+        )
+    else:
+        collection.notes.append(
+            "no anno_train.json and anno_test.json here: the split is drawn, not the official one"
+        )
+    return collection
+
+
+def _key(picture: Picture) -> tuple[str, str] | None:
+    """(folder, number) of an FS2K picture: photo1/image0001 and sketch1/sketch0001 are ("1",
+    "0001").
+    """
+    folder = _FOLDER.match(picture.folder[-1].casefold()) if picture.folder else None
+    name = _NAME.match(picture.stem.casefold())
+    return (folder[1], name[1]) if folder and name else None
+
+
+def _read_annotations(tree: Tree) -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
+    """(folder, number) → split and annotation, of the files that are there. Raises DataPrepError
+    where one is something else.
+    """
+    known: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+    for split in ("train", "test"):
+        text = tree.text(f"anno_{split}.json")
+        if text is None:
+            continue
+        try:
+            entries = json.loads(text)
+            listed = (
+                {str(e["image_name"]).casefold(): e for e in entries}
+                if isinstance(entries, list)
+                else {}
+            )
+        except (ValueError, KeyError, TypeError):
+            listed = {}
+        if not listed:
+            raise DataPrepError(
+                f"{printable(tree.root)}: anno_{split}.json is not FS2K's list of pictures: download it again"
+            )
+        for name, entry in listed.items():
+            if parts := re.match(r"^(?:.*/)?photo(\d)/image(\d{4})", name):
+                known[parts[1], parts[2]] = split, entry
+    return known
+
+
+def _attributes(entry: Mapping[str, Any], photo: Path) -> dict[str, str]:
+    words = {}
+    for name, meanings in CODES.items():
+        value = entry.get(name)
+        words[name] = (
+            meanings[value] if isinstance(value, int) and 0 <= value < len(meanings) else ""
+        )
+    skin = _skin(entry.get(SKIN, entry.get("skin_patch")), photo)
+    return words | {SKIN: skin} | {name: _rgb(entry.get(name)) for name in COLOURS}
+
+
+def _rgb(values: Any) -> str:
+    """ "157 83 79"; "" for anything but three numbers."""
+    numbers = (
+        isinstance(values, list)
+        and len(values) == 3
+        and all(isinstance(v, int | float) for v in values)
+    )
+    return " ".join(f"{v:.0f}" for v in values) if numbers and np.isfinite(values).all() else ""
+
+
+def _skin(point: Any, photo: Path) -> str:
+    """The photo's median colour around a point; "" where it lies outside, or the photo cannot be
+    read.
+    """
+    numbers = (
+        isinstance(point, list)
+        and len(point) == 2
+        and all(isinstance(v, int | float) for v in point)
+    )
+    if not numbers or not np.isfinite(point).all():
+        return ""
+    try:
+        picture = files.load_rgb(photo)
+    except images.ImageError:
+        return ""  # it is reported when it is made or looked at
+    x, y = (round(v) for v in point)
+    if not (0 <= y < picture.shape[0] and 0 <= x < picture.shape[1]):
+        return ""
+    patch = picture[
+        max(0, y - PATCH_PX) : y + PATCH_PX + 1, max(0, x - PATCH_PX) : x + PATCH_PX + 1
+    ]
+    return _rgb(np.median(patch.reshape(-1, 3), axis=0).tolist())
+
+
+LAYOUT = Layout(
+    "fs2k",
+    "FS2K as distributed, with its official split and attributes",
+    "photo/photo1/    image0001.jpg ...   (photo1 to photo3)\n"
+    "sketch/sketch1/  sketch0001.jpg ...\n"
+    "anno_train.json, anno_test.json",
+    recognise,
+    collect,
+)

@@ -1,1 +1,0 @@
-"""Where pictures come from: layouts recognised, named sets, download."""
