@@ -147,7 +147,7 @@ def test_a_pickle_is_never_opened(tmp_path):
             checkpoints.load_network(tmp_path / name)
     assert not (tmp_path / "ran").exists()
     with pytest.raises(
-        checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"
+        checkpoints.CheckpointError, match=r"docs/models.md says how to convert it elsewhere"
     ):
         infer.load_styles(tmp_path / "network.pkl")
 

@@ -134,7 +134,8 @@ def updated_readme(text: str, titles: dict[str, str], repository: str) -> str:
     folder = repository.rpartition("/")[2]
     text = between(text, "badges", badges)
     text = between(text, "first", colab_badge(repository, FIRST))
-    return between(text, "clone", f"```\ngit clone {repository}\ncd {folder}\n```")
+    clone = f"git clone --filter=blob:none {repository}"
+    return between(text, "clone", f"```\n{clone}\ncd {folder}\n```")
 
 
 def updated_citation(text: str, repository: str) -> str:

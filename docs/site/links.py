@@ -114,7 +114,7 @@ class Elsewhere(SphinxPostTransform):
             if node["reftarget"] == DRAW and os.environ.get("S2F_DRAW"):
                 address = f"{DRAW}index.html"
             elif node["reftarget"] == DRAW:
-                address = self.app.builder.get_relative_uri(docname, "docs/page")
+                address = self.app.builder.get_relative_uri(docname, "docs/deploy")
             elif docname == "index" and node["reftarget"].startswith(COLAB):
                 address = in_colab(node["reftarget"].removeprefix(COLAB))
             else:

@@ -24,8 +24,8 @@ def export(
     """Write a model as ONNX, or the app's page without its server.
 
     Of a model: an ONNX graph for each of its steps, and model.json, which says what they take and
-    give; docs/onnx.md says how to use the graphs elsewhere. With 'page' for the model: the app's
-    page as a folder that any web server serves, in which the browser itself answers (docs/page.md).
+    give; docs/deploy.md says how to use the graphs elsewhere. With 'page' for the model: the app's
+    page as a folder that any web server serves, in which the browser itself answers (docs/deploy.md).
 
         s2f export sketch-to-photo face-onnx
         s2f translate face-onnx drawing.jpg

@@ -26,7 +26,7 @@ def push(
 
     Sends the generators of a run, without the hashes of its training pictures, and a card: what it
     is, what it learned from, terms, scores, faults. Nothing else is sent, and it is shown before.
-    docs/hub.md says more.
+    docs/deploy.md says more.
 
         s2f push runs/0003-pix2pix-demo user/faces
         s2f translate hf:user/faces drawing.jpg

@@ -36,7 +36,7 @@ def is_there(engine: str) -> bool:
 
 def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
     """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU
-    onnxruntime, which is faster for default answers (docs/onnx.md), if the model has graphs.
+    onnxruntime, which is faster for default answers (docs/deploy.md), if the model has graphs.
 
     Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError if its package
     is missing.

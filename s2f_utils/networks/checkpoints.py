@@ -105,7 +105,7 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         ):
             why = (
                 "holds Python objects, not only weights, and is not executed here: save net.state_dict() where you"
-                " trust it; for NVIDIA's pickles docs/stylegan.md says how to convert it elsewhere"
+                " trust it; for NVIDIA's pickles docs/models.md says how to convert it elsewhere"
             )
         raise CheckpointError(f"{path}: {why}") from None
 

@@ -134,7 +134,7 @@ class ModulatedConv2d(nn.Module):
 
     (N, I, H, W) and (N, D) → (N, O, H, W), or (N, O, 2H, 2W) with `upsample`. The published form
     scales the weights of each image and convolves in N groups; scaling the activations around one
-    ordinary convolution is the same sum in another order, and faster (docs/stylegan.md).
+    ordinary convolution is the same sum in another order, and faster (docs/models.md).
     """
 
     def __init__(

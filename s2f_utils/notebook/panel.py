@@ -3,7 +3,7 @@ through time.
 
 Its sliders and buttons act while training runs in the foreground cell: the page's messages are read
 between two steps (`poller`). What was tried, and with which versions, stands in
-docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
+docs/training.md. Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations

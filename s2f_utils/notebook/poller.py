@@ -3,7 +3,7 @@ training.
 
 A running cell blocks the kernel, so that a slider moved in the page is noticed only after it.
 `PagePoller` therefore reads the page's messages in the foreground. What was tried, and with which
-versions, stands in docs/live-widgets.md.
+versions, stands in docs/training.md.
 """
 
 from __future__ import annotations
