@@ -37,7 +37,7 @@ def test_a_run_and_all_its_files_have_the_card(tiny, manifest, tmp_path):
         "pix2pix",
         3,
     )
-    assert training["settings"] == dataclasses.asdict(run.config) and training["parents"] == []
+    assert training["settings"] == run.config.model_dump() and training["parents"] == []
     assert training["code"].startswith("0.")
     rows = manifest.split("train")
     hashes = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -338,9 +337,8 @@ def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp
     pytest.importorskip("jupyter_client")
     from tests.test_widgets import Kernel
 
-    settings = dataclasses.asdict(
-        tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config
-    )
+    resolved = tiny(total_images=10**6, save_every_s=0.5, log_every_images=2)
+    settings = resolved.config.model_dump()
     code = {
         "root": str(Path(__file__).resolve().parents[1]),
         "folder": str(tmp_path),

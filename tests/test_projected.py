@@ -298,7 +298,7 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(
     method, manifest, tmp_path, monkeypatch
 ):
     plain = run_of(method, manifest, tmp_path / "plain")
-    assert "lambda_perceptual" not in plain.model.ranges  # nor can it be raised while training runs
+    assert "lambda_perceptual" not in plain.config.live_ranges()  # nor can it be raised while training runs
     monkeypatch.setattr(pretrained, "PretrainedFeatures", None)
     pretrained.shared_features.cache_clear()
     train(plain, progress=False)
@@ -309,7 +309,7 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(
     )
     alone |= {"lambda_gan": 0.0} if method != "faithful" else {}
     run = run_of(method, manifest, tmp_path / "runs", lambda_perceptual=1.0, **alone)
-    assert "lambda_perceptual" in run.model.ranges
+    assert "lambda_perceptual" in run.config.live_ranges()
     train(run, progress=False)
     found = [row["loss_perceptual"] for row in read_log(run.folder)[0]]
     assert sum(found[-10:]) < 0.98 * sum(found[:10])
@@ -324,7 +324,7 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     size = config.size_px
     live = model.live_values()
     found = model.step(pictures(2, size, size), pictures(2, size, size), live)
-    assert "lambda_id" not in live and model.ranges  # its weights were not looked for
+    assert "lambda_id" not in live and model.config.live_ranges()  # its weights were not looked for
     assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(
         found
     )

@@ -4,7 +4,6 @@ stops at NaN.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -348,7 +347,7 @@ print("done", run.images_seen, flush=True)
 def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, manifest, tmp_path):
     from pathlib import Path
 
-    settings = dataclasses.asdict(tiny(save_every_s=0.0, total_images=16).config)
+    settings = tiny(save_every_s=0.0, total_images=16).config.model_dump()
     places = {
         "root": str(Path(__file__).parents[1]),
         "manifest": str(manifest.path),

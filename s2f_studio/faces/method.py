@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_studio.drawings import mesh
@@ -24,7 +24,18 @@ from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
-from s2f_utils.methods.config import FAST, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    EmaHalfLifeImages,
+    Flip,
+    LoadSizePx,
+    SizePx,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.methods.losses import ssim_map
 from s2f_utils.methods.method import Live, Method
@@ -36,46 +47,58 @@ WALL = 0.6  # background grey of sample sheets, in [-1, 1]
 LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExpectConfig(TrainConfig):
     """The average face in the mean shape: L1 and SSIM on the person, cross entropy on the masks.
     Our method.
     """
 
-    size_px: int = SIDE_PX
-    load_size_px: int = SIDE_PX
-    batch_size: int = 16
-    total_images: int = 150_000
-    flip: float = 0.0  # data_prep mirrors half of the faces
-    constant_share: float = 0.3
-    ema_half_life_images: float = 4_000.0
-    widths: str = "32,64,128,192"  # channels at 64, 32, 16 and 8 pixels, multiples of 8
-    dropout: float = setting(0.1, 0, 1)  # share of a block's channels
-    misfit_px: float = setting(
-        1.2, 0
-    )  # error of a drawing's landmarks, in pixels: warps the drawing alone
-    pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
-    tone_share: float = setting(
-        0.5, 0, 1
-    )  # of the faces whose skin tone is an input, and of those whose hair tone is
-    trait_share: float = setting(
-        0.5, 0, 1
-    )  # of the known ages, smiles, lengths and curls, those that are inputs
-    worn_share: float = setting(
-        0.85, 0, 1
-    )  # of the known glasses, beards and hats, those that are inputs
-    behind: float = setting(0.05, 0, 1)  # weight of the background's pixels; the person's have 1
-    lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
-    lambda_parts: float = 0.1  # weight of the cross entropy of person and hair
-    lr_g: float = 1e-3  # AdamW's learning rate
-    beta1: float = 0.9  # AdamW's momentum
-    beta2: float = 0.99  # and second decay rate
-    weight_decay: float = setting(0.02, 0)  # AdamW's decay of the weights
-    max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
+    size_px: SizePx = SIDE_PX
+    load_size_px: LoadSizePx = SIDE_PX
+    batch_size: BatchSize = 16
+    total_images: TotalImages = 150_000
+    flip: Flip = 0.0  # data_prep mirrors half of the faces
+    constant_share: ConstantShare = 0.3
+    ema_half_life_images: EmaHalfLifeImages = 4_000.0
+    widths: str = Field(
+        "32,64,128,192", description="channels at 64, 32, 16 and 8 pixels, multiples of 8"
+    )
+    dropout: float = Field(0.1, ge=0, le=1, description="share of a block's channels")
+    misfit_px: float = Field(
+        1.2, ge=0, description="error of a drawing's landmarks, in pixels: warps the drawing alone"
+    )
+    pen: float = Field(1.0, ge=0, description="how much pressure, paper and focus vary")
+    tone_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="of the faces whose skin tone is an input, and of those whose hair tone is",
+    )
+    trait_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="of the known ages, smiles, lengths and curls, those that are inputs",
+    )
+    worn_share: float = Field(
+        0.85, ge=0, le=1, description="of the known glasses, beards and hats, those that are inputs"
+    )
+    behind: float = Field(
+        0.05, ge=0, le=1, description="weight of the background's pixels; the person's have 1"
+    )
+    lambda_l1: float = Field(1.0, ge=0, description="weight of the L1 loss")
+    lambda_ssim: float = Field(0.4, ge=0, description="weight of 1 - SSIM of the grey pictures")
+    lambda_parts: float = Field(
+        0.1, ge=0, description="weight of the cross entropy of person and hair"
+    )
+    lr_g: float = Field(1e-3, gt=0, description="AdamW's learning rate")
+    beta1: float = Field(0.9, description="AdamW's momentum")
+    beta2: float = Field(0.99, description="AdamW's second decay rate")
+    weight_decay: float = Field(0.02, ge=0, description="AdamW's decay of the weights")
+    max_norm: float = Field(1.0, ge=0, description="longer gradients are scaled down to this")
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_expect(self) -> Self:
+        """The settings fit each other."""
         fixed = f"{SIDE_PX}: the network's pictures have this size"
         need(
             self.size_px == self.load_size_px == SIDE_PX,
@@ -92,6 +115,7 @@ class ExpectConfig(TrainConfig):
             len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers),
             "widths must be four multiples of 8",
         )
+        return self
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -107,7 +131,7 @@ class ExpectConfig(TrainConfig):
 class ExpectMethod(Method):
     """The network and its AdamW."""
 
-    settings = ExpectConfig
+    Config = ExpectConfig
     profiles = {
         "demo": {"total_images": 60_000},
         "demo on a CPU": {"total_images": 20_000, "time_budget_s": 240.0},

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
@@ -27,7 +27,19 @@ from s2f_studio.render import network as render
 from s2f_studio.render.network import GIVEN_PX, MADE_PX
 from s2f_utils import networks, weights
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    EmaHalfLifeImages,
+    Flip,
+    LoadSizePx,
+    Range,
+    SizePx,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.initial import discriminator_of, load_into
 from s2f_utils.methods.losses import generator_loss
 from s2f_utils.methods.method import Live, Method, frozen
@@ -45,71 +57,101 @@ PENALTY_IN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RenderConfig(TrainConfig):
     """A photo from the expected face, against a PatchGAN with R1 (Mescheder et al. 2018) and
     feature matching (Wang et al. 2018). Ours.
     """
 
-    size_px: int = SIDE_PX  # of the drawings; photos have twice as many
-    load_size_px: int = SIDE_PX
-    batch_size: int = 8
-    total_images: int = 136_000
-    flip: float = 0.0  # data_prep mirrors half of the faces
-    constant_share: float = 0.7
-    ema_half_life_images: float = 1_500.0
-    expected_by: str = (
-        ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
+    size_px: SizePx = SIDE_PX  # of the drawings; photos have twice as many
+    load_size_px: LoadSizePx = SIDE_PX
+    batch_size: BatchSize = 8
+    total_images: TotalImages = 136_000
+    flip: Flip = 0.0  # data_prep mirrors half of the faces
+    constant_share: ConstantShare = 0.7
+    ema_half_life_images: EmaHalfLifeImages = 1_500.0
+    expected_by: str = Field(
+        "", description='a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one'
     )
-    widths: str = "64,96,160"  # channels at 64, 32 and 16 pixels
-    judge_widths: str = "64,128,192"  # the discriminator's channels at 64, 32 and 16 pixels
-    misfit_px: float = setting(1.2, 0)  # by how much points found in a drawing are off
-    pen: float = setting(1.0, 0)  # how much pressure, paper and focus vary
-    tone_share: float = setting(
-        0.6, 0, 1
-    )  # of the faces of whose skin, and of whose hair, the tone is told
-    worn_share: float = setting(0.85, 0, 1)  # of the faces of which it is told what is worn, each
-    trait_share: float = setting(
-        0.7, 0, 1
-    )  # of the faces of which age, smile and hair are told, each
-    other_light: float = setting(0.1, 0, 1)  # by how much contrast varies, of both sides alike
-    other_wall: float = setting(
-        0.7, 0, 1
-    )  # of the pairs that are judged before another wall, both sides alike
-    decided_share: float = setting(
-        0.9, 0, 1
-    )  # of the faces whose outline is decided; of the others it stays soft
-    outline_share: float = setting(
-        0.35, 0, 1
-    )  # of the faces that are given the photo's own outline
-    whole_share: float = setting(
-        0.75, 0, 1
-    )  # of the faces whose code is told in full; of the others, a part
-    lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_features: float = (
-        4.0  # weight of the distance of true and made photos' features in the discriminator
+    widths: str = Field("64,96,160", description="channels at 64, 32 and 16 pixels")
+    judge_widths: str = Field(
+        "64,128,192", description="the discriminator's channels at 64, 32 and 16 pixels"
     )
-    lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
-    lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_projected: float = (
-        0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
+    misfit_px: float = Field(1.2, ge=0, description="by how much points found in a drawing are off")
+    pen: float = Field(1.0, ge=0, description="how much pressure, paper and focus vary")
+    tone_share: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="of the faces of whose skin, and of whose hair, the tone is told",
     )
-    free_share: float = (
-        0.5  # of the faces that it sees with codes at random, which no other loss sees
+    worn_share: float = Field(
+        0.85, ge=0, le=1, description="of the faces of which it is told what is worn, each"
     )
-    lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
-    r1_gamma: float = setting(0.5, 0)  # weight of the discriminator's squared slope at true photos
-    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
-    lr_g: float = 3e-4  # Adam's learning rate for the generator
-    lr_d: float = 4e-4  # and for the discriminator
-    beta1: float = 0.0  # Adam's momentum
-    beta2: float = 0.99  # and second decay rate
-    max_norm: float = setting(
-        1.0, 0
-    )  # longer gradients of the generator are scaled down to this; net_d: twice
+    trait_share: float = Field(
+        0.7, ge=0, le=1, description="of the faces of which age, smile and hair are told, each"
+    )
+    other_light: float = Field(
+        0.1, ge=0, le=1, description="by how much contrast varies, of both sides alike"
+    )
+    other_wall: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="of the pairs that are judged before another wall, both sides alike",
+    )
+    decided_share: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="of the faces whose outline is decided; of the others it stays soft",
+    )
+    outline_share: float = Field(
+        0.35, ge=0, le=1, description="of the faces that are given the photo's own outline"
+    )
+    whole_share: float = Field(
+        0.75,
+        ge=0,
+        le=1,
+        description="of the faces whose code is told in full; of the others, a part",
+    )
+    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_features: float = Field(
+        4.0,
+        ge=0,
+        description="weight of the distance of true and made photos' features in the discriminator",
+    )
+    lambda_coarse: float = Field(
+        2.0, ge=0, description="weight of the L1 loss of colours over 8 × 8 pixels"
+    )
+    lambda_l1: float = Field(1.0, ge=0, description="weight of the L1 loss")
+    lambda_projected: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none",
+    )
+    free_share: float = Field(
+        0.5, description="of the faces that it sees with codes at random, which no other loss sees"
+    )
+    lambda_person: float = Field(
+        0.5, ge=0, description="weight of the L1 loss of the person's outline"
+    )
+    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+        0.5, ge=0, description="weight of the discriminator's squared slope at true photos"
+    )
+    r1_every: int = Field(16, ge=0, description="steps between two looks at it; 0: never")
+    lr_g: float = Field(3e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: float = Field(4e-4, gt=0, description="Adam's learning rate for the discriminator")
+    beta1: float = Field(0.0, description="Adam's momentum")
+    beta2: float = Field(0.99, description="Adam's second decay rate")
+    max_norm: float = Field(
+        1.0,
+        ge=0,
+        description="longer gradients of the generator are scaled down to this; net_d: twice",
+    )
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_render(self) -> Self:
+        """The settings fit each other."""
         need(
             self.size_px == self.load_size_px == SIDE_PX,
             f"size_px and load_size_px must be {SIDE_PX}: as expected",
@@ -130,6 +172,7 @@ class RenderConfig(TrainConfig):
             len(self.experts) <= 2,
             "expected_by must name one model, or two: of fold 0 and of fold 1",
         )
+        return self
 
     @property
     def experts(self) -> list[str]:
@@ -154,7 +197,7 @@ def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
 class RenderMethod(Method):
     """The network, its discriminator, and what says which face is expected, which is not changed."""
 
-    settings = RenderConfig
+    Config = RenderConfig
     profiles = {
         "demo": {"total_images": 12_000},
         "demo on a CPU": {"total_images": 2_000, "time_budget_s": 240.0},
@@ -162,8 +205,6 @@ class RenderMethod(Method):
     }
     needs_init = "render"
     begins_with = ("render",)
-    live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True)}
-    fixed_at_0 = ("lambda_projected",)
     data = "own"
     given_channels, target_channels, target_scale = (
         CHANNELS + 1,
@@ -247,7 +288,9 @@ class RenderMethod(Method):
         config = self.config
         expected, true, style = self.given(a, b)
         free = round(config.free_share * len(a)) if config.lambda_projected else 0
-        style[:free, : self.net_g.num_codes] = to_device(self._codes(free), style.device).to(style.dtype)
+        style[:free, : self.net_g.num_codes] = to_device(self._codes(free), style.device).to(
+            style.dtype
+        )
         small = F.avg_pool2d(expected, 2)
         made = self.net_g(self.precision.images(expected), style)
         walls, by = to_device(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()

@@ -126,17 +126,15 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
     """Print a method's settings: the paper's values, those of this command line where they differ,
     and meanings.
     """
-    from s2f_utils.train.config import meanings
-
-    kind, changed = type(resolved.config), resolved.changed()
-    paper = kind()
+    kind = type(resolved.config)
+    changed = resolved.changed()
     print(f"{method}: {inspect.getdoc(kind).splitlines()[0]}")
     differs = f"the one here (profile {profile}, {device.type}) if it differs"
     print(f"NAME = the default (the paper's, where there is one), {differs}, and what it means")
-    for name, meaning in meanings(kind).items():
+    for name, field in kind.model_fields.items():
         value, origin = changed.get(name, (None, ""))
         here = f"; {origin}: {value!r}" if origin else ""
-        print(f"  {f'{name} = {getattr(paper, name)!r}{here}':<48}  {meaning}".rstrip())
+        print(f"  {f'{name} = {field.default!r}{here}':<48}  {field.description or ''}".rstrip())
     return 0
 
 

@@ -5,19 +5,27 @@ Shapes: B pairs in a batch, H = W = size_px.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from s2f_utils import networks
-from s2f_utils.methods.config import Range, TrainConfig, setting
+from s2f_utils.methods.config import (
+    BatchSize,
+    ConstantShare,
+    Flip,
+    LoadSizePx,
+    Range,
+    SizePx,
+    TrainConfig,
+)
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.methods.method import Live, Method, frozen, weighted
 from s2f_utils.runtime import Precision
 
 
-@dataclass(frozen=True, kw_only=True)
 class CGANConfig(TrainConfig):
     """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole
     photos, at 128 px.
@@ -26,31 +34,33 @@ class CGANConfig(TrainConfig):
     open are DCGAN's.
     """
 
-    size_px: int = 128
-    load_size_px: int = 128
-    flip: float = 0.0
-    batch_size: int = 16
-    constant_share: float = 0.0  # the learning rates fall from the first epoch on
-    base_filters: int = setting(32, above=0)  # channels of the generator's first layer
-    num_blocks: int = setting(
-        6, above=0
-    )  # residual blocks, which add the first convolution's output
-    disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
-    gan_loss: str = setting(
-        "vanilla", known=("vanilla", "sigmoid", "lsgan")
-    )  # sigmoid: as project 5
-    lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 does not have
-    lr_g: float = 2e-4  # Adam's learning rate for the generator
-    lr_d: float = 2e-4  # and for the discriminator
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
+    size_px: SizePx = 128
+    load_size_px: LoadSizePx = 128
+    flip: Flip = 0.0
+    batch_size: BatchSize = 16
+    constant_share: ConstantShare = 0.0  # the learning rates fall from the first epoch on
+    base_filters: int = Field(32, gt=0, description="channels of the generator's first layer")
+    num_blocks: int = Field(
+        6, gt=0, description="residual blocks, which add the first convolution's output"
+    )
+    disc_filters: int = Field(64, gt=0, description="channels of the discriminator's first layer")
+    gan_loss: Literal["vanilla", "sigmoid", "lsgan"] = Field(
+        "vanilla", description="sigmoid: as project 5"
+    )
+    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+        0.0, ge=0, description="weight of an L1 loss, which project 5 does not have"
+    )
+    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    beta1: float = Field(0.5, description="Adam's momentum")
+    beta2: float = Field(0.999, description="Adam's second decay rate")
 
 
 class CGAN(Method):
     """A ResNet-like generator, a dense discriminator that sees photos only, and their optimisers."""
 
-    settings = CGANConfig
+    Config = CGANConfig
     profiles = {
         "demo": {"total_images": 30_000},
         "demo on a CPU": {"total_images": 15_000, "time_budget_s": 240.0},
@@ -67,7 +77,6 @@ class CGAN(Method):
     }
     begins_with = ("cgan",)
     same_args = ("num_blocks", "base_filters")
-    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
 
     def __init__(self, config: CGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -1,26 +1,20 @@
-"""The settings that every method has, as a frozen dataclass from which each method's settings in
-`methods/` derive.
-
-A field declared by `setting` carries its limits; `validate` adds what several settings have to do
-with each other.
+"""The settings that every method has: a frozen pydantic model, from which each method's `Config`
+derives. Defaults are the paper's; keys are those of `config.json`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from s2f_utils.networks.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
-FAST = {
-    "total_images": 240,
-    "ema_half_life_images": 40.0,
-    "num_samples": 4,
-}  # common to the profiles "fast"
+# Common to the profiles "fast".
+FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}
 # Settings that may change when a run resumes: its length, how often it reports and saves, and where
 # to.
 MAY_DIFFER = {
@@ -37,11 +31,20 @@ MAY_DIFFER = {
 
 @dataclass(frozen=True)
 class Range:
-    """The limits within which a live value may move, and whether a slider should be logarithmic."""
+    """The limits within which a setting may move during training, as metadata of its field.
+
+    log: whether a slider should be logarithmic. only_if_set: a weight that is 0 at the start stays
+    0, because the run was built without what its loss needs.
+    """
 
     low: float
     high: float
     log: bool = False
+    only_if_set: bool = False
+
+
+LEARNING_RATE = Range(1e-6, 1e-2, log=True)
+LOSS_WEIGHT = Range(0.0, 10.0)
 
 
 def need(holds: bool, message: str) -> None:
@@ -59,131 +62,152 @@ def need_patches(disc_layers: int, size_px: int) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Limits:
-    """A setting's limits: one of the `known` words, or a number from `least` to `most` that is more
-    than `above`.
-    """
-
-    least: float = -math.inf
-    most: float = math.inf
-    above: float = -math.inf
-    known: Sequence[str] = ()
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise ConfigError if the value of the setting `name` is outside the limits, or not
-        finite.
-        """
-        if self.known:
-            need(
-                value in self.known, f"{name} must be one of {', '.join(self.known)}, got {value!r}"
-            )
-        elif not isinstance(value, str):
-            wanted = f"{self.least:g} or more" if self.least > -math.inf else "a finite number"
-            wanted = f"more than {self.above:g}" if self.above > -math.inf else wanted
-            wanted = f"between {self.least:g} and {self.most:g}" if self.most < math.inf else wanted
-            fits = math.isfinite(value) and self.least <= value <= self.most and value > self.above
-            need(fits, f"{name} must be {wanted}, got {value!r}")
-
-
-def setting(default: Any, least: float = -math.inf, most: float = math.inf, **limits: Any) -> Any:
-    """A field of a settings class with its limits, as `Limits`; a subclass may give it another
-    default.
-    """
-    return dataclasses.field(default=default, metadata={"limits": Limits(least, most, **limits)})
-
-
-def limits_of(kind: type, name: str) -> Limits:
-    """The limits of a field: those declared in the class itself or the nearest base that has any; a
-    learning rate (`lr_…`) is always positive, and a loss weight (`lambda_…`) never negative.
-    """
-    for base in kind.__mro__:
-        declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
-        if declared is not None and "limits" in declared.metadata:
-            return declared.metadata["limits"]
-    return (
-        Limits(above=0)
-        if name.startswith("lr_")
-        else Limits(0)
-        if name.startswith("lambda_")
-        else Limits()
-    )
+# Settings to which methods give other defaults.
+Direction = Annotated[str, Field(description="input and output domain")]
+SizePx = Annotated[int, Field(ge=32, description="height and width of the networks' pictures")]
+LoadSizePx = Annotated[
+    int, Field(description="images are read at this size, then cropped at random to size_px")
+]
+BatchSize = Annotated[int, Field(ge=1, description="images a step")]
+TotalImages = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="length of training in images; 0: epochs * copies * number of training pairs",
+    ),
+]
+MaxEpochs = Annotated[
+    float, Field(ge=0, description="most passes over the training pairs; 0: no limit")
+]
+ConstantShare = Annotated[
+    float,
+    Field(ge=0, le=1, description="share of training before learning rates fall linearly to 0"),
+]
+Flip = Annotated[float, Field(ge=0, le=1, description="probability of mirroring a pair")]
+RotateDeg = Annotated[
+    float, Field(ge=0, description="random rotation up to this angle, either way")
+]
+ShiftPx = Annotated[
+    float,
+    Field(ge=0, description="random shift up to this many pixels, either way, along both axes"),
+]
+Scale = Annotated[
+    float, Field(ge=0, le=0.5, description="random enlargement up to this share, either way")
+]
+Elastic = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=0.1,
+        description="random warp: spread of a 6x6 grid's shifts, a share of the width",
+    ),
+]
+EmaHalfLifeImages = Annotated[
+    float, Field(ge=0, description="half-life of the averaged generator's memory; 0: no average")
+]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(BaseModel):
     """What every training method has. Durations are counted in images shown to the networks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     directions: ClassVar[tuple[str, ...]] = DIRECTIONS  # those that the method supports
 
-    direction: str = "sketch-to-photo"  # input and output domain
-    size_px: int = 256  # height and width of the networks' pictures
-    load_size_px: int = 286  # images are read at this size, then cropped at random to size_px
-    batch_size: int = setting(1, 1)  # images a step
-    epochs: float = 200.0  # passes over the training pairs, unless total_images is given
-    total_images: int = setting(
-        0, 0
-    )  # length of training in images; 0: epochs * copies * number of training pairs
-    max_epochs: float = setting(0.0, 0)  # most passes over the training pairs; 0: no limit
-    time_budget_s: float = setting(
-        0.0, 0
-    )  # training ends after this time at the latest; 0: no limit
-    constant_share: float = setting(
-        0.5, 0, 1
-    )  # share of training before the learning rate falls linearly to 0
-    copies: int = setting(
-        1, 1
-    )  # uses of each pair per pass, each with a new augmentation (project 1: 130)
-    flip: float = setting(0.5, 0, 1)  # probability of mirroring a pair
-    rotate_deg: float = setting(0.0, 0)  # random rotation up to this angle, either way
-    shift_px: float = setting(
-        0.0, 0
-    )  # random shift up to this many pixels, either way, along both axes
-    shear_deg: float = setting(0.0, 0)  # random shear up to this angle, either way
-    scale: float = setting(0.0, 0, 0.5)  # random enlargement up to this share, either way
-    elastic: float = setting(
-        0.0, 0, 0.1
-    )  # random warp: spread of a 6x6 grid's shifts, a share of the width
-    ema_half_life_images: float = setting(
-        0.0, 0
-    )  # half-life of the averaged generator's memory; 0: no average
-    seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
-    precision: str = setting(
-        "auto", known=("auto", "float32", "bfloat16", "float16")
-    )  # auto: the fastest
-    memory_format: str = setting(
-        "auto", known=("auto", "channels_last", "contiguous")
-    )  # auto: the faster one
-    log_every_images: int = setting(
-        0, 0
-    )  # a row of log.jsonl every so many images; 0: 200 rows a run
-    sample_every_images: int = setting(
-        0, 0
-    )  # a sheet of samples every so many images; 0: 20 sheets a run
-    num_samples: int = setting(8, 1)  # sketches on that sheet
-    save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file, at most
-    num_snapshots: int = setting(
-        0, 0
-    )  # generators saved during training, evenly spaced, besides the last
-    tracker: str = setting(
-        "none", known=("none", "wandb", "tensorboard")
-    )  # where the log also goes
+    direction: Direction = "sketch-to-photo"
+    size_px: SizePx = 256
+    load_size_px: LoadSizePx = 286
+    batch_size: BatchSize = 1
+    epochs: float = Field(
+        200.0, description="passes over the training pairs, unless total_images is given"
+    )
+    total_images: TotalImages = 0
+    max_epochs: MaxEpochs = 0.0
+    time_budget_s: float = Field(
+        0.0, ge=0, description="training ends after this time at the latest; 0: no limit"
+    )
+    constant_share: ConstantShare = 0.5
+    copies: int = Field(
+        1, ge=1, description="uses of each pair per pass, each with a new augmentation"
+    )
+    flip: Flip = 0.5
+    rotate_deg: RotateDeg = 0.0
+    shift_px: ShiftPx = 0.0
+    shear_deg: float = Field(0.0, ge=0, description="random shear up to this angle, either way")
+    scale: Scale = 0.0
+    elastic: Elastic = 0.0
+    ema_half_life_images: EmaHalfLifeImages = 0.0
+    seed: int = Field(0, ge=0, description="weights, order of the data, augmentation, dropout")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="number format of the forward passes; auto: the fastest"
+    )
+    memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
+        "auto", description="memory format of pictures and weights; auto: the faster one"
+    )
+    log_every_images: int = Field(
+        0, ge=0, description="a row of log.jsonl every so many images; 0: 200 rows a run"
+    )
+    sample_every_images: int = Field(
+        0, ge=0, description="a sheet of samples every so many images; 0: 20 sheets a run"
+    )
+    num_samples: int = Field(8, ge=1, description="sketches on that sheet")
+    save_every_s: float = Field(
+        300.0, ge=0, description="seconds between two saves of the resume file, at most"
+    )
+    num_snapshots: int = Field(
+        0, ge=0, description="generators saved during training, evenly spaced, besides the last"
+    )
+    tracker: Literal["none", "wandb", "tensorboard"] = Field(
+        "none", description="where the log also goes"
+    )
 
-    def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
-        for name, value in vars(self).items():
-            limits_of(type(self), name).check(name, value)
-        size, loaded, ways = self.size_px, self.load_size_px, ", ".join(self.directions)
+    @model_validator(mode="after")
+    def check_common(self) -> Self:
+        """Direction, sizes and length fit each other."""
+        size, loaded, known = self.size_px, self.load_size_px, ", ".join(self.directions)
         need(
             self.direction in self.directions,
-            f"direction must be one of {ways}, got {self.direction!r}",
+            f"direction must be one of {known}, got {self.direction!r}",
         )
-        need(
-            size >= 32 and size & (size - 1) == 0,
-            f"size_px must be a power of two from 32 on, got {size}",
-        )
+        need(size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
         need(
             loaded >= size,
             f"load_size_px ({loaded}) must not be smaller than size_px ({size}): it is cropped",
         )
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
+        return self
+
+    @classmethod
+    def create(cls, values: Mapping[str, Any]) -> Self:
+        """The settings with these values; ConfigError names the first one that is impossible."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+        if first["type"] == "value_error":
+            raise ConfigError(str(first["ctx"]["error"]))
+        name = ".".join(map(str, first["loc"]))
+        what = first["msg"].replace("Input should", "must", 1)
+        raise ConfigError(f"{name} {what}, got {first['input']!r}")
+
+    def live_ranges(self) -> dict[str, Range]:
+        """The limits of the settings that may change during training: learning rates, loss
+        weights, and those whose field has a `Range`.
+        """
+        rates: dict[str, Range] = {}
+        weights: dict[str, Range] = {}
+        others: dict[str, Range] = {}
+        for name, field in type(self).model_fields.items():
+            declared = [entry for entry in field.metadata if isinstance(entry, Range)]
+            if name.startswith("lr_"):
+                rates[name] = declared[0] if declared else LEARNING_RATE
+            elif name.startswith("lambda_"):
+                weights[name] = declared[0] if declared else LOSS_WEIGHT
+            elif declared:
+                others[name] = declared[0]
+        ranges = rates | weights | others
+        return {
+            name: limits
+            for name, limits in ranges.items()
+            if getattr(self, name) or not limits.only_if_set
+        }

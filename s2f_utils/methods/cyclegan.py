@@ -10,15 +10,15 @@ size_px; h, w a discriminator's grid of patches.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer.stages import generate
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches, setting
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.methods.method import Live, Method, frozen
 from s2f_utils.methods.projected import ProjectedPair
@@ -28,44 +28,58 @@ from s2f_utils.runtime import Precision, distributed
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
 
-@dataclass(frozen=True, kw_only=True)
 class CycleGANConfig(TrainConfig):
     """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both
     directions at once.
     """
 
-    apart: bool = True  # each person's sketch or photo is used, never both; False: all pictures of both domains
-    base_filters: int = setting(64, above=0)  # channels of the generators' first layer
-    num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
-    dropout: float = setting(0.0, 0, 1)  # in the residual blocks
-    discriminator: str = setting(
-        "patchgan", known=("patchgan", "projected")
-    )  # projected: Sauer et al.
-    disc_filters: int = setting(
-        64, above=0
-    )  # channels of the discriminators' first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
-    gan_loss: str = setting(
-        "lsgan", known=("lsgan", "vanilla")
-    )  # squares or cross entropy; projected: always hinge
-    pool_size: int = setting(
-        50, 0
-    )  # fake pictures kept for each discriminator; 0, or a projected one: the newest only
-    lambda_gan: float = 1.0  # weight of both adversarial losses
-    lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
-    lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
-    lambda_identity: float = 0.5  # weight of the identity mapping, as a share of the cycle weights
-    lr_g: float = 2e-4  # Adam's learning rate for both generators
-    lr_d: float = 2e-4  # and for both discriminators
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
+    apart: bool = Field(
+        True,
+        description="each person's sketch or photo is used, never both; False: all pictures of both domains",
+    )
+    base_filters: int = Field(64, gt=0, description="channels of the generators' first layer")
+    num_blocks: int = Field(
+        0, ge=0, description="residual blocks; 0: as published, 9 from 256 px on, else 6"
+    )
+    dropout: float = Field(0.0, ge=0, le=1, description="in the residual blocks")
+    discriminator: Literal["patchgan", "projected"] = Field(
+        "patchgan", description="projected: Sauer et al."
+    )
+    disc_filters: int = Field(
+        64, gt=0, description="channels of the discriminators' first layer, or of projected heads"
+    )
+    disc_layers: int = Field(3, gt=0, description="3: each logit sees 70x70 pixels")
+    gan_loss: Literal["lsgan", "vanilla"] = Field(
+        "lsgan", description="squares or cross entropy; projected: always hinge"
+    )
+    pool_size: int = Field(
+        50,
+        ge=0,
+        description="fake pictures kept for each discriminator; 0, or a projected one: the newest only",
+    )
+    lambda_gan: float = Field(1.0, ge=0, description="weight of both adversarial losses")
+    lambda_cycle_sketch: Annotated[float, Range(0.0, 50.0)] = Field(
+        10.0, ge=0, description="weight of sketch → photo → sketch"
+    )
+    lambda_cycle_photo: Annotated[float, Range(0.0, 50.0)] = Field(
+        10.0, ge=0, description="weight of photo → sketch → photo"
+    )
+    lambda_identity: Annotated[float, Range(0.0, 5.0)] = Field(
+        0.5, ge=0, description="weight of the identity mapping, as a share of the cycle weights"
+    )
+    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for both generators")
+    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for both discriminators")
+    beta1: float = Field(0.5, description="Adam's momentum")
+    beta2: float = Field(0.999, description="Adam's second decay rate")
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_cyclegan(self) -> Self:
+        """The settings fit each other."""
         use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
         need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
         if self.discriminator == "patchgan":
             need_patches(self.disc_layers, self.size_px)
+        return self
 
 
 class ImagePool:
@@ -111,7 +125,7 @@ class CycleGAN(Method):
     for each of these.
     """
 
-    settings = CycleGANConfig
+    Config = CycleGANConfig
     # Pictures are loaded larger by 286 / 256, as published.
     profiles = {
         "demo": {
@@ -150,11 +164,6 @@ class CycleGAN(Method):
     loaded_larger = 286 / 256
     data = "piles"
     cpu_format = gpu_format = "contiguous"
-    live_ranges = {
-        "lambda_cycle_sketch": Range(0.0, 50.0),
-        "lambda_cycle_photo": Range(0.0, 50.0),
-        "lambda_identity": Range(0.0, 5.0),
-    }
 
     def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)

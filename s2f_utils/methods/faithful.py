@@ -7,16 +7,32 @@ Shapes: B pairs in a batch, H = W = size_px.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.methods.config import FAST, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Elastic,
+    EmaHalfLifeImages,
+    LoadSizePx,
+    MaxEpochs,
+    Range,
+    RotateDeg,
+    Scale,
+    ShiftPx,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.methods.method import Live, Method, weighted
+from s2f_utils.networks import pretrained
 from s2f_utils.runtime import Precision
 
 # Our methods at 128 px, and at the size of a test.
@@ -38,38 +54,42 @@ _TINY: dict[str, Any] = FAST | {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class FaithfulConfig(TrainConfig):
     """A residual U-Net that predicts the expected photo: L1 and SSIM, no discriminator. Ours, not
     from a paper.
     """
 
-    load_size_px: int = 256
-    batch_size: int = 4
-    total_images: int = 40_000
-    max_epochs: float = 80.0  # more was worse on CUHK's 88 pairs (docs/models.md)
-    constant_share: float = 0.3
-    rotate_deg: float = 4.0
-    shift_px: float = 4.0
-    scale: float = 0.04
-    elastic: float = 0.003
-    ema_half_life_images: float = 5_000.0
-    widths: str = (
-        "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
+    load_size_px: LoadSizePx = 256
+    batch_size: BatchSize = 4
+    total_images: TotalImages = 40_000
+    max_epochs: MaxEpochs = 80.0  # more was worse on CUHK's 88 pairs (docs/models.md)
+    constant_share: ConstantShare = 0.3
+    rotate_deg: RotateDeg = 4.0
+    shift_px: ShiftPx = 4.0
+    scale: Scale = 0.04
+    elastic: Elastic = 0.003
+    ema_half_life_images: EmaHalfLifeImages = 5_000.0
+    widths: str = Field(
+        "48,96,144,168",
+        description="channels of the levels, from a quarter of the size on; multiples of 8",
     )
-    blocks: int = setting(2, above=0)  # residual blocks a level, on the way down and on the way up
-    fine: str = "32,16"  # channels at half and at full size
-    dropout: float = setting(0.1, 0, 1)  # share of a block's channels
-    lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
-    lambda_perceptual: float = (
-        0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
+    blocks: int = Field(
+        2, gt=0, description="residual blocks a level, on the way down and on the way up"
     )
-    lr_g: float = 7e-4  # AdamW's learning rate
-    beta1: float = 0.9  # AdamW's momentum
-    beta2: float = 0.99  # and second decay rate
-    weight_decay: float = setting(0.01, 0)  # AdamW's decay of the weights
-    max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
+    fine: str = Field("32,16", description="channels at half and at full size")
+    dropout: float = Field(0.1, ge=0, le=1, description="share of a block's channels")
+    lambda_l1: float = Field(1.0, ge=0, description="weight of the L1 loss")
+    lambda_ssim: float = Field(1.0, ge=0, description="weight of (1 - SSIM) / 2")
+    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="weight of the L1 distance of pretrained features",
+    )
+    lr_g: float = Field(7e-4, gt=0, description="AdamW's learning rate")
+    beta1: float = Field(0.9, description="AdamW's momentum")
+    beta2: float = Field(0.99, description="AdamW's second decay rate")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the weights")
+    max_norm: float = Field(1.0, ge=0, description="longer gradients are scaled down to this")
 
     def unet_args(self, prefix: str = "") -> dict[str, Any]:
         """The arguments of a residual U-Net except dropout; prefix: of their settings' names."""
@@ -89,7 +109,7 @@ class FaithfulConfig(TrainConfig):
 class Faithful(Method):
     """The residual U-Net and its AdamW."""
 
-    settings = FaithfulConfig
+    Config = FaithfulConfig
     gpu_format = "contiguous"
     # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88
     # (docs/models.md).
@@ -109,10 +129,11 @@ class Faithful(Method):
         "fast": _TINY,
     }
     begins_with = ("resunet",)
-    fixed_at_0 = ("lambda_perceptual",)
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)
+        if config.lambda_perceptual:
+            pretrained.check()
         net_g = networks.build("resunet", dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g",

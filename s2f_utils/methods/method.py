@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import ways_of
 from s2f_utils.infer.stages import generate
-from s2f_utils.methods.config import Range, TrainConfig
+from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
-from s2f_utils.networks import checkpoints, pretrained
+from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import Precision, distributed
 
 Live = Mapping[str, float]  # in training `live.LiveValues`
@@ -53,16 +52,9 @@ class Method(ABC):
     translates a to b.
     """
 
-    settings: ClassVar[
-        type[TrainConfig]
-    ]  # the class of its settings, whose defaults are the paper's
+    Config: ClassVar[type[TrainConfig]]  # its settings, whose defaults are the paper's
     # A profile's differences from them, and further ones without a GPU: "demo", "demo on a CPU", …
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    # Settings that may change during training, in addition to the usual ones or with another range
-    # (`ranges`).
-    live_ranges: ClassVar[Mapping[str, Range]] = {}
-    # Weights of losses on pretrained features; one that starts at 0 stays 0, and needs no features.
-    fixed_at_0: ClassVar[tuple[str, ...]] = ()
 
     # What a run may start from.
     needs_init = ""  # the method whose trained model is required
@@ -102,8 +94,6 @@ class Method(ABC):
         self.optimizers: dict[
             str, torch.optim.Optimizer
         ] = {}  # by the live value with their learning rate
-        if any(getattr(config, name) for name in self.fixed_at_0):
-            pretrained.check()
 
     def add(
         self,
@@ -190,26 +180,9 @@ class Method(ABC):
         if state:
             raise ValueError(f"{type(self).__name__} has no further state, got {', '.join(state)}")
 
-    @property
-    def ranges(self) -> dict[str, Range]:
-        """The limits of the values that may change during training: learning rates, loss weights,
-        and `live_ranges`.
-        """
-        names = [field.name for field in dataclasses.fields(self.config)]
-        rates = {name: Range(1e-6, 1e-2, log=True) for name in names if name.startswith("lr_")}
-        fixed = [
-            name for name in (*self.fixed_at_0, "lambda_id") if not getattr(self.config, name, 0)
-        ]
-        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_")}
-        return {
-            name: limits
-            for name, limits in (rates | weights | self.live_ranges).items()
-            if name not in fixed
-        }
-
     def live_values(self) -> dict[str, float]:
         """The values that may change during training, as configured at its start."""
-        return {name: float(getattr(self.config, name)) for name in self.ranges}
+        return {name: float(getattr(self.config, name)) for name in self.config.live_ranges()}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
         """One optimiser step on `loss`: clear the gradients, go backward, average them over the

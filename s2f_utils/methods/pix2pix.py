@@ -5,48 +5,62 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from s2f_utils import networks
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches, setting
+from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.methods.method import Live, Method, frozen, weighted
-from s2f_utils.methods.projected import AUGMENTATIONS, ProjectedPair
+from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.networks import pretrained
 from s2f_utils.runtime import Precision
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pix2PixConfig(TrainConfig):
     """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
 
-    base_filters: int = setting(64, above=0)  # channels of the U-Net's first level
-    num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
-    norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
-    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of randomness
-    discriminator: str = setting(
-        "patchgan", known=("patchgan", "pixelgan", "projected")
-    )  # projected: Sauer et al.
-    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # augmentation for a projected one
-    disc_filters: int = setting(
-        64, above=0
-    )  # channels of the discriminator's first layer, or of projected heads
-    disc_layers: int = setting(3, above=0)  # 3: each logit sees 70x70 pixels
-    gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
-    lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_l1: float = 100.0  # weight of the L1 loss
-    lambda_perceptual: float = (
-        0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
+    base_filters: int = Field(64, gt=0, description="channels of the U-Net's first level")
+    num_downs: int = Field(
+        0, description="levels of the U-Net, 5 or more; 0: down to one pixel, as published"
     )
-    lr_g: float = 2e-4  # Adam's learning rate for the generator
-    lr_d: float = 2e-4  # and for the discriminator
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
+    norm: Literal["batch", "instance"] = Field(
+        "batch", description="batch or instance, in both networks"
+    )
+    dropout: float = Field(
+        0.5, description="in the U-Net's middle; the paper's only source of randomness"
+    )
+    discriminator: Literal["patchgan", "pixelgan", "projected"] = Field(
+        "patchgan", description="projected: Sauer et al."
+    )
+    augment_disc: Literal["shared", "none"] = Field(
+        "shared", description="augmentation for a projected one"
+    )
+    disc_filters: int = Field(
+        64, gt=0, description="channels of the discriminator's first layer, or of projected heads"
+    )
+    disc_layers: int = Field(3, gt=0, description="3: each logit sees 70x70 pixels")
+    gan_loss: Literal["vanilla", "lsgan"] = Field("vanilla", description="projected: always hinge")
+    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+        100.0, ge=0, description="weight of the L1 loss"
+    )
+    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="weight of the L1 distance of pretrained features",
+    )
+    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    beta1: float = Field(0.5, description="Adam's momentum")
+    beta2: float = Field(0.999, description="Adam's second decay rate")
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_pix2pix(self) -> Self:
+        """The settings fit each other."""
         deepest = self.size_px.bit_length() - 1
         fits = self.num_downs == 0 or 5 <= self.num_downs <= deepest
         need(
@@ -55,6 +69,7 @@ class Pix2PixConfig(TrainConfig):
         )
         if self.discriminator == "patchgan":
             need_patches(self.disc_layers, self.size_px)
+        return self
 
 
 class Pix2Pix(Method):
@@ -62,7 +77,7 @@ class Pix2Pix(Method):
     b together.
     """
 
-    settings = Pix2PixConfig
+    Config = Pix2PixConfig
     # For minutes of training with batch 4: batch norm has too few values at one pixel (hence
     # num_downs=5), and cross entropy leaves speckled backgrounds (hence lsgan).
     profiles = {
@@ -98,11 +113,11 @@ class Pix2Pix(Method):
     begins_with = ("unet",)
     same_args = ("num_downs", "base_filters", "norm")
     loaded_larger = 1.0625
-    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
-    fixed_at_0 = ("lambda_perceptual",)
 
     def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
         super().__init__(config, precision)
+        if config.lambda_perceptual:
+            pretrained.check()
         num_downs = config.num_downs or config.size_px.bit_length() - 1
         net_g = networks.build(
             "unet",

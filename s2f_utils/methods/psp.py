@@ -7,17 +7,27 @@ Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Flip,
+    LoadSizePx,
+    Range,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.methods.method import Live, Method, frozen, weighted
@@ -35,7 +45,6 @@ LOSS_NAMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class PSPConfig(TrainConfig):
     """pSp, Richardson et al. 2021, with the published settings for sketches: an encoder for a
     trained StyleGAN2.
@@ -46,40 +55,55 @@ class PSPConfig(TrainConfig):
 
     directions: ClassVar[tuple[str, ...]] = tuple(TO_FACES)
 
-    load_size_px: int = 256
-    batch_size: int = 8
-    total_images: int = 4_000_000
-    constant_share: float = 1.0
-    flip: float = 0.0
-    encoder: str = setting(
-        "psp", known=("psp", "small")
-    )  # psp: as published; small: at most 5 M parameters
-    decoder_px: int = 1024  # the generator's size
-    style_dim: int = setting(512, above=0)  # and its other arguments: values of a style
-    num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
-    width: int = setting(512, above=0)  # most channels of a layer
-    channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
-    perceptual: str = setting(
-        "lpips", known=("lpips", "discriminator", "efficientnet")
-    )  # whose features
-    lambda_l2: float = 1.0  # weight of the mean squared error
-    lambda_lpips: float = 0.8  # weight of LPIPS, or of its substitute
-    lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
-    lambda_gan: float = (
-        0.0  # weight of a projected discriminator's hinge loss, for sharper faces; not published
+    load_size_px: LoadSizePx = 256
+    batch_size: BatchSize = 8
+    total_images: TotalImages = 4_000_000
+    constant_share: ConstantShare = 1.0
+    flip: Flip = 0.0
+    encoder: Literal["psp", "small"] = Field(
+        "psp", description="psp: as published; small: at most 5 M parameters"
     )
-    lambda_w: float = 0.005  # weight of the styles' distance from the mean style
-    mixing: float = setting(
-        0.0, 0, 1
-    )  # share of faces whose later styles are random, so that they stay free
-    mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
-    lr_g: float = 1e-4  # Adam's learning rate for the encoder
-    lr_d: float = 2e-4  # and for the discriminator, if there is one
-    beta1: float = 0.95  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
+    decoder_px: int = Field(1024, description="the generator's size")
+    style_dim: int = Field(512, gt=0, description="and its other arguments: values of a style")
+    num_mlp: int = Field(8, gt=0, description="layers of the network that turns noise into styles")
+    width: int = Field(512, gt=0, description="most channels of a layer")
+    channel_multiplier: float = Field(2.0, gt=0, description="channels from 64 px on")
+    perceptual: Literal["lpips", "discriminator", "efficientnet"] = Field(
+        "lpips", description="whose features"
+    )
+    lambda_l2: float = Field(1.0, ge=0, description="weight of the mean squared error")
+    lambda_lpips: float = Field(0.8, ge=0, description="weight of LPIPS, or of its substitute")
+    lambda_id: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0, ge=0, description="weight of the identity loss (published: 0.1 for photos)"
+    )
+    lambda_gan: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="weight of a projected discriminator's hinge loss, for sharper faces; not published",
+    )
+    lambda_w: Annotated[float, Range(0.0, 0.1)] = Field(
+        0.005, ge=0, description="weight of the styles' distance from the mean style"
+    )
+    mixing: Annotated[float, Range(0.0, 1.0)] = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of faces whose later styles are random, so that they stay free",
+    )
+    mix_from: int = Field(
+        0,
+        description="the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators",
+    )
+    lr_g: float = Field(1e-4, gt=0, description="Adam's learning rate for the encoder")
+    lr_d: float = Field(
+        2e-4, gt=0, description="Adam's learning rate for the discriminator, if there is one"
+    )
+    beta1: float = Field(0.95, description="Adam's momentum")
+    beta2: float = Field(0.999, description="Adam's second decay rate")
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_psp(self) -> Self:
+        """The settings fit each other."""
         size, largest = self.size_px, self.decoder_px
         need(
             size <= largest,
@@ -106,6 +130,7 @@ class PSPConfig(TrainConfig):
             not (is_map and moved),
             f"{names} must be 0 with maps: there is no class between two classes",
         )
+        return self
 
     @property
     def num_styles(self) -> int:
@@ -124,7 +149,7 @@ class PSP(Method):
     reads, learns beside it.
     """
 
-    settings = PSPConfig
+    Config = PSPConfig
     profiles = {
         "demo": {
             "encoder": "small",
@@ -155,10 +180,8 @@ class PSP(Method):
             "beta2": 0.99,
         },
     }
-    fixed_at_0 = ("lambda_gan",)
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
-    live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)

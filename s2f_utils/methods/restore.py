@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Direction,
+    EmaHalfLifeImages,
+    LoadSizePx,
+    Range,
+    SizePx,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.losses import (
     feature_distance,
     judged_distance,
@@ -41,67 +53,84 @@ from s2f_utils.runtime import Precision, distributed, to_device
 WORKERS = 4
 
 
-@dataclass(frozen=True, kw_only=True)
 class RestoreConfig(TrainConfig):
     """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from scratch."""
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DAMAGED,)
 
-    direction: str = FROM_DAMAGED
-    size_px: int = 512
-    load_size_px: int = 512
-    batch_size: int = 12
-    total_images: int = 9_600_000
-    constant_share: float = 0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
-    ema_half_life_images: float = 10_000.0
-    num_style_feat: int = setting(512, above=0)  # values of a style
-    num_mlp: int = setting(
-        8, above=0
-    )  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
-    narrow: float = setting(1.0, above=0)  # share of the published width
-    channel_multiplier: float = setting(
-        2.0, above=0
-    )  # channels from 64 px on; the published files have 2
-    residual: bool = (
-        False  # the output is added to the damaged face; not published, for small networks
+    direction: Direction = FROM_DAMAGED
+    size_px: SizePx = 512
+    load_size_px: LoadSizePx = 512
+    batch_size: BatchSize = 12
+    total_images: TotalImages = 9_600_000
+    constant_share: ConstantShare = (
+        0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
     )
-    discriminator: str = setting(
-        "stylegan2", known=("stylegan2", "projected")
-    )  # projected: Sauer et al., hinge loss
-    disc_width: int = setting(
-        512, above=0
-    )  # most channels of a layer of the discriminator, or of projected heads
-    disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
-    damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
-    perceptual: str = setting(
-        "vgg", known=("vgg", "discriminator", "efficientnet")
-    )  # whose features
-    lambda_l1: float = 0.1  # weight of the L1 loss
-    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's pictures, from 8 px on
-    pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
-    lambda_perceptual: float = (
-        1.0  # weight of the distance of VGG-19's features, or of their substitute
+    ema_half_life_images: EmaHalfLifeImages = 10_000.0
+    num_style_feat: int = Field(512, gt=0, description="values of a style")
+    num_mlp: int = Field(
+        8, gt=0, description="layers that GFPGAN's decoder keeps from StyleGAN2, and does not use"
     )
-    lambda_components: float = (
-        0.0  # weight of that distance at eyes and mouth alone; for efficientnet
+    narrow: float = Field(1.0, gt=0, description="share of the published width")
+    channel_multiplier: float = Field(
+        2.0, gt=0, description="channels from 64 px on; the published files have 2"
     )
-    lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
-    lambda_id: float = 10.0  # weight of the identity loss
-    lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
-    r1_gamma: float = setting(
-        10.0, 0
-    )  # weight of the discriminator's squared gradient at real photos
-    r1_every: int = setting(16, 0)  # steps between two R1 steps; 0: never
-    lr_g: float = 2e-3  # Adam's learning rate for the restorer
-    lr_d: float = 2e-3  # and for the discriminator
-    beta1: float = 0.0  # Adam's momentum
-    beta2: float = 0.99  # Adam's second decay rate
-    max_norm: float = setting(
-        0.0, 0
-    )  # longer gradients of the restorer are scaled down to this; 0: never
+    residual: bool = Field(
+        False,
+        description="the output is added to the damaged face; not published, for small networks",
+    )
+    discriminator: Literal["stylegan2", "projected"] = Field(
+        "stylegan2", description="projected: Sauer et al., hinge loss"
+    )
+    disc_width: int = Field(
+        512,
+        gt=0,
+        description="most channels of a layer of the discriminator, or of projected heads",
+    )
+    disc_multiplier: float = Field(1.0, gt=0, description="and StyleGAN2's channels from 64 px on")
+    damage: Annotated[float, Range(0.0, 1.0)] = Field(
+        1.0, ge=0, le=1, description="share of the published ranges of degradation"
+    )
+    perceptual: Literal["vgg", "discriminator", "efficientnet"] = Field(
+        "vgg", description="whose features"
+    )
+    lambda_l1: float = Field(0.1, ge=0, description="weight of the L1 loss")
+    lambda_pyramid: float = Field(
+        1.0, ge=0, description="weight of the L1 losses of the U-Net's pictures, from 8 px on"
+    )
+    pyramid_images: int = Field(
+        600_000, ge=0, description="images after which that loss is left out"
+    )
+    lambda_perceptual: float = Field(
+        1.0, ge=0, description="weight of the distance of VGG-19's features, or of their substitute"
+    )
+    lambda_components: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0, ge=0, description="weight of that distance at eyes and mouth alone; for efficientnet"
+    )
+    lambda_style: Annotated[float, Range(0.0, 100.0)] = Field(
+        50.0, ge=0, description="weight of the distance of the Gram matrices of VGG-19's features"
+    )
+    lambda_id: Annotated[float, Range(0.0, 20.0, only_if_set=True)] = Field(
+        10.0, ge=0, description="weight of the identity loss"
+    )
+    lambda_gan: Annotated[float, Range(0.0, 1.0)] = Field(
+        0.1, ge=0, description="weight of the adversarial loss (logistic)"
+    )
+    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+        10.0, ge=0, description="weight of the discriminator's squared gradient at real photos"
+    )
+    r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
+    lr_g: float = Field(2e-3, gt=0, description="Adam's learning rate for the restorer")
+    lr_d: float = Field(2e-3, gt=0, description="Adam's learning rate for the discriminator")
+    beta1: float = Field(0.0, description="Adam's momentum")
+    beta2: float = Field(0.99, description="Adam's second decay rate")
+    max_norm: float = Field(
+        0.0, ge=0, description="longer gradients of the restorer are scaled down to this; 0: never"
+    )
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_restore(self) -> Self:
+        """The settings fit each other."""
         text = f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features"
         need(self.perceptual == "vgg" or not self.lambda_style, text)
         text = "lambda_components needs perceptual=efficientnet, whose features it compares, and 256 px or more"
@@ -115,12 +144,13 @@ class RestoreConfig(TrainConfig):
             fits,
             "a projected discriminator has no features of its own: choose perceptual=efficientnet",
         )
+        return self
 
 
 class Restore(LogisticGAN):
     """The restorer and a discriminator, StyleGAN2's or a projected one, with an Adam each."""
 
-    settings = RestoreConfig
+    Config = RestoreConfig
     profiles = {
         "demo": {
             "size_px": 128,
@@ -164,17 +194,9 @@ class Restore(LogisticGAN):
             "lambda_id": 0.0,
         },
     }
-    fixed_at_0 = ("lambda_components",)
     begins_with = ("gfpgan",)
     same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones
-    live_ranges = {
-        "lambda_style": Range(0.0, 100.0),
-        "lambda_id": Range(0.0, 20.0),
-        "lambda_gan": Range(0.0, 1.0),
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "damage": Range(0.0, 1.0),
-    }
 
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)

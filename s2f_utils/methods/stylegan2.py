@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer import find_generator
 from s2f_utils.methods.ada import AdaptiveP, augmented
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, setting
+from s2f_utils.methods.config import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Direction,
+    EmaHalfLifeImages,
+    LoadSizePx,
+    Range,
+    TotalImages,
+    TrainConfig,
+    need,
+)
 from s2f_utils.methods.initial import FACES, discriminator_of, load_into
 from s2f_utils.methods.method import Live, Method, frozen, slope_at
 from s2f_utils.methods.projected import ProjectedPair
@@ -38,7 +49,6 @@ CODE_NOISE = 0.35  # standard deviation of the noise added to an encoded photo's
 LAMBDA_COLOUR = 4.0  # weight of the L1 loss of such a photo's colours, averaged over 8 × 8 pixels
 
 
-@dataclass(frozen=True, kw_only=True)
 class StyleGAN2Config(TrainConfig):
     """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes. Values of NVIDIA's
     "paper256".
@@ -46,51 +56,66 @@ class StyleGAN2Config(TrainConfig):
 
     directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
 
-    direction: str = FROM_NOISE
-    load_size_px: int = 256
-    batch_size: int = 64
-    total_images: int = 25_000_000
-    constant_share: float = 1.0
-    ema_half_life_images: float = 20_000.0
-    style_dim: int = setting(512, above=0)  # values of a style
-    num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
-    width: int = setting(512, above=0)  # most channels of a layer, in both networks
-    channel_multiplier: float = setting(
-        1.0, above=0
-    )  # channels from 64 px on: 2 in the paper's large models
-    mixing: float = setting(0.9, 0, 1)  # share of fake photos whose styles come from two draws
-    noise_from_images: int = setting(
-        0, 0
-    )  # noise starts at this image: small generators mistake it for detail
-    discriminator: str = setting("stylegan2", known=("stylegan2", "projected"))
-    disc_filters: int = setting(64, above=0)  # channels of a projected discriminator's heads
-    disc_from_images: int = setting(
-        0, 0
-    )  # with an encoder: the discriminator joins at this image, as in VQGAN
-    augment_disc: str = setting(
-        "ada", known=("ada", "none")
-    )  # augmentation of the discriminator's input
-    ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
-    ada_images: float = setting(
-        500_000.0, above=0
-    )  # least images from no augmentation to the full one
-    lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
-    r1_gamma: float = setting(
-        1.0, 0
-    )  # weight of the discriminator's squared gradient at real photos
-    r1_every: int = setting(16, 0)  # steps between two R1 steps; 0: never
-    lambda_path: float = 2.0  # weight of path length regularisation
-    path_every: int = setting(4, 0)  # steps between two such steps; 0: never
-    lr_g: float = 2.5e-3  # Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)
-    lr_d: float = 2.5e-3  # and for the discriminator: 16/17
-    lambda_perceptual: float = (
-        0.0  # above 0, half of a batch is generated from photos' codes, to look like them
+    direction: Direction = FROM_NOISE
+    load_size_px: LoadSizePx = 256
+    batch_size: BatchSize = 64
+    total_images: TotalImages = 25_000_000
+    constant_share: ConstantShare = 1.0
+    ema_half_life_images: EmaHalfLifeImages = 20_000.0
+    style_dim: int = Field(512, gt=0, description="values of a style")
+    num_mlp: int = Field(8, gt=0, description="layers of the network that turns noise into styles")
+    width: int = Field(512, gt=0, description="most channels of a layer, in both networks")
+    channel_multiplier: float = Field(
+        1.0, gt=0, description="channels from 64 px on: 2 in the paper's large models"
     )
-    beta1: float = 0.0  # Adam's momentum
-    beta2: float = 0.99  # Adam's second decay rate
+    mixing: Annotated[float, Range(0.0, 1.0)] = Field(
+        0.9, ge=0, le=1, description="share of fake photos whose styles come from two draws"
+    )
+    noise_from_images: int = Field(
+        0, ge=0, description="noise starts at this image: small generators mistake it for detail"
+    )
+    discriminator: Literal["stylegan2", "projected"] = "stylegan2"
+    disc_filters: int = Field(64, gt=0, description="channels of a projected discriminator's heads")
+    disc_from_images: int = Field(
+        0, ge=0, description="with an encoder: the discriminator joins at this image, as in VQGAN"
+    )
+    augment_disc: Literal["ada", "none"] = Field(
+        "ada", description="augmentation of the discriminator's input"
+    )
+    ada_target: Annotated[float, Range(0.0, 1.0)] = Field(
+        0.6, ge=-1, le=1, description="how sure of real photos the discriminator should be"
+    )
+    ada_images: float = Field(
+        500_000.0, gt=0, description="least images from no augmentation to the full one"
+    )
+    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss (logistic)")
+    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+        1.0, ge=0, description="weight of the discriminator's squared gradient at real photos"
+    )
+    r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
+    lambda_path: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        2.0, ge=0, description="weight of path length regularisation"
+    )
+    path_every: int = Field(4, ge=0, description="steps between two such steps; 0: never")
+    lr_g: float = Field(
+        2.5e-3,
+        gt=0,
+        description="Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)",
+    )
+    lr_d: float = Field(
+        2.5e-3, gt=0, description="Adam's learning rate for the discriminator: 16/17"
+    )
+    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="above 0, half of a batch is generated from photos' codes, to look like them",
+    )
+    beta1: float = Field(0.0, description="Adam's momentum")
+    beta2: float = Field(0.99, description="Adam's second decay rate")
 
-    def validate(self) -> None:
-        super().validate()
+    @model_validator(mode="after")
+    def check_stylegan2(self) -> Self:
+        """The settings fit each other."""
         fits = self.discriminator == "projected" or not self.lambda_perceptual
         need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
         fits = self.lambda_perceptual or not self.disc_from_images
@@ -98,6 +123,7 @@ class StyleGAN2Config(TrainConfig):
             fits,
             "disc_from_images needs lambda_perceptual: otherwise nothing is learned before that image",
         )
+        return self
 
 
 class LogisticGAN(Method):
@@ -155,7 +181,7 @@ class StyleGAN2(LogisticGAN):
     weight.
     """
 
-    settings = StyleGAN2Config
+    Config = StyleGAN2Config
     profiles = {
         "demo": {
             "size_px": 64,
@@ -182,14 +208,8 @@ class StyleGAN2(LogisticGAN):
             "width": 16,
         },
     }
-    fixed_at_0 = ("lambda_perceptual",)
     begins_with = ("stylegan2",)
     same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
-    live_ranges = {
-        "r1_gamma": Range(1e-3, 100.0, log=True),
-        "mixing": Range(0.0, 1.0),
-        "ada_target": Range(0.0, 1.0),
-    }
 
     def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
         super().__init__(config, precision)
@@ -282,7 +302,12 @@ class StyleGAN2(LogisticGAN):
             losses["loss_g"] = F.softplus(-self.net_d(self.shown(fake_b))).mean()
             self.descend(live["lambda_gan"] * losses["loss_g"], self.opt_g)
 
-        if config.path_every and live["lambda_path"] and self.steps % config.path_every == 0:
+        if (
+            config.path_every
+            and config.lambda_path
+            and live["lambda_path"]
+            and self.steps % config.path_every == 0
+        ):
             half = max(1, len(b) // 2)
             with distributed.local_batch(half):
                 penalty = self._path_penalty(half, live["mixing"])

@@ -1,45 +1,26 @@
 """The settings of a run: the paper's (the defaults in a method's file), then a profile's, then the
 user's.
 
-`resolve` records where each value comes from; `meanings` reads the comments beside them.
+`resolve` records where each value comes from.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import difflib
-import inspect
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from s2f_utils.infer import find_generator
 from s2f_utils.methods import METHODS
-from s2f_utils.methods.config import TrainConfig, limits_of
+from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError, pick_device
-
-REMOVED = {  # until the next release
-    "check_memory": "leave it out; if memory runs out, the error says what to reduce",
-    **dict.fromkeys(
-        ("input_brightness", "input_contrast", "input_lines"), "change the pictures before training"
-    ),
-    "track_checkpoints": "generators are in the run's folder",
-    "keep_best": "num_snapshots saves generators during training, and 's2f evaluate --split val' scores them",
-    "hint_share": "colours are no longer an input; leave it out",
-    "lambda_features": "use lambda_perceptual",
-    "detail_init": "--init with a run of realistic starts from both of its networks",
-    **dict.fromkeys(
-        ("disc_layers", "disc_layers_colour", "disc_crops", "disc_steps"),
-        "it is fixed; leave it out",
-    ),
-    "accumulate": "use a smaller batch_size",
-    "keep_last": "the last saved state is always complete",
-    "on_divergence": "training stops; start again from the last good state with a lower learning rate",
-}
 
 
 @dataclass(frozen=True)
@@ -70,24 +51,27 @@ def find_method(name: str) -> type[Method]:
 
 
 def parse_value(method: str, name: str, text: str) -> Any:
-    """Turn a command line's `name=text` into a value of the field's type."""
+    """Turn a command line's `name=text` into a value of the field's type; whole numbers may be
+    written as 2e4.
+    """
     _check_names(method, [name])
-    kind = type(getattr(find_method(method).settings, name))
-    if kind is bool:  # bool("false") is True
-        if text.lower() not in ("true", "false"):
-            raise ConfigError(f"{name} must be true or false, got {text!r}")
-        return text.lower() == "true"
+    kind = find_method(method).Config.model_fields[name].annotation
+    if kind is int:
+        with contextlib.suppress(ValueError, OverflowError):
+            number = float(text)
+            text = str(int(number)) if number.is_integer() else text
     try:
-        return kind(float(text)) if kind is int and float(text).is_integer() else kind(text)
-    except ValueError:
-        raise ConfigError(f"{name} must be a {kind.__name__}, got {text!r}") from None
+        return TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        what = error.errors()[0]["msg"].replace("Input should", "must", 1)
+        raise ConfigError(f"{name} {what}, got {text!r}") from None
 
 
 def _check_names(method: str, names: Iterable[str]) -> None:
-    known = [f.name for f in dataclasses.fields(find_method(method).settings)]
-    for name in (name for name in names if name not in known):
-        if name in REMOVED:
-            raise ConfigError(f"{name} is gone: {REMOVED[name]}")
+    known = list(find_method(method).Config.model_fields)
+    for name in names:
+        if name in known:
+            continue
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ConfigError(f"{method} has no setting {name!r}{hint}: it has {', '.join(known)}")
@@ -130,14 +114,12 @@ def resolve(
         "yours": yours,
     }
     values: dict[str, Any] = {}
-    origin = {f.name: "paper" for f in dataclasses.fields(kind.settings)}
+    origin = dict.fromkeys(kind.Config.model_fields, "paper")
     for source, layer in layers.items():
         _check_names(method, layer)
         values.update(layer)
         origin.update(dict.fromkeys(layer, source))
-    config = kind.settings(**values)
-    config.validate()
-    return Resolved(method, config, origin)
+    return Resolved(method, kind.Config.create(values), origin)
 
 
 def settings_of(init: str | Path, method: str) -> dict[str, Any]:
@@ -154,20 +136,3 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
             f"{init}: is a {net.name}, which {method} does not train: choose another"
         )
     return kind.settings_from(net, meta)
-
-
-def meanings(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: name → the comments beside it in the class and its
-    bases, and its allowed words. Raises OSError if there is no source to read.
-    """
-    comments: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
-    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
-        for name, comment in re.findall(
-            r"^ +(\w+): .*?  # (.+)$", inspect.getsource(base), flags=re.MULTILINE
-        ):
-            comments.get(name, []).append(comment)  # class variables are skipped
-    for name, texts in comments.items():
-        known = limits_of(kind, name).known
-        if not all(word in "; ".join(texts) for word in known):
-            texts.append(f"one of {', '.join(known)}")
-    return {name: "; ".join(texts) for name, texts in comments.items()}

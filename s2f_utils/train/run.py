@@ -258,7 +258,7 @@ def _live(
         float(config.sample_every_images or max(config.batch_size, total // 20)),
     )
     values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
-    ranges = model.ranges | {
+    ranges = config.live_ranges() | {
         "augment": Range(0.0, 2.0),
         "batch_size": Range(1.0, max(16.0, 2 * batch)),
         "sample_every": Range(1.0, max(1e9, every), log=True),
@@ -276,7 +276,7 @@ def _write_config(
     """Write the new run's `config.json`: its settings, its data, and the machine."""
     facts = {
         "method": run.method,
-        "config": dataclasses.asdict(run.config),
+        "config": run.config.model_dump(),
         "origin": resolved.origin,
     }
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
@@ -300,7 +300,7 @@ def _card(
     terms |= {term for parent in parents for term in parent.get("terms") or ()}
     return ModelCard(
         method=run.method,
-        settings=dataclasses.asdict(run.config),
+        settings=run.config.model_dump(),
         seed=run.config.seed,
         code=s2f_utils.__version__,
         trained=known.trained or time.strftime("%Y-%m-%d"),

@@ -4,7 +4,6 @@ run resumes.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import math
 import os
@@ -51,10 +50,9 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
     """Why a run with this method, settings and pairs cannot resume from a saved state; "" if it
     can.
     """
-    new = {
-        f.name: f.default for f in dataclasses.fields(config)
-    }  # defaults for settings added after that run
-    wanted, saved = dataclasses.asdict(config), new | state["config"]
+    # Defaults, for settings that were added after that run.
+    defaults = {name: field.default for name, field in type(config).model_fields.items()}
+    wanted, saved = config.model_dump(), defaults | state["config"]
     other = sorted(key for key in wanted if key not in MAY_DIFFER and wanted[key] != saved[key])
     if state["method"] != method or other:
         what = (
@@ -242,7 +240,7 @@ class TrainingRun:
     def state_dict(self) -> dict[str, Any]:
         """The whole state of training, as written to the resume file."""
         plain = ("method", "data_ids", "images_seen", "total_images", "seconds", "spent_s")
-        state = {"version": VERSION, "config": dataclasses.asdict(self.config)}
+        state = {"version": VERSION, "config": self.config.model_dump()}
         state |= {name: getattr(self, name) for name in plain}
         for key, parts in self._parts().items():
             state[key] = {name: part.state_dict() for name, part in parts.items()}

@@ -6,7 +6,6 @@ without it.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import secrets
@@ -292,7 +291,7 @@ def facts(run: Any) -> dict[str, dict[str, Any]]:
     """The settings, the values chosen on this machine, and facts about the machine."""
     chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
     chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
-    settings = {"method": run.method, **dataclasses.asdict(run.config)}
+    settings = {"method": run.method, **run.config.model_dump()}
     return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}
 
 
