@@ -33,6 +33,6 @@ html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "friendly"
 
-# `make docs-links` alone follows links to other places.
+# `python tools/build_site.py --links` alone follows links to other places.
 linkcheck_timeout = 20
 linkcheck_workers = 4
