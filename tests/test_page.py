@@ -1,5 +1,5 @@
-"""The page that answers by itself: what is written, from where, and what is refused; tests/browser
-plays it.
+"""The exported page, what is written, from where, and what is refused; and the scripts of all pages
+in Node. tests/browser plays them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_studio.drawings import bending, cleanup, mesh, paper
+from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.page import page as served
-from s2f_studio.server.alone import ort
-from s2f_studio.server.alone.facts import facts_of_page, script_of
-from s2f_studio.server.alone.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
-from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
+from s2f_studio.page import drawing, page
+from s2f_studio.page.exported import ort
+from s2f_studio.page.exported.export import INDEX, STATIC, export_page
+from s2f_studio.page.exported.facts import facts_of_page, script_of
+from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_utils import weights
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import images
 from s2f_utils.weights.compact import expanded
 from s2f_utils.weights.download import DownloadError
 
 NODE = shutil.which("node")
 BLANK = np.zeros((1, 1, 3), np.uint8)
-SCRIPTS = sorted(STATIC.glob("*.js"))
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
 
 
@@ -62,62 +61,42 @@ def facts_in(folder: Path) -> dict:
 
 
 def test_the_folder_holds_all_that_the_page_asks_for(folder):
-    names = {path.name for path in (folder / "files").iterdir()}
-    assert {
-        "facts.js",
-        "host.js",
-        "worker.js",
-        "app.js",
-        "sketch_pad.js",
-        "gallery.json",
-        "alone.css",
-    } <= names
-    assert (folder / "files" / "host.js").read_text() == (STATIC / "host.js").read_text()
-    asked = re.findall(
-        r'(?:href|src)="([^"#]+)"', (folder / "index.html").read_text(encoding="utf-8")
-    )
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    asked = re.findall(r'(?:href|src)="([^"#]+)"', html)
     assert asked and all((folder / name).is_file() for name in asked)
-    for name in json.loads((folder / "files" / "gallery.json").read_text())["good"]:
-        assert (folder / "files" / name["drawing"]).is_file()
+    scripts = [*(folder / "files").glob("*.js")]
+    imported = {
+        name
+        for path in scripts
+        for name in re.findall(r' from "\./(.*)";$', path.read_text(encoding="utf-8"), re.M)
+    }
+    assert imported and imported <= {path.name for path in scripts}
     facts = facts_in(folder)
     runtime = facts["runtime"]
     files = [*runtime["graphs"].values(), runtime["script"], runtime["binary"]]
     files += [file for names in runtime["weights"].values() for file in names]
-    detector = {"yunet"} if weights.find("yunet") else set()  # it comes along where it is here
-    assert (
-        {"look", "translate", "lay_large"}
-        <= set(runtime["graphs"])
-        == set(runtime["weights"]) | detector
-    )
-    assert all((folder / name).is_file() for name in files) and set(files) >= set(runtime["bytes"])
+    assert {"look", "expect", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
+    assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
     assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
-    assert (folder / ".nojekyll").is_file() and not [
-        path for path in folder.parent.iterdir() if path.name[0] == "."
-    ]
+    for name in facts["about"]["starts"]["sketch"]:
+        start = images.load_rgb(folder / "starts" / f"{name}.png")
+        assert np.array_equal(start, drawing.start_of("sketch", name))
+    assert (folder / ".nojekyll").is_file()
+    assert not [path for path in folder.parent.iterdir() if path.name[0] == "."]
 
 
-def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in():
-    text = page_html()
-    body = text.partition("<body")[2]
-    assert re.search(r"<p[^>]*>([^<]+)", body)[1].startswith(HERE)
-    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
+def test_nothing_else_is_let_in():
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', INDEX.read_text())[1]
     allowed = {word for part in policy.split(";") for word in part.split()[1:]}
     assert allowed == {"'none'", "'self'", "'wasm-unsafe-eval'", "data:", "blob:"}
-    assert "default-src 'none'" in policy and "connect-src 'self';" in policy
-    assert not any(word in text for word in ("api/", "docs", "app/files", 'data-panel="models"'))
+    assert "default-src 'none'" in policy and "connect-src 'self' data:;" in policy
 
 
 def test_licences_name_what_lies_in_the_folder(folder):
     terms = (folder / "LICENSES.txt").read_text(encoding="utf-8")
-    has_detector = (folder / "models" / "yunet.onnx").is_file()
-    assert all(
-        one in terms for one in ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}")
-    )
-    assert ("Shiqi Yu" in terms) == has_detector == facts_in(folder)["has_detector"]
-
-
-# What is refused
+    named = ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}")
+    assert all(one in terms for one in named)
 
 
 def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch):
@@ -142,67 +121,28 @@ def test_without_network_it_is_said_what_to_do(tmp_path, monkeypatch):
         raise DownloadError(f"{url}: the server cannot be reached")
 
     monkeypatch.setattr(ort, "fetch", fetch)
-    with pytest.raises(
-        RuntimeMissingError,
-        match="cannot be had .*the server cannot be reached.*give --ort the file",
-    ):
+    with pytest.raises(RuntimeMissingError, match="cannot be reached.*give --ort the file"):
         export_page(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
-# The scripts
-
-
-def test_what_scripts_read_of_the_facts_is_there():
-    runtime = dict.fromkeys(("graphs", "weights", "bytes", "script", "binary"))
-    given = facts_of_page(has_detector=True) | {"runtime": runtime}
-    facts = json.loads(script_of(given).partition("export const FACTS = ")[2].rstrip(";\n"))
-    read = 0
-    for path in SCRIPTS:
-        text = re.sub(r"(^|\s)//.*|^import .*", "", path.read_text(encoding="utf-8"), flags=re.M)
-        called = {f"FACTS.{name}": name for name in re.findall(r"\bFACTS\.(\w+)", text)}
-        for names in re.findall(r"const {([^}]+)} = FACTS;", text):
-            pairs = [[part.strip() for part in name.split(":")] for name in names.split(",")]
-            called |= {pair[-1]: pair[0] for pair in pairs}
-        assert set(called.values()) <= set(facts), path.name
-        for name, key in called.items():
-            if (
-                isinstance(facts[key], dict) and name != "told"
-            ):  # which is what answers are called, too
-                inside = set(re.findall(rf"(?<![\w.]){re.escape(name)}\.(\w+)", text))
-                assert inside <= set(facts[key]), path.name
-                read += len(inside)
-    assert read > 50
-
-
-def test_the_host_has_the_functions_of_the_apps():
-    exported = r"^export (?:async )?(?:function|const) (\w+)"
-    mine, apps = (
-        set(re.findall(exported, (folder / "host.js").read_text(), re.M))
-        for folder in (STATIC, served.STATIC)
-    )
-    assert mine == apps
-
-
-# What scripts do to pixels, against Python
+# The scripts, in Node
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
-    for scripts in (served.STATIC, STATIC):
+    for scripts in (page.STATIC, STATIC):
         shutil.copytree(scripts, folder, dirs_exist_ok=True)
-    facts = facts_of_page(has_detector=False) | {"runtime": {}}
+    facts = facts_of_page() | {"runtime": {}}
     (folder / "facts.js").write_text(script_of(facts), encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
     return folder
 
 
-def in_node(
-    folder: Path, imports: str, code: str, given: np.ndarray, *more: object
-) -> list[np.ndarray]:
-    """What a script tells of a picture, uint8 (H, W, 3): `tell(values)` is given back as float32,
-    one array each call.
+def in_node(folder: Path, imports: str, code: str, given=BLANK, *more: object) -> list[np.ndarray]:
+    """What a script says of a picture, uint8 (H, W, 3): `tell(values)` is returned as float32, one
+    array a call.
 
     code: may use `given`, the picture, and `more`.
     """
@@ -210,8 +150,10 @@ def in_node(
     size = {"width": given.shape[1], "height": given.shape[0]}
     text = f"""import fs from "node:fs";
         {imports}
-        const data = new Uint8Array(fs.readFileSync("given.raw")), given = {{ ...{json.dumps(size)}, data }};
-        const more = {json.dumps(more)}, told = [], tell = (values) => told.push(Float32Array.from(values));
+        const data = new Uint8Array(fs.readFileSync("given.raw"));
+        const given = {{ ...{json.dumps(size)}, data }};
+        const more = {json.dumps(more)}, told = [];
+        const tell = (values) => told.push(Float32Array.from(values));
         {code}
         told.forEach((one, n) => fs.writeFileSync(`told-${{n}}.raw`, one));
         process.stdout.write(String(told.length));"""
@@ -223,72 +165,14 @@ def in_node(
     return [np.fromfile(folder / f"told-{n}.raw", np.float32) for n in range(int(done.stdout))]
 
 
-def photographed() -> np.ndarray:
-    """A drawing on yellowed paper, in the light from one side."""
-    drawing = drawings.example("beard").astype(float)
-    light = 0.6 + 0.4 * np.linspace(0, 1, drawing.shape[1])[None, :, None]
-    noise = np.random.default_rng(0).normal(0, 3, drawing.shape)
-    return np.clip(drawing * light * [1, 0.96, 0.88] + noise, 0, 255).astype(np.uint8)
-
-
 @needs_node
-@pytest.mark.parametrize(
-    ("size", "kind"), [((256, 256), "bicubic"), ((137, 91), "lanczos"), ((200, 300), "box")]
-)
-def test_pictures_are_resized_as_pillow_does(module, size, kind):
-    given = photographed()
+@pytest.mark.parametrize("side", [256, 137, 600])
+def test_pictures_are_resized_as_pillow_does(module, side):
+    given = images.resize(drawings.example("beard"), 400, "stretch")
     code = "tell(resized(given, ...more).data);"
-    (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, *size, kind)
-    wanted = np.asarray(
-        Image.fromarray(given).resize(size, getattr(Image.Resampling, kind.upper()))
-    )
-    assert np.array_equal(made, wanted.ravel())
-
-
-@needs_node
-@pytest.mark.parametrize("border", ["paper", "reflect"])
-@pytest.mark.parametrize("side", [180.0, 420.0])
-def test_faces_are_cut_out_as_in_python(module, border, side):
-    given = photographed()
-    turned = np.array([[0.98, 0.199], [-0.199, 0.98]])
-    landmarks = (faces.TEMPLATE * side - side / 2) @ turned + [190, 260]
-    code = "tell(warped(given, alignment(more[0], 256), 256, more[1]).data);"
-    imports = 'import { warped } from "./crop.js"; import { alignment } from "./shapes.js";'
-    (made,) = in_node(module, imports, code, given, landmarks.tolist(), border)
-    wanted = faces.warp(given, faces.alignment(landmarks, 256), 256, border=border)
-    assert wanted.std() > 10 and np.abs(made - wanted.ravel()).max() <= 1
-
-
-KINDS = {
-    "drawing": lambda: drawings.example("curls"),
-    "photographed": photographed,
-    "photo": lambda: served.example("photo-8"),
-    "grey photo": lambda: np.repeat(
-        images.luminance(served.example("photo-17"))[..., None], 3, axis=2
-    ),
-    "inverted": lambda: 255 - drawings.example("hat"),
-    "faint": lambda: (255 - 0.15 * (255 - drawings.example("hat").astype(float))).astype(np.uint8),
-}
-
-
-@needs_node
-@pytest.mark.parametrize("name", KINDS)
-def test_paper_is_judged_and_cleaned_as_in_python(module, name):
-    given = KINDS[name]()
-    imports = (
-        'import { cleaned, flattened, isFaint, luminance, needsCleaning } from "./cleaning.js";'
-    )
-    code = "tell([isFaint(given), needsCleaning(given)]);"
-    code += "tell(cleaned(given).data.filter((_, n) => !(n % 3)));"
-    code += "const { flat, ratio } = flattened(luminance(given)); tell(flat.data); tell([ratio]);"
-    (faint, needs), made, flat, ratio = in_node(module, imports, code, given)
-    wanted, by = cleanup.flatten_paper(given)
-    assert np.abs(flat - wanted.ravel()).max() <= 1 and np.allclose(ratio, by, atol=1e-4)
-    assert bool(faint) == (paper.verdict(given).kind == "faint") and bool(
-        needs
-    ) == paper.needs_cleaning(given)
-    if "photo" not in name.split():  # which is never cleaned
-        assert np.abs(made - cleanup.stretch_contrast(wanted).ravel()).max() <= 2
+    (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, side)
+    wanted = Image.fromarray(given).resize((side, side), Image.Resampling.BICUBIC)
+    assert np.array_equal(made, np.asarray(wanted).ravel())
 
 
 @needs_node
@@ -296,62 +180,105 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
     rng = np.random.default_rng(1)
     points = mesh.mean_shape(256).astype(float) + rng.normal(0, 4, (mesh.NUM_POINTS, 2)) + [7, -5]
     off = rng.uniform(1, 6, mesh.NUM_POINTS)
-    amounts = {"eyes": 0.8, "brows": 0.5, "nose": 0.0, "mouth": 1.0, "outline": 0.3}
     code = "tell(likely(...more).flat()); tell(coarseField(more[0]));"
     imports = 'import { coarseField, likely } from "./shapes.js";'
-    shape, field = in_node(module, imports, code, BLANK, points.tolist(), amounts, off.tolist())
-    assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
-    assert np.allclose(
-        field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4
-    )
+    shape, field = in_node(module, imports, code, BLANK, points.tolist(), 0.7, off.tolist())
+    assert np.allclose(shape, shapes.likely(points, 0.7, off).ravel(), atol=1e-4)
+    wanted = bending.coarse_field(points, mesh.mean_shape(256), 256)
+    assert np.allclose(field, wanted.ravel(), atol=1e-4)
 
 
 @needs_node
 @pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-128"])
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
-    imports, wanted = (
-        'import { expanded } from "./safetensors.js";',
-        expanded(weights.shipped(name)),
-    )
+    imports = 'import { expanded } from "./weights.js";'
     (made,) = in_node(module, imports, code, BLANK, str(weights.shipped(name)))
+    wanted = expanded(weights.shipped(name))
     assert wanted.std() > 0 and np.array_equal(made, wanted)
 
 
 @needs_node
-@pytest.mark.parametrize(
-    ("file", "code"),
-    [
-        (
-            "pictures.js",
-            """ // as Safari before 17.2
-        globalThis.createImageBitmap = async (_, { imageOrientation: one = "none" }) => {
-          if (one === "from-image") throw new TypeError(); return { width: 1, height: 1 }; };
-        await module.decoded().catch((error) => tell([error.message.startsWith("the picture has 1 x 1 pixels")]));""",
-        ),
-        (
-            "sessions.js",
-            """ // cut off, or without the runtime's script
-        const body = () => new ReadableStream({ pull(one) { one.error(new TypeError("network error")); } });
-        Object.assign(FACTS.runtime, { bytes: {}, script: "none.js", binary: "ort", graphs: {}, weights: {} });
-        for (const fetched of [body, () => "ort"]) {
-          globalThis.fetch = async () => new Response(fetched());
-          await new module.Engine(() => {}).session("look").catch(({ message }) =>
-            tell([message.endsWith("could not be loaded: reload it when there is a connection")])); }""",
-        ),
-        (
-            "uploads.js",
-            """ // a fault of ours
-        const { told: answer } = await new module.Uploads(null).translate(null, null);
-        tell([answer.detail.includes("reload the page")]);""",
-        ),
-    ],
-)
-def test_errors_of_the_page_alone_are_plain_sentences(module, file, code):
-    said = in_node(
-        module,
-        f'import {{ FACTS }} from "./facts.js"; import * as module from "./{file}";',
-        code,
-        BLANK,
-    )
-    assert len(said) == 1 + (file == "sessions.js") and all(said)
+def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
+    code = """
+        const body = () => new ReadableStream({
+          pull(one) { one.error(new TypeError("network error")); } });
+        let asked = 0;
+        globalThis.fetch = async () => { asked++; return new Response(body()); };
+        Object.assign(FACTS.runtime, { bytes: {}, script: "none.js", graphs: {}, weights: {} });
+        const engine = new Engine(() => {});
+        for (const time of [1, 2]) {
+          await engine.file("model").catch(({ message }) =>
+            tell([message.endsWith("reload it when there is a connection"), asked === time]));
+        }"""
+    imports = 'import { Engine } from "./engine.js"; import { FACTS } from "./facts.js";'
+    told = in_node(module, imports, code)
+    assert [one.tolist() for one in told] == [[1, 1], [1, 1]]
+
+
+STATE = """
+    globalThis.addEventListener = () => {};
+    const picture = "data:image/png;base64,AAAA";
+    const answer = { pictures: [{ png: picture }], warnings: [] };
+    const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
+      reads: "sketch", chooses: true, answers: 8, size_px: 256 };
+    const about = { query: { seed: 0, answer: "auto", likely: 0.8 }, starts: { sketch: ["a"] },
+      start: "a", preview: "expected" };
+    const host = { about: async () => about, models: async () => ({ models: [one] }),
+      progress: async () => "", async translate() { return answer; } };
+    const state = new State(host);
+    const drawing = { uri: picture, isEmpty: false, warnings: [], codes: [] };
+    await state.open({ drawings: { sketch: drawing } });
+"""
+
+
+@needs_node
+@pytest.mark.parametrize("fault", ["new Error('no memory')", "new RangeError('odd')", "undefined"])
+def test_after_any_exception_the_pad_says_so_and_can_be_used_again(module, fault):
+    """Of an answer, and of the page itself: it stayed busy, and nothing was answered any more."""
+    code = f"""{STATE}
+        host.translate = async () => {{ throw {fault}; }};
+        await state.ask();
+        tell([state.isBusy, state.problem.length > 0]);
+        await state.run(async () => {{ throw {fault}; }});
+        tell([state.isBusy, state.problem.length > 0]);
+        host.translate = async () => answer;
+        state.view.shown = () => {{ throw {fault}; }};
+        await state.ask();
+        tell([state.isBusy, state.problem.length > 0]);
+        state.view.shown = () => {{}};
+        await state.draw("data:image/png;base64,AAAB", false);
+        tell([state.isBusy, state.problem.length > 0]);
+        tell([state.face === picture]);"""
+    found = in_node(module, 'import { State } from "./state.js";', code)
+    assert [one.tolist() for one in found] == [[0, 1], [0, 1], [0, 1], [0, 0], [1]]
+
+
+@needs_node
+def test_the_older_drawing_is_kept_where_the_newer_one_cannot_be(module):
+    """A full storage refuses the newer one, after which nothing at all was kept."""
+    code = """
+        let isFull = false;
+        const place = () => { const held = new Map(); return {
+          getItem: (name) => held.get(name) ?? null, removeItem: (name) => held.delete(name),
+          setItem(name, text) { if (isFull) throw new Error("full"); held.set(name, text); } }; };
+        globalThis.sessionStorage = place();
+        globalThis.localStorage = place();
+        tell([keep({ n: 1 }), kept().n]);
+        isFull = true;
+        tell([keep({ n: 2 }), kept().n]);
+        isFull = false;
+        tell([keep({ n: 3 }), kept().n]);
+        forget();
+        tell([kept() === null]);"""
+    found = in_node(module, 'import { forget, keep, kept } from "./store.js";', code)
+    assert [one.tolist() for one in found] == [[1, 1], [0, 1], [1, 3], [1]]
+
+
+@needs_node
+def test_a_notebooks_script_is_one_text_that_parses(tmp_path):
+    script = tmp_path / "widget.mjs"
+    script.write_text(page.joined(page.STATIC / "widget.js"), encoding="utf-8")
+    done = subprocess.run([NODE, "--check", str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"^import ", script.read_text(encoding="utf-8"), re.M)

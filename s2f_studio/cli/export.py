@@ -1,4 +1,4 @@
-"""The command `s2f export`: a model as ONNX, or the app's page with the models inside."""
+"""The command `s2f export`: a model as ONNX, or a page to draw on with the models inside."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def export(
     direction: Direction | None = None,
     ort: Annotated[Path | None, Parameter(metavar="PACKAGE")] = None,
 ) -> None:
-    """Write a model as ONNX, or the app's page without its server.
+    """Write a model as ONNX, or a page that draws and answers without a server.
 
     Of a model: an ONNX graph for each of its steps, and model.json, which says what they take and
-    give; docs/deploy.md says how to use the graphs elsewhere. With 'page' for the model: the app's
-    page as a folder that any web server serves, in which the browser itself answers (docs/deploy.md).
+    give; docs/deploy.md says how to use the graphs elsewhere. With 'page' for the model: the pad
+    as a folder that any web server serves, in which the browser itself answers (docs/deploy.md).
 
         s2f export sketch-to-photo face-onnx
         s2f translate face-onnx drawing.jpg
@@ -40,8 +40,8 @@ def export(
     """
     if model == PAGE:
         if direction:
-            raise ValueError("--direction is for a model: the page has both directions")
-        from s2f_studio.server.alone.page import export_page
+            raise ValueError("--direction is for a model: the page takes drawings")
+        from s2f_studio.page.exported.export import export_page
 
         made = export_page(out, ort=ort)
         use = f"open it with 'python -m http.server -d {made}', or put it on any static host"

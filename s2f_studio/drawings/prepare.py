@@ -164,14 +164,6 @@ def _check_arguments(
     return points, parse_face_choice(face)
 
 
-def place_face(paper: np.ndarray, landmarks: np.ndarray, size_px: int) -> np.ndarray:
-    """Move a drawing's face to where models expect it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
-    target = faces.TEMPLATE * size_px - 0.5
-    return faces.warp(
-        paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper"
-    )
-
-
 def example(name: str) -> np.ndarray:
     """One of the project's example drawings, uint8 (510, 420, 3): drawn by code, never used in
     training.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,24 +28,14 @@ from s2f_utils.pictures.attributes import COLOURED, as_tone
 LEAST_SKIN = 0.01  # of a label map
 LEAST_HANDED_PX = 256  # side of saved pictures
 HERE = {  # words that differ from the command line's
-    "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
-    "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "photo": "this looks like a photo, not like a drawing: choose photo → sketch",
+    "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
     "crude": "the drawing leaves much open: this is one of many faces that fit it",
-    "faces": WORDS["faces"].replace("another one", "another one at Face"),
+    "faces": WORDS["faces"].replace("another one", "another one under Crop"),
     "cut": WORDS["cut"].replace(
-        "have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"
+        "have it cleaned whole", "choose 'clean up, cut nothing out' under Crop"
     ),
 }
-UNSURE_IN_PAD = "the face was not found for sure: place its eyes and mouth under Upload"  # the pad has no points
-IN_PAD = (
-    HERE
-    | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD}
-    | {
-        code: HERE[code].replace(f"at {place}", f"at {place} under Upload")
-        for code, place in (("faces", "Face"), ("cut", "Paper"))
-    }
-    | {"no-detector": ""}
-)
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
@@ -108,10 +98,15 @@ def answer(
 # Before the model
 
 
-def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
+def prepare(
+    picture: np.ndarray, query: Query, facts: Facts, *, size_px: int | None = None
+) -> Ready:
     """Prepare the picture for the model: clean it and align its face. Raises Refusal if there is no
     face.
+
+    size_px: of the aligned picture; None: what the model reads.
     """
+    facts = facts if size_px is None else replace(facts, size_px=size_px)
     if facts.reads == "map":
         if np.mean(picture == masks.CLASSES.index("skin")) < LEAST_SKIN:
             raise Refusal(
@@ -265,25 +260,38 @@ def as_json(
     given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """An answer for JSON, with its pictures as data URIs."""
-    ready, by_code = given.ready, {remark.code: remark.data for remark in given.remarks}
-    several = by_code.get("faces", {})
+    ready = replace(given.ready, remarks=given.remarks)
     shown = masks.colour(ready.given) if ready.given.ndim == 2 else ready.given
-    as_given = "turned" not in by_code and "cut" not in by_code
     return {
         "model": facts.name,
         "direction": facts.direction,
         "note": images.GENERATED_NOTE,
-        "warnings": worded(given.remarks, ready.found),
+        **crop_facts(ready),
+        "given": images.data_uri(images.png_of(shown)),
+        "pictures": [_handed_out(one) for one in given.made],
+        "seconds": dict(seconds or {}),
+    }
+
+
+def crop_facts(ready: Ready) -> dict[str, Any]:
+    """What was found in a picture, for JSON.
+
+    warnings: sentences. codes: theirs. face_found: for sure. points: eyes and mouth in the upload,
+    shares of its sides, or None. faces: boxes of several, [left, top, width, height]. taken: the
+    number of the one that was taken, from the left.
+    """
+    by_code = {remark.code: remark.data for remark in ready.remarks}
+    several = by_code.get("faces", {})
+    is_as_uploaded = not {"turned", "cut"} & set(by_code)
+    return {
+        "warnings": worded(ready.remarks, ready.found),
         "codes": list(by_code),
         "face_found": ready.found,
         "points": None if ready.points is None else [list(point) for point in ready.points],
         "num_faces": several.get("num", 1),
-        "faces": list(several.get("boxes", ())) if as_given else [],
+        "faces": list(several.get("boxes", ())) if is_as_uploaded else [],
         "taken": several.get("taken", 1),
         "sheet": by_code.get("cut", {}).get("corners"),
-        "given": images.data_uri(images.png_of(shown)),
-        "pictures": [_handed_out(one) for one in given.made],
-        "seconds": dict(seconds or {}),
     }
 
 

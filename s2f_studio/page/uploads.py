@@ -112,10 +112,10 @@ def read_map(content: bytes) -> np.ndarray:
     return labels
 
 
-def picture_in(uri: str) -> np.ndarray:
-    """The picture in a data URI, uint8 (H, W, 3). Raises Refusal as `read_picture` does."""
+def picture_in(uri: str, reads: str = "sketch") -> np.ndarray:
+    """The picture in a data URI, as `read` returns it. Raises Refusal as `read` does."""
     try:
-        return read_picture(base64.b64decode(uri.partition(",")[2], validate=True))
+        return read(base64.b64decode(uri.partition(",")[2], validate=True), reads)
     except ValueError as error:
         raise error if isinstance(error, Refusal) else Refusal(422, "this is no picture") from None
 

@@ -1,7 +1,7 @@
 """The sketch pad of notebooks: draw, and a face follows; shown as a cell's last line, or used
 without a page.
 
-The page has the pad's state and sends the kernel one request at a time (`static/host_widget.js`).
+The page has the pad's state and sends the kernel one request at a time (`static/widget.js`).
 """
 
 from __future__ import annotations
@@ -17,31 +17,12 @@ import numpy as np
 from s2f_studio.page import answering, drawing, page, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
 from s2f_studio.query import Query, asked
-from s2f_studio.request import amounts_of
 from s2f_utils import infer, weights
 from s2f_utils.infer import Facts, Model
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
-from s2f_utils.pictures.attributes import COLOURED
 
 AS_DRAWN = {"align": "never", "clean": "never"}  # a pad's drawing is aligned already
-NOW_SET = "set a field of the question: pad.set({})"
-REMOVED = {  # attributes of a pad before its page had its state, and their replacements
-    "set_likely": NOW_SET.format("likely={'mouth': 0.0}"),
-    "say": NOW_SET.format("person={'age': 1.0}"),
-    "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"),
-    "seed": NOW_SET.format("seed=3"),
-    "detail": NOW_SET.format("detail=0.0"),
-    "answer": NOW_SET.format("answer='expected'"),
-    "strength": NOW_SET.format("enhance=True, strength=0.5"),
-    "choose": NOW_SET.format("seed=3"),
-    "variants": "ask for several: pad.answers(8)",
-    "set_region": "regions are drawn in the pad's page",
-    "keep_version": "versions are kept in the pad's page",
-    "back_to": "versions are kept in the pad's page",
-    "compare": "versions are kept in the pad's page",
-    "large_face": "pad.answers(1, large=True)[0]",
-}
 
 
 class SketchPad:
@@ -63,9 +44,8 @@ class SketchPad:
         self.device, self.restorer = device, restorer
         self._models: dict[str, Model] = {}
         self._page: Any = None  # the widget, after it was shown
-        self.busy = (
-            threading.RLock()
-        )  # messages of a page can come in a thread of their own (ipykernel 7)
+        # messages of a page can come in a thread of their own (ipykernel 7)
+        self.busy = threading.RLock()
         self.query, self.start = Query(**AS_DRAWN), ""
         self.face: np.ndarray | None = None
         self.notes: dict[str, str] = {}  # on the face's making
@@ -74,17 +54,15 @@ class SketchPad:
             [self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES]
         )
         self.given = drawing.blank(self.facts.reads)
-        if start is not None:
-            is_start = isinstance(start, np.ndarray) or self.facts.reads == "sketch"
-            self.begin_with(start if is_start else drawing.STARTS["map"][1])
+        if start is None:
+            return
+        is_unknown = isinstance(start, str) and start not in self.starts()
+        if is_unknown and start == drawing.START:  # the usual drawing, for a model that reads maps
+            start = self.starts()[0]
+        self.begin_with(start)
 
     def __repr__(self) -> str:
         return f"SketchPad({self.facts.name}; {images.GENERATED_NOTE})"
-
-    def __getattr__(self, name: str) -> Any:
-        if name in REMOVED:
-            raise AttributeError(f"a pad has no {name} any more: {REMOVED[name]}")
-        raise AttributeError(name)
 
     @property
     def facts(self) -> Facts:
@@ -93,17 +71,11 @@ class SketchPad:
 
     def _opened(self, model: Any = None) -> Model:
         """A model, loaded on first use (`load_for_drawings`)."""
-        key = (
-            weights.DEFAULT
-            if model is None
-            else str(model)
-            if isinstance(model, str | Path)
-            else None
-        )
-        if key not in self._models:
-            made = infer.load_for_drawings(model, self.device)
-            key = key or made.facts.name
-            self._models[made.facts.name] = self._models[key] = made
+        key = _key_of(model)
+        if key is None or key not in self._models:
+            opened = infer.load_for_drawings(model, self.device)
+            key = key or opened.facts.name
+            self._models[opened.facts.name] = self._models[key] = opened
         return self._models[key]
 
     # The drawing and the request
@@ -124,15 +96,14 @@ class SketchPad:
         Raises ValueError for an unknown name or no drawing.
         """
         if isinstance(start, np.ndarray):
-            self.given = drawing.own(start, self.facts)[0]
+            self.given, self.start = drawing.placed(start, self.facts.reads), ""
         else:
-            self.given = drawing.start_of(drawing.kind_of(self.facts), start)
-        self.start = start if isinstance(start, str) else ""
+            self.given, self.start = drawing.start_of(self.facts.reads, start), start
         self._tell()
 
     def starts(self) -> tuple[str, ...]:
         """The names of the drawings, or maps, to start from."""
-        return drawing.STARTS[drawing.kind_of(self.facts)]
+        return drawing.STARTS[self.facts.reads]
 
     def set(self, **changes: Any) -> None:
         """Change settings (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
@@ -152,7 +123,7 @@ class SketchPad:
         self.face = None
         self.names.setdefault(self.facts.name)
         if self.facts.reads != before.reads:
-            self.begin_with(self.starts()[1])
+            self.begin_with(self.starts()[0])
         self._tell()
 
     # The face
@@ -237,23 +208,26 @@ class SketchPad:
         self._page.pad = self.now()
 
     def now(self) -> dict[str, Any]:
-        """The pad's state, in the page's format."""
-        query, given = self.query, {"uri": "", "isEmpty": True, "start": ""}
-        mine = {
+        """The pad's state, in the page's format (`static/state.js`)."""
+        query = self.query
+        given = {
             "uri": images.picture_uri(drawing.shown(self.given)),
             "isEmpty": bool(drawing.is_empty(self.given)),
             "start": self.start,
+            "warnings": [],
+            "codes": [],
+        }
+        settings = {
+            "model": self.facts.name,
+            "seed": query.seed,
+            "answer": query.answer,
+            "likely": query.likely,
+            "person": dict(query.person),
+            "strength": query.strength if query.enhance else 0.0,
         }
         return {
-            "model": self.facts.name,
-            "detail": query.detail,
-            "answer": query.answer,
-            "seed": query.seed,
-            "strength": query.strength if query.enhance else 0.0,
-            "likely": amounts_of(query.likely),
-            "person": {name: own for name, own in query.person.items() if name not in COLOURED},
-            "hints": {name: own for name, own in query.person.items() if name in COLOURED},
-            "drawings": {"sketch": given, "map": given} | {self.facts.reads: mine},
+            "settings": settings,
+            "drawings": {self.facts.reads: given},
             "face": self._face_uri(),
         }
 
@@ -274,36 +248,38 @@ class SketchPad:
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """The reply to a message of the page: `translate`, `drawing`, `start`, or `shown`, by
-        `kind`.
+        """The reply to a message of the page, by its `kind`.
 
-        Raises Refusal, ValueError.
+        "translate": the answer to the drawing, which the pad then holds. "look": the same, but the
+        pad holds what it held: a preview, or one of eight. "crop": a user's picture as a drawing.
+        "start": one of `starts()`. Raises Refusal, ValueError.
         """
         kind = content.get("kind")
         if kind == "start":
-            return {
-                "drawing": images.picture_uri(
-                    drawing.shown(drawing.start_of(content["start"], content["name"]))
-                )
-            }
-        picture = uploads.picture_in(content["picture"])
-        if kind == "drawing":
-            return drawing.for_pad(
-                picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]}
-            )
-        if kind == "shown":
-            self.face = picture
-            return {}
-        if kind != "translate":
+            start = drawing.start_of(content["reads"], content["name"])
+            return {"drawing": images.picture_uri(drawing.shown(start))}
+        if kind not in ("translate", "look", "crop"):
             raise ValueError(f"the pad does not know {kind!r}: run the cell again")
         query = asked(content["fields"])
-        self.model = self._opened(query.model)
-        self.given, self.start = drawing.as_given(picture, self.facts.reads), ""
-        made = self._answer(self.given, query)
-        if query.candidates == 1 and not query.large:
+        model = self._opened(query.model)
+        if kind == "crop":
+            picture = uploads.picture_in(content["picture"], model.facts.reads)
+            return drawing.cropped(picture, query, model.facts)
+        given = drawing.as_given(uploads.picture_in(content["picture"]), model.facts.reads)
+        restorer = self._restorer if query.enhance else None
+        answer = answering.answer(given, query, model, restorer)
+        if kind == "translate":
+            self.model, self.given, self.start = model, given, ""
             self.query = query.model_copy(update={"direction": "", "model": ""})
-            self.face, self.notes = made.made[0].picture, made.made[0].notes
-        return answering.as_json(made, self.facts)
+            self.face, self.notes = answer.made[0].picture, answer.made[0].notes
+        return answering.as_json(answer, model.facts)
+
+
+def _key_of(model: Any) -> str | None:
+    """The name of a model that is given by a name or a path; None for a loaded one."""
+    if model is None:
+        return weights.DEFAULT
+    return str(model) if isinstance(model, str | Path) else None
 
 
 def _row(facts: Facts) -> dict[str, Any]:
@@ -316,11 +292,9 @@ def _row(facts: Facts) -> dict[str, Any]:
         "direction": facts.direction,
         "reads": facts.reads,
         "size_px": facts.size_px,
-        "detail": "detail" in knows,
         "chooses": "answer" in knows,
+        "answers": 8 if {"answer", "styles"} & knows else 1,
         "state": "ready",
-        "answers": 8 if {"answer", "detail", "styles"} & knows else 1,
-        "layout": facts.layout,
     }
 
 
@@ -357,7 +331,7 @@ def _page_class() -> type:
         """
 
         _esm = page.joined(page.STATIC / "widget.js")
-        _css = (page.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
+        _css = (page.STATIC / "pad.css").read_text(encoding="utf-8")
         about = traitlets.Dict().tag(sync=True)
         pad = traitlets.Dict().tag(sync=True)
         told = traitlets.Dict().tag(sync=True)
@@ -373,7 +347,8 @@ def _page_class() -> type:
                 try:
                     ok, told = True, self._shown.reply(content)
                 except Exception as error:  # no cell could show it
-                    ok, told = False, {"detail": str(error) or type(error).__name__}
+                    detail = str(error) or type(error).__name__
+                    ok, told = False, {"detail": detail, "code": getattr(error, "code", "")}
                 self.told = {"n": content.get("n", 0), "ok": ok, "told": told}
 
     return SketchPadPage

@@ -13,7 +13,7 @@ from typing import Any
 
 from s2f_studio.page import drawing, page
 from s2f_studio.page.uploads import MOST_BYTES, Refusal
-from s2f_studio.query import asked, schema
+from s2f_studio.query import Query, asked, schema
 from s2f_studio.server.docs import docs_page
 from s2f_studio.server.engine import Engine
 from s2f_studio.server.gate import Gate
@@ -132,6 +132,15 @@ async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dic
     return content, {name: value for name, value in fields.items() if value}
 
 
+async def read_request(request: Any) -> tuple[bytes, Query]:
+    """A form's file, and its other fields as a request. Raises Refusal."""
+    content, fields = await read_form(request)
+    try:
+        return content, asked(fields)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+
+
 async def while_there(request: Any, work: Coroutine) -> Any:
     """What a coroutine returns; it is ended where the visitor goes before. Raises ConnectionError
     then.
@@ -168,11 +177,7 @@ def _add_answers(app: Any, engine: Engine) -> None:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all
         answers (Accept).
         """
-        content, fields = await read_form(request)
-        try:
-            query = asked(fields)
-        except ValueError as error:
-            raise Refusal(422, str(error)) from None
+        content, query = await read_request(request)
         reply, png = await while_there(request, engine.in_time(engine.answer(content, query)))
         request.scope["state"]["said"] = {"model": reply["model"], "seconds": reply["seconds"]}
         if "application/json" in request.headers.get("accept", ""):
@@ -180,11 +185,11 @@ def _add_answers(app: Any, engine: Engine) -> None:
         headers = {"vary": "accept", "content-disposition": 'attachment; filename="generated.png"'}
         return Response(png, media_type="image/png", headers=headers)
 
-    @app.post("/app/drawing", include_in_schema=False)
-    async def prepared(request: Request) -> JSONResponse:
-        """An upload for the sketch pad: cleaned, its face laid where the model expects it."""
-        content, fields = await read_form(request)
-        work = engine.in_pool(engine.drawing_of, content, fields.get("model", ""))
+    @app.post("/app/crop", include_in_schema=False)
+    async def cropped(request: Request) -> JSONResponse:
+        """An upload for the pad: cleaned, its face where the model expects it."""
+        content, query = await read_request(request)
+        work = engine.in_pool(engine.cropped, content, query)
         return JSONResponse(await while_there(request, engine.in_time(work)))
 
 
@@ -254,24 +259,12 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
         return sent(page.FILES[name])
 
     @functools.lru_cache(maxsize=100)
-    def png_of(kind: str, name: str) -> bytes:
-        made = (
-            page.example(name) if kind == "example" else drawing.shown(drawing.start_of(kind, name))
-        )
-        return images.png_of(made)
+    def png_of(reads: str, name: str) -> bytes:
+        return images.png_of(drawing.shown(drawing.start_of(reads, name)))
 
-    async def picture(kind: str, name: str) -> Response:
-        png = await engine.in_pool(png_of, kind, name)
-        return Response(png, media_type="image/png", headers={"cache-control": "max-age=3600"})
-
-    @app.get("/app/examples/{name}", include_in_schema=False)
-    async def examples(name: str) -> Response:
-        if name not in page.EXAMPLES:
-            raise Refusal(404, "there is no such example")
-        return await picture("example", name)
-
-    @app.get("/app/starts/{kind}/{name}", include_in_schema=False)
-    async def starts(kind: str, name: str) -> Response:
-        if name not in drawing.STARTS.get(kind, ()):
+    @app.get("/app/starts/{reads}/{name}", include_in_schema=False)
+    async def starts(reads: str, name: str) -> Response:
+        if name not in drawing.STARTS.get(reads, ()):
             raise Refusal(404, "there is no such start")
-        return await picture(kind, name)
+        png = await engine.in_pool(png_of, reads, name)
+        return Response(png, media_type="image/png", headers={"cache-control": "max-age=3600"})

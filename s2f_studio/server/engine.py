@@ -218,7 +218,7 @@ class Engine:
     def _prepare(self, content: bytes, choice: Choice, query: Query) -> answering.Ready:
         return answering.prepare(uploads.read(content, choice.reads), query, choice.facts)
 
-    def drawing_of(self, content: bytes, model: str) -> dict[str, Any]:
-        """An upload for the sketch pad, as `drawing.for_pad`. Raises Refusal."""
-        choice = self.catalogue.choose(model)
-        return drawing.for_pad(uploads.read(content, choice.reads), choice.facts, answering.IN_PAD)
+    def cropped(self, content: bytes, query: Query) -> dict[str, Any]:
+        """An upload as the pad's drawing, as `drawing.cropped`. Raises Refusal."""
+        choice = self.catalogue.choose(query.model, query.direction)
+        return drawing.cropped(uploads.read(content, choice.reads), query, choice.facts)

@@ -1,52 +1,56 @@
-// What answers the page: the app's server. Another host, such as one inside the browser, has the same functions.
+// What answers the page: the app's server. A notebook's kernel (widget.js) and the exported page
+// have the same functions.
 
-export const GONE = "the app does not answer: is it still running?";
+const GONE = "the app does not answer: is it still running?";
 
+// The JSON of an answer. Throws an Error with the server's sentence and, of a refusal, its code.
 async function json(path, options) {
-  const answer = await fetch(path, options);
-  const wrong = (error) => { throw error instanceof SyntaxError ? new TypeError(GONE) : error; }; // a proxy's page is no JSON
-  return { ok: answer.ok, status: answer.status, told: await answer.json().catch(wrong) };
+  const gone = () => {
+    throw new Error(GONE); // a proxy's page is no JSON
+  };
+  const answer = await fetch(path, options).catch(gone);
+  const told = await answer.json().catch(gone);
+  if (!answer.ok) throw Object.assign(new Error(told.detail), { code: told.code });
+  return told;
 }
 
-function form(fields, file) {
-  const made = new FormData();
-  if (file) made.append("file", file, "picture");
-  for (const [name, value] of Object.entries(fields)) made.append(name, value);
-  return made;
+function form(file, fields) {
+  const body = new FormData();
+  body.append("file", file, "picture");
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return { method: "POST", body, headers: { accept: "application/json" } };
 }
 
-// {note, travels, drawings, photos, maps}: what is said about the host, and the names of its examples.
-export async function about() { return (await json("app/about")).told; }
-
-export function addressOf(example) { return `app/examples/${example}`; }
-export function addressOfFile(name) { return `app/files/${name}`; }
-
-// {good, failed}: {drawing, photo, text} each, the first two as names of files.
-export async function gallery() { return (await json(addressOfFile("gallery.json"))).told; }
-
-// The picture of an example, or null.
-export async function exampleFile(name) {
-  const answer = await fetch(addressOf(name));
-  return answer.ok ? answer.blob() : null;
+// What the page is told at first (s2f_studio/page/page.py).
+export function about() {
+  return json("app/about");
 }
 
-// {ok, told}: the answers to a file, or what went wrong (`told.detail`).
-export function translate(file, fields, signal) {
-  return json("api/translate", { method: "POST", body: form(fields, file), headers: { accept: "application/json" }, signal });
+// {models}: all that can be chosen.
+export function models() {
+  return json("api/models");
 }
 
-// {waiting, models}: how many requests are worked on, and what is in memory.
-export async function health() { return (await json("health")).told; }
+// The answers to a drawing.
+export function translate(file, fields) {
+  return json("api/translate", form(file, fields));
+}
 
-// {models}
-export async function models() { return (await json("api/models")).told; }
+// A user's picture as a drawing: {drawing, points, faces, taken, warnings, codes}.
+export function crop(file, fields) {
+  return json("app/crop", form(file, fields));
+}
 
-// {ok, told}: a person's picture for the pad of a model, {drawing, warnings}.
-export function drawing(file, model) { return json("app/drawing", { method: "POST", body: form({ model }, file) }); }
-
-// The picture that a pad begins with. kind: where its model expects the face.
-export async function startFile(kind, name) {
-  const answer = await fetch(`app/starts/${kind}/${encodeURIComponent(name)}`);
-  if (!answer.ok) throw new Error("this drawing could not be loaded: try again");
+// A picture to start from, by what the model reads.
+export async function start(reads, name) {
+  const answer = await fetch(`app/starts/${reads}/${encodeURIComponent(name)}`).catch(() => null);
+  if (!answer?.ok) throw new Error("this picture could not be loaded: try again");
   return answer.blob();
+}
+
+// What a slow answer waits for, in one line.
+export async function progress(model) {
+  const { waiting, models: loaded } = await json("health");
+  if (!(model in loaded)) return "the model is being loaded …";
+  return waiting > 1 ? `${waiting - 1} others are being answered …` : "";
 }

@@ -1,20 +1,31 @@
-// What the browser keeps of this page, in its own storage: the pad's drawing and settings. Of several tabs each comes back with
-// its own; a new one begins with the newest.
+// What this browser keeps of the page: the drawings and the settings. Of several tabs each comes
+// back with its own; a new one begins with the newest.
 
-const NAME = "sketch-to-face";
+const KEY = "sketch-to-face.drawing";
 
-// A value that was kept under a key; null where nothing was, or the browser keeps nothing.
-export function kept(key) {
-  const name = `${NAME}.${key}`;
-  try { return JSON.parse(sessionStorage.getItem(name) ?? localStorage.getItem(name)); } catch { return null; }
+const places = () => [sessionStorage, localStorage];
+
+// What was kept; null where nothing was, or the browser keeps nothing.
+export function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY));
+  } catch {
+    return null;
+  }
 }
 
-// Keep a value, or forget it (null); whether the browser did.
-export function keep(key, value) {
-  const name = `${NAME}.${key}`, text = JSON.stringify(value);
+// Keep a value instead of the older one, which goes only when this one is written. Returns whether
+// the browser kept it: a private window does not, nor a full storage.
+export function keep(value) {
   try {
-    for (const one of [sessionStorage, localStorage]) one.removeItem(name); // an older drawing is not to come back
-    if (value !== null) for (const one of [sessionStorage, localStorage]) one.setItem(name, text);
+    for (const place of places()) place.setItem(KEY, JSON.stringify(value));
     return true;
-  } catch { return false; } // private windows, full storage
+  } catch {
+    return false;
+  }
+}
+
+// Keep nothing any more.
+export function forget() {
+  for (const place of places()) place.removeItem(KEY);
 }

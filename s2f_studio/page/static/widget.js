@@ -1,15 +1,65 @@
-// The sketch pad in a notebook: it shows what the kernel's pad holds, and the kernel's pad holds what is drawn here.
+// The pad in a notebook: it shows what the kernel's pad holds, and the kernel's pad holds what is
+// drawn here. Requests go as messages, one at a time; answers come back as the trait `told`.
 
-import { Core } from "./core.js";
-import { widgetHost } from "./host_widget.js";
-import { mountSketchPad } from "./sketch_pad.js";
+import { dataUri } from "./files.js";
+import { mountPad } from "./pad.js";
+import { State } from "./state.js";
+
+function kernel(model) {
+  let number = Math.floor(2 ** 40 * Math.random()); // no two views of a pad count alike
+  let last = Promise.resolve();
+  const waiting = new Map();
+
+  function hear() {
+    const { n, ok, told } = model.get("told");
+    const one = waiting.get(n);
+    waiting.delete(n);
+    if (ok) one?.done(told);
+    else one?.fail(Object.assign(new Error(told.detail), { code: told.code }));
+  }
+  model.on("change:told", hear);
+
+  function ask(kind, content) {
+    const send = () => new Promise((done, fail) => {
+      number += 1;
+      waiting.set(number, { done, fail });
+      model.send({ kind, n: number, ...content });
+    });
+    const now = last.then(send, send);
+    last = now.catch(() => {});
+    return now;
+  }
+
+  return {
+    about: async () => model.get("about"),
+    models: async () => ({ models: model.get("about").models }),
+    async translate(file, fields, keeps) {
+      const kind = keeps ? "translate" : "look";
+      return ask(kind, { picture: await dataUri(file), fields });
+    },
+    async crop(file, fields) {
+      return ask("crop", { picture: await dataUri(file), fields });
+    },
+    async start(reads, name) {
+      const { drawing } = await ask("start", { reads, name });
+      return (await fetch(drawing)).blob();
+    },
+    progress: async () => "no answer yet: the kernel is busy, or has to be started …",
+    end: () => model.off("change:told", hear),
+  };
+}
 
 async function render({ model, el }) {
-  const host = widgetHost(model), state = new Core(host);
+  const host = kernel(model);
+  const state = new State(host);
   await state.open(model.get("pad"));
-  mountSketchPad(state, el);
-  const changed = () => state.open({ ...model.get("pad"), versions: state.versions }); // by a cell
+  mountPad(state, el);
+  const changed = () => state.open(model.get("pad")); // by a cell
   model.on("change:pad", changed);
-  return () => { model.off("change:pad", changed); host.end(); };
+  return () => {
+    model.off("change:pad", changed);
+    host.end();
+  };
 }
+
 export default { render };

@@ -1,0 +1,144 @@
+"""Writes the page that answers by itself: `s2f export page OUT`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from s2f_studio.export.exported import description_file, graph_file, read_description
+from s2f_studio.page import drawing, page
+from s2f_studio.page.exported.facts import MODEL, facts_of_page, script_of
+from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
+from s2f_utils import weights
+from s2f_utils.pictures import images
+
+STATIC = Path(__file__).with_name("static")
+INDEX = STATIC / "index.html"
+# Of the app's files those that the exported page takes as well.
+SHARED = (
+    "app.css",
+    "app.js",
+    "controls.js",
+    "crop.js",
+    "dom.js",
+    "files.js",
+    "icon.svg",
+    "pad.css",
+    "pad.js",
+    "paper.js",
+    "state.js",
+    "store.js",
+    "strokes.js",
+)
+
+
+def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
+    """Write the page into the new folder `out`, complete or not at all; returns the folder.
+
+    It needs no server: any host of static files serves it, such as `python -m http.server`. ort:
+    the npm package onnxruntime-web, as a .tgz; None: fetched.
+
+    Raises FileExistsError where the folder holds something, RuntimeMissingError where
+    onnxruntime-web cannot be had, OSError.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out}: holds something already: choose a new folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / "page"
+        for name in ("files", "models", "ort", "starts"):
+            (folder / name).mkdir(parents=True)
+        runtime: dict[str, Any] = write_runtime(folder / "ort", ort)  # first: what may be missing
+        runtime = {what: f"ort/{file}" for what, file in runtime.items()}
+        runtime |= _write_models(folder / "models")
+        runtime["bytes"] = {
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for name in ("models", "ort")
+            for path in sorted((folder / name).iterdir())
+        }
+        _write_starts(folder / "starts")
+        _write_scripts(folder / "files", runtime)
+        shutil.copyfile(INDEX, folder / "index.html")
+        (folder / "LICENSES.txt").write_text(_licences(), encoding="utf-8")
+        (folder / ".nojekyll").touch()  # GitHub Pages serves it as it is
+        if out.is_dir():
+            out.rmdir()
+        folder.chmod(0o755)
+        shutil.move(folder, out)
+    return out
+
+
+def _write_models(folder: Path) -> dict[str, Any]:
+    """Copy the graphs and the files of weights that they need: {"graphs": {stage: file}, "weights":
+    {stage: files}}, from the page's folder.
+    """
+    graphs: dict[str, str] = {}
+    needed: dict[str, list[str]] = {}
+    for stage, facts in read_description(description_file(MODEL))["stages"].items():
+        graphs[stage] = graph_file((stage, facts))
+        needed[stage] = list(facts["weights"])
+    for name in {*graphs.values(), *(one for files in needed.values() for one in files)}:
+        is_graph = (weights.GRAPHS / name).is_file()
+        source = weights.GRAPHS if is_graph else weights.SHIPPED_FOLDER
+        shutil.copyfile(source / name, folder / name)
+    return {
+        "graphs": {stage: f"models/{name}" for stage, name in graphs.items()},
+        "weights": {stage: [f"models/{one}" for one in names] for stage, names in needed.items()},
+    }
+
+
+def _write_starts(folder: Path) -> None:
+    """The drawings that the pad begins with, in grey: a third of the bytes."""
+    for name in drawing.STARTS["sketch"]:
+        picture = drawing.start_of("sketch", name)
+        is_grey = bool((picture == picture[..., :1]).all())
+        images.save(folder / f"{name}.png", picture[..., 0] if is_grey else picture)
+
+
+def _write_scripts(folder: Path, runtime: dict[str, Any]) -> None:
+    """The page's scripts and styles, and the facts that they read."""
+    for name in SHARED:
+        shutil.copyfile(page.STATIC / name, folder / name)
+    for path in STATIC.glob("*.js"):
+        shutil.copyfile(path, folder / path.name)
+    facts = facts_of_page() | {"runtime": runtime}
+    (folder / "facts.js").write_text(script_of(facts), encoding="utf-8")
+
+
+def _licences() -> str:
+    """Under which terms what lies in the folder may be used."""
+    page_terms = MIT.format(holders="(c) 2026 The Sketch to Face authors")
+    ort_terms = MIT.format(holders="(c) Microsoft Corporation")
+    parts = [
+        "Sketch to Face: the page, its scripts, its drawings and its models (files, starts,"
+        f" models).\n\n{page_terms}",
+        f"{PACKAGE} {VERSION} (ort): https://github.com/microsoft/onnxruntime; what it is made of"
+        f" stands in its ThirdPartyNotices.txt there.\n\n{ort_terms}",
+    ]
+    return f"\n\n{'-' * 78}\n\n".join(parts) + "\n"
+
+
+MIT = """MIT License
+
+Copyright {holders}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE."""

@@ -1,0 +1,88 @@
+"""What the exported page's scripts read from Python: shapes, thresholds, words; nothing twice."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import numpy as np
+
+from s2f_studio.drawings import bending, likely, mesh, understanding
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import expecting, regions
+from s2f_studio.page import page
+from s2f_studio.page.answering import HERE
+from s2f_studio.page.catalogue import Catalogue
+from s2f_utils import weights
+from s2f_utils.pictures import attributes, images
+from s2f_utils.pictures.faces import geometry as faces
+
+MODEL = weights.DEFAULT
+
+
+def facts_of_page() -> dict[str, Any]:
+    """All of it, as JSON has it."""
+    mean, components, spread = likely.shapes()
+    listed = Catalogue(None, official=False).list()
+    return {
+        "about": page.about() | {"person": False},
+        "models": [listed[MODEL].listed()],
+        "note_prefix": images.NOTE_PREFIX,
+        "hair_at_rim": images.HAIR_AT_RIM,
+        "crude": {"from": expecting.VAGUE_FROM, "words": HERE["crude"]},
+        "mesh": {
+            "parts": {name: places.tolist() for name, places in mesh.PARTS.items()},
+            "five": mesh.FIVE.tolist(),
+            "mean": mesh.mean_shape(mesh.FACE_PX).astype(np.float64).tolist(),
+        },
+        "shapes": {
+            "mean": mean.tolist(),
+            "components": components.tolist(),
+            "spread": spread.tolist(),
+            "most": likely.MOST,
+            "usual_off_px": likely.USUAL_OFF_PX,
+        },
+        "bending": {
+            "step_px": bending.STEP_PX,
+            "size_px": mesh.FACE_PX,
+            "ring": bending.ring(mesh.FACE_PX).tolist(),
+            "smooth": inspect.signature(bending.coarse_field).parameters["smooth"].default,
+        },
+        "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
+        "looking": {
+            "look_px": mesh.FACE_PX,
+            "inked": understanding.INKED,
+            "small": understanding.SMALL,
+            "filled": understanding.FILLED,
+            "by_hand": understanding.BY_HAND,
+            "looks": understanding.LOOKS,
+            "lines_below": drawings.LINES_BELOW,
+        },
+        "attributes": {
+            "told": list(attributes.TOLD),
+            "textured": list(attributes.TEXTURED),
+            "flags": list(attributes.FOUND_FLAGS),
+            "parts": list(attributes.FOUND_PARTS),
+            "added": list(regions.ADDED),
+        },
+        "meaning": {
+            "hat_in_doubt": expecting.HAT_IN_DOUBT,
+            "hat_from": expecting.HAT_FROM,
+            "most_hair": expecting.MOST_HAIR,
+            "surely": expecting.SURELY,
+            "hat_sure": expecting.HAT_SURE,
+            "scrawled_from": expecting.SCRAWLED_FROM,
+            "beard_from": expecting.BEARD_FROM,
+            "guidance": regions.GUIDANCE,
+        },
+    }
+
+
+def script_of(facts: dict[str, Any]) -> str:
+    """The facts as a script that the others import."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return (
+        "// What the scripts read from Python; written by `s2f export page`.\n\n"
+        f"export const FACTS = {text};\n"
+    )

@@ -1,0 +1,163 @@
+// From a drawing to a face: which graphs run, and what is decided between them; as in Python
+// (s2f_studio/faces).
+
+import { FACTS } from "./facts.js";
+import { floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
+import { alignment, coarseField, coordinates, eyeDistance, five, likely, pairs } from "./shapes.js";
+
+const { attributes, looking, meaning, mesh } = FACTS;
+const FACE_PX = looking.look_px;
+const remembered = { data: null, found: null }; // the last drawing: eight faces ask for one
+
+// What is drawn: {points, off, flags, parts, offByHand}. given: a picture of FACE_PX a side.
+async function understood(engine, given) {
+  if (remembered.data?.every((value, n) => value === given.data[n])) return remembered.found;
+  const paper = paperColour(given).reduce((a, b) => a + b) / 3;
+  let affine = framed(given);
+  let seen = null;
+  for (let look = 0; look < looking.looks; look++) {
+    if (seen) affine = alignment(five(pairs(seen.points.data)), FACE_PX);
+    const inputs = [pixels(given), floats(affine.flat(), 1, 2, 3), floats([paper], 1)];
+    seen = await engine.run("look", ...inputs);
+  }
+  const flags = {};
+  attributes.flags.forEach((name, n) => {
+    flags[name] = seen.flags.data[n];
+  });
+  const parts = {};
+  attributes.parts.forEach((name, n) => {
+    parts[name] = seen.parts.data.subarray(n * FACE_PX ** 2, (n + 1) * FACE_PX ** 2);
+  });
+  const off = Array.from(seen.off.data);
+  const offByHand = off.map((own) => (1 + looking.by_hand * flags.crude) * own);
+  remembered.data = given.data;
+  remembered.found = { points: pairs(seen.points.data), offByHand, flags, parts };
+  return remembered.found;
+}
+
+// From a picture's pixels to those that are looked at: a small drawing on much paper fills them.
+function framed({ width, data }) {
+  const across = Array(width).fill(false);
+  const down = Array(width).fill(false);
+  let inked = 0;
+  for (let n = 0; n < width * width; n++) {
+    const level = Math.min(data[3 * n], data[3 * n + 1], data[3 * n + 2]);
+    if (level >= looking.lines_below) continue;
+    across[n % width] = true;
+    down[Math.floor(n / width)] = true;
+    inked++;
+  }
+  const spans = [across, down].map((one) => [one.indexOf(true), one.lastIndexOf(true)]);
+  const longest = Math.max(...spans.map(([first, last]) => last + 1 - first));
+  const wide = longest / looking.filled;
+  const share = inked / (width * width);
+  const isSmall = share > 0 && share < looking.inked && wide < looking.small * width;
+  const side = isSmall ? wide : width;
+  const scale = FACE_PX / side;
+  const [left, top] = spans.map(([first, last]) => (isSmall ? (first + last + 1 - wide) / 2 : 0));
+  return [[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]];
+}
+
+// How much of the person above the brows is hair, from 0 (a hat, a bald head) to 1.
+function hairAbove({ points, parts }) {
+  const unit = eyeDistance(points);
+  const middle = points.reduce((sum, [x]) => sum + x, 0) / points.length;
+  const brow = (name) => mesh.parts[name].map((n) => points[n][1]);
+  const brows = Math.min(...brow("left_brow"), ...brow("right_brow"));
+  const place = (value) => Math.trunc(Math.min(FACE_PX - 1, Math.max(0, value)));
+  const [left, right] = [place(middle - 0.7 * unit), place(middle + 0.7 * unit)];
+  const [top, bottom] = [place(brows - 1.3 * unit), place(brows - 0.25 * unit)];
+  const sum = { hair: 0, person: 0 };
+  for (let y = top; y <= bottom; y++) {
+    for (let x = left; x <= right; x++) {
+      sum.hair += parts.hair[y * FACE_PX + x];
+      sum.person += parts.person[y * FACE_PX + x];
+    }
+  }
+  const num = (bottom - top + 1) * (right - left + 1);
+  return sum.hair / num / Math.max(sum.person / num, 0.05);
+}
+
+// What is inferred of the person, {name: from -1 to 1}: hair drawn down to the brows is no hat, and
+// drawn beards would be rendered weakly.
+function inferred(found) {
+  const { flags } = found;
+  const said = {};
+  if (flags.hat > meaning.hat_in_doubt) {
+    const crude = flags.crude > meaning.scrawled_from ? 1 : 0;
+    const isBare = hairAbove(found) < meaning.most_hair[crude];
+    const isHat = flags.hat > meaning.hat_from[crude] && isBare;
+    if (!isHat) said.hat = -1;
+    else if (flags.hat < meaning.surely) said.hat = 1;
+  }
+  if (flags.beard > meaning.beard_from) said.beard = 1;
+  return said;
+}
+
+// What the network expects where this is known of the person, {name: from 0 to 1}.
+function expect(engine, given, { points }, known, seed) {
+  return engine.run(
+    "expect",
+    pixels(given),
+    floats(points.flat(), 1, points.length, 2),
+    floats(attributes.told.map((name) => known[name] ?? NaN), 1, attributes.told.length),
+    floats(attributes.added.map(() => 0), 1, attributes.added.length), // nothing is drawn as well
+    floats(Array(6).fill(NaN), 1, 6), // no tones are asked for
+    whole(seed || -1),
+  );
+}
+
+// The average face in the mean shape: {expected, people, tones}. What is inferred is exaggerated
+// where it is seen, as in classifier-free guidance.
+async function expected(engine, given, found, said, seed) {
+  const names = Object.keys(said);
+  const first = await expect(engine, given, found, found.flags, seed);
+  let { raw } = first;
+  let last = raw;
+  const unknown = { ...found.flags };
+  const known = { ...found.flags };
+  for (const name of names) {
+    unknown[name] = NaN;
+    known[name] = 0.5 + 0.5 * said[name];
+  }
+  const steps = names.length ? [[unknown, 1], [known, meaning.guidance]] : [];
+  for (const [flags, scale] of steps) {
+    const { raw: made } = await expect(engine, given, found, flags, seed);
+    const by = attributes.told.map((name) => (names.includes(name) ? scale : 0));
+    const guided = await engine.run("guide", raw, last, made, floats(by, 1, by.length));
+    raw = guided.guided;
+    last = made;
+  }
+  const [turned] = coordinates(found.points, found.offByHand);
+  const settled = await engine.run("settle", raw, floats([turned], 1));
+  return { ...settled, tones: first.tones_taken };
+}
+
+// A person who might exist, made of the average.
+async function rendered(engine, { expected: face, tones }, found, said, seed) {
+  const traits = floats(attributes.textured.map((name) => said[name] ?? NaN), 1,
+    attributes.textured.length);
+  const { people, hair } = await engine.run("render", face, whole(seed), traits);
+  const isHat = said.hat === undefined ? found.flags.hat > meaning.hat_sure : said.hat > 0;
+  if (!isHat && !tones.data.some(Number.isFinite)) return people;
+  const hat = floats([Number(isHat)], 1);
+  return (await engine.run("finish", people, hair, tones, hat)).finished;
+}
+
+// The answer to a square drawing: {picture, degree}, a picture of FACE_PX or twice that, and how
+// crude the drawing is. ask: {seed, isAverage, likely, isLarge}.
+export async function answer(engine, drawing, { seed, isAverage, likely: amount, isLarge }) {
+  const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
+  const found = await understood(engine, given);
+  const said = inferred(found);
+  const average = await expected(engine, given, found, said, seed);
+  const person = isAverage
+    ? average.people
+    : await rendered(engine, average, found, said, seed);
+  const field = coarseField(likely(found.points, amount, found.offByHand));
+  const side = Math.sqrt(field.length / 2);
+  const background = whole(isAverage ? -1 : seed);
+  const stage = isLarge ? "lay_large" : "lay";
+  const laid = await engine.run(stage, person, floats(field, 1, side, side, 2), background);
+  return { picture: pictureOf(laid.picture), degree: found.flags.crude };
+}

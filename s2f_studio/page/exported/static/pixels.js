@@ -1,0 +1,153 @@
+// Pixels: read from a PNG, resized as Pillow does, written as a PNG with notes; and tensors of them.
+// A picture is {width, height, data: RGB, Uint8Array}.
+
+import { FACTS } from "./facts.js";
+import { dataUri } from "./files.js";
+
+const BITS = 22; // of Pillow's fixed-point weights
+const SUPPORT = 2; // of its bicubic filter
+const HEADER = 33; // bytes of a PNG before its second chunk
+
+function penOf(width, height) {
+  const options = { willReadFrequently: true, colorSpace: "srgb" };
+  return new OffscreenCanvas(width, height).getContext("2d", options);
+}
+
+// The picture in a PNG's blob.
+export async function decoded(blob) {
+  const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  const bitmap = await createImageBitmap(blob, options);
+  const { width, height } = bitmap;
+  const pen = penOf(width, height);
+  pen.drawImage(bitmap, 0, 0);
+  const rgba = pen.getImageData(0, 0, width, height).data;
+  return { width, height, data: new Uint8Array(rgba.filter((_, n) => n % 4 < 3)) };
+}
+
+function checksum(bytes) {
+  let sum = 0xffffffff;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? 0xedb88320 ^ (sum >>> 1) : sum >>> 1;
+  }
+  return (sum ^ 0xffffffff) >>> 0;
+}
+
+// A note as a chunk of a PNG: its length, its text, its checksum.
+function textChunk([key, text]) {
+  const said = Uint8Array.from(`tEXt${key}\0${text}`, (one) => one.charCodeAt(0));
+  const chunk = new Uint8Array(said.length + 8);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, said.length - 4);
+  chunk.set(said, 4);
+  view.setUint32(4 + said.length, checksum(said));
+  return chunk;
+}
+
+// A picture as a PNG in a data address, with notes, {key: text}.
+export async function pngOf({ width, height, data }, notes) {
+  const pen = penOf(width, height);
+  const shown = pen.createImageData(width, height);
+  shown.data.fill(255);
+  for (let n = 0; n < width * height; n++) {
+    shown.data.set(data.subarray(3 * n, 3 * n + 3), 4 * n);
+  }
+  pen.putImageData(shown, 0, 0);
+  const blob = await pen.canvas.convertToBlob({ type: "image/png" });
+  const chunks = Object.entries(notes).map(textChunk);
+  return dataUri(new Blob([blob.slice(0, HEADER), ...chunks, blob.slice(HEADER)]));
+}
+
+function cubic(x) {
+  const t = Math.abs(x);
+  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+  return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
+}
+
+// For each pixel of a resized line: the first pixel that counts, and the weights from there on.
+function weightsOf(from, to) {
+  const scale = from / to;
+  const wide = Math.max(1, scale);
+  return Array.from({ length: to }, (_, n) => {
+    const centre = (n + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - SUPPORT * wide + 0.5));
+    const last = Math.min(from, Math.trunc(centre + SUPPORT * wide + 0.5));
+    const num = last - first;
+    const own = Array.from({ length: num }, (_one, k) => cubic((k + first - centre + 0.5) / wide));
+    const total = own.reduce((a, b) => a + b, 0);
+    return { first, own: own.map((one) => Math.round((one / total) * (1 << BITS))) };
+  });
+}
+
+function clipped(value) {
+  return Math.min(255, Math.max(0, value));
+}
+
+// A square picture's lines made as long as there are weights, and laid across: two passes resize it.
+function passed(data, num, weights) {
+  const length = data.length / (3 * num);
+  const made = new Uint8Array(num * weights.length * 3);
+  for (let line = 0; line < num; line++) {
+    weights.forEach(({ first, own }, n) => {
+      for (let c = 0; c < 3; c++) {
+        let sum = 1 << (BITS - 1);
+        own.forEach((weight, k) => {
+          sum += data[3 * (line * length + first + k) + c] * weight;
+        });
+        made[3 * (n * num + line) + c] = clipped(sum >> BITS);
+      }
+    });
+  }
+  return made;
+}
+
+// A square picture in another size, by Pillow's bicubic filter.
+export function resized({ width, data }, side) {
+  const weights = weightsOf(width, side);
+  const across = passed(data, width, weights);
+  return { width: side, height: side, data: passed(across, side, weights) };
+}
+
+// The share-th percentile of numbers, as NumPy's.
+function percentile(values, share) {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share / 100) * (sorted.length - 1);
+  const low = Math.floor(at);
+  const next = sorted[Math.min(low + 1, sorted.length - 1)];
+  return sorted[low] + (at - low) * (next - sorted[low]);
+}
+
+// The median colour of the outermost pixels; where drawn hair fills them, the lightest tenth.
+export function paperColour({ width, height, data }) {
+  const rim = [[], [], []];
+  for (let n = 0; n < width * height; n++) {
+    const x = n % width;
+    const y = Math.floor(n / width);
+    const isCorner = (x === 0 || x === width - 1) && (y === 0 || y === height - 1);
+    if (x > 0 && x < width - 1 && y > 0 && y < height - 1) continue;
+    for (let c = 0; c < 3; c++) {
+      rim[c].push(data[3 * n + c]);
+      if (isCorner) rim[c].push(data[3 * n + c]); // of a row and of a column
+    }
+  }
+  const isHair = percentile(rim.flat(), 50) < percentile(data, 50) - FACTS.hair_at_rim;
+  return rim.map((one) => Math.trunc(percentile(one, isHair ? 90 : 50)));
+}
+
+// What goes into graphs and comes out: {type, data, dims}.
+
+export function floats(values, ...dims) {
+  return { type: "float32", data: Float32Array.from(values), dims };
+}
+
+export function whole(value) {
+  return { type: "int64", data: BigInt64Array.of(BigInt(value)), dims: [1] };
+}
+
+export function pixels({ width, height, data }) {
+  return { type: "uint8", data, dims: [1, height, width, 3] };
+}
+
+export function pictureOf({ data, dims: [, height, width] }) {
+  return { width, height, data: new Uint8Array(data) };
+}

@@ -1,0 +1,161 @@
+// The controls: tools above the paper, parts of a face to paint, and how the answer is made.
+
+import { button, make, select, slider } from "./dom.js";
+
+const WIDTHS = { sketch: { max: 40, value: 4 }, map: { max: 30, value: 8 } };
+const FIRST_PART = 13; // hair
+const ANSWERS = [
+  ["auto", "one person who fits"],
+  ["expected", "the average of all"],
+];
+const SHARE = { min: 0, max: 1, step: 0.05 };
+const BOTH_WAYS = { min: -1, max: 1, step: 0.1 };
+const THREE = { min: -1, max: 1, step: 1 };
+// Of a person: name, label, what the ends mean, the steps; in the middle nothing is said.
+const PERSON = [
+  ["age", "Age", ["young", "old"], BOTH_WAYS],
+  ["smile", "Mouth", ["closed", "smiling"], BOTH_WAYS],
+  ["hair_length", "Hair", ["short", "long"], BOTH_WAYS],
+  ["curls", "Curls", ["straight", "curly"], BOTH_WAYS],
+  ["glasses", "Glasses", ["no", "yes"], THREE],
+  ["beard", "Beard", ["no", "yes"], THREE],
+  ["hat", "Hat", ["no", "yes"], THREE],
+];
+
+// pad: has choose(tool), move(steps) and clear().
+export function toolbar(pad) {
+  const tools = {
+    pencil: button("pencil", "Draw", "Pencil: draw (P)", () => pad.choose("pencil")),
+    brush: button("brush", "Paint", "Brush: paint the chosen part (P)", () => pad.choose("brush")),
+    eraser: button("eraser", "Erase", "Eraser (E)", () => pad.choose("eraser")),
+  };
+  const width = make("input", { type: "range", min: 1, "aria-label": "line width" });
+  const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.move(-1));
+  const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.move(1));
+  const clear = button("clear", "", "Clear the drawing", () => pad.clear());
+  const wide = make("label", { class: "s2f-width", title: "line width" }, "Width", width);
+  const bar = { class: "s2f-tools", role: "toolbar", "aria-label": "drawing tools" };
+  const box = make("div", bar, ...Object.values(tools), wide, undo, redo, clear);
+
+  // The button that a key stands for, or null.
+  function ofKey({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+    const pressed = key.toLowerCase();
+    if (ctrlKey || metaKey) {
+      if (pressed === "y" || (pressed === "z" && shiftKey)) return redo;
+      return pressed === "z" ? undo : null;
+    }
+    if (altKey) return null;
+    if (pressed === "e") return tools.eraser;
+    if (pressed !== "p") return null;
+    return tools.brush.hidden ? tools.pencil : tools.brush;
+  }
+
+  return {
+    box,
+    ofKey,
+    get width() {
+      return Number(width.value);
+    },
+    begin(reads) {
+      box.hidden = reads === "photo";
+      tools.pencil.hidden = reads === "map";
+      tools.brush.hidden = reads !== "map";
+      if (WIDTHS[reads]) Object.assign(width, WIDTHS[reads]);
+    },
+    show(tool, canMove) {
+      for (const [name, node] of Object.entries(tools)) {
+        node.setAttribute("aria-pressed", name === tool);
+      }
+      undo.disabled = !canMove(-1);
+      redo.disabled = !canMove(1);
+    },
+  };
+}
+
+// labels: [name, colour] of each part; picked() is called when another one is chosen.
+export function palette(labels, picked) {
+  let chosen = FIRST_PART;
+  const named = { role: "radiogroup", "aria-label": "parts of the face" };
+  const swatches = labels.map(([name, colour], n) => {
+    const tile = make("i");
+    tile.style.background = colour;
+    const act = () => {
+      pick(n);
+      picked();
+    };
+    const swatch = { type: "button", role: "radio", class: "s2f-swatch", onclick: act };
+    return make("button", swatch, tile, make("span", {}, name));
+  });
+  const box = make("div", { class: "s2f-palette", ...named }, ...swatches);
+  function pick(n) {
+    chosen = n;
+    swatches.forEach((node, at) => node.setAttribute("aria-checked", at === n));
+  }
+  pick(chosen);
+  return {
+    box,
+    get colour() {
+      return labels[chosen][1];
+    },
+  };
+}
+
+function labelled(text, node) {
+  return make("label", { class: "s2f-field" }, make("span", {}, text), node);
+}
+
+// What is known of the person beside the drawing.
+function person(state) {
+  const rows = PERSON.map(([name, label, ends, range]) => {
+    const set = (value) => {
+      const { [name]: _, ...others } = state.settings.person;
+      state.set({ person: value === 0 ? others : { ...others, [name]: value } });
+    };
+    return { name, ...slider(label, ends, range, set) };
+  });
+  const sliders = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box));
+  const title = make("summary", {}, "The person");
+  const box = make("details", {}, title, sliders);
+  function show(values) {
+    for (const { name, put } of rows) put(values[name] ?? 0);
+    const num = Object.keys(values).length;
+    title.textContent = num ? `The person (${num} set)` : "The person";
+  }
+  return { box, show };
+}
+
+// How the answer is made, and by which model.
+export function settings(state) {
+  const setShape = (likely) => state.set({ likely });
+  const shape = slider("Shape", ["my lines", "a likely face"], SHARE, setShape);
+  const answers = select("kind of answer", (answer) => state.set({ answer }));
+  const known = person(state);
+  const enhance = (value) => state.set({ strength: value });
+  const strength = slider("Enhance", ["off", "invented detail"], SHARE, enhance);
+  const restorers = select("restorer", (restorer) => state.set({ restorer }));
+  const models = select("model", (model) => state.choose({ model }));
+  const answer = labelled("Answer", answers.node);
+  const restorer = labelled("Enhanced by", restorers.node);
+  const model = labelled("Model", models.node);
+  const parts = [answer, shape.box, strength.box, restorer, model, known.box];
+  const box = make("div", { class: "s2f-settings" }, ...parts);
+
+  function show() {
+    const { settings: now, model: chosen, restorers: all } = state;
+    answers.show(ANSWERS, now.answer);
+    shape.put(now.likely);
+    known.show(now.person);
+    strength.put(now.strength);
+    restorers.show(all.map(({ id, title }) => [id, title]), now.restorer || all[0]?.id);
+    const alike = state.models.filter((one) => one.direction === chosen.direction);
+    models.show(alike.map(({ id, title }) => [id, title]), now.model);
+    answer.hidden = !chosen.chooses;
+    shape.box.hidden = !chosen.chooses;
+    known.box.hidden = !chosen.chooses || !state.about.person;
+    strength.box.hidden = !state.canEnhance;
+    restorer.hidden = !state.canEnhance || all.length < 2 || now.strength === 0;
+    model.hidden = alike.length < 2;
+    box.hidden = parts.every((one) => one.hidden);
+  }
+  return { box, show };
+}
