@@ -25,6 +25,7 @@ httpx = pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.page import drawing, page  # noqa: E402
 from s2f_studio.page.uploads import picture_in  # noqa: E402
 from s2f_studio.server import api, server  # noqa: E402
@@ -59,11 +60,7 @@ def client(made):
 
 def test_the_page_comes_and_names_nothing_from_elsewhere(client):
     home = client.get("/")
-    assert (
-        home.status_code == 200
-        and "app/files/app.js" in home.text
-        and 'role="tabpanel"' in home.text
-    )
+    assert home.status_code == 200 and "app/files/app.js" in home.text
     loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']([^\"']+)", home.text)
     assert loaded and not [one for one in loaded if one.startswith(("http", "//"))]
     allowed = home.headers["content-security-policy"]
@@ -84,35 +81,33 @@ def test_scripts_and_examples_come_and_no_other_files(client):
             "http://" not in answer.text.replace("http://www.w3.org", "")
             and "https://" not in answer.text
         )
-    for name in ("long-hair", "photo-3", "map-3"):
-        assert client.get(f"/app/examples/{name}").content.startswith(hostile.PNG_START)
     for path in (
         "app.py",
         "..%2fapp.py",
         "%2e%2e/app.py",
-        "sketch_pad.py",
+        "page.py",
         "",
         "examples/beard.png",
     ):
         assert client.get(f"/app/files/{path}").status_code == 404, path
     for path in ("photo-99", "photo-3;x", "beard.png", "..%2fexamples%2fbeard", "photo-"):
-        assert client.get(f"/app/examples/{path}").status_code == 404, path
+        for reads in ("sketch", "photo", "nothing"):
+            assert client.get(f"/app/starts/{reads}/{path}").status_code == 404, path
 
 
 def test_a_page_for_others_says_that_pictures_travel(made, client):
-    assert client.get("/app/about").json()["travels"] == ""
+    assert client.get("/app/about").json()["notice"] == ""
     for notice in (server.NETWORK, server.ON_HUB, server.IN_COLAB):
         other = TestClient(api.create_api(made.state.engine, notice=notice))
-        assert "travels" in notice and other.get("/app/about").json()["travels"] == notice
+        assert "travels" in notice and other.get("/app/about").json()["notice"] == notice
 
 
 def test_the_pad_begins_where_its_model_expects_the_face(client):
-    for kind, names in drawing.STARTS.items():
+    for reads, names in drawing.STARTS.items():
         for name in (names[0], names[-1]):
-            answer = client.get(f"/app/starts/{kind}/{quote(name)}")
-            assert Image.open(io.BytesIO(answer.content)).size == (
-                (256, 256) if kind == "map" else (512, 512)
-            )
+            answer = client.get(f"/app/starts/{reads}/{quote(name)}")
+            side = 256 if reads == "map" else 512
+            assert Image.open(io.BytesIO(answer.content)).size == (side, side)
     assert (
         client.get("/app/starts/map/beard").status_code
         == client.get("/app/starts/x/beard").status_code
@@ -120,19 +115,24 @@ def test_the_pad_begins_where_its_model_expects_the_face(client):
     )
 
 
-def test_an_upload_is_laid_for_the_pad(client):
+def test_an_upload_is_cropped_for_the_pad(client):
     def given(content, **fields):
-        return client.post("/app/drawing", files={"file": ("a", content)}, data=fields)
+        return client.post("/app/crop", files={"file": ("a", content)}, data=fields)
 
     told = given(hostile.GOOD["PNG"]()).json()
     assert picture_in(told["drawing"]).shape == (512, 512, 3) and "drawing" not in told["codes"]
     assert not [one for one in told["warnings"] if "s2f " in one]
-    labels = images.png_of(page.example("map-3"))
-    assert picture_in(given(labels, model="map-to-face-128").json()["drawing"]).shape == (
-        256,
-        256,
-        3,
-    )
+    labels = images.png_of(drawing.shown(drawing.start_of("map", "map-3")))
+    of_map = given(labels, model="map-to-face-128").json()
+    assert picture_in(of_map["drawing"]).shape == (256, 256, 3)
+    example = images.png_of(drawings.example("beard"))
+    high = given(example, points="0.36,0.4,0.62,0.42,0.49,0.66").json()
+    low = given(example, points="0.36,0.5,0.62,0.52,0.49,0.76").json()
+    assert high["points"][0] == [0.36, 0.4] and high["drawing"] != low["drawing"]
+    photo = images.png_of(drawing.start_of("photo", "photo-3"))
+    of_photo = given(photo, direction="photo-to-sketch", insist="true").json()
+    assert picture_in(of_photo["drawing"]).shape == (512, 512, 3)
+    assert given(hostile.house()).json()["code"] == "no-face"
     assert (
         given(b"words").status_code == 415
         and given(hostile.png(10_000, 10_000, depth=1)).status_code == 413
@@ -181,10 +181,9 @@ def test_no_route_reads_a_file_of_the_machine(client, secret):
         "/app/{}",
         "/docs/{}",
         "/static/{}",
-        "/app/starts/aligned/{}",
+        "/app/starts/sketch/{}",
         "/app/starts/{}/x",
         "/app/files/{}",
-        "/app/examples/{}",
         "/{}",
         "/api/models?path={}",
         "/?file={}",

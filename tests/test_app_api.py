@@ -26,7 +26,7 @@ psutil = pytest.importorskip("psutil")
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.page import answering, catalogue, page  # noqa: E402
+from s2f_studio.page import answering, catalogue, drawing  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
 from s2f_studio.query import Query  # noqa: E402
@@ -189,23 +189,18 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
 
 
 @pytest.mark.detector
-def test_a_sheet_that_is_cut_out_is_shown_and_can_be_left_whole(client):
+def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     scene, _ = on_a_desk(np.asarray(hostile.drawing((420, 510))))
     upload = hostile.saved(Image.fromarray(scene), "PNG")
     found = ask(client, upload, headers=AS_JSON).json()
-    assert len(found["sheet"]) == 4 and all(
-        0 < value < 1 for corner in found["sheet"] for value in corner
-    )
-    assert any("sheet of paper" in text and "at Paper" in text for text in found["warnings"])
+    assert any("sheet of paper" in text and "under Crop" in text for text in found["warnings"])
     assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
     for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
         told = answering.Answer(answering.Ready(scene), (), (two, *turned))
         assert answering.as_json(told, infer.Facts("mine", "sketch-to-photo", 64))["faces"] == boxes
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
-    assert whole["sheet"] is None and not any(
-        "sheet of paper" in text for text in whole["warnings"]
-    )
+    assert not any("sheet of paper" in text for text in whole["warnings"])
 
 
 @pytest.mark.detector
@@ -216,7 +211,7 @@ def test_of_two_faces_one_is_chosen_by_side_or_number(client):
     upload, share = hostile.saved(Image.fromarray(sheet), "PNG"), starts[1] / starts[2]
     found = ask(client, upload, headers=AS_JSON).json()
     assert found["num_faces"] == 2 and found["points"][2][0] < share
-    assert any("2 faces were found" in text and "at Face" in text for text in found["warnings"])
+    assert any("2 faces were found" in text and "under Crop" in text for text in found["warnings"])
     assert len(found["faces"]) == 2 and found["taken"] == 1 and "faces" in found["codes"]
     assert (
         found["faces"][0][0] < share < found["faces"][1][0] + found["faces"][1][2]
@@ -251,7 +246,7 @@ def test_no_face_is_made_of_a_house_until_somebody_insists(client):
 
 
 def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
-    photo = images.png_of(page.example("photo-3"))
+    photo = images.png_of(drawing.start_of("photo", "photo-3"))
     assert "photo" in ask(client, photo, headers=AS_JSON, insist="true").json()["codes"]
     few = images.png_of(drawings.example("few-lines"))
     assert "crude" in ask(client, few, headers=AS_JSON, insist="true").json()["codes"]

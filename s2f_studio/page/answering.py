@@ -291,7 +291,6 @@ def crop_facts(ready: Ready) -> dict[str, Any]:
         "num_faces": several.get("num", 1),
         "faces": list(several.get("boxes", ())) if is_as_uploaded else [],
         "taken": several.get("taken", 1),
-        "sheet": by_code.get("cut", {}).get("corners"),
     }
 
 
