@@ -16,7 +16,7 @@ import common  # noqa: F401  (puts the clone first)
 import numpy as np
 import torch
 
-from s2f_utils.metrics.distribution import frechet_distance, held
+from s2f_utils.metrics.distribution import frechet_distance, manifold_coverage
 
 # Gap between the inner lips in eye distances: closed below the first, open above the second.
 CLOSED, OPEN = 0.03, 0.08
@@ -28,8 +28,8 @@ RECOGNISER = "dlib_face_recognition_resnet_model_v1.dat"
 FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
 SET_SCORES = {
     "frechet_ratio": frechet_distance,
-    "precision": held,
-    "recall": lambda made, true: held(true, made),
+    "precision": manifold_coverage,
+    "recall": lambda made, true: manifold_coverage(true, made),
 }
 
 

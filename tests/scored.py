@@ -42,7 +42,9 @@ def score(model, manifest, out, **options):
     return out
 
 
-def standing(manifest, folder, **options):
+def trained_on(manifest, folder, **options):
+    """What the table says that the model of these outputs was trained on, and whether it is known."""
     entries = leaderboard.find_outputs(f"it={folder}", [pair.id for pair in manifest.split("test")])
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, **options)
-    return board.rows[0].standing.league, board.rows[0].standing.why
+    contamination = board.rows[0].contamination
+    return contamination.trained_on, contamination.known

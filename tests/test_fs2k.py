@@ -121,22 +121,22 @@ def tight(photo, left, top, side):
 
 def test_a_print_is_of_the_source_and_is_handed_on(tmp_path):
     photo = draw_face(3, size_px=160).photo
-    own, source = (duplicates.Print.of(tight(photo, *box)) for box in ((0, 0, 160), (20, 15, 120)))
-    assert duplicates.Print.from_note(own.as_note()).phash == own.phash
+    own, source = (duplicates.Hashes.of(tight(photo, *box)) for box in ((0, 0, 160), (20, 15, 120)))
+    assert duplicates.Hashes.from_note(own.as_note()).phash == own.phash
     np.testing.assert_array_equal(
-        duplicates.Print.from_note(own.as_note()).thumbnail, own.thumbnail
+        duplicates.Hashes.from_note(own.as_note()).thumbnail, own.thumbnail
     )
-    other = duplicates.Print.of(draw_face(4, size_px=160).photo)
+    other = duplicates.Hashes.of(draw_face(4, size_px=160).photo)
     cut = {duplicates.SOURCE_NOTE: own.as_note()}
     seen = [
-        duplicates.prints_of({}, own),
-        duplicates.prints_of(cut, source),
-        duplicates.prints_of({}, other),
+        duplicates.hashes_of({}, own),
+        duplicates.hashes_of(cut, source),
+        duplicates.hashes_of({}, other),
         (),
     ]
-    assert [(t.first, t.second) for t in duplicates.find_twins(seen)] == [(0, 1)]
-    assert duplicates.find_twins([duplicates.prints_of({}, p) for p in (own, source)]) == []
-    assert duplicates.find_twins(seen, ["train", "train", "test", "test"]) == []
+    assert [(t.first, t.second) for t in duplicates.find_duplicates(seen)] == [(0, 1)]
+    assert duplicates.find_duplicates([duplicates.hashes_of({}, p) for p in (own, source)]) == []
+    assert duplicates.find_duplicates(seen, ["train", "train", "test", "test"]) == []
 
 
 @pytest.mark.detector

@@ -18,9 +18,10 @@ from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
-from tests.scored import SIZE, drawn_set, run_on, score, standing
+from tests.scored import SIZE, drawn_set, run_on, score, trained_on
 
-ELSEWHERE = "12 pictures that it learned from (elsewhere) are not among these training pairs"
+ELSEWHERE = "12 other pictures (elsewhere)"
+OWN = ("these 8 pairs", True)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_pat
     assert main([*board, "--seen"]) == 0
     assert "| cheat (has seen 4 of 4) " in capsys.readouterr().out
     (row, *_) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
-    assert row["seen"]["num"] == 4 and row["league"] == "open"
+    assert row["seen"]["num"] == 4 and row["training_known"]
 
 
 def test_one_pair_and_another_picture_of_its_person_are_found(mine, tmp_path, tiny):
@@ -154,28 +155,23 @@ def test_a_file_of_before_is_read(mine, cheat, tmp_path):
         score(tmp_path / "old.safetensors", mine, tmp_path / "out")
 
 
-# leagues
+# what it was trained on
 
 
 def test_a_run_on_the_sets_own_pairs_proves_it_and_may_be_renamed(own_run, mine):
-    assert standing(mine, own_run) == ("8-only", "")
+    assert trained_on(mine, own_run) == OWN
     renamed = own_run.rename(own_run.with_name("best-of-all"))
-    assert standing(mine, renamed) == ("8-only", "")
+    assert trained_on(mine, renamed) == OWN
 
 
-def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(
-    mine, other, tmp_path, tiny, capsys
-):
+def test_a_run_on_other_data_or_one_picture_more_says_so(mine, other, tmp_path, tiny, capsys):
     far = run_on(other, tmp_path / "runs", "far", tiny)
     score(far, mine, far / "evaluation")
-    assert standing(mine, far) == ("open", ELSEWHERE)
+    assert trained_on(mine, far) == (ELSEWHERE, True)
     more = dataclasses.replace(mine, pairs=[*mine.pairs, other.split("train")[0]])
     folder = run_on(more, tmp_path / "runs", "more", tiny)
     score(folder, mine, folder / "evaluation")
-    assert standing(mine, folder) == (
-        "open",
-        ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"),
-    )
+    assert trained_on(mine, folder) == ("2 other pictures (mine)", True)
     command = [
         "leaderboard",
         str(far),
@@ -185,36 +181,31 @@ def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(
         str(tmp_path / "b"),
     ]
     assert main([*command, "--metrics", "ssim", "--patch-seeds", "0"]) == 0
-    assert f"far, seed 0: open: {ELSEWHERE}." in capsys.readouterr().out
-    assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(
-        encoding="utf-8"
-    )
+    assert f"| {ELSEWHERE} " in capsys.readouterr().out
+    written = json.loads((tmp_path / "b" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert written["rows"][0]["trained_on"] == ELSEWHERE
 
 
-def test_pictures_alone_prove_nothing_and_a_person_can_only_say_open(own_run, mine, tmp_path):
+def test_pictures_alone_prove_nothing(own_run, mine, tmp_path):
     bare = shutil.copytree(own_run / "evaluation" / "outputs" / "deterministic", tmp_path / "bare")
-    assert standing(mine, bare) == ("unknown", "its pictures do not say which model made them")
-    assert standing(mine, bare, open_league=["it"])[0] == "open"
-    assert standing(mine, own_run, open_league=["it"])[0] == "open"
+    unknown = ("unknown: its pictures do not say which model made them", False)
+    assert trained_on(mine, bare) == unknown
     shutil.copytree(
         bare, own_run / "evaluation-2" / "outputs" / "deterministic"
     )  # put where a run has its own
-    assert standing(mine, own_run / "evaluation-2")[0] == "unknown"
+    assert trained_on(mine, own_run / "evaluation-2") == unknown
 
 
 def test_what_a_model_began_with_counts(own_run, mine, other, tmp_path, tiny, monkeypatch):
     runs = tmp_path / "runs"
     second = run_on(mine, runs, "second", tiny, init=own_run)
     score(second, mine, second / "evaluation")
-    assert standing(mine, second) == ("8-only", "")
+    assert trained_on(mine, second) == OWN
     last = run_on(mine, runs, "last", tiny, init=run_on(other, runs, "elsewhere", tiny))
     score(last, mine, last / "evaluation")
-    assert standing(mine, last) == ("open", ELSEWHERE.replace("elsewhere", "elsewhere, mine"))
+    assert trained_on(mine, last) == ("12 other pictures (elsewhere, mine)", True)
     score(weights.EXPECT, mine, tmp_path / "shipped")
-    assert standing(mine, tmp_path / "shipped") == (
-        "open",
-        f"it learned from what is in {weights.EXPECT}",
-    )
+    assert trained_on(mine, tmp_path / "shipped") == (f"what is in {weights.EXPECT}", True)
     seen = json.loads((tmp_path / "shipped" / "metrics.json").read_text())["seen"]
     assert (
         seen["unknown"]
@@ -235,12 +226,10 @@ def test_what_is_not_proven_is_no_measure_for_others(own_run, mine, tmp_path):
     ]
     board = leaderboard.build(entries, mine, columns=("ssim",), patch_seeds=0)
     rows = [row for row in board.rows if row.kind == "model"]
-    assert [row.standing.league for row in rows] == ["8-only", "unknown"]
+    assert [row.contamination.known for row in rows] == [True, False]
     assert rows[1].mean("ssim") > max(row.mean("ssim") for row in board.rows if row is not rows[1])
-    assert (
-        "bare" not in board.row("filtered").label
-        and board.row("filtered").standing.league == "8-only"
-    )
+    assert "bare" not in board.row("filtered").label
+    assert board.row("filtered").contamination.trained_on == OWN[0]
 
 
 def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mine, home, tmp_path):
@@ -279,7 +268,7 @@ def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(
     )
     renamed = cheat.rename(cheat.with_name("honest"))
     with pytest.raises(DataError, match="it, seed 0 has seen 4 of 4"):
-        standing(mine, renamed)
+        trained_on(mine, renamed)
     shutil.rmtree(renamed)  # its descendants' files say what it was trained on
     for run in (child, grandchild):
         status, printed = evaluated(capsys, run, mine, tmp_path / "out")

@@ -34,7 +34,7 @@ def pair():
 def test_identical_pictures(pair):
     _, real = pair
     real = np.tile(real, (3, 3, 1))  # MS-SSIM wants 161 px
-    of_pairs = {name: metric for name, metric in metrics.METRICS.items() if metric.of_pair}
+    of_pairs = {name: metric for name, metric in metrics.METRICS.items() if metric.of == "pairs"}
     missing = metrics.not_measured(list(of_pairs), *real.shape[:2])
     assert set(missing) <= {"lpips_alex", "lpips_vgg", "dists", "identity", "landmarks"}
     for name, metric in of_pairs.items():

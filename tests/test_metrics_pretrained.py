@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from s2f_utils import metrics
-from s2f_utils.metrics import distribution
+from s2f_utils.metrics import distribution, perceptual
 from s2f_utils.networks import pretrained as networks
 
 NAMES = ("perceptual", "frechet", "precision", "recall")
@@ -95,24 +95,48 @@ def test_the_metrics_of_sets_agree_with_others_by_the_registrys_door(faces, timm
     )
 
 
+def test_features_of_sets_are_computed_in_batches_and_once(faces, monkeypatch):
+    sizes = []
+    real = distribution._pooled
+    monkeypatch.setattr(distribution, "_pooled", lambda some: sizes.append(len(some)) or real(some))
+    monkeypatch.setattr(perceptual, "BATCH", 5)
+    whole = distribution.pooled(faces)
+    assert sizes == [5, 5, 2]
+    for number in (0, 5, 11):
+        alone = distribution.pooled([faces[number]])
+        torch.testing.assert_close(alone[0], whole[number], rtol=1e-4, atol=1e-5)
+    sizes.clear()
+    metrics.measure_sets(
+        {"one": faces[:5], "two": faces[5:10]}, metrics.Reference(faces[:5], "abcde"), NAMES
+    )
+    assert sizes == [5, 5, 5]  # the truth once, and each row once, for three metrics
+
+
 def test_precision_and_recall_by_hand(monkeypatch):
     # On a line: the manifold of 0, 1, 2, 3, 100 is [-3, 6] and [1, 199], so that of -4, -3, 5, 200
     # two lie inside.
     line = np.array([[0.0], [1], [2], [3], [100]])
-    assert distribution.held(np.array([[-4.0], [-3], [5], [200]]), line) == 0.5
-    assert distribution.held(line, line) == 1
+    assert distribution.manifold_coverage(np.array([[-4.0], [-3], [5], [200]]), line) == 0.5
+    assert distribution.manifold_coverage(line, line) == 1
     rng = np.random.default_rng(0)
     some, others = rng.normal(size=(40, 5)), rng.normal(size=(30, 5)) * 0.7
-    assert 0 < distribution.held(some, others) < 1
-    assert distribution.held(some, others) == pytest.approx(neighbours_share(some, others))
+    assert 0 < distribution.manifold_coverage(some, others) < 1
+    assert distribution.manifold_coverage(some, others) == pytest.approx(
+        neighbours_share(some, others)
+    )
     monkeypatch.setattr(distribution, "BLOCK", 7)
-    assert distribution.held(some, others) == pytest.approx(neighbours_share(some, others))
-    with pytest.raises(ValueError, match="4 to hold it"):
-        distribution.held(some, others[:3])
+    assert distribution.manifold_coverage(some, others) == pytest.approx(
+        neighbours_share(some, others)
+    )
+    with pytest.raises(ValueError, match="a manifold of 4"):
+        distribution.manifold_coverage(some, others[:3])
     # Every made picture the same true one: all of them are true to life, and most true ones are out
     # of their reach.
     few = np.repeat(line[:1], 5, axis=0)
-    assert distribution.held(few, line) == 1 and distribution.held(line, few) == 0.2
+    assert (
+        distribution.manifold_coverage(few, line) == 1
+        and distribution.manifold_coverage(line, few) == 0.2
+    )
 
 
 def test_they_are_a_group_and_say_what_they_need(monkeypatch):

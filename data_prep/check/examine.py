@@ -20,7 +20,7 @@ from data_prep.errors import printable
 from data_prep.make.recipe import halves
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.duplicates import Print, prints_of
+from s2f_utils.pictures.duplicates import Hashes, hashes_of
 
 STRUCTURE_PX = FEATURES_PX  # pictures are compared at this size
 MAP_SHAPE_OFF = 0.03  # of a map's shape from its photo's
@@ -50,7 +50,7 @@ class PictureFacts:
 
     remarks: what the file is beside plain 8-bit grey or RGB. size: (width, height) as seen, pixels.
     spread: standard deviation of the grey values. paper: median grey value of the rim. light_lines:
-    as of `are_lines_light`. prints: as of `prints_of`. features: (28,) float32. structure:
+    as of `are_lines_light`. prints: as of `hashes_of`. features: (28,) float32. structure:
     gradients' orientations, float16. face: score and width as a share of the picture's width, None
     where none was found or looked for. turned: the rotation in degrees, counterclockwise, after
     which a face was found that was not found upright. map_problem: of the photo's map, a kind of
@@ -65,7 +65,7 @@ class PictureFacts:
     spread: float = 0.0
     paper: float = 0.0
     light_lines: bool = False
-    prints: tuple[Print, ...] = ()
+    prints: tuple[Hashes, ...] = ()
     features: np.ndarray | None = None
     structure: np.ndarray | None = None
     face: tuple[float, float] | None = None
@@ -138,7 +138,7 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
     facts.paper = float(np.median(rim))
     facts.light_lines = are_lines_light(grey)
     notes = files.notes_of(path) if side == "photo" and not half else {}
-    facts.prints, facts.squeezed = prints_of(notes, Print.of(image)), "squeezed" in notes
+    facts.prints, facts.squeezed = hashes_of(notes, Hashes.of(image)), "squeezed" in notes
     facts.features = features(small)
     facts.structure = structure(grey)
     if side == "photo" and weights.find("yunet"):

@@ -12,7 +12,7 @@ from data_prep.check.findings import KINDS, Diagnosis, Finding
 from data_prep.check.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import DataError, read_manifest
-from s2f_utils.pictures.duplicates import find_twins
+from s2f_utils.pictures.duplicates import find_duplicates
 
 DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
@@ -256,7 +256,7 @@ def _how_apart(diagnosis: Diagnosis, first: int, second: int) -> str:
     be compared.
     """
     own = [(diagnosis.facts[n]["photo"].prints[0],) * 2 for n in (first, second)]
-    return "drawn twice" if find_twins(own) else "framed otherwise"
+    return "drawn twice" if find_duplicates(own) else "framed otherwise"
 
 
 def _twins_of(diagnosis: Diagnosis, side: str) -> list[tuple[int, int, str, bool]]:
@@ -279,7 +279,7 @@ def _twins_of(diagnosis: Diagnosis, side: str) -> list[tuple[int, int, str, bool
             f"nearly the same picture (correlation {t.correlation:.3f})",
             t.sure,
         )
-        for t in find_twins([facts.prints for _, facts in seen])
+        for t in find_duplicates([facts.prints for _, facts in seen])
     ]
 
 

@@ -184,7 +184,7 @@ def make_pair(task: PairTask) -> dict[str, object]:
         _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)))
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
     inside = np.s_[top : top + height, left : left + width]
-    pictures.notes[duplicates.OWN_NOTE] = duplicates.Print.of(pictures.photo[inside]).as_note()
+    pictures.notes[duplicates.OWN_NOTE] = duplicates.Hashes.of(pictures.photo[inside]).as_note()
     sketches_made = _draw(task, pictures, inside) if recipe.styles else {"sketch": pictures.sketch}
     maps = {} if pictures.mask is None else {"mask": pictures.mask}
     return made | {"photo": pictures.photo, "notes": pictures.notes} | maps | sketches_made
@@ -195,7 +195,7 @@ def _source_print(task: PairTask, photo: np.ndarray) -> str:
     print in its notes.
     """
     known = "" if task.half else files.notes_of(task.photo).get(duplicates.SOURCE_NOTE, "")
-    return known or duplicates.Print.of(photo).as_note()
+    return known or duplicates.Hashes.of(photo).as_note()
 
 
 def _prepare_sketch(recipe: Recipe, task: PairTask, pictures: _Pictures) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from data_prep.make.write import FOLDERS
 from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils.pictures import images
-from s2f_utils.pictures.duplicates import Twins, find_twins, prints_of
+from s2f_utils.pictures.duplicates import Duplicate, find_duplicates, hashes_of
 
 GUESSED = ("cascade", "centre")
 
@@ -46,8 +46,8 @@ def review(
             f"{len(squeezed)} sketches have another shape than their photo and were stretched onto it"
             f" ({_listed(squeezed)}): --align face --each aligns each by its own face"
         )
-    twins = find_twins(
-        [prints_of(note) for note in notes], [row["split"] for row in rows], progress=progress
+    twins = find_duplicates(
+        [hashes_of(note) for note in notes], [row["split"] for row in rows], progress=progress
     )
     alike = [_named(rows, twin) for twin in twins if not twin.sure]
     if alike:
@@ -75,13 +75,13 @@ def count_faces(
     return kept
 
 
-def _named(rows: Sequence[Mapping[str, str]], twin: Twins) -> str:
+def _named(rows: Sequence[Mapping[str, str]], twin: Duplicate) -> str:
     return " = ".join(f"{rows[n]['split']}/{rows[n]['id']}" for n in (twin.first, twin.second))
 
 
 def _without_leaks(
     rows: Sequence[Mapping[str, str]],
-    twins: Sequence[Twins],
+    twins: Sequence[Duplicate],
     kept: dict[str, Any],
     drop: bool,
     progress: bool,

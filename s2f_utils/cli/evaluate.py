@@ -22,7 +22,7 @@ def evaluate(
     direction: Direction | None = None,
     mode: Mode = "deterministic",
     device: Device = "auto",
-    metrics: str = "ssim,sharpness,psnr,mse,l1,l2_norm",
+    metrics: str = "default",
 ) -> None:
     """Score a trained network on pairs.
 
@@ -33,7 +33,7 @@ def evaluate(
         split: which of the pairs
         out: folder for the results; default: a new one beside the model, or in runs
         by: column of manifest.csv for each of whose values the means are printed, too
-        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), or
+        metrics: with commas; default (SSIM, sharpness, PSNR, MSE, L1, L2 norm), all, project1 (with its published errors), sets (FID, KID, …), or
         features (perceptual,
             Fréchet, precision, recall), too
     """
@@ -61,13 +61,13 @@ def evaluate(
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")
-    standing = result.rows[0].standing
-    if standing.text:
+    contamination = result.rows[0].contamination
+    if contamination.text:
         print(
-            f"the model {standing.text} pairs in its training: its scores say nothing about new people"
+            f"the model {contamination.text} pairs in its training: its scores say nothing about new people"
         )
-    if standing.unknown:
-        print(f"whether the model has seen these pairs is not known: {standing.unknown}")
+    if contamination.unknown:
+        print(f"whether the model has seen these pairs is not known: {contamination.unknown}")
     if num_unpaired := len(manifest.split(split)) - len(result.pairs):
         print(f"{num_unpaired} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():

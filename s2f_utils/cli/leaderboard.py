@@ -18,7 +18,6 @@ def leaderboard(
     data: Data,
     split: Literal["val", "test"] = "test",
     out: Path = Path("runs/leaderboard"),
-    open_league: Annotated[tuple[str, ...], Parameter("--open", metavar="NAME")] = (),
     seen: Seen = False,
     metrics: str = "all",
     patch_seeds: Annotated[int, between(0, 100)] = 1,
@@ -33,9 +32,6 @@ def leaderboard(
         outputs: run folders, or folders of PNGs by id; NAME=PATH names one
         split: which of the pairs
         out: folder for the tables
-        open_league: this model saw other data than the set's training pairs: it plays in the open
-        league; repeatable.
-            That a model saw nothing else, its file proves, or its league is unknown
         metrics: with commas; all: all that can be measured
         patch_seeds: times the patch test is repeated; 0: not at all
     """
@@ -56,7 +52,6 @@ def leaderboard(
         columns=names,
         patch_seeds=patch_seeds,
         direction=direction,
-        open_league=open_league,
         allow_seen=seen,
     )
     table = tables.write(board, out)

@@ -1,8 +1,8 @@
 """Metrics of generated pictures against true ones, after one protocol; each names the code that it
 agrees with.
 
-All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from
-JPEG files.
+All compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from JPEG
+files.
 """
 
 # isort: off
@@ -23,23 +23,18 @@ from s2f_utils.metrics.registry import (
     GROUPS,
     METRICS,
     Metric,
+    PictureSet,
     Reference,
     SetScores,
+    default_metrics,
     group,
     measure,
     measure_sets,
+    metric,
     not_measured,
-    register,
 )
 
-DEFAULT_METRICS = (
-    "ssim",
-    "sharpness",
-    "psnr",
-    "mse",
-    "l1",
-    "l2_norm",
-)  # blur raises the first, lowers the second
+DEFAULT_METRICS = default_metrics()
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -49,18 +44,20 @@ __all__ = [
     "Interval",
     "Metric",
     "PatchTest",
+    "PictureSet",
     "Reference",
     "Repeated",
     "SetScores",
     "bootstrap_mean",
     "bootstrap_repeated",
+    "default_metrics",
     "filtered",
     "group",
     "measure",
     "measure_sets",
+    "metric",
     "not_measured",
     "paired_difference",
     "patch_test",
-    "register",
     "trivial_predictions",
 ]

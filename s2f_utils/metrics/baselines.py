@@ -13,10 +13,14 @@ from s2f_utils.metrics.registry import Pictures
 from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures.images import rounded
 
-COLUMNS = (
-    4096  # values of all targets that are float64 at once: a thousand photos would take gigabytes
-)
-FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
+# So many values of all targets, and so many rows, are float64 at once: a thousand photos would
+# take gigabytes.
+COLUMNS = 4096
+ROWS = 100
+# The most that `filtered` does.
+FILTER_AMOUNT = 3.0
+FILTER_SIGMA_PX = 1.5
+FILTER_GRAIN = 8.0  # standard deviation, grey levels
 
 
 def trivial_labels(direction: str) -> dict[str, str]:
@@ -42,7 +46,8 @@ def sketch_features(sketches: np.ndarray) -> np.ndarray:
     block_h, block_w = max(1, height // 64), max(1, width // 64)
     if height % block_h or width % block_w:
         raise ValueError(
-            f"pictures of {width}x{height} do not divide into 64x64 blocks: resize to a power of two"
+            f"pictures of {width}x{height} do not divide into 64x64 blocks:"
+            " resize to a power of two"
         )
     blocks = sketches.reshape(num, height // block_h, block_h, width // block_w, block_w, 3)
     return blocks.mean(axis=(2, 4, 5), dtype=np.float64).reshape(num, -1)
@@ -55,36 +60,45 @@ def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -
     mean = features.mean(axis=0)
     x = features - mean
     gram = x @ x.T
-    penalty = 3.0 * np.trace(gram) / len(x) or 1.0
-    shares = np.linalg.solve(
-        gram + penalty * np.eye(len(x)), x @ (new_features - mean).T
-    ).T  # of the centred targets
+    penalty = 3.0 * np.trace(gram) / len(x)
+    if penalty == 0:
+        penalty = 1.0
+    regularised = gram + penalty * np.eye(len(x))
+    shares = np.linalg.solve(regularised, x @ (new_features - mean).T).T  # of centred targets
     shares += (1 - shares.sum(axis=1, keepdims=True)) / len(x)  # and of their mean: (N, T)
-    parts = (
-        targets[:, start : start + COLUMNS].astype(np.float64)
-        for start in range(0, targets.shape[1], COLUMNS)
-    )
-    return np.concatenate([shares @ part for part in parts], axis=1)
+    parts = []
+    for start in range(0, targets.shape[1], COLUMNS):
+        parts.append(shares @ targets[:, start : start + COLUMNS].astype(np.float64))
+    return np.concatenate(parts, axis=1)
 
 
 def trivial_predictions(
     train_inputs: np.ndarray, train_targets: np.ndarray, test_inputs: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The trivial rows as pictures, by the keys of TRIVIAL_ROWS, each uint8 (N, H, W, 3)."""
-    mean = rounded(train_targets.mean(axis=0, dtype=np.float64))
-    train_features, test_features = sketch_features(train_inputs), sketch_features(test_inputs)
-    nearest = [int(np.argmin(((train_features - f) ** 2).sum(axis=1))) for f in test_features]
-    flat, parts = (
-        train_targets.reshape(len(train_targets), -1),
-        np.array_split(test_features, -(-len(nearest) // 100)),
-    )
-    regressed = np.concatenate([rounded(ridge(train_features, flat, some)) for some in parts])
-    return {
-        "sketch": test_inputs,
-        "mean": np.repeat(mean[None], len(test_inputs), axis=0),
-        "nearest": train_targets[nearest],
-        "ridge": regressed.reshape(test_inputs.shape),
-    }
+    sides = (train_inputs, train_targets, test_inputs)
+    return {key: trivial_prediction(key, *sides) for key in TRIVIAL_ROWS}
+
+
+def trivial_prediction(
+    key: str, train_inputs: np.ndarray, train_targets: np.ndarray, test_inputs: np.ndarray
+) -> np.ndarray:
+    """The pictures of one of TRIVIAL_ROWS, uint8 (N, H, W, 3), perhaps a read-only view."""
+    if key == "sketch":
+        return test_inputs
+    if key == "mean":
+        mean = rounded(train_targets.mean(axis=0, dtype=np.float64))
+        return np.broadcast_to(mean, test_inputs.shape)
+    train_features = sketch_features(train_inputs)
+    test_features = sketch_features(test_inputs)
+    if key == "nearest":
+        distances = [((train_features - row) ** 2).sum(axis=1) for row in test_features]
+        return train_targets[np.argmin(distances, axis=1)]
+    flat = train_targets.reshape(len(train_targets), -1)
+    num_parts = -(-len(test_features) // ROWS)
+    parts = np.array_split(test_features, num_parts)
+    regressed = [rounded(ridge(train_features, flat, part)) for part in parts]
+    return np.concatenate(regressed).reshape(test_inputs.shape)
 
 
 def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pictures:
@@ -100,18 +114,21 @@ def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pict
     for _ in range(8):
         middle = (low + high) / 2
         reached = np.mean([gradient(picture) for picture in _sharpened(pictures, middle)])
-        low, high = (middle, high) if reached < target else (low, middle)
+        if reached < target:
+            low = middle
+        else:
+            high = middle
     return _sharpened(pictures, low)
 
 
 def _sharpened(pictures: Pictures, strength: float) -> Pictures:
     import cv2
 
-    rng, out = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    out = []
     for picture in pictures:
         soft = cv2.GaussianBlur(picture, (0, 0), FILTER_SIGMA_PX).astype(np.float64)
         noise = rng.normal(0.0, 1.0, (*picture.shape[:2], 1))
-        out.append(
-            rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise))
-        )
+        change = FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise
+        out.append(rounded(picture + strength * change))
     return np.stack(out) if isinstance(pictures, np.ndarray) else out

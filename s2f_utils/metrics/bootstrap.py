@@ -71,19 +71,25 @@ def bootstrap_repeated(scores: Repeated, *, num_resamples: int = 2000, seed: int
     the spread of the metric's own training and is conservative (Owen 2007, "The pigeonhole
     bootstrap").
     """
-    repeats, num = scores.values.shape
-    network = scores.networks + np.arange(repeats)[:, None] * (
-        scores.networks.max() + 1
-    )  # others in each training
+    num_trainings, num_images = scores.values.shape
+    num_networks = scores.networks.max() + 1  # of a training
+    network = scores.networks + np.arange(num_trainings)[:, None] * num_networks
     names, network = np.unique(network, return_inverse=True)
-    network, known = network.reshape(repeats, num), np.isfinite(scores.values)
-    values, rng, means = np.where(known, scores.values, 0.0), np.random.default_rng(seed), []
+    network = network.reshape(num_trainings, num_images)
+    known = np.isfinite(scores.values)
+    values = np.where(known, scores.values, 0.0)
+    rng = np.random.default_rng(seed)
+    means = []
     for _ in range(num_resamples):
-        of_images, of_networks = (
-            np.bincount(rng.integers(0, n, n), minlength=n) for n in (num, len(names))
-        )
-        drawn = of_images * of_networks[network] * known  # how often each value was
-        if drawn.any():
-            means.append(float((drawn * values).sum() / drawn.sum()))
+        of_images = _draws(rng, num_images)
+        of_networks = _draws(rng, len(names))
+        weight = of_images * of_networks[network] * known  # how often each value was drawn
+        if weight.any():
+            means.append(float((weight * values).sum() / weight.sum()))
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(scores.values[known].mean()), float(low), float(high))
+
+
+def _draws(rng: np.random.Generator, num: int) -> np.ndarray:
+    """How often each of `num` things is drawn in a resample: int (num,)."""
+    return np.bincount(rng.integers(0, num, num), minlength=num)

@@ -7,9 +7,8 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,40 +20,46 @@ from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import map_picture, squared
 from s2f_utils.infer.translator import Translator
-from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.leaks import Standing, inside, refuse_leaks, standing_of
+from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
+from s2f_utils.metrics.leaks import Contamination, contamination_of, refuse_leaks, these_pairs
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
 BATCH = 16
-NOT_MODELS = ("input", "truth", "filtered", "hair", *metrics.TRIVIAL_ROWS)  # keys of other pictures
+NOT_MODELS = ("filtered", "hair", *metrics.TRIVIAL_ROWS)  # keys of other rows
 MAX_TRAIN_FOR_TRIVIAL = 1000
+SOURCE_COLUMNS = {"sketch": "sketch", "map": "mask", "photo": "photo"}
+METRICS_A_LINE = 5  # in the table for a terminal
 
 
 @dataclass
 class Scored(metrics.SetScores):
-    """A row of a table. kind: "model", "control" (filtered faithful, hair alone) or "trivial".
+    """A row of a table, with its pictures.
 
-    Of saved outputs: name, the model's, to which `label` adds the inference mode; files: {id: PNG}.
+    load: reads or computes its pictures, uint8 (N, size_px, size_px, 3), at each call: a table
+    never holds those of two rows. kind: "model", "control" (filtered faithful, hair alone) or
+    "trivial". name: the model's; `label` adds the inference mode. files: {id: PNG} of saved
+    outputs.
     """
 
     key: str = ""
     label: str = ""
     kind: str = "model"
     seed: int | None = None
-    standing: Standing = Standing()
+    contamination: Contamination = Contamination()
     name: str = ""
     files: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    load: Callable[[], np.ndarray] | None = field(default=None, repr=False)
 
 
 @dataclass
 class Evaluation:
     """The pairs of a split, and the rows of scores on them.
 
-    missing: {metric: why it was not measured}. pictures: "input", "truth" and each row's outputs by
-    its key, uint8 (N, size_px, size_px, 3). Raises DataError for a split without pairs, for a leak
-    into the training photos, and for padded pictures of another size.
+    inputs, truths: uint8 (N, size_px, size_px, 3). missing: {metric: why it was not measured}.
+    Raises DataError for a split without pairs, for a leak into the training photos, and for padded
+    pictures of another size.
     """
 
     manifest: Manifest
@@ -64,26 +69,25 @@ class Evaluation:
     folder: Path = Path()
     rows: list[Scored] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
-    pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     seconds_per_image: float = 0.0
 
     def __post_init__(self) -> None:
         self.pairs = complete(self.manifest.split(self.split), self.direction)
         if not self.pairs:
             raise DataError(
-                f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split"
+                f"{self.manifest.path}: no pairs in the split {self.split!r}:"
+                " choose another with --split"
             )
         refuse_leaks(self.manifest, self.split)
         self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
-        made_at = self.manifest.settings.get("size_px", self.size_px)
-        if any(self.boxes) and made_at != self.size_px:
+        prepared_px = self.manifest.settings.get("size_px", self.size_px)
+        if any(self.boxes) and prepared_px != self.size_px:
             raise DataError(
-                f"{self.manifest.path}: padded pictures of {made_at} px cannot be scored at {self.size_px} px:"
-                f" prepare the data with --size {self.size_px}"
+                f"{self.manifest.path}: padded pictures of {prepared_px} px cannot be scored at"
+                f" {self.size_px} px: prepare the data with --size {self.size_px}"
             )
-        inputs, truths = load_pairs(self.pairs, self.size_px, self.direction)
-        self.pictures |= {"input": inputs, "truth": truths}
+        self.inputs, self.truths = load_pairs(self.pairs, self.size_px, self.direction)
 
     @property
     def columns(self) -> list[str]:
@@ -108,32 +112,27 @@ class Evaluation:
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
         parts = []
-        for start in range(0, len(self.columns), 5):
-            few = self.columns[start : start + 5]
-            rows = [[row.label, *map(row.cell, few)] for row in self.rows]
-            parts.append(_text(["", *(metrics.METRICS[name].heading for name in few)], rows))
+        for start in range(0, len(self.columns), METRICS_A_LINE):
+            names = self.columns[start : start + METRICS_A_LINE]
+            rows = []
+            for row in self.rows:
+                rows.append([row.label, *[row.cell(name) for name in names]])
+            parts.append(_text(["", *_headings(names)], rows))
         return "\n".join(parts)
 
     def table_by(self, attribute: str) -> str:
         """The mean of every metric for each value of a column of the manifest, as text; NaN, no
         value, is left out.
         """
-        of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
-        names, rows = list(self.rows[0].values), []
-        for value in np.unique(of_each):
-            here = of_each == value
+        of_pairs = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
+        names = list(self.rows[0].values)
+        rows = []
+        for value in np.unique(of_pairs):
+            here = of_pairs == value
             for row in self.rows:
-                known = {
-                    name: row.values[name][here & ~np.isnan(row.values[name])] for name in names
-                }
-                means = (
-                    f"{v.mean():.{metrics.METRICS[name].digits}f}" if len(v) else "–"
-                    for name, v in known.items()
-                )
+                means = [_mean_cell(name, row.values[name][here]) for name in names]
                 rows.append([str(value), str(here.sum()), row.label, *means])
-        return _text(
-            [attribute, "images", "", *(metrics.METRICS[name].heading for name in names)], rows
-        )
+        return _text([attribute, "images", "", *_headings(names)], rows)
 
     def cut(self, pictures: np.ndarray, pairs: Sequence[Row] = ()) -> Pictures:
         """Pictures without their padding: track B is scored on the picture itself, not on its black
@@ -142,9 +141,10 @@ class Evaluation:
         pairs: theirs; by default those that are scored.
         """
         boxes = [images.read_content_box(pair.photo) for pair in pairs] or self.boxes
-        return (
-            [inside(*one) for one in zip(pictures, boxes, strict=True)] if any(boxes) else pictures
-        )
+        if not any(boxes):
+            return pictures
+        sides = zip(pictures, boxes, strict=True)
+        return [images.cropped(picture, box) for picture, box in sides]
 
     def measure(
         self,
@@ -161,16 +161,16 @@ class Evaluation:
         truths: ground truth; None: the true outputs. seeds, steps: of metrics that train networks.
         """
         people = [pair.identity for pair in self.pairs]
-        true = self.cut(self.pictures["truth"] if truths is None else truths)
-        outputs = {row.key: self.cut(self.pictures[row.key]) for row in rows}
-        of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
-        scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names)
-        for row in tqdm(
-            rows, "metrics of pairs", unit="row", leave=False, disable=None if progress else True
-        ):
-            of_set = scores[row.key]
-            row.values = metrics.measure(outputs[row.key], true, of_pairs) | of_set.values
-            row.figures, row.repeated = of_set.figures, of_set.repeated
+        true = self.cut(self.truths if truths is None else truths)
+        reference = metrics.Reference(true, people, seeds, steps)
+        of_pairs = [name for name in names if metrics.METRICS[name].of == "pairs"]
+        silent = None if progress else True
+        for row in tqdm(rows, "metrics", unit="row", leave=False, disable=silent):
+            outputs = self.cut(row.load())
+            of_set = metrics.measure_sets({row.key: outputs}, reference, names)[row.key]
+            row.values = metrics.measure(outputs, true, of_pairs) | of_set.values
+            row.figures = of_set.figures
+            row.repeated = of_set.repeated
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
     @property
@@ -187,19 +187,23 @@ class Evaluation:
         """The trivial baselines, not yet scored; none for the training split, or without training
         pairs.
         """
-        if self.split == "train" or not len(self.training_pairs[0]):
+        if self.split == "train" or not self.training_rows:
             return []
-        standing = Standing(f"{len(self.manifest.split('train'))}-only", "")
-        self.pictures |= metrics.trivial_predictions(*self.training_pairs, self.pictures["input"])
-        labels = trivial_labels(self.direction)
-        return [
-            Scored(key=key, label=label, kind="trivial", standing=standing)
-            for key, label in labels.items()
-        ]
+        contamination = Contamination(these_pairs(len(self.manifest.split("train"))), known=True)
+        rows = []
+        for key, label in trivial_labels(self.direction).items():
+            load = functools.partial(
+                trivial_prediction, key, *self.training_pairs, test_inputs=self.inputs
+            )
+            rows.append(
+                Scored(key=key, label=label, kind="trivial", contamination=contamination, load=load)
+            )
+        return rows
 
     def write_csv(self, path: Path) -> None:
         """Write every image's values; an empty cell where it has none."""
-        columns, nothing = list(self.rows[0].values), np.full(len(self.pairs), np.nan)
+        columns = list(self.rows[0].values)
+        nothing = np.full(len(self.pairs), np.nan)
         with (
             runtime.atomic_path(path) as temporary,
             open(temporary, "w", newline="", encoding="utf-8") as file,
@@ -207,12 +211,24 @@ class Evaluation:
             writer = csv.writer(file)
             writer.writerow(["row", "id", *columns])
             for row in self.rows:
-                for name, *values in zip(
-                    self.ids, *(row.values.get(c, nothing) for c in columns), strict=True
-                ):
-                    writer.writerow(
-                        [row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)]
-                    )
+                values = [row.values.get(name, nothing) for name in columns]
+                for number, name in enumerate(self.ids):
+                    cells = [_csv_cell(of_metric[number]) for of_metric in values]
+                    writer.writerow([row.key, name, *cells])
+
+
+def _csv_cell(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6g}"
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    return [metrics.METRICS[name].heading for name in names]
+
+
+def _mean_cell(name: str, values: np.ndarray) -> str:
+    """The mean of the values that are none of NaN, or a dash."""
+    values = values[~np.isnan(values)]
+    return f"{values.mean():.{metrics.METRICS[name].digits}f}" if len(values) else "–"
 
 
 def _text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -226,11 +242,14 @@ def _text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def check_attribute(manifest: Manifest, split: str, name: str) -> None:
     """DataError where no pair of this split has a value in the manifest's column `name`."""
-    known = {key for row in manifest.split(split) for key, text in row.attributes.items() if text}
+    known = set()
+    for row in manifest.split(split):
+        known |= {key for key, text in row.attributes.items() if text}
     if name not in known:
         listed = ", ".join(sorted(known)) or "there are none"
         raise DataError(
-            f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}"
+            f"{manifest.path}: no column {name!r} with values:"
+            f" the columns of attributes are: {listed}"
         )
 
 
@@ -241,39 +260,57 @@ def evaluate(
     *,
     split: str = "test",
     mode: str = "deterministic",
-    metric_names: tuple[str, ...] = metrics.DEFAULT_METRICS,
+    metric_names: Sequence[str] = metrics.DEFAULT_METRICS,
     name: str = "model",
     allow_seen: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder
-    `out`: `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`. name: of its row,
-    unless one of `NOT_MODELS`.
+    `out`: `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
 
-    Raises DataError as `Evaluation`, and when the model's training set has pairs or people of the
-    split, other than the training split; allow_seen: score it nevertheless.
+    name: of its row, "model" where it is one of `NOT_MODELS`. allow_seen: score a model also on
+    pairs of its training set, or of people in it. Raises DataError as `Evaluation`, for such pairs
+    in other splits than the training split, and for ids that are no names of files.
     """
     result = Evaluation(manifest, split, translator.direction, translator.size_px, folder=Path(out))
-    standing = standing_of(translator.files, manifest, split, result.ids)
+    contamination = contamination_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":
-        standing.refuse_seen(translator.name, split)
+        contamination.refuse_seen(translator.name, split)
     name = "model" if name in NOT_MODELS else name
+    folder = result.folder / "outputs" / mode
+    files = {pair_id: output_file(folder, pair_id) for pair_id in result.ids}
     began = time.monotonic()
-    result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
+    _translate(translator, result.inputs, list(files.values()), mode, progress)
     result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)
-    for identity, picture in zip(result.ids, result.pictures[name], strict=True):
-        images.save(result.folder / "outputs" / mode / f"{identity}.png", picture, generated=True)
-    result.rows = [Scored(key=name, label=name, standing=standing), *result.trivial_rows()]
+    model = Scored(key=name, label=name, contamination=contamination, files=files)
+    model.load = functools.partial(load_outputs, files)
+    result.rows = [model, *result.trivial_rows()]
     result.measure(result.rows, metric_names, progress=progress)
     _write(result)
     return result
 
 
-def _translate_all(
-    translator: Translator, inputs: np.ndarray, mode: str, progress: bool
-) -> np.ndarray:
-    """The model's outputs for inputs, uint8 (N, H, W, 3) both."""
-    outputs = []
+def output_file(folder: Path, pair_id: str) -> Path:
+    """The PNG of a pair's output in a folder. Raises DataError for an id, such as "../x", whose
+    file would lie outside of it.
+    """
+    path = folder / f"{pair_id}.png"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(
+            f"id {pair_id!r} would name a file outside of {folder}: give the pair another id"
+        )
+    return path
+
+
+def load_outputs(files: Mapping[str, Path]) -> np.ndarray:
+    """Saved outputs of one size, {id: PNG}: uint8 (N, H, W, 3)."""
+    return np.stack([images.load_rgb(path) for path in files.values()])
+
+
+def _translate(
+    translator: Translator, inputs: np.ndarray, files: Sequence[Path], mode: str, progress: bool
+) -> None:
+    """Save the model's outputs for inputs, uint8 (N, H, W, 3), as these files."""
     bar = tqdm(
         total=len(inputs),
         desc=f"translating ({mode})",
@@ -285,21 +322,18 @@ def _translate_all(
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
         for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH]
-            outputs.append(translator.translate_batch(batch, mode=mode))
+            outputs = translator.translate_batch(batch, mode=mode)
+            for path, picture in zip(files[start : start + BATCH], outputs, strict=True):
+                images.save(path, picture, generated=True)
             bar.update(len(batch))
-    return np.concatenate(outputs)
 
 
 def _write(result: Evaluation) -> None:
     result.write_csv(result.folder / "per_image.csv")
-    rows = {
-        row.key: {
-            "label": row.label,
-            **{name: vars(interval) for name, interval in row.intervals().items()},
-        }
-        | row.figures
-        for row in result.rows
-    }
+    rows = {}
+    for row in result.rows:
+        intervals = {name: vars(interval) for name, interval in row.intervals().items()}
+        rows[row.key] = {"label": row.label} | intervals | row.figures
     manifest = result.manifest
     facts = {
         "data": manifest.path.resolve().parent.name,
@@ -309,7 +343,7 @@ def _write(result: Evaluation) -> None:
         "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
-        **result.rows[0].standing.as_json(),
+        **result.rows[0].contamination.as_json(),
         "not_measured": result.missing,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": rows,
@@ -323,46 +357,47 @@ def columns_of(direction: str) -> tuple[str, str]:
     does not have.
     """
     source, _, target = direction.partition("-to-")
-    known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
-    if source not in known:
+    if source not in SOURCE_COLUMNS:
         raise DataError(
-            f"a model that reads {source} is not scored: give one that reads sketches, maps or photos"
+            f"a model that reads {source} is not scored:"
+            " give one that reads sketches, maps or photos"
         )
-    return known[source], known[target]
+    return SOURCE_COLUMNS[source], target
 
 
-def complete(rows: Iterable[Row], direction: str) -> list[Row]:
-    """Those rows of a manifest that have both pictures."""
-    columns = columns_of(direction)
-    return [row for row in rows if all(getattr(row, column) for column in columns)]
+def complete(pairs: Iterable[Row], direction: str) -> list[Row]:
+    """The pairs that have both pictures of this direction."""
+    source, target = columns_of(direction)
+    return [pair for pair in pairs if getattr(pair, source) and getattr(pair, target)]
 
 
 def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's
     colours. Raises DataError for a pair that lacks one.
     """
-    pictures = []
-    for pair, column in itertools.product(pairs, columns_of(direction)):
+    source, target = columns_of(direction)
+    return _load(pairs, source, size_px), _load(pairs, target, size_px)
+
+
+def _load(pairs: Sequence[Row], column: str, size_px: int) -> np.ndarray:
+    pictures = np.empty((len(pairs), size_px, size_px, 3), np.uint8)
+    for number, pair in enumerate(pairs):
         path = getattr(pair, column)
         if path is None:
             raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
-        is_map = column == "mask"
-        pictures.append(
-            map_picture(path, size_px) if is_map else squared(path, images.load_rgb(path), size_px)
-        )
-    stacked = np.asarray(pictures, dtype=np.uint8).reshape(len(pairs), 2, size_px, size_px, 3)
-    return stacked[:, 0], stacked[:, 1]
+        if column == "mask":
+            pictures[number] = map_picture(path, size_px)
+        else:
+            pictures[number] = squared(path, images.load_rgb(path), size_px)
+    return pictures
 
 
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
     """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where
     there are none.
     """
-    scored = sorted(complete(pairs, direction), key=lambda pair: pair.id)
-    paths = ([getattr(pair, column) for column in columns_of(direction)] for pair in scored)
-    lines = [
-        " ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)
-    ]
-    return (
-        hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""
-    )
+    lines = []
+    for pair in sorted(complete(pairs, direction), key=lambda pair: pair.id):
+        hashes = [sha256_of(getattr(pair, column)) for column in columns_of(direction)]
+        lines.append(" ".join([pair.id, *hashes]) + "\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""

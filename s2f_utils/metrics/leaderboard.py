@@ -5,6 +5,7 @@ baselines.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -16,26 +17,28 @@ import tabulate
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.metrics import leaks, retrieval, structure
-from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, digest_of_pairs
+from s2f_utils.metrics import retrieval, structure
+from s2f_utils.metrics.evaluation import (
+    NOT_MODELS,
+    Evaluation,
+    Scored,
+    digest_of_pairs,
+    load_outputs,
+    output_file,
+)
+from s2f_utils.metrics.leaks import Contamination
 from s2f_utils.metrics.registry import METRICS, check_names
 from s2f_utils.pictures import images, viz
 
-FILTERED, HAIR = "filtered", "hair"
+FILTERED = "filtered"
+HAIR = "hair"
 FILTERED_SHARPNESS = 0.95
-SHORT = (
-    "ssim",
-    "psnr",
-    "l1",
-    "fsim",
-    "sharpness",
-    "spectrum",
-    "patch_auc",
-    "rank1",
-)  # the columns that are printed
+# The columns that are printed.
+SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")
 HOW_TO_MAKE = (
     "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
 )
+LOSSY = (".jpg", ".jpeg", ".webp")
 
 
 def find_outputs(
@@ -50,33 +53,34 @@ def find_outputs(
     name, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
         name, path_text = "", spec
-    path, seed = Path(path_text), None
+    path = Path(path_text)
     if not path.is_dir():
         raise DataError(
-            f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH"
+            f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or"
+            " NAME=PATH"
         )
     modes, facts = _modes(path, direction, digest_of_pairs(pairs, direction))
-    if run := next(
-        (folder for folder in (path, path.parent) if (folder / "config.json").is_file()), None
-    ):
-        name = name or re.sub(r"^\d{4}-", "", run.resolve().name)
-        seed = (
-            json.loads((run / "config.json").read_text(encoding="utf-8"))
-            .get("config", {})
-            .get("seed")
-        )
-    name, standing, rows = name or path.resolve().name, leaks.Standing.from_json(facts), []
+    seed = None
+    for folder in (path.parent, path):
+        config = folder / "config.json"
+        if config.is_file():
+            seed = json.loads(config.read_text(encoding="utf-8")).get("config", {}).get("seed")
+            name = name or re.sub(r"^\d{4}-", "", folder.resolve().name)
+    name = name or path.resolve().name
+    rows = []
     for mode in modes:
         label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
         key = label if seed is None else f"{label}, seed {seed}"
+        files = _files(mode, ids)
         rows.append(
             Scored(
                 key=key,
                 label=label,
                 seed=seed,
-                standing=standing,
+                contamination=Contamination.from_json(facts),
                 name=name,
-                files=_files(mode, ids),
+                files=files,
+                load=functools.partial(load_outputs, files),
             )
         )
     return rows
@@ -84,47 +88,56 @@ def find_outputs(
 
 def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
     """The folders of pictures, one for each inference mode, and their `metrics.json`."""
-
-    def written(folder: Path) -> tuple[int, str]:
-        file = folder / "metrics.json"
-        return (file.stat().st_mtime_ns if file.is_file() else 0), folder.name
-
     refused = f"no outputs here: {HOW_TO_MAKE}"
-    for folder in (*sorted(path.glob("evaluation*/"), key=written, reverse=True), path):
+    evaluations = sorted(path.glob("evaluation*/"), key=_time_and_name, reverse=True)
+    for folder in (*evaluations, path):
         file = folder / "metrics.json"
         facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        modes = sorted(p for p in (folder / "outputs").glob("*") if p.is_dir())
-        if (
-            not modes
-            and not (folder / "config.json").is_file()
-            and any(map(images.is_image_name, folder.iterdir()))
-        ):
-            modes = [folder]
-        if modes and facts.get("direction", direction) != direction:
-            refused = f"its outputs go {facts['direction']}, this leaderboard {direction}: choose with --direction"
-        elif modes and digest and facts.get("pairs_sha256", digest) != digest:
+        modes = _folders_of_pictures(folder)
+        if not modes:
+            continue
+        if facts.get("direction", direction) != direction:
+            refused = (
+                f"its outputs go {facts['direction']}, this leaderboard {direction}:"
+                " choose with --direction"
+            )
+        elif digest and facts.get("pairs_sha256", digest) != digest:
             refused = f"its outputs were made of other pictures than these: {HOW_TO_MAKE}"
-        elif modes:
+        else:
             return modes, facts
     raise DataError(f"{path}: {refused}")
 
 
+def _time_and_name(folder: Path) -> tuple[int, str]:
+    """When an evaluation was written, for sorting."""
+    file = folder / "metrics.json"
+    return (file.stat().st_mtime_ns if file.is_file() else 0), folder.name
+
+
+def _folders_of_pictures(folder: Path) -> list[Path]:
+    modes = sorted(path for path in (folder / "outputs").glob("*") if path.is_dir())
+    is_run = (folder / "config.json").is_file()
+    if not modes and not is_run and any(images.is_image_name(path) for path in folder.iterdir()):
+        return [folder]
+    return modes
+
+
 def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
-    files = {name: folder / f"{name}.png" for name in ids}
-    gone = [name for name, path in files.items() if not path.is_file()]
-    if jpeg := [
-        name
-        for name in gone
-        for s in (".jpg", ".jpeg", ".webp")
-        if (folder / f"{name}{s}").is_file()
-    ]:
+    """The PNG file of each id."""
+    files = {name: output_file(folder, name) for name in ids}
+    missing = [name for name, path in files.items() if not path.is_file()]
+    num_lossy = 0
+    for name in missing:
+        num_lossy += any(files[name].with_suffix(suffix).is_file() for suffix in LOSSY)
+    if num_lossy:
         raise DataError(
-            f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save PNG, compression would be scored"
+            f"{folder}: {num_lossy} outputs are JPEG or WebP files: save PNG, compression would be"
+            " scored"
         )
-    if gone:
-        example = f"such as {gone[0]}.png"
+    if missing:
         raise DataError(
-            f"{folder}: {len(gone)} of {len(ids)} outputs are missing ({example}): {HOW_TO_MAKE}"
+            f"{folder}: {len(missing)} of {len(ids)} outputs are missing"
+            f" (such as {missing[0]}.png): {HOW_TO_MAKE}"
         )
     return files
 
@@ -138,104 +151,112 @@ def build(
     patch_seeds: int = 1,
     patch_steps: int | None = None,
     direction: str = "sketch-to-photo",
-    open_league: Sequence[str] = (),
     allow_seen: bool = False,
 ) -> Evaluation:
-    """Score outputs, trivial rows and controls on a split; models from the highest SSIM down,
-    unproven ones last.
+    """Score outputs, trivial rows and controls on a split; models from the highest SSIM down, those
+    of unknown or contaminated training last.
 
     columns: metrics beside SSIM and those of sets; None: all that compare models. patch_seeds:
     repetitions of the patch test (0: left out). patch_steps: its length; None: the protocol's.
-    open_league: names of models that are declared
-    open. allow_seen: take models that were trained on pairs of the split, and mark them. Raises
-    DataError as `evaluate`, without training pairs, and when outputs are of several sizes.
+    allow_seen: take models that were trained on pairs of the split, and mark them. Raises DataError
+    as `evaluate`, without training pairs, and when outputs are of several sizes.
     """
-    names = dict.fromkeys(
-        ("ssim", *(metrics.group("all") if columns is None else columns), *metrics.group("sets"))
-    )
-    check_names(list(names))
-    names = [name for name in names if patch_seeds or name != "patch_auc"]
-    _check(entries, open_league)
-    files = next((list(entry.files.values()) for entry in entries), ())
-    size_px = (
-        len(images.load_rgb(files[0])) if files else int(manifest.settings.get("size_px", 256))
-    )
-    board = Evaluation(manifest, split, direction, size_px)
+    names = _metric_names(columns, patch_seeds)
+    _check_keys(entries)
+    board = Evaluation(manifest, split, direction, _size_px(entries, manifest))
     models = [dataclasses.replace(entry) for entry in entries]
     for row in models:
         if not allow_seen:
-            row.standing.refuse_seen(row.key, split)
-        if row.name in open_league and row.standing.league != leaks.OPEN:
-            row.standing = dataclasses.replace(row.standing, league=leaks.OPEN, why="as was said")
-        board.pictures[row.key] = _loaded(row, board.ids, size_px)
+            row.contamination.refuse_seen(row.key, split)
+        _check_sizes(row, board.size_px)
     trivial = board.trivial_rows()
     if not trivial:
         raise DataError(
             f"{manifest.path}: no training pairs: the rows that need no model are made from them"
         )
-    control = _filtered_faithful([*models, *trivial], board)
-    board.measure([*models, control, *trivial], names, seeds=patch_seeds, steps=patch_steps)
+    options = {"seeds": patch_seeds, "steps": patch_steps}
+    board.measure([*models, *trivial], names, **options)
+    filtered = _filtered_faithful([*models, *trivial], board)
+    board.measure([filtered], names, **options)
     hair = Scored(key=HAIR, label="hair alone (what went in, without its face)", kind="control")
-    hair.standing = trivial[0].standing
-    board.pictures[HAIR], bald = (
-        retrieval.without_face(board.pictures[name]) for name in ("input", "truth")
-    )
-    board.measure([hair], [name for name in names if METRICS[name].question == "who"], truths=bald)
-    board.missing |= {} if patch_seeds else {"patch_auc": "left out by --patch-seeds 0"}
-    models.sort(key=lambda row: (not row.standing.is_proven, -row.mean("ssim")))
-    board.rows = [*models, control, hair, *trivial]
+    hair.contamination = trivial[0].contamination
+    hair.load = functools.partial(retrieval.without_face, board.inputs)
+    of_identity = [name for name in names if METRICS[name].question == "who"]
+    board.measure([hair], of_identity, truths=retrieval.without_face(board.truths))
+    if not patch_seeds:
+        board.missing["patch_auc"] = "left out by --patch-seeds 0"
+    models.sort(key=lambda row: (not row.contamination.is_clean, -row.mean("ssim")))
+    board.rows = [*models, filtered, hair, *trivial]
     return board
 
 
-def _check(entries: Sequence[Scored], open_league: Sequence[str]) -> None:
-    keys, names = [entry.key for entry in entries], [entry.name for entry in entries]
-    if twice := [key for key in keys if keys.count(key) > 1 or key in NOT_MODELS]:
-        raise DataError(
-            f"two rows would be called {twice[0]!r}: give each a name of its own, as NAME=PATH"
-        )
-    if unknown := [name for name in open_league if name not in names]:
-        raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(names)}")
+def _metric_names(columns: Sequence[str] | None, patch_seeds: int) -> list[str]:
+    if columns is None:
+        columns = metrics.group("all")
+    names = list(dict.fromkeys(("ssim", *columns, *metrics.group("sets"))))
+    check_names(names)
+    return [name for name in names if patch_seeds or name != "patch_auc"]
 
 
-def _loaded(row: Scored, ids: Sequence[str], size_px: int) -> np.ndarray:
-    """The outputs, uint8 (N, size_px, size_px, 3)."""
-    pictures = [images.load_rgb(row.files[name]) for name in ids]
-    if other := [picture.shape for picture in pictures if picture.shape[:2] != (size_px, size_px)]:
-        raise DataError(
-            f"{row.key}: outputs of {other[0][1]}x{other[0][0]} pixels, and the first are of {size_px}x{size_px}:"
-            " a table compares squares of one size: score them apart"
-        )
-    return np.stack(pictures)
+def _check_keys(entries: Sequence[Scored]) -> None:
+    keys = [entry.key for entry in entries]
+    for key in keys:
+        if keys.count(key) > 1 or key in NOT_MODELS:
+            raise DataError(
+                f"two rows would be called {key!r}: give each a name of its own, as NAME=PATH"
+            )
+
+
+def _size_px(entries: Sequence[Scored], manifest: Manifest) -> int:
+    """The side of the first model's outputs."""
+    for entry in entries:
+        for path in entry.files.values():
+            return len(images.load_rgb(path))
+    return int(manifest.settings.get("size_px", 256))
+
+
+def _check_sizes(row: Scored, size_px: int) -> None:
+    for path in row.files.values():
+        height, width = images.load_rgb(path).shape[:2]
+        if (height, width) != (size_px, size_px):
+            raise DataError(
+                f"{row.key}: outputs of {width}x{height} pixels, and the first are of"
+                f" {size_px}x{size_px}: a table compares squares of one size: score them apart"
+            )
 
 
 def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
-    """The row of the highest SSIM among those softer than photos and proven, as sharp as the
-    training photos; inside of the padding.
+    """The row of the highest SSIM among those softer than photos and of clean training, sharpened
+    like the training photos; inside of the padding. rows: measured.
     """
     like = board.cut(board.training_pairs[1], board.training_rows)
-    level = FILTERED_SHARPNESS * np.mean([structure.gradient(photo) for photo in like])
-    truths, ssim = board.cut(board.pictures["truth"]), {}
-    for row in (row for row in rows if row.standing.is_proven):
-        if (
-            np.mean([structure.gradient(picture) for picture in board.cut(board.pictures[row.key])])
-            < level
-        ):
-            ssim[row.key] = (
-                METRICS["ssim"].measure(board.cut(board.pictures[row.key]), truths).mean()
-            )
-    key = max(ssim, key=ssim.get, default="mean")
-    source = next(row for row in rows if row.key == key)
-    board.pictures[FILTERED] = board.pictures[key].copy()
-    made = metrics.filtered(board.cut(board.pictures[key]), like, ratio=FILTERED_SHARPNESS)
-    for place, picture in zip(board.cut(board.pictures[FILTERED]), made, strict=True):
-        place[:] = picture
-    label = f"filtered faithful ({source.label}, sharpened, with grain)"
+    level = FILTERED_SHARPNESS * _mean_gradient(like)
+    source = next(row for row in rows if row.key == "mean")
+    softer = []
+    for row in rows:
+        if row.contamination.is_clean and _mean_gradient(board.cut(row.load())) < level:
+            softer.append(row)
+    if softer:
+        source = max(softer, key=lambda row: row.mean("ssim"))
+
+    def load() -> np.ndarray:
+        pictures = source.load().copy()
+        sharpened = metrics.filtered(board.cut(pictures), like, ratio=FILTERED_SHARPNESS)
+        for place, picture in zip(board.cut(pictures), sharpened, strict=True):
+            place[:] = picture
+        return pictures
+
     return Scored(
         key=FILTERED,
-        label=label,
+        label=f"filtered faithful ({source.label}, sharpened, with grain)",
         kind="control",
-        standing=leaks.Standing(source.standing.league, ""),
+        contamination=source.contamination,
+        load=load,
     )
+
+
+def _mean_gradient(pictures: metrics.registry.Pictures) -> float:
+    return float(np.mean([structure.gradient(picture) for picture in pictures]))
 
 
 def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
@@ -246,17 +267,15 @@ def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
     """
     out = Path(out)
     board.write_csv(out / "per_image.csv")
-    runtime.write_json(
-        out / "leaderboard.json", as_dict(board) | {"machine": runtime.machine_facts()}
-    )
+    facts = as_dict(board) | {"machine": runtime.machine_facts()}
+    runtime.write_json(out / "leaderboard.json", facts)
     order = np.argsort(board.rows[0].values["ssim"], kind="stable")
-    chosen = order[
-        np.unique(np.linspace(0, len(order) - 1, min(gallery, len(order))).round().astype(int))
-    ]
-    keys = ["input", *(row.key for row in board.rows if row.kind == "model"), "truth"]
-    images.save(
-        out / "faces.png", viz.sheet([board.pictures[key][chosen] for key in keys]), generated=True
-    )
+    places = np.linspace(0, len(order) - 1, min(gallery, len(order))).round().astype(int)
+    chosen = order[np.unique(places)]
+    sheet = [board.inputs[chosen]]
+    sheet += [row.load()[chosen] for row in board.rows if row.kind == "model"]
+    sheet.append(board.truths[chosen])
+    images.save(out / "faces.png", viz.sheet(sheet), generated=True)
     with runtime.atomic_path(out / "leaderboard.md") as temporary:
         temporary.write_text(as_markdown(board, board.columns), encoding="utf-8")
     return out / "leaderboard.md"
@@ -264,23 +283,6 @@ def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
 
 def as_dict(board: Evaluation) -> dict[str, Any]:
     """Everything but the pictures, for JSON: means, intervals, and over seeds."""
-    rows = []
-    for row in board.rows:
-        intervals = row.intervals()
-        training = row.standing.as_json() | ({} if row.kind == "model" else {"seen": None})
-        rows.append(
-            {"key": row.key, "model": row.label, "kind": row.kind, **training, "seed": row.seed}
-            | {
-                name: _number(intervals[name].mean) if name in intervals else None
-                for name in board.rows[0].values
-            }
-            | {name: _number(value) for name, value in row.figures.items()}
-            | {
-                "intervals": {
-                    name: [_number(i.low), _number(i.high)] for name, i in intervals.items()
-                }
-            }
-        )
     return {
         "data": board.manifest.path.resolve().parent.name,
         "split": board.split,
@@ -289,11 +291,28 @@ def as_dict(board: Evaluation) -> dict[str, Any]:
         "not_measured": board.missing,
         "retrieval_note": retrieval.CAVEAT,
         "seeds": over_seeds(board),
-        "rows": rows,
+        "rows": [_row_as_dict(row, list(board.rows[0].values)) for row in board.rows],
     }
 
 
-def _number(value: float) -> float | None:
+def _row_as_dict(row: Scored, columns: Sequence[str]) -> dict[str, Any]:
+    facts = {"key": row.key, "model": row.label, "kind": row.kind}
+    facts |= row.contamination.as_json()
+    if row.kind != "model":
+        facts["seen"] = None
+    facts["seed"] = row.seed
+    intervals = row.intervals()
+    for name in columns:
+        facts[name] = _rounded(intervals[name].mean) if name in intervals else None
+    facts |= {name: _rounded(figure) for name, figure in row.figures.items()}
+    facts["intervals"] = {
+        name: [_rounded(interval.low), _rounded(interval.high)]
+        for name, interval in intervals.items()
+    }
+    return facts
+
+
+def _rounded(value: float) -> float | None:
     return round(float(value), 5) if np.isfinite(value) else None
 
 
@@ -302,21 +321,17 @@ def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Scored]] = {}
     for row in board.rows:
         if row.kind == "model":
-            groups.setdefault((row.label, row.standing.league), []).append(row)
+            groups.setdefault((row.label, row.contamination.trained_on), []).append(row)
     table = []
-    for (label, league), rows in groups.items():
-        if len(rows) > 1:
-            means = {
-                name: [row.figures.get(name, row.mean(name)) for row in rows]
-                for name in board.columns
-            }
-            table.append(
-                {"model": label, "league": league, "seeds": [row.seed for row in rows]}
-                | {
-                    c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))}
-                    for c, v in means.items()
-                }
-            )
+    for (label, trained_on), rows in groups.items():
+        if len(rows) < 2:
+            continue
+        entry = {"model": label, "trained_on": trained_on, "seeds": [row.seed for row in rows]}
+        for name in board.columns:
+            values = [row.figures.get(name, row.mean(name)) for row in rows]
+            std = np.std(values, ddof=1)
+            entry[name] = {"mean": _rounded(np.mean(values)), "std": _rounded(std)}
+        table.append(entry)
     return table
 
 
@@ -324,52 +339,45 @@ def floor_note(area: float, label: str) -> str:
     """The patch test's floor, for below a table. label: of the row of true pictures of other
     people.
     """
-    return f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have that (“{label}”)."
+    return (
+        f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have"
+        f" that (“{label}”)."
+    )
 
 
 def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
-    """The table with these columns, why models are in their leagues, and what was not measured."""
-    chosen, rows = [name for name in columns if name in board.columns], []
+    """The table with these columns, and below it what was not measured."""
+    names = [name for name in columns if name in board.columns]
+    rows = []
     for row in board.rows:
-        label = f"{row.label} ({row.standing.text})" if row.standing.text else row.label
-        rows.append(
-            [
-                label,
-                row.standing.league,
-                "" if row.seed is None else str(row.seed),
-                *map(row.cell, chosen),
-            ]
-        )
+        label = f"{row.label} ({row.contamination.text})" if row.contamination.text else row.label
+        seed = "" if row.seed is None else str(row.seed)
+        cells = [row.cell(name) for name in names]
+        rows.append([label, row.contamination.trained_on, seed, *cells])
     for group in over_seeds(board):
-        cells = []
-        for name in chosen:
-            over, digits = group.get(name, {"mean": None}), METRICS[name].digits
-            cells.append(
-                "–"
-                if over["mean"] is None
-                else f"{over['mean']:.{digits}f} ± {over['std']:.{digits}f}"
-            )
-        rows.append(
-            [f"**{group['model']}, {len(group['seeds'])} seeds**", group["league"], "", *cells]
-        )
-    headings = ["model", "league", "seed", *(METRICS[name].heading for name in chosen)]
-    models, nearest = [row for row in board.rows if row.kind == "model"], board.row("nearest")
-    notes = [
-        f"{len(board.pairs)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."
-    ]
-    notes += [
-        f"{row.key}: {row.standing.league}: {row.standing.why}."
-        for row in models
-        if row.standing.why
-    ]
-    notes += [
-        f"Not measured: {METRICS[name].heading}: {reason}."
-        for name, reason in board.missing.items()
-    ]
-    notes += (
-        [floor_note(nearest.mean("patch_auc"), nearest.label)]
-        if "patch_auc" in nearest.values
-        else []
-    )
+        label = f"**{group['model']}, {len(group['seeds'])} seeds**"
+        cells = [_cell_over_seeds(group, name) for name in names]
+        rows.append([label, group["trained_on"], "", *cells])
+    headings = ["model", "trained on", "seed", *[METRICS[name].heading for name in names]]
     table = tabulate.tabulate(rows, headings, tablefmt="github", disable_numparse=True)
-    return "\n".join([table, "", *notes, retrieval.CAVEAT]) + "\n"
+    return "\n".join([table, "", *_notes(board), retrieval.CAVEAT]) + "\n"
+
+
+def _cell_over_seeds(group: dict[str, Any], name: str) -> str:
+    if name not in group or group[name]["mean"] is None or group[name]["std"] is None:
+        return "–"
+    digits = METRICS[name].digits
+    return f"{group[name]['mean']:.{digits}f} ± {group[name]['std']:.{digits}f}"
+
+
+def _notes(board: Evaluation) -> list[str]:
+    notes = [
+        f"{len(board.pairs)} images of the split “{board.split}”, {board.size_px} px;"
+        " 95 % bootstrap intervals."
+    ]
+    for name, reason in board.missing.items():
+        notes.append(f"Not measured: {METRICS[name].heading}: {reason}.")
+    nearest = board.row("nearest")
+    if "patch_auc" in nearest.values:
+        notes.append(floor_note(nearest.mean("patch_auc"), nearest.label))
+    return notes

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.metrics.bootstrap import Repeated
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exactly, register
+from s2f_utils.metrics.registry import Pictures, PictureSet, Reference, full_float32, metric
 
 PATCH_PX = 64
 NUM_FOLDS = 5
@@ -57,51 +57,63 @@ def patch_test(
     result on the same machine. Raises ValueError for pictures that are too small, and for fewer
     than five people.
     """
-    whose = (
-        list(fake_identities),
-        list(fake_identities if real_identities is None else real_identities),
-    )
-    for pictures, who in zip((fakes, reals), whose, strict=True):
-        if small := [
-            p.shape for p in pictures if p.dtype != np.uint8 or min(p.shape[:2]) < PATCH_PX
-        ]:
+    if real_identities is None:
+        real_identities = fake_identities
+    _check(fakes, fake_identities)
+    _check(reals, real_identities)
+    fold_of_person = _folds([*fake_identities, *real_identities], seed)
+    fake_folds = np.array([fold_of_person[person] for person in fake_identities])
+    real_folds = np.array([fold_of_person[person] for person in real_identities])
+    fake_tensors = [_tensor(picture) for picture in fakes]
+    real_tensors = [_tensor(picture) for picture in reals]
+    per_image = np.full(len(fakes), np.nan)
+    areas = []
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), full_float32(learns=True):
+        for fold in range(NUM_FOLDS):
+            train_fakes, test_fakes = _divided(fake_tensors, fake_folds == fold)
+            train_reals, test_reals = _divided(real_tensors, real_folds == fold)
+            if not (train_fakes and test_fakes and train_reals and test_reals):
+                continue
+            torch.manual_seed(1000 * seed + fold)
+            net = _trained((train_fakes, train_reals), num_steps, runtime.pick_device())
+            values = _beaten(_logits(net, test_fakes), _logits(net, test_reals))
+            per_image[fake_folds == fold] = values
+            areas.append(float(values.mean()))
+    if not areas:
+        raise ValueError("no fold has outputs and true photos of people that are not in the others")
+    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), fake_folds)
+
+
+def _check(pictures: Pictures, identities: Sequence[str]) -> None:
+    for picture in pictures:
+        if picture.dtype != np.uint8 or min(picture.shape[:2]) < PATCH_PX:
             raise ValueError(
-                f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {small[0]}"
+                f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {picture.shape}"
             )
-        if len(pictures) != len(who):
-            raise ValueError(
-                f"every picture needs an identity: {len(pictures)} pictures, {len(who)} identities"
-            )
-    people = sorted({*whose[0], *whose[1]})
+    if len(pictures) != len(identities):
+        raise ValueError(
+            f"every picture needs an identity: {len(pictures)} pictures,"
+            f" {len(identities)} identities"
+        )
+
+
+def _folds(identities: Sequence[str], seed: int) -> dict[str, int]:
+    """The fold of every person, drawn by chance."""
+    people = sorted(set(identities))
     if len(people) < NUM_FOLDS:
         raise ValueError(f"the patch test needs {NUM_FOLDS} people or more, got {len(people)}")
     shuffled = np.random.default_rng(seed).permutation(people).tolist()
-    fold_of = {person: place % NUM_FOLDS for place, person in enumerate(shuffled)}
-    tensors = [
-        [torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side]
-        for side in (fakes, reals)
-    ]
-    folds = [np.array([fold_of[person] for person in who]) for who in whose]
-    per_image, areas = np.full(len(fakes), np.nan), []
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), exactly(learns=True):
-        for fold in range(NUM_FOLDS):
-            held = [np.flatnonzero(f == fold) for f in folds]
-            if not all(len(h) for h in held) or not all((f != fold).any() for f in folds):
-                continue
-            torch.manual_seed(1000 * seed + fold)
-            sides = [
-                [t[n] for n in np.flatnonzero(f != fold)]
-                for t, f in zip(tensors, folds, strict=True)
-            ]
-            net = _trained(sides, num_steps, runtime.pick_device())
-            logits = [
-                _logits(net, [side[n] for n in h]) for side, h in zip(tensors, held, strict=True)
-            ]
-            per_image[held[0]] = _beaten(*logits)
-            areas.append(float(per_image[held[0]].mean()))
-    if not areas:
-        raise ValueError("no fold has outputs and true photos of people that are not in the others")
-    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0])
+    return {person: place % NUM_FOLDS for place, person in enumerate(shuffled)}
+
+
+def _tensor(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+
+
+def _divided(pictures: Sequence[Tensor], in_test: np.ndarray) -> tuple[list[Tensor], list[Tensor]]:
+    """Those for training, and those for testing."""
+    train = [pictures[n] for n in np.flatnonzero(~in_test)]
+    return train, [pictures[n] for n in np.flatnonzero(in_test)]
 
 
 def _network() -> nn.Sequential:
@@ -124,6 +136,10 @@ def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
     return patches.contiguous(memory_format=torch.channels_last)
 
 
+def _random_patches(pictures: Sequence[Tensor]) -> Tensor:
+    return _patches(pictures, torch.randint(0, len(pictures), (BATCH,)))
+
+
 def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.device) -> nn.Module:
     """A network trained to classify patches of the first pictures as 1, and those of the second as
     0.
@@ -135,9 +151,7 @@ def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.de
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=num_steps)
     labels = torch.cat([torch.ones(BATCH, 1), torch.zeros(BATCH, 1)]).to(device)
     for _ in range(num_steps):
-        batch = torch.cat(
-            [_patches(pictures, torch.randint(0, len(pictures), (BATCH,))) for pictures in sides]
-        )
+        batch = torch.cat([_random_patches(pictures) for pictures in sides])
         loss = binary_cross_entropy_with_logits(net(runtime.to_device(batch, device)), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -149,9 +163,11 @@ def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.de
 def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
     """float64 (N, PATCHES_AN_IMAGE), of patches at random places of each picture."""
     device = next(net.parameters()).device
+    rows = []
     with torch.inference_mode():
-        cut = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures)))
-        rows = [net(runtime.to_device(patches, device)).flatten() for patches in cut]
+        for number in range(len(pictures)):
+            patches = _patches(pictures, torch.full((PATCHES_AN_IMAGE,), number))
+            rows.append(net(runtime.to_device(patches, device)).flatten())
         return torch.stack(rows).cpu().double().numpy()
 
 
@@ -160,43 +176,27 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     float64 (N,).
     """
     real = np.sort(real_logits.ravel())
-    below, up_to = (np.searchsorted(real, fake_logits, side) for side in ("left", "right"))
+    below = np.searchsorted(real, fake_logits, "left")
+    up_to = np.searchsorted(real, fake_logits, "right")
     return (below + 0.5 * (up_to - below)).mean(axis=1) / len(real)
 
 
-def _of_sets(reference: Reference, names: Sequence[str]):
-    """The patch test with each seed: a value for every picture."""
-    true, people, num_steps = reference.pictures, reference.people, reference.steps or NUM_STEPS
-
-    def score(fakes: Pictures) -> SetScores:
-        tests = [
-            patch_test(fakes, true, people, seed=seed, num_steps=num_steps)
-            for seed in range(reference.seeds)
-        ]
-        repeated = Repeated(
-            np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests])
-        )
-        return SetScores(
-            {"patch_auc": repeated.values.mean(axis=0)}, repeated={"patch_auc": repeated}
-        )
-
-    return score
-
-
-register(
-    Metric(
-        "patch_auc",
-        None,
-        None,
-        3,
-        "",
-        "its own definition (docs/metrics.md)",
-        title="patch AUC",
-        question="real",
-        group="sets",
-        best=0.5,
-        of_sets=_of_sets,
-        min_side_px=PATCH_PX,
-        min_people=MIN_PEOPLE,
-    )
+@metric(
+    of="sets",
+    title="patch AUC",
+    question="real",
+    group="sets",
+    higher_is_better=None,
+    digits=3,
+    best=0.5,
+    min_side_px=PATCH_PX,
+    min_people=MIN_PEOPLE,
+    agrees_with="its own definition (docs/metrics.md)",
 )
+def patch_auc(outputs: PictureSet, reference: Reference) -> Repeated:
+    """`patch_test` with each of the reference's seeds: a value for every picture."""
+    num_steps = reference.steps or NUM_STEPS
+    sides = (outputs.pictures, reference.pictures, reference.people)
+    tests = [patch_test(*sides, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
+    values = np.stack([test.per_image for test in tests])
+    return Repeated(values, np.stack([test.fold_of for test in tests]))

@@ -1,5 +1,7 @@
-"""The table of metrics: definitions, requirements, reference implementations. Pictures are uint8
-RGB (H, W, 3); a set of them is an array (N, H, W, 3) or a list of arrays of any sizes.
+"""The table of metrics. A metric is one function and its `@metric(...)`, in the module of its kind.
+
+Pictures are uint8 RGB (H, W, 3); several are an array (N, H, W, 3), or a list of arrays of any
+sizes.
 """
 
 from __future__ import annotations
@@ -8,67 +10,96 @@ import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from s2f_utils import weights
 from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated
 
 Pictures = Sequence[np.ndarray] | np.ndarray
-QUESTIONS = (
-    "faithful",
-    "real",
-    "who",
-)  # is it near the true photo, does it look like a photo, is it the same person
-GROUPS = ("all", "project1", "sets", "features")
+Features = Callable[[Pictures], Any]
+
+# Is it near the true photo, does it look like a photo, is it the same person?
+QUESTIONS = ("faithful", "real", "who")
+# "default": shown without being asked. "all": of pairs. "project1": a published protocol, with its
+# errors. "features": in pretrained features.
+GROUPS = ("default", "all", "project1", "sets", "features")
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The ground truth of sets of outputs: N pictures, in the outputs' order, and the person in
-    each.
+class PictureSet:
+    """Pictures of a set, and their features, which several metrics share and one computes."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
+        self._features: dict[Features, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def features(self, extract: Features) -> Any:
+        """The result of `extract(pictures)`, computed once."""
+        if extract not in self._features:
+            self._features[extract] = extract(self.pictures)
+        return self._features[extract]
+
+
+class Reference(PictureSet):
+    """The ground truth of sets of outputs: N pictures in the outputs' order, and each one's person.
 
     seeds, steps: repetitions and length of metrics that train networks (None: the protocol's).
     """
 
-    pictures: Pictures
-    people: Sequence[str]
-    seeds: int = 1
-    steps: int | None = None
+    def __init__(
+        self, pictures: Pictures, people: Sequence[str], seeds: int = 1, steps: int | None = None
+    ) -> None:
+        super().__init__(pictures)
+        self.people = people
+        self.seeds = seeds
+        self.steps = steps
 
 
 @dataclass
 class SetScores:
-    """Scores of a set of outputs by metric: values of each picture, float64 (N,), or one figure of
-    the whole set.
+    """Scores of a set of outputs by metric.
 
-    repeated: of metrics that train networks, each training's values; those in `values` are their
-    means.
+    values: float64 (N,), one for each picture. figures: one number for the whole set. repeated: of
+    metrics that train networks, each training's values; `values` has their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     repeated: dict[str, Repeated] = field(default_factory=dict)
 
+    def add(self, name: str, score: float | np.ndarray | Repeated) -> None:
+        """Enter what the metric `name` returned for this set."""
+        if isinstance(score, Repeated):
+            self.repeated[name] = score
+            self.values[name] = score.values.mean(axis=0)
+        elif isinstance(score, np.ndarray):
+            self.values[name] = score
+        else:
+            self.figures[name] = float(score)
+
     def interval(self, name: str) -> Interval | None:
-        """Mean and 95 % interval, over images and a metric's own networks; None where no image has
-        a value.
+        """Mean and 95 % interval over images, and over the networks that a metric trains; None
+        where no image has a value.
         """
         values = self.values.get(name, np.empty(0))
         if np.isnan(values).all():
             return None
-        return (
-            bootstrap_repeated(self.repeated[name])
-            if name in self.repeated
-            else bootstrap_mean(values)
-        )
+        if name in self.repeated:
+            return bootstrap_repeated(self.repeated[name])
+        return bootstrap_mean(values)
 
     def intervals(self) -> dict[str, Interval]:
         """The intervals of all metrics for which some image has a value."""
-        return {name: interval for name in self.values if (interval := self.interval(name))}
+        intervals = {name: self.interval(name) for name in self.values}
+        return {name: interval for name, interval in intervals.items() if interval}
 
     def mean(self, name: str) -> float:
         """The mean over the images that have a value; NaN where there are none."""
@@ -84,34 +115,36 @@ class SetScores:
         return interval.text(digits) if interval else "–"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric of pairs of pictures, or of sets of them.
+    """A metric of pairs of pictures, or of sets of them; what `@metric` takes.
 
-    of_pair: an output and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value.
-    of_sets: a reference and the names of metrics → a function that scores a set of outputs; metrics
-    may share one. best: the value for identical pictures. higher_is_better: None where the best
-    value lies between worse ones. question: one of `QUESTIONS`. group: one of `GROUPS`, "" for
-    none. min_side_px, min_people, package, weights: what it needs; missing: (height, width) → what
-    else is missing, with the way to get it.
+    function: of pairs: an output and a true picture, uint8 (H, W, 3) → float, NaN where a pair has
+    no value; of sets: a `PictureSet` and a `Reference` → float, float64 (N,) or `Repeated`.
+    higher_is_better: None where the best value lies between worse ones. best: the value for
+    identical pictures. agrees_with: the code that gives the same values. question: one of
+    `QUESTIONS`. group: one of `GROUPS`, or "". default: `s2f evaluate` shows it without being
+    asked. min_side_px, min_people, package, weights: what it needs; missing: → what else is
+    missing, with the way to get it, or "".
     """
 
     name: str
-    of_pair: Callable[[np.ndarray, np.ndarray], float] | None
+    function: Callable[..., Any]
+    of: Literal["pairs", "sets"] = "pairs"
     higher_is_better: bool | None
     digits: int
-    unit: str
     agrees_with: str
     title: str = ""
+    unit: str = ""
+    best: float = 0.0
     question: str = "faithful"
     group: str = "all"
-    best: float = 0.0
-    of_sets: Callable[[Reference, Sequence[str]], Callable[[Pictures], SetScores]] | None = None
-    missing: Callable[[int, int], str] | None = None
+    default: bool = False
     min_side_px: int = 0
     min_people: int = 0
     package: str = ""
     weights: Sequence[str] = ()
+    missing: Callable[[], str] | None = None
 
     @property
     def short(self) -> str:
@@ -121,14 +154,17 @@ class Metric:
     @property
     def heading(self) -> str:
         """The name for the head of a table, with the unit and an arrow towards better."""
-        arrow = {True: "↑", False: "↓", None: f"→ {self.best:g}"}[self.higher_is_better]
-        return f"{self.short}{f' ({self.unit})' if self.unit else ''} {arrow}"
+        arrow = f"→ {self.best:g}"
+        if self.higher_is_better is not None:
+            arrow = "↑" if self.higher_is_better else "↓"
+        unit = f" ({self.unit})" if self.unit else ""
+        return f"{self.short}{unit} {arrow}"
 
     def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
         """The value of one pair; ValueError for pictures that cannot be compared, and for a metric
         of sets.
         """
-        if not self.of_pair:
+        if self.of == "sets":
             raise ValueError(
                 f"{self.name} is a metric of sets and has no value for a pair: use measure_sets"
             )
@@ -138,67 +174,75 @@ class Metric:
             )
         if fake.shape != real.shape:
             raise ValueError(
-                f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output"
+                f"pictures must be of one size, got {fake.shape} and {real.shape}:"
+                " resize the output"
             )
-        return float(self.of_pair(fake, real))
+        return float(self.function(fake, real))
 
-    def why_not(self, height: int, width: int, num_people: int | None = None) -> str:
-        """Why it cannot be measured here, as `not_measured` says it; "" where it can."""
+    def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
+        """The value of every pair: float64 (N,). Raises ValueError as `compute` does."""
+        values = [self.compute(fake, real) for fake, real in zip(fakes, reals, strict=True)]
+        return np.array(values, dtype=np.float64)
+
+    def incompatibility(self, height: int, width: int, num_people: int | None = None) -> str:
+        """Why it cannot be measured here, as in `not_measured`; "" where it can."""
         if num_people is not None and num_people < self.min_people:
             return f"needs {self.min_people} people, these are {num_people}"
         if self.package and importlib.util.find_spec(self.package) is None:
             return f"needs a further package: pip install {self.package}"
-        if min(height, width) < self.min_side_px:
-            return (
-                f"needs pictures of at least {self.min_side_px} px, these have {min(height, width)}"
-            )
-        return weights.problem(*self.weights) or (
-            self.missing(height, width) if self.missing else ""
-        )
-
-    def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
-        """The value of every pair: float64 (N,). Raises ValueError as `compute` does."""
-        return np.array(
-            [self.compute(fake, real) for fake, real in zip(fakes, reals, strict=True)],
-            dtype=np.float64,
-        )
+        side = min(height, width)
+        if side < self.min_side_px:
+            return f"needs pictures of at least {self.min_side_px} px, these have {side}"
+        if problem := weights.problem(*self.weights):
+            return problem
+        return self.missing() if self.missing else ""
 
 
 METRICS: dict[str, Metric] = {}
 
 
-def register(*metrics: Metric) -> None:
-    """Add metrics to the table. Raises ValueError for a name that is taken."""
-    for metric in metrics:
-        if metric.name in METRICS:
-            raise ValueError(f"there is a metric {metric.name!r} already: choose another name")
-        METRICS[metric.name] = metric
+def metric(*, name: str = "", **entry: Any) -> Callable[[Callable], Callable]:
+    """Decorator: register a function as a metric. name: by default the function's; entry: the
+    other fields of `Metric`. Raises ValueError for a name that is taken.
+    """
+
+    def register(function: Callable) -> Callable:
+        key = name or function.__name__
+        if key in METRICS:
+            raise ValueError(f"there is a metric {key!r} already: choose another name")
+        METRICS[key] = Metric(name=key, function=function, **entry)
+        return function
+
+    return register
 
 
 def group(name: str) -> tuple[str, ...]:
-    """The metrics of a group, in the order of the tables: by question, then as registered.
-
-    "all": of pairs; "project1": a published protocol with its errors; "sets"; "features": in
-    pretrained features.
-    """
+    """The metrics of a group, one of `GROUPS`, by question and then as registered."""
+    if name == "default":
+        return default_metrics()
     members = [metric for metric in METRICS.values() if metric.group == name]
-    return tuple(
-        metric.name
-        for metric in sorted(members, key=lambda metric: QUESTIONS.index(metric.question))
-    )
+    members.sort(key=lambda metric: QUESTIONS.index(metric.question))
+    return tuple(metric.name for metric in members)
 
 
-def as_batch(picture: np.ndarray, side_px: int = 0) -> torch.Tensor:
-    """uint8 (H, W, C) → float32 (1, C, H, W) in [0, 255]; side_px: resized to a square, without
-    aliasing.
+def default_metrics() -> tuple[str, ...]:
+    """The metrics that `s2f evaluate` shows without being asked, as registered."""
+    return tuple(metric.name for metric in METRICS.values() if metric.default)
+
+
+def as_batch(pictures: Pictures, side_px: int = 0) -> Tensor:
+    """uint8 pictures (H, W, C) → float32 (N, C, H, W) in [0, 255]; side_px: resized to a square,
+    without aliasing. Without it all must be of one size.
     """
     if side_px:
-        picture = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
+        size = (side_px, side_px)
+        pictures = [Image.fromarray(p).resize(size, Image.Resampling.BICUBIC) for p in pictures]
+    tensors = [torch.from_numpy(np.array(picture)).movedim(-1, 0) for picture in pictures]
+    return torch.stack(tensors).float()
 
 
 @contextlib.contextmanager
-def exactly(learns: bool = False) -> Iterator[None]:
+def full_float32(learns: bool = False) -> Iterator[None]:
     """Context of full float32 convolutions on a GPU, without gradients unless something learns."""
     with (
         torch.inference_mode(not learns),
@@ -209,7 +253,8 @@ def exactly(learns: bool = False) -> Iterator[None]:
 
 def check_names(names: Sequence[str]) -> None:
     """ValueError with the known names when one is none of them."""
-    if unknown := [name for name in names if name not in METRICS]:
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
         raise ValueError(
             f"there is no metric {', '.join(unknown)}: the metrics are {', '.join(METRICS)}"
         )
@@ -222,14 +267,15 @@ def not_measured(
     and width and this number of people (None: enough). Raises ValueError for unknown names.
     """
     check_names(names)
-    return {
-        name: why for name in names if (why := METRICS[name].why_not(height, width, num_people))
-    }
+    reasons = {name: METRICS[name].incompatibility(height, width, num_people) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def smallest(pictures: Pictures) -> tuple[int, int]:
     """The least height and the least width of pictures; (0, 0) of none."""
-    return tuple(min((picture.shape[axis] for picture in pictures), default=0) for axis in (0, 1))
+    if not len(pictures):
+        return 0, 0
+    return min(p.shape[0] for p in pictures), min(p.shape[1] for p in pictures)
 
 
 def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -248,23 +294,17 @@ def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str,
 def measure_sets(
     outputs: Mapping[str, Pictures], reference: Reference, names: Sequence[str]
 ) -> dict[str, SetScores]:
-    """Scores of sets of outputs by the metrics with `of_sets`, {key: pictures} → {key: scores}, but
-    for those of `not_measured`; the reference's features are computed once. Raises ValueError for
-    unknown names.
+    """Scores of sets of outputs by the metrics of sets among `names`, {key: pictures} → {key:
+    scores}, but for those of `not_measured`. Raises ValueError for unknown names.
     """
     left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
-    asked: dict[Callable, list[str]] = {}
-    for name in names:
-        if METRICS[name].of_sets and name not in left_out:
-            asked.setdefault(METRICS[name].of_sets, []).append(name)
-    scores = {key: SetScores() for key in outputs}
-    for of_sets, chosen in asked.items():
-        score = of_sets(reference, chosen)
-        for key, pictures in tqdm(
-            outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None
-        ):
-            new = score(pictures)
-            scores[key].values |= new.values
-            scores[key].repeated |= new.repeated
-            scores[key].figures |= {name: float(figure) for name, figure in new.figures.items()}
+    chosen = [name for name in names if METRICS[name].of == "sets" and name not in left_out]
+    scores = {}
+    for key, pictures in tqdm(
+        outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None
+    ):
+        made = PictureSet(pictures)
+        scores[key] = SetScores()
+        for name in chosen:
+            scores[key].add(name, METRICS[name].function(made, reference))
     return scores

@@ -4,29 +4,25 @@ belongs beside every such number, as do the rows of the raw sketch and of the ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image
 
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, register
+from s2f_utils.metrics.registry import Pictures, PictureSet, Reference, metric
 from s2f_utils.pictures.images import luminance, rounded
 
 CAVEAT = (
-    "Retrieval: where artists looked at the photo while they drew, as those of CUFS did, these ranks say nothing about"
-    " sketches from memory, and nothing about recognising people: the raw sketch, and even the hair alone, find the"
-    " photo too."
+    "Retrieval: where artists looked at the photo while they drew, as those of CUFS did, these"
+    " ranks say nothing about sketches from memory, and nothing about recognising people: the raw"
+    " sketch, and even the hair alone, find the photo too."
 )
 FEATURE_PX = 128
 HOG_CELLS = (8, 16, 32)
 LBP_RADII = (1, 2, 4)
+LBP_POINTS = 8
+LBP_CODES = LBP_POINTS + 2  # of uniform patterns
 LBP_GRID = 8
-FACE = (
-    0.5,
-    0.58,
-    0.27,
-    0.34,
-)  # centre x, y and half axes of the face in an aligned portrait, shares of the side
+# Centre x, y and half axes of the face in an aligned portrait, as shares of the side.
+FACE = (0.5, 0.58, 0.27, 0.34)
 
 
 def features(pictures: Pictures) -> np.ndarray:
@@ -34,30 +30,33 @@ def features(pictures: Pictures) -> np.ndarray:
     px in an 8x8 grid (Ahonen, Hadid and Pietikäinen 2006) at 128 px: uint8 (N, H, W, 3) → float32
     (N, F), every kind of length 1.
     """
-    from skimage.feature import hog, local_binary_pattern
+    return np.stack([_features_of(picture) for picture in pictures])
 
-    rows, side, cell_px = [], (FEATURE_PX, FEATURE_PX), FEATURE_PX // LBP_GRID
-    for picture in pictures:
-        grey = np.asarray(Image.fromarray(luminance(picture)).resize(side, Image.Resampling.BOX))
-        parts = [
-            hog(grey, orientations=8, pixels_per_cell=(c, c), cells_per_block=(2, 2))
-            for c in HOG_CELLS
-        ]
-        for radius in LBP_RADII:
-            codes = local_binary_pattern(grey, 8, radius, method="uniform").astype(np.int64)
-            cells = (
-                codes.reshape(LBP_GRID, cell_px, LBP_GRID, -1)
-                .swapaxes(1, 2)
-                .reshape(LBP_GRID**2, -1)
-            )
-            counts = np.apply_along_axis(np.bincount, 1, cells, minlength=10)
-            parts.append(np.sqrt(counts / cells.shape[1]).ravel())
-        rows.append(
-            np.concatenate([part / (np.linalg.norm(part) + 1e-12) for part in parts]).astype(
-                np.float32
-            )
-        )
-    return np.stack(rows)
+
+def _features_of(picture: np.ndarray) -> np.ndarray:
+    from skimage.feature import hog
+
+    small = Image.fromarray(luminance(picture)).resize((FEATURE_PX,) * 2, Image.Resampling.BOX)
+    grey = np.asarray(small)
+    parts = []
+    for cell_px in HOG_CELLS:
+        cells = (cell_px, cell_px)
+        parts.append(hog(grey, orientations=8, pixels_per_cell=cells, cells_per_block=(2, 2)))
+    parts += [_lbp_histograms(grey, radius) for radius in LBP_RADII]
+    unit = [part / (np.linalg.norm(part) + 1e-12) for part in parts]
+    return np.concatenate(unit).astype(np.float32)
+
+
+def _lbp_histograms(grey: np.ndarray, radius: int) -> np.ndarray:
+    """Square roots of the shares of each code in each cell of the grid: float64 (640,)."""
+    from skimage.feature import local_binary_pattern
+
+    codes = local_binary_pattern(grey, LBP_POINTS, radius, method="uniform").astype(np.int64)
+    cell_px = FEATURE_PX // LBP_GRID
+    blocks = codes.reshape(LBP_GRID, cell_px, LBP_GRID, cell_px).swapaxes(1, 2)
+    cells = blocks.reshape(LBP_GRID**2, cell_px**2)
+    counts = np.apply_along_axis(np.bincount, 1, cells, minlength=LBP_CODES)
+    return np.sqrt(counts / cells.shape[1]).ravel()
 
 
 def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -69,19 +68,24 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(
-            f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}"
+            "queries and gallery must be (N, F) of the same people,"
+            f" got {queries.shape}, {gallery.shape}"
         )
-    sides = (side.astype(np.float64) for side in (queries, gallery))
-    rows, others = (side / (np.linalg.norm(side, axis=1, keepdims=True) + 1e-12) for side in sides)
-    similarity = (rows @ others.T).round(
-        9
-    )  # equal pictures are ties whatever the order of the sums
-    own = similarity.diagonal()[:, None]
-    return 1.0 + (similarity > own).sum(axis=1) + ((similarity == own).sum(axis=1) - 1) / 2
+    similarity = _unit(queries) @ _unit(gallery).T
+    similarity = similarity.round(9)  # equal pictures are ties whatever the order of the sums
+    to_itself = similarity.diagonal()[:, None]
+    num_nearer = (similarity > to_itself).sum(axis=1)
+    num_ties = (similarity == to_itself).sum(axis=1) - 1
+    return 1.0 + num_nearer + num_ties / 2
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(np.float64)
+    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-12)
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:
-    """Per-image values of rank-1, rank-5 (0 or 1) and reciprocal rank."""
+    """Rank-1, rank-5 (0 or 1) and reciprocal rank of each image, from its rank (N,)."""
     return {
         "rank1": (places <= 1).astype(float),
         "rank5": (places <= 5).astype(float),
@@ -109,20 +113,50 @@ def without_face(pictures: Pictures) -> np.ndarray:
     return np.stack(out)
 
 
-def _of_sets(reference: Reference, names: Sequence[str]):
-    """Ranks of the true photos in the gallery of all of them."""
-    gallery = features(reference.pictures)
-
-    def score(fakes: Pictures) -> SetScores:
-        values = scores(ranks(features(fakes), gallery))
-        return SetScores({name: values[name] for name in names})
-
-    return score
+def _scores(outputs: PictureSet, reference: Reference) -> dict[str, np.ndarray]:
+    return scores(ranks(outputs.features(features), reference.features(features)))
 
 
-_SHARED = {"question": "who", "group": "sets", "best": 1.0, "of_sets": _of_sets}
-register(
-    Metric("rank1", None, True, 2, "", "ranks by hand", title="rank-1", **_SHARED),
-    Metric("rank5", None, True, 2, "", "ranks by hand", title="rank-5", **_SHARED),
-    Metric("mrr", None, True, 3, "", "ranks by hand", title="MRR", **_SHARED),
+@metric(
+    of="sets",
+    title="rank-1",
+    question="who",
+    group="sets",
+    higher_is_better=True,
+    digits=2,
+    best=1.0,
+    agrees_with="ranks by hand",
 )
+def rank1(outputs: PictureSet, reference: Reference) -> np.ndarray:
+    """Whether each output's own photo is the most similar one: 0 or 1, float64 (N,)."""
+    return _scores(outputs, reference)["rank1"]
+
+
+@metric(
+    of="sets",
+    title="rank-5",
+    question="who",
+    group="sets",
+    higher_is_better=True,
+    digits=2,
+    best=1.0,
+    agrees_with="ranks by hand",
+)
+def rank5(outputs: PictureSet, reference: Reference) -> np.ndarray:
+    """Whether each output's own photo is among the five most similar ones: float64 (N,)."""
+    return _scores(outputs, reference)["rank5"]
+
+
+@metric(
+    of="sets",
+    title="MRR",
+    question="who",
+    group="sets",
+    higher_is_better=True,
+    digits=3,
+    best=1.0,
+    agrees_with="ranks by hand",
+)
+def mrr(outputs: PictureSet, reference: Reference) -> np.ndarray:
+    """The reciprocal rank of each output's own photo: float64 (N,)."""
+    return _scores(outputs, reference)["mrr"]

@@ -16,14 +16,17 @@ from s2f_utils.pictures.images import luminance
 # 0.960). Different people: 34 bits and more, and at most 0.92. Three of 18 million pairs of drawn
 # faces correlate by 0.97 to 0.98; compressed, resized or darkened copies by 0.996 and more.
 MAX_BITS = 36
-MIN_CORRELATION, SURE_CORRELATION = 0.968, 0.985
+MIN_CORRELATION = 0.968
+SURE_CORRELATION = 0.985
 ROWS_AT_ONCE = 512
 SIDE_PX = 48  # of what `correlation` compares
-OWN_NOTE, SOURCE_NOTE = "print", "source_print"  # of a picture, and of what it was cut out of
+# Keys of notes in PNG files: of a picture, and of the photo that it was cut out of.
+OWN_NOTE = "print"
+SOURCE_NOTE = "source_print"
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicate:
     """Two near-duplicates, by their indices, and the correlation of their grey values."""
 
     first: int
@@ -52,22 +55,17 @@ def near_pairs(
     known = [n for n, text in enumerate(hashes) if text]
     if len(known) < 2:
         return []
-    packed = np.frombuffer(bytes.fromhex("".join(hashes[n] for n in known)), np.uint8).reshape(
-        len(known), -1
-    )
+    digits = bytes.fromhex("".join(hashes[n] for n in known))
+    packed = np.frombuffer(digits, np.uint8).reshape(len(known), -1)
     signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1  # (N, bits)
-    labels = (
-        np.unique([str(groups[n]) for n in known], return_inverse=True)[1]
-        if groups is not None
-        else None
-    )
     near = []
     for start in range(0, len(known), ROWS_AT_ONCE):
-        differing = (signs.shape[1] - signs[start : start + ROWS_AT_ONCE] @ signs.T) / 2
-        for row, column in zip(*np.nonzero(differing <= MAX_BITS), strict=True):
-            first, second = start + int(row), int(column)
-            if first < second and (labels is None or labels[first] != labels[second]):
-                near.append((known[first], known[second]))
+        agreeing = signs[start : start + ROWS_AT_ONCE] @ signs.T
+        num_differing = (signs.shape[1] - agreeing) / 2
+        for row, column in zip(*np.nonzero(num_differing <= MAX_BITS), strict=True):
+            first, second = known[start + int(row)], known[int(column)]
+            if first < second and (groups is None or groups[first] != groups[second]):
+                near.append((first, second))
     return near
 
 
@@ -80,29 +78,30 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """The correlation of two thumbnails, in [-1, 1]."""
-    a, b = (image.astype(np.float64) - image.mean() for image in (first, second))
+    a = first.astype(np.float64) - first.mean()
+    b = second.astype(np.float64) - second.mean()
     spread = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / spread) if spread else 1.0
 
 
 @dataclass(frozen=True)
-class Print:
-    """A picture's fingerprint: its perceptual hash and its thumbnail, uint8 (48, 48)."""
+class Hashes:
+    """A picture's perceptual hash, 64 hexadecimal digits, and its thumbnail, uint8 (48, 48)."""
 
     phash: str
     thumbnail: np.ndarray
 
     @classmethod
-    def of(cls, image: np.ndarray) -> Print:
-        """The print of a picture, uint8 (H, W, 3)."""
+    def of(cls, image: np.ndarray) -> Hashes:
+        """The hashes of a picture, uint8 (H, W, 3)."""
         return cls(perceptual_hash(image), thumbnail(image))
 
     def as_note(self) -> str:
-        """The print as text, for `images.save`."""
+        """As text, for the notes of `images.save`."""
         return f"{self.phash} {base64.b64encode(self.thumbnail.tobytes()).decode('ascii')}"
 
     @classmethod
-    def from_note(cls, text: str) -> Print:
+    def from_note(cls, text: str) -> Hashes:
         """The inverse of `as_note`."""
         phash, _, pixels = text.partition(" ")
         return cls(
@@ -110,35 +109,37 @@ class Print:
         )
 
 
-def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print, ...]:
-    """The prints of a picture, `own` or by its file's notes, and of what it was cut out of, by its
-    notes or `own`.
+def hashes_of(notes: Mapping[str, str], own: Hashes | None = None) -> tuple[Hashes, ...]:
+    """The hashes of a picture, and of the photo that it was cut out of; () where none are known.
+
+    notes: of the picture's file. own: the picture's, where they are known; else by its notes. A
+    picture that was not cut out of another has its own hashes twice.
     """
-    own = own or (Print.from_note(notes[OWN_NOTE]) if OWN_NOTE in notes else None)
-    return tuple(
-        p for p in (own, Print.from_note(notes[SOURCE_NOTE]) if SOURCE_NOTE in notes else own) if p
-    )
+    if own is None and OWN_NOTE in notes:
+        own = Hashes.from_note(notes[OWN_NOTE])
+    source = Hashes.from_note(notes[SOURCE_NOTE]) if SOURCE_NOTE in notes else own
+    return tuple(hashes for hashes in (own, source) if hashes is not None)
 
 
-def find_twins(
-    prints: Sequence[Sequence[Print]],
+def find_duplicates(
+    hashes: Sequence[Sequence[Hashes]],
     groups: Sequence[object] | None = None,
     *,
     progress: bool = False,
-) -> list[Twins]:
-    """Near-duplicates by hash and `correlation` of one of their prints (`prints_of`), where
-    `groups` differ.
+) -> list[Duplicate]:
+    """Near-duplicates by hash and `correlation`, of pictures or of their sources, where `groups`
+    differ. hashes: of each picture, as of `hashes_of`.
     """
     from tqdm.auto import tqdm
 
-    alike: dict[tuple[int, int], float] = {}
+    correlations: dict[tuple[int, int], float] = {}
     for kind in range(2):
-        known = [seen[kind] if seen else None for seen in prints]
-        pairs = near_pairs([seen.phash if seen else "" for seen in known], groups)
-        for pair in tqdm(
-            pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000
-        ):
-            value = correlation(*(known[place].thumbnail for place in pair))
+        known = [of_picture[kind] if of_picture else None for of_picture in hashes]
+        pairs = near_pairs([one.phash if one else "" for one in known], groups)
+        silent = not progress or len(pairs) < 1000
+        for first, second in tqdm(pairs, unit="pair", desc="duplicates", disable=silent):
+            value = correlation(known[first].thumbnail, known[second].thumbnail)
             if value >= MIN_CORRELATION:
-                alike[pair] = max(value, alike.get(pair, 0.0))
-    return [Twins(*pair, value) for pair, value in sorted(alike.items())]
+                before = correlations.get((first, second), 0.0)
+                correlations[first, second] = max(value, before)
+    return [Duplicate(*pair, value) for pair, value in sorted(correlations.items())]

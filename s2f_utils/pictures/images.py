@@ -270,6 +270,16 @@ def read_content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | Non
     return tuple(map(int, text.split(","))) if text else None
 
 
+def cropped(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
+    """A view of the part of a picture, (H, W, …), in a box (left, top, width, height); None: the
+    whole picture.
+    """
+    if box is None:
+        return picture
+    left, top, width, height = box
+    return picture[top : top + height, left : left + width]
+
+
 def read_notes(path: str | os.PathLike) -> dict[str, str]:
     """The notes of `save` in a PNG's metadata, by key; {} for other pictures. Only the header is
     read.

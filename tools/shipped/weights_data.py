@@ -101,8 +101,8 @@ class Writer:
 
 def splits_of(photos: Sequence[np.ndarray]) -> list[str]:
     """A split for each portrait; near duplicates (a person under two names) are for training."""
-    prints = [duplicates.prints_of({}, duplicates.Print.of(photo)) for photo in photos]
-    twins = {n for pair in duplicates.find_twins(prints) for n in (pair.first, pair.second)}
+    prints = [duplicates.hashes_of({}, duplicates.Hashes.of(photo)) for photo in photos]
+    twins = {n for pair in duplicates.find_duplicates(prints) for n in (pair.first, pair.second)}
     order = [n for n in np.random.default_rng(0).permutation(len(photos)) if n not in twins]
     split = dict.fromkeys(range(len(photos)), "train")
     split |= dict.fromkeys(order[:NUM_TEST], "test") | dict.fromkeys(
