@@ -36,7 +36,7 @@ setup: ## make the virtual environment, or find that it is ready
 	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
 
 demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; photo to sketch and back, restored; the app answers once
-	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
+	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo --num 600
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=120
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=40
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=30

@@ -303,7 +303,9 @@ def measure(
         if hasattr(settings, name)
     )
     return {
-        "setting": f"{method}, {size} px, batch {batch}, {num}, {chosen.device.type}, {chosen.name}",
+        "setting": ", ".join(
+            (method, f"{size} px", f"batch {batch}", num, chosen.device.type, chosen.name)
+        ),
         "seconds_per_image": {name: round(value, 4) for name, value in per_image.items()},
         "speedup_over_plain": {name: round(plain / value, 2) for name, value in per_image.items()},
         "loop_over_bare_step": round(pair["loop"] / pair["bare"], 3),

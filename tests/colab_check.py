@@ -90,7 +90,8 @@ def pretend_colab(folder: Path) -> dict[str, str]:
         "S2F_PROFILE": "fast",
         "S2F_STRICT": "1",
         "WANDB_MODE": "offline",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # ipykernel 6 on Python 3.13: silences a warning per start
+        # ipykernel 6 on Python 3.13: silences a warning per start
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 
 

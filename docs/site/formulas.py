@@ -60,7 +60,7 @@ def mend(parent: ElementTree.Element, display: str) -> None:
 
 
 def mathml(latex: str, display: str) -> str:
-    """The `<math>` of a formula. Raises ValueError for a command that the converter does not know."""
+    """The `<math>` of a formula. Raises ValueError for a command that is not known."""
     tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", convert(latex, display=display)))
     mend(tree, display)
     made = ElementTree.tostring(tree, encoding="unicode")
