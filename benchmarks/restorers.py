@@ -1,11 +1,12 @@
 """Restorers against methods without learning, on test people, and after a translation.
 
 `python benchmarks/restorers.py DATA [--restorer LABEL=FILE …]`, DATA as `python
-tools/shipped/lesson_data.py` leaves it: sharp portraits, damaged at three strengths.
-Unsharp masking and Wiener's filter get what nobody has in practice: the settings that are best for validation people,
-and Wiener's the kernel. likeness: the distance of dlib's descriptors to the true photo; two photos
-of one person are some .35 apart, those of two people .83. Writes results/restorers.json, whose
-tables are in docs/results.md, and with `--sheets` the first sixteen of each, not the best.
+tools/shipped/lesson_data.py` leaves it: sharp portraits, damaged at three strengths. Unsharp
+masking and Wiener's filter get what nobody has in practice: the settings that are best for
+validation people, and Wiener's the kernel. likeness: the distance of dlib's descriptors to the
+true photo; two photos of one person are some .35 apart, those of two people .83. Writes
+results/restorers.json, whose tables are in docs/results.md, and with `--sheets` the first sixteen
+of each, not the best.
 """
 
 from __future__ import annotations

@@ -117,10 +117,8 @@ def check_notebook(source: Path, before: dict[str, str], execute) -> list[str]:
         for name, version in after.items()
         if name not in before and name != PACKAGE
     )
-    print(
-        f"{source.name}: {'FAILED' if problems else 'ok'}, {seconds:.0f} s; added: {added or 'nothing'}",
-        flush=True,
-    )
+    state = "FAILED" if problems else "ok"
+    print(f"{source.name}: {state}, {seconds:.0f} s; added: {added or 'nothing'}", flush=True)
     return problems
 
 

@@ -199,7 +199,8 @@ def test_what_serves_is_imported_without_torch():
     names = [name for name in MODULES if f"{name}.".startswith(below) and name not in NETWORKS]
     code = (
         "import sys, importlib\n"
-        "for name in ('torch', 'torchvision', 'kornia', 'piq', 'lpips', 'spandrel'): sys.modules[name] = None\n"
+        "for name in ('torch', 'torchvision', 'kornia', 'piq', 'lpips', 'spandrel'):\n"
+        "    sys.modules[name] = None\n"
         f"for name in {names!r}: importlib.import_module(name)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -37,7 +37,7 @@ def colab_badge(repository: str, notebook_name: str) -> str:
     match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", repository)
     if match is None:
         raise ValueError(
-            f"Repository must be https://github.com/OWNER/NAME for Colab to open it, got {repository!r}"
+            f"Repository must be https://github.com/OWNER/NAME for Colab, got {repository!r}"
         )
     target = f"https://colab.research.google.com/github/{match[1]}/blob/{BRANCH}/notebooks/{notebook_name}"
     return f"[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
@@ -182,9 +182,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"badges: {error}", file=sys.stderr)
         return 1
     for path, text in files.items():
-        print(
-            f"badges: {path.relative_to(ROOT)} {'is not up to date' if options.check else 'updated'}"
-        )
+        state = "is not up to date" if options.check else "updated"
+        print(f"badges: {path.relative_to(ROOT)} {state}")
         if not options.check:
             path.write_text(text, encoding="utf-8", newline="\n")
     if not files:

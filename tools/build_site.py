@@ -92,7 +92,7 @@ def build(out: Path, draw: Path | None) -> int:
         raise ValueError(f"{draw} has no index.html: make it with 's2f export page {draw}'")
     if out.exists() and not (out / ".buildinfo").is_file():
         raise ValueError(
-            f"{out} is there and is no site that was built before: name another folder, or delete it"
+            f"{out} is no site that was built before: name another folder, or delete it"
         )
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)

@@ -66,7 +66,7 @@ def needed(lock: dict, own: str = "sketch-to-face", extras: Iterable[str] = EXTR
 
 
 def chosen(published: str, names: set[str]) -> list[str]:
-    """The lines `name==version` of a list by `pip freeze` whose package is among `names`, by name."""
+    """The lines `name==version` of a list by `pip freeze` that are among `names`, by name."""
     pins = {}
     for line in published.splitlines():
         match = re.fullmatch(r"([\w.-]+)==([^\s+;]+)(?:\+[\w.]+)?", line.strip())
@@ -80,7 +80,7 @@ def text_of(pins: list[str], source: str, date: str) -> str:
     return f"""\
 # Colab's versions, as far as the package, what it needs, and the notebooks meet them (Python 3.13).
 # Written by tools/colab_versions.py from {source}, published on {date}.
-# `make test-colab` installs them, runs every notebook with its unmodified set-up cell, and fails if one changes.
+# `make test-all` installs them, runs every notebook with its set-up cell, and fails if one changes.
 """ + "".join(f"{pin}\n" for pin in pins)
 
 

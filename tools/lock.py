@@ -77,7 +77,7 @@ def _marked(pin: str, extra: str) -> str:
 
 
 def generated() -> dict[Path, str]:
-    """requirements.txt and environment.yml as they should be, from what is committed beside them."""
+    """requirements.txt and environment.yml as they should be, by the files beside them."""
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     lines = direct_pins(pyproject, constraints)

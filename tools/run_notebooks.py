@@ -93,10 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{source.name} …", flush=True)
         seconds, error = execute(source, target, source.resolve().parent)
         outcome = "FAILED" if error else "ok"
-        print(
-            f"{source.name} {outcome}, {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB: {target}",
-            flush=True,
-        )
+        megabytes = target.stat().st_size / 1e6
+        print(f"{source.name} {outcome}, {seconds:.0f} s, {megabytes:.2f} MB: {target}", flush=True)
         if error:
             print(error, file=sys.stderr)
             failed += 1
