@@ -107,7 +107,7 @@ def _folds(identities: Sequence[str], seed: int) -> dict[str, int]:
 
 
 def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
 def _divided(pictures: Sequence[Tensor], in_test: np.ndarray) -> tuple[list[Tensor], list[Tensor]]:
