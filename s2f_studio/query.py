@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from s2f_studio.attributes import COLOURED, FACE_PARTS, TOLD
 from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
 from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest, amounts_of, parse_person
 from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, Facts
-from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
 WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 _, EXPECTED, RENDERED = ANSWERS

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from s2f_studio.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 from s2f_utils.infer.request import Request
-from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 
 ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with several
 LIKELY = 0.8  # default: most of the way to a likely face

@@ -12,6 +12,7 @@ import torch
 
 from data_prep.errors import DataPrepError
 from data_prep.make import portraits
+from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.look import Look
@@ -26,7 +27,6 @@ from s2f_utils.data import read_manifest
 from s2f_utils.infer import load
 from s2f_utils.infer.stages import TorchEngine
 from s2f_utils.pictures import images
-from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run

@@ -29,31 +29,27 @@ def own_metrics():
     """
     from s2f_utils import metrics
 
+    before = dict(metrics.METRICS)
+
+    @metrics.metric(higher_is_better=False, digits=1, agrees_with="numpy.mean")
     def redness(fake, real):
         return abs(float(fake[..., 0].mean()) - float(real[..., 0].mean()))
 
-    def brightness(reference, names):
-        true = np.mean([photo.mean() for photo in reference.pictures])
-        return lambda made: metrics.SetScores(
-            figures={"brightness": abs(np.mean([p.mean() for p in made]) - true)}
-        )
-
-    before = dict(metrics.METRICS)
-    metrics.register(
-        metrics.Metric("redness", redness, False, 1, "", "numpy.mean"),
-        metrics.Metric(
-            "brightness",
-            None,
-            False,
-            2,
-            "",
-            "numpy.mean",
-            "all's brightness",
-            "real",
-            "sets",
-            of_sets=brightness,
-        ),
+    @metrics.metric(
+        of="sets",
+        title="all's brightness",
+        question="real",
+        group="sets",
+        higher_is_better=False,
+        digits=2,
+        agrees_with="numpy.mean",
     )
+    def brightness(outputs, reference):
+        means = [np.mean([p.mean() for p in side.pictures]) for side in (outputs, reference)]
+        return abs(means[0] - means[1])
+
+    with pytest.raises(ValueError, match="there is a metric 'ssim' already"):
+        metrics.metric(name="ssim", higher_is_better=True, digits=1, agrees_with="")(redness)
     yield metrics
     metrics.METRICS.clear()
     metrics.METRICS.update(before)

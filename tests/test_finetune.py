@@ -10,6 +10,7 @@ import torch
 
 from data_prep import DataPrepError, make_pairs, make_shaped
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import STEPS, finetune
@@ -18,7 +19,6 @@ from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.pictures.faces import alignment, warp
 
 NUM = 6

@@ -9,6 +9,7 @@ import pytest
 import skimage.color
 import torch
 
+from s2f_studio.attributes import TEXTURED, TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
@@ -18,7 +19,6 @@ from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
-from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run

@@ -11,12 +11,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from s2f_studio.server.alone.page import STATIC
 
+from s2f_studio.attributes import FACE_PARTS
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.query import WAYS, Query, asked
-from s2f_studio.server.alone.page import STATIC
-from s2f_utils.pictures.attributes import FACE_PARTS
 
 NODE = shutil.which("node")
 OF_NOTEBOOK = Path(page.STATIC).parents[2] / "s2f_utils" / "notebook" / "static"

@@ -19,11 +19,11 @@ from data_prep.layouts import names
 from data_prep.make.parallel import Workers
 from data_prep.make.write import SetPlan, describe_counts, read_state, still_complete, write_set
 from data_prep.messages import say, warn
+from s2f_studio.attributes import TRAITS, WORN
 from s2f_studio.drawings.understanding import Understood, understand
 from s2f_utils import runtime
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.attributes import TRAITS, WORN
 
 SIZE_PX = 256
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")

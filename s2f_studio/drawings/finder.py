@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings.mesh import NUM_POINTS
 from s2f_utils.networks.card import MEASURES, ModelCard
 from s2f_utils.networks.network import Network
-from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SIDE_PX = 128
 BEYOND = 1.15  # points may be outside the picture, by 7 % of its side

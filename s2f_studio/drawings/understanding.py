@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
@@ -20,7 +21,6 @@ from s2f_utils import weights
 from s2f_utils.infer.asking import LEAST_PX
 from s2f_utils.infer.engine import Engine
 from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
 REMEMBERED = 16  # results in the cache

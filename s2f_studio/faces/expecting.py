@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from s2f_studio.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
@@ -18,7 +19,6 @@ from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.remarks import Remark
 from s2f_studio.request import ANSWERS, DrawingRequest
 from s2f_utils.infer.translator import Translator, one_way, parts_of
-from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 
 _, EXPECTED, RENDERED = ANSWERS
 VAGUE_FROM = 0.25  # from this "crude" score on, a drawing counts as vague, and the user is warned (docs/drawings.md)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
@@ -40,7 +41,6 @@ from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.methods.losses import ssim_map
 from s2f_utils.methods.method import Live, Method
 from s2f_utils.networks.resunet import grey_of
-from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Precision, distributed, to_device
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from s2f_studio.attributes import COLOURED, as_tone
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.prepare import Drawing, advice, prepare_for
 from s2f_studio.page.uploads import Refusal
@@ -23,7 +24,6 @@ from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import weights
 from s2f_utils.infer import Facts, Model, Request
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.attributes import COLOURED, as_tone
 
 LEAST_SKIN = 0.01  # of a label map
 LEAST_HANDED_PX = 256  # side of saved pictures

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from s2f_studio.attributes import TEXTURED, TOLD
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX
 from s2f_studio.faces.shaped import ShapedData
@@ -45,7 +46,6 @@ from s2f_utils.methods.losses import generator_loss
 from s2f_utils.methods.method import Live, Method, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints
-from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, to_device
 
 BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.attributes import TEXTURED
 from s2f_utils.networks.card import RENDERS, SCORES, ModelCard
 from s2f_utils.networks.network import Network, doubled, twice
 from s2f_utils.networks.noise import as_seeds, normal
 from s2f_utils.networks.resunet import Noise
-from s2f_utils.pictures.attributes import TEXTURED
 
 GIVEN_PX, MADE_PX = 128, 256
 WALL = 0.6  # grey of [-1, 1], behind the person

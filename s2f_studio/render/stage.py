@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.attributes import TEXTURED
 from s2f_studio.engines import plane
 from s2f_studio.faces.regions import cheeks_and_above, inside_face
 from s2f_studio.render import network as render
 from s2f_studio.render import pixels
 from s2f_studio.render.network import GIVEN_PX, MADE_PX
 from s2f_utils.infer.stages import F32, I64
-from s2f_utils.pictures.attributes import TEXTURED
 
 THIN = 0.15  # of a person: less is not shown: another background would shine through
 BESIDE_PX = 3  # of 256

@@ -14,9 +14,9 @@ import numpy as np
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.portraits import MASK_PX, SIZE_PX, STORED_PER_PX
 from data_prep.messages import say, warn
+from s2f_studio.attributes import WORN
 from s2f_utils import runtime
 from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.attributes import WORN
 
 MOST_PX = 2**16 // STORED_PER_PX  # a larger coordinate cannot be stored
 

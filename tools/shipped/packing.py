@@ -25,10 +25,10 @@ from tqdm import tqdm
 
 from data_prep.make.portrait import Portrait
 from data_prep.make.portraits import Gallery, Sitter, evened, sitters_of
+from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
-from s2f_utils.pictures.attributes import TRAITS
 from tools.shipped.portrait_sketches.drawing import scribble
 
 DRAWINGS = 3

@@ -20,7 +20,7 @@ from data_prep.make.synthetic_set import digest_of_code
 from data_prep.make.with_landmarks import HAIR, PERSON, write_folds
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
-from s2f_utils.pictures.attributes import TRAIT_LABELS
+from s2f_studio.attributes import TRAIT_LABELS
 from tools.shipped import portrait_sketches as scribbles
 
 NUM, DRAWINGS = 2_000, 6

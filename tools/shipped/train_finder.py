@@ -28,6 +28,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from s2f_studio.attributes import FOUND_FLAGS
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.finder import SIDE_PX
 from s2f_studio.faces.method import other_pen
@@ -35,7 +36,6 @@ from s2f_studio.faces.shaped import HAIR, read_points, worn_in
 from s2f_utils import networks
 from s2f_utils.data import Manifest, Row, read_manifest
 from s2f_utils.networks import checkpoints
-from s2f_utils.pictures.attributes import FOUND_FLAGS
 
 BATCH, BATCH_GPU, PHOTO_SHARE = 32, 96, 0.2
 SPLITS, KINDS = ("train", "val"), ("drawings", "photos")

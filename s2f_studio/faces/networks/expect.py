@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.attributes import TOLD, WORN
 from s2f_studio.drawings.finder import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.networks.card import ModelCard
 from s2f_utils.networks.network import Dropout2d, Network, twice
 from s2f_utils.networks.noise import as_seeds, normal
-from s2f_utils.pictures.attributes import TOLD, WORN
 
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 WORN = ("glasses", "beard", "hat")
@@ -47,15 +48,12 @@ def as_tone(colour: Tone | str | tuple) -> Tone:
     """
     if isinstance(colour, Tone):
         return colour
-    try:
-        written = isinstance(colour, str)
-        values = (
-            list(bytes.fromhex(colour.strip().removeprefix("#")))
-            if written
-            else [int(v) for v in colour]
-        )
-    except (TypeError, ValueError):
-        values = []
-    if len(values) != 3 or not all(0 <= v <= 255 for v in values):
+    numbers: list[int] = []
+    with contextlib.suppress(TypeError, ValueError):
+        if isinstance(colour, str):
+            numbers = list(bytes.fromhex(colour.strip().removeprefix("#")))
+        else:
+            numbers = [int(value) for value in colour]
+    if len(numbers) != 3 or not all(0 <= number <= 255 for number in numbers):
         raise ValueError(f"a colour is '#rrggbb' or three numbers from 0 to 255, got {colour!r}")
-    return Tone(tuple(values))
+    return Tone(tuple(numbers))
