@@ -84,7 +84,7 @@ def main() -> None:
     results = {"true": true, "models": {}}
     for name in MODELS:
         model = infer.load_styles(name)
-        inputs = given if model.reads == "map" else [images.load_rgb(row.sketch) for row in people]
+        inputs = given if model.info.reads == "map" else [images.load_rgb(row.sketch) for row in people]
         styles, own, maps, spreads = (
             [model.encode(one) for one in inputs],
             [],

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.networks.card import (
+from s2f_utils.networks.info import (
     DIRECTIONS,
     MEASURES,
     RENDERS,
     SCORES,
-    ModelCard,
+    ModelInfo,
     made_by,
     read_by,
 )
@@ -37,7 +37,7 @@ class Package:
     """
 
     files: dict[str, Path]
-    card: ModelCard
+    card: ModelInfo
     stale: int
     licence: str = "other"
 
@@ -80,7 +80,7 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = "other") -> Pac
     names = [generator_file(way) for way in DIRECTIONS] if given.is_dir() else []
     sources = {
         name: path.with_name(name)
-        for name in (*names, *([EXPECTED] if card.does == RENDERS else []))
+        for name in (*names, *([EXPECTED] if card.task == RENDERS else []))
     }
     sources = {generator_file(): path} | {
         name: source for name, source in sources.items() if source.is_file()
@@ -100,7 +100,7 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = "other") -> Pac
 
 
 def readme(
-    card: ModelCard,
+    card: ModelInfo,
     repo: str,
     files: Mapping[str, int],
     scores: Sequence[Mapping[str, Any]],
@@ -133,7 +133,7 @@ def readme(
     )
 
 
-def _card_of(path: Path) -> ModelCard:
+def _card_of(path: Path) -> ModelInfo:
     """The card of a generator of ours; of a run from before terms were in files, with those in its
     folder.
     """
@@ -146,14 +146,14 @@ def _card_of(path: Path) -> ModelCard:
         )
     if path.suffix != ".safetensors":
         raise ValueError(f"{path}: only .safetensors files are published: they hold no code")
-    card = checkpoints.card_of(path)
+    card = checkpoints.info_of(path)
     if not card.network:
         raise ValueError(
             f"{path}: does not say what it is: only models trained by this project are published"
         )
-    if card.does in (SCORES, MEASURES):
+    if card.task in (SCORES, MEASURES):
         raise ValueError(
-            f"{path}: is a {card.network}, which {card.does} pictures: give a generator"
+            f"{path}: is a {card.network}, which {card.task} pictures: give a generator"
         )
     config = path.with_name("config.json")
     if card.terms is None and config.is_file():
@@ -166,7 +166,7 @@ def _time(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def check_terms(card: ModelCard, may_publish: bool) -> None:
+def check_terms(card: ModelInfo, may_publish: bool) -> None:
     """Raise ValueError where the terms of the training pictures limit what may be passed on, unless
     a person says that it may be.
     """

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from s2f_studio.attributes import COLOURED, FACE_PARTS, TOLD
 from s2f_studio.drawings.prepare import CLEAN, parse_face_choice
 from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest, amounts_of, parse_person
-from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS, Facts
+from s2f_utils.networks.info import ModelInfo
 
 WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 _, EXPECTED, RENDERED = ANSWERS
@@ -119,9 +119,6 @@ class Query(BaseModel):
     seed: int = Field(
         0, ge=0, le=MOST_SEED, description="0: the usual answer; each other number another one"
     )
-    detail: Share = Field(
-        DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added"
-    )
     answer: Literal[ANSWERS] = Field(
         ANSWERS[0],
         description="expected is what such a drawing means on average, rendered, as auto, a photo of"
@@ -154,20 +151,19 @@ class Query(BaseModel):
         description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height",
     )
 
-    def asks(self, facts: Facts) -> list[tuple[str, DrawingRequest]]:
+    def asks(self, facts: ModelInfo) -> list[tuple[str, DrawingRequest]]:
         """The requests for a model with these facts, by name: one for each candidate if it has
         several answers.
 
         facts: of the model.
         """
-        chooses = "answer" in facts.knows
-        has_several = bool({"answer", "detail", "styles"} & facts.knows)
+        chooses = "answer" in facts.supports
+        has_several = bool({"answer", "styles"} & facts.supports)
         common = {
             "fit": "square" if has_several else "",
             "likely": self.likely,
             "person": self.person,
             "large": self.large,
-            "detail": self.detail if "detail" in facts.knows else 0.0,
             "answer": RENDERED if chooses and self.answer == ANSWERS[0] else self.answer,
         }
         first = DrawingRequest(seed=self.seed, **common)
@@ -178,11 +174,6 @@ class Query(BaseModel):
             found.append(
                 (EXPECTED, DrawingRequest(seed=self.seed, **common | {"answer": EXPECTED}))
             )
-        elif first.detail > 0:
-            found = [
-                ("realistic", first),
-                ("faithful", DrawingRequest(seed=self.seed, **common | {"detail": 0.0})),
-            ]
         num = len(found)
         for n in range(num, self.candidates):
             seed = (self.seed + 1 + n - num) % (MOST_SEED + 1)

@@ -1,33 +1,27 @@
-"""The package beside this one, `s2f_studio`: its networks, training methods, ways to answer, and
-commands.
+"""Plugins: packages that extend this one, found by the entry points of the group `GROUP`.
 
-This library imports no package above it. Where the studio is installed, `extend(table)` lets its
-`register` add to one of the tables here, and `studio(name)` is one of its modules.
+An entry point names a module with a function for each of `TABLES`, which returns a dictionary:
+`networks`, classes by the names in files' headers; `methods` of training, by name; `models`,
+subclasses of `infer.translator.Translator` by the names of their networks; `commands` of `s2f`, by
+name; and `tools`, of which there are "prepare" (picture, info, **options → picture), "open_model"
+and "open_restorer" (`infer.loading`, `infer.restorers`).
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
-from types import ModuleType
+from importlib import metadata
+from typing import Any
 
-TABLES = ("networks", "methods", "kinds", "commands")
-
-
-@functools.cache
-def studio(name: str = "") -> ModuleType | None:
-    """A module of the studio, such as "drawings.prepare", or the package itself; None where it is
-    not installed.
-    """
-    if not importlib.util.find_spec("s2f_studio"):
-        return None
-    return importlib.import_module(f"s2f_studio.{name}".removesuffix("."))
+GROUP = "s2f.plugins"
+TABLES = ("networks", "methods", "models", "commands", "tools")
 
 
 @functools.cache
-def extend(table: str) -> None:
-    """Add what the studio has for one of `TABLES`, where it is installed."""
+def contributed(table: str) -> dict[str, Any]:
+    """What the installed plugins have for one of `TABLES`; what that needs is imported now."""
     assert table in TABLES, table
-    if package := studio():
-        package.register(table)
+    merged: dict[str, Any] = {}
+    for plugin in metadata.entry_points(group=GROUP):
+        merged |= getattr(plugin.load(), table)()
+    return merged

@@ -31,8 +31,8 @@ def code(remark) -> str:
 
 
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
-    assert "answer" in model.facts.knows
-    assert "answer" not in infer.load(weights.EXPECT, "cpu").facts.knows
+    assert "answer" in model.info.supports
+    assert "answer" not in infer.load(weights.EXPECT, "cpu").info.supports
     for answer, expected in (("auto", "crude"), ("expected", ""), ("rendered", "")):
         assert code(model.advice(crude, DrawingRequest(answer=answer))) == expected
     assert np.array_equal(model.translate(crude), model.translate(crude, answer="rendered"))

@@ -36,6 +36,7 @@ from s2f_studio.server import api, gate  # noqa: E402
 from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_utils import infer, networks, runtime, weights  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
+from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
@@ -198,7 +199,10 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
     for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
         told = answering.Answer(answering.Ready(scene), (), (two, *turned))
-        assert answering.as_json(told, infer.Facts("mine", "sketch-to-photo", 64))["faces"] == boxes
+        assert (
+            answering.as_json(told, ModelInfo(name="mine", direction="sketch-to-photo"))["faces"]
+            == boxes
+        )
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
     assert not any("sheet of paper" in text for text in whole["warnings"])
 
@@ -434,14 +438,7 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
     engine.close()
 
 
-def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_path):
-    small = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
-    run_folder(
-        tmp_path,
-        "0001-realistic",
-        networks.build("twostage", structure=small, detail=small),
-        method="realistic",
-    )
+def test_a_run_is_listed_as_it_answers(tmp_path):
     for name, file in ((2, weights.EXPECT), (3, weights.RENDER)):
         (tmp_path / f"000{name}-mine").mkdir()
         shutil.copy(weights.shipped(file), tmp_path / f"000{name}-mine" / "generator.safetensors")
@@ -449,15 +446,12 @@ def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_
             weights.shipped(weights.EXPECT), tmp_path / f"000{name}-mine" / "expected.safetensors"
         )
     listed = Catalogue(tmp_path).list()
-    assert listed["run:0001-realistic"].detail
-    for name, choice in (
-        (name, listed[f"run:{name}"]) for name in ("0001-realistic", "0002-mine", "0003-mine")
-    ):
-        facts = infer.load(tmp_path / name).facts
+    for name in ("0002-mine", "0003-mine"):
+        choice, info = listed[f"run:{name}"], infer.load(tmp_path / name).info
         assert (choice.size_px, choice.layout, choice.chooses) == (
-            facts.size_px,
-            facts.layout,
-            "answer" in facts.knows,
+            info.size_px,
+            info.layout,
+            "answer" in info.supports,
         )
 
 
@@ -539,16 +533,8 @@ def test_every_field_reaches_the_network(client, name):
     ]
 
 
-def test_detail_and_seed_are_asked_of_a_run_that_adds_detail():
-    facts = infer.Facts("run", "sketch-to-photo", 64, frozenset({"detail"}))
-    asks = Query(detail=0.3, seed=7, candidates=4).asks(facts)
-    assert {name: (ask.seed, ask.detail) for name, ask in asks} == {
-        "realistic": (7, 0.3),
-        "faithful": (7, 0.0),
-        "variation 1": (8, 0.3),
-        "variation 2": (9, 0.3),
-    }
-    one_kind = infer.Facts("run", "sketch-to-photo", 64, frozenset({"styles"}))
+def test_a_model_of_styles_has_one_kind_of_answer():
+    one_kind = ModelInfo(direction="sketch-to-photo", supports=frozenset({"styles"}))
     assert [name for name, _ in Query(answer="rendered", candidates=2).asks(one_kind)] == [
         "answer",
         "variation 1",
@@ -558,7 +544,7 @@ def test_detail_and_seed_are_asked_of_a_run_that_adds_detail():
 def test_defaults_are_the_same_in_every_front_end(client):
     """The form, its description, the page, the command line, and calls from Python."""
     from s2f_studio.cli import translate
-    from s2f_studio.faces.translate import candidates, translate_drawing
+    from s2f_studio.faces.translate import translate_drawing
     from s2f_utils.cli import main  # noqa: F401 - the command line is there
 
     usual = Query()
@@ -570,15 +556,8 @@ def test_defaults_are_the_same_in_every_front_end(client):
         if "default" in rule and rule["default"] is not None:
             assert str(rule["default"]) == str(getattr(usual, name)), name
     flags = inspect.getsource(translate)
-    assert all(
-        f"(default: {one})" in flags
-        for one in (f"{usual.detail:g}", f"{usual.likely:g}", usual.clean)
-    )
-    for function in (translate_drawing, candidates):
-        told = inspect.signature(function).parameters
-        assert told["detail"].default == usual.detail and (
-            "clean" not in told or told["clean"].default == usual.clean
-        )
+    assert all(f"(default: {one})" in flags for one in (f"{usual.likely:g}", usual.clean))
+    assert inspect.signature(translate_drawing).parameters["clean"].default == usual.clean
     asked = DrawingRequest()
     assert all(
         getattr(asked, name) == getattr(usual, name)

@@ -44,18 +44,40 @@ ROOMS = {
             "engines",
             "request",
             "remarks",
+            "attributes",
         },
         "hub": set(),
-        "server": {"page", "query", "export", "faces", "drawings", "engines", "request", "remarks"},
-        "page": {"query", "export", "faces", "drawings", "engines", "request", "remarks"},
-        "query": {"drawings", "request", "remarks"},
-        "export": {"faces", "drawings", "engines", "request", "remarks"},
-        "loading": {"render", "faces", "drawings", "engines", "request", "remarks"},
-        "render": {"faces", "drawings", "engines", "request", "remarks"},
-        "faces": {"drawings", "engines", "request", "remarks"},
-        "drawings": {"engines", "request", "remarks"},
+        "server": {
+            "page",
+            "query",
+            "export",
+            "faces",
+            "drawings",
+            "engines",
+            "request",
+            "remarks",
+            "attributes",
+        },
+        "page": {
+            "query",
+            "export",
+            "render",
+            "faces",
+            "drawings",
+            "engines",
+            "request",
+            "remarks",
+            "attributes",
+        },
+        "query": {"drawings", "request", "remarks", "attributes"},
+        "export": {"faces", "drawings", "engines", "request", "remarks", "attributes"},
+        "plugin": {"cli", "export", "render", "faces", "drawings"},
+        "render": {"faces", "drawings", "engines", "request", "remarks", "attributes"},
+        "faces": {"drawings", "engines", "request", "remarks", "attributes"},
+        "drawings": {"engines", "request", "remarks", "attributes"},
         "engines": set(),
-        "request": set(),
+        "request": {"attributes"},
+        "attributes": set(),
         "remarks": set(),
     },
     "data_prep": {
@@ -109,6 +131,11 @@ def test_rooms_use_only_rooms_below_them():
             assert other in rooms[room], (
                 f"{module} must not import {name}: {room} is not above {other}"
             )
+
+
+def test_the_library_does_not_name_the_studio():
+    for path in (ROOT / "s2f_utils").rglob("*.py"):
+        assert "s2f_studio" not in path.read_text(encoding="utf-8"), path
 
 
 @pytest.mark.parametrize("package", ["s2f_utils", "s2f_studio"])

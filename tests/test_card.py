@@ -16,7 +16,7 @@ from s2f_utils.cli.main import main
 from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from tests.test_cli import TINY
@@ -48,9 +48,9 @@ def test_a_run_and_all_its_files_have_the_card(tiny, manifest, tmp_path):
     files = sorted(run.folder.rglob("*.safetensors"))
     assert len(files) == 2  # the last, a snapshot
     for path in files:
-        card = checkpoints.card_of(path)
+        card = checkpoints.info_of(path)
         assert card.training() == training and (card.network, card.size_px) == ("unet", 32)
-        assert (card.does, card.direction, card.args["base_filters"]) == (
+        assert (card.task, card.direction, card.args["base_filters"]) == (
             "translates",
             "sketch-to-photo",
             4,
@@ -69,7 +69,7 @@ def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
     train(run, progress=False)
     whole = run.folder / "generator.safetensors"
     copy = checkpoints.publish(whole, tmp_path / "mine.safetensors")
-    card, public = checkpoints.card_of(whole), checkpoints.card_of(copy)
+    card, public = checkpoints.info_of(whole), checkpoints.info_of(copy)
     num = len(manifest.split("train"))
     assert public.pictures == {"sketches": {"num": num}, "photos": {"num": num}}
     assert dataclasses.replace(public, pictures=card.pictures) == card
@@ -90,12 +90,12 @@ def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
         checkpoints.publish(tmp_path / "bad.safetensors", tmp_path / "b.safetensors")
     checkpoints.save_generator(tmp_path / "old.safetensors", net, meta)  # as of before
     checkpoints.publish(tmp_path / "old.safetensors", tmp_path / "b.safetensors")
-    assert checkpoints.card_of(tmp_path / "b.safetensors").training() == {}
+    assert checkpoints.info_of(tmp_path / "b.safetensors").training() == {}
     assert not list(tmp_path.glob(".*.part"))
 
 
 def test_what_is_published_names_no_folders():
-    card = ModelCard(
+    card = ModelInfo(
         data="mine",
         settings={
             "a": "/home/anna/0003-faithful/generator.safetensors",
@@ -131,7 +131,7 @@ def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest,
         ends.append(
             (
                 again.model.net_g.state_dict(),
-                checkpoints.card_of(again.folder / "generator.safetensors"),
+                checkpoints.info_of(again.folder / "generator.safetensors"),
             )
         )
     assert all(torch.equal(v, ends[1][0][k]) for k, v in ends[0][0].items())
@@ -149,7 +149,7 @@ def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_m
     def terms(name, *more):
         assert main([*command, *map(str, more), "--name", name]) == 0
         (folder,) = (tmp_path / "runs").glob(f"*{name}")
-        return folder, checkpoints.card_of(folder / "generator.safetensors").terms
+        return folder, checkpoints.info_of(folder / "generator.safetensors").terms
 
     first, said = terms("first", "--data", data)
     assert said == ["ask for it"]
@@ -157,7 +157,7 @@ def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_m
     assert terms("third", "--data", faces_manifest)[1] == []
     net, meta = checkpoints.load_network(first / "generator.safetensors")
     bare = checkpoints.save_generator(tmp_path / "generator.safetensors", net, meta)
-    assert checkpoints.card_of(bare).terms is None
+    assert checkpoints.info_of(bare).terms is None
 
 
 def test_sets_of_cufs_are_known_by_their_layout():

@@ -7,7 +7,7 @@ import pytest
 
 from s2f_studio.drawings import prepare as finding
 from s2f_studio.drawings.prepare import choose, parse_face_choice, prepare_for
-from s2f_utils.infer.asking import Facts
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import Face
 
@@ -66,7 +66,7 @@ def three(monkeypatch):
 )
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
 def test_the_face_that_is_meant_is_laid_for_the_model(three, which, x, direction):
-    asked = Facts("mine", direction, 64)
+    asked = ModelInfo(name="mine", direction=direction, size_px=64, layout="aligned")
     ready = prepare_for(three, asked, face=which, clean="never")
     assert ready.face.middle[0] == pytest.approx(x)
     (told,) = [remark.data for remark in ready.warnings if remark.code == "faces"]

@@ -335,7 +335,7 @@ def test_a_reader_that_has_left_is_no_failure(args):
 def test_asking_for_help_loads_no_torch():
     from s2f_utils.cli import options
     from s2f_utils.infer import MODES
-    from s2f_utils.networks.card import DIRECTIONS
+    from s2f_utils.networks.info import DIRECTIONS
 
     code = "import sys; from s2f_utils.cli import main; main(['--help']); assert not {'torch', 'numpy'} & {*sys.modules}"
     done = subprocess.run(

@@ -170,5 +170,7 @@ def test_command_line_values_get_the_type_of_their_field():
     with pytest.raises(runtime.ConfigError, match="apart must be a valid boolean, .*got 'perhaps'"):
         config.parse_value("cyclegan", "apart", "perhaps")
     for text in ("1.5", "inf", "many"):
-        with pytest.raises(runtime.ConfigError, match=f"batch_size must be a valid integer, .*got '{text}'"):
+        with pytest.raises(
+            runtime.ConfigError, match=f"batch_size must be a valid integer, .*got '{text}'"
+        ):
             config.parse_value("pix2pix", "batch_size", text)

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils.notebook import click_face, detail_slider, divider, strength_slider
+from s2f_utils.notebook import click_face, divider, strength_slider
 from tests.test_enhance import RED, face_at, flat
-from tests.test_translate import drawing, own, points_on_the_sheet  # noqa: F401  (fixtures)
+from tests.test_translate import drawing, points_on_the_sheet  # noqa: F401  (fixtures)
 
 pytest.importorskip("anywidget")
 
@@ -38,18 +38,6 @@ def test_small_drawings_are_shown_as_they_are_and_their_points_align_them(drawin
     widget.shown = points_on_the_sheet().tolist()
     assert np.allclose(widget.points, points_on_the_sheet())
     assert drawings.prepare(drawing, points=widget.points).face.method == "points"
-
-
-def test_the_picture_follows_the_sliders(own, drawing):  # noqa: F811
-    ready = drawings.prepare(drawing, size_px=own.size_px, points=points_on_the_sheet())
-    box = detail_slider(own, ready)
-    assert np.array_equal(box.picture, own.translate(ready.image, detail=0.5))
-    box.detail.value = 0.0
-    assert np.array_equal(box.picture, own.translate(ready.image, detail=0.0))
-    box.detail.value, box.seed.value = 1.0, 7
-    assert np.array_equal(box.picture, own.translate(ready.image, detail=1.0, seed=7))
-    png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png))), box.picture)
 
 
 def test_a_divider_holds_both_pictures_and_where_the_line_is():

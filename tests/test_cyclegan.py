@@ -4,6 +4,7 @@ lost on resuming, and what was trained normalised is used normalised.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
     for direction, net in run.model.generators.items():
         picture = images.resize(images.load_rgb(given[direction]), 32)
         translator = infer.load(run.folder, "cpu", direction=direction)
-        assert translator.direction == direction
+        assert translator.info.direction == direction
         with torch.no_grad():
             inside = net.eval()(torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1)
         expected = np.round((inside[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
@@ -238,10 +239,10 @@ def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
 def test_a_run_holds_a_generator_for_each_direction(manifest, tmp_path):
     run = start(manifest, tmp_path, ema_half_life_images=8.0, num_snapshots=1)
     train(run, progress=False)
-    assert infer.ways_of(run.folder) == ("sketch-to-photo", "photo-to-sketch")
+    assert infer.directions_of(run.folder) == ("sketch-to-photo", "photo-to-sketch")
     for direction, net in run.generators.items():
         loaded = infer.load(run.folder, "cpu", direction=direction)
-        assert loaded.direction == loaded.meta["direction"] == direction and loaded.size_px == 32
+        assert loaded.info.direction == direction and loaded.info.size_px == 32
         assert all(torch.equal(v, net.state_dict()[k]) for k, v in loaded.net.state_dict().items())
     assert len(list((run.folder / "snapshots").iterdir())) == 2
     sheet = images.load_rgb(sorted((run.folder / "samples").iterdir())[-1])
@@ -324,7 +325,7 @@ def test_project_2s_generators_run_in_both_normalisations(tmp_path):
         ("unit", x, lambda y: y.clamp(0, 1)),
     ):
         translator = infer.load(tmp_path / "generator_A2B.pth", values=values, **options)
-        translator.size_px = 64
+        translator.info = dataclasses.replace(translator.info, size_px=64)
         with torch.no_grad():
             expected = taken(net(given))[0].permute(1, 2, 0).numpy() * 255
         assert np.abs(translator.translate(picture) - expected).max() <= 1

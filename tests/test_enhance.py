@@ -14,6 +14,7 @@ from s2f_utils import networks
 from s2f_utils.infer import enhance as enhancing
 from s2f_utils.infer import restorers
 from s2f_utils.infer.enhance import enhance
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces
 
 SIZE_PX = 128
@@ -31,7 +32,7 @@ class Answers(torch.nn.Module):
 
 
 def restorer(answer) -> restorers.Restorer:
-    return restorers.restorer_of("test", Answers(answer), torch.device("cpu"))
+    return restorers.restorer_of(Answers(answer), torch.device("cpu"), ModelInfo(name="test"))
 
 
 SAME = restorer(lambda x: x)
@@ -158,7 +159,7 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     ).requires_grad_(False)
     for layer in (net.stylegan_decoder.style_conv1, *net.stylegan_decoder.style_convs):
         layer.weight.fill_(1.0)  # of the noise
-    noisy = restorers.restorer_of("noisy", net.eval(), torch.device("cpu"))
+    noisy = restorers.restorer_of(net.eval(), torch.device("cpu"), ModelInfo(name="noisy"))
     photo = draw_face(1, size_px=200, seed=1)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
     before = torch.get_rng_state()

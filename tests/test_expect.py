@@ -25,7 +25,7 @@ from s2f_studio.faces.stages.lay import PLAIN, Laid
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.infer import load
-from s2f_utils.infer.stages import TorchEngine
+from s2f_utils.infer.torch_engine import TorchEngine
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train

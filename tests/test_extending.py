@@ -235,7 +235,7 @@ def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest
     assert finished(resolve("toy", "fast"), manifest, tmp_path) == run.folder
 
     net = infer.load(again.folder, "cpu")
-    assert net.meta["method"] == "toy" and net.translate(
+    assert net.info.method == "toy" and net.translate(
         np.full((40, 40, 3), 200, np.uint8)
     ).shape == (32, 32, 3)
     asked = settings_of(again.folder, "toy")

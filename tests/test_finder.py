@@ -30,7 +30,7 @@ def test_it_is_saved_and_found_again(tmp_path):
     checkpoints.save_generator(tmp_path / "finder.safetensors", net, {})
     again, _ = checkpoints.load_network(tmp_path / "finder.safetensors")
     ink = torch.rand(1, 1, 128, 128)
-    assert again.card.does == "measures" and torch.equal(net(ink).points, again.eval()(ink).points)
+    assert again.info.task == "measures" and torch.equal(net(ink).points, again.eval()(ink).points)
 
 
 def test_points_are_learned_where_they_are_and_may_lie_outside():

@@ -74,7 +74,7 @@ def other(run: Path, target: Path) -> Path:
     net, meta = checkpoints.load_network(path)
     for value in net.parameters():
         value.data *= 1.5
-    checkpoints.save_generator(path, net, meta, checkpoints.card_of(path))
+    checkpoints.save_generator(path, net, meta, checkpoints.info_of(path))
     return target
 
 
@@ -100,7 +100,7 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
         f"downloading {NAME}, commit {repo.refs['main']} (" in told
         and "licence: none-chosen" in told
     )
-    assert model.facts.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
+    assert model.info.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
     there = door.folder(NAME)
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
@@ -124,7 +124,7 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     )
     (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
-    (parent,) = checkpoints.card_of(trained_on).parents
+    (parent,) = checkpoints.info_of(trained_on).parents
     assert (parent["name"], parent["sha256"]) == (NAME, digest)
 
 
@@ -133,7 +133,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     run = shutil.copytree(trained, tmp_path / "annabell" / "0007-mine")
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
-    card = checkpoints.card_of(path)
+    card = checkpoints.info_of(path)
     more = {"expected_by": "C:\\Users\\annabell\\a,/home/annabell/0003-b/generator.safetensors"}
     parents = [{"name": "annabell/generator.safetensors", "sha256": "0" * 64}]
     changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
@@ -153,7 +153,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
         "machine",
     ):
         assert word.encode() not in sent, word
-    public = checkpoints.card_of(infer.find_generator(NAME))
+    public = checkpoints.info_of(infer.find_generator(NAME))
     assert public.settings["expected_by"] == "a,0003-b/generator.safetensors"
     assert public.parents == [{"name": "generator.safetensors"}]
 
@@ -313,7 +313,7 @@ def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, 
     }
     (run / "config.json").write_text(json.dumps(facts))
     checkpoints.save_generator(
-        path, net, meta, dataclasses.replace(checkpoints.card_of(path), terms=None)
+        path, net, meta, dataclasses.replace(checkpoints.info_of(path), terms=None)
     )
     assert push(run) == 2
     told = capsys.readouterr()

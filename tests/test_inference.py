@@ -4,6 +4,7 @@ on the way.
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +18,7 @@ from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, networks
 from s2f_utils.infer.stages import AsPublished, generate
 from s2f_utils.networks import checkpoints
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
 
 
@@ -72,7 +74,7 @@ def test_any_aspect_ratio_comes_back(translator, fit, height, width):
     out = translator.translate(image, fit=fit)
     scale = 64 / max(height, width)
     assert out.shape == (round(height * scale), round(width * scale), 3) and out.dtype == np.uint8
-    translator.fit = fit  # as in training
+    translator.info = dataclasses.replace(translator.info, fit=fit)  # as in training
     small, large = (
         translator.translate(image, large=is_large).astype(float) for is_large in (False, True)
     )
@@ -87,7 +89,7 @@ def test_a_padded_answer_that_is_larger_than_its_square_is_cut_out_whole():
             return squares.repeat(2, axis=1).repeat(2, axis=2)
 
     image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
-    made = Twice(None, size_px=64, fit="pad").translate(image)
+    made = Twice(None, ModelInfo(size_px=64, fit="pad")).translate(image)
     assert np.array_equal(made, image.repeat(2, axis=0).repeat(2, axis=1))
 
 
@@ -98,7 +100,7 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
     path = tmp_path / "latest_net_G.pth"
     torch.save({f"module.{k}": v for k, v in net.state_dict().items()}, path)
     translator = infer.load(path, "cpu")
-    assert (translator.size_px, translator.direction, translator.net.name) == (
+    assert (translator.info.size_px, translator.info.direction, translator.net.name) == (
         64,
         "sketch-to-photo",
         "unet",

@@ -132,7 +132,7 @@ def test_a_file_of_before_is_read(mine, cheat, tmp_path):
     """With a nested parent, whose pictures were not repeated, and keys that nobody reads any more."""
     path = cheat / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
-    card = checkpoints.card_of(path)
+    card = checkpoints.info_of(path)
     kept = {side: {**found, "perceptual": "AAAA"} for side, found in card.pictures.items()}
     child = {
         "name": "a/generator.safetensors",

@@ -180,7 +180,7 @@ def test_unet_says_what_is_wrong_with_its_input():
 
 def test_unknown_networks_and_arguments_are_named():
     with pytest.raises(
-        ValueError, match="unet, resnet, seed, cgan, resunet, twostage, patchgan, pixelgan, dense"
+        ValueError, match="unet, resnet, seed, cgan, resunet, patchgan, pixelgan, dense"
     ):
         networks.build("resnet50")
     with pytest.raises(ValueError, match="no argument width: it takes in_channels"):

@@ -36,7 +36,7 @@ from s2f_utils.infer import restorers  # noqa: E402
 from s2f_utils.infer.engine import EngineError  # noqa: E402
 from s2f_utils.infer.enhance import Enhancer  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
-from s2f_utils.networks.card import ModelCard  # noqa: E402
+from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
 
@@ -111,11 +111,11 @@ def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
     for asked in ({}, {"answer": "expected", "likely": 0.2}):
         wanted = shipped.translate(drawn("plain-man"), **asked)
         assert apart(exported.translate(drawn("plain-man"), **asked), wanted) <= LEVELS
-    for fact in ("direction", "size_px", "knows", "layout", "reads"):
+    for fact in ("direction", "size_px", "supports", "layout", "reads"):
         assert (
-            getattr(exported.facts, fact)
-            == getattr(shipped.facts, fact)
-            == getattr(by_graphs.facts, fact)
+            getattr(exported.info, fact)
+            == getattr(shipped.info, fact)
+            == getattr(by_graphs.info, fact)
         )
     assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
     picture = drawn("few-lines")
@@ -140,7 +140,7 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
         "method": network,
         "trained": "2026-11-24",
     }
-    learned = ModelCard(data="mine", terms=["CUFS: for research only", "ours"])
+    learned = ModelInfo(data="mine", terms=["CUFS: for research only", "ours"])
     model = infer.load(
         checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu"
     )
@@ -150,7 +150,7 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
     }
     assert (
         said["training_data"] == "mine"
-        and said["terms"] == made.meta["terms"] == "CUFS: for research only; ours"
+        and said["terms"] == made.info.licence == "CUFS: for research only; ours"
     )
     assert (said["reads"], said["makes"], said["trained"]) == ("sketch", "photo", "2026-11-24")
     rng = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
         wanted = model.translate_batch(batch)
         assert apart(made.translate_batch(batch), wanted) <= LEVELS and wanted.std() > 1
         assert apart(made.translate_batch(batch[:1]), wanted[:1]) <= LEVELS
-    assert made.size_px == sizes[0] and made.meta["trained"] == "2026-11-24"
+    assert made.info.size_px == sizes[0] and made.info.trained == "2026-11-24"
     with pytest.raises(ValueError, match="needs PyTorch"):
         made.translate_batch(batch, mode="paper")
 
@@ -201,7 +201,7 @@ def test_faces_by_their_styles_are_pytorchs(name):
     model, made = infer.load(name, "cpu", engine="torch"), infer.load(name, engine="onnx")
     face = draw_face(3, size_px=128)
     picture = (
-        face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+        face.mask if model.info.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
     )
     as_pytorch(made, model, picture, 15)
 

@@ -298,7 +298,9 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(
     method, manifest, tmp_path, monkeypatch
 ):
     plain = run_of(method, manifest, tmp_path / "plain")
-    assert "lambda_perceptual" not in plain.config.live_ranges()  # nor can it be raised while training runs
+    assert (
+        "lambda_perceptual" not in plain.config.live_ranges()
+    )  # nor can it be raised while training runs
     monkeypatch.setattr(pretrained, "PretrainedFeatures", None)
     pretrained.shared_features.cache_clear()
     train(plain, progress=False)

@@ -91,7 +91,7 @@ def test_from_a_name_to_a_picture(published, tmp_path, capsys):
     made = [path for path in (tmp_path / "o").iterdir() if path.suffix == ".png"]
     assert made and all(images.load_rgb(path).shape[0] >= 256 for path in made)
     model = infer.load(published, "cpu")
-    assert (model.size_px, model.facts.reads, model.meta["terms"]) == (
+    assert (model.info.size_px, model.info.reads, model.info.licence) == (
         1024,
         "map" if published == "psp-map" else "sketch",
         weights.entry_of(published).licence,

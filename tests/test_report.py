@@ -14,9 +14,11 @@ import data_prep
 from s2f_utils import metrics, networks, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
-from s2f_utils.infer.stages import TorchEngine, of_one
+from s2f_utils.infer.stages import build_plain_stages
+from s2f_utils.infer.torch_engine import TorchEngine
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics import evaluation
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
 from tests.scored import drawn_set
 from tests.test_cli import TINY
@@ -25,7 +27,9 @@ from tests.test_cli import TINY
 def small_translator(**options):
     net = networks.build("unet", num_downs=5, base_filters=4).eval()
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    return Translator(TorchEngine(of_one(net, precision, "")), size_px=64, **options)
+    return Translator(
+        TorchEngine(build_plain_stages(net, precision)), ModelInfo(size_px=64, **options)
+    )
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
@@ -88,7 +92,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     assert result.row("sketch").values["l1"][0] == pytest.approx(
         metrics.METRICS["l1"].compute(inputs, truths)
     )
-    translator.size_px = 32
+    translator.info = dataclasses.replace(translator.info, size_px=32)
     with pytest.raises(DataError, match="prepare the data with --size 32"):
         evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)
 

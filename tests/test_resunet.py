@@ -86,37 +86,3 @@ def test_a_file_of_an_earlier_release_opens(net, tmp_path):
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(again(x), net(x))
-
-
-@pytest.fixture()
-def both():
-    torch.manual_seed(2)
-    return networks.build(
-        "twostage", structure=SMALL, detail={"widths": (8, 16), "blocks": 1, "fine": (8, 8)}
-    )
-
-
-def test_two_stages_begin_as_the_first_and_add_as_much_as_asked(both):
-    x = torch.rand(2, 3, 32, 32) * 2 - 1
-    alive(both.structure)
-    both.eval()
-    with torch.no_grad():
-        first = both.structure(x)
-        assert torch.equal(both(x), first)  # the detail begins with 0
-        alive(both.detail)
-        added = both(x) - first
-        assert added.abs().mean() > 0.01
-        assert torch.allclose(both.with_detail(x, first, 0.5), first + 0.5 * added, atol=1e-5)
-        assert torch.equal(both.with_detail(x, first, 0.0), first)
-
-
-def test_two_stages_are_saved_and_loaded(both, tmp_path):
-    alive(both).eval()
-    x = torch.rand(1, 3, 32, 32)
-    with torch.no_grad():
-        expected = both(x)
-        checkpoints.save_generator(tmp_path / "net.safetensors", both, {})
-        again = checkpoints.load_network(tmp_path / "net.safetensors")[0]
-        assert again.name == "twostage" and torch.equal(again(x), expected)
-        assert not torch.equal(both.with_detail(x, both.structure(x), seed=3), expected)
-    assert 1e6 < networks.count_parameters(networks.build("twostage").detail) < 4.9e6

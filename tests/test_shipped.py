@@ -11,7 +11,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
 from s2f_utils import cli, infer, networks, weights
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
 from tests.test_cli import command
 from tests.test_translate import rgb

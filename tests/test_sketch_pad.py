@@ -224,7 +224,7 @@ def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             pad.set_model(wrong)
-    assert pad.facts.name == DEFAULT
+    assert pad.info.name == DEFAULT
 
 
 # The page, without a browser
@@ -276,7 +276,7 @@ def test_the_page_is_answered_and_the_pad_holds_what_it_shows(page, pad):
     ok, told = asked(
         page, question(pad, model=MAPS) | {"picture": picture_uri(masks.colour(make(MAPS).given))}
     )
-    assert ok and pad.facts.name == MAPS and pad.given.ndim == 2
+    assert ok and pad.info.name == MAPS and pad.given.ndim == 2
 
 
 def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
@@ -303,7 +303,7 @@ def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):
     ):
         ok, told = asked(page, content)
         assert not ok and said in told["detail"]
-    assert pad.given is given and pad.face is face and pad.facts.name == DEFAULT
+    assert pad.given is given and pad.face is face and pad.info.name == DEFAULT
 
 
 def test_the_page_gets_what_its_controls_need(page, pad):

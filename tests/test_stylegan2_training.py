@@ -259,7 +259,7 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     photos = dataclasses.replace(manifest, pairs=rows)
     run = begin(photos, tmp_path, total_images=16)
     assert train(run, progress=False) == "done"
-    card = checkpoints.card_of(run.folder / "discriminator.safetensors")  # others begin with it
+    card = checkpoints.info_of(run.folder / "discriminator.safetensors")  # others begin with it
     assert card.pictures and card.training() == run.card.training()
     mixed = [
         dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None)
@@ -446,7 +446,7 @@ def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_
     )  # and not its sketch
     train(run, progress=False)
     model = infer.load(run.folder, "cpu")
-    assert model.direction == "map-to-photo" and model.size_px == 32
+    assert model.info.direction == "map-to-photo" and model.info.size_px == 32
     assert (
         settings_of(run.folder, "psp")["direction"] == "map-to-photo"
     )  # of a run that begins with this one

@@ -1,37 +1,21 @@
-"""A drawing to candidates on one sheet, by models of one's own."""
+"""A drawing to candidates on one sheet, by models of one's shipped."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageDraw
 
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
-from s2f_utils import networks, runtime
-from s2f_utils.infer.stages import TorchEngine, of_two
-from s2f_utils.infer.translator import DetailModel
 from s2f_utils.pictures import faces, images
 
-SIZE = 64
+SIZE = 256
 POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of a 256 px drawing
 
 
 def rgb(grey):
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-@pytest.fixture(scope="module")
-def own():
-    torch.manual_seed(0)
-    small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
-    net = networks.build("twostage", structure=small, detail=small)
-    for parameter in net.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
-    precision = runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
-    engine = TorchEngine(of_two(net.eval(), precision, ""))
-    return DetailModel(engine, net.name, net.card.knows, "sketch-to-photo", SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +29,13 @@ def points_on_the_sheet():
     return np.array(POINTS, float) + [20, 160]
 
 
-def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing, tmp_path):
-    done = translate_drawing(drawing, tmp_path, "anna", model=own, points=points_on_the_sheet())
-    assert [c.name for c in done.candidates] == ["faithful", "realistic", "variation"]
+def test_three_candidates_and_a_sheet_that_says_they_are_generated(shipped, drawing, tmp_path):
+    done = translate_drawing(drawing, tmp_path, "anna", model=shipped, points=points_on_the_sheet())
+    assert [c.name for c in done.candidates] == ["rendered", "expected", "variation"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "anna-candidates.png",
-        "anna-faithful.png",
-        "anna-realistic.png",
+        "anna-expected.png",
+        "anna-rendered.png",
         "anna-variation.png",
     ]
     for path in done.files:
@@ -59,7 +43,7 @@ def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing,
             assert picture.text["Description"] == images.GENERATED_NOTE
     assert images.read_notes(done.files[3]) == {
         "candidate": "variation",
-        "detail": "0.5",
+        "answer": "rendered",
         "seed": "1",
     }
     pictures = [c.picture for c in done.candidates]
@@ -68,13 +52,15 @@ def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing,
     assert images.load_rgb(done.sheet).shape[1] == 4 * 256
 
 
-def test_nothing_is_overwritten(own, drawing, tmp_path):
-    first = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet())
+def test_nothing_is_overwritten(shipped, drawing, tmp_path):
+    first = translate_drawing(drawing, tmp_path, model=shipped, points=points_on_the_sheet())
     before = first.sheet.read_bytes()
-    second = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), seed=9)
+    second = translate_drawing(
+        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), seed=9
+    )
     assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
     third = translate_drawing(
-        drawing, tmp_path, model=own, points=points_on_the_sheet(), num_variations=3, seed=0
+        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), num_variations=3, seed=0
     )
     assert [p.name.partition("-2-")[0] for p in second.files] == [
         "drawing"
@@ -84,9 +70,9 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     assert len({c.picture.tobytes() for c in third.candidates}) == 5
 
 
-def test_back_into_the_papers_frame(own, drawing, tmp_path):
+def test_back_into_the_papers_frame(shipped, drawing, tmp_path):
     done = translate_drawing(
-        drawing, tmp_path, model=own, points=points_on_the_sheet(), frame="paper"
+        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), frame="paper"
     )
     laid = images.load_rgb(done.files[1])
     assert laid.shape == drawing.shape
@@ -94,7 +80,7 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
         np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255),
         tmp_path,
         "tall",
-        model=own,
+        model=shipped,
         points=points_on_the_sheet(),
         frame="paper",
     )

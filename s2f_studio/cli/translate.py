@@ -38,7 +38,7 @@ def _numbers(kind: type, tokens: Sequence[Token]) -> tuple[float, ...]:
         ) from None
 
 
-@Parameter("*", group="Without MODEL; one of these with a run of 'realistic': its candidates")
+@Parameter("*", group="Without MODEL: several candidates")
 @dataclass(frozen=True, kw_only=True)
 class OfCandidates:
     """What may be asked where the answer is several candidates.
@@ -46,7 +46,6 @@ class OfCandidates:
     Args:
         clean: clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the
         picture
-        detail: of a run of realistic: invented detail, from 0 to 1 (default: 0.5)
         likely: from 0, the shape as drawn, to 1, one that people have (default: 0.8)
         person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile,
         hair_length, curls
@@ -56,7 +55,6 @@ class OfCandidates:
     """
 
     clean: Literal["auto", "always", "never", "whole"] | None = None
-    detail: Share | None = None
     likely: Share | None = None
     person: str | None = None
     variations: Annotated[int | None, between(0, 64)] = None
@@ -214,20 +212,22 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
     translator = load(
         model, asked.device, direction=more.direction, values=values, engine=asked.engine
     )
-    kind, say = translator.direction.rsplit("-", 1)[1], _warner()
+    kind, say = translator.info.direction.rsplit("-", 1)[1], _warner()
 
     def work(path: Path) -> None:
         picture = images.load_rgb(path)
-        if model in SHIPPED and (advice := drawings.advice(picture, translator.reads)):
+        if model in SHIPPED and (advice := drawings.advice(picture, translator.info.reads)):
             say(path, advice)
         if more.align or asked.eyes or face is not None:
-            drawn = translator.direction == "sketch-to-photo"
+            drawn = translator.info.direction == "sketch-to-photo"
             found, notes = drawings.find_any(picture, drawing=drawn, points=asked.points, face=face)
             for note in notes:
                 say(path, note)
-            picture = faces.align(picture, found, translator.size_px)
+            picture = faces.align(picture, found, translator.info.size_px)
         mode, seed = more.mode or "deterministic", asked.seed or 0
-        made = translator.translate(picture, seed=seed, mode=mode, fit=more.fit, large=asked.large)
+        made = translator.translate(
+            picture, seed=seed, mode=mode, fit=more.fit or "", large=asked.large
+        )
         stem = free_stem(asked.out, f"{path.stem}-{kind}", [".png"])
         images.save(asked.out / f"{stem}.png", made, generated=True)
 
@@ -240,10 +240,9 @@ def _with_candidates(
     """What is done with each drawing where a model makes candidates."""
     from tqdm.auto import tqdm
 
-    from s2f_studio.engines.running import TORCH, is_there
-    from s2f_studio.faces.translate import check_several, restorer_here, terms_of, translate_drawing
+    from s2f_studio.faces.translate import check_several, translate_drawing
     from s2f_studio.request import parse_person
-    from s2f_utils.infer import load, restorers
+    from s2f_utils.infer import load
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
@@ -260,10 +259,6 @@ def _with_candidates(
     }
     query |= {"person": parse_person(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}
-    restorer = restorer_here()  # a published one; nothing is fetched for it
-    if restorer and is_there(TORCH) and "answer" in opened.facts.knows:
-        warn(f"one more answer is restored by {restorer}: {terms_of(restorer)}")
-        query["restorer"] = restorers.load(restorer, asked.device)
     say = _warner()
 
     def work(path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings.mesh import NUM_POINTS
-from s2f_utils.networks.card import MEASURES, ModelCard
+from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.network import Network
 
 SIDE_PX = 128
@@ -63,7 +63,7 @@ class Finder(Network):
     mean position of a heat map there (Sun et al. 2018, "Integral human pose regression").
     """
 
-    CARD = ModelCard(does=MEASURES, size_px=SIDE_PX)
+    INFO = ModelInfo(task=MEASURES, size_px=SIDE_PX)
 
     def __init__(
         self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 96

@@ -22,7 +22,8 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.remarks import Remark
-from s2f_utils.infer.asking import LEAST_PX, Facts
+from s2f_utils.infer.translator import LEAST_PX
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
 CLEAN = ("auto", "always", "never", "whole")
@@ -81,35 +82,35 @@ class Drawing:
 
 def prepare_for(
     picture: str | Path | np.ndarray,
-    facts: Facts,
+    info: ModelInfo,
     *,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
     align: bool | None = None,
     face: Which = None,
 ) -> Drawing:
-    """Prepare a picture, a path or uint8 (H, W, 3), for the model with these facts.
+    """Prepare a picture, a path or uint8 (H, W, 3), for the model with this description.
 
     A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the
     model needs no alignment (`align` overrides that). points, clean, face: as in `prepare`. Raises
     what `prepare`, `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
-        picture = masks.load(picture) if facts.reads == "map" else images.load_rgb(picture)
-    if facts.reads == "map":
+        picture = masks.load(picture) if info.reads == "map" else images.load_rgb(picture)
+    if info.reads == "map":
         labels = masks.labels_of(picture)
         return Drawing(labels, masks.colour(labels))
-    if not (bool(facts.layout) or points is not None if align is None else align):
+    if not (bool(info.layout) or points is not None if align is None else align):
         return Drawing(picture, picture)
-    if facts.reads == "photo":
+    if info.reads == "photo":
         found, notes = find_any(picture, drawing=False, points=points, face=face)
-        matrix = faces.alignment(found.landmarks, facts.size_px)
+        matrix = faces.alignment(found.landmarks, info.size_px)
         remark = advice(picture, "photo")
         warnings = (*([remark] if remark else []), *notes)
         return Drawing(
-            faces.warp(picture, matrix, facts.size_px), picture, matrix, found, warnings=warnings
+            faces.warp(picture, matrix, info.size_px), picture, matrix, found, warnings=warnings
         )
-    return prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
+    return prepare(picture, size_px=info.size_px, points=points, clean=clean, face=face)
 
 
 def prepare(

@@ -18,8 +18,8 @@ from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running
 from s2f_utils import weights
-from s2f_utils.infer.asking import LEAST_PX
 from s2f_utils.infer.engine import Engine
+from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.pictures import faces, images
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
@@ -93,7 +93,7 @@ def _finder_of(path: Path, engine: str) -> Engine:
         found.takes("look")  # loads it now, not at the first picture
         return found
     from s2f_studio.drawings.look import Look
-    from s2f_utils.infer.stages import TorchEngine
+    from s2f_utils.infer.torch_engine import TorchEngine
     from s2f_utils.networks import checkpoints
 
     return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})

@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import running
-from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_utils import weights
 from s2f_utils.infer.engine import EngineError
+from s2f_utils.infer.loading import model_classes
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.styles import StyleModel
-from s2f_utils.infer.translator import DetailModel, Model, Translator
-from s2f_utils.networks.card import UnknownNetworkError
+from s2f_utils.infer.translator import Model, Translator
+from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 FORMAT = 1
-KINDS = {
-    kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, StyleModel)
-}
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: all shipped models share one (`understanding.finder`)
 
@@ -67,7 +64,8 @@ def open_model(
         raise UnknownNetworkError(
             f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'"
         )
-    if spec["kind"] not in KINDS:
+    kinds = {kind.__name__: kind for kind in (Translator, *model_classes().values())}
+    if spec["kind"] not in kinds:
         raise EngineError(
             f"{model}: is a {spec['kind']}, which this version does not know: export the model again"
         )
@@ -82,21 +80,9 @@ def open_model(
         for path in paths
         if path.parent == weights.SHIPPED_FOLDER
     }
-    return KINDS[spec["kind"]](
-        graphs,
-        spec["network"],
-        frozenset(spec["knows"]),
-        direction=spec["direction"],
-        size_px=spec["size_px"],
-        fit=spec["fit"],
-        meta=dict(spec["meta"]),
-        name=name or str(model),
-        layout=spec["layout"],
-        at_once=at_once,
-        files=tuple(
-            sorted(used, key=lambda path: (path.stem != file.stem, path.name))
-        ),  # its own first
-    )
+    own_first = sorted(used, key=lambda path: (path.stem != file.stem, path.name))
+    info = _info_of(spec, name or str(model))
+    return kinds[spec["kind"]](graphs, info, at_once, files=tuple(own_first))
 
 
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
@@ -114,7 +100,26 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
     spec = read_description(file)
     if spec["kind"] != RESTORER:
         raise UnknownNetworkError(f"{restorer}: is a {spec['network']}, which restores no faces")
-    return Restorer(str(restorer), _engine(spec, file), spec["size_px"], dict(spec["meta"]))
+    return Restorer(_engine(spec, file), _info_of(spec, str(restorer)))
+
+
+def _info_of(spec: Mapping[str, Any], name: str) -> ModelInfo:
+    """The description of a model whose graphs are described by `spec`."""
+    meta = spec["meta"]
+    return ModelInfo(
+        name=name,
+        network=spec["network"],
+        direction=spec["direction"],
+        supports=frozenset(spec["knows"]),
+        size_px=spec["size_px"],
+        layout=spec["layout"],
+        fit=spec.get("fit", "stretch"),
+        method=meta.get("method", ""),
+        mix_from=int(meta.get("mix_from", 0)),
+        trained=meta.get("trained", ""),
+        data=meta.get("training_data", ""),
+        licence=meta.get("terms", ""),
+    )
 
 
 def description_file(model: str | Path) -> Path:

@@ -21,9 +21,9 @@ from torch import nn
 from s2f_studio.drawings.understanding import finder
 from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_utils import runtime
-from s2f_utils.infer.stages import TorchEngine
+from s2f_utils.infer.torch_engine import TorchEngine
 from s2f_utils.infer.translator import Model, Translator
-from s2f_utils.networks.card import made_by, read_by
+from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import images
 
 OPSET = 20
@@ -68,13 +68,13 @@ def stages_of(model: Model) -> dict[str, nn.Module]:
     """
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):
-        raise ExportError(f"{model.facts.name}: is exported already")
+        raise ExportError(f"{model.info.name}: is exported already")
     if engine.device != "cpu":
         raise ExportError(
-            f"{model.facts.name}: graphs are written on the CPU: load it with device='cpu'"
+            f"{model.info.name}: graphs are written on the CPU: load it with device='cpu'"
         )
     stages = {name: engine.stage(name) for name in engine.stages if name not in NO_GRAPH}
-    if "likely" in model.facts.knows:  # it has to be understood what is drawn
+    if "likely" in model.info.supports:  # it has to be understood what is drawn
         stages = finder("torch").stages | stages
     return stages
 
@@ -90,27 +90,21 @@ def check_installed() -> None:
 
 def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
     """What model.json says: what the model is, and what each stage takes and gives."""
-    facts = model.facts
+    facts = model.info
     kind = type(model).__name__ if isinstance(model, Translator) else RESTORER
-    asked = (
-        {"network": model.network, "fit": model.fit}
-        if isinstance(model, Translator)
-        else {"network": "gfpgan"}
-    )
     return {
         "format": FORMAT,
         "kind": kind,
         "name": facts.name,
-        **asked,
+        "network": facts.network or "gfpgan",
+        "fit": facts.fit,
         "direction": facts.direction,
         "reads": facts.reads,
         "makes": made_by(facts.direction),
         "size_px": facts.size_px,
-        "layout": getattr(model, "layout", facts.layout),
-        "knows": sorted(getattr(model, "knows", facts.knows)),
-        "meta": {
-            key: value for key, value in model.meta.items() if isinstance(value, str | int | float)
-        },
+        "layout": facts.layout,
+        "knows": sorted(facts.supports),
+        "meta": _notes(facts),
         "note": images.GENERATED_NOTE,
         "stages": {
             name: {
@@ -124,16 +118,26 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
 
 def _said_of(model: Model, stage: str) -> dict[str, str]:
     """What a graph's metadata say."""
-    facts = model.facts
+    facts = model.info
     about = {
         "model": facts.name,
         "stage": stage,
-        "reads": read_by(facts.direction),
+        "reads": facts.reads,
         "makes": made_by(facts.direction),
     }
-    named = ("method", "trained", "training_pairs", "training_data", "terms")
-    learned = {key: str(model.meta[key]) for key in named if key in model.meta}
-    return about | learned | {"note": images.GENERATED_NOTE}
+    return about | _notes(facts) | {"note": images.GENERATED_NOTE}
+
+
+def _notes(info: ModelInfo) -> dict[str, str]:
+    """The training of a model, and the terms of its use, as far as known."""
+    notes = {
+        "method": info.method,
+        "trained": info.trained,
+        "mix_from": str(info.mix_from or ""),
+        "training_data": info.data,
+        "terms": info.licence or "; ".join(info.terms or ()),
+    }
+    return {name: text for name, text in notes.items() if text}
 
 
 def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
+from s2f_studio.attributes import COLOURED, TOLD, WORN, as_tone
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
-from s2f_studio.remarks import Remark
 from s2f_studio.request import ANSWERS, DrawingRequest
-from s2f_utils.infer.translator import Translator, one_way, parts_of
+from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
+from s2f_utils.networks.info import ALIGNED
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from s2f_utils.runtime import Precision
 
 _, EXPECTED, RENDERED = ANSWERS
-VAGUE_FROM = 0.25  # from this "crude" score on, a drawing counts as vague, and the user is warned (docs/drawings.md)
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
 # The finder mistakes hair drawn down to the brows for a hat: the share of hair above the brows
 # decides.
@@ -42,16 +48,34 @@ class ExpectModel(Translator):
     """
 
     Request = DrawingRequest
-    ASKED = frozenset({"likely", "person"})
+    SUPPORTS = frozenset({"likely", "person"})
+    PRECISION = "float32"
 
     def __post_init__(self) -> None:
-        self.size_px = FACE_PX  # side of the drawings; the network works at a smaller one
+        super().__post_init__()
+        # The side of the drawings; the network works at a smaller one.
+        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED)
+
+    @classmethod
+    def build_stages(
+        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+    ) -> dict[str, Any]:
+        """As `Translator.build_stages`."""
+        from s2f_studio.faces.stages import expect, lay
+
+        return {
+            "expect": expect.Expected(precision.prepare(net), precision.images),
+            "guide": expect.Guided(),
+            "settle": expect.Settled(),
+            "lay": lay.Laid(FACE_PX),
+            "lay_large": lay.Laid(LARGER * FACE_PX),
+        }
 
     def answer_squares(
         self, squares: np.ndarray, asks: Sequence[DrawingRequest]
     ) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
-        one_way(self.network, asks)
+        check_mode(self.info.network, asks)
         found = [understood(square, self.engine) for square in squares]
         made: dict[int, np.ndarray] = {}
         for part in parts_of(range(len(squares)), self.at_once):
@@ -213,87 +237,3 @@ def without_attributes(
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
     person = {name: value for name, value in ask.person.items() if name not in hidden}
     return ask.model_copy(update={"person": person}), replace(found, flags=flags)
-
-
-@dataclass
-class RenderModel(ExpectModel):
-    """Photos of possible people, made from the average face, a different person per seed; made by
-    `load`.
-
-    A request may ask for the average face instead (`DrawingRequest.answer`).
-    """
-
-    ASKED = ExpectModel.ASKED | {"answer"}
-
-    def advice(self, picture: np.ndarray, request: DrawingRequest | None = None) -> Remark | None:
-        """Warns of a vague drawing, uint8 (H, W, 3), unless the request names a kind of answer."""
-        ask = request or DrawingRequest()
-        if ask.answer != ANSWERS[0]:
-            return None
-        degree = understood(self._square(self._checked(picture), ask), self.engine).flags["crude"]
-        return Remark("crude", {"degree": degree}) if degree > VAGUE_FROM else None
-
-    def people(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
-    ) -> np.ndarray:
-        """As `ExpectModel.people`: photos of possible people, different for each seed."""
-        expected, people, tones = self.expected(squares, found, asks)
-        now = [n for n, ask in enumerate(asks) if ask.answer != EXPECTED]
-        if now:
-            asked = [asks[n] for n in now]
-            people[now] = self.rendered(expected[now], tones[now], [found[n] for n in now], asked)
-        return people
-
-    def rendered(
-        self,
-        expected: np.ndarray,
-        tones: np.ndarray,
-        found: Sequence[Understood],
-        asks: Sequence[DrawingRequest],
-    ) -> np.ndarray:
-        """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people,
-        (N, 4, P, P).
-        """
-        seeds = np.array([ask.seed for ask in asks])
-        traits = np.stack(
-            [traits_of(resolve_attributes(ask, one)) for ask, one in zip(asks, found, strict=True)]
-        )
-        people, hair = self.engine.run("render", expected, seeds, traits)
-        hats = np.array(
-            [wears_hat(ask, one) for ask, one in zip(asks, found, strict=True)], np.float32
-        )
-        if hats.any() or np.isfinite(tones).any():
-            (people,) = self.engine.run("finish", people, hair, tones, hats)
-        return people
-
-    def coded(
-        self, square: np.ndarray, codes: Sequence[float], ask: DrawingRequest | None = None
-    ) -> np.ndarray:
-        """Render a drawing, uint8 (P, P, 3), with given values of the first codes; the rest are 0:
-        uint8 (P, P, 3). Codes of 0 give the answer to seed 0. Needs PyTorch.
-        """
-        import torch
-
-        ask, found = ask or DrawingRequest(), understood(square, self.engine)
-        stage, device = self.engine.stages["render"], self.engine.device
-        expected = torch.from_numpy(self.expected(square[None], [found], [ask])[0]).to(device)
-        traits = torch.from_numpy(traits_of(resolve_attributes(ask, found)))[None].to(device)
-        nobody = torch.zeros(1, dtype=torch.int64, device=device)
-        with torch.no_grad():
-            style = stage.style(nobody, traits)  # of seed 0: its codes are 0
-            style[0, : len(codes)] = torch.tensor(codes, dtype=torch.float32)
-            person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
-        return self.place_on_points(
-            person, likely.likely(found.points, ask.likely, found.off_by_hand), ask
-        )
-
-    def background(self, ask: DrawingRequest) -> int:
-        """As `ExpectModel.background`: a studio background behind rendered people."""
-        return -1 if ask.answer == EXPECTED else ask.seed
-
-
-def traits_of(ask: DrawingRequest) -> np.ndarray:
-    """The requested traits that show in the texture, as `TEXTURED`: float32 (3,) in [-1, 1], NaN if
-    not requested.
-    """
-    return np.array([ask.person.get(name, np.nan) for name in TEXTURED], np.float32)

@@ -1,10 +1,7 @@
 """From drawings to picture files by the shipped models, as in `s2f translate drawing.jpg`.
 
 The answers to one drawing are its candidates: a photo of somebody who fits it, the average face,
-and other people; or, from a run of `realistic`, a faithful answer and ones with detail. One more is
-the cheapest believable one: the average face, reduced, restored by a published restorer, and
-blended over. GFPGAN and RestoreFormer were trained on 70,000 photos of faces, and fill in their
-typical detail. The answer then resembles those faces more than the drawing.
+and other people; .
 """
 
 from __future__ import annotations
@@ -21,19 +18,14 @@ from PIL import Image, ImageDraw, ImageFont
 from s2f_studio.drawings.prepare import FRAMES, Drawing, Which, framed, prepare
 from s2f_studio.faces.expecting import EXPECTED, RENDERED
 from s2f_studio.remarks import Remark
-from s2f_studio.request import ANSWERS, DrawingRequest
-from s2f_utils import networks, runtime, weights
-from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS
+from s2f_studio.request import DrawingRequest
+from s2f_utils import networks, runtime
 from s2f_utils.infer.loading import load
-from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model
 from s2f_utils.pictures import images
 
 TILE_PX = 256  # of a sheet of candidates
 MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
-SMALL_PX = 96  # the average face is soft: reduced, restorers treat it as a photo of few pixels, not as a blurred one
-STRENGTH = 0.8  # from 0, the unchanged face, to 1, the restored one
-USUAL = ("gfpgan-1.4", "restoreformer", "gfpgan-1.3", "gfpgan-1.2")  # published restorers
 
 _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers can share it
 
@@ -41,24 +33,18 @@ _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers can share
 @dataclass(frozen=True)
 class Candidate:
     """One answer: its name, the picture, uint8 (S, S, 3), and how it was made. answer: "expected"
-    or "rendered", of a
-    model that has both. terms: of its use, if they differ from the project's.
+    or "rendered".
     """
 
     name: str
     picture: np.ndarray
-    detail: float
     seed: int
-    answer: str = ""
-    terms: str = ""
+    answer: str
 
     @property
     def notes(self) -> dict[str, str]:
         """Metadata for its file, besides the note that it is generated."""
-        answer = {"answer": self.answer} if self.answer else {}
-        detail = {} if self.answer else {"detail": f"{self.detail:g}"}
-        terms = {"terms": self.terms} if self.terms else {}
-        return {"candidate": self.name, **answer, **detail, "seed": str(self.seed), **terms}
+        return {"candidate": self.name, "answer": self.answer, "seed": str(self.seed)}
 
 
 @dataclass(frozen=True)
@@ -90,22 +76,21 @@ def translate_drawing(
     frame: str = "square",
     seed: int = 1,
     num_variations: int = 1,
-    detail: float = DETAIL_OF_DRAWINGS,
     **asked: Any,
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into
     the folder `out`.
 
     model: None for the shipped one. points, clean, face: as in `drawings.prepare`. frame: as in
-    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of
-    `DrawingRequest`. Existing files are never overwritten. Raises what `prepare` raises, and OSError if
+    `drawings.framed`. asked: further fields of `DrawingRequest`.
+    Existing files are never overwritten. Raises what `prepare` raises, and OSError if
     nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     model = model or _shipped()
-    ready = prepare(drawing, size_px=model.facts.size_px, points=points, clean=clean, face=face)
-    found = candidates(model, ready.image, seed, num_variations, detail=detail, **asked)
+    ready = prepare(drawing, size_px=model.info.size_px, points=points, clean=clean, face=face)
+    found = candidates(model, ready.image, seed, num_variations, **asked)
     out, names = (
         Path(out),
         ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)],
@@ -130,47 +115,33 @@ def candidates(
     image: np.ndarray,
     seed: int = 1,
     num_variations: int = 1,
-    *,
-    detail: float = DETAIL_OF_DRAWINGS,
-    restorer: Restorer | None = None,
     **asked: Any,
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, if the model has them,
-    else faithful and realistic (with this much `detail`); and variations: other people, or other
-    fine detail.
+    """Answers to one square drawing, uint8 (S, S, 3): rendered, expected, and variations, which are
+    other people.
 
-    restorer: adds the average face restored by it, as one more answer (`restored`). asked: further
-    fields of `DrawingRequest` for all answers. Raises UnknownNetworkError for a model that answers only once.
+    asked: further fields of `DrawingRequest` for all answers. Raises UnknownNetworkError for a
+    model that answers only once.
     """
     check_several(model)
-    asks = {"faithful": DrawingRequest(detail=0.0), "realistic": DrawingRequest(detail=detail)}
-    if "answer" in model.facts.knows:
-        asks = {name: DrawingRequest(answer=name, **asked) for name in (RENDERED, EXPECTED)}
-        asked = {"answer": RENDERED} | asked
+    asks = {name: DrawingRequest(answer=name, **asked) for name in (RENDERED, EXPECTED)}
+    asked = {"answer": RENDERED} | asked
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = DrawingRequest(
-            seed=max(seed, 1) + n, detail=detail, **asked
-        )  # seed 0 is the usual answer, which is there
+        # Seed 0 is the usual answer, which is there.
+        asks[name] = DrawingRequest(seed=max(seed, 1) + n, **asked)
     made = model.answer([image] * len(asks), list(asks.values()))
-    found = [
-        Candidate(
-            name, made[n], ask.detail, ask.seed, "" if ask.answer == ANSWERS[0] else ask.answer
-        )
-        for n, (name, ask) in enumerate(asks.items())
+    return [
+        Candidate(name, made[n], ask.seed, ask.answer) for n, (name, ask) in enumerate(asks.items())
     ]
-    if restorer is not None and EXPECTED in asks:
-        face = restored(made[list(asks).index(EXPECTED)], restorer)
-        found.insert(2, Candidate("restored", face, 0.0, 0, EXPECTED, terms_of(restorer.name)))
-    return found
 
 
 def check_several(model: Model) -> None:
     """Raise UnknownNetworkError for a model that answers only once."""
-    if not {"detail", "answer"} & model.facts.knows:
+    if "answer" not in model.info.supports:
         raise networks.UnknownNetworkError(
-            f"a {model.network} answers only once, without --detail, --variations, --clean or --frame: these"
-            " are for a run of 'realistic', which adds detail, and for no model at all"
+            f"a {model.info.network} answers only once, without --variations, --clean or --frame:"
+            " these are for no model at all, and for a run of 'render'"
         )
 
 
@@ -217,31 +188,3 @@ def _tile(picture: np.ndarray) -> Image.Image:
     scale = min(max(TILE_PX, min(short, 2 * TILE_PX)) / short, 4 * TILE_PX / long)
     size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     return Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
-
-
-def restorer_here() -> str:
-    """The first of `USUAL` that is on this machine; "" if none is. Downloads nothing."""
-    for name in USUAL:
-        try:
-            if weights.find(name):
-                return name
-        except weights.WeightsError:
-            continue
-    return ""
-
-
-def terms_of(restorer: str) -> str:
-    """The terms for using a restorer's answers."""
-    return weights.entry_of(restorer).licence if restorer in weights.WEIGHTS else weights.OWN_TERMS
-
-
-def restored(face: np.ndarray, restorer: Restorer) -> np.ndarray:
-    """An average face, uint8 (S, S, 3), reduced, restored and blended over: uint8 (R, R, 3), R the
-    restorer's size.
-
-    Raises what `Restorer.restore` raises.
-    """
-    large = images.resize(face, restorer.size_px, "stretch")
-    small = images.resize(face, SMALL_PX, "stretch")
-    made = restorer.restore(images.resize(small, restorer.size_px, "stretch"))
-    return images.rounded(large + STRENGTH * (made.astype(np.float32) - large))

@@ -22,7 +22,8 @@ from s2f_studio.query import Query
 from s2f_studio.remarks import WORDS, Remark
 from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import weights
-from s2f_utils.infer import Facts, Model, Request
+from s2f_utils.infer import Model, Request
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
 LEAST_SKIN = 0.01  # of a label map
@@ -87,19 +88,19 @@ def answer(
     """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises Refusal, and what
     the models raise.
     """
-    ready = prepare(picture, query, model.facts)
+    ready = prepare(picture, query, model.info)
     made, remarks = answers(model, ready.given, query)
     if query.enhance and restorer is not None:
         made = [(name, ask, restored(restorer, one, query)) for name, ask, one in made]
-    name = None if restorer is None else restorer.facts.name
-    return finish(ready, made, remarks, query, model.facts, name)
+    name = None if restorer is None else restorer.info.name
+    return finish(ready, made, remarks, query, model.info, name)
 
 
 # Before the model
 
 
 def prepare(
-    picture: np.ndarray, query: Query, facts: Facts, *, size_px: int | None = None
+    picture: np.ndarray, query: Query, facts: ModelInfo, *, size_px: int | None = None
 ) -> Ready:
     """Prepare the picture for the model: clean it and align its face. Raises Refusal if there is no
     face.
@@ -129,7 +130,7 @@ def prepare(
         raise Refusal(422, re.sub(r"\s*\((--|x, y in pixels)[^)]*\)", "", str(error))) from None
 
 
-def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:
+def _advice(picture: np.ndarray, query: Query, facts: ModelInfo) -> tuple[Remark, ...]:
     """Remarks on a picture that is taken as it is; none for clean "never" or other models than
     ours.
     """
@@ -139,7 +140,9 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
     return (remark,) if remark else ()
 
 
-def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
+def _aligned(
+    picture: np.ndarray, query: Query, facts: ModelInfo, points: np.ndarray | None
+) -> Ready:
     ready = prepare_for(
         picture, facts, points=points, clean=query.clean, align=True, face=query.face
     )
@@ -155,7 +158,7 @@ def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray
     return Ready(ready.image, ready.warnings, ready.face.method not in ("centre", "cascade"), where)
 
 
-def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
+def _check_face(drawing: Drawing, codes: set[str], facts: ModelInfo) -> None:
     """Raise Refusal for a picture that seems to have no face: a house, a wall, a scrawl."""
     if "no-face" in codes and "no-detector" not in codes:
         raise Refusal(422, NO_FACE, "no-face")
@@ -182,11 +185,11 @@ def answers(
     model: Model, given: np.ndarray, query: Query
 ) -> tuple[list[tuple[str, DrawingRequest, np.ndarray]], tuple[Remark, ...]]:
     """A model's answers to a prepared picture, [(name, request, uint8 (H, W, 3))], and remarks."""
-    asks = query.asks(model.facts)
+    asks = query.asks(model.info)
     made = [(name, ask, model.answer([given], [ask])[0]) for name, ask in asks]
     remark = (
         model.advice(given, DrawingRequest(answer=query.answer))
-        if "answer" in model.facts.knows
+        if "answer" in model.info.supports
         else None
     )
     return made, (remark,) if remark else ()
@@ -221,7 +224,7 @@ def finish(
     made: Sequence[tuple[str, DrawingRequest, np.ndarray]],
     remarks: tuple[Remark, ...],
     query: Query,
-    facts: Facts,
+    facts: ModelInfo,
     restorer: str | None,
 ) -> Answer:
     """The answers as PNGs, with notes on their making. restorer: its name."""
@@ -238,18 +241,16 @@ def finish(
     return Answer(ready, tuple(found), (*ready.remarks, *remarks))
 
 
-def _notes(ask: DrawingRequest, facts: Facts) -> dict[str, str]:
+def _notes(ask: DrawingRequest, facts: ModelInfo) -> dict[str, str]:
     notes = {"model": facts.name, "seed": str(ask.seed)}
-    if "answer" in facts.knows:
+    if "answer" in facts.supports:
         notes["answer"] = ask.answer
-    if "detail" in facts.knows:
-        notes["detail"] = f"{ask.detail:g}"
-    if "likely" in facts.knows:
+    if "likely" in facts.supports:
         amounts = ask.likely if isinstance(ask.likely, Mapping) else {"": ask.likely}
         notes |= {
             f"likely {part}".strip(): f"{own:g}" for part, own in amounts.items() if own != LIKELY
         }
-    if "person" in facts.knows:
+    if "person" in facts.supports:
         tones = {part: as_tone(ask.person[part]).colour for part in COLOURED if part in ask.person}
         notes |= {name: f"{value:g}" for name, value in ask.person.items() if name not in COLOURED}
         notes |= {part: "#{:02x}{:02x}{:02x}".format(*tone) for part, tone in tones.items()}
@@ -257,7 +258,7 @@ def _notes(ask: DrawingRequest, facts: Facts) -> dict[str, str]:
 
 
 def as_json(
-    given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None
+    given: Answer, facts: ModelInfo, seconds: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """An answer for JSON, with its pictures as data URIs."""
     ready = replace(given.ready, remarks=given.remarks)

@@ -17,13 +17,13 @@ from urllib.parse import quote
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
-from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.page.answering import FOLDERS
 from s2f_studio.page.uploads import Refusal
 from s2f_studio.query import WAYS
+from s2f_studio.render.model import RenderModel
 from s2f_utils import infer, networks, weights
-from s2f_utils.infer import Facts, Model
-from s2f_utils.networks.card import DIRECTIONS, RENDERS, RESTORES, TRANSLATES
+from s2f_utils.infer import Model
+from s2f_utils.networks.info import DIRECTIONS, RENDERS, RESTORES, TRANSLATES, ModelInfo
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 DEFAULT = {
@@ -60,7 +60,6 @@ class Choice:
     kind: str = "model"
     direction: str = ""
     size_px: int = 256
-    detail: bool = False
     chooses: bool = False
     answers: int = 1
     layout: str = "aligned"
@@ -71,14 +70,16 @@ class Choice:
     changed_ns: int = 0
 
     @property
-    def facts(self) -> Facts:
+    def info(self) -> ModelInfo:
         """The model's facts, without loading its network."""
-        return Facts(self.id, self.direction, self.size_px, layout=self.layout)
+        return ModelInfo(
+            name=self.id, direction=self.direction, size_px=self.size_px, layout=self.layout
+        )
 
     @property
     def reads(self) -> str:
         """ "sketch", "photo" or "map"; restorers read photos."""
-        return self.facts.reads or "photo"
+        return self.info.reads or "photo"
 
     def listed(self) -> dict[str, Any]:
         """The model as a page lists it: never with its path."""
@@ -90,7 +91,6 @@ class Choice:
             "direction": self.direction,
             "reads": self.reads,
             "size_px": self.size_px,
-            "detail": self.detail,
             "chooses": self.chooses,
             "answers": self.answers,
             "layout": self.layout,
@@ -239,21 +239,18 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
         "path": file,
         "size_px": int(header.get("size_px", 256)),
     }
-    if about.does == RESTORES:
+    if about.task == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    if about.does not in (TRANSLATES, RENDERS) or direction not in WAYS:
+    if about.task not in (TRANSLATES, RENDERS) or direction not in WAYS:
         return None
     if (
-        about.does == RENDERS or network == "expect"
+        about.task == RENDERS or network == "expect"
     ):  # they read faces of this size, though their networks are smaller
         common |= {"size_px": FACE_PX, "direction": direction, "chooses": network == "render"}
-        return Choice(which, title, answers=8 if about.does == RENDERS else 1, **common)
-    two = "detail" in about.knows
-    layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
-    answers = 8 if two or "styles" in about.knows else 1
-    return Choice(
-        which, title, direction=direction, detail=two, answers=answers, layout=layout, **common
-    )
+        return Choice(which, title, answers=8 if about.task == RENDERS else 1, **common)
+    layout = "aligned" if header.get("aligned", "none") not in ("none", "") else ""
+    answers = 8 if "styles" in about.supports else 1
+    return Choice(which, title, direction=direction, answers=answers, layout=layout, **common)
 
 
 def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
@@ -271,7 +268,7 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
         return Choice(_id_of(folder), title, kind="restorer", **common)
     if spec["direction"] not in WAYS:
         return None
-    two, knows = "detail" in spec["knows"], set(spec["knows"])
+    knows = set(spec["knows"])
     common |= {
         "chooses": spec["kind"] == RenderModel.__name__,
         "answers": 8 if knows & {"seed", "styles"} else 1,
@@ -280,7 +277,6 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
         _id_of(folder),
         title,
         direction=spec["direction"],
-        detail=two,
         layout=spec["layout"],
         **common,
     )

@@ -16,7 +16,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.page import answering
 from s2f_studio.query import Query
 from s2f_utils import weights
-from s2f_utils.infer import Facts
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
 DRAWING_PX, MAP_PX = 512, 256
@@ -79,7 +79,7 @@ def placed(picture: np.ndarray, reads: str) -> np.ndarray:
     return faces.warp(picture, faces.alignment(face.landmarks, DRAWING_PX), DRAWING_PX)
 
 
-def cropped(picture: np.ndarray, query: Query, facts: Facts) -> dict[str, Any]:
+def cropped(picture: np.ndarray, query: Query, facts: ModelInfo) -> dict[str, Any]:
     """A user's picture, uint8 (H, W, 3), or map, uint8 (H, W), as a drawing, for JSON.
 
     query: how to crop it (`clean`, `face`, `points`, `insist`). Returns {"drawing": a data URI, and

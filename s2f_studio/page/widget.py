@@ -18,7 +18,8 @@ from s2f_studio.page import answering, drawing, page, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
 from s2f_studio.query import Query, asked
 from s2f_utils import infer, weights
-from s2f_utils.infer import Facts, Model
+from s2f_utils.infer import Model
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 
@@ -51,9 +52,9 @@ class SketchPad:
         self.notes: dict[str, str] = {}  # on the face's making
         self.model = self._opened(model)
         self.names = dict.fromkeys(
-            [self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES]
+            [self.info.name, *(self._opened(other).info.name for other in models), *TITLES]
         )
-        self.given = drawing.blank(self.facts.reads)
+        self.given = drawing.blank(self.info.reads)
         if start is None:
             return
         is_unknown = isinstance(start, str) and start not in self.starts()
@@ -62,20 +63,20 @@ class SketchPad:
         self.begin_with(start)
 
     def __repr__(self) -> str:
-        return f"SketchPad({self.facts.name}; {images.GENERATED_NOTE})"
+        return f"SketchPad({self.info.name}; {images.GENERATED_NOTE})"
 
     @property
-    def facts(self) -> Facts:
+    def info(self) -> ModelInfo:
         """The model's facts."""
-        return self.model.facts
+        return self.model.info
 
     def _opened(self, model: Any = None) -> Model:
         """A model, loaded on first use (`load_for_drawings`)."""
         key = _key_of(model)
         if key is None or key not in self._models:
             opened = infer.load_for_drawings(model, self.device)
-            key = key or opened.facts.name
-            self._models[opened.facts.name] = self._models[key] = opened
+            key = key or opened.info.name
+            self._models[opened.info.name] = self._models[key] = opened
         return self._models[key]
 
     # The drawing and the request
@@ -86,7 +87,7 @@ class SketchPad:
 
         Raises ValueError for any other array: `begin_with` takes photographed paper of any shape.
         """
-        self.given, self.start = drawing.as_given(given, self.facts.reads).copy(), ""
+        self.given, self.start = drawing.as_given(given, self.info.reads).copy(), ""
         self._tell()
 
     def begin_with(self, start: str | np.ndarray) -> None:
@@ -96,14 +97,14 @@ class SketchPad:
         Raises ValueError for an unknown name or no drawing.
         """
         if isinstance(start, np.ndarray):
-            self.given, self.start = drawing.placed(start, self.facts.reads), ""
+            self.given, self.start = drawing.placed(start, self.info.reads), ""
         else:
-            self.given, self.start = drawing.start_of(self.facts.reads, start), start
+            self.given, self.start = drawing.start_of(self.info.reads, start), start
         self._tell()
 
     def starts(self) -> tuple[str, ...]:
         """The names of the drawings, or maps, to start from."""
-        return drawing.STARTS[self.facts.reads]
+        return drawing.STARTS[self.info.reads]
 
     def set(self, **changes: Any) -> None:
         """Change settings (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
@@ -119,10 +120,10 @@ class SketchPad:
 
         Raises ValueError for a model with another kind of input, and keeps the old one.
         """
-        before, self.model = self.facts, self._opened(model)
+        before, self.model = self.info, self._opened(model)
         self.face = None
-        self.names.setdefault(self.facts.name)
-        if self.facts.reads != before.reads:
+        self.names.setdefault(self.info.name)
+        if self.info.reads != before.reads:
             self.begin_with(self.starts()[0])
         self._tell()
 
@@ -179,7 +180,7 @@ class SketchPad:
         """
         given = drawing.shown(self.given)
         face = np.full_like(given, 255) if self.face is None else self.face
-        name = TITLES.get(self.facts.name, self.facts.name).replace(
+        name = TITLES.get(self.info.name, self.info.name).replace(
             "→", "to"
         )  # missing in the stills' font
         said = f"the drawing, and the answer: {name}, seed {self.query.seed}"
@@ -203,7 +204,7 @@ class SketchPad:
         """Send the page a cell's changes."""
         if self._page is None:
             return
-        if self.facts.name not in [one["id"] for one in self._page.about["models"]]:
+        if self.info.name not in [one["id"] for one in self._page.about["models"]]:
             self._page.about = self.about()
         self._page.pad = self.now()
 
@@ -218,7 +219,7 @@ class SketchPad:
             "codes": [],
         }
         settings = {
-            "model": self.facts.name,
+            "model": self.info.name,
             "seed": query.seed,
             "answer": query.answer,
             "likely": query.likely,
@@ -227,7 +228,7 @@ class SketchPad:
         }
         return {
             "settings": settings,
-            "drawings": {self.facts.reads: given},
+            "drawings": {self.info.reads: given},
             "face": self._face_uri(),
         }
 
@@ -241,7 +242,7 @@ class SketchPad:
         """The page's initial data, with the models and the restorer to choose from."""
         listed = Catalogue(None, official=False).list()
         rows = [
-            listed[name].listed() if name in listed else _row(self._opened(name).facts)
+            listed[name].listed() if name in listed else _row(self._opened(name).info)
             for name in self.names
         ]
         rows.append(listed[weights.RESTORER].listed() | {"id": str(self.restorer)})
@@ -263,16 +264,16 @@ class SketchPad:
         query = asked(content["fields"])
         model = self._opened(query.model)
         if kind == "crop":
-            picture = uploads.picture_in(content["picture"], model.facts.reads)
-            return drawing.cropped(picture, query, model.facts)
-        given = drawing.as_given(uploads.picture_in(content["picture"]), model.facts.reads)
+            picture = uploads.picture_in(content["picture"], model.info.reads)
+            return drawing.cropped(picture, query, model.info)
+        given = drawing.as_given(uploads.picture_in(content["picture"]), model.info.reads)
         restorer = self._restorer if query.enhance else None
         answer = answering.answer(given, query, model, restorer)
         if kind == "translate":
             self.model, self.given, self.start = model, given, ""
             self.query = query.model_copy(update={"direction": "", "model": ""})
             self.face, self.notes = answer.made[0].picture, answer.made[0].notes
-        return answering.as_json(answer, model.facts)
+        return answering.as_json(answer, model.info)
 
 
 def _key_of(model: Any) -> str | None:
@@ -282,9 +283,9 @@ def _key_of(model: Any) -> str | None:
     return str(model) if isinstance(model, str | Path) else None
 
 
-def _row(facts: Facts) -> dict[str, Any]:
+def _row(facts: ModelInfo) -> dict[str, Any]:
     """A row of the page's list for a model that is not in the catalogue."""
-    knows = facts.knows
+    knows = facts.supports
     return {
         "id": facts.name,
         "title": facts.name,

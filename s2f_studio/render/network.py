@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import TEXTURED
-from s2f_utils.networks.card import RENDERS, SCORES, ModelCard
+from s2f_utils.networks.info import RENDERS, SCORES, ModelInfo
 from s2f_utils.networks.network import Network, doubled, twice
 from s2f_utils.networks.noise import as_seeds, normal
 from s2f_utils.networks.resunet import Noise
@@ -110,8 +110,8 @@ class Render(Network):
     et al. 2018).
     """
 
-    CARD = ModelCard(
-        RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=MADE_PX
+    INFO = ModelInfo(
+        RENDERS, direction="sketch-to-photo", supports=frozenset({"seed"}), size_px=MADE_PX
     )
 
     def __init__(
@@ -221,7 +221,7 @@ class RenderJudge(Network):
     looks at.
     """
 
-    CARD = ModelCard(does=SCORES, size_px=MADE_PX)
+    INFO = ModelInfo(task=SCORES, size_px=MADE_PX)
 
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 192)) -> None:
         super().__init__()

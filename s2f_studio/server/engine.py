@@ -184,7 +184,7 @@ class Engine:
         ready = await timed(self.in_pool(self._prepare, content, choice, query))
 
         def made_by(model: Model) -> tuple[Any, Any]:
-            return answering.answers(model, ready.given, query), model.facts
+            return answering.answers(model, ready.given, query), model.info
 
         (made, remarks), facts = await timed(self.call(choice, made_by))
         if restorer is not None:
@@ -216,9 +216,9 @@ class Engine:
         return choice, self.catalogue.restorer(query.restorer) if query.enhance else None
 
     def _prepare(self, content: bytes, choice: Choice, query: Query) -> answering.Ready:
-        return answering.prepare(uploads.read(content, choice.reads), query, choice.facts)
+        return answering.prepare(uploads.read(content, choice.reads), query, choice.info)
 
     def cropped(self, content: bytes, query: Query) -> dict[str, Any]:
         """An upload as the pad's drawing, as `drawing.cropped`. Raises Refusal."""
         choice = self.catalogue.choose(query.model, query.direction)
-        return drawing.cropped(uploads.read(content, choice.reads), query, choice.facts)
+        return drawing.cropped(uploads.read(content, choice.reads), query, choice.info)

@@ -80,7 +80,7 @@ def enhance(
             out / f"{stem}-enhanced.png",
             done.image,
             generated=True,
-            notes={"restorer": network.name},
+            notes={"restorer": network.info.name},
         )
 
-    return options.each_picture(paths, work, f"enhanced into {out} by {network.name}", "photo")
+    return options.each_picture(paths, work, f"enhanced into {out} by {network.info.name}", "photo")

@@ -53,11 +53,13 @@ def evaluate(
         split=split,
         mode=mode,
         metric_names=options.metric_names(metrics),
-        name=translator.meta.get("method", Path(model).stem),
+        name=translator.info.method or Path(model).stem,
         allow_seen=seen,
     )
     name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
-    print(f"{name}, split {split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
+    print(
+        f"{name}, split {split}: {num} of {translator.info.size_px}x{translator.info.size_px} pixels\n"
+    )
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")

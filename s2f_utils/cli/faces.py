@@ -19,7 +19,6 @@ from s2f_utils.cli.options import (
     between,
     check_out,
     each_picture,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -81,17 +80,15 @@ def faces(
     chosen = net.layers(layers)
 
     def answer(path: Path) -> None:
-        given = masks.load(path) if net.reads == "map" else images.load_rgb(path)
-        if advice := net.advice(given):
-            warn(f"{path.name}: {advice}")
+        given = masks.load(path) if net.info.reads == "map" else images.load_rgb(path)
         styles = [net.encode(given, masks.load(label_map) if label_map else None)]
         if num:
             styles.append(
                 net.variants(styles[0], num, seed=seed, strength=strength, layers=chosen, psi=psi)
             )
-        shown = masks.picture_of(given) if net.reads == "map" else given
+        shown = masks.picture_of(given) if net.info.reads == "map" else given
         answers = [face for some in styles for face in net.decode(some)]
-        _write(out, path.stem, answers, images.resize(shown, net.size_px, "stretch"))
+        _write(out, path.stem, answers, images.resize(shown, net.info.size_px, "stretch"))
 
     return each_picture(paths, answer, f"answered in {out}")
 

@@ -21,14 +21,9 @@ from s2f_utils.cli.leaderboard import leaderboard
 from s2f_utils.cli.plot import plot
 from s2f_utils.cli.train import train
 from s2f_utils.cli.weights import weights
-from s2f_utils.extensions import extend
+from s2f_utils.extensions import contributed
 
-COMMANDS: dict[
-    str, Callable[..., int | None]
-] = {  # packages beside this one add theirs (`extensions`)
-    command.__name__: command
-    for command in (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
-}
+OWN = (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 
@@ -40,8 +35,13 @@ EXAMPLES = """Examples:
 Data sets are made by 'python -m data_prep'; see its --help."""
 
 
+def commands() -> dict[str, Callable[..., int | None]]:
+    """All commands by name: this package's, and those of plugins."""
+    return {command.__name__: command for command in OWN} | contributed("commands")
+
+
 def app() -> App:
-    """The command line with all commands, in the order of `COMMANDS`."""
+    """The command line with all commands."""
     flags = Parameter(
         negative=(), show_default=_shown_default, allow_repeating=True
     )  # the last one counts
@@ -54,8 +54,7 @@ def app() -> App:
         default_parameter=flags,
         suppress_keyboard_interrupt=False,
     )
-    extend("commands")
-    for place, (name, function) in enumerate(COMMANDS.items()):
+    for place, (name, function) in enumerate(commands().items()):
         top.command(function, name=name, sort_key=place, help_epilogue="")
     return top
 

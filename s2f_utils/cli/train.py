@@ -141,15 +141,15 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
 def _score(folder: Path, manifest: Manifest, device: str) -> None:
     """Score a run in each of its directions on the validation split, and print the tables."""
     from s2f_utils.data import DataError
-    from s2f_utils.infer import load, ways_of
+    from s2f_utils.infer import directions_of, load
     from s2f_utils.metrics.evaluation import evaluate
 
     if not manifest.split("val"):
         print(f"not scored: {NO_VALIDATION}")
         return
-    for number, direction in enumerate(ways_of(folder)):
+    for number, direction in enumerate(directions_of(folder)):
         translator = load(folder, device, direction=direction)
-        name = translator.meta.get("method", "model")
+        name = translator.info.method or "model"
         out = folder / (f"{SCORES}-{direction}" if number else SCORES)
         try:
             result = evaluate(translator, manifest, out, split="val", name=name)

@@ -3,17 +3,22 @@
 Modules that need torch are imported at first use.
 """
 
-from s2f_utils.infer.asking import Facts
-from s2f_utils.infer.finding import find_generator, find_pictures, generator_file, is_model, ways_of
+from s2f_utils.infer.finding import (
+    directions_of,
+    find_generator,
+    find_pictures,
+    generator_file,
+    is_model,
+)
 from s2f_utils.infer.loading import load, load_for_drawings, load_styles
 from s2f_utils.infer.request import MODES, Request
 from s2f_utils.infer.translator import Model
 
 __all__ = [
     "MODES",
-    "Facts",
     "Model",
     "Request",
+    "directions_of",
     "find_generator",
     "find_pictures",
     "generator_file",
@@ -21,5 +26,4 @@ __all__ = [
     "load",
     "load_for_drawings",
     "load_styles",
-    "ways_of",
 ]

@@ -8,22 +8,19 @@ Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscali
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils import runtime, weights
 from s2f_utils.infer import restorers
-from s2f_utils.infer.asking import Facts
 from s2f_utils.infer.request import Request
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model, checked
-from s2f_utils.networks.card import FROM_DAMAGED
+from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
@@ -31,7 +28,6 @@ FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into t
 BAND_ROWS = 512  # rows of a photo pasted at once: large faces would take gigabytes
 TONE = 3.0  # grey levels by which a single-tone photo's colours may differ from those predicted from its greys
 LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
-TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,6 @@ def enhance(
     upscale: int = 1,
     aligned: bool = False,
     largest_only: bool = False,
-    background: str = "lanczos",
     seed: int = 0,
     found: list[Face] | None = None,
 ) -> Enhanced:
@@ -71,15 +66,15 @@ def enhance(
     (`restorers.load`). strength: from 0, the photo, to 1, the restorer's full change. upscale: U, 1
     to 4; at 1 every pixel outside faces is unchanged. A face with more pixels than the restorer's
     crop keeps its finer detail. aligned: the picture is one upright face that fills it as in FFHQ,
-    and is restored whole. background: how the rest is enlarged, "lanczos" or "realesrgan". seed: of
-    the noise from which GFPGAN makes detail. found: the faces, if they are known.
+    and is restored whole. seed: of the noise from which GFPGAN makes detail. found: the faces, if
+    they are known.
 
     Raises FaceError if no face is detected, RestoreError, ValueError for another picture or
     setting, or WeightsError.
     """
     import cv2
 
-    _check(image, upscale, background, aligned)
+    _check(image, upscale, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     if aligned:
         where, matrices = [faces.centre_face(image.shape[:2])], []
@@ -104,9 +99,8 @@ def enhance(
         made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
     out = image.copy()
     if upscale > 1:
-        larger = enlarged(image, restorer.engine.device) if background == "realesrgan" else image
         size = (image.shape[1] * upscale, image.shape[0] * upscale)
-        out = np.array(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
+        out = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
     changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
     if aligned:
         how = cv2.INTER_CUBIC if len(out) > restorer.size_px else cv2.INTER_AREA
@@ -126,8 +120,8 @@ class Enhancer(Model):
     """A restorer as a `Model`: photos, uint8 (H, W, 3); square ones count as aligned faces."""
 
     def __init__(self, restorer: Restorer) -> None:
-        self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
-        self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
+        self.restorer, self.engine = restorer, restorer.engine
+        self.info = dataclasses.replace(restorer.info, layout=ALIGNED)
 
     def answer(
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
@@ -147,10 +141,8 @@ class Enhancer(Model):
         return made
 
 
-def _check(image: np.ndarray, upscale: int, background: str, aligned: bool) -> None:
+def _check(image: np.ndarray, upscale: int, aligned: bool) -> None:
     height, width, _ = checked(image).shape
-    if background == "realesrgan" and upscale == 1:
-        raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
     if aligned and height != width:
         raise ValueError(
             f"an aligned picture is square, got {width}x{height}: leave it out to detect the face"
@@ -160,38 +152,6 @@ def _check(image: np.ndarray, upscale: int, background: str, aligned: bool) -> N
             f"{width}x{height} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that are"
             " written: choose a smaller upscale"
         )
-
-
-@functools.lru_cache(maxsize=1)
-def _real_esrgan(device: str) -> Any:
-    from spandrel import ModelLoader
-
-    from s2f_utils.networks import checkpoints
-
-    state = dict(checkpoints.state_dict_of(weights.get("realesrgan")))
-    return ModelLoader().load_from_state_dict(state).to(runtime.pick_device(device)).eval()
-
-
-def enlarged(photo: np.ndarray, device: str = "auto") -> np.ndarray:
-    """A photo, uint8 (H, W, 3), twice as large by Real-ESRGAN, in tiles. Raises WeightsError if it
-    is unavailable.
-    """
-    net = _real_esrgan(device)
-    scale = net.scale
-    out = np.zeros((photo.shape[0] * scale, photo.shape[1] * scale, 3), np.uint8)
-    for top in range(0, photo.shape[0], TILE_PX):
-        for left in range(0, photo.shape[1], TILE_PX):
-            above, before = max(0, top - OVERLAP_PX), max(0, left - OVERLAP_PX)
-            tile = photo[above : top + TILE_PX + OVERLAP_PX, before : left + TILE_PX + OVERLAP_PX]
-            x = images.to_tensor(tile).to(net.device)
-            large = images.to_uint8(2 * net(0.5 + 0.5 * x).clamp(0, 1) - 1)[0]
-            inner = large[(top - above) * scale :, (left - before) * scale :][
-                : TILE_PX * scale, : TILE_PX * scale
-            ]
-            out[top * scale : (top + TILE_PX) * scale, left * scale : (left + TILE_PX) * scale] = (
-                inner
-            )
-    return out
 
 
 def _has_colour(rgb: np.ndarray) -> bool:

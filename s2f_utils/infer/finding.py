@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_utils import weights
-from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.weights import hub
 
-VALUES = (
-    "signed",
-    "unit",
-)  # a network's input range: [-1, 1], or [0, 1], as in project 2's app by mistake
+# A network's input range: [-1, 1], or [0, 1], as in the app of a published CycleGAN by mistake.
+VALUES = ("signed", "unit")
 
 
 def generator_file(direction: str | None = None) -> str:
@@ -34,15 +32,15 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     """
     if str(model) == weights.DEFAULT and not Path(model).exists():
         model = weights.RENDER
-    if instead := weights.GONE.get(str(model)):
-        raise FileNotFoundError(f"{model}: is gone: use {instead}")
-    path = weights.shipped(str(model))
-    if str(model) in weights.model_names() and not path:
+    if shipped := weights.shipped(str(model)):
+        return shipped
+    if str(model) in weights.model_names():
         return weights.get(str(model))
-    path = path or _folder_of(model)
+    path = _folder_of(model)
     if path.is_dir():
         inside = path / generator_file(direction)
-        inside = inside if direction and inside.is_file() else path / generator_file()
+        if not inside.is_file():
+            inside = path / generator_file()
         if not inside.is_file():
             raise FileNotFoundError(
                 f"{path}: no generator.safetensors in this folder: give a run folder or a file"
@@ -50,8 +48,8 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
         return inside
     if not path.exists():
         raise FileNotFoundError(
-            f"{path}: no such model: give a run folder, a .safetensors or .pth file, hf:USER/MODEL, or one of"
-            f" {', '.join(weights.model_names())}"
+            f"{path}: no such model: give a run folder, a .safetensors or .pth file,"
+            f" hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
         )
     return path
 
@@ -63,29 +61,26 @@ def _folder_of(model: str | Path) -> Path:
     return hub.folder(model) if hub.is_name(model) else Path(model)
 
 
-def ways_of(run: str | Path) -> tuple[str, ...]:
+def directions_of(run: str | Path) -> tuple[str, ...]:
     """The directions of a run folder's generators, the main one first."""
     from s2f_utils.networks import checkpoints
 
-    _, meta = checkpoints.load_network(find_generator(run))
-    main = meta.get("direction", DIRECTIONS[0])
-    return main, *(
-        way
-        for way in DIRECTIONS
-        if way != main and (_folder_of(run) / generator_file(way)).is_file()
-    )
+    main = checkpoints.info_of(find_generator(run)).direction or DIRECTIONS[0]
+    folder = _folder_of(run)
+    others = (direction for direction in DIRECTIONS if direction != main)
+    return main, *(one for one in others if (folder / generator_file(one)).is_file())
 
 
 def is_model(name: str | Path) -> bool:
     """Whether this names a model rather than pictures: weights by name, one on the hub, a file, a
     run folder, or a folder that `s2f export` wrote.
     """
-    if str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name):
+    if str(name) in weights.model_names() or hub.is_name(name):
+        return True
+    if Path(name).suffix in (".safetensors", ".pth", ".pt"):
         return True
     inside = ("generator.safetensors", "resume.pt", "model.json")
-    return Path(name).suffix in (".safetensors", ".pth", ".pt") or any(
-        (Path(name) / n).is_file() for n in inside
-    )
+    return any((Path(name) / file).is_file() for file in inside)
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
@@ -93,7 +88,7 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
 
     Raises FileNotFoundError for a path that does not exist, and for a folder without pictures.
     """
-    found: list[Path] = []
+    pictures: list[Path] = []
     for item in map(Path, inputs):
         if item.is_dir():
             inside = sorted(p for p in item.iterdir() if p.is_file() and images.is_image_name(p))
@@ -101,27 +96,21 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
                 raise FileNotFoundError(
                     f"{item}: no pictures in this folder ({', '.join(images.SUFFIXES[:4])}, …)"
                 )
-            found += inside
+            pictures += inside
         elif item.is_file():
-            found.append(item)
+            pictures.append(item)
         else:
             raise FileNotFoundError(
-                f"{item}: no such picture or folder, nor a model, which must be first: a run folder, a .safetensors or"
-                f" .pth file, hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
+                f"{item}: no such picture or folder, nor a model, which must be first: a run"
+                " folder, a .safetensors or .pth file, hf:USER/MODEL, or one of"
+                f" {', '.join(weights.model_names())}"
             )
-    return found
+    return pictures
 
 
-def terms_of(model: str | Path, path: Path) -> dict[str, str]:
-    """A model's "terms" of use and "training_data", as far as known. path: its file."""
+def licence_of(model: str | Path) -> str:
+    """The terms for using a model by its name; "" for a user's."""
     if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
-        return {"terms": weights.OWN_TERMS}
-    if entry := weights.WEIGHTS.get(str(model)):
-        return {"terms": entry.licence}
-    if path.suffix != ".safetensors":
-        return {}
-    from s2f_utils.networks import checkpoints
-
-    card = checkpoints.card_of(path)
-    terms = {"terms": "; ".join(card.terms or ()), "training_data": card.data}
-    return {key: value for key, value in terms.items() if value}
+        return weights.OWN_TERMS
+    entry = weights.WEIGHTS.get(str(model))
+    return entry.licence if entry else ""

@@ -4,20 +4,37 @@ runs the model.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2f_utils import runtime, weights
-from s2f_utils.extensions import extend, studio
-from s2f_utils.infer.finding import VALUES, find_generator, terms_of
+from s2f_utils.extensions import contributed
+from s2f_utils.infer.finding import VALUES, find_generator, licence_of
 from s2f_utils.infer.styles import StyleModel
 from s2f_utils.infer.translator import Model, Translator
-from s2f_utils.networks import card
-from s2f_utils.networks.card import DIRECTIONS, TO_FACES, UnknownNetworkError
+from s2f_utils.networks.info import (
+    ALIGNED,
+    DIRECTIONS,
+    DRAWS,
+    RENDERS,
+    RESTORES,
+    TO_FACES,
+    TRANSLATES,
+    ModelInfo,
+    UnknownNetworkError,
+)
 from s2f_utils.weights import hub
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from s2f_utils.runtime import Precision
+
+
+def model_classes() -> dict[str, type[Translator]]:
+    """The classes of models by their networks; those of all other networks are `Translator`."""
+    return {"stylegan2": StyleModel, "psp": StyleModel} | contributed("models")
 
 
 def load(
@@ -38,32 +55,27 @@ def load(
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch":
     the generator of a CycleGAN run, or the direction of a published CycleGAN file, which does not
     record it. values: of `VALUES`. at_once: pictures in one pass; results may differ from one at a
-    time by rounding. name: the model's; "": as given, with the
-    commit on the hub. engine: "torch" (only then is there a `Translator.net`), "onnx" or "auto": on
-    a CPU with onnxruntime, most shipped and all exported models run as graphs
-    (`s2f_studio.export.exported`), others by PyTorch.
+    time by rounding. name: the model's; "": as given, with the commit on the hub. engine: "torch"
+    (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most
+    shipped and all exported models run as graphs, others by PyTorch.
 
     Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that
     is no complete model, WeightsError if weights cannot be fetched, or ValueError for a direction
     that is missing or not the model's.
     """
-    if direction not in (None, *DIRECTIONS, *TO_FACES):
-        raise ValueError(
-            f"direction must be {' or '.join((*DIRECTIONS, *TO_FACES))}, got {direction!r}"
-        )
+    known = dict.fromkeys((*DIRECTIONS, *TO_FACES))
+    if direction is not None and direction not in known:
+        raise ValueError(f"direction must be {' or '.join(known)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    if str(model) in weights.GONE:
-        find_generator(model)  # raises, and says what to use instead, also without PyTorch
     if weights.shipped(f"{model}-{direction}"):  # the other direction of a shipped CycleGAN
         model = f"{model}-{direction}"
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
-    exported = studio("export.exported")
     if engine == "auto" and precision not in ("auto", "float32"):
         engine = "torch"  # graphs are in float32
-    opened = exported and exported.open_model(
-        model, device, engine, **options
-    )  # None: PyTorch runs it
+    opened = None
+    if open_model := contributed("tools").get("open_model"):
+        opened = open_model(model, device, engine, **options)
     return opened or _load_by_torch(model, device, precision, **options)
 
 
@@ -76,7 +88,7 @@ def load_styles(
     opened = load(model, device, precision, engine=engine)
     if not isinstance(opened, StyleModel):
         raise UnknownNetworkError(
-            f"{model}: is a {opened.network}: only a stylegan2 or psp model has styles"
+            f"{model}: is a {opened.info.network}: only a stylegan2 or psp model has styles"
         )
     return opened
 
@@ -91,15 +103,23 @@ def load_for_drawings(
     """
     if not isinstance(model, Model):
         model = load(model or weights.DEFAULT, device, engine=engine)
-    facts = model.facts
-    if facts.reads not in ("sketch", "map"):
-        reads = (
-            f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
-        )
+    reads = model.info.reads
+    if reads not in ("sketch", "map"):
+        input_ = f"reads a {reads}" if reads else "draws faces by chance and reads nothing"
         raise ValueError(
-            f"{facts.name}: {reads}: the pad gives a drawing or a label map; choose a model for those"
+            f"{model.info.name}: {input_}: the pad gives a drawing or a label map; choose a model"
+            " for those"
         )
     return model
+
+
+def stages_of(model: str | Path, precision: Precision) -> dict[str, Any]:
+    """The stages, by PyTorch, of a model that is part of another one."""
+    from s2f_utils.networks import checkpoints
+
+    net, _ = checkpoints.load_network(find_generator(model))
+    model_class = model_classes().get(net.name, Translator)
+    return model_class.build_stages(net.requires_grad_(False), precision, model)
 
 
 def _load_by_torch(
@@ -112,79 +132,72 @@ def _load_by_torch(
     at_once: int,
     name: str,
 ) -> Translator:
-    """As `load`, for models that PyTorch runs; the studio's are in `s2f_studio.loading`."""
-    from s2f_utils.infer.stages import PLAIN, TorchEngine, kind_of
+    """As `load`, for models that PyTorch runs."""
+    from s2f_utils.infer.torch_engine import TorchEngine
 
-    extend("kinds")
     path = find_generator(model, direction)
-    net, meta = _network(path)
-    kind, about = kind_of(net), net.card
-    chosen = runtime.pick_precision(runtime.pick_device(device), kind.precision or precision)
-    if values != VALUES[0] and kind is not PLAIN:
+    net, info = load_translator(path)
+    model_class = model_classes().get(net.name, Translator)
+    if values != VALUES[0] and model_class is not Translator:
         raise ValueError(
             f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}"
         )
-    stages = kind.stages(
-        net.requires_grad_(False), chosen, model, **({"values": values} if kind is PLAIN else {})
+    chosen = runtime.pick_precision(runtime.pick_device(device), model_class.PRECISION or precision)
+    stages = model_class.build_stages(net.requires_grad_(False), chosen, model, values)
+    is_aligned = info.layout or str(model) in (*weights.WEIGHTS, *weights.SHIPPED)
+    size_px = net.info.size_px if model_class is StyleModel else info.size_px
+    name = name or (hub.pinned(model) if hub.is_name(model) else str(model))
+    info = dataclasses.replace(
+        info,
+        name=name,
+        layout=ALIGNED if is_aligned else "",
+        direction=_direction(model, info, direction),
+        size_px=int(size_px or net.usual_px or net.multiple_px),
+        licence=licence_of(model),
     )
-    aligned = (
-        meta.get("aligned", "none") not in ("none", "")
-        or kind.aligned
-        or str(model) in weights.WEIGHTS
-    )
-    layout = (
-        "aligned" if aligned or str(model) in weights.SHIPPED else ""
-    )  # "": pictures were taken as they are
-    is_of_styles = kind.model is StyleModel
-    size_px = (
-        about.size_px
-        if is_of_styles
-        else meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px
-    )
-    return kind.model(
+    return model_class(
         TorchEngine(stages, chosen),
-        net.name,
-        about.knows,
-        direction=_direction(model, net, meta, direction),
-        size_px=int(size_px),
-        fit=meta.get("fit", "stretch"),
-        meta={**meta, **terms_of(model, path)},
-        name=name or (hub.pinned(model) if hub.is_name(model) else str(model)),
-        layout=layout,
-        at_once=at_once,
-        net=net,
-        precision=chosen,
-        files=(path, *kind.beside(model)),
+        info,
+        at_once,
+        net,
+        files=(path, *model_class.more_files(model)),
     )
 
 
-def _network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in a model's file, and the file's metadata. Raises UnknownNetworkError for one
-    that does not translate pictures alone.
+def load_translator(path: Path) -> tuple[nn.Module, ModelInfo]:
+    """The network in a model's file, and its description. Raises UnknownNetworkError for one that
+    does not translate pictures alone.
     """
     from s2f_utils.networks import checkpoints
 
     net, meta = checkpoints.load_network(path)
-    if net.card.does not in (card.TRANSLATES, card.DRAWS, card.RENDERS):
-        scores = "which scores pictures: give a generator"
-        advice = {
-            card.RESTORES: "which restores photos: use it with 's2f enhance'",
-            card.ADDS_DETAIL: "which only adds detail to the answer of another model: give a run of 'realistic'",
-        }
-        raise UnknownNetworkError(f"{path}: is a {net.name}, {advice.get(net.card.does, scores)}")
-    return net, meta
+    task = net.info.task
+    if task == RESTORES:
+        advice = "which restores photos: use it with 's2f enhance'"
+        raise UnknownNetworkError(f"{path}: is a {net.name}, {advice}")
+    if task not in (TRANSLATES, DRAWS, RENDERS):
+        raise UnknownNetworkError(
+            f"{path}: is a {net.name}, which {task} pictures: give a generator"
+        )
+    if meta:
+        info = checkpoints.info_of(path)
+    else:
+        info = dataclasses.replace(net.info, network=net.name, args=net.args)
+    if net.info.direction:  # the network's arguments determine these
+        info = dataclasses.replace(info, direction=net.info.direction)
+    return net, info
 
 
-def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
-    """A model's direction: the one in its file, else the requested one."""
-    known = net.card.direction or meta.get("direction")
-    if known and asked and known != asked:
+def _direction(model: str | Path, info: ModelInfo, wanted: str | None) -> str:
+    """A model's direction: the one in its file, else the wanted one."""
+    known = info.direction
+    if known and wanted and known != wanted:
         raise ValueError(
-            f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model"
+            f"{model}: goes {known}, not {wanted}: leave the direction out, or choose another model"
         )
-    if not known and not asked and net.card.either_way:
+    if not known and not wanted and info.either_way:
         raise ValueError(
-            f"{model}: a CycleGAN's file does not say which way it goes (its trainer chose what 'A' and 'B' are): pass"
-            f" --direction {' or '.join(DIRECTIONS)}"
+            f"{model}: a CycleGAN's file does not say which way it goes (its trainer chose what"
+            f" 'A' and 'B' are): pass --direction {' or '.join(DIRECTIONS)}"
         )
-    return known or asked or DIRECTIONS[0]
+    return known or wanted or DIRECTIONS[0]

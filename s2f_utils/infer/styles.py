@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_utils.extensions import studio
 from s2f_utils.infer.request import Request
-from s2f_utils.infer.translator import Translator, one_way, parts_of
-from s2f_utils.networks.card import COARSE, MIDDLE
+from s2f_utils.infer.translator import Translator, check_mode, parts_of
+from s2f_utils.networks.info import COARSE, MIDDLE
 from s2f_utils.pictures import masks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from s2f_utils.runtime import Precision
 
 PUBLISHED_MIX_FROM = (
     8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
@@ -28,6 +33,15 @@ STORED = -1  # instead of a seed: the generator's stored noise
 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder (`load`). A StyleGAN2 alone reads nothing."""
+
+    @classmethod
+    def build_stages(
+        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+    ) -> dict[str, Any]:
+        """As `Translator.build_stages`."""
+        from s2f_utils.infer.stages import build_style_stages
+
+        return build_style_stages(net, precision)
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -71,36 +85,29 @@ class StyleModel(Translator):
         """The layers that an encoder leaves random: as in its training, else from the eighth or
         seventh on.
         """
-        first = self.meta.get("mix_from") or (
-            PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE
-        )
+        first = self.info.mix_from
+        if not first:
+            first = PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE
         return range(int(first), self.num_layers)
-
-    def advice(self, picture: np.ndarray, request: Request | None = None) -> object | None:
-        """As `Model.advice`, for a picture to be encoded, uint8 (H, W, 3)."""
-        drawings = None if self.reads in ("", "map") else studio("drawings.prepare")
-        return drawings and drawings.advice(self._checked(picture), self.reads, encoded=True)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = super()._checked(image)
-        if self.reads != "map" and masks.is_coloured(image):
+        if self.info.reads != "map" and masks.is_coloured(image):
             raise ValueError(
-                f"this model reads a {self.reads}, but a segmentation map was given: choose a model for maps"
+                f"this model reads a {self.info.reads}, but a segmentation map was given: choose a model for maps"
             )
         return image
 
     def _square(self, image: np.ndarray, request: Request) -> np.ndarray:
-        if not self.reads:
+        if not self.info.reads:
             raise ValueError(
                 "this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)"
             )
         return super()._square(image, request)
 
     def answer_squares(self, squares: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
-        """As `Translator.answer_squares`: the first styles from the drawing, the rest from it too
-        or, with a seed, at random.
-        """
-        one_way(self.network, requests)
+        """As `Translator.answer_squares`: with a seed, the open styles are random."""
+        check_mode(self.info.network, requests)
         answers = []
         for square, request in zip(squares, requests, strict=True):
             styles = self._encoded(square, None)
@@ -124,9 +131,9 @@ class StyleModel(Translator):
         return self._encoded(square, labels)
 
     def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        if (labels is not None) != (self.reads == "sketch and map"):
+        if (labels is not None) != (self.info.reads == "sketch and map"):
             given = "one picture" if labels is None else "a sketch and a map"
-            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+            raise ValueError(f"this model reads a {self.info.reads}, but {given} was given")
         squares = [square]
         if labels is not None:
             squares.append(masks.resize(masks.picture_of(labels), self.input_px))
@@ -136,11 +143,13 @@ class StyleModel(Translator):
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands
         of hair; None: the stored ones.
         """
-        parts = parts_of(np.asarray(styles, np.float32), max(1, PIXELS_AT_ONCE // self.size_px**2))
-        seeds = (np.full(len(part), STORED if noise is None else noise, np.int64) for part in parts)
-        return np.concatenate(
-            [self.engine.run("decode", *one)[0] for one in zip(parts, seeds, strict=True)]
-        )
+        seed = STORED if noise is None else noise
+        faces = []
+        at_once = max(1, PIXELS_AT_ONCE // self.info.size_px**2)
+        for part in parts_of(np.asarray(styles, np.float32), at_once):
+            seeds = np.full(len(part), seed, np.int64)
+            faces.append(self.engine.run("decode", part, seeds)[0])
+        return np.concatenate(faces)
 
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:
         """Random styles of `num` faces, (num, L, D), the first ones the same for every num. psi:

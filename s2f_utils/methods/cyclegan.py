@@ -22,7 +22,7 @@ from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patche
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.methods.method import Live, Method, frozen
 from s2f_utils.methods.projected import ProjectedPair
-from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.runtime import Precision, distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS

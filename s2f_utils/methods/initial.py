@@ -10,7 +10,6 @@ from torch import nn
 
 from s2f_utils.infer import find_generator
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import ADDS_DETAIL
 from s2f_utils.networks.resnet import with_dropout_keys
 
 SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings of a network's size
@@ -18,15 +17,8 @@ FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, e
 
 
 def answering(init: str | Path, direction: str) -> nn.Module:
-    """The generator in `init` for this direction; CheckpointError if it only adds detail to
-    another's answer.
-    """
+    """The generator in `init` for this direction."""
     given, _ = checkpoints.load_network(find_generator(init, direction))
-    if given.card.does == ADDS_DETAIL:
-        raise checkpoints.CheckpointError(
-            f"{init}: only adds detail to the answer of another model: start from one that answers a sketch"
-            " (a run of faithful, or one of realistic)"
-        )
     return given
 
 

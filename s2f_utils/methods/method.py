@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
-from s2f_utils.infer import ways_of
+from s2f_utils.infer import directions_of
 from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
@@ -156,7 +156,7 @@ class Method(ABC):
         """Load a new run's initial weights into the generators; CheckpointError if they do not fit."""
         if init is None:
             return
-        if len(self.generators) > 1 and set(self.generators) != set(ways_of(init)):
+        if len(self.generators) > 1 and set(self.generators) != set(directions_of(init)):
             ways = " and ".join(self.generators)
             raise checkpoints.CheckpointError(
                 f"{init}: has no generator for {ways}: start from a cyclegan run"

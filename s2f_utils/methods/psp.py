@@ -35,7 +35,7 @@ from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.stylegan2 import StyleGAN2
 from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.networks import checkpoints, pretrained
-from s2f_utils.networks.card import TO_FACES
+from s2f_utils.networks.info import TO_FACES
 from s2f_utils.runtime import Precision, distributed, to_device
 
 LOSS_NAMES = {
@@ -222,7 +222,7 @@ class PSP(Method):
         if net.name == "stylegan2":
             return settings
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
-        return settings | {"encoder": net.kind, "direction": net.card.direction} | kept
+        return settings | {"encoder": net.kind, "direction": net.info.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
         """Load generator, mean style and discriminator from a StyleGAN2 run or from a pSp of
@@ -231,7 +231,7 @@ class PSP(Method):
         """
         config, device = self.config, self.precision.device
         given, _ = checkpoints.load_network(find_generator(init))
-        if given.name == "stylegan2" or given.card.direction != config.direction:
+        if given.name == "stylegan2" or given.info.direction != config.direction:
             given = getattr(given, "decoder", given).to(device)
             load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":

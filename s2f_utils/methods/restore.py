@@ -45,7 +45,7 @@ from s2f_utils.methods.psp import identity_loss
 from s2f_utils.methods.stylegan2 import LogisticGAN, lazy_betas
 from s2f_utils.metrics.perceptual import network
 from s2f_utils.networks import pretrained
-from s2f_utils.networks.card import FROM_DAMAGED
+from s2f_utils.networks.info import FROM_DEGRADED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.pictures.faces.geometry import TEMPLATE
 from s2f_utils.runtime import Precision, distributed, to_device
@@ -56,9 +56,9 @@ WORKERS = 4
 class RestoreConfig(TrainConfig):
     """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from scratch."""
 
-    directions: ClassVar[tuple[str, ...]] = (FROM_DAMAGED,)
+    directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
 
-    direction: Direction = FROM_DAMAGED
+    direction: Direction = FROM_DEGRADED
     size_px: SizePx = 512
     load_size_px: LoadSizePx = 512
     batch_size: BatchSize = 12

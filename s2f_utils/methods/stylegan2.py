@@ -36,7 +36,7 @@ from s2f_utils.methods.initial import FACES, discriminator_of, load_into
 from s2f_utils.methods.method import Live, Method, frozen, slope_at
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints, pretrained
-from s2f_utils.networks.card import FROM_NOISE
+from s2f_utils.networks.info import FROM_NOISE
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.stylegan2 import EqualLinear
 from s2f_utils.runtime import Precision, distributed, to_device

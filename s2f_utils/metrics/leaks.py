@@ -21,7 +21,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import SAME_PICTURES
+from s2f_utils.networks.info import SAME_PICTURES
 from s2f_utils.pictures import duplicates, images
 
 HASH_BYTES = 8
@@ -65,7 +65,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
     """Number and packed hashes of the pictures that a training reads, by side, for
-    `ModelCard.pictures`.
+    `ModelInfo.pictures`.
     """
     sides = {"sketches": data.sketches.paths or data.sketches.maps, "photos": data.photos.paths}
     if sides["sketches"] == sides["photos"]:  # photos are turned into photos
@@ -114,7 +114,7 @@ class TrainingSet:
     gap: str = ""
 
     def add(self, name: str, card: Mapping[str, Any]) -> None:
-        """Enter a model and its parents. card: as of `ModelCard.training`, {} without one."""
+        """Enter a model and its parents. card: as of `ModelInfo.training`, {} without one."""
         if card.get("data"):
             self.data.add(card["data"])
         pictures = card.get("pictures") or {}
@@ -151,7 +151,7 @@ def training_set(files: Sequence[Path]) -> TrainingSet:
         if name or path.suffix != ".safetensors":
             training.add(name or "/".join(path.parts[-2:]), {})
         else:
-            training.add("/".join(path.parts[-2:]), checkpoints.card_of(path).training())
+            training.add("/".join(path.parts[-2:]), checkpoints.info_of(path).training())
     return training
 
 

@@ -16,5 +16,5 @@ __all__ = [
 ]
 __getattr__ = lazily(
     dict.fromkeys(__all__, "s2f_utils.networks.registry")
-    | {"UnknownNetworkError": "s2f_utils.networks.card"}
+    | {"UnknownNetworkError": "s2f_utils.networks.info"}
 )

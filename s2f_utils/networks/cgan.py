@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import SCORES, ModelCard
+from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network, check_images
 
 
@@ -78,7 +78,7 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
-    CARD = ModelCard(does=SCORES)
+    INFO = ModelInfo(task=SCORES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights.compact import packed, unpacked
 
@@ -114,7 +114,7 @@ def save_generator(
     path: Path,
     net: nn.Module,
     meta: Mapping[str, Any],
-    card: ModelCard | None = None,
+    card: ModelInfo | None = None,
     *,
     compact: bool = False,
 ) -> Path:
@@ -127,12 +127,12 @@ def save_generator(
         key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()
     }
     meta = {**meta, "network": net.name, "args": net.args}
-    _save(path, packed(tensors) if compact else tensors, meta, card or ModelCard())
+    _save(path, packed(tensors) if compact else tensors, meta, card or ModelInfo())
     return path
 
 
 def _save(
-    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], card: ModelCard
+    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], card: ModelInfo
 ) -> None:
     header = {"s2f": json.dumps(meta)}
     if training := card.training():
@@ -198,14 +198,14 @@ def header_of(path: str | os.PathLike) -> dict[str, Any]:
     return _read(path, tensors=False)[1]
 
 
-def card_of(path: str | os.PathLike) -> ModelCard:
+def info_of(path: str | os.PathLike) -> ModelInfo:
     """What a `.safetensors` file says of its model: an empty card for a file that is not ours.
 
     Raises FileNotFoundError or CheckpointError.
     """
     _, meta, training = _read(path, tensors=False)
     kind = networks.NETWORKS.get(meta.get("network", ""))
-    card = kind.describe(meta.get("args") or {}) if kind else ModelCard()
+    card = kind.describe(meta.get("args") or {}) if kind else ModelInfo()
     return card.with_header(meta, training)
 
 
@@ -220,7 +220,7 @@ def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
     if target.exists():
         raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
     tensors, meta, _ = _read(path)
-    _save(target, tensors, meta, card_of(path).public())
+    _save(target, tensors, meta, info_of(path).public())
     return target
 
 

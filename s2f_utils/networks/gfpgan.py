@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import FROM_DAMAGED, RESTORES, ModelCard
+from s2f_utils.networks.info import FROM_DEGRADED, RESTORES, ModelInfo
 from s2f_utils.networks.network import Network
 
 
@@ -72,10 +72,10 @@ class GFPGAN(Network):
         self.size_px, self.residual = size_px, residual
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+    def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """It restores faces of one size; a seed draws the noise of fine detail."""
-        return ModelCard(
-            RESTORES, FROM_DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512)
+        return ModelInfo(
+            RESTORES, FROM_DEGRADED, supports=frozenset({"seed"}), size_px=args.get("size_px", 512)
         )
 
     def paint_nothing(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import MEASURES, ModelCard
+from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.network import Dropout, Network
 
 # (channels, blocks) of the four stages; each begins with stride 2
@@ -70,7 +70,7 @@ def ir_body() -> nn.Sequential:
 class IRSE50(Network):
     """A face of 112 px, (N, 3, 112, 112) in [-1, 1] → its feature (N, 512), of length 1."""
 
-    CARD = ModelCard(does=MEASURES)
+    INFO = ModelInfo(task=MEASURES)
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import distributed, to_device
 
 # The cubic kernel with -0.75 (OpenCV's, and torch's "bicubic") a quarter of the way from the second
@@ -25,7 +25,7 @@ class Network(nn.Module):
     arguments, as plain values; `models.build` says both.
     """
 
-    CARD: ClassVar[ModelCard] = ModelCard()
+    INFO: ClassVar[ModelInfo] = ModelInfo()
     name = ""
     args: dict[str, Any]
     multiple_px = 1  # what height and width have to be multiples of
@@ -56,12 +56,12 @@ class Network(nn.Module):
         raise LookupError
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+    def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """What a network of this class with these arguments is."""
-        return cls.CARD
+        return cls.INFO
 
     @property
-    def card(self) -> ModelCard:
+    def info(self) -> ModelInfo:
         """What this network is, as trained."""
         return self.describe(self.args)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import SCORES, ModelCard
+from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network, norm_layer
 
 
@@ -21,7 +21,7 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
-    CARD = ModelCard(does=SCORES)
+    INFO = ModelInfo(task=SCORES)
 
     def __init__(
         self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch"
@@ -68,7 +68,7 @@ class PixelGAN(Network):
     pytorch-CycleGAN-and-pix2pix.
     """
 
-    CARD = ModelCard(does=SCORES)
+    INFO = ModelInfo(task=SCORES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from s2f_utils.networks import pretrained
-from s2f_utils.networks.card import SCORES, ModelCard
+from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network
 
 COARSE = (2, 3)  # the strides, by number, at which a head is shown the sketch, too: 16 and 32
@@ -70,7 +70,7 @@ class ProjectedDiscriminator(Network):
     are no part of this network. Raises ImportError where they are not installed.
     """
 
-    CARD = ModelCard(does=SCORES)
+    INFO = ModelInfo(task=SCORES)
 
     def __init__(
         self,

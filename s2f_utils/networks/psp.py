@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import COARSE, MEASURES, MIDDLE, TO_FACES, ModelCard, read_by
+from s2f_utils.networks.info import COARSE, MEASURES, MIDDLE, TO_FACES, ModelInfo, read_by
 from s2f_utils.networks.irse50 import Bottleneck, ir_body
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.resunet import grey_of
@@ -78,7 +78,7 @@ class PSPEncoder(Network):
 
     input_px = 256
 
-    CARD = ModelCard(does=MEASURES)
+    INFO = ModelInfo(task=MEASURES)
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class SmallPSPEncoder(Network):
     the pyramid, and a style block of `width` channels for every style.
     """
 
-    CARD = ModelCard(does=MEASURES)
+    INFO = ModelInfo(task=MEASURES)
 
     def __init__(
         self,
@@ -180,13 +180,15 @@ class PSP(Network):
         )
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+    def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """What its encoder's channels say, and the size of its generator."""
         direction, size_px = (
             WAYS[args["encoder"]["in_channels"]],
             args["decoder"].get("size_px", 1024),
         )
-        return ModelCard(direction=direction, knows=frozenset({"seed", "styles"}), size_px=size_px)
+        return ModelInfo(
+            direction=direction, supports=frozenset({"seed", "styles"}), size_px=size_px
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.extensions import extend
-from s2f_utils.networks.card import UnknownNetworkError
+from s2f_utils.extensions import contributed
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.networks.gfpgan import GFPGAN
+from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.patchgan import PatchGAN, PixelGAN
 from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.networks.psp import PSP
 from s2f_utils.networks.resnet import ResNet, SeedGenerator
-from s2f_utils.networks.resunet import ResUNet, TwoStage
+from s2f_utils.networks.resunet import ResUNet
 from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.networks.unet import UNet
@@ -29,7 +29,6 @@ NETWORKS: dict[str, type[Network]] = {
     "seed": SeedGenerator,
     "cgan": CGANGenerator,
     "resunet": ResUNet,
-    "twostage": TwoStage,
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
     "dense": DenseDiscriminator,
@@ -129,4 +128,4 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     )
 
 
-extend("networks")
+NETWORKS.update(contributed("networks"))

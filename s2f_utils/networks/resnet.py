@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.networks.network import Dropout, Network, ReflectionPad, check_images, norm_layer
 
 
@@ -50,7 +50,7 @@ class ResNet(Network):
     pytorch-CycleGAN-and-pix2pix.
     """
 
-    CARD = ModelCard(either_way=True)
+    INFO = ModelInfo(either_way=True)
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class SeedGenerator(Network):
     `generator_A2B.pth` and `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
     """
 
-    CARD = ModelCard(either_way=True)
+    INFO = ModelInfo(either_way=True)
 
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import DRAWS, FROM_NOISE, ModelCard
+from s2f_utils.networks.info import DRAWS, FROM_NOISE, ModelInfo
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.noise import normal
 from s2f_utils.runtime import distributed
@@ -278,10 +278,13 @@ class StyleGAN2(Network):
             self.noises.register_buffer(f"noise_{n}", torch.randn(1, 1, size, size))
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
+    def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """It draws faces from chance, and knows styles."""
-        return ModelCard(
-            DRAWS, FROM_NOISE, knows=frozenset({"seed", "styles"}), size_px=args.get("size_px", 256)
+        return ModelInfo(
+            DRAWS,
+            FROM_NOISE,
+            supports=frozenset({"seed", "styles"}),
+            size_px=args.get("size_px", 256),
         )
 
     def forward(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.networks.card import SCORES, ModelCard
+from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.stylegan2 import (
     EPS,
@@ -83,7 +83,7 @@ class StyleGAN2Discriminator(Network):
 
     GROUP = 4
 
-    CARD = ModelCard(does=SCORES)
+    INFO = ModelInfo(task=SCORES)
 
     def __init__(
         self,

@@ -10,7 +10,6 @@ _PLACES = {
     "train_live": "panel",
     "upload_box": "controls",
     "click_face": "controls",
-    "detail_slider": "controls",
     "face_sliders": "controls",
     "divider": "controls",
     "strength_slider": "controls",

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.infer.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path, free_stem
@@ -23,7 +22,6 @@ from s2f_utils.runtime import atomic_path, free_stem
 if TYPE_CHECKING:
     from s2f_utils.infer.restorers import Restorer
     from s2f_utils.infer.styles import StyleModel
-    from s2f_utils.infer.translator import DetailModel
 
 STATIC = Path(__file__).with_name("static")
 CLICKED_PX, COMPARED_PX = 640, 768  # larger pictures are shown smaller
@@ -198,28 +196,6 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     return box
 
 
-def detail_slider(model: DetailModel, prepared: Any) -> Any:
-    """Sliders from faithful to realistic, and for the seed, over one drawing, as `prepare` leaves
-    it.
-
-    The widget's `picture` is what is shown, uint8 (S, S, 3).
-    """
-    import ipywidgets as w
-
-    detail = w.FloatSlider(
-        value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail"
-    )
-    seed = w.IntSlider(value=0, min=0, max=50, description="seed")
-    shown = w.Image(format="png", width=2 * model.size_px)
-
-    def draw() -> np.ndarray:
-        picture = model.translate(prepared.image, detail=detail.value, seed=seed.value)
-        shown.value = images.png_of(picture)
-        return picture
-
-    return _following({"detail": detail, "seed": seed}, [shown], draw)
-
-
 def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> Any:
     """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers,
     truncation, seeds.
@@ -241,9 +217,9 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
         "seed": w.IntSlider(value=0, min=0, max=200, description="seed"),
         "noise": w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)"),
     }
-    wide = max(LEAST_WIDE_PX, min(model.size_px, 256))
+    wide = max(LEAST_WIDE_PX, min(model.info.size_px, 256))
     shown = w.Image(format="png", width=(NUM // 2 + 1) * wide)
-    drawing = images.resize(picture, model.size_px, "stretch")
+    drawing = images.resize(picture, model.info.size_px, "stretch")
 
     def draw() -> np.ndarray:
         values = {name: control.value for name, control in controls.items()}

@@ -12,7 +12,7 @@ from torch import Tensor
 from s2f_utils.data import Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
 from s2f_utils.methods.config import TrainConfig
-from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.runtime import to_device
 from s2f_utils.train.augment import crop_and_flip

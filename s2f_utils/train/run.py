@@ -21,7 +21,7 @@ from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
 from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import SAME_PICTURES, ModelCard
+from s2f_utils.networks.info import SAME_PICTURES, ModelInfo
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
@@ -93,7 +93,7 @@ def open_run(
             folder or Path(runs), model, copies=4 * states + 2
         )  # 4: weights, 2 moments, average; 2: generators
         saved = None if is_new else folder / generator_file()
-        card = checkpoints.card_of(saved) if saved and saved.is_file() else ModelCard()
+        card = checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
         pictures = card.pictures or leaks.hash_pictures(data, progress)
         folder = folder or runtime.new_run_folder(runs, name)
     folder = distributed.broadcast(folder)
@@ -290,15 +290,15 @@ def _write_config(
 
 
 def _card(
-    run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], known: ModelCard
-) -> ModelCard:
+    run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], known: ModelInfo
+) -> ModelInfo:
     """The run's training data, settings and parent models. known: the present card of its
     generator.
     """
     parents = known.parents if known.data else _parents(run, pictures)
     terms = {*terms_of(manifest.settings), *(known.terms or ())}
     terms |= {term for parent in parents for term in parent.get("terms") or ()}
-    return ModelCard(
+    return ModelInfo(
         method=run.method,
         settings=run.config.model_dump(),
         seed=run.config.seed,
@@ -325,7 +325,7 @@ def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, An
             FileNotFoundError, ImportError, ValueError
         ):  # perhaps gone when an old run resumes
             path = find_generator(name)
-            card = checkpoints.card_of(path).training()
+            card = checkpoints.info_of(path).training()
             parent["sha256"] = weights.sha256_of(path)
             parent |= {
                 key: card[key] for key in ("data", "terms", "pictures", "parents") if key in card

@@ -22,7 +22,7 @@ from s2f_utils.infer import generator_file
 from s2f_utils.methods.config import MAY_DIFFER, TrainConfig
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.train.augment import PairedAffine
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.live import LiveValues
@@ -85,7 +85,7 @@ class TrainingRun:
     ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
     trackers: list[Any]  # callbacks requested by the settings
     fit: str  # how non-square pictures were made square
-    card: ModelCard = field(default_factory=ModelCard)  # written into every model file of the run
+    card: ModelInfo = field(default_factory=ModelInfo)  # written into every model file of the run
 
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder

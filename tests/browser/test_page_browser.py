@@ -24,7 +24,7 @@ from s2f_studio.drawings.prepare import prepare_for
 from s2f_studio.page import drawing as paper
 from s2f_studio.page import page as served
 from s2f_utils import infer, weights
-from s2f_utils.infer.asking import Facts
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
 from tests.hostile import scrawl
 
@@ -295,8 +295,10 @@ def rgb(read) -> np.ndarray:
     return pixels.reshape(read["height"], read["width"], 4)[..., :3].astype(int)
 
 
-def pad_facts() -> Facts:
-    return Facts(weights.DEFAULT, "sketch-to-photo", 256)
+def pad_facts() -> ModelInfo:
+    return ModelInfo(
+        name=weights.DEFAULT, direction="sketch-to-photo", size_px=256, layout="aligned"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +326,7 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(page, model, name, question
     read = page.evaluate(ASK, [name, QUESTIONS[question]])
     drawing, made = rgb(read["drawing"]), rgb(read["face"])
     assert np.abs(drawing - paper.start_of("aligned", name)).max() == 0
-    [(_, ask)] = query.asked(QUESTIONS[question]).asks(model.facts)
+    [(_, ask)] = query.asked(QUESTIONS[question]).asks(model.info)
     (wanted,) = model.answer([drawing.astype(np.uint8)], [ask])
     apart = np.abs(made - wanted)
     print(
@@ -381,7 +383,11 @@ def test_with_points_by_hand_the_answer_is_pythons(page, model, way):
         points=",".join(f"{value:g}" for value in face.ravel()),
         large=True,
     )
-    facts = pad_facts() if is_drawing else Facts("photo-to-sketch", way, 256)
+    facts = (
+        pad_facts()
+        if is_drawing
+        else ModelInfo(name="photo-to-sketch", direction=way, size_px=256, layout="aligned")
+    )
     ready = prepare_for(picture, facts, points=face * picture.shape[1::-1] - 0.5, align=True)
     assert np.abs(pixels_of(told["given"]) - ready.image).max() <= LEVELS
     answering = model if is_drawing else infer.load(way, "cpu", engine="torch")

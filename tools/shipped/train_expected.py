@@ -22,7 +22,7 @@ from torch import Tensor
 
 from s2f_studio.faces.method import ExpectConfig, ExpectMethod
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import pick_precision, tuned
 from tools.shipped.packed import Packed, learned_from, read, write_row
 
@@ -120,7 +120,7 @@ def save(
         "size_px": 128,
         "images_seen": images_seen,
     }
-    card = ModelCard(data="open-portraits", terms=learned_from(data.sets), method="expect")
+    card = ModelInfo(data="open-portraits", terms=learned_from(data.sets), method="expect")
     answer = copy.deepcopy(average).cpu().half()
     answer.__dict__.pop("forward", None)
     checkpoints.save_generator(run / "generator.safetensors", answer, meta, card)

@@ -23,7 +23,7 @@ from data_prep.fetch.open_portraits import open_sets
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.card import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
@@ -329,7 +329,7 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         meta["structure_sha256"] = sha256_of(
             weights.shipped(begin)
         )  # these two files belong together
-    card = checkpoints.card_of(
+    card = checkpoints.info_of(
         trained / "generator.safetensors"
     ).public()  # of 22,000 pictures the hashes are 2 MB
     if folder.startswith((OPEN_FACES, OPEN_MAPS)):

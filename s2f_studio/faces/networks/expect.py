@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from s2f_studio.attributes import TOLD, WORN
 from s2f_studio.drawings.finder import Block
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_utils.networks.card import ModelCard
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network, twice
 from s2f_utils.networks.noise import as_seeds, normal
 
@@ -38,7 +38,7 @@ class Expect(Network):
     NaN if unknown.
     """
 
-    CARD = ModelCard(direction="sketch-to-photo", size_px=SIDE_PX)
+    INFO = ModelInfo(direction="sketch-to-photo", size_px=SIDE_PX)
 
     def __init__(
         self,

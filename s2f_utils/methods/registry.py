@@ -1,0 +1,22 @@
+"""All training methods by name. A new one gets a line here."""
+
+from s2f_utils.extensions import contributed
+from s2f_utils.methods.cgan import CGAN
+from s2f_utils.methods.cyclegan import CycleGAN
+from s2f_utils.methods.faithful import Faithful
+from s2f_utils.methods.method import Method
+from s2f_utils.methods.pix2pix import Pix2Pix
+from s2f_utils.methods.psp import PSP
+from s2f_utils.methods.restore import Restore
+from s2f_utils.methods.stylegan2 import StyleGAN2
+
+METHODS: dict[str, type[Method]] = {
+    "pix2pix": Pix2Pix,
+    "cyclegan": CycleGAN,
+    "cgan": CGAN,
+    "stylegan2": StyleGAN2,
+    "psp": PSP,
+    "restore": Restore,
+    "faithful": Faithful,
+}
+METHODS.update(contributed("methods"))
