@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,18 +111,24 @@ def tiny():
     return make
 
 
-@pytest.fixture(scope="module")
-def trained(faces_manifest, tmp_path_factory):
-    """A run folder, made by the command line in one go."""
+@pytest.fixture(scope="session")
+def trained_once(faces_manifest, tmp_path_factory):
+    """A run folder, made by the command line in one go; tests get copies of it."""
     from s2f_utils import cli
     from tests.test_cli import TINY
 
     runs = tmp_path_factory.mktemp("runs")
-    assert (
-        cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY])
-        == 0
-    )
+    command = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]
+    assert cli.main(command) == 0
     return next(runs.iterdir())
+
+
+@pytest.fixture(scope="module")
+def trained(trained_once, tmp_path_factory):
+    """A copy of the run folder for one test file."""
+    copy = tmp_path_factory.mktemp("runs") / trained_once.name
+    shutil.copytree(trained_once, copy)
+    return copy
 
 
 @pytest.fixture(scope="session")
