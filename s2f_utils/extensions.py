@@ -25,3 +25,9 @@ def contributed(table: str) -> dict[str, Any]:
     for plugin in metadata.entry_points(group=GROUP):
         merged |= getattr(plugin.load(), table)()
     return merged
+
+
+def packages() -> set[str]:
+    """The names of this package and of those that extend it."""
+    plugins = metadata.entry_points(group=GROUP)
+    return {__name__.partition(".")[0], *(plugin.module.partition(".")[0] for plugin in plugins)}

@@ -1,13 +1,11 @@
-"""`s2f plot`: the curves of runs, their marks, and what is said where there is nothing to draw."""
+"""The curves of runs, and their marks where live values were changed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from s2f_utils import cli
 from s2f_utils.pictures import viz
 from s2f_utils.train.tracking import RunLog, read_log
 
@@ -74,48 +72,3 @@ def test_curves_of_one_run(tmp_path):
         assert [line.get_xdata()[0] for line in lines_of(axes, "mark")] == [50, 120]
     told = figure.get_supxlabel().replace("\u00a0", " ")
     assert "1: lr_g 0.0002 → 0.0001   2: lambda_l1 100 → 50" in told
-
-
-def test_plot_writes_pictures(tmp_path, capsys, monkeypatch):
-    from PIL import Image
-
-    one, two = log_of(tmp_path / "one"), log_of(tmp_path / "two", num=3)
-    assert cli.main(["plot", str(one)]) == 0
-    assert capsys.readouterr().out.strip() == str(one / "curves.png")
-    with Image.open(one / "curves.png") as picture:
-        assert picture.format == "PNG" and picture.width > 800
-        assert np.asarray(picture.convert("RGB")).std() > 5
-    args = ["plot", str(one), str(two), "--only", "loss_l1", "ssim", "--x", "epoch", "--log"]
-    assert cli.main([*args, "--out", str(tmp_path / "new" / "both.svg")]) == 0
-    text = (tmp_path / "new" / "both.svg").read_text()
-    assert text.count('id="smoothed"') + text.count('id="raw"') == 6 and "<svg" in text
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["plot", str(one), str(two)]) == 0 and (tmp_path / "curves.png").is_file()
-    assert cli.main(["plot", str(one), str(one)]) == 0 and (one / "curves.png").is_file()
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_plot_errors_are_one_line(tmp_path, capsys):
-    one, empty, young = log_of(tmp_path / "one"), tmp_path / "empty", tmp_path / "young"
-    empty.mkdir()
-    young.mkdir()
-    RunLog(young).event("sample", images=0)
-    cases = [
-        ([str(empty)], "no row of losses in log.jsonl: give the folder of a run"),
-        ([str(tmp_path / "nowhere")], "no row of losses in log.jsonl"),
-        ([str(young)], "no row of losses in log.jsonl"),
-        (
-            [str(one), "--only", "loss_l1", "loss_l2"],
-            "--only loss_l2: there is no such curve: the names are loss_d, ",
-        ),
-        ([str(one), "--out", "a.jpg"], "name a file that ends in .png or .svg"),
-        (
-            [str(one), "--smooth", "1"],
-            "plot --smooth: every curve is drawn both as it is and smoothed",
-        ),
-    ]
-    for args, message in cases:
-        assert cli.main(["plot", *args]) == 2
-        err = capsys.readouterr().err
-        assert message in err and err.startswith("s2f: ") and len(err.splitlines()) == 1
-    assert not list(tmp_path.rglob("*.png"))

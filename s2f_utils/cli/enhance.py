@@ -19,7 +19,6 @@ def enhance(
     out: Out = Path("enhanced"),
     strength: Share = 1.0,
     upscale: Literal[1, 2, 3, 4] = 1,
-    background: Literal["lanczos", "realesrgan"] = "lanczos",
     aligned: bool = False,
     largest: bool = False,
     faces: bool = False,
@@ -27,7 +26,7 @@ def enhance(
     device: Device = "auto",
     engine: Engine = "auto",
 ) -> int:
-    """Restore the faces of photos (GFPGAN and others).
+    """Restore the faces of photos (GFPGAN, and ours).
 
     Every face is found, turned upright, restored and pasted back; the rest of the photo stays as it
     is. The detail that appears is invented: likely, not true.
@@ -41,10 +40,9 @@ def enhance(
         photos: pictures or folders of pictures; one that cannot be used is reported and left out
         restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2,
         gfpgan-1.3,
-            restoreformer, a run of 's2f train restore', or a file
+            a run of 's2f train restore', or a file
         strength: 0: the photo as it is, 1: as much as can be invented
         upscale: so many times as large
-        background: what enlarges the rest
         aligned: each picture is one upright face that fills it, as a model's outputs are
         largest: restore the largest face only
         faces: also write each face before and after
@@ -66,7 +64,6 @@ def enhance(
             strength=strength,
             largest_only=largest,
             upscale=upscale,
-            background=background,
             aligned=aligned,
             seed=seed,
         )

@@ -6,24 +6,24 @@ It returns the exit status, or None for 0.
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from s2f_utils.cli import removed
 from s2f_utils.cli.doctor import doctor
 from s2f_utils.cli.enhance import enhance
 from s2f_utils.cli.evaluate import evaluate
 from s2f_utils.cli.faces import faces
 from s2f_utils.cli.leaderboard import leaderboard
-from s2f_utils.cli.plot import plot
 from s2f_utils.cli.train import train
 from s2f_utils.cli.weights import weights
-from s2f_utils.extensions import contributed
+from s2f_utils.extensions import contributed, packages
 
-OWN = (train, faces, enhance, evaluate, leaderboard, plot, weights, doctor)
+OWN = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 
@@ -64,34 +64,39 @@ def _shown_default(value: object) -> str | None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; every expected failure is one line on stderr and exit status 2."""
+    """Run a command; every expected failure is one line on stderr and exit status 2.
+
+    A failure that is not expected, and any with S2F_TRACEBACK=1, is raised.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a file's encoding on Windows lacks arrows
     try:
-        try:
-            removed.check(argv)
-            if os.environ.get("WORLD_SIZE", "1") != "1" and argv[:1] != ["train"]:
-                raise ValueError(f"{' '.join(argv[:1])} runs in one process: leave torchrun out")
-            call = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
-            return app()(argv, **call) or 0
-        finally:
-            sys.stdout.flush()  # here, where a reader that has left can still be answered
+        return _run(argv)
     except KeyboardInterrupt:
         print("s2f: interrupted; nothing is half written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # such as head, which has read enough
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # Python flushes once more when it ends
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
     except Exception as error:
         text = _explain(error)
-        if text is None:
+        if text is None or os.environ.get("S2F_TRACEBACK") == "1":
             raise
         rank = os.environ.get("RANK", "0")  # as torchrun numbers its processes
         print(f"s2f: {'' if rank == '0' else f'rank {rank}: '}{text}", file=sys.stderr)
         return 2
+
+
+def _run(argv: list[str]) -> int:
+    if os.environ.get("WORLD_SIZE", "1") != "1" and argv[:1] != ["train"]:
+        raise ValueError(f"{' '.join(argv[:1])} runs in one process: leave torchrun out")
+    try:
+        status = app()(argv, exit_on_error=False, print_error=False, result_action="return_value")
+    finally:
+        sys.stdout.flush()  # here, where a reader that has left can still be answered
+    return status or 0
 
 
 def _explain(error: Exception) -> str | None:
@@ -112,8 +117,20 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, ValueError | OSError | TrainingDiverged | MemoryFullError):
+    if isinstance(error, OSError | TrainingDiverged | MemoryFullError):
+        return str(error)
+    if isinstance(error, ValueError) and _is_raised_by_us(error):
         return str(error)
     if is_out_of_memory(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"
     return None
+
+
+def _is_raised_by_us(error: Exception) -> bool:
+    """Whether a `raise` statement of this package or of a plugin raised an error: the messages of
+    numpy's, torch's and Python's own say nothing to a user, and their origin matters.
+    """
+    *_, (frame, line_number) = traceback.walk_tb(error.__traceback__)
+    line = linecache.getline(frame.f_code.co_filename, line_number)
+    package = frame.f_globals["__name__"].partition(".")[0]
+    return package in packages() and line.lstrip().startswith("raise ")

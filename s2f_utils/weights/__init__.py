@@ -58,9 +58,6 @@ GRAPHS = (
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT
-# What earlier releases had, and what to use now.
-GONE = dict.fromkeys(("sketch-to-photo-faithful", "sketch-to-photo-detail"), EXPECT)
-GONE |= {f"{kind}-to-face-64": f"{kind}-to-face-128" for kind in ("sketch", "map")}
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
