@@ -298,7 +298,7 @@ def _among_others(
     """The selected face and remarks, if several of the detected faces count; else a single sure one
     of a drawing, or None.
     """
-    found = faces.apart(
+    found = faces.nms(
         sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score)
     )
     widest = max((face.box[2] for face in found), default=0)

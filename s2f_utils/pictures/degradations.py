@@ -46,12 +46,13 @@ def softer(ranges: Ranges, share: float, least: float = 0.0) -> Ranges:
     """
     if not 0 <= least <= share <= 1:
         raise ValueError(f"share must be from 0 to 1, got {share}")
-    cut = {}
-    for name in ("sigma", "ratio", "noise", "quality"):
+    narrower = {}
+    for name in ("sigma", "ratio", "noise"):
         low, high = getattr(ranges, name)
-        worst, best = (low, high) if name == "quality" else (high, low)
-        cut[name] = tuple(sorted(best + end * (worst - best) for end in (least, share)))
-    return replace(ranges, **cut, shift=share * ranges.shift, grey=share * ranges.grey)
+        narrower[name] = (low + least * (high - low), low + share * (high - low))
+    low, high = ranges.quality  # the worst is the lowest
+    narrower["quality"] = (high + share * (low - high), high + least * (low - high))
+    return replace(ranges, **narrower, shift=share * ranges.shift, grey=share * ranges.grey)
 
 
 # Three fixed strengths, to measure by: the quartiles of the published ranges.
@@ -79,22 +80,23 @@ def draw(
 ) -> Degradation:
     """A degradation for pictures of this width, drawn by chance."""
     scale = size_px / PUBLISHED_PX
-    first, second = (float(rng.uniform(*ranges.sigma)) * scale for _ in range(2))
-    turned = rng.random() < ranges.aniso
-    angle = float(rng.uniform(-np.pi, np.pi)) if turned else 0.0
+    first = float(rng.uniform(*ranges.sigma)) * scale
+    second = float(rng.uniform(*ranges.sigma)) * scale
+    sigmas = (first, first)
+    angle = 0.0
+    if rng.random() < ranges.aniso:
+        sigmas = (first, second)
+        angle = float(rng.uniform(-np.pi, np.pi))
     ratio = float(rng.uniform(*ranges.ratio)) * scale
-    ratio = max(1.0, ratio) if scale < 1 else ratio
-    noise, quality = float(rng.uniform(*ranges.noise)), round(rng.uniform(*ranges.quality))
-    is_shifted = rng.random() < ranges.shifted
-    shift = (
-        tuple(float(v) for v in rng.uniform(-ranges.shift, ranges.shift, 3))
-        if is_shifted
-        else (0.0, 0.0, 0.0)
-    )
+    if scale < 1:
+        ratio = max(1.0, ratio)
+    noise = float(rng.uniform(*ranges.noise))
+    quality = round(rng.uniform(*ranges.quality))
+    shift = (0.0, 0.0, 0.0)
+    if rng.random() < ranges.shifted:
+        shift = tuple(float(v) for v in rng.uniform(-ranges.shift, ranges.shift, 3))
     grey = bool(rng.random() < ranges.grey)
-    return Degradation(
-        (first, second if turned else first), angle, ratio, noise, quality, shift, grey
-    )
+    return Degradation(sigmas, angle, ratio, noise, quality, shift, grey)
 
 
 def blur_kernel(
@@ -105,7 +107,8 @@ def blur_kernel(
     """
     axis = np.arange(width) - width // 2
     x, y = np.meshgrid(axis, axis)
-    along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    along = np.cos(angle) * x + np.sin(angle) * y
+    across = np.cos(angle) * y - np.sin(angle) * x
     exponent = (along / max(sigmas[0], 1e-3)) ** 2 + (across / max(sigmas[1], 1e-3)) ** 2
     kernel = np.exp(-0.5 * exponent)
     return (kernel / kernel.sum()).astype(np.float32)
@@ -157,7 +160,7 @@ def degrade(
 
 
 def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
-    """What is left of a picture, uint8 (H, W, 3), after JPEG compression of this quality, 1 to 100."""
+    """A picture, uint8 (H, W, 3), after JPEG compression of this quality, 1 to 100."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=int(quality))
     return np.asarray(Image.open(buffer))

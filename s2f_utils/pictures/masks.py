@@ -17,52 +17,18 @@ from s2f_utils.pictures import images
 
 # CelebAMask-HQ's order (Lee et al. 2020); each part is painted over those before it. BiSeNet's face
 # parser, which is widely used, has another order.
-CLASSES: tuple[str, ...] = (
-    "background",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-)
+_BACKGROUND = ("background",)
+_FACE = ("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear")
+_MOUTH = ("mouth", "u_lip", "l_lip")
+_AROUND = ("hair", "hat", "ear_r", "neck_l", "neck", "cloth")
+CLASSES: tuple[str, ...] = (*_BACKGROUND, *_FACE, *_MOUTH, *_AROUND)
 # The data set's own colours (its g_color.py).
-PALETTE = np.array(
-    [
-        (0, 0, 0),
-        (204, 0, 0),
-        (76, 153, 0),
-        (204, 204, 0),
-        (51, 51, 255),
-        (204, 0, 204),
-        (0, 255, 255),
-        (255, 204, 204),
-        (102, 51, 0),
-        (255, 0, 0),
-        (102, 204, 0),
-        (255, 255, 0),
-        (0, 0, 153),
-        (0, 0, 204),
-        (255, 51, 153),
-        (0, 204, 204),
-        (0, 51, 0),
-        (255, 153, 51),
-        (0, 204, 0),
-    ],
-    np.uint8,
+_COLOURS = (
+    "000000 cc0000 4c9900 cccc00 3333ff cc00cc 00ffff ffcccc 663300 ff0000 66cc00 ffff00 000099"
+    " 0000cc ff3399 00cccc 003300 ff9933 00cc00"
 )
+PALETTE = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS.split()], np.uint8)
+MAX_OTHER_COLOURS = 0.001  # share of a map's pixels
 
 
 class MaskError(ValueError):
@@ -73,22 +39,21 @@ def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
     """A map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3), where not black:
     uint8 (H, W). Raises MaskError for unknown names, and parts of different sizes.
     """
-    if unknown := sorted(set(parts) - set(CLASSES[1:])):
+    unknown = sorted(set(parts) - set(CLASSES[1:]))
+    if unknown:
         raise MaskError(
             f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}"
         )
-    sizes = {name: part.shape[:2] for name, part in parts.items()}
-    if len(set(sizes.values())) != 1:
-        given = (
-            ", ".join(f"{name} {width}x{height}" for name, (height, width) in sizes.items())
-            or "none at all"
-        )
+    shapes = {part.shape[:2] for part in parts.values()}
+    if len(shapes) != 1:
+        sizes = [f"{name} {part.shape[1]}x{part.shape[0]}" for name, part in parts.items()]
+        given = ", ".join(sizes) or "none at all"
         raise MaskError(f"the parts of one face must be of one size, got {given}")
-    out = np.zeros(next(iter(sizes.values())), np.uint8)
+    out = np.zeros(shapes.pop(), np.uint8)
     for label, name in enumerate(CLASSES):
         if name in parts:
-            part = parts[name]
-            out[part.any(axis=2) if part.ndim == 3 else part != 0] = label
+            drawn = parts[name] != 0
+            out[drawn.any(axis=2) if drawn.ndim == 3 else drawn] = label
     return out
 
 
@@ -104,18 +69,24 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
     Raises MaskError where more than one pixel in a thousand has another colour: a JPEG, or another
     palette.
     """
-    code, known = (
-        colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1]) for colours in (picture, PALETTE)
-    )
-    order = np.argsort(known)
-    place = np.clip(np.searchsorted(known[order], code), 0, len(known) - 1)
-    right = known[order][place] == code
-    if (~right).mean() > 0.001:
+    codes = _colour_codes(picture)
+    palette = _colour_codes(PALETTE)
+    order = np.argsort(palette)
+    place = np.clip(np.searchsorted(palette[order], codes), 0, len(palette) - 1)
+    is_known = palette[order][place] == codes
+    share = (~is_known).mean()
+    if share > MAX_OTHER_COLOURS:
         raise MaskError(
-            f"{(~right).mean():.0%} of the pixels have colours that CelebAMask-HQ's palette has not, such as"
-            f" {tuple(picture[~right][0].tolist())}: use PNG, not JPEG, and this palette, or class numbers from 0 to 18"
+            f"{share:.0%} of the pixels have colours that CelebAMask-HQ's palette has not, such as"
+            f" {tuple(picture[~is_known][0].tolist())}: use PNG, not JPEG, and this palette, or"
+            " class numbers from 0 to 18"
         )
-    return np.where(right, order[place], 0).astype(np.uint8)
+    return np.where(is_known, order[place], 0).astype(np.uint8)
+
+
+def _colour_codes(colours: np.ndarray) -> np.ndarray:
+    """RGB (…, 3) as one number each: int (…)."""
+    return colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
 
 
 def is_coloured(picture: np.ndarray) -> bool:
@@ -134,7 +105,8 @@ def labels_of(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
         raise MaskError(
-            f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}"
+            "a map must be uint8 (H, W), or (H, W, 3) in its colours,"
+            f" got {picture.dtype} {picture.shape}"
         )
     if picture.ndim == 3 and (picture[..., :1] == picture).all() and picture.max() < len(CLASSES):
         picture = picture[..., 0]  # class numbers that were read as a grey picture
@@ -145,7 +117,7 @@ def labels_of(picture: np.ndarray) -> np.ndarray:
 
 
 def picture_of(picture: np.ndarray) -> np.ndarray:
-    """A map as a picture in the data set's colours, uint8 (H, W, 3), from what `labels_of` takes."""
+    """What `labels_of` takes as a picture in the data set's colours, uint8 (H, W, 3)."""
     return colour(labels_of(picture))
 
 
@@ -176,18 +148,17 @@ def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np
         if not is_coloured(picture):
             raise
         return from_colours(picture)
-    is_other_order = (
-        is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any()
-    )
-    return from_colours(picture) if is_other_order else labels
+    has_classes = is_coloured(picture) and labels.max() < len(CLASSES)
+    if has_classes and (PALETTE[labels] != picture).any():  # a palette of another order
+        return from_colours(picture)
+    return labels
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """A plane for each class, float32 (19, H, W), of 0 and 1."""
     _check(labels)
-    return (labels[None] == np.arange(len(CLASSES), dtype=np.uint8)[:, None, None]).astype(
-        np.float32
-    )
+    numbers = np.arange(len(CLASSES), dtype=np.uint8)
+    return (labels[None] == numbers[:, None, None]).astype(np.float32)
 
 
 def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
@@ -214,6 +185,10 @@ def unknown_labels(labels: np.ndarray) -> str:
     """What is wrong with a map of unknown classes."""
     numbers = np.unique(labels)
     if set(numbers.tolist()) <= {0, 255}:
-        return "it is black and white, a part's picture or a mask of the person; join_parts makes a map of parts"
+        return (
+            "it is black and white, a part's picture or a mask of the person; join_parts makes a"
+            " map of parts"
+        )
     beyond = numbers[numbers >= len(CLASSES)].tolist()
-    return f"no class has the number {', '.join(map(str, beyond[:8]))}{' …' if len(beyond) > 8 else ''}"
+    more = " …" if len(beyond) > 8 else ""
+    return f"no class has the number {', '.join(map(str, beyond[:8]))}{more}"

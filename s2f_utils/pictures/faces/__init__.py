@@ -5,24 +5,26 @@ Detector → five landmarks → similarity transform (turn, scale, shift; nothin
 crop.
 """
 
-from s2f_utils.pictures.faces.finding import (
-    DETECTORS,
+from s2f_utils.pictures.faces.detection import (
     DRAWING_SCORE,
-    FALLBACKS,
     LOWEST_SCORE,
     TRUSTED_IN_DRAWINGS,
     Face,
-    align,
-    apart,
-    centre_face,
     detect,
     detect_all,
     detect_drawn,
     detect_turned,
     detector_problem,
+    nms,
+    refined,
+)
+from s2f_utils.pictures.faces.finding import (
+    DETECTORS,
+    FALLBACKS,
+    align,
+    centre_face,
     face_from_points,
     find_face,
-    refined,
 )
 from s2f_utils.pictures.faces.geometry import (
     FIT_WEIGHTS,
@@ -52,7 +54,6 @@ __all__ = [
     "TRUSTED_IN_DRAWINGS",
     "align",
     "alignment",
-    "apart",
     "centre_face",
     "detect",
     "detect_all",
@@ -62,6 +63,7 @@ __all__ = [
     "face_from_points",
     "find_face",
     "inverse",
+    "nms",
     "refined",
     "rescaled",
     "similarity",

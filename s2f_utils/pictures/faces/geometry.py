@@ -38,21 +38,24 @@ def similarity(
     """The least-squares similarity transform of points (N, 2), N ≥ 2, to `target` (Umeyama 1991; no
     mirroring), with weights (N,): float64 (2, 3), to be multiplied with (x, y, 1).
     """
-    a, b = (
-        points[:, 0] + 1j * points[:, 1]
-        for points in (np.asarray(source, float), np.asarray(target, float))
-    )
+    a = _as_complex(source)
+    b = _as_complex(target)
     share = np.ones(len(a)) if point_weights is None else np.asarray(point_weights, float)
     share = share / share.sum()
-    mean_a, mean_b = share @ a, share @ b
+    mean_a = share @ a
+    mean_b = share @ b
     spread = share @ np.abs(a - mean_a) ** 2
     if spread == 0:
         raise FaceError("the landmarks lie on one point")
-    turn = (
-        (share * np.conj(a - mean_a)) @ (b - mean_b) / spread
-    )  # scale · e^{iθ}: in the plane, Umeyama's is this
+    # scale · e^{iθ}: Umeyama's solution in the plane
+    turn = (share * np.conj(a - mean_a)) @ (b - mean_b) / spread
     shift = mean_b - turn * mean_a
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def _as_complex(points: np.ndarray) -> np.ndarray:
+    points = np.asarray(points, float)
+    return points[:, 0] + 1j * points[:, 1]
 
 
 def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -71,9 +74,8 @@ def rescaled(matrix: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
     centres lie at halves.
     """
     ratio = np.broadcast_to(ratio, 2)
-    return np.column_stack(
-        [matrix[:, :2] * ratio, matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]]
-    )
+    shift = matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]
+    return np.column_stack([matrix[:, :2] * ratio, shift])
 
 
 def alignment(
@@ -92,16 +94,21 @@ def alignment(
     if method == "similarity":
         target = ((TEMPLATE - centre) * zoom + centre) * size_px - 0.5
         return similarity(landmarks, target, FIT_WEIGHTS)
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
-    across, down = landmarks[1] - landmarks[0], mouth - eyes
+    return _ffhq_alignment(landmarks, size_px, zoom)
+
+
+def _ffhq_alignment(landmarks: np.ndarray, size_px: int, zoom: float) -> np.ndarray:
+    eyes = landmarks[:2].mean(axis=0)
+    mouth = landmarks[3:].mean(axis=0)
+    across = landmarks[1] - landmarks[0]
+    down = mouth - eyes
     direction = across - np.array([-down[1], down[0]])
     direction = direction / np.hypot(*direction)
     half = max(2.0 * np.hypot(*across), 1.8 * np.hypot(*down)) / zoom
     middle = eyes + 0.1 * down
     side = direction * half
-    return similarity(
-        np.array([middle - side, middle + side]), np.array([[0.0, 0.5], [1.0, 0.5]]) * size_px - 0.5
-    )
+    edges = np.array([[0.0, 0.5], [1.0, 0.5]]) * size_px - 0.5
+    return similarity(np.array([middle - side, middle + side]), edges)
 
 
 def warp(
@@ -125,24 +132,41 @@ def warp(
         ratio = np.array([width / small[0], height / small[1]])
         image = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.LANCZOS))
         matrix = rescaled(matrix, ratio)
-    mode = {"reflect": cv2.BORDER_REFLECT_101, "paper": cv2.BORDER_CONSTANT}[border]
-    how = {"flags": cv2.INTER_CUBIC, "borderMode": mode, "borderValue": paper_colour(image)}
-    crop = cv2.warpAffine(image, matrix, (size_px, size_px), **how)
+    size = (size_px, size_px)
     if border == "paper":
-        return crop
-    back = inverse(matrix)
-    axis = np.arange(size_px)
-    x, y = (back[n, 0] * axis[None, :] + back[n, 1] * axis[:, None] + back[n, 2] for n in (0, 1))
-    side = size_px * np.sqrt(abs(np.linalg.det(back[:, :2])))
-    beyond = np.maximum.reduce([-x, x - (image.shape[1] - 1), -y, y - (image.shape[0] - 1)]) / (
-        0.3 * side
+        return cv2.warpAffine(
+            image,
+            matrix,
+            size,
+            flags=cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=paper_colour(image),
+        )
+    crop = cv2.warpAffine(
+        image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
+    return _faded(crop, image, inverse(matrix))
+
+
+def _faded(crop: np.ndarray, image: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """A crop whose mirrored parts fade into its blurred and then the picture's median colour.
+
+    back: the (2, 3) matrix from the crop's pixels to those of the picture.
+    """
+    import cv2
+
+    size_px = len(crop)
+    height, width = image.shape[:2]
+    axis = np.arange(size_px)
+    x = back[0, 0] * axis[None, :] + back[0, 1] * axis[:, None] + back[0, 2]
+    y = back[1, 0] * axis[None, :] + back[1, 1] * axis[:, None] + back[1, 2]
+    side = size_px * np.sqrt(abs(np.linalg.det(back[:, :2])))
+    beyond = np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1)]) / (0.3 * side)
     if beyond.max() <= 0:
         return crop
     blurred = cv2.GaussianBlur(crop, (0, 0), 0.02 * size_px).astype(np.float32)
-    median = np.median(image.reshape(-1, 3)[:: max(1, image.size // 30000)], axis=0).astype(
-        np.float32
-    )
+    few = image.reshape(-1, 3)[:: max(1, image.size // 30000)]
+    median = np.median(few, axis=0).astype(np.float32)
     out = crop.astype(np.float32)
     out += (blurred - out) * np.clip(1 + beyond / 0.05, 0, 1)[..., None].astype(np.float32)
     out += (median - out) * np.clip(beyond, 0, 1)[..., None].astype(np.float32)
