@@ -181,7 +181,8 @@ def test_the_wheel_has_every_file_of_the_packages_and_the_command(wheel):
                 there.add(path.relative_to(ROOT).as_posix())
     assert inside == there
     (info,) = {name.partition("/")[0] for name in set(wheel.namelist()) - inside}
-    assert b"s2f = s2f_utils.cli:main" in wheel.read(f"{info}/entry_points.txt")
+    announced = wheel.read(f"{info}/entry_points.txt")
+    assert b"s2f = s2f_utils.cli:main" in announced and b"[s2f.plugins]" in announced
 
 
 def test_the_wheel_answers_outside_of_a_clone(wheel, tmp_path):
