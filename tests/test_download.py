@@ -162,6 +162,25 @@ def test_weights_are_found_by_name_in_the_order_of_the_documentation(
         weights.find("yolo")
 
 
+def test_a_file_is_hashed_once_for_each_version_of_it(published, monkeypatch):
+    published("http://127.0.0.1:9/x")
+    cached, hashed = weights.cache_folder() / "file.bin", []
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(CONTENT)
+
+    def digest(path):
+        hashed.append(path)
+        return DIGEST
+
+    monkeypatch.setattr(weights, "sha256_of", digest)
+    for _ in range(3):
+        assert weights.find("w") == cached
+    assert len(hashed) == 1
+    cached.write_bytes(CONTENT + b"1")
+    weights.find("w")
+    assert len(hashed) == 2
+
+
 def test_weights_are_downloaded_into_the_cache(server, tmp_path, published, capsys):
     published(f"{server}/missing/file.bin", f"{server}/good/file.bin")
     assert "w" in weights.model_names() and not weights.shipped("w")

@@ -8,6 +8,7 @@ or below XDG_CACHE_HOME).
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -28,9 +29,8 @@ class WeightsFile:
     """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256,
     and terms.
 
-    Where nobody published a SHA-256 it is empty. Some sizes are rounded.
-    use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss"
-    of a training, or "background" of an enlarged photo.
+    Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric" (also
+    finding faces), "model" of faces and "restorer", both used by name, or "loss" of a training.
     """
 
     name: str
@@ -57,7 +57,7 @@ GRAPHS = (
 )  # of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
-DEFAULT = "sketch-to-photo"  # no such file: RENDER (`inference.finding`), and the studio's `loading` adds EXPECT
+DEFAULT = "sketch-to-photo"  # of RENDER's file, and EXPECT's
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
@@ -79,9 +79,9 @@ SHIPPED_RESTORERS: dict[str, str] = {
     RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
 }
 
-RETRY_AFTER_S = (
-    300.0  # a download that failed is not tried again at once, for every picture of a set
-)
+# A download that failed is not tried again at once, for every picture of a set.
+RETRY_AFTER_S = 300.0
+PROGRESS_FROM = 5_000_000  # bytes: larger downloads show a bar
 _failed: dict[Path, tuple[float, str]] = {}
 
 
@@ -94,18 +94,17 @@ def cache_folder() -> Path:
 
 def shipped(name: str) -> Path | None:
     """The file of one of our own models, None for any other name."""
-    return (
-        SHIPPED_FOLDER / f"{name}.safetensors"
-        if name in {**SHIPPED, **SHIPPED_RESTORERS, **FINDERS}
-        else None
-    )
+    if name in SHIPPED or name in SHIPPED_RESTORERS or name in FINDERS:
+        return SHIPPED_FOLDER / f"{name}.safetensors"
+    return None
 
 
 def model_names() -> list[str]:
     """The models that can be used by name: our own, and published ones that are downloaded when
     they are used.
     """
-    return [DEFAULT, *SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
+    published = [name for name, entry in WEIGHTS.items() if entry.use == "model"]
+    return [DEFAULT, *SHIPPED, *published]
 
 
 def entry_of(name: str) -> WeightsFile:
@@ -122,7 +121,7 @@ def places() -> tuple[Path, ...]:
     depends on.
     """
     chosen = os.environ.get("S2F_WEIGHTS")
-    return (*([Path(chosen)] if chosen else []), cache_folder())
+    return (Path(chosen), cache_folder()) if chosen else (cache_folder(),)
 
 
 def find(name: str) -> Path | None:
@@ -139,13 +138,25 @@ def find(name: str) -> Path | None:
         )
     for place in places():
         path = place / entry.file_name
-        if path.is_file():
-            if entry.sha256 and sha256_of(path) != entry.sha256:
-                raise WeightsError(
-                    f"{path}: not the published file (damaged or another version): delete it"
-                )
-            return path
+        if not path.is_file():
+            continue
+        if entry.sha256 and _digest(path) != entry.sha256:
+            raise WeightsError(
+                f"{path}: not the published file (damaged or another version): delete it"
+            )
+        return path
     return None
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, computed once for each version of it."""
+    state = path.stat()
+    return _digest_of_version(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of_version(path: Path, changed_ns: int, size: int) -> str:
+    return sha256_of(path)
 
 
 def problem(*names: str) -> str:
@@ -156,9 +167,11 @@ def problem(*names: str) -> str:
         missing = [name for name in names if find(name) is None]
     except WeightsError as error:
         return str(error)
+    if not missing:
+        return ""
     size_mb = sum(WEIGHTS[name].size for name in missing) / 1e6
-    shown = f"{size_mb:,.{0 if size_mb >= 10 else 1}f} MB"
-    return f"its weights are not here ({shown}): s2f weights {' '.join(missing)}" if missing else ""
+    decimals = 0 if size_mb >= 10 else 1
+    return f"its weights are not here ({size_mb:,.{decimals}f} MB): s2f weights {' '.join(missing)}"
 
 
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
@@ -177,27 +190,40 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     failed_at, message = _failed.get(target, (0.0, ""))
     if message and time.monotonic() - failed_at < RETRY_AFTER_S:
         raise WeightsError(message)
-    size_mb, reasons = entry.size / 1e6, []
     print(
-        f"downloading {entry.file_name} ({size_mb:,.1f} MB): {entry.what}; licence: {entry.licence}",
+        f"downloading {entry.file_name} ({entry.size / 1e6:,.1f} MB): {entry.what}; licence:"
+        f" {entry.licence}",
         file=sys.stderr,
     )
-    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": size_mb > 5}
+    reasons = []
     for url in entry.urls:
         try:
-            fetch(url, target, sha256=entry.sha256 or None, **options)
-            size = target.stat().st_size
-            if entry.sha256 or size > entry.size / 2:
-                return target
-            target.unlink()
-            reasons.append(
-                f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)"
-            )
+            _fetch(entry, url, target, timeout_s, attempts)
+            return target
         except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
     message = (
-        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
-        " name that folder in S2F_WEIGHTS"
+        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it"
+        " into a folder, and name that folder in S2F_WEIGHTS"
     )
     _failed[target] = (time.monotonic(), message)
     raise WeightsError(message)
+
+
+def _fetch(entry: WeightsFile, url: str, target: Path, timeout_s: float, attempts: int) -> None:
+    """Fetch a published file; one without a published SHA-256 is checked by its size."""
+    fetch(
+        url,
+        target,
+        sha256=entry.sha256 or None,
+        timeout_s=timeout_s,
+        attempts=attempts,
+        progress=entry.size > PROGRESS_FROM,
+    )
+    size = target.stat().st_size
+    if not entry.sha256 and size <= entry.size / 2:
+        target.unlink()
+        raise DownloadError(
+            f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps"
+            " (a login)"
+        )

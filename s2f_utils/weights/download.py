@@ -75,6 +75,7 @@ def fetch(
         raise kind(f"{url}: the server says {error}: check the address in a browser") from None
     except ValueError:  # pooch's, for another hash
         raise DownloadError(
-            f"{url}: what came has another SHA-256 than the published file and was thrown away: it is a web page"
-            " (a login, a quota), or the file has changed: open the address in a browser, or update this project"
+            f"{url}: what came has another SHA-256 than the published file and was thrown away: it"
+            " is a web page (a login, a quota), or the file has changed: open the address in a"
+            " browser, or update this project"
         ) from None

@@ -47,8 +47,8 @@ def parse(model: str | Path) -> tuple[str, str]:
     match = NAME.fullmatch(str(model))
     if not match or ".." in str(model):
         raise WeightsError(
-            f"{model}: a model on the hub is named hf:USER/MODEL, or hf:USER/MODEL@REVISION, with a commit, a tag or a"
-            " branch"
+            f"{model}: a model on the hub is named hf:USER/MODEL, or hf:USER/MODEL@REVISION, with a"
+            " commit, a tag or a branch"
         )
     return match["repo"], match["revision"] or "main"
 
@@ -137,38 +137,47 @@ def _find(repo: str, revision: str) -> Path:
         return cached
     if offline:
         raise WeightsError(
-            f"{model}: is not on this machine, and S2F_OFFLINE or HF_HUB_OFFLINE forbids to fetch it"
+            f"{model}: is not on this machine, and S2F_OFFLINE or HF_HUB_OFFLINE forbids to fetch"
+            " it"
         )
     with _explained(model):
         try:
             info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
         except Exception as error:
             response = getattr(error, "response", None)
-            if cached is None or (response is not None and response.status_code < 500):
+            is_refused = response is not None and response.status_code < 500
+            if cached is None or is_refused:
                 raise
             print(
                 f"{model}: the hub cannot be reached; taken is what is here, commit {cached.name}",
                 file=sys.stderr,
             )
             return cached
-        files = {one.rfilename: one for one in info.siblings or ()}
-        if GENERATOR not in files:
-            shown = ", ".join(sorted(files)[:5]) or "nothing"
-            raise WeightsError(
-                f"{model}: has no {GENERATOR} (there is {shown}), and no other file is ever opened"
-            )
-        there = _cached(repo, info.sha)
-        ours = [
-            one for name, one in files.items() if any(fnmatch(name, pattern) for pattern in OURS)
-        ]
-        missing = [one for one in ours if there is None or not (there / one.rfilename).is_file()]
-        if missing:
-            _show_terms(model, info, missing)
-        snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
-    if wrong := [one.rfilename for one in missing if not _check(snapshot / one.rfilename, one)]:
-        named = f"{', '.join(wrong)} came with another SHA-256 than the hub publishes"
+        return _fetch(api, repo, revision, model, info)
+
+
+def _fetch(api: HfApi, repo: str, revision: str, model: str, info: ModelInfo) -> Path:
+    """The folder of a revision, with those of our files that are missing fetched and checked."""
+    files = {one.rfilename: one for one in info.siblings or ()}
+    if GENERATOR not in files:
+        listed = ", ".join(sorted(files)[:5]) or "nothing"
         raise WeightsError(
-            f"{model}: {named} and was thrown away: try again later, or tell its owner"
+            f"{model}: has no {GENERATOR} (there is {listed}), and no other file is ever opened"
+        )
+    there = _cached(repo, info.sha)
+    missing = []
+    for name, file in files.items():
+        is_ours = any(fnmatch(name, pattern) for pattern in OURS)
+        if is_ours and (there is None or not (there / name).is_file()):
+            missing.append(file)
+    if missing:
+        _show_terms(model, info, missing)
+    snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
+    wrong = [one.rfilename for one in missing if not _check(snapshot / one.rfilename, one)]
+    if wrong:
+        raise WeightsError(
+            f"{model}: {', '.join(wrong)} came with another SHA-256 than the hub publishes and was"
+            " thrown away: try again later, or tell its owner"
         )
     return snapshot
 
@@ -190,10 +199,11 @@ def _show_terms(model: str, info: ModelInfo, missing: list[RepoSibling]) -> None
     """Print what is fetched and under which terms."""
     size_mb = sum(file.size or 0 for file in missing) / 1e6
     card = info.card_data.to_dict() if info.card_data else {}
-    shown = f"licence: {card.get('license_name') or card.get('license') or 'none is given, ask its owner'}"
+    licence = card.get("license_name") or card.get("license") or "none is given, ask its owner"
+    text = f"licence: {licence}"
     if terms := "; ".join(card.get("training_data_terms") or []):
-        shown += f"; its training data: {terms}"
-    print(f"downloading {model}, commit {info.sha} ({size_mb:,.1f} MB): {shown}", file=sys.stderr)
+        text += f"; its training data: {terms}"
+    print(f"downloading {model}, commit {info.sha} ({size_mb:,.1f} MB): {text}", file=sys.stderr)
 
 
 def _check(path: Path, file: RepoSibling) -> bool:
@@ -217,18 +227,15 @@ def _explained(model: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, http_error) as error:
-        cause = (
-            error.__cause__ if isinstance(error, RuntimeError) else error
-        )  # the client wraps a broken upload
+        # The client wraps a broken upload.
+        cause = error.__cause__ if isinstance(error, RuntimeError) else error
         if cause is None or getattr(cause, "errno", None) is not None:  # such as a full disk
             raise
-        reason = (
-            getattr(cause, "server_message", None) or str(cause) or type(cause).__name__
-        ).splitlines()[0][:200]
-        refused = isinstance(cause, errors.HfHubHTTPError) and cause.response.status_code < 500
-        login = (
-            "check the name, or log in as somebody who may do this: 'hf auth login', or HF_TOKEN"
-        )
-        raise WeightsError(
-            f"{model}: {reason}: {login if refused else 'try again later'}"
-        ) from None
+        text = getattr(cause, "server_message", None) or str(cause) or type(cause).__name__
+        reason, advice = text.splitlines()[0][:200], "try again later"
+        if isinstance(cause, errors.HfHubHTTPError) and cause.response.status_code < 500:
+            advice = (
+                "check the name, or log in as somebody who may do this: 'hf auth login', or"
+                " HF_TOKEN"
+            )
+        raise WeightsError(f"{model}: {reason}: {advice}") from None
