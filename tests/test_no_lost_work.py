@@ -329,6 +329,7 @@ print("ended", reason, run.images_seen, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp_path):
     """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a
     third one.
