@@ -84,6 +84,18 @@ def test_commands_in_the_docs_exist_with_their_flags(capsys):
         assert not missing, f"{program} {command} has no {missing}"
 
 
+def test_imports_in_the_docs_work():
+    lines = set()
+    for page in PAGES:
+        for block in re.findall(
+            r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        ):
+            lines |= set(re.findall(r"(?m)^(?:import|from) (?:s2f|data_prep).*$", block))
+    assert lines
+    for line in sorted(lines):
+        exec(line, {})
+
+
 def test_every_command_is_in_the_docs(capsys):
     listed = re.findall(r"(?m)^│ ([a-z]+) ", help_of("s2f", "--help", capsys))
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
