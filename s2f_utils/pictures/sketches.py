@@ -19,26 +19,23 @@ GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as PIL
 def _grey(photo: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) or (H, W) → float32 (H, W) in [0, 1]."""
     photo = np.asarray(photo)
-    if (
-        photo.dtype != np.uint8
-        or photo.ndim not in (2, 3)
-        or (photo.ndim == 3 and photo.shape[2] != 3)
-    ):
+    is_picture = photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] == 3)
+    if photo.dtype != np.uint8 or not is_picture:
         raise ValueError(
             f"photo must be uint8 (H, W, 3) or (H, W), got {photo.dtype} {photo.shape}"
         )
-    grey = photo.astype(np.float32) if photo.ndim == 2 else photo.astype(np.float32) @ GREY
+    grey = photo.astype(np.float32)
+    if photo.ndim == 3:
+        grey = grey @ GREY
     return grey / 255.0
 
 
 def _blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
     import cv2
 
-    return (
-        image
-        if sigma_px < 0.1
-        else cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
-    )
+    if sigma_px < 0.1:
+        return image
+    return cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
 
 
 def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
@@ -83,11 +80,12 @@ def xdog(
     (soft) to 100 (black and white).
     darkness: ε, the tone below which all is ink, 0 to 1.
     """
-    p, sigma, grey = 30.0 * strength, width * max(photo.shape[:2]), _grey(photo)
+    p = 30.0 * strength
+    sigma = width * max(photo.shape[:2])
+    grey = _grey(photo)
     below = darkness - ((1 + p) * _blur(grey, sigma) - p * _blur(grey, 1.6 * sigma))
-    return rounded(
-        np.where(below <= 0, 1.0, 1.0 - np.tanh(sharpness * np.maximum(below, 0))) * 255.0
-    )
+    ink = 1.0 - np.tanh(sharpness * np.maximum(below, 0))
+    return rounded(np.where(below <= 0, 1.0, ink) * 255.0)
 
 
 def contour(
@@ -107,18 +105,15 @@ def contour(
     """
     import cv2
 
-    side, strokes = max(photo.shape[:2]), []
+    side = max(photo.shape[:2])
+    strokes = []
     if strength > 0:
         smooth = _blur(_grey(photo), smoothing * side)
-        edges = _edges(
-            smooth, 43.0 / strength * 256 / side
-        )  # pixel by pixel, an edge is flatter in a larger picture
+        # Pixel by pixel, an edge is flatter in a larger picture.
+        edges = _edges(smooth, 43.0 / strength * 256 / side)
         length = 2 * SHORTEST * side  # a contour runs around its line, there and back
-        strokes = [
-            cv2.approxPolyDP(one, simplify * side, True)
-            for one in edges
-            if cv2.arcLength(one, True) >= length
-        ]
+        long = [edge for edge in edges if cv2.arcLength(edge, True) >= length]
+        strokes = [cv2.approxPolyDP(edge, simplify * side, True) for edge in long]
     return _drawn(photo.shape[:2], strokes, width * side)
 
 
@@ -141,12 +136,12 @@ def strokes(
     """
     import cv2
 
-    side, grey = max(photo.shape[:2]), _grey(photo)
+    side = max(photo.shape[:2])
+    grey = _grey(photo)
     hand = _Hand(photo.shape[:2], wobble * side, np.random.default_rng(seed))
     if strength > 0:
-        hand.follow(
-            _edges(_blur(grey, 0.006 * side), 36.0 / strength * 256 / side), width * side, missing
-        )
+        edges = _edges(_blur(grey, 0.006 * side), 36.0 / strength * 256 / side)
+        hand.follow(edges, width * side, missing)
     if hatching > 0:
         hand.hatch(_blur(grey, 0.01 * side), width * side, hatching)
     return 255 - cv2.resize(hand.ink, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -156,7 +151,9 @@ class _Hand:
     """Draws wobbling strokes on paper of this shape (H, W), at twice its size."""
 
     def __init__(self, shape: tuple[int, int], wobble: float, rng: np.random.Generator) -> None:
-        self.side, self.wobble, self.rng = max(shape), wobble, rng
+        self.side = max(shape)
+        self.wobble = wobble
+        self.rng = rng
         self.ink = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
 
     def stroke(self, points: np.ndarray, dark: float, thick: float) -> None:
@@ -167,14 +164,14 @@ class _Hand:
 
         num_away = max(2, len(points) // round(0.06 * self.side + 1) + 2)
         away = self.rng.normal(0, self.wobble, (num_away, 2))
-        knots, along = np.linspace(0, 1, num_away), np.linspace(0, 1, len(points))
-        moved = points + np.stack(
-            [np.interp(along, knots, away[:, axis]) for axis in (0, 1)], axis=1
-        )
+        knots = np.linspace(0, 1, num_away)
+        along = np.linspace(0, 1, len(points))
+        shifts = [np.interp(along, knots, away[:, axis]) for axis in (0, 1)]
+        moved = points + np.stack(shifts, axis=1)
         line = np.rint((moved + 0.5) * 2 * 16).astype(np.int32)
-        board = cv2.polylines(
-            np.zeros_like(self.ink), [line], False, 255, max(1, round(2 * thick)), cv2.LINE_AA, 4
-        )
+        board = np.zeros_like(self.ink)
+        width_px = max(1, round(2 * thick))
+        board = cv2.polylines(board, [line], False, 255, width_px, cv2.LINE_AA, 4)
         x, y, wide, high = cv2.boundingRect(np.rint(moved * 2).astype(np.int32))
         rim = 8 + round(thick)
         window = np.s_[max(0, y - rim) : y + high + rim, max(0, x - rim) : x + wide + rim]
@@ -183,15 +180,15 @@ class _Hand:
     def follow(self, edges: Sequence[np.ndarray], width: float, missing: float) -> None:
         """Draw edges in pieces, there and back again: many are drawn twice, as by hand."""
         for edge in edges:
-            points, start = edge[:, 0].astype(np.float64), 0
+            points = edge[:, 0].astype(np.float64)
+            start = 0
             while start < len(points) - 4:
                 length = int(self.rng.uniform(0.05, 0.3) * self.side)
                 part = points[start : start + length]
                 start += length
                 if len(part) >= 0.025 * self.side and self.rng.random() >= missing:
-                    self.stroke(
-                        part, self.rng.uniform(0.55, 1.0), width * self.rng.uniform(0.6, 1.4)
-                    )
+                    dark = self.rng.uniform(0.55, 1.0)
+                    self.stroke(part, dark, width * self.rng.uniform(0.6, 1.4))
 
     def hatch(self, tone: np.ndarray, width: float, density: float) -> None:
         """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1], along
@@ -200,14 +197,12 @@ class _Hand:
         import cv2
 
         dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
-        slope = (
-            np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0))
-            + np.pi / 2
-        )
-        for row, column in dark[
-            self.rng.permutation(len(dark))[: int(density * len(dark) * 40 / self.side**1.5)]
-        ]:
-            angle = slope[row, column] + self.rng.normal(0, 0.3)
+        down = cv2.Sobel(tone, cv2.CV_32F, 0, 1)
+        across = cv2.Sobel(tone, cv2.CV_32F, 1, 0)
+        along_edge = np.arctan2(down, across) + np.pi / 2
+        num = int(density * len(dark) * 40 / self.side**1.5)
+        for row, column in dark[self.rng.permutation(len(dark))[:num]]:
+            angle = along_edge[row, column] + self.rng.normal(0, 0.3)
             reach = np.linspace(-0.5, 0.5, 8)[:, None] * self.rng.uniform(0.03, 0.1) * self.side
             points = np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)]
             self.stroke(points, self.rng.uniform(0.3, 0.8), 0.7 * width)
@@ -225,20 +220,18 @@ def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002)
     mask = np.asarray(mask)
     if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
         raise ValueError(f"mask must be integer (H, W), got {mask.dtype} {mask.shape}")
-    side, width_px = max(mask.shape), width * max(mask.shape)
-    rim = 2 + round(
-        2 * width_px
-    )  # the frame is not an outline: the map goes on beyond it, and is cut off at the end
+    side = max(mask.shape)
+    width_px = width * side
+    # The frame is no outline: the map goes on beyond it, and is cut off at the end.
+    rim = 2 + round(2 * width_px)
     wider = np.pad(mask, rim, mode="edge")
     strokes = []
     for label in np.unique(mask):
-        for line in find_contours(
-            (wider == label).astype(np.float32), 0.5
-        ):  # between the pixels: both sides agree
+        # Between the pixels, so that both sides agree.
+        for line in find_contours((wider == label).astype(np.float32), 0.5):
             if len(line) > 0.02 * side:
-                strokes.append(
-                    cv2.approxPolyDP(line[:, None, ::-1].astype(np.float32), simplify * side, True)
-                )
+                points = line[:, None, ::-1].astype(np.float32)
+                strokes.append(cv2.approxPolyDP(points, simplify * side, True))
     return _drawn(wider.shape, strokes, width_px)[rim:-rim, rim:-rim].copy()
 
 
@@ -308,13 +301,14 @@ def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> 
     """A sketch in a random style of `RANDOM`, or the darker of two for half of the seeds;
     "outlines" needs a mask.
     """
-    rng, drawn = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    styles = [name for name in RANDOM if mask is not None or name != "outlines"]
+    drawn = []
     for _ in range(int(rng.integers(1, 3))):
-        style = str(rng.choice([name for name in RANDOM if mask is not None or name != "outlines"]))
-        parameters = {
-            key: float(np.exp(rng.uniform(*np.log(bounds))))
-            for key, bounds in RANDOM[style].items()
-        }
+        style = str(rng.choice(styles))
+        parameters = {}
+        for key, bounds in RANDOM[style].items():
+            parameters[key] = float(np.exp(rng.uniform(*np.log(bounds))))
         if style == "strokes":
             parameters["seed"] = int(rng.integers(2**31))
         drawn.append(make_sketch(photo, style, mask=mask, **parameters))
