@@ -1,82 +1,194 @@
-"""What is asked of the studio's models besides the drawing."""
+"""What is asked of the studio besides the picture: flags, form, JSON and widget all read this class."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+import numpy as np
+from cyclopts import Parameter
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from s2f_studio.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
-from s2f_utils.infer.request import Request
+from s2f_studio.attributes import COLOURED, TOLD, as_tone
+from s2f_utils.infer.request import MAX_SEED, Request, Share
+from s2f_utils.networks.info import ModelInfo
 
+DIRECTIONS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with several
+_, EXPECTED, RENDERED = ANSWERS
 LIKELY = 0.8  # default: most of the way to a likely face
+MAX_CANDIDATES = 8
+SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
+AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)
+
+
+def parse_person(given: Any) -> dict[str, Any]:
+    """What is known of a person, as {"age": 0.5, "hair": "#332211"} or "age=0.5,hair=#332211".
+
+    "skin" and "hair" are colours (`attributes.as_tone`); "glasses", "beard" and "hat" (no to yes),
+    "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long) and "curls" are
+    numbers from -1 to 1. Raises ValueError for anything else.
+    """
+    person = _pairs(given) if isinstance(given, str) else dict(given or {})
+    for name, value in person.items():
+        if name in COLOURED:
+            as_tone(value)
+        elif name not in TOLD:
+            known = ", ".join((*COLOURED, *TOLD))
+            raise ValueError(f"person has the attributes {known}, not {name!r}")
+        else:
+            person[name] = _level(name, value)
+    return person
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in text.split(","):
+        if part.strip():
+            name, _, value = part.partition("=")
+            pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _level(name: str, value: Any) -> float:
+    try:
+        level = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"person: {name} must be a number from -1 to 1, as in {name}=0.5, got {value!r}"
+        ) from None
+    if not -1 <= level <= 1:
+        raise ValueError(f"person: {name} must be from -1 to 1, got {level:g}")
+    return level
+
+
+def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
+    """Both eyes and the mouth as three pairs of shares, also from six numbers with commas. Raises
+    ValueError.
+    """
+    if given is None:
+        return None
+    try:
+        numbers = given.split(",") if isinstance(given, str) else np.ravel(given)
+        values = [float(number) for number in numbers]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) != 6 or not all(0 <= value <= 1 for value in values):
+        raise ValueError(
+            "points must be six shares of width and height, from 0 to 1: eye, eye, mouth"
+        )
+    return tuple(zip(values[::2], values[1::2], strict=True))
+
+
+def _checked_face(given: str) -> str:
+    from s2f_studio.drawings.prepare import parse_face_choice
+
+    parse_face_choice(given)
+    return given
+
+
+Name = Annotated[str, Field(max_length=1000)]  # a run's id is its folder's name, percent-encoded
+FaceChoice = Annotated[str, BeforeValidator(_checked_face), Field(max_length=100)]
+Person = Annotated[
+    dict[str, Any],
+    BeforeValidator(parse_person),
+    WithJsonSchema({"type": "string", "maxLength": 300}),
+    AS_TEXT,
+]
+Points = Annotated[
+    tuple[tuple[float, float], ...] | None,
+    BeforeValidator(parse_points),
+    WithJsonSchema({"type": "string", "pattern": f"^{SHARE_PATTERN}(,{SHARE_PATTERN}){{5}}$"}),
+    AS_TEXT,
+]
 
 
 class DrawingRequest(Request):
-    """A `Request` of a face in a drawing.
+    """A `Request` to the studio; a model ignores the fields that it does not support.
 
-    person: known attributes: "skin" and "hair" as a colour (`as_tone`), and from -1 to 1 "glasses",
-    "beard" and "hat" (no to yes), "age" (young to old), "smile" (closed to teeth), "hair_length"
-    (bald to long) and "curls".
+    points: eyes and mouth, three (x, y), as shares of the picture's width and height.
     """
 
+    direction: Literal[("", *DIRECTIONS)] = Field(
+        "", description="default: the model's own, or sketch-to-photo"
+    )
+    model: Annotated[Name, Parameter(parse=False)] = Field(
+        "", description="an id of GET /api/models; default: the shipped one"
+    )
+    enhance: bool = Field(False, description="restore the photo, which invents detail")
+    strength: Share = Field(0.5, description="of enhance: 0 leaves the photo, 1 invents most")
     answer: Literal[ANSWERS] = Field(
         ANSWERS[0],
         description="expected is what such a drawing means on average, rendered, as auto, a photo"
         " of somebody who fits it",
     )
-    likely: float | dict[str, float] = Field(
-        LIKELY, description="0: the shape as it is drawn, 1: one that people have"
+    likely: Share = Field(
+        LIKELY,
+        description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have",
     )
-    person: dict[str, Any] = Field(
-        default_factory=dict, description="what is known of the person, as age=0.5,hair=#332211"
+    person: Person = Field(
+        default_factory=dict,
+        description="what is known of the person, as age=0.5,hair=#332211:"
+        f" {' and '.join(COLOURED)} as colours, {', '.join(TOLD)} from -1 to 1",
+    )
+    candidates: int = Field(1, ge=1, le=MAX_CANDIDATES, description="how many answers")
+    clean: Literal["auto", "always", "never", "whole"] = Field(
+        "auto",
+        description="clean the paper up; whole: as auto, but no sheet is cut out of the picture",
+    )
+    align: Literal["auto", "always", "never"] = Field(
+        "auto", description="find the face, lay it upright; auto: if the model was trained so"
+    )
+    face: FaceChoice = Field(
+        "",
+        description="of several: left, right, or the number from the left; default: the largest,"
+        " most central",
+    )
+    insist: bool = Field(False, description="make a face also where none is found")
+    points: Points = Field(
+        None,
+        description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and"
+        " height",
     )
 
-    @field_validator("likely")
-    @classmethod
-    def _check_likely(cls, value: float | dict[str, float]) -> float | dict[str, float]:
-        amounts_of(value)
-        return value
+    @property
+    def cost(self) -> int:
+        """The work of all answers, in usual answers."""
+        each = 4 if self.large else 1
+        if self.enhance:
+            each *= 2
+        return self.candidates * each
 
-    @field_validator("person")
-    @classmethod
-    def _check_person(cls, person: dict[str, Any]) -> dict[str, Any]:
-        for name, value in person.items():
-            if name in COLOURED:
-                as_tone(value)
-            elif name not in TOLD:
-                known = ", ".join((*COLOURED, *TOLD))
-                raise ValueError(f"person has the attributes {known}, not {name!r}")
-            elif not -1 <= value <= 1:
-                raise ValueError(f"person: {name} must be from -1 to 1, got {value:g}")
-        return person
+    def points_in(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        """The points in pixels of a picture of this shape (H, W, …): float64 (3, 2), or None."""
+        if self.points is None:
+            return None
+        return np.asarray(self.points, dtype=np.float64) * shape[1::-1] - 0.5
+
+    def candidates_for(self, info: ModelInfo) -> list[tuple[str, Self]]:
+        """One named request for each candidate; a model with one answer to a picture gets one."""
+        chooses = "answer" in info.supports
+        if not chooses and "styles" not in info.supports:
+            return [("answer", self)]
+        first = self.model_copy(update={"fit": "square"})
+        if chooses and self.answer == ANSWERS[0]:
+            first = first.model_copy(update={"answer": RENDERED})
+        named = [(first.answer if chooses else "answer", first)]
+        if self.candidates > 1 and chooses and first.answer == RENDERED:
+            named.append((EXPECTED, first.model_copy(update={"answer": EXPECTED})))
+        for number in range(1, self.candidates - len(named) + 1):
+            seed = (self.seed + number) % (MAX_SEED + 1)
+            named.append((f"variation {number}", first.model_copy(update={"seed": seed})))
+        return named
 
 
-def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
-    """An amount for each of `FACE_PARTS`, `LIKELY` if left out. Raises ValueError for others, or
-    beyond 0 to 1.
-    """
-    given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
-    if unknown := sorted(set(given) - set(FACE_PARTS)):
-        raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(FACE_PARTS)}")
-    if outside := [part for part, value in given.items() if not 0 <= value <= 1]:
-        raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
-    return {part: float(given.get(part, LIKELY)) for part in FACE_PARTS}
+def form_schema() -> dict[str, dict[str, Any]]:
+    """Every field as a form has it: {name: its JSON schema}."""
+    rules = {}
+    for name, rule in DrawingRequest.model_json_schema()["properties"].items():
+        rules[name] = {key: value for key, value in rule.items() if key != "title"}
+    return rules
 
 
-def parse_person(text: str) -> dict[str, Any]:
-    """Parse a description of a person, such as "age=0.5,hair=#332211", for
-    `DrawingRequest.person`. Raises ValueError.
-    """
-    person: dict[str, Any] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, _, value = (one.strip() for one in part.partition("="))
-        try:
-            person[name] = value if name in COLOURED else float(value)
-        except ValueError:
-            raise ValueError(
-                f"{name} must be a number from -1 to 1, as in age=0.5, got {value!r}"
-            ) from None
-    return DrawingRequest.of({"person": person}).person
+def defaults() -> dict[str, Any]:
+    """The default of every field, for JSON."""
+    return DrawingRequest().model_dump(mode="json")

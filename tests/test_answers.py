@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 from s2f_studio.drawings import paper, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
-from s2f_studio.faces.translate import translate_drawing
-from s2f_studio.page import answering
-from s2f_studio.query import asked
+from s2f_studio.faces import expecting
 from s2f_studio.request import DrawingRequest
+from s2f_studio.sheet import write_answer
+from s2f_studio.translate import translate
 from s2f_utils import infer, weights
 from s2f_utils.pictures import images
 
@@ -26,15 +29,12 @@ def crude():
     return drawings.prepare(drawings.example("few-lines")).image
 
 
-def code(remark) -> str:
-    return remark.code if remark else ""
-
-
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.info.supports
     assert "answer" not in infer.load(weights.EXPECT, "cpu").info.supports
-    for answer, expected in (("auto", "crude"), ("expected", ""), ("rendered", "")):
-        assert code(model.advice(crude, DrawingRequest(answer=answer))) == expected
+    for answer, expected in (("auto", ["crude"]), ("expected", []), ("rendered", [])):
+        request = DrawingRequest(answer=answer, align="never", clean="never")
+        assert [remark.code for remark in translate(crude, request, model).remarks] == expected
     assert np.array_equal(model.translate(crude), model.translate(crude, answer="rendered"))
     with pytest.raises(
         ValueError, match="answer: input should be 'auto', 'expected' or 'rendered'"
@@ -43,11 +43,17 @@ def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crud
 
 
 def test_files_say_which_answer_they_are(model, tmp_path):
-    made = translate_drawing(drawings.example("few-lines"), tmp_path, model=model)
-    told = {path.stem.rpartition("-")[2]: images.read_notes(path) for path in made.files[1:]}
-    kinds = {"rendered": "rendered", "expected": "expected", "variation": "rendered"}
-    assert {name: notes["answer"] for name, notes in told.items()} == kinds
-    assert not any("detail" in notes for notes in told.values())
+    request = DrawingRequest(candidates=3, insist=True)
+    answer = translate(drawings.example("few-lines"), request, model)
+    files = write_answer(answer, tmp_path)
+    notes = [images.read_notes(path) for path in files[1:]]
+    assert [one["answer"] for one in notes] == ["rendered", "expected", "rendered"]
+    assert [one["candidate"] for one in notes] == ["rendered", "expected", "variation 1"]
+    assert [path.stem for path in files[1:]] == [
+        "drawing-rendered",
+        "drawing-expected",
+        "drawing-variation-1",
+    ]
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3)])
@@ -80,7 +86,6 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
         (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     understanding.finder.cache_clear()
-    understanding._remembered.cache_clear()
     model = infer.load(device="cpu")
     for answer in ("auto", "expected", "rendered"):
         with pytest.raises(
@@ -97,6 +102,19 @@ def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch
     monkeypatch.setattr(
         paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture)
     )
-    understanding._remembered.cache_clear()
-    answering.answer(drawings.example("curls"), asked(more), model)
+    translate(drawings.example("curls"), DrawingRequest.of(more), model)
     assert judged == [(510, 420, 3)]
+
+
+def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypatch):
+    square = drawings.prepare(drawings.example("hat")).image
+    find, analysed = expecting.understood, []
+    monkeypatch.setattr(
+        expecting, "understood", lambda *given: analysed.append(len(given[0])) or find(*given)
+    )
+    requests = [DrawingRequest(seed=seed, answer="expected") for seed in range(3)]
+    model.answer([square] * 3, requests)
+    assert len(analysed) == 1
+    kept = weakref.ref(find(square))
+    gc.collect()
+    assert kept() is None, "nothing of a visitor's drawing stays in memory"

@@ -29,7 +29,7 @@ from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.page import drawing, page  # noqa: E402
 from s2f_studio.page.uploads import picture_in  # noqa: E402
 from s2f_studio.server import api, server  # noqa: E402
-from s2f_studio.server.engine import Limits  # noqa: E402
+from s2f_studio.server.service import Limits  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
@@ -48,7 +48,7 @@ def made(tmp_path_factory):
     before = {name: os.environ.get(name) for name in ("S2F_OFFLINE",)}
     made = server.create(runs=tmp_path_factory.mktemp("runs"), device="cpu", limits=limits)
     yield made
-    made.state.engine.close()
+    made.state.service.close()
     for name, value in before.items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
@@ -98,7 +98,7 @@ def test_scripts_and_examples_come_and_no_other_files(client):
 def test_a_page_for_others_says_that_pictures_travel(made, client):
     assert client.get("/app/about").json()["notice"] == ""
     for notice in (server.NETWORK, server.ON_HUB, server.IN_COLAB):
-        other = TestClient(api.create_api(made.state.engine, notice=notice))
+        other = TestClient(api.create_api(made.state.service, notice=notice))
         assert "travels" in notice and other.get("/app/about").json()["notice"] == notice
 
 
@@ -263,33 +263,25 @@ def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number,
     assert "Sketch to Face on http://localhost" in said and "Traceback" not in said
 
 
-def test_no_header_says_who_asks(served):
-    """The rate limit is that of the connection's own address."""
-    _, address = served
-    with httpx.Client(base_url=address, trust_env=False, timeout=60) as app:
-        found = [
-            app.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code
-            for n in range(90)
-        ]
-    assert found[0] == 400 and found[-1] == 429
+def test_only_a_trusted_proxy_says_who_asks(tmp_path):
+    """The rate limit is that of the connection's own address, or of the one that the proxy names."""
 
-
-def test_connections_on_which_nothing_is_asked_are_closed(monkeypatch, tmp_path):
-    monkeypatch.setattr(server, "SILENT_S", 0.5)
-    running = server.start_in_notebook(runs=tmp_path, device="cpu", show=False)
-    try:
-        for asked, begun in (
-            (b"", b""),
-            (b"", b"GET / HTTP"),
-            (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"G"),
-        ):
-            with socket.create_connection(("127.0.0.1", running.port), timeout=25) as silent:
-                silent.sendall(asked)
-                assert not asked or silent.recv(12) == b"HTTP/1.1 200"
-                silent.sendall(begun)
-                assert bool(silent.makefile("rb").read()) == bool(asked)  # until it is closed
-    finally:
+    def statuses(trusted_proxy: str) -> list[int]:
+        limits = Limits(per_minute=1, burst=3)
+        app = server.create(runs=tmp_path, device="cpu", limits=limits, behind_proxy=True)
+        running = server.Running(server.server_of(app, "127.0.0.1", 0, trusted_proxy), 0)
+        running.wait()
+        port = running._server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as visitor:
+            found = []
+            for number in range(5):
+                headers = {"x-forwarded-for": f"10.0.0.{number}"}
+                found.append(visitor.post("/api/translate", headers=headers).status_code)
         running.stop()
+        return found
+
+    assert statuses("") == [400, 400, 400, 429, 429]
+    assert statuses("127.0.0.1") == [400] * 5
 
 
 def test_a_port_that_is_taken_is_one_line(capsys):

@@ -4,7 +4,8 @@ can be read.
 
 from __future__ import annotations
 
-import inspect
+import asyncio
+import contextlib
 import io
 import json
 import os
@@ -26,14 +27,15 @@ psutil = pytest.importorskip("psutil")
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.page import answering, catalogue, drawing  # noqa: E402
+from s2f_studio.page import catalogue, drawing, reply  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
-from s2f_studio.query import Query  # noqa: E402
+from s2f_studio.refusal import Refusal  # noqa: E402
 from s2f_studio.remarks import Remark  # noqa: E402
-from s2f_studio.request import DrawingRequest  # noqa: E402
-from s2f_studio.server import api, gate  # noqa: E402
-from s2f_studio.server.engine import Engine, Limits  # noqa: E402
+from s2f_studio.request import DrawingRequest, defaults, form_schema  # noqa: E402
+from s2f_studio.server import api, guard  # noqa: E402
+from s2f_studio.server.service import Limits, Service  # noqa: E402
+from s2f_studio.translate import Answer, enhance  # noqa: E402
 from s2f_utils import infer, networks, runtime, weights  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
@@ -68,15 +70,15 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine(runs):
-    made = Engine(Catalogue(runs), Limits(per_minute=0), device="cpu")
+def service(runs):
+    made = Service(Catalogue(runs), Limits(per_minute=0), device="cpu")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def client(engine):
-    made = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
+def client(service):
+    made = TestClient(api.create_api(service), base_url="http://127.0.0.1:5000")
     yield made
     assert made.get("/health").json()["status"] == "ok"
 
@@ -111,8 +113,8 @@ def test_the_answer_is_that_of_the_command_line(client):
     from s2f_studio.drawings.prepare import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
-    expected = infer.load(device="cpu").translate(given.image, detail=0.25, seed=7).astype(int)
-    apart = np.abs(picture(ask(client, detail="0.25", seed="7")).astype(int) - expected)
+    expected = infer.load(device="cpu").translate(given.image, seed=7).astype(int)
+    apart = np.abs(picture(ask(client, seed="7")).astype(int) - expected)
     assert apart.max() <= APART and apart.mean() < 0.5
 
 
@@ -198,9 +200,9 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
     for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
-        told = answering.Answer(answering.Ready(scene), (), (two, *turned))
+        told = Answer(drawings.Drawing(scene, scene), (), (two, *turned))
         assert (
-            answering.as_json(told, ModelInfo(name="mine", direction="sketch-to-photo"))["faces"]
+            reply.as_json(told, ModelInfo(name="mine", direction="sketch-to-photo"))["faces"]
             == boxes
         )
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
@@ -293,15 +295,16 @@ def test_enhance_adds_detail_by_its_strength(client):
 
 
 def test_a_restorer_is_asked_with_the_seed_and_the_strength():
-    asked = []
+    requests = []
 
     class Restorer:
-        def answer(self, pictures, asks):
-            asked.extend(asks)
+        def answer(self, pictures, asked):
+            requests.extend(asked)
             return pictures
 
-    answering.restored(Restorer(), np.zeros((64, 64, 3), np.uint8), Query(seed=5, strength=0.25))
-    assert [(one.seed, one.strength) for one in asked] == [(5, 0.25)]
+    request = DrawingRequest(seed=5, strength=0.25)
+    enhance(np.zeros((64, 64, 3), np.uint8), request, Restorer())
+    assert [(one.seed, one.strength) for one in requests] == [(5, 0.25)]
 
 
 def test_models_are_listed_without_a_path(client, runs):
@@ -324,7 +327,7 @@ def test_models_are_listed_without_a_path(client, runs):
     assert str(runs) not in text and str(ROOT) not in text and ".safetensors" not in text
 
 
-def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, runs, monkeypatch):
+def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, service, runs, monkeypatch):
     assert (
         picture(ask(client, model="run:0001-mine")).shape[1] == 53
     )  # as it is: 64 px high, 210 : 255
@@ -361,33 +364,28 @@ def wait_until(true, seconds=60.0):
 
 
 @pytest.fixture()
-def served(propagating):
-    """An app behind a real server: .engine, .address, .client."""
+def served():
+    """An app behind a real server: .service, .address, .client."""
     import types
 
     import uvicorn
 
-    engine = Engine(Catalogue(None), Limits(per_minute=0), device="cpu")
-    server = uvicorn.Server(uvicorn.Config(api.create_api(engine), port=0, log_level="error"))
+    service = Service(Catalogue(None), Limits(per_minute=0), device="cpu")
+    server = uvicorn.Server(uvicorn.Config(api.create_api(service), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
     (listening,) = server.servers[0].sockets
     host, port = address = listening.getsockname()
     with httpx.Client(base_url=f"http://{host}:{port}", timeout=60, trust_env=False) as client:
-        yield types.SimpleNamespace(engine=engine, address=address, client=client)
+        yield types.SimpleNamespace(service=service, address=address, client=client)
     server.should_exit = True
     thread.join(30)
     assert not thread.is_alive()
 
 
-@pytest.fixture()
-def propagating(monkeypatch):
-    monkeypatch.setattr(gate.LOGGER, "propagate", True)
-
-
 def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
-    monkeypatch.setattr(gate, "BODY_S", 0.5)
+    monkeypatch.setattr(guard, "BODY_S", 0.5)
     with socket.create_connection(served.address) as slow:
         head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
@@ -423,8 +421,8 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
         (tmp_path / name).mkdir()
         content = save({"w": np.zeros(1, np.float32)}, {"s2f": header})
         (tmp_path / name / "generator.safetensors").write_bytes(content)
-    engine = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
-    client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
+    service = Service(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
+    client = TestClient(api.create_api(service), base_url="http://127.0.0.1:5000")
     listed = [
         one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"
     ]
@@ -435,38 +433,24 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
         answer = ask(client, model=name)
         assert answer.status_code == 422 and "cannot be loaded" in answer.json()["detail"]
     assert ask(client, model="run:0001-mine").status_code == 200
-    engine.close()
+    service.close()
 
 
-def test_a_run_is_listed_as_it_answers(tmp_path):
-    for name, file in ((2, weights.EXPECT), (3, weights.RENDER)):
-        (tmp_path / f"000{name}-mine").mkdir()
-        shutil.copy(weights.shipped(file), tmp_path / f"000{name}-mine" / "generator.safetensors")
-        shutil.copy(
-            weights.shipped(weights.EXPECT), tmp_path / f"000{name}-mine" / "expected.safetensors"
-        )
+def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_reads(tmp_path):
+    sizes = {}
+    for name in (weights.EXPECT, weights.RENDER):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(weights.shipped(name), folder / "generator.safetensors")
+        shutil.copy(weights.shipped(weights.EXPECT), folder / "expected.safetensors")
+        sizes[name] = weights.shipped(name).stat().st_size / 1e6
     listed = Catalogue(tmp_path).list()
-    for name in ("0002-mine", "0003-mine"):
+    for name in sizes:
         choice, info = listed[f"run:{name}"], infer.load(tmp_path / name).info
-        assert (choice.size_px, choice.layout, choice.chooses) == (
-            info.size_px,
-            info.layout,
-            "answer" in info.supports,
-        )
-
-
-def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
-    with caplog.at_level("INFO", logger=gate.LOGGER.name):
-        ask(client, name="Anna-Meier.png", model="sketch-to-face-128")
-        ask(client, b"x", name="Anna-Meier.png")
-    first, second = (json.loads(record.message) for record in caplog.records)
-    assert (
-        first["status"] == 200
-        and first["model"] == "sketch-to-face-128"
-        and first["bytes_in"] > len(DRAWING)
-    )
-    assert second["status"] == 415 and first["ms"] > 0
-    assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
+        found = (choice.size_px, choice.layout, choice.chooses)
+        assert found == (info.size_px, info.layout, "answer" in info.supports)
+    assert listed[f"run:{weights.EXPECT}"].size_mb == pytest.approx(sizes[weights.EXPECT])
+    assert listed[f"run:{weights.RENDER}"].size_mb == pytest.approx(sum(sizes.values()))
 
 
 def test_an_upload_is_refused_as_such_and_the_server_lives(client):
@@ -501,7 +485,8 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "model": ("sketch-to-face-128", {}),
     "enhance": ("true", {}),
     "strength": ("1", {"enhance": "true"}),
-    "restorer": ("restorer-256", None),
+    "mode": ("deterministic", None),
+    "fit": ("stretch", None),
     "seed": ("3", {}),
     "detail": ("1", None),
     "answer": ("expected", {}),
@@ -517,7 +502,7 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
 }
 
 
-@pytest.mark.parametrize("name", Query.model_fields)
+@pytest.mark.parametrize("name", DrawingRequest.model_fields)
 def test_every_field_reaches_the_network(client, name):
     """Those of `None` have a test of their own, or one value on this machine."""
     value, beside = ANOTHER[name]
@@ -533,36 +518,25 @@ def test_every_field_reaches_the_network(client, name):
     ]
 
 
-def test_a_model_of_styles_has_one_kind_of_answer():
-    one_kind = ModelInfo(direction="sketch-to-photo", supports=frozenset({"styles"}))
-    assert [name for name, _ in Query(answer="rendered", candidates=2).asks(one_kind)] == [
-        "answer",
-        "variation 1",
+def test_a_model_of_styles_answers_each_candidate_with_another_seed():
+    info = ModelInfo(direction="sketch-to-photo", supports=frozenset({"styles"}))
+    named = DrawingRequest(seed=7, candidates=3).candidates_for(info)
+    assert [(name, one.seed) for name, one in named] == [
+        ("answer", 7),
+        ("variation 1", 8),
+        ("variation 2", 9),
     ]
 
 
 def test_defaults_are_the_same_in_every_front_end(client):
-    """The form, its description, the page, the command line, and calls from Python."""
-    from s2f_studio.cli import translate
-    from s2f_studio.faces.translate import translate_drawing
-    from s2f_utils.cli import main  # noqa: F401 - the command line is there
-
-    usual = Query()
-    assert client.get("/app/about").json()["query"] == usual.model_dump(mode="json")
+    """The form, its description, the page; the command line reads the same class."""
+    assert client.get("/app/about").json()["query"] == defaults()
     spec = client.get("/openapi.json").json()["paths"]["/api/translate"]["post"]
     fields = spec["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
-    assert set(fields) == {"file", *Query.model_fields}
-    for name, rule in fields.items():
-        if "default" in rule and rule["default"] is not None:
-            assert str(rule["default"]) == str(getattr(usual, name)), name
-    flags = inspect.getsource(translate)
-    assert all(f"(default: {one})" in flags for one in (f"{usual.likely:g}", usual.clean))
-    assert inspect.signature(translate_drawing).parameters["clean"].default == usual.clean
-    asked = DrawingRequest()
-    assert all(
-        getattr(asked, name) == getattr(usual, name)
-        for name in ("likely", "answer", "seed", "large")
-    )
+    assert set(fields) == {"file", *DrawingRequest.model_fields}
+    for name, rule in form_schema().items():
+        if rule.get("default") is not None:
+            assert rule["default"] == defaults()[name], name
 
 
 @pytest.mark.parametrize(
@@ -572,7 +546,6 @@ def test_defaults_are_the_same_in_every_front_end(client):
         ({"model": "../../etc/passwd"}, 404, "model"),
         ({"model": "run:../../secret"}, 404, "model"),
         ({"model": "restorer-256"}, 404, "model"),
-        ({"restorer": "/etc/passwd", "enhance": "1"}, 404, "restorer"),
         ({"model": "photo-to-sketch", "direction": "sketch-to-photo"}, 422, "goes"),
         ({"model": "psp-sketch"}, 409, "1,200 MB"),
         ({"strength": "2"}, 422, "strength"),
@@ -582,11 +555,13 @@ def test_defaults_are_the_same_in_every_front_end(client):
         ({"enhance": "perhaps"}, 422, "enhance"),
         ({"enhance": "true", "direction": "photo-to-sketch"}, 422, "enhance"),
         ({"candidates": "9"}, 422, "candidates"),
+        ({"candidates": "8", "large": "1"}, 422, "fewer candidates"),
+        ({"candidates": "3", "large": "1", "enhance": "1"}, 422, "fewer candidates"),
         ({"clean": "spotless"}, 422, "clean"),
         ({"points": "1,2,3"}, 422, "points must be six"),
         ({"points": "0,0,0,0,0,nan"}, 422, "points"),
-        ({"likely": "chin=1"}, 422, "likely must be"),
-        ({"person": "ages=1"}, 422, "one may say skin, hair, "),
+        ({"likely": "chin=1"}, 422, "likely: "),
+        ({"person": "ages=1"}, 422, "person has the attributes skin, hair, "),
         ({"person": "age=2"}, 422, "must be from -1 to 1"),
         ({"colour": "red"}, 422, "unknown field"),
         ({"model": "x" * 3000}, 400, "form"),
@@ -625,11 +600,9 @@ def test_the_description_is_complete_and_needs_nothing_from_elsewhere(client):
     told = client.get("/docs").text
     assert "<script" not in told and "//" not in re.sub(r"http://127\.0\.0\.1:5000", "", told)
     assert all(path in told for path in spec["paths"]) and "0 to 2147483647<" in told
-    document = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
-    assert not [name for name in Query.model_fields if f"`{name}`" not in document]
 
 
-def test_requests_from_other_websites_are_refused(client, engine):
+def test_requests_from_other_websites_are_refused(client, service):
     other, own = {"origin": "https://evil.example"}, {"origin": "http://127.0.0.1:5000"}
     for headers in (
         other,
@@ -640,7 +613,7 @@ def test_requests_from_other_websites_are_refused(client, engine):
         assert ask(client, headers=headers).status_code == 403
     for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
         assert ask(client, headers=headers, model="sketch-to-face-128").status_code == 200
-    proxied = TestClient(api.create_api(engine, behind_proxy=True))
+    proxied = TestClient(api.create_api(service, behind_proxy=True))
     assert ask(proxied, headers=other, model="sketch-to-face-128").status_code == 200
 
 
@@ -656,102 +629,157 @@ def test_requests_from_other_websites_are_refused(client, engine):
         ("[x]", 403),
     ],
 )
-def test_on_this_machine_only_localhost_is_answered(engine, host, status):
+def test_on_this_machine_only_localhost_is_answered(service, host, status):
     local, open_to_all = (
-        TestClient(api.create_api(engine, local_only=only)) for only in (True, False)
+        TestClient(api.create_api(service, local_only=only)) for only in (True, False)
     )
     assert local.get("/health", headers={"host": host}).status_code == status
     assert open_to_all.get("/health", headers={"host": host}).status_code == 200
 
 
 def test_rates_are_limited_for_each_address():
-    rates = gate.Rates(per_minute=60, burst=3)
+    rates = guard.RateLimit(per_minute=60, burst=3)
     assert [rates.wait_s("a") > 0 for _ in range(5)] == [False, False, False, True, True]
     assert rates.wait_s("b") == 0 and 0.5 < rates.wait_s("a") <= 1
-    few = Engine(Catalogue(None), Limits(per_minute=6, burst=2), device="cpu")
+    few = Service(Catalogue(None), Limits(per_minute=6, burst=2), device="cpu")
     limited = TestClient(api.create_api(few))
     assert [ask(limited, b"x").status_code for _ in range(4)] == [415, 415, 429, 429]
-    assert (
-        int(ask(limited, b"x").headers["retry-after"]) >= 1
-        and limited.get("/health").status_code == 200
-    )
+    assert int(ask(limited, b"x").headers["retry-after"]) >= 1
+    assert limited.get("/health").status_code == 200
     few.close()
 
 
-def hold(engine, model):
-    go_on = threading.Event()
-    engine.models.call(model, lambda _model: go_on.wait(60))
-    return go_on.set
+def test_two_people_who_draw_behind_one_address_are_not_stopped(monkeypatch):
+    """A pad asks for a preview three times a second."""
+    now = [0.0]
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    limits = Limits()
+    rates = guard.RateLimit(limits.per_minute, limits.burst)
+    for _ in range(10 * 60 * 3):
+        now[0] += 1 / 3
+        assert rates.wait_s("proxy") == 0 and rates.wait_s("proxy") == 0
+
+
+def test_many_large_uploads_at_once_are_refused_before_they_are_read():
+    service = Service(Catalogue(None), Limits(per_minute=0), device="cpu")
+    app = guard.Guard(None, service.limits)
+    size = guard.BODY_BYTES
+    heads = ([(b"content-length", str(size).encode())], [], [(b"content-length", b"9" * 12)])
+    room, taken = contextlib.ExitStack(), 0
+    with room, pytest.raises(Refusal, match="many uploads"):
+        for number in range(100):
+            room.enter_context(app._room_for({"headers": heads[number % 3]}))
+            taken += size
+            assert app.body_bytes == taken <= service.limits.max_body_bytes
+    assert app.body_bytes == 0 and taken > 5 * size
+    service.close()
+
+
+@contextlib.contextmanager
+def held(service, name):
+    """A model that is at work all the time."""
+    choice = service.catalogue.list()[name]
+    with service.models.use(choice):
+        lock = service.models._loaded[name].lock
+        with lock:
+            yield
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-128\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    + DRAWING
+    + b"\r\n--x--\r\n"
+)
+HEAD = (
+    "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+)
 
 
 def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
-    engine = served.engine
-    let_go = hold(engine, engine.catalogue.choose("sketch-to-face-128"))
-    form = (
-        b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-128\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        + DRAWING
-        + b"\r\n--x--\r\n"
-    )
-    head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    with caplog.at_level("INFO", logger=gate.LOGGER.name):
-        for body in (form, form[: len(form) // 2]):
-            with socket.create_connection(served.address) as visitor:
-                visitor.sendall(f"{head}Content-Length: {len(form)}\r\n\r\n".encode() + body)
-                wait_until(lambda: engine.waiting > 0)
-                time.sleep(0.2)
-        wait_until(lambda: sum('"status": 499' in one.message for one in caplog.records) == 2)
-    assert engine.waiting == 0
-    answered = engine.answered
-    let_go()
+    service = served.service
+    with held(service, "sketch-to-face-128"):
+        with socket.create_connection(served.address) as visitor:
+            visitor.sendall(f"{HEAD}Content-Length: {len(FORM)}\r\n\r\n".encode() + FORM)
+            wait_until(lambda: service.waiting > 0)
+        with socket.create_connection(served.address) as visitor:  # half a body
+            half = FORM[: len(FORM) // 2]
+            visitor.sendall(f"{HEAD}Content-Length: {len(FORM)}\r\n\r\n".encode() + half)
+        time.sleep(0.3)
+    wait_until(lambda: service.waiting == 0)
+    assert service.answered == 0 and "Traceback" not in caplog.text
     assert ask(served.client, model="sketch-to-face-128").status_code == 200
-    assert engine.answered == answered + 1 and "Traceback" not in caplog.text
+    assert service.answered == 1
 
 
-def test_a_slow_model_stops_only_those_who_asked_for_it_and_too_many_are_refused():
-    engine = Engine(
-        Catalogue(None), Limits(timeout_s=30.0, most_waiting=3, per_minute=0), device="cpu"
-    )
-    let_go = hold(engine, engine.catalogue.restorer())
-    client, answers = TestClient(api.create_api(engine)), []
-    asking = [
-        threading.Thread(target=lambda: answers.append(ask(client, enhance="1"))) for _ in range(2)
+def test_work_ends_after_a_timeout_and_counts_until_it_has_ended():
+    service = Service(Catalogue(None), Limits(timeout_s=0.5, per_minute=0), device="cpu")
+    client = TestClient(api.create_api(service))
+    ended = []
+
+    def work(check):
+        for _ in range(200):
+            time.sleep(0.02)
+            try:
+                check()
+            except Exception:
+                ended.append(time.monotonic())
+                raise
+
+    with held(service, "photo-to-sketch"):
+        answer = ask(client, direction="photo-to-sketch", insist="true")
+        assert answer.status_code == 503 and "0.5 seconds" in answer.json()["detail"]
+        assert service.waiting == 1, "a thread still waits for the model"
+    wait_until(lambda: service.waiting == 0)
+    assert service.answered == 0, "nothing was made for nobody"
+    with pytest.raises(Refusal, match="longer than"):
+        asyncio.run(service.run(work))
+    wait_until(lambda: service.waiting == 0, seconds=2)
+    assert ended
+    service.close()
+
+
+def test_too_many_requests_are_refused_and_a_busy_model_stops_only_its_own():
+    limits = Limits(max_waiting=3, per_minute=0, threads=4)
+    service = Service(Catalogue(None), limits, device="cpu")
+    client, answers = TestClient(api.create_api(service)), []
+    threads = [
+        threading.Thread(target=lambda: answers.append(ask(client, direction="photo-to-sketch")))
+        for _ in range(2)
     ]
-    for one in asking:
-        one.start()
-    wait_until(lambda: engine.waiting == 2)
-    assert ask(client, model="sketch-to-face-128").status_code == 200 and not answers
-    engine.waiting += 1
-    refused = ask(client)
-    engine.waiting -= 1
-    assert refused.status_code == 429 and "wait already" in refused.json()["detail"]
-    let_go()
-    for one in asking:
-        one.join(60)
-    assert np.array_equal(*(picture(answer) for answer in answers))
-    let_go = hold(engine, engine.catalogue.choose("photo-to-sketch"))
-    object.__setattr__(engine.limits, "timeout_s", 0.5)
-    answer = ask(client, direction="photo-to-sketch", insist="true")
-    assert answer.status_code == 503 and "0.5 seconds" in answer.json()["detail"]
-    let_go()
-    engine.close()
+    with held(service, "photo-to-sketch"):
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: service.waiting == 2)
+        assert ask(client, model="sketch-to-face-128").status_code == 200 and not answers
+        service.waiting += 1
+        refused = ask(client)
+        service.waiting -= 1
+        assert refused.status_code == 429 and "wait already" in refused.json()["detail"]
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == 2
+    service.close()
 
 
 def test_models_are_loaded_once_and_the_least_used_goes(runs):
-    engine = Engine(Catalogue(runs), Limits(most_models=2, per_minute=0), device="cpu")
-    client, loads, load = TestClient(api.create_api(engine)), [], engine.models._load
-    engine.models._load = lambda choice: loads.append(choice.id) or load(choice)
+    service = Service(Catalogue(runs), Limits(max_models=2, per_minute=0), device="cpu")
+    client, loads, load = TestClient(api.create_api(service)), [], service.models._load
+    service.models._load = lambda choice: loads.append(choice.id) or load(choice)
     for model in ("sketch-to-face-128", "sketch-to-photo", "sketch-to-photo", "run:0001-mine"):
         assert ask(client, model=model, insist="true").status_code == 200
     assert loads == ["sketch-to-face-128", "sketch-to-photo", "run:0001-mine"]
-    assert list(engine.models.in_memory()) == ["sketch-to-photo", "run:0001-mine"]
-    engine.close()
+    assert list(service.models.in_memory()) == ["sketch-to-photo", "run:0001-mine"]
+    with held(service, "sketch-to-photo"), held(service, "run:0001-mine"):
+        refused = ask(client, model="sketch-to-face-128")
+        assert refused.status_code == 429 and "fit into memory" in refused.json()["detail"]
+    service.close()
 
 
 def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
-    engine, answers, file = (
-        Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu"),
+    service, answers, file = (
+        Service(Catalogue(tmp_path), Limits(per_minute=0), device="cpu"),
         [],
         None,
     )
@@ -770,23 +798,16 @@ def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
         }
         checkpoints.save_generator(file, net, meta)
         os.utime(file, ns=(seed * 10**9, seed * 10**9))
-        answers.append(ask(TestClient(api.create_api(engine)), model="run:0001-mine").content)
+        answers.append(ask(TestClient(api.create_api(service)), model="run:0001-mine").content)
     assert answers[0] != answers[1]
-    engine.close()
+    service.close()
 
 
-def test_what_fails_is_said_as_json_and_logged_with_its_trace(
-    engine, monkeypatch, propagating, caplog
-):
-    client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
+def test_what_fails_is_said_as_json_and_logged_with_its_trace(service, monkeypatch, caplog):
+    client = TestClient(api.create_api(service), base_url="http://127.0.0.1:5000")
     monkeypatch.setattr(catalogue.Choice, "listed", lambda *_: 1 / 0)
-    with caplog.at_level("INFO", logger=gate.LOGGER.name):
+    with caplog.at_level("INFO", logger=guard.LOGGER.name):
         answer = client.get("/api/models")
-    assert (
-        answer.status_code == 500
-        and "log" in answer.json()["detail"]
-        and "Traceback" not in answer.text
-    )
-    assert "content-security-policy" in answer.headers
-    failed, line = (json.loads(record.message) for record in caplog.records)
-    assert failed["failed"] == "ZeroDivisionError" and line["status"] == 500
+    assert answer.status_code == 500 and "log" in answer.json()["detail"]
+    assert "Traceback" not in answer.text and "content-security-policy" in answer.headers
+    assert "/api/models failed" in caplog.text and "ZeroDivisionError" in caplog.text

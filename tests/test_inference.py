@@ -13,8 +13,8 @@ import torch
 
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces.translate import candidates
 from s2f_studio.request import DrawingRequest
+from s2f_studio.translate import translate
 from s2f_utils import infer, networks
 from s2f_utils.infer.stages import AsPublished, generate
 from s2f_utils.networks import checkpoints
@@ -136,11 +136,12 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
     looked = []
     model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
-    found = candidates(model, square)
-    assert [one.name for one in found] == ["rendered", "expected", "variation"] and len(looked) == 2
-    asks = [DrawingRequest(seed=one.seed, answer=one.answer) for one in found]
-    for one, ask in zip(found, asks, strict=True):
-        assert np.array_equal(one.picture, model.answer([square], [ask])[0])
+    request = DrawingRequest(candidates=3, align="never", clean="never")
+    found = translate(square, request, model).faces
+    assert [one.name for one in found] == ["rendered", "expected", "variation 1"]
+    assert len(looked) == 2
+    for one, (_, single) in zip(found, request.candidates_for(model.info), strict=True):
+        assert np.array_equal(one.picture, model.answer([square], [single])[0])
 
 
 def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):

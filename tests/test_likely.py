@@ -49,27 +49,17 @@ def test_a_crooked_face_becomes_a_likely_one_and_keeps_its_place():
     assert np.allclose(half, (points + made) / 2)
 
 
-def test_each_part_goes_its_own_way():
+def test_no_amount_leaves_the_points_and_others_are_refused():
     points = crooked(3)
     assert np.array_equal(likely.likely(points, 0.0), points)
-    whole = likely.likely(points)
-    for part, names in likely.PARTS.items():
-        made = likely.likely(points, dict.fromkeys(likely.PARTS, 0.0) | {part: 1.0})
-        own = np.concatenate([mesh.PARTS[name] for name in names])
-        rest = np.setdiff1d(np.arange(164), own)
-        assert np.array_equal(made[rest], points[rest]) and np.allclose(made[own], whole[own])
-        assert not np.allclose(made[own], points[own])
-    assert sorted(n for names in likely.PARTS.values() for n in names) == sorted(mesh.PARTS)
+    with pytest.raises(ValueError, match="likely must be from 0 to 1, got 1.5"):
+        likely.likely(points, 1.5)
 
 
 @pytest.mark.parametrize(
     "asked, message",
     [
-        ({"likely": 1.5}, "likely must be from 0 to 1, got 1.5 for eyes"),
-        (
-            {"likely": {"ears": 1.0}},
-            "there is no part 'ears': choose of eyes, brows, nose, mouth, outline",
-        ),
+        ({"likely": 1.5}, "likely: input should be less than or equal to 1"),
         ({"person": {"age": 2}}, "age must be from -1 to 1, got 2"),
         (
             {"person": {"height": 1}},

@@ -29,7 +29,7 @@ from s2f_studio.engines.running import OnnxEngine  # noqa: E402
 from s2f_studio.export.exported import description_file, read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
-from s2f_studio.server.engine import Engine as Server  # noqa: E402
+from s2f_studio.server.service import Service as Server  # noqa: E402
 from s2f_utils import infer, networks, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
 from s2f_utils.infer import restorers  # noqa: E402
@@ -118,8 +118,6 @@ def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
             == getattr(by_graphs.info, fact)
         )
     assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
-    picture = drawn("few-lines")
-    assert exported.advice(picture).code == "crude"
 
 
 SMALL = {
@@ -373,7 +371,8 @@ def test_the_engine_that_is_asked_for_runs_the_model(engine, tmp_path, monkeypat
     assert restorers.load(weights.RESTORER, "cpu", engine=engine).engine.name == engine
     app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], infer.load
     for choice in (app.catalogue.choose(direction="photo-to-sketch"), app.catalogue.restorer()):
-        assert app.models.call(choice, lambda model: model.engine.name).result() == engine
+        with app.models.use(choice) as model:
+            assert model.engine.name == engine
     app.close()
     monkeypatch.setattr(
         infer,

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from s2f_studio.page import page
-from s2f_studio.query import asked, defaults
+from s2f_studio.request import DrawingRequest, defaults
 
 NODE = shutil.which("node")
 SCRIPTS = sorted(page.STATIC.glob("*.js"))
@@ -92,7 +92,7 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
     usual = defaults()
     assert (first["seed"], first["answer"]) == (usual["seed"], usual["answer"])
     assert "enhance" not in first
-    request = asked(last)
+    request = DrawingRequest.of(last)
     assert (request.answer, request.seed, last["likely"]) == ("expected", 4, 0)
     assert request.person == {"age": 1.0, "hair": "#b05a28"}
     assert request.enhance and request.strength == 0.5

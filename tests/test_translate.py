@@ -1,4 +1,4 @@
-"""A drawing to candidates on one sheet, by models of one's shipped."""
+"""A drawing to several answers, and these as files and one sheet."""
 
 from __future__ import annotations
 
@@ -6,95 +6,107 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.faces.translate import translate_drawing
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.request import DrawingRequest
+from s2f_studio.sheet import sheet, write_answer
+from s2f_studio.translate import translate
+from s2f_utils import cli, infer
 from s2f_utils.pictures import faces, images
 
+POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of an example at 256 px
 SIZE = 256
-POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of a 256 px drawing
 
 
-def rgb(grey):
-    return np.repeat(grey[..., None], 3, axis=2)
+@pytest.fixture(scope="module")
+def model():
+    return infer.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
 def drawing():
-    sheet = np.full((540, 300, 3), 255, np.uint8)
-    sheet[160:416, 20:276] = rgb(draw_face(5, size_px=256).sketch)
-    return sheet
+    paper = np.full((540, 300, 3), 255, np.uint8)
+    paper[160:416, 20:276] = drawings.prepare(drawings.example("plain-man")).image
+    return paper
 
 
-def points_on_the_sheet():
-    return np.array(POINTS, float) + [20, 160]
+@pytest.fixture(scope="module")
+def answer(model, drawing):
+    return answer_to(model, drawing)
 
 
-def test_three_candidates_and_a_sheet_that_says_they_are_generated(shipped, drawing, tmp_path):
-    done = translate_drawing(drawing, tmp_path, "anna", model=shipped, points=points_on_the_sheet())
-    assert [c.name for c in done.candidates] == ["rendered", "expected", "variation"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
+def answer_to(model, drawing, **fields):
+    shares = (np.array(POINTS, float) + [20, 160] + 0.5) / drawing.shape[1::-1]
+    return translate(drawing, DrawingRequest(points=shares, candidates=3, **fields), model)
+
+
+def test_three_answers_and_a_sheet_that_says_they_are_generated(answer, tmp_path):
+    files = write_answer(answer, tmp_path, "anna")
+    assert [path.name for path in files] == [
         "anna-candidates.png",
-        "anna-expected.png",
         "anna-rendered.png",
-        "anna-variation.png",
+        "anna-expected.png",
+        "anna-variation-1.png",
     ]
-    for path in done.files:
+    for path in files:
         with Image.open(path) as picture:
             assert picture.text["Description"] == images.GENERATED_NOTE
-    assert images.read_notes(done.files[3]) == {
-        "candidate": "variation",
-        "answer": "rendered",
-        "seed": "1",
-    }
-    pictures = [c.picture for c in done.candidates]
-    assert all(p.shape == (SIZE, SIZE, 3) for p in pictures)
-    assert len({p.tobytes() for p in pictures}) == 3  # three different answers
-    assert images.load_rgb(done.sheet).shape[1] == 4 * 256
+    assert images.read_notes(files[3])["seed"] == "1"
+    pictures = [face.picture for face in answer.faces]
+    assert all(picture.shape == (SIZE, SIZE, 3) for picture in pictures)
+    assert len({picture.tobytes() for picture in pictures}) == 3  # three different answers
+    assert images.load_rgb(files[0]).shape[1] == 4 * 256
 
 
-def test_nothing_is_overwritten(shipped, drawing, tmp_path):
-    first = translate_drawing(drawing, tmp_path, model=shipped, points=points_on_the_sheet())
-    before = first.sheet.read_bytes()
-    second = translate_drawing(
-        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), seed=9
-    )
-    assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
-    third = translate_drawing(
-        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), num_variations=3, seed=0
-    )
-    assert [p.name.partition("-2-")[0] for p in second.files] == [
-        "drawing"
-    ] * 4  # one number for all of an answer
-    assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
-    assert [c.seed for c in third.candidates] == [0, 0, 1, 2, 3]
-    assert len({c.picture.tobytes() for c in third.candidates}) == 5
+def test_nothing_is_overwritten(answer, tmp_path):
+    first = write_answer(answer, tmp_path)
+    before = first[0].read_bytes()
+    second = write_answer(answer, tmp_path)
+    assert not set(first) & set(second) and first[0].read_bytes() == before
+    assert all(path.name.startswith("drawing-2-") for path in second)  # one number for all
 
 
-def test_back_into_the_papers_frame(shipped, drawing, tmp_path):
-    done = translate_drawing(
-        drawing, tmp_path, model=shipped, points=points_on_the_sheet(), frame="paper"
-    )
-    laid = images.load_rgb(done.files[1])
+def test_back_into_the_papers_frame(answer, drawing, model, tmp_path):
+    files = write_answer(answer, tmp_path, frame="paper")
+    laid = images.load_rgb(files[1])
     assert laid.shape == drawing.shape
-    tall = translate_drawing(
-        np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255),
-        tmp_path,
-        "tall",
-        model=shipped,
-        points=points_on_the_sheet(),
-        frame="paper",
-    )
-    height, width = images.load_rgb(tall.sheet).shape[:2]
-    assert (
-        width >= ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(images.GENERATED_NOTE)
-        and height > 1000
-    )
-    back = faces.inverse(done.prepared.matrix)
-    above, centre = (
-        faces.transform(np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]]), back).round().astype(int)
-    )
-    assert above[1] > 4 and np.array_equal(
-        laid[: above[1]], drawing[: above[1]]
-    )  # the paper beside it is as it was
-    made = done.candidates[0].picture[SIZE // 2, SIZE // 2]
+    tall = np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255)
+    tall_answer = answer_to(model, tall, answer="expected")
+    height, width = sheet(tall_answer.drawing, tall_answer.faces, frame="paper").shape[:2]
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    assert width >= pen.textlength(images.GENERATED_NOTE) and height > 1000
+    back = faces.inverse(answer.drawing.matrix)
+    corners = np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]])
+    above, centre = faces.transform(corners, back).round().astype(int)
+    assert above[1] > 4
+    assert np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
+    made = answer.faces[0].picture[SIZE // 2, SIZE // 2]
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
+
+
+def test_work_that_nobody_waits_for_ends_before_the_network(model, drawing):
+    class Stopped(Exception):
+        pass
+
+    def check():
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        translate(drawing, DrawingRequest(insist=True), model, check=check)
+
+
+def test_the_answers_path_is_printed_and_opened_where_there_is_a_screen(
+    tmp_path, capsys, monkeypatch
+):
+    Image.fromarray(drawings.example("plain-man")).save(tmp_path / "d.png")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    command = ["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "o"), "--open"]
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert cli.main([*command, "--candidates", "1", "--answer", "expected"]) == 0
+    file = tmp_path / "o" / "d-photo.png"
+    assert file.is_file() and str(file) in capsys.readouterr().out and opened == [file.as_uri()]
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cli.main([*command, "--candidates", "1", "--answer", "expected"]) == 0
+    assert "there is no screen here" in capsys.readouterr().err and len(opened) == 1

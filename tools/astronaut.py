@@ -17,7 +17,9 @@ import skimage.data
 
 from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import translate
+from s2f_studio.request import DrawingRequest
+from s2f_studio.sheet import sheet as sheet_of
+from s2f_studio.translate import Face, translate
 from s2f_utils import infer, weights
 from s2f_utils.infer import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
@@ -37,12 +39,11 @@ def main() -> None:
     matrix = faces.alignment(face.landmarks, 256)
     photo = faces.warp(whole, matrix, 256)
     sketch = infer.load("photo-to-sketch", "cpu").translate(photo)
-    found = [
-        translate.Candidate("its sketch", sketch, 0.0, 0),
-        *translate.candidates(infer.load(device="cpu"), sketch),
-    ]
+    request = DrawingRequest(candidates=3, align="never", clean="never")
+    answer = translate(sketch, request, infer.load(device="cpu"))
+    found = (Face("its sketch", sketch, {}), *answer.faces)
     shown = drawings.Drawing(photo, whole, matrix, face, paper.verdict(whole), ())
-    print(images.save(args.out, translate.sheet(shown, found, first="a photo"), generated=True))
+    print(images.save(args.out, sheet_of(shown, found, title="a photo"), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]
     done = enhance.enhance(bad, weights.RESTORER, found=[face])

@@ -14,6 +14,7 @@ def app(
     host: str = "127.0.0.1",
     runs: Path = Path("runs"),
     check: bool = False,
+    trusted_proxy: str = "",
     device: Device = "auto",
     engine: Engine = "auto",
 ) -> None:
@@ -32,6 +33,8 @@ def app(
             travel to this one
         runs: folder of runs whose models are offered beside the shipped ones
         check: start, let one drawing be answered, and end
+        trusted_proxy: address of a proxy in front of the app, whose X-Forwarded-For tells visitors
+            apart
     """
     from s2f_studio.server import server
 
@@ -39,4 +42,11 @@ def app(
         seconds = server.check(device=device, engine=engine)
         print(f"the web app starts and answered a drawing in {1000 * seconds:.0f} ms")
     else:
-        server.run(host=host, port=port, runs=runs, device=device, engine=engine)
+        server.run(
+            host=host,
+            port=port,
+            runs=runs,
+            device=device,
+            engine=engine,
+            trusted_proxy=trusted_proxy,
+        )

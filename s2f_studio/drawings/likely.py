@@ -9,26 +9,15 @@ them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from s2f_studio.drawings import mesh
-from s2f_studio.request import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
 MOST = 2.0  # standard deviations of a likely face from the mean along each component, at most
 USUAL_OFF_PX = 1.0  # of 256: the default error of points
-# A part in users' words → parts of `mesh`.
-PARTS: dict[str, tuple[str, ...]] = {
-    "eyes": ("left_eye", "right_eye", "left_iris", "right_iris"),
-    "brows": ("left_brow", "right_brow"),
-    "nose": ("nose",),
-    "mouth": ("lips", "mouth"),
-    "outline": ("oval", "cheeks"),
-}
 
 
 @functools.cache
@@ -65,25 +54,20 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
 
 
 def likely(
-    points: np.ndarray,
-    amount: float | Mapping[str, float] = 1.0,
-    off: np.ndarray | float | None = None,
+    points: np.ndarray, amount: float = 1.0, off: np.ndarray | float | None = None
 ) -> np.ndarray:
     """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position,
     size and rotation.
 
-    amount: from 0, unchanged, to 1, the likely face; one number, or one for each of `PARTS` (0 for
-    those left out). off: as in `coordinates`. Raises ValueError for another part or amount.
+    amount: from 0, unchanged, to 1, the likely face. off: as in `coordinates`. Raises ValueError
+    for another amount.
     """
-    amounts = amounts_of(amount)
+    if not 0 <= amount <= 1:
+        raise ValueError(f"likely must be from 0 to 1, got {amount:g}")
     points = np.asarray(points, np.float64)
-    if not any(amounts.values()):
+    if not amount:
         return points.copy()
     mean, components, spread = shapes()
     shape = mean + ((coordinates(points, off) * spread) @ components).reshape(-1, 2)
     wanted = transform(shape, inverse(similarity(points, mean)))
-    share = np.zeros((len(points), 1))
-    for part, value in amounts.items():
-        for name in PARTS[part]:
-            share[mesh.PARTS[name]] = value
-    return points + share * (wanted - points)
+    return points + amount * (wanted - points)

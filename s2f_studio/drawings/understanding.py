@@ -5,7 +5,6 @@ else is drawn.
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.pictures import faces, images
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
-REMEMBERED = 16  # results in the cache
 INKED = 0.5  # a share of dark pixels that only a photo exceeds
 SMALL, FILLED = (
     0.75,
@@ -116,20 +114,9 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
 
 
 def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
-    """As `understand`, of one picture; the latest results are cached. finding: an engine that may
-    have a finder.
-    """
-    _check(picture)
-    engine = (
-        weakref.ref(finding) if finding and finding.has("look") else None
-    )  # the cache keeps no engine alive
-    return _remembered(picture.tobytes(), len(picture), engine)
-
-
-@functools.lru_cache(maxsize=REMEMBERED)
-def _remembered(content: bytes, size_px: int, finding: weakref.ref[Engine] | None) -> Understood:
-    picture = np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)
-    return understand([picture], finding() if finding else None)[0]
+    """As `understand`, of one picture. finding: an engine that may have a finder."""
+    has_finder = finding is not None and finding.has("look")
+    return understand([picture], finding if has_finder else None)[0]
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ class ExpectModel(Translator):
     ) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
         check_mode(self.info.network, asks)
-        found = [understood(square, self.engine) for square in squares]
+        found = self.landmarks(squares)
         made: dict[int, np.ndarray] = {}
         for part in parts_of(range(len(squares)), self.at_once):
             people = self.people(squares[part], [found[n] for n in part], [asks[n] for n in part])
@@ -84,6 +84,15 @@ class ExpectModel(Translator):
                 points = likely.likely(found[n].points, asks[n].likely, found[n].off_by_hand)
                 made[n] = self.place_on_points(person, points, asks[n])
         return [made[n] for n in range(len(squares))]
+
+    def landmarks(self, squares: np.ndarray) -> list[Understood]:
+        """The landmarks of each square; the same drawing is analysed only once."""
+        found: dict[bytes, Understood] = {}
+        for square in squares:
+            content = square.tobytes()
+            if content not in found:
+                found[content] = understood(square, self.engine)
+        return [found[square.tobytes()] for square in squares]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the default answer, at the drawn shape, so that it can

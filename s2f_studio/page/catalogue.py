@@ -17,13 +17,13 @@ from urllib.parse import quote
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
-from s2f_studio.page.answering import FOLDERS
-from s2f_studio.page.uploads import Refusal
-from s2f_studio.query import WAYS
-from s2f_studio.render.model import RenderModel
+from s2f_studio.refusal import Refusal, without_folders
+from s2f_studio.render.model import RenderModel, expected_by
+from s2f_studio.request import DIRECTIONS
 from s2f_utils import infer, networks, weights
 from s2f_utils.infer import Model
-from s2f_utils.networks.info import DIRECTIONS, RENDERS, RESTORES, TRANSLATES, ModelInfo
+from s2f_utils.infer.finding import find_generator
+from s2f_utils.networks.info import RENDERS, RESTORES, TRANSLATES, ModelInfo
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 DEFAULT = {
@@ -121,7 +121,7 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
             engine=engine,
         )
     except (ValueError, OSError, RecursionError) as error:
-        text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
+        text = without_folders(str(error)).removeprefix(f"{choice.id}: ")
         raise Refusal(422, f"{choice.id} cannot be loaded: {text}") from None
 
 
@@ -153,9 +153,9 @@ class Catalogue:
         Raises Refusal for an unknown model, for a direction that is not its own, and if its file is
         not here.
         """
-        if direction and direction not in WAYS:
-            raise Refusal(422, f"direction must be one of {', '.join(WAYS)}")
-        choice = self.list().get(model or DEFAULT[direction or WAYS[0]])
+        if direction and direction not in DIRECTIONS:
+            raise Refusal(422, f"direction must be one of {', '.join(DIRECTIONS)}")
+        choice = self.list().get(model or DEFAULT[direction or DIRECTIONS[0]])
         if choice is None or choice.kind != "model":
             raise Refusal(404, "there is no such model: GET /api/models lists them")
         if direction and choice.direction != direction:
@@ -202,19 +202,25 @@ class Catalogue:
         found, headers = [], {}
         for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
             try:
-                facts = file.stat()
-                key = (str(file), facts.st_mtime_ns, facts.st_size)
+                about = file.stat()
+                key = (str(file), about.st_mtime_ns, about.st_size)
                 headers[key] = self._headers.get(key) or checkpoints.header_of(file)
                 choice = _of_run(file, headers[key])
+                size_mb = _size_mb(file, headers[key]["network"])
             except NO_RUN:
                 continue
-            found += (
-                [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)]
-                if choice
-                else []
-            )
+            if choice is not None:
+                found.append(replace(choice, size_mb=size_mb, changed_ns=about.st_mtime_ns))
         self._headers = headers
         return found
+
+
+def _size_mb(file: Path, network: str) -> float:
+    """Of all files that a run's model reads: a rendering one reads the average face's as well."""
+    files = [file]
+    if network == "render":
+        files.append(find_generator(expected_by(file)))
+    return sum(one.stat().st_size for one in files) / 1e6
 
 
 def _id_of(folder: Path) -> str:
@@ -241,7 +247,7 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     }
     if about.task == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    if about.task not in (TRANSLATES, RENDERS) or direction not in WAYS:
+    if about.task not in (TRANSLATES, RENDERS) or direction not in DIRECTIONS:
         return None
     if (
         about.task == RENDERS or network == "expect"
@@ -266,7 +272,7 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
     title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
     if spec["kind"] == RESTORER:
         return Choice(_id_of(folder), title, kind="restorer", **common)
-    if spec["direction"] not in WAYS:
+    if spec["direction"] not in DIRECTIONS:
         return None
     knows = set(spec["knows"])
     common |= {

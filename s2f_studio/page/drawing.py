@@ -7,14 +7,16 @@ reads, "sketch", "photo" or "map".
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.page import answering
-from s2f_studio.query import Query
+from s2f_studio.page.reply import crop_facts
+from s2f_studio.request import DrawingRequest
+from s2f_studio.translate import prepare
 from s2f_utils import weights
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
@@ -79,16 +81,19 @@ def placed(picture: np.ndarray, reads: str) -> np.ndarray:
     return faces.warp(picture, faces.alignment(face.landmarks, DRAWING_PX), DRAWING_PX)
 
 
-def cropped(picture: np.ndarray, query: Query, facts: ModelInfo) -> dict[str, Any]:
+def cropped(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> dict[str, Any]:
     """A user's picture, uint8 (H, W, 3), or map, uint8 (H, W), as a drawing, for JSON.
 
-    query: how to crop it (`clean`, `face`, `points`, `insist`). Returns {"drawing": a data URI, and
-    what `answering.crop_facts` says}. Raises Refusal, of code "no-face" if there seems to be none.
+    request: how to crop it (`clean`, `face`, `points`, `insist`). Returns {"drawing": a data URI, and
+    what `reply.crop_facts` says}. Raises Refusal, of code "no-face" if there seems to be none.
     """
-    always = query.model_copy(update={"align": "always"})
-    ready = answering.prepare(picture, always, facts, size_px=DRAWING_PX)
-    drawing = masks.resize(ready.given, MAP_PX) if facts.reads == "map" else ready.given
-    return {"drawing": images.picture_uri(shown(drawing))} | answering.crop_facts(ready)
+    always = request.model_copy(update={"align": "always"})
+    prepared = prepare(picture, always, replace(info, size_px=DRAWING_PX))
+    drawing = prepared.image
+    if info.reads == "map":
+        drawing = masks.resize(drawing, MAP_PX)
+    about = crop_facts(prepared, prepared.warnings, info)
+    return {"drawing": images.picture_uri(shown(drawing)), **about}
 
 
 def start_of(reads: str, name: str) -> np.ndarray:

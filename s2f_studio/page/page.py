@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.page import drawing
-from s2f_studio.query import defaults
+from s2f_studio.request import defaults
 from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from s2f_studio.refusal import Refusal
 from s2f_utils.pictures import images, masks
 
 MOST_BYTES = 20_000_000
@@ -35,18 +36,6 @@ OTHERS = {
     b"8BPS": "a Photoshop file",
     b"PK\x03\x04": "a zip archive or a document",
 }
-
-
-class Refusal(ValueError):
-    """A request that is refused: the message says what to do.
-
-    status: the HTTP status. code: tells a page what to offer. retry_s: seconds after which to try
-    again.
-    """
-
-    def __init__(self, status: int, message: str, code: str = "", retry_s: int = 0) -> None:
-        super().__init__(message)
-        self.status, self.code, self.retry_s = status, code, retry_s
 
 
 def format_of(content: bytes) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.page import answering, drawing, page, uploads
+from s2f_studio.page import drawing, page, reply, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
-from s2f_studio.query import Query, asked
+from s2f_studio.request import DrawingRequest
+from s2f_studio.translate import Answer, Face, translate
 from s2f_utils import infer, weights
 from s2f_utils.infer import Model
 from s2f_utils.networks.info import ModelInfo
@@ -47,7 +48,7 @@ class SketchPad:
         self._page: Any = None  # the widget, after it was shown
         # messages of a page can come in a thread of their own (ipykernel 7)
         self.busy = threading.RLock()
-        self.query, self.start = Query(**AS_DRAWN), ""
+        self.query, self.start = DrawingRequest(**AS_DRAWN), ""
         self.face: np.ndarray | None = None
         self.notes: dict[str, str] = {}  # on the face's making
         self.model = self._opened(model)
@@ -67,7 +68,7 @@ class SketchPad:
 
     @property
     def info(self) -> ModelInfo:
-        """The model's facts."""
+        """The model's info."""
         return self.model.info
 
     def _opened(self, model: Any = None) -> Model:
@@ -107,11 +108,11 @@ class SketchPad:
         return drawing.STARTS[self.info.reads]
 
     def set(self, **changes: Any) -> None:
-        """Change settings (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
+        """Change settings (`DrawingRequest`): `pad.set(answer="expected", person={"age": 1.0})`.
 
         Raises ValueError for an unknown field, or a value out of range.
         """
-        self.query = asked(self.query.model_dump() | changes)
+        self.query = DrawingRequest.of(self.query.model_dump() | changes)
         self._tell()
 
     def set_model(self, model: Any) -> None:
@@ -143,15 +144,16 @@ class SketchPad:
         """
         return [one.picture for one in self._made(num, **changes)]
 
-    def _made(self, num: int, **changes: Any) -> tuple[answering.Made, ...]:
+    def _made(self, num: int, **changes: Any) -> tuple[Face, ...]:
         if drawing.is_empty(self.given):
             raise ValueError("the drawing is empty: draw a face, or start from one of the list")
-        query = asked(self.query.model_dump() | {"candidates": num} | changes)
+        query = DrawingRequest.of(self.query.model_dump() | {"candidates": num} | changes)
         with self.busy:
-            return self._answer(self.given, query).made
+            return self._answer(self.given, query).faces
 
-    def _answer(self, given: np.ndarray, query: Query) -> answering.Answer:
-        return answering.answer(given, query, self.model, self._restorer if query.enhance else None)
+    def _answer(self, given: np.ndarray, query: DrawingRequest) -> Answer:
+        restorer = self._restorer if query.enhance else None
+        return translate(given, query, self.model, restorer)
 
     @functools.cached_property
     def _restorer(self) -> Model:
@@ -235,7 +237,7 @@ class SketchPad:
     def _face_uri(self) -> str:
         if self.face is None:
             return ""
-        face, enlarged = answering.handed_out(self.face)
+        face, enlarged = reply.for_saving(self.face)
         return images.data_uri(images.png_of(face, generated=True, notes=self.notes | enlarged))
 
     def about(self) -> dict[str, Any]:
@@ -261,19 +263,19 @@ class SketchPad:
             return {"drawing": images.picture_uri(drawing.shown(start))}
         if kind not in ("translate", "look", "crop"):
             raise ValueError(f"the pad does not know {kind!r}: run the cell again")
-        query = asked(content["fields"])
+        query = DrawingRequest.of(content["fields"])
         model = self._opened(query.model)
         if kind == "crop":
             picture = uploads.picture_in(content["picture"], model.info.reads)
             return drawing.cropped(picture, query, model.info)
         given = drawing.as_given(uploads.picture_in(content["picture"]), model.info.reads)
         restorer = self._restorer if query.enhance else None
-        answer = answering.answer(given, query, model, restorer)
+        answer = translate(given, query, model, restorer)
         if kind == "translate":
             self.model, self.given, self.start = model, given, ""
             self.query = query.model_copy(update={"direction": "", "model": ""})
-            self.face, self.notes = answer.made[0].picture, answer.made[0].notes
-        return answering.as_json(answer, model.info)
+            self.face, self.notes = answer.faces[0].picture, answer.faces[0].notes
+        return reply.as_json(answer, model.info)
 
 
 def _key_of(model: Any) -> str | None:
@@ -283,16 +285,16 @@ def _key_of(model: Any) -> str | None:
     return str(model) if isinstance(model, str | Path) else None
 
 
-def _row(facts: ModelInfo) -> dict[str, Any]:
+def _row(info: ModelInfo) -> dict[str, Any]:
     """A row of the page's list for a model that is not in the catalogue."""
-    knows = facts.supports
+    knows = info.supports
     return {
-        "id": facts.name,
-        "title": facts.name,
+        "id": info.name,
+        "title": info.name,
         "kind": "model",
-        "direction": facts.direction,
-        "reads": facts.reads,
-        "size_px": facts.size_px,
+        "direction": info.direction,
+        "reads": info.reads,
+        "size_px": info.size_px,
         "chooses": "answer" in knows,
         "answers": 8 if {"answer", "styles"} & knows else 1,
         "state": "ready",

@@ -18,8 +18,7 @@ from s2f_studio.faces.expecting import (
     resolve_attributes,
     wears_hat,
 )
-from s2f_studio.remarks import Remark
-from s2f_studio.request import ANSWERS, DrawingRequest
+from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
 from s2f_utils.infer.finding import find_generator
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from s2f_utils.runtime import Precision
-
-# From this "crude" score on, a drawing counts as vague, and the user is warned.
-VAGUE_FROM = 0.25
 
 
 @dataclass
@@ -60,14 +56,6 @@ class RenderModel(ExpectModel):
     def more_files(cls, model: str | Path) -> tuple[Path, ...]:
         """The file of the average face."""
         return (find_generator(expected_by(model)),)
-
-    def advice(self, picture: np.ndarray, request: DrawingRequest | None = None) -> Remark | None:
-        """Warns of a vague drawing, uint8 (H, W, 3), unless the request names a kind of answer."""
-        ask = request or DrawingRequest()
-        if ask.answer != ANSWERS[0]:
-            return None
-        degree = understood(self._square(self._checked(picture), ask), self.engine).flags["crude"]
-        return Remark("crude", {"degree": degree}) if degree > VAGUE_FROM else None
 
     def people(
         self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.page import drawing, page
-from s2f_studio.page.uploads import MOST_BYTES, Refusal
-from s2f_studio.query import Query, asked, schema
+from s2f_studio.page import drawing, page, reply
+from s2f_studio.page.uploads import MOST_BYTES
+from s2f_studio.refusal import Refusal
+from s2f_studio.request import DrawingRequest, form_schema
 from s2f_studio.server.docs import docs_page
-from s2f_studio.server.engine import Engine
-from s2f_studio.server.gate import Gate
+from s2f_studio.server.guard import Guard
+from s2f_studio.server.service import Service
 from s2f_utils.pictures import images
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -43,14 +44,14 @@ FILE = {"type": "string", "format": "binary", "description": "a drawing, photo o
 
 
 def create_api(
-    engine: Engine,
+    service: Service,
     *,
     notice: str = "",
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
     """The FastAPI app. notice: a sentence that stays in sight. local_only, behind_proxy: as in
-    `gate.Gate`.
+    `guard.Guard`.
     """
     from fastapi import FastAPI
     from fastapi.requests import Request
@@ -62,7 +63,7 @@ def create_api(
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(engine.close)
+        await asyncio.to_thread(service.close)
 
     MultiPartParser.spool_max_size = 2 * MOST_BYTES  # uploads stay in memory
     app = FastAPI(
@@ -77,18 +78,20 @@ def create_api(
 
     async def refused(_request: Request, error: Refusal) -> JSONResponse:
         headers = {"retry-after": str(error.retry_s)} if error.retry_s else None
-        return JSONResponse(
-            {"detail": str(error)} | ({"code": error.code} if error.code else {}),
-            error.status,
-            headers,
-        )
+        content = {"detail": str(error)}
+        if error.code:
+            content["code"] = error.code
+        return JSONResponse(content, error.status, headers)
 
     app.add_exception_handler(Refusal, refused)
-    _add_answers(app, engine)
-    _add_models(app, engine)
-    _add_page(app, engine, page.about(notice))
-    app.add_middleware(Gate, engine=engine, local_only=local_only, behind_proxy=behind_proxy)
-    app.state.engine = engine
+    _add_answers(app, service)
+    _add_pad(app, service)
+    _add_models(app, service)
+    _add_page(app, page.about(notice))
+    app.add_middleware(
+        Guard, limits=service.limits, local_only=local_only, behind_proxy=behind_proxy
+    )
+    app.state.service = service
     return app
 
 
@@ -132,11 +135,11 @@ async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dic
     return content, {name: value for name, value in fields.items() if value}
 
 
-async def read_request(request: Any) -> tuple[bytes, Query]:
+async def read_request(request: Any) -> tuple[bytes, DrawingRequest]:
     """A form's file, and its other fields as a request. Raises Refusal."""
     content, fields = await read_form(request)
     try:
-        return content, asked(fields)
+        return content, DrawingRequest.of(fields)
     except ValueError as error:
         raise Refusal(422, str(error)) from None
 
@@ -161,7 +164,7 @@ async def while_there(request: Any, work: Coroutine) -> Any:
         leaving.cancel()
 
 
-def _add_answers(app: Any, engine: Engine) -> None:
+def _add_answers(app: Any, service: Service) -> None:
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse, Response
 
@@ -169,7 +172,7 @@ def _add_answers(app: Any, engine: Engine) -> None:
 
     @app.post(
         "/api/translate",
-        openapi_extra=_form({"file": FILE} | schema(), "file"),
+        openapi_extra=_form({"file": FILE} | form_schema(), "file"),
         response_class=Response,
         responses={200: good} | REFUSALS,
     )
@@ -177,23 +180,35 @@ def _add_answers(app: Any, engine: Engine) -> None:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all
         answers (Accept).
         """
-        content, query = await read_request(request)
-        reply, png = await while_there(request, engine.in_time(engine.answer(content, query)))
-        request.scope["state"]["said"] = {"model": reply["model"], "seconds": reply["seconds"]}
-        if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse(reply, headers={"vary": "accept"})
+        content, asked = await read_request(request)
+        as_json = "application/json" in request.headers.get("accept", "")
+
+        def work(check: Any) -> Any:
+            answer, info, seconds = service.answer(content, asked, check)
+            if as_json:
+                return reply.as_json(answer, info, {"all": round(seconds, 4)})
+            return reply.png_of(answer.faces[0])
+
+        done = await while_there(request, service.run(work))
+        if as_json:
+            return JSONResponse(done, headers={"vary": "accept"})
         headers = {"vary": "accept", "content-disposition": 'attachment; filename="generated.png"'}
-        return Response(png, media_type="image/png", headers=headers)
+        return Response(done, media_type="image/png", headers=headers)
+
+
+def _add_pad(app: Any, service: Service) -> None:
+    from fastapi.requests import Request
+    from fastapi.responses import JSONResponse
 
     @app.post("/app/crop", include_in_schema=False)
     async def cropped(request: Request) -> JSONResponse:
         """An upload for the pad: cleaned, its face where the model expects it."""
-        content, query = await read_request(request)
-        work = engine.in_pool(engine.cropped, content, query)
-        return JSONResponse(await while_there(request, engine.in_time(work)))
+        content, asked = await read_request(request)
+        work = service.run(lambda _check: service.cropped(content, asked))
+        return JSONResponse(await while_there(request, work))
 
 
-def _add_models(app: Any, engine: Engine) -> None:
+def _add_models(app: Any, service: Service) -> None:
     from fastapi.responses import JSONResponse
 
     good = {"description": "the models", "content": OBJECT}
@@ -203,7 +218,7 @@ def _add_models(app: Any, engine: Engine) -> None:
         """The models and restorers: shipped, of the runs folder, and official ones with size and
         terms.
         """
-        found = await engine.in_pool(engine.catalogue.list)
+        found = await asyncio.to_thread(service.catalogue.list)
         rows = [choice.listed() for choice in found.values()]
         return JSONResponse({"models": rows, "note": images.GENERATED_NOTE})
 
@@ -217,15 +232,15 @@ def _add_models(app: Any, engine: Engine) -> None:
         return JSONResponse(
             {
                 "status": "ok",
-                "waiting": engine.waiting,
-                "answered": engine.answered,
-                "models": engine.models.in_memory(),
-                "uptime_s": round(time.monotonic() - engine.begun, 1),
+                "waiting": service.waiting,
+                "answered": service.answered,
+                "models": service.models.in_memory(),
+                "uptime_s": round(time.monotonic() - service.started, 1),
             }
         )
 
 
-def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
+def _add_page(app: Any, about: dict[str, Any]) -> None:
     from fastapi.requests import Request
     from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -266,5 +281,5 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
     async def starts(reads: str, name: str) -> Response:
         if name not in drawing.STARTS.get(reads, ()):
             raise Refusal(404, "there is no such start")
-        png = await engine.in_pool(png_of, reads, name)
+        png = await asyncio.to_thread(png_of, reads, name)
         return Response(png, media_type="image/png", headers={"cache-control": "max-age=3600"})

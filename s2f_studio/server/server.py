@@ -12,14 +12,13 @@ from typing import Any
 
 from s2f_studio.engines import running as engines
 from s2f_studio.page.catalogue import Catalogue
-from s2f_studio.server import api, gate
-from s2f_studio.server.engine import Engine, Limits
+from s2f_studio.server import api
+from s2f_studio.server.service import Limits, Service
 from s2f_utils import runtime, weights
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHUTDOWN_S = 20
-SILENT_S = 15.0  # in this time a connection has asked for something, and for the next thing from its first byte on
 MOST_CONNECTIONS = 512  # more get 503 at once
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 NETWORK = "This page is open to other machines: what you draw and upload travels to the one that runs the app."
@@ -47,63 +46,43 @@ def create(
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
-    """The whole app, ready for a server; `app.state.engine` is what works in it.
+    """The whole app, ready for a server; `app.state.service` is what works in it.
 
     runs: the folder of run folders whose models are offered, or None. engine: as in
     `running.choose_engine`. notice: a sentence that stays in sight, beside the note that faces are
     guesses. offline: nothing is downloaded from now on in this process (S2F_OFFLINE), not even the
     face detector. local_only: answer only who asks for localhost or for an address in numbers.
-    behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
+    behind_proxy: as in `guard.Guard`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:
         os.environ.setdefault("S2F_OFFLINE", "1")
-    work = Engine(Catalogue(runs), limits or Limits(), device, engine)
-    return api.create_api(work, notice=notice, local_only=local_only, behind_proxy=behind_proxy)
+    service = Service(Catalogue(runs), limits or Limits(), device, engine)
+    return api.create_api(service, notice=notice, local_only=local_only, behind_proxy=behind_proxy)
 
 
-def server_of(app: Any, host: str, port: int) -> Any:
-    """A uvicorn server that finishes what is being done, for up to 20 seconds, before it ends."""
+def server_of(app: Any, host: str, port: int, trusted_proxy: str = "") -> Any:
+    """A uvicorn server that finishes what is being done, for up to 20 seconds, before it ends.
+
+    trusted_proxy: the address of the proxy whose X-Forwarded-For names the visitors; "": who asks
+    is who is connected, whatever a header says.
+    """
     import uvicorn
 
-    settings: dict[str, Any] = {
-        "timeout_graceful_shutdown": SHUTDOWN_S,
-        "limit_concurrency": MOST_CONNECTIONS,
-    }
-    settings |= {"server_header": False, "access_log": False, "timeout_keep_alive": 30}
-    settings |= {
-        "http": _protocol(),
-        "proxy_headers": False,
-    }  # who asks is who is connected, whatever a header says
-    return uvicorn.Server(
-        uvicorn.Config(app, host=host, port=port, log_level="warning", **settings)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        limit_concurrency=MOST_CONNECTIONS,
+        proxy_headers=bool(trusted_proxy),
+        forwarded_allow_ips=trusted_proxy or None,
     )
-
-
-def _protocol() -> type:
-    """uvicorn's own protocol, but for connections on which nothing is asked: it would keep them for
-    ever.
-    """
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Impatient(H11Protocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self.loop.call_later(SILENT_S, self._close_silent, None)
-
-        def data_received(self, data: bytes) -> None:
-            before = self.scope
-            super().data_received(data)
-            if self.scope is before and (
-                self.cycle is None or self.cycle.response_complete
-            ):  # a part of a request
-                self.loop.call_later(SILENT_S, self._close_silent, before)
-
-        def _close_silent(self, before: Any) -> None:
-            if self.scope is before:
-                self.transport.close()
-
-    return Impatient
+    return uvicorn.Server(config)
 
 
 def share_cores(network_threads: int = 0) -> int:
@@ -142,9 +121,10 @@ def run(
     runs: str | Path | None = "runs",
     device: str = "auto",
     engine: str = "auto",
+    trusted_proxy: str = "",
 ) -> None:
-    """Serve until Ctrl+C or a TERM signal. Raises ValueError where the port is taken, or a package
-    is missing.
+    """Serve until Ctrl+C or a TERM signal. trusted_proxy: as in `server_of`. Raises ValueError
+    where the port is taken, or a package is missing.
     """
     check_installed()
     check_free(host, port)
@@ -154,11 +134,11 @@ def run(
         device=device,
         engine=engine,
         notice="" if is_local else NETWORK,
-        local_only=is_local,
+        local_only=is_local and not trusted_proxy,
+        behind_proxy=bool(trusted_proxy),
     )
-    gate.log_to_stderr()
     share_cores()
-    server = server_of(app, host, port)
+    server = server_of(app, host, port, trusted_proxy)
     shown = "localhost" if host in (*LOOPBACK, "0.0.0.0", "::") else host
     print(f"Sketch to Face on http://{shown}:{port}  (Ctrl+C ends it)", flush=True)
     if host not in LOOPBACK:

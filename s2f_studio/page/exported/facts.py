@@ -13,8 +13,8 @@ from s2f_studio.drawings import bending, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import expecting, regions
 from s2f_studio.page import page
-from s2f_studio.page.answering import HERE
 from s2f_studio.page.catalogue import Catalogue
+from s2f_studio.page.reply import HERE
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces

@@ -1,0 +1,219 @@
+"""What stands before the web app: other websites kept out, bodies and rates bounded, headers.
+
+It bounds one visitor by address. An app that is open to the internet stands behind a proxy, which
+ends slow connections and knows its visitors (docs/app.md, "Behind a proxy").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from s2f_studio.page.uploads import MOST_BYTES, too_large
+from s2f_studio.refusal import Refusal
+
+Message = MutableMapping[str, Any]
+Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+
+LOGGER = logging.getLogger("s2f_studio.server")
+BODY_BYTES = MOST_BYTES + 100_000  # a file, and the form around it
+DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
+BODY_S = 60.0  # a body has to be there in this time
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; base-uri 'none';"
+    " form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+}
+
+
+class RateLimit:
+    """Requests of each address: `burst` at once, then `per_minute`; 0 per minute: no limit."""
+
+    def __init__(self, per_minute: int, burst: int, max_addresses: int = 10_000) -> None:
+        self.per_second, self.burst, self._max = per_minute / 60, float(burst), max_addresses
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, address: str) -> float:
+        """0 where a request may go on, which counts it; else how long to wait."""
+        if self.per_second <= 0:
+            return 0.0
+        now = time.monotonic()
+        left, since = self._left.pop(address, (self.burst, now))
+        left = min(self.burst, left + (now - since) * self.per_second)
+        wait = 0.0 if left >= 1 else (1 - left) / self.per_second
+        self._left[address] = (left if wait else left - 1, now)
+        if len(self._left) > self._max:
+            self._left.popitem(last=False)
+        return wait
+
+
+class Guard:
+    """An ASGI middleware.
+
+    local_only: the app answers to localhost or a number alone, so that no website's name that is
+    made to point to this machine reaches it. behind_proxy: the host that a request names is the
+    proxy's, so that a page's origin is not held against it.
+    """
+
+    def __init__(
+        self, app: Any, limits: Any, *, local_only: bool = False, behind_proxy: bool = False
+    ) -> None:
+        self.app, self.limits = app, limits
+        self.local_only, self.behind_proxy = local_only, behind_proxy
+        self.rates = RateLimit(limits.per_minute, limits.burst)
+        self.body_bytes = 0  # of all bodies that are being read or worked on
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        reply = _Reply(send)
+        try:
+            self._check(scope)
+            if scope["method"] == "GET":
+                await self.app(scope, receive, reply.send)
+                return
+            with self._room_for(scope):
+                received = await read_body(receive)
+                await self.app(scope, received, reply.send)
+        except Refusal as error:
+            await reply.refuse(error.status, str(error), error.retry_s)
+        except ConnectionError:  # the visitor is gone
+            pass
+        except asyncio.CancelledError:  # it took longer than the server waits for at its end
+            await reply.refuse(503, "the app is ending: start it again")
+        except Exception:
+            LOGGER.exception("%s failed", scope["path"][:100])
+            await reply.refuse(
+                500, "this went wrong, and why is in the app's log: try something else"
+            )
+
+    def _check(self, scope: Message) -> None:
+        """Raise Refusal for a request that is not answered, whatever it asks for."""
+        headers = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
+        if self.local_only and not is_local(headers.get(b"host", "")):
+            raise Refusal(
+                403,
+                "the app is not known by this name: open http://localhost with its port, or see"
+                " --host",
+            )
+        if scope["method"] == "GET":
+            return
+        if is_foreign(headers, self.behind_proxy):
+            raise Refusal(
+                403, "this request comes from another website's page: open the app itself"
+            )
+        wait = self.rates.wait_s((scope.get("client") or ("",))[0])
+        if wait:
+            seconds = round(wait + 1)
+            raise Refusal(429, f"too many requests: try again in {seconds} s", retry_s=seconds)
+
+    @contextmanager
+    def _room_for(self, scope: Message) -> Iterator[None]:
+        """Room for a body, before any of it is read. Raises Refusal where there is none."""
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        size = int(declared) if declared.isdigit() else BODY_BYTES
+        size = min(size, BODY_BYTES)  # more of it is never kept
+        if self.body_bytes + size > self.limits.max_body_bytes:
+            raise Refusal(429, "many uploads are being read: try again in a moment", retry_s=2)
+        self.body_bytes += size
+        try:
+            yield
+        finally:
+            self.body_bytes -= size
+
+
+class _Reply:
+    """Adds headers to a reply; refuses a request that has none yet."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.has_started = send, False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+            message = {**message, "headers": [*message.get("headers", []), *added]}
+        await self._send(message)
+
+    async def refuse(self, status: int, text: str, retry_s: int = 0) -> None:
+        if self.has_started:
+            return
+        body = json.dumps({"detail": text}, ensure_ascii=False).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        if retry_s:
+            headers.append((b"retry-after", str(retry_s).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Receive) -> Receive:
+    """A whole body, as the app receives it. Raises Refusal where it is too large or too slow,
+    ConnectionError where the visitor goes.
+    """
+    parts: list[bytes] = []
+    num_bytes, has_more = 0, True
+    try:
+        async with asyncio.timeout(BODY_S):
+            while has_more and num_bytes < DROPPED_BYTES:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionError("the visitor is gone")
+                part = message.get("body", b"")
+                num_bytes += len(part)
+                if num_bytes <= BODY_BYTES:
+                    parts.append(part)
+                else:
+                    parts.clear()
+                has_more = message.get("more_body", False)
+    except TimeoutError:
+        raise Refusal(408, f"the upload took longer than {BODY_S:g} seconds: try again") from None
+    if num_bytes > BODY_BYTES:
+        raise too_large(num_bytes)
+    unread = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+
+    async def received() -> Message:
+        return unread.pop() if unread else await receive()  # then when the visitor goes
+
+    return received
+
+
+def is_foreign(headers: dict[bytes, str], behind_proxy: bool) -> bool:
+    """Whether a browser says that the page that asks is another website's: by sec-fetch-site, or,
+    where the browser does not send it (over http), by the page's origin.
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin, host = headers.get(b"origin"), headers.get(b"host", "")
+    if behind_proxy or origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc not in (host, headers.get(b"x-forwarded-host", host))
+    except ValueError:
+        return True
+
+
+def is_local(host: str) -> bool:
+    """Whether the host that is asked for is localhost or an address in numbers."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name.endswith(".localhost") or bool(ip_address(name))
+    except ValueError:  # neither a name that is known nor a number
+        return False

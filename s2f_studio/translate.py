@@ -1,0 +1,187 @@
+"""From a drawing to faces: `translate` is what every front end calls.
+
+The command (`cli.translate`), the app (`server.service`) and the notebook's pad (`page.widget`)
+differ only in where the picture comes from and where the answers go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from s2f_studio.attributes import COLOURED, as_tone
+from s2f_studio.drawings import mesh
+from s2f_studio.drawings.paper import advice
+from s2f_studio.drawings.prepare import Drawing, prepare_for
+from s2f_studio.refusal import Refusal, without_folders
+from s2f_studio.remarks import Remark
+from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest
+from s2f_utils import weights
+from s2f_utils.infer.restorers import RestoreError
+from s2f_utils.infer.translator import Model
+from s2f_utils.networks.info import ModelInfo
+from s2f_utils.pictures import faces, masks
+
+LEAST_SKIN = 0.01  # of a label map
+# Mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls.
+VAGUE = 0.235
+# From this "crude" score on, a drawing leaves much open, and the user is warned (docs/drawings.md).
+CRUDE_FROM = 0.25
+NO_FACE = (
+    "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
+    " anyway"
+)
+ALIGN = {"auto": None, "always": True, "never": False}
+
+
+@dataclass(frozen=True)
+class Face:
+    """One answer: its name, the picture, uint8 (H, W, 3), and notes on how it was made."""
+
+    name: str
+    picture: np.ndarray
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answers to one picture: the prepared picture, the faces, and remarks for the user."""
+
+    drawing: Drawing
+    faces: tuple[Face, ...]
+    remarks: tuple[Remark, ...]
+
+
+def translate(
+    picture: np.ndarray,
+    request: DrawingRequest,
+    model: Model,
+    restorer: Model | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Answer:
+    """Answer a picture, uint8 (H, W, 3), or a label map, uint8 (H, W).
+
+    restorer: for `request.enhance`. check: called before each network; it may raise, so that work
+    which nobody waits for any more ends. Raises Refusal if there is no face or the picture cannot
+    be used, and what the model raises.
+    """
+    drawing = prepare(picture, request, model.info)
+    names, requests = zip(*request.candidates_for(model.info), strict=True)
+    check()
+    made = []
+    pictures = model.answer([drawing.image] * len(requests), list(requests))
+    for name, one, face in zip(names, requests, pictures, strict=True):
+        if request.enhance and restorer is not None:
+            check()
+            face = enhance(face, request, restorer)
+        made.append(Face(name, face, notes_of(one, model.info, restorer)))
+    return Answer(drawing, tuple(made), remarks_on(drawing, request, model.info, len(made)))
+
+
+def prepare(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
+    """The picture as a model reads it: paper cleaned, face found and upright. Raises Refusal if
+    there is no face.
+    """
+    try:
+        drawing = prepare_for(
+            picture,
+            info,
+            points=request.points_in(picture.shape),
+            clean=request.clean,
+            align=ALIGN[request.align],
+            face=request.face,
+        )
+    except ValueError as error:  # FaceError, too
+        raise Refusal(422, str(error)) from None
+    if info.reads == "map":
+        _check_map(drawing.image)
+    elif drawing.face is None:
+        return replace(drawing, warnings=_advice(picture, request, info))
+    else:
+        _check_face(drawing, request, info)
+    return drawing
+
+
+def _advice(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> tuple[Remark, ...]:
+    """Remarks on a picture that is used as it is; none for clean "never", or other models than
+    ours.
+    """
+    if request.clean == "never" or info.name not in (*weights.SHIPPED, weights.DEFAULT):
+        return ()
+    remark = advice(picture, info.reads)
+    return (remark,) if remark else ()
+
+
+def _check_map(labels: np.ndarray) -> None:
+    if np.mean(labels == masks.CLASSES.index("skin")) < LEAST_SKIN:
+        raise Refusal(
+            422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?"
+        )
+
+
+def _check_face(drawing: Drawing, request: DrawingRequest, info: ModelInfo) -> None:
+    """Raise Refusal for a picture that seems to have no face: a house, a wall, a scrawl."""
+    codes = {remark.code for remark in drawing.warnings}
+    if "no-lines" in codes:
+        raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
+    if request.points is not None or request.insist:
+        return
+    if "no-face" in codes and "no-detector" not in codes:
+        raise Refusal(422, NO_FACE, "no-face")
+    is_unsure = bool(codes & {"no-face", "rough-face"})
+    if not (is_unsure and info.reads == "sketch" and info.layout == "aligned"):
+        return
+    if drawing.shows.off.mean() > VAGUE * mesh.eye_distance(drawing.shows.points):
+        raise Refusal(422, NO_FACE, "no-face")
+
+
+def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.ndarray:
+    """A face with added detail, uint8 (H, W, 3). Raises Refusal if there is no face in it."""
+    if request.strength == 0:
+        return face
+    try:
+        return restorer.answer([face], [request])[0]
+    except faces.FaceError:
+        raise Refusal(422, "no face was found to enhance: leave enhance out") from None
+    except weights.WeightsError:
+        raise Refusal(
+            422,
+            "to enhance a picture that is not square takes the face detector, which is not on this"
+            " machine",
+        ) from None
+    except (RestoreError, ValueError) as error:
+        raise Refusal(422, without_folders(str(error))) from None
+
+
+def remarks_on(
+    drawing: Drawing, request: DrawingRequest, info: ModelInfo, num_answers: int
+) -> tuple[Remark, ...]:
+    """The remarks on a picture and its answers, most important first."""
+    remarks = [*drawing.warnings]
+    if "answer" in info.supports and request.answer == ANSWERS[0]:
+        degree = drawing.shows.flags["crude"]
+        if degree > CRUDE_FROM:
+            remarks.append(Remark("crude", {"degree": degree}))
+    if request.candidates > 1 and num_answers == 1:
+        remarks.append(Remark("one-answer", {"model": info.name}))
+    return tuple(remarks)
+
+
+def notes_of(request: DrawingRequest, info: ModelInfo, restorer: Model | None) -> dict[str, str]:
+    """How an answer was made, for its file's metadata."""
+    notes = {"model": info.name, "seed": str(request.seed)}
+    if "answer" in info.supports:
+        notes["answer"] = request.answer
+    if "likely" in info.supports and request.likely != LIKELY:
+        notes["likely"] = f"{request.likely:g}"
+    if "person" in info.supports:
+        for name, value in request.person.items():
+            if name in COLOURED:
+                notes[name] = "#{:02x}{:02x}{:02x}".format(*as_tone(value).colour)
+            else:
+                notes[name] = f"{value:g}"
+    if request.enhance and restorer is not None:
+        notes["restorer"] = f"{restorer.info.name}, strength {request.strength:g}"
+    return notes
