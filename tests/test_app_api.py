@@ -427,7 +427,8 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
         one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"
     ]
     assert listed == [
-        f"run:{name}" for name in ("0001-mine", "a%20b", "a-b", "bare", "surrogate", "x" * 230)
+        f"run:{name}"
+        for name in ("0001-mine", "a%20b", "a-b", "bare", "channels", "list", "surrogate", "x" * 230)
     ]
     for name in listed[1:]:
         answer = ask(client, model=name)
