@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from s2f_utils import runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.cyclegan import CycleGAN
-from s2f_utils.methods.method import Method
+from s2f_utils.methods.method import Batch, Context, Method
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import TrainingRun, open_run
@@ -78,11 +77,10 @@ def made(
     model = METHODS[method](resolved.config, chosen)
     if plain:
         _plain_optimizers(model)
-    num, size = resolved.config.batch_size, resolved.config.size_px
-    shapes = (model.given_channels, size), (model.target_channels, size * model.target_scale)
+    num = resolved.config.batch_size
     a, b = (
-        chosen.images(torch.rand(num, c, side, side, device=chosen.device) * 2 - 1)
-        for c, side in shapes
+        chosen.images(torch.rand(num, *shape, device=chosen.device) * 2 - 1)
+        for shape in model.shapes
     )
     return model, a, b
 
@@ -112,10 +110,15 @@ def bare(
     """
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
-    step: Callable[..., Any] = (
-        plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
-    )
-    return lambda: step(model, a, b, live)
+    if plain and method == "cyclegan":
+        return lambda: plain_cyclegan_step(model, a, b, live)
+    ctx = Context(live, model.precision)
+
+    def step() -> None:
+        model.step(Batch(a, b), ctx)
+        ctx.steps += 1
+
+    return step
 
 
 def plain_cyclegan_step(

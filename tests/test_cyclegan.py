@@ -25,6 +25,7 @@ from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import make_batch, train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
+from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
 
 CPU = torch.device("cpu")
@@ -158,7 +159,7 @@ def test_the_step_is_the_papers(manifest):
 
     ours, paper = (model_of(lambda_cycle_sketch=3.0, lambda_cycle_photo=11.0) for _ in range(2))
     for _ in range(2):  # the pools are not full yet: the newest pictures are judged
-        found = ours.step(a, b, ours.live_values())
+        found = take_step(ours, a, b)
         sums = [(found["loss_gan_photo"] + found["loss_gan_sketch"]).item()]
         for kind in ("cycle", "identity"):
             sums.append(
@@ -533,7 +534,7 @@ def test_project_5s_generator_learns_through_the_judge_that_learned():
         model.net_d.train()
 
     model.opt_g.register_step_pre_hook(compare)
-    model.step(a, b, model.live_values())
+    take_step(model, a, b)
     assert len(apart) == 1 and apart[0] < 1e-3
     # It learns from both kinds at once; made photos alone, here and in `compare`, change nothing in
     # it.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 
 from s2f_utils import infer, networks
 from s2f_utils.data import read_manifest
 from s2f_utils.methods import METHODS
-from s2f_utils.methods.config import TrainConfig, setting
-from s2f_utils.methods.method import Method
+from s2f_utils.methods.config import TrainConfig
+from s2f_utils.methods.method import Method, Term
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
@@ -172,15 +172,14 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
 # there.
 
 
-@dataclass(frozen=True, kw_only=True)
 class ToyConfig(TrainConfig):
-    blocks: int = setting(1, above=0)  # residual blocks a level
-    lambda_l2: float = 1.0  # weight of the squared error
-    lr_g: float = 1e-3  # Adam's learning rate
+    blocks: int = Field(1, gt=0, description="residual blocks a level")
+    lambda_l2: float = Field(1.0, ge=0, description="weight of the squared error")
+    lr_g: float = Field(1e-3, gt=0, description="Adam's learning rate")
 
 
 class Toy(Method):
-    settings = ToyConfig
+    Config = ToyConfig
     profiles = {
         "fast": {
             "size_px": 32,
@@ -190,10 +189,9 @@ class Toy(Method):
             "num_samples": 2,
         }
     }
-    begins_with = ("resunet",)
+    init_networks = ("resunet",)
 
-    def __init__(self, config, precision):
-        super().__init__(config, precision)
+    def build(self, config):
         net_g = networks.build("resunet", widths=(8, 16), fine=(8, 8), blocks=config.blocks)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g")
 
@@ -201,10 +199,12 @@ class Toy(Method):
     def settings_from(cls, net, meta):
         return {"blocks": net.args["blocks"]} | super().settings_from(net, meta)
 
-    def step(self, a, b, live):
-        loss = F.mse_loss(self.net_g(a), b)
-        self.descend(live["lambda_l2"] * loss, self.opt_g)
-        return {"loss_l2": loss.detach()}
+    def step(self, batch, ctx):
+        with ctx.autocast():
+            fake_b = self.net_g(batch.a)
+        terms = {"loss_l2": Term(F.mse_loss(fake_b.float(), batch.b), ctx.live["lambda_l2"])}
+        ctx.descend(terms, self.opt_g)
+        return terms
 
 
 @pytest.fixture()

@@ -23,6 +23,7 @@ from s2f_utils.methods import METHODS
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
+from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors
 
 pytestmark = pytest.mark.gpu
@@ -88,13 +89,9 @@ def made(method, precision="auto", **changes):
     )
     torch.manual_seed(0)
     model = METHODS[method](config, chosen)
-    shapes = (
-        (model.given_channels, config.size_px),
-        (model.target_channels, config.size_px * model.target_scale),
-    )
     pictures = [
-        torch.rand(config.batch_size, c, side, side, device=chosen.device) * 2 - 1
-        for c, side in shapes
+        torch.rand(config.batch_size, *shape, device=chosen.device) * 2 - 1
+        for shape in model.shapes
     ]
     return model, *map(chosen.images, pictures)
 
@@ -117,10 +114,10 @@ def test_a_step_never_waits_for_the_gpu(method, precision):
     model, a, b = made(method, precision)
     live = model.live_values()
     for _ in range(2):  # what is made once
-        model.step(a, b, live)
+        take_step(model, a, b, live)
     with waiting_is_an_error():
-        for _ in range(36):  # some regularise every 16 steps
-            losses = model.step(a, b, live)
+        for n in range(36):  # some regularise every 16 steps
+            losses = take_step(model, a, b, live, steps=n)
     assert all(torch.isfinite(torch.as_tensor(value)).all() for value in losses.values())
 
 
@@ -178,11 +175,12 @@ def test_a_resumed_training_is_the_uninterrupted_one(manifest, tmp_path, precisi
 def test_float16_scales_its_loss_and_leaves_out_a_step_that_overflows():
     model, a, b = made("pix2pix", "float16", lambda_l1=100.0)
     live = model.live_values()
-    l1 = [float(model.step(a, b, live)["loss_l1"]) for _ in range(30)]
+    scaler = model.precision.scaler()
+    l1 = [float(take_step(model, a, b, live, scaler=scaler)["loss_l1"]) for _ in range(30)]
     assert np.isfinite(l1).all() and l1[-1] < l1[0]
-    scale, before = model.scaler.get_scale(), [p.clone() for p in model.net_g.parameters()]
-    model.step(a, b, live | {"lambda_l1": 1e38})
-    assert model.scaler.get_scale() < scale
+    scale, before = scaler.get_scale(), [p.clone() for p in model.net_g.parameters()]
+    take_step(model, a, b, live | {"lambda_l1": 1e38}, scaler=scaler)
+    assert scaler.get_scale() < scale
     assert all(map(torch.equal, model.net_g.parameters(), before))
 
 

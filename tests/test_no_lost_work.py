@@ -13,6 +13,7 @@ import torch
 
 from s2f_utils import runtime
 from s2f_utils.methods import METHODS
+from s2f_utils.methods.method import Context, Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.train.config import resolve
 from s2f_utils.train.errors import NotSavedError
@@ -37,12 +38,13 @@ def small(method, **changes):
 def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
     """Also where a step of one's own does not freeze it."""
 
-    def step(m, a, b, live, *, with_g=True):
+    def step(m, a, ctx, *, with_g=True):
         fake = m.net_g(a)
-        m.descend(m.net_d(torch.cat([a, fake.detach()], 1)).square().mean(), m.opt_d)
+        loss_d = m.net_d(torch.cat([a, fake.detach()], 1)).square().mean()
+        ctx.descend({"loss_d": Term(loss_d)}, m.opt_d)
         if with_g:
-            m.descend(-m.net_d(torch.cat([a, fake], 1)).mean(), m.opt_g)
-        return {}
+            loss_g = -m.net_d(torch.cat([a, fake], 1)).mean()
+            ctx.descend({"loss_g": Term(loss_g)}, m.opt_g)
 
     torch.manual_seed(1)
     a = torch.rand(4, 3, 32, 32) * 2 - 1
@@ -50,7 +52,7 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
     for with_g in (True, False):
         runtime.seed_everything(0)
         model = small("pix2pix", norm="instance", dropout=0.0)
-        step(model, a, a, {}, with_g=with_g)
+        step(model, a, Context({}, model.precision), with_g=with_g)
         found.append([p.grad for p in model.net_d.parameters()])
     assert (
         all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0

@@ -36,9 +36,9 @@ def running_out(error, most=1, after=3):
     """
     done = []
 
-    def step(model, a, b, live):
-        done.append(REAL(model, a, b, live))
-        if len(done) > after and len(a) > most:
+    def step(model, batch, ctx):
+        done.append(REAL(model, batch, ctx))
+        if len(done) > after and len(batch.a) > most:
             error()
         return done[-1]
 
@@ -72,7 +72,7 @@ def test_what_the_step_held_is_let_go_of(tiny, faces_manifest, tmp_path):
     run = open_run(tiny(), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
     held = []
 
-    def step(model, a, b, live):
+    def step(model, batch, ctx):
         large = torch.zeros(1000)
         held.append(weakref.ref(large))
         full()

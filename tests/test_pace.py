@@ -87,10 +87,10 @@ def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatc
     own = type(run.model).step
     began = time.monotonic()
 
-    def step(model, a, b, live):
+    def step(model, batch, ctx):
         if time.monotonic() - began > 2:
             time.sleep(0.2)
-        return own(model, a, b, live)
+        return own(model, batch, ctx)
 
     assert train(run, step=step, progress=False) == "done"
     assert 5 < time.monotonic() - began < 12

@@ -13,15 +13,18 @@ from torch import nn
 
 from s2f_utils import networks, runtime
 from s2f_utils.methods import losses, stylegan2
+from s2f_utils.methods.method import Context
 from s2f_utils.methods.projected import ProjectedPair, SharedChange
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.train.config import find_method, resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
+from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors
 
 METHODS = ("pix2pix", "faithful")
+CONTEXT = Context({}, runtime.Precision(torch.device("cpu"), torch.float32, False))
 SMALL = {
     "total_images": 12,
     "batch_size": 2,
@@ -162,23 +165,23 @@ def test_the_hinge_losses_by_hand():
     fake = [torch.tensor([0.0, -3.0]), torch.tensor([1.0])]
     x = pictures()
     # Heads: ((1 - .5 + 0) / 2 + (1 + 0) / 2) / 2 = .375, and (2 + 2) / 2 = 2.
-    assert ProjectedPair(Given(real, fake), None, x, x, "none").loss_d().item() == pytest.approx(
-        2.375
-    )
-    pair = ProjectedPair(Given(fake, []), None, x, x, "none")
+    assert ProjectedPair(
+        Given(real, fake), None, x, x, CONTEXT, "none"
+    ).loss_d().item() == pytest.approx(2.375)
+    pair = ProjectedPair(Given(fake, []), None, x, x, CONTEXT, "none")
     assert pair.loss_gan().item() == pytest.approx(1.5 - 1)
 
 
 def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
     net, x, sketch = networks.build("projected", width=8), pictures(4), pictures(4, seed=1)
     torch.manual_seed(0)
-    pair = ProjectedPair(net, sketch, x, x)
+    pair = ProjectedPair(net, sketch, x, x, CONTEXT)
     torch.manual_seed(0)
     change = SharedChange(4)
     assert pair.loss_perceptual() == 0 and all(map(torch.equal, pair.real, pair.fake))
     assert torch.equal(pair.sketch, change.places(sketch)) and not torch.equal(pair.sketch, sketch)
     assert torch.equal(pair.features_real[0], pretrained.features_of(change(x))[0])
-    plain = ProjectedPair(net, sketch, x, x, "none")
+    plain = ProjectedPair(net, sketch, x, x, CONTEXT, "none")
     assert plain.sketch is sketch and torch.equal(
         plain.features_real[0], pretrained.features_of(x)[0]
     )
@@ -273,7 +276,7 @@ def test_half_of_the_faces_are_made_of_the_codes_of_their_own_photos(
     model.net_d.register_forward_pre_hook(
         lambda net, _: learning.append(next(net.parameters()).requires_grad)
     )
-    found = model.step(b, b, model.live_values())
+    found = take_step(model, b, b)
     assert all(map(torch.equal, seen["features"], pretrained.features_of(b)))
     made_of_codes = (seen["styles"][:2] == seen["own"][:, None]).all() and seen["own"][0].ne(
         seen["own"][1]
@@ -325,7 +328,7 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     model = find_method(method)(config, runtime.pick_precision(torch.device("cpu"), "float32"))
     size = config.size_px
     live = model.live_values()
-    found = model.step(pictures(2, size, size), pictures(2, size, size), live)
+    found = take_step(model, pictures(2, size, size), pictures(2, size, size), live)
     assert "lambda_id" not in live and model.config.live_ranges()  # its weights were not looked for
     assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(
         found

@@ -95,7 +95,7 @@ def test_training_goes_on_bit_for_bit(manifest, tmp_path):
         progress=False,
     )
     second = begin(manifest, tmp_path / "parts", resume="auto", precision="float32")
-    assert second.images_seen == 24 and second.model.steps == 3
+    assert second.images_seen == 24 and second.steps == 3
     assert train(second, progress=False) == "done"
     first, other = all_tensors(whole), all_tensors(second)
     assert [
@@ -159,6 +159,7 @@ def test_learning_lowers_the_losses(manifest, tmp_path):
         lambda_gan=0.0,
         damage=0.3,
         lr_g=4e-3,
+        precision="float32",
     )
     train(run, progress=False)
     rows = [row for row in read_log(run.folder)[0] if "loss_l1" in row]

@@ -22,6 +22,7 @@ from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
+from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
 
 TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
@@ -135,7 +136,7 @@ def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
         apart.append(((rows[-1] - wanted).norm() / wanted.norm()).item())
 
     method.optimizers["lr_d"].register_step_pre_hook(compare)
-    method.step(photos, photos, method.live_values())
+    take_step(method, photos, photos)
     assert (
         len(apart) == 2 and min(apart) < 0.01
     )  # the other step is down the discriminator's own loss
@@ -157,7 +158,7 @@ def test_the_judge_of_faces_learns_to_call_photos_real(manifest, tmp_path):
         group["lr"] = 0.0
     torch.manual_seed(0)
     photos = (torch.rand(8, 3, 1, 1) * 2 - 1).expand(8, 3, 32, 32).contiguous()
-    losses = [method.step(photos, photos, method.live_values()) for _ in range(30)]
+    losses = [take_step(method, photos, photos) for _ in range(30)]
     with torch.no_grad():
         made = method.net_g(method.draw(8, 0.0), input_is_latent=True)
         assert method.net_d(photos).mean() > 1 and method.net_d(made).mean() < -1
@@ -332,7 +333,7 @@ def test_r1_looks_through_adas_changes(manifest, tmp_path):
     method = begin(manifest, tmp_path, augment_disc="ada", r1_every=1).model
     method.ada.p = 0.8
     photos = torch.rand(8, 3, 32, 32) * 2 - 1
-    losses = method.step(torch.empty(0), photos, method.live_values())
+    losses = take_step(method, torch.empty(0), photos)
     assert all(value.isfinite() for value in losses.values()) and losses["loss_r1"] > 0
 
 
@@ -368,7 +369,7 @@ def test_path_lengths_are_pulled_to_their_mean(manifest, tmp_path):
 
     method.net_g, method.path_mean = Linear(), torch.tensor(0.0)
     torch.manual_seed(1)
-    found = method._path_penalty(512, 0.0)
+    found = method.path_penalty(512, 0.0)
     torch.manual_seed(1)
     method.draw(512, 0.0)
     noise = torch.randn(512, 3, 32, 32) / 32
@@ -395,7 +396,7 @@ def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tm
     torch.manual_seed(0)
     styles = torch.randn(64, 8, 16)
     assert torch.equal(method.mixed(styles, 0.0), styles)
-    assert method.notes == {"mixing": 0.5, "mix_from": 5}
+    assert method.metadata == {"mixing": 0.5, "mix_from": 5}
     mixed = method.mixed(styles, 0.5)
     assert torch.equal(mixed[:, :5], styles[:, :5])
     changed = (mixed[:, 5:] != styles[:, 5:]).all((1, 2))
@@ -421,16 +422,17 @@ def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
 
 
 def test_the_distance_of_a_judge_sees_what_changed():
-    from s2f_utils.methods.losses import judged_distance, style_norm
+    from s2f_utils.methods.losses import discriminator_feature_distance, style_norm
 
     judge = networks.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
     photos = torch.rand(2, 3, 32, 32) * 2 - 1
-    assert judged_distance(judge.features(photos), judge.features(photos)).item() == pytest.approx(
-        0, abs=1e-6
-    )
+    assert discriminator_feature_distance(
+        judge.features(photos), judge.features(photos)
+    ).item() == pytest.approx(0, abs=1e-6)
     noisy = photos + 0.1 * torch.randn_like(photos)
     small, large = (
-        judged_distance(judge.features(x), judge.features(photos)) for x in (noisy, -photos)
+        discriminator_feature_distance(judge.features(x), judge.features(photos))
+        for x in (noisy, -photos)
     )
     assert 0 < small < large
     styles = torch.zeros(3, 10, 16)

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from s2f_utils.data import Manifest, stores
+from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.errors import TrainingDiverged
@@ -278,8 +279,9 @@ def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
 
 
 def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifest, tmp_path):
-    def own(m, a, b, live):
+    def own(m, batch, ctx):
         """The paper's update with torch's own functions."""
+        a, b = batch
         bce, calls = torch.nn.functional.binary_cross_entropy_with_logits, own.calls
         own.calls = calls + 1
         fake = m.net_g(a)
@@ -299,11 +301,9 @@ def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifes
         m.opt_g.zero_grad()
         (loss_gan + 100 * loss_l1).backward()
         m.opt_g.step()
-        return {
-            "loss_d": loss_d,
-            "loss_gan": loss_gan.detach(),
-            "loss_l1": loss_l1.item(),
-        }  # all three ways are fine
+        for name, loss in (("loss_d", loss_d), ("loss_gan", loss_gan), ("loss_l1", loss_l1)):
+            ctx.observe(name, loss.detach())
+        return {}
 
     own.calls = 0
     rows = []
@@ -499,10 +499,12 @@ def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
 
 
 def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manifest, tmp_path):
-    def step(model, a, b, live):
-        losses = model.step(a, b, live)
+    def step(model, batch, ctx):
+        terms = model.step(batch, ctx)
         step.calls += 1
-        return losses | ({"loss_l1": losses["loss_l1"] * float("nan")} if step.calls == 5 else {})
+        if step.calls == 5:
+            terms["loss_l1"] = Term(terms["loss_l1"].value * float("nan"))
+        return terms
 
     step.calls = 0
     run = start(tiny, manifest, tmp_path, save_every_s=0.0)
@@ -511,6 +513,16 @@ def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manif
     ):
         train(run, step=step, progress=False)
     assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 8
+
+
+def test_a_loss_that_is_logged_and_not_trained_is_refused(tiny, manifest, tmp_path):
+    def step(model, batch, ctx):
+        terms = model.step(batch, ctx)
+        return terms | {"loss_new": Term(terms["loss_l1"].value)}
+
+    run = start(tiny, manifest, tmp_path)
+    with pytest.raises(ValueError, match="returns loss_new, on which nothing descends"):
+        train(run, step=step, progress=False)
 
 
 def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):

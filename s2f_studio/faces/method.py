@@ -39,9 +39,9 @@ from s2f_utils.methods.config import (
 )
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.methods.losses import ssim_map
-from s2f_utils.methods.method import Live, Method
+from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.networks.resunet import grey_of
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import distributed, to_device
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]
 LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
@@ -137,12 +137,10 @@ class ExpectMethod(Method):
         "demo on a CPU": {"total_images": 20_000, "time_budget_s": 240.0},
         "fast": FAST | {"widths": "16,16,24,32", "batch_size": 4},
     }
-    begins_with = ("expect",)
-    data, own_data = "own", ShapedData
-    given_channels, target_channels = CHANNELS, 5
+    init_networks = ("expect",)
+    data, read_data = "custom", ShapedData
 
-    def __init__(self, config: ExpectConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: ExpectConfig) -> None:
         net_g = networks.build(
             "expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD)
         )
@@ -155,12 +153,16 @@ class ExpectMethod(Method):
             weight_decay=config.weight_decay,
         )
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (CHANNELS, SIDE_PX, SIDE_PX), (5, SIDE_PX, SIDE_PX)
+
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The network's widths, direction and size."""
         return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
-    def begin_with(self, init: str | Path | None) -> None:
+    def load_init(self, init: str | Path | None) -> None:
         """Start from an `expect` network of the same widths, which may have fewer attributes."""
         if init is None:
             return
@@ -171,20 +173,22 @@ class ExpectMethod(Method):
             given = wider
         load_into(self.net_g, given, init)
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One step on drawings, displacements and attributes, (B, 10, S, S), and photos with masks
-        of person and hair, (B, 5, S, S), all in [-1, 1]; returns the losses, detached.
+        of person and hair, (B, 5, S, S), all in [-1, 1].
         """
+        a, b = batch
         config = self.config
         tones = tones_of(b)
         self.net_g.learn_tones(distributed.gather(tones))
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
-        worn, traits = (
-            half_known(a[:, 3:6], config.worn_share),
-            sometimes(a[:, 6:], config.trait_share),
-        )
+        worn = half_known(a[:, 3:6], config.worn_share)
+        traits = sometimes(a[:, 6:], config.trait_share)
         x = torch.cat([x, worn, traits], dim=1)
-        out = self.net_g(x, hidden(tones, 1 - config.tone_share))
+        tones = hidden(tones, 1 - config.tone_share)
+        with ctx.autocast():
+            out = self.net_g(x, tones)
+        out = out.float()
         parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
         weight = config.behind + (1 - config.behind) * parts[:, :1]
         loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (
@@ -192,17 +196,13 @@ class ExpectMethod(Method):
         )
         loss_ssim = 1 - weighted_ssim(out[:, :3], b[:, :3], weight)
         loss_parts = F.binary_cross_entropy_with_logits(out[:, 3:], parts)
-        loss = (
-            live["lambda_l1"] * loss_l1
-            + live["lambda_ssim"] * loss_ssim
-            + live["lambda_parts"] * loss_parts
-        )
-        self.descend(loss, self.opt_g, config.max_norm)
-        return {
-            "loss_l1": loss_l1.detach(),
-            "loss_ssim": loss_ssim.detach(),
-            "loss_parts": loss_parts.detach(),
+        terms = {
+            "loss_l1": Term(loss_l1, ctx.live["lambda_l1"]),
+            "loss_ssim": Term(loss_ssim, ctx.live["lambda_ssim"]),
+            "loss_parts": Term(loss_parts, ctx.live["lambda_parts"]),
         }
+        ctx.descend(terms, self.opt_g, config.max_norm)
+        return terms
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The warped drawings, their average faces, and the ground truth, on one background."""

@@ -43,10 +43,10 @@ from s2f_utils.methods.config import (
 )
 from s2f_utils.methods.initial import discriminator_of, load_into
 from s2f_utils.methods.losses import generator_loss
-from s2f_utils.methods.method import Live, Method, frozen
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import distributed, to_device
 
 BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
@@ -204,35 +204,33 @@ class RenderMethod(Method):
         "fast": FAST | {"batch_size": 2, "total_images": 60, "r1_every": 4},
     }
     needs_init = "render"
-    begins_with = ("render",)
-    data = "own"
-    given_channels, target_channels, target_scale = (
-        CHANNELS + 1,
-        5,
-        2,
-    )  # the drawing's, and the fold
-    own_data = functools.partial(ShapedData, larger=target_scale, folded=True)
+    init_networks = ("render",)
+    data = "custom"
+    read_data = functools.partial(ShapedData, larger=2, folded=True)
 
-    def __init__(self, config: RenderConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: RenderConfig) -> None:
         net_g = networks.build("render", widths=config.numbers("widths"))
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=betas)
         net_d = networks.build("render-judge", widths=config.numbers("judge_widths"))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
         loaded = [checkpoints.load_network(find_generator(name))[0] for name in config.experts]
-        self.experts = [precision.prepare(net.requires_grad_(False)) for net in loaded]
+        self.experts = [self.precision.prepare(net.requires_grad_(False)) for net in loaded]
         if config.lambda_projected:
             projected = networks.build("projected", width=64, sketch_channels=3)
             self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
-        self.steps = 0
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        photo_px = 2 * SIDE_PX
+        return (CHANNELS + 1, SIDE_PX, SIDE_PX), (5, photo_px, photo_px)
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The network's widths."""
         return {"widths": ",".join(map(str, net.args["widths"]))}
 
-    def begin_with(self, init: str | Path | None) -> None:
+    def load_init(self, init: str | Path | None) -> None:
         """A network that renders, whose components stay as they are, and its discriminator if that
         lies beside it.
         """
@@ -245,16 +243,10 @@ class RenderMethod(Method):
                 load_into(self.net_d, judge, beside, "judge_widths")
 
     @property
-    def kept(self) -> dict[str, nn.Module]:
+    def other_networks(self) -> dict[str, nn.Module]:
         """The discriminator; and what says which face is expected, for whoever uses the generator."""
         expected = {"expected": self.experts[0]} if len(self.experts) == 1 else {}
         return {"discriminator": self.net_d} | expected
-
-    def state_dict(self) -> dict[str, object]:
-        return {"steps": self.steps}
-
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = int(state["steps"])
 
     @torch.no_grad()
     def expected(self, a: Tensor, tones: Tensor) -> Tensor:
@@ -280,68 +272,69 @@ class RenderMethod(Method):
                 made[mine] = said(number, a[mine], tones[mine])
         return made
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, how they were bent, what is told, and the person's fold, (B, 11,
-        128, 128), and photos, people and hair, (B, 5, 256, 256), all in [-1, 1]; returns the
-        losses, detached.
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step on warped drawings, displacements, attributes and the person's fold, (B, 11,
+        128, 128), and photos, people and hair, (B, 5, 256, 256), all in [-1, 1].
         """
-        config = self.config
-        expected, true, style = self.given(a, b)
-        free = round(config.free_share * len(a)) if config.lambda_projected else 0
-        style[:free, : self.net_g.num_codes] = to_device(self._codes(free), style.device).to(
-            style.dtype
-        )
+        config, live = self.config, ctx.live
+        expected, true, style = self.given(*batch)
+        num = len(expected)
+        free = round(config.free_share * num) if config.lambda_projected else 0
+        codes = to_device(self._codes(free), style.device)
+        style[:free, : self.net_g.num_codes] = codes.to(style.dtype)
         small = F.avg_pool2d(expected, 2)
-        made = self.net_g(self.precision.images(expected), style)
-        walls, by = to_device(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
-        fake, real = (
-            seen(x[:, :3], p, walls, by)
-            for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:]))
-        )
-        real = self.precision.images(real)
-        losses, pair = {}, None
+        with ctx.autocast():
+            made = self.net_g(self.precision.images(expected), style)
+        made = made.float()
+        walls, by = to_device(self._walls(num), made.device), torch.randint(BLOCK, (2,)).tolist()
+        fake = seen(made[:, :3], made[:, 3:].clamp(-1, 1), walls, by)
+        real = self.precision.images(seen(true[:, :3], true[:, 3:], walls, by))
+        terms_d: dict[str, Term] = {}
+        pair = None
         if config.lambda_projected:
-            shown = F.interpolate(small[:, :3].float(), scale_factor=4)
-            pair = ProjectedPair(self.net_p, shown, real, fake)
-            losses["loss_d_projected"] = pair.loss_d()
-            self.descend(losses["loss_d_projected"], self.opt_p)
+            drawn = F.interpolate(small[:, :3].float(), scale_factor=4)
+            pair = ProjectedPair(self.net_p, drawn, real, fake, ctx)
+            terms_p = {"loss_d_projected": Term(pair.loss_d())}
+            ctx.descend(terms_p, self.opt_p)
+            terms_d |= terms_p
         fake, real, made, true, small = (x[free:] for x in (fake, real, made, true, small))
+        terms_d |= self.step_d(fake.detach(), real, small, ctx)
 
-        judged_fake, judged_real = self.net_d(fake.detach(), small)[0], self.net_d(real, small)[0]
-        judged = zip(judged_fake, judged_real, strict=True)
-        loss_d = _mean(
-            generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in judged
-        )
-        losses["loss_d"] = loss_d
-        if config.r1_every and self.steps % config.r1_every == 0:
-            penalty = self._slope(real, small)
-            loss_d = loss_d + 0.5 * config.r1_every * live["r1_gamma"] * penalty
-            losses["loss_r1"] = self.logged(penalty)
-        self.descend(loss_d, self.opt_d, 2 * config.max_norm)
-
-        with frozen(self.net_d):
+        with frozen(self.net_d), ctx.autocast():
             logits, features = self.net_d(fake, small)
             with torch.no_grad():
                 aims = self.net_d(real, small)[1]
-            losses["loss_gan"] = _mean(map(generator_loss, logits))
-            losses["loss_features"] = feature_loss(features, aims)
-            losses["loss_coarse"] = F.l1_loss(
-                F.avg_pool2d(fake, COARSE), F.avg_pool2d(real.float(), COARSE)
-            )
-            losses["loss_l1"] = F.l1_loss(fake, real.float())
-            losses["loss_person"] = F.l1_loss(made[:, 3:], true[:, 3:4])
-            weighted = ("gan", "features", "coarse", "l1", "person")
-            if pair is not None:
-                with frozen(self.net_p):
-                    losses["loss_projected"] = pair.loss_gan()
-                weighted = (*weighted, "projected")
-            self.descend(
-                sum(live[f"lambda_{n}"] * losses[f"loss_{n}"] for n in weighted),
-                self.opt_g,
-                config.max_norm,
-            )
-        self.steps += 1
-        return {name: value.detach() for name, value in losses.items()}
+        loss_coarse = F.l1_loss(F.avg_pool2d(fake, COARSE), F.avg_pool2d(real.float(), COARSE))
+        terms_g = {
+            "loss_gan": Term(_mean(map(generator_loss, _float(logits))), live["lambda_gan"]),
+            "loss_features": Term(
+                feature_loss(_float(features), _float(aims)), live["lambda_features"]
+            ),
+            "loss_coarse": Term(loss_coarse, live["lambda_coarse"]),
+            "loss_l1": Term(F.l1_loss(fake, real.float()), live["lambda_l1"]),
+            "loss_person": Term(F.l1_loss(made[:, 3:], true[:, 3:4]), live["lambda_person"]),
+        }
+        if pair is not None:
+            with frozen(self.net_p):
+                terms_g["loss_projected"] = Term(pair.loss_gan(), live["lambda_projected"])
+        ctx.descend(terms_g, self.opt_g, config.max_norm)
+        return terms_d | terms_g
+
+    def step_d(self, fake: Tensor, real: Tensor, small: Tensor, ctx: Context) -> dict[str, Term]:
+        """The discriminator's part of a step, with R1 (in float32) in every `r1_every`-th one."""
+        with ctx.autocast():
+            logits_fake, logits_real = self.net_d(fake, small)[0], self.net_d(real, small)[0]
+        both = zip(_float(logits_fake), _float(logits_real), strict=True)
+        loss = _mean(
+            generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in both
+        )
+        terms = {"loss_d": Term(loss)}
+        every = self.config.r1_every
+        if every and ctx.steps % every == 0:
+            weight = 0.5 * every * ctx.live["r1_gamma"]
+            terms["loss_r1"] = Term(self.r1_penalty(real, small), weight)
+        ctx.descend(terms, self.opt_d, 2 * self.config.max_norm)
+        return terms
 
     @torch.no_grad()
     def given(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -414,15 +407,16 @@ class RenderMethod(Method):
             + 0.1 * distributed.randn(num, 3, 1, 1)
         )
 
-    def _slope(self, real: Tensor, small: Tensor) -> Tensor:
-        """The discriminator's mean squared slope at true photos, every second one of the batch; a
-        scalar.
+    def r1_penalty(self, real: Tensor, small: Tensor) -> Tensor:
+        """The discriminator's mean squared gradient at real photos, every second one of the batch;
+        a scalar.
         """
         rows = to_device(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
         asked = _mean(one.float().mean((1, 2, 3)).sum() for one in logits)
-        squares = self.slope(asked, some).square().sum((1, 2, 3))
+        (grad,) = torch.autograd.grad(asked, some, create_graph=True)
+        squares = grad.float().square().sum((1, 2, 3))
         return PENALTY_IN * squares.sum() / squares.new_full((), float(len(rows)))
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -463,6 +457,11 @@ def seen(colours: Tensor, person: Tensor, walls: Tensor, by: list[int]) -> Tenso
     another wall, moved.
     """
     return torch.roll(colours + (0.5 - 0.5 * person) * walls, by, (2, 3))
+
+
+def _float(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors in float32."""
+    return [tensor.float() for tensor in tensors]
 
 
 def _mean(values: Any) -> Tensor:

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from s2f_utils import networks
 from s2f_utils.methods.config import (
@@ -22,8 +21,7 @@ from s2f_utils.methods.config import (
     TrainConfig,
 )
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.methods.method import Live, Method, frozen, weighted
-from s2f_utils.runtime import Precision
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 
 
 class CGANConfig(TrainConfig):
@@ -75,11 +73,10 @@ class CGAN(Method):
             "num_samples": 4,
         },
     }
-    begins_with = ("cgan",)
-    same_args = ("num_blocks", "base_filters")
+    init_networks = ("cgan",)
+    init_args = ("num_blocks", "base_filters")
 
-    def __init__(self, config: CGANConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: CGANConfig) -> None:
         net_g = networks.build(
             "cgan", num_blocks=config.num_blocks, base_filters=config.base_filters
         )
@@ -92,29 +89,31 @@ class CGAN(Method):
             "net_d", networks.init_weights(net_d), "lr_d", betas=betas
         )
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
-        detached.
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1].
 
         First the discriminator, on one batch of real and fake photos, so that its batch norm sees
         both; then the generator, while the discriminator normalises with its running statistics, as
         a frozen network does in Keras: with the statistics of fakes alone it would be a different
         function.
         """
-        kind, fake_b = self.config.gan_loss, self.net_g(a)
+        a, b = batch
+        kind = self.config.gan_loss
 
-        logits_real, logits_fake = self.net_d(torch.cat([b, fake_b.detach()])).chunk(
-            2
-        )  # (B, 1) each
-        loss_d = discriminator_loss(logits_real, logits_fake, kind)
-        self.descend(loss_d, self.opt_d)
+        with ctx.autocast():
+            fake_b = self.net_g(a)
+            logits = self.net_d(torch.cat([b, fake_b.detach()]))  # (2·B, 1)
+        logits_real, logits_fake = logits.chunk(2)
+        terms_d = {"loss_d": Term(discriminator_loss(logits_real, logits_fake, kind))}
+        ctx.descend(terms_d, self.opt_d)
 
-        with frozen(self.net_d):
-            self.net_d.eval()
-            losses = {
-                "loss_gan": adversarial_loss(self.net_d(fake_b), True, kind),
-                "loss_l1": l1_loss(fake_b, b),
-            }
-            self.net_d.train()
-            self.descend(weighted(losses, live), self.opt_g)
-        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
+        self.net_d.eval()
+        with frozen(self.net_d), ctx.autocast():
+            logits_fake = self.net_d(fake_b)
+        self.net_d.train()
+        terms_g = {
+            "loss_gan": Term(adversarial_loss(logits_fake, True, kind), ctx.live["lambda_gan"]),
+            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+        }
+        ctx.descend(terms_g, self.opt_g)
+        return terms_d | terms_g

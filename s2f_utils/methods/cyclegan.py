@@ -20,10 +20,10 @@ from s2f_utils import networks
 from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.methods.method import Live, Method, frozen
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import DIRECTIONS
-from s2f_utils.runtime import Precision, distributed
+from s2f_utils.runtime import distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -159,14 +159,13 @@ class CycleGAN(Method):
             "pool_size": 8,
         },
     }
-    begins_with = ("resnet",)
-    same_args = ("num_blocks", "base_filters", "dropout")
-    loaded_larger = 286 / 256
-    data = "piles"
+    init_networks = ("resnet",)
+    init_args = ("num_blocks", "base_filters", "dropout")
+    load_scale = 286 / 256
+    data = "unpaired"
     cpu_format = gpu_format = "contiguous"
 
-    def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: CycleGANConfig) -> None:
         num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)
         gen = {
             "num_blocks": num_blocks,
@@ -174,7 +173,7 @@ class CycleGAN(Method):
             "dropout": config.dropout,
         }
         for name in ("net_g_photo", "net_g_sketch"):
-            self.nets[name] = precision.prepare(
+            self.nets[name] = self.precision.place(
                 networks.init_weights(networks.build("resnet", **gen))
             )
         for name in ("net_d_photo", "net_d_sketch"):
@@ -187,7 +186,7 @@ class CycleGAN(Method):
                 net = networks.init_weights(
                     networks.build("patchgan", in_channels=3, norm="instance", **disc)
                 )
-            self.nets[name] = precision.prepare(distributed.sync_batch_norm(net))
+            self.nets[name] = self.precision.place(distributed.sync_batch_norm(net))
         self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = (
             self.nets.values()
         )
@@ -228,68 +227,79 @@ class CycleGAN(Method):
         self.photo_pool.load_state_dict(state["photo_pool"], self.precision.device)
         self.sketch_pool.load_state_dict(state["sketch_pool"], self.precision.device)
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One training step on unpaired sketches a and photos b, (B, 3, H, W) each, in [-1, 1];
-        returns the losses, detached.
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One training step on unpaired sketches a and photos b, (B, 3, H, W) each, in [-1, 1].
 
         Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its
         published code. Each network processes all of its pictures in one batch: no layer mixes
         them.
         """
-        kind, with_identity = self.config.gan_loss, live["lambda_identity"] > 0
+        a, b = batch
+        with_identity = ctx.live["lambda_identity"] > 0
 
         # Sketch → photo → sketch, photo → sketch → photo, and the identity mapping of each
         # generator.
-        fake_b, same_b = _each(self.net_g_photo, a, b if with_identity else None)
-        fake_a, same_a, rec_a = _each(self.net_g_sketch, b, a if with_identity else None, fake_b)
-        rec_b = self.net_g_photo(fake_a)
-        losses = {"loss_cycle_sketch": l1_loss(rec_a, a), "loss_cycle_photo": l1_loss(rec_b, b)}
+        with ctx.autocast():
+            fake_b, same_b = _each(self.net_g_photo, a, b if with_identity else None)
+            inputs = (b, a if with_identity else None, fake_b)
+            fake_a, same_a, rec_a = _each(self.net_g_sketch, *inputs)
+            rec_b = self.net_g_photo(fake_a)
+        loss_cycle_sketch, loss_cycle_photo = l1_loss(rec_a, a), l1_loss(rec_b, b)
         if with_identity:
-            losses |= {
-                "loss_identity_sketch": l1_loss(same_a, a),
-                "loss_identity_photo": l1_loss(same_b, b),
-            }
+            loss_same_sketch, loss_same_photo = l1_loss(same_a, a), l1_loss(same_b, b)
 
         # The generators learn to deceive the discriminators of their domains.
-        projected = {}  # by domain, real and fake pictures in pretrained features
+        pairs = {}  # by domain, real and fake pictures in pretrained features
         if self.config.discriminator == "projected":
-            within = self.precision.autocast
-            projected["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b, within=within)
-            projected["sketch"] = ProjectedPair(self.net_d_sketch, None, a, fake_a, within=within)
+            pairs["photo"] = ProjectedPair(self.net_d_photo, None, b, fake_b.float(), ctx)
+            pairs["sketch"] = ProjectedPair(self.net_d_sketch, None, a, fake_a.float(), ctx)
         with frozen(self.nets_d):
-            if projected:
-                losses |= {
-                    f"loss_gan_{domain}": pair.loss_gan() for domain, pair in projected.items()
-                }
+            if pairs:
+                loss_photo, loss_sketch = (pairs[d].loss_gan() for d in ("photo", "sketch"))
             else:
-                losses["loss_gan_photo"] = adversarial_loss(self.net_d_photo(fake_b), True, kind)
-                losses["loss_gan_sketch"] = adversarial_loss(self.net_d_sketch(fake_a), True, kind)
-            loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
-            for domain in ("sketch", "photo"):
-                weight = live[f"lambda_cycle_{domain}"]
-                loss = loss + weight * losses[f"loss_cycle_{domain}"]
-                if with_identity:
-                    loss = (
-                        loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
+                kind = self.config.gan_loss
+                with ctx.autocast():
+                    logits_photo, logits_sketch = (
+                        self.net_d_photo(fake_b),
+                        self.net_d_sketch(fake_a),
                     )
-            self.descend(loss, self.opt_g)
+                loss_photo = adversarial_loss(logits_photo, True, kind)
+                loss_sketch = adversarial_loss(logits_sketch, True, kind)
+        weight_gan = ctx.live["lambda_gan"]
+        weight_sketch, weight_photo = (
+            ctx.live["lambda_cycle_sketch"],
+            ctx.live["lambda_cycle_photo"],
+        )
+        share = ctx.live["lambda_identity"]
+        terms_g = {
+            "loss_gan_photo": Term(loss_photo, weight_gan),
+            "loss_gan_sketch": Term(loss_sketch, weight_gan),
+            "loss_cycle_sketch": Term(loss_cycle_sketch, weight_sketch),
+            "loss_cycle_photo": Term(loss_cycle_photo, weight_photo),
+        }
+        if with_identity:
+            terms_g["loss_identity_sketch"] = Term(loss_same_sketch, weight_sketch * share)
+            terms_g["loss_identity_photo"] = Term(loss_same_photo, weight_photo * share)
+        ctx.descend(terms_g, self.opt_g)
 
         # Each discriminator learns to distinguish its domain's real pictures from fakes, new and
         # old.
-        for domain, net, real, fake, pool in (
-            ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
-            ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
-        ):
-            if projected:
-                losses[f"loss_d_{domain}"] = projected[domain].loss_d()
-                continue
-            shown = self.precision.images(
-                distributed.local_rows(pool.query(distributed.gather(fake.detach())))
-            )
-            logits_real, logits_fake = _each(net, real, shown)
-            losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
-        self.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], self.opt_d)
-        return {name: value.detach() for name, value in losses.items()}
+        if pairs:
+            terms_d = {f"loss_d_{domain}": Term(pair.loss_d()) for domain, pair in pairs.items()}
+        else:
+            with ctx.autocast():
+                loss_photo = self.loss_d(self.net_d_photo, b, fake_b, self.photo_pool)
+                loss_sketch = self.loss_d(self.net_d_sketch, a, fake_a, self.sketch_pool)
+            terms_d = {"loss_d_photo": Term(loss_photo), "loss_d_sketch": Term(loss_sketch)}
+        ctx.descend(terms_d, self.opt_d)
+        return terms_g | terms_d
+
+    def loss_d(self, net_d: nn.Module, real: Tensor, fake: Tensor, pool: ImagePool) -> Tensor:
+        """A discriminator's loss on real pictures, and on fakes of which some come from the pool."""
+        fakes = pool.query(distributed.gather(fake.detach().float()))
+        fakes = self.precision.images(distributed.local_rows(fakes))
+        logits_real, logits_fake = _each(net_d, real, fakes)
+        return discriminator_loss(logits_real, logits_fake, self.config.gan_loss)
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:

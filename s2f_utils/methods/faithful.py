@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from s2f_utils import networks
 from s2f_utils.methods.config import (
@@ -31,9 +31,8 @@ from s2f_utils.methods.config import (
     need,
 )
 from s2f_utils.methods.losses import l1_loss, perceptual_loss, ssim_loss
-from s2f_utils.methods.method import Live, Method, weighted
+from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.networks import pretrained
-from s2f_utils.runtime import Precision
 
 # Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {
@@ -91,10 +90,10 @@ class FaithfulConfig(TrainConfig):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the weights")
     max_norm: float = Field(1.0, ge=0, description="longer gradients are scaled down to this")
 
-    def unet_args(self, prefix: str = "") -> dict[str, Any]:
-        """The arguments of a residual U-Net except dropout; prefix: of their settings' names."""
-        lists = {name: self._numbers(f"{prefix}{name}") for name in ("widths", "fine")}
-        return lists | {"blocks": getattr(self, f"{prefix}blocks")}
+    def unet_args(self) -> dict[str, Any]:
+        """The arguments of a residual U-Net except dropout."""
+        lists = {name: self._numbers(name) for name in ("widths", "fine")}
+        return lists | {"blocks": self.blocks}
 
     def _numbers(self, name: str) -> tuple[int, ...]:
         """The integers in a comma-separated setting; ConfigError if it is not such a list."""
@@ -128,10 +127,9 @@ class Faithful(Method):
         "demo on a CPU": {"total_images": 16_000, "time_budget_s": 120.0},
         "fast": _TINY,
     }
-    begins_with = ("resunet",)
+    init_networks = ("resunet",)
 
-    def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: FaithfulConfig) -> None:
         if config.lambda_perceptual:
             pretrained.check()
         net_g = networks.build("resunet", dropout=config.dropout, **config.unet_args())
@@ -149,19 +147,24 @@ class Faithful(Method):
         """The residual U-Net's widths, direction and size."""
         return sizes_of(net.args) | super().settings_from(net, meta)
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
-        detached.
-        """
-        fake_b = self.net_g(a)
-        losses = {"loss_l1": l1_loss(fake_b, b), "loss_ssim": ssim_loss(fake_b, b)}
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]."""
+        a, b = batch
+        with ctx.autocast():
+            fake_b = self.net_g(a)
+        fake_b = fake_b.float()
+        terms = {
+            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+            "loss_ssim": Term(ssim_loss(fake_b, b), ctx.live["lambda_ssim"]),
+        }
         if self.config.lambda_perceptual:
-            losses["loss_perceptual"] = perceptual_loss(fake_b, b)
-        self.descend(weighted(losses, live), self.opt_g, self.config.max_norm)
-        return {name: value.detach() for name, value in losses.items()}
+            loss = perceptual_loss(fake_b, b)
+            terms["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
+        ctx.descend(terms, self.opt_g, self.config.max_norm)
+        return terms
 
 
-def sizes_of(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def sizes_of(args: Mapping[str, Any]) -> dict[str, Any]:
     """A residual U-Net's arguments as settings."""
-    lists = {f"{prefix}{name}": ",".join(map(str, args[name])) for name in ("widths", "fine")}
-    return lists | {f"{prefix}blocks": args["blocks"]}
+    lists = {name: ",".join(map(str, args[name])) for name in ("widths", "fine")}
+    return lists | {"blocks": args["blocks"]}

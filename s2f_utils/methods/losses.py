@@ -23,6 +23,7 @@ def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Te
     1, no gradient is left. "lsgan": the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN).
     "hinge": the discriminator's part of Lim and Ye 2017.
     """
+    logits = logits.float()  # also of networks in 16 bits
     target = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
     if kind == "vanilla":
         return F.binary_cross_entropy_with_logits(logits, target)
@@ -48,12 +49,26 @@ def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
     """The generator's adversarial loss: `adversarial_loss` as real, but minus the mean logit for
     "hinge".
     """
-    return -logits.mean() if kind == "hinge" else adversarial_loss(logits, True, kind)
+    if kind == "hinge":
+        return -logits.float().mean()
+    return adversarial_loss(logits, True, kind)
+
+
+def logistic_loss_d(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
+    """The discriminator's logistic loss, not halved, as in StyleGAN2: softplus(-real) +
+    softplus(fake); a scalar ≥ 0.
+    """
+    return F.softplus(-logits_real.float()).mean() + F.softplus(logits_fake.float()).mean()
+
+
+def logistic_loss_g(logits_fake: Tensor) -> Tensor:
+    """The generator's logistic loss, which does not saturate: softplus(-fake); a scalar ≥ 0."""
+    return F.softplus(-logits_fake.float()).mean()
 
 
 def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     """Mean absolute difference of two image batches (N, C, H, W): Isola et al. 2017, eq. 3."""
-    return F.l1_loss(fake, real)
+    return F.l1_loss(fake.float(), real.float())
 
 
 def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
@@ -90,7 +105,7 @@ def ssim_map(one: Tensor, other: Tensor, window_px: int) -> Tensor:
     )
 
 
-def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+def discriminator_feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """The distance of a discriminator's features of fake and real pictures, each place's scaled to
     length 1, averaged over layers; a scalar ≥ 0. As LPIPS (R. Zhang et al. 2018, eq. 1) without its
     learned weights.
@@ -119,8 +134,8 @@ def perceptual_loss(fake: Tensor, real: Tensor) -> Tensor:
     from s2f_utils.networks.pretrained import features_of, stride_distance
 
     with torch.no_grad():
-        target = features_of(real)
-    return stride_distance(features_of(fake), target).mean()
+        target = features_of(real.float())
+    return stride_distance(features_of(fake.float()), target).mean()
 
 
 def feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:

@@ -1,4 +1,8 @@
-"""What every training method has: networks, optimisers, live values, and one way to step."""
+"""What every training method has: networks, optimisers, a step, and samples.
+
+A method is a file in this folder with four parts: `Config`, its settings; `build`, its networks and
+optimisers; `step`, the paper's algorithm for one batch; `samples`, the rows of a sheet.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,38 +23,118 @@ from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import Precision, distributed
 
-Live = Mapping[str, float]  # in training `live.LiveValues`
-Step = Callable[[Any, Tensor, Tensor, Live], dict[str, Tensor]]
+
+class Batch(NamedTuple):
+    """Input a and target b of a step, (N, C, H, W) each, in [-1, 1]."""
+
+    a: Tensor
+    b: Tensor
+
+
+class Term(NamedTuple):
+    """One loss of a step, a scalar, and its weight in the sum that is minimised."""
+
+    value: Tensor
+    weight: float = 1.0
+
+
+class Context:
+    """What a step knows of its training, and how it changes weights.
+
+    live: the values that may change during training, by name. images_seen, steps: before this one.
+    `descend` is the only way to train: the losses that a step returns must have gone through it.
+    """
+
+    def __init__(
+        self,
+        live: Mapping[str, float],
+        precision: Precision,
+        *,
+        scaler: torch.amp.GradScaler | None = None,
+        images_seen: int = 0,
+        steps: int = 0,
+    ) -> None:
+        self.live = live
+        self.precision = precision
+        self.scaler = scaler or precision.scaler()
+        self.images_seen = images_seen
+        self.steps = steps
+        self.observed: dict[str, Tensor] = {}  # values that are logged, but are no loss
+        self.trained: set[str] = set()  # the losses that `descend` has minimised
+
+    def autocast(self) -> torch.autocast:
+        """Within the block, networks run in the training's number format. Leave it before
+        `descend`: weights are converted once a block.
+        """
+        return self.precision.autocast()
+
+    def descend(
+        self, terms: Mapping[str, Term], opt: torch.optim.Optimizer, max_norm: float = 0.0
+    ) -> None:
+        """One optimiser step on the weighted sum of these losses: clear the gradients, go
+        backward, average them over the ranks, step. Only the weights of `opt` get a gradient,
+        clipped to the total norm `max_norm`; 0: never. Scaled in float16.
+        """
+        self.trained |= set(terms)
+        loss = sum(term.weight * term.value for term in terms.values())
+        opt.zero_grad(set_to_none=True)
+        weights = [p for group in opt.param_groups for p in group["params"]]
+        self.scaler.scale(loss).backward(inputs=[p for p in weights if p.requires_grad])
+        distributed.average_gradients(weights)
+        if max_norm:
+            self.scaler.unscale_(opt)
+            nn.utils.clip_grad_norm_(weights, max_norm)
+        self.scaler.step(opt)
+        if self.scaler.is_enabled():
+            self.scaler.update()
+
+    def observe(self, name: str, value: Tensor | float) -> None:
+        """Log a value that is no loss, such as a probability."""
+        self.observed[name] = torch.as_tensor(value, device=self.precision.device)
+
+    def values(self, terms: Mapping[str, Term]) -> dict[str, Tensor]:
+        """The losses that a step returned and what it observed, detached, for the log. Raises
+        ValueError if a loss was not minimised.
+        """
+        idle = [name for name in terms if name not in self.trained]
+        if idle:
+            raise ValueError(
+                f"the step returns {', '.join(idle)}, on which nothing descends: give it to"
+                " ctx.descend, or log it with ctx.observe"
+            )
+        losses = {name: term.value.detach() for name, term in terms.items()}
+        return losses | self.observed
+
+
+Step = Callable[[Any, Batch, Context], Mapping[str, Term]]
+
+
+def first_losses(step: Step, model: Method, batch: Batch, num: int = 3) -> list[dict[str, float]]:
+    """The losses of the first `num` steps on one batch, to compare two steps from equal models."""
+    rows = []
+    for n in range(num):
+        where = {"images_seen": n * len(batch.b), "steps": n}
+        ctx = Context(model.live_values(), model.precision, **where)
+        losses = ctx.values(step(model, batch, ctx))
+        rows.append({name: value.item() for name, value in losses.items()})
+    return rows
 
 
 @contextmanager
 def frozen(net: nn.Module) -> Iterator[None]:
     """Within the block, gradients flow through the network but not into its weights."""
-    net.requires_grad_(False)
+    weights = [p for p in net.parameters() if p.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
     try:
         yield
     finally:
-        net.requires_grad_(True)
-
-
-def weighted(losses: Mapping[str, Tensor], live: Live) -> Tensor:
-    """The sum of losses "loss_NAME", each times its live weight "lambda_NAME", in their order."""
-    return sum(
-        live[f"lambda_{name.removeprefix('loss_')}"] * value for name, value in losses.items()
-    )
-
-
-def slope_at(value: Tensor, at: Tensor) -> Tensor:
-    """The gradient of a scalar with respect to `at`, float32, of its shape; it can be
-    differentiated again.
-    """
-    return torch.autograd.grad(value, at, create_graph=True)[0].float()
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 class Method(ABC):
-    """The base of all methods, each a file in `methods/` with a line in the table there. `net_g`
-    translates a to b.
-    """
+    """The base of all methods. `net_g` translates a to b."""
 
     Config: ClassVar[type[TrainConfig]]  # its settings, whose defaults are the paper's
     # A profile's differences from them, and further ones without a GPU: "demo", "demo on a CPU", …
@@ -58,42 +142,42 @@ class Method(ABC):
 
     # What a run may start from.
     needs_init = ""  # the method whose trained model is required
-    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks allowed, by name
-    same_args: ClassVar[
-        tuple[str, ...]
-    ] = ()  # settings that are arguments of such a network, by the same name
-    loaded_larger = 1.0  # than size_px, for the crop
+    init_networks: ClassVar[tuple[str, ...]] = ()  # the networks allowed, by name
+    init_args: ClassVar[tuple[str, ...]] = ()  # settings that are such a network's arguments
+    load_scale = 1.0  # load_size_px, as a multiple of size_px
 
-    # Its training data: "pairs", "piles" (both domains, but of different faces), "photos", or
-    # "own".
+    # Its training data: "pairs", "unpaired" (both domains, of different faces), "photos", or
+    # "custom", which `read_data` reads.
     data = "pairs"
-    own_data: ClassVar[Callable[..., Data] | None] = None  # reads the data if `data` is "own"
-    from_cpu = (
-        False  # pictures and a step's input a stay on the CPU, which processes them before the GPU
-    )
-    given_channels = 3  # of the input pictures
-    target_channels = 3  # of the target pictures
-    target_scale = 1  # how much larger the targets are
+    read_data: ClassVar[Callable[..., Data] | None] = None
+    from_cpu = False  # a step's input a stays on the CPU, which processes it before the GPU
 
-    # The faster memory format: benchmarks/train_speed.py. "contiguous" where a norm has no other
-    # kernel.
+    # The faster memory format; "contiguous" where a norm has no other kernel.
     cpu_format = gpu_format = "channels_last"
     net_g: nn.Module
-    notes: Mapping[
-        str, Any
-    ] = {}  # further metadata of a saved generator, besides its size and direction
-    kept: Mapping[
-        str, nn.Module
-    ] = {}  # other networks that a later run may start from, by their files' names
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
         self.config = config
         self.precision = precision
-        self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
-        self.optimizers: dict[
-            str, torch.optim.Optimizer
-        ] = {}  # by the live value with their learning rate
+        # By the live value with their learning rate.
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.build(config)
+
+    @abstractmethod
+    def build(self, config: TrainConfig) -> None:
+        """Make the networks and their optimisers, by `add`."""
+
+    @abstractmethod
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One training step on a batch; returns its losses, which are logged by name."""
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the ground
+        truth "b", … a, b: pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`,
+        or their averages.
+        """
+        return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
 
     def add(
         self,
@@ -104,13 +188,13 @@ class Method(ABC):
         part: nn.Module | None = None,
         **options: Any,
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Prepare a network for the device and give it an optimiser; both are stored under their
+        """Place a network on the device and give it an optimiser; both are stored under their
         names.
 
         part: the part of the network that is trained; None: all of it. kind, options: as of
         `optimize`.
         """
-        self.nets[name] = self.precision.prepare(distributed.sync_batch_norm(net))
+        self.nets[name] = self.precision.place(distributed.sync_batch_norm(net))
         return self.nets[name], self.optimize(part or net, lr_name, *kind, **options)
 
     def optimize(
@@ -131,7 +215,7 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The faster memory format for these settings on such a device."""
+        """The memory format that is usually faster for these settings on such a device."""
         return cls.gpu_format if device.type == "cuda" else cls.cpu_format
 
     @property
@@ -139,21 +223,44 @@ class Method(ABC):
         """The generators by their direction."""
         return {self.config.direction: self.net_g}
 
+    @property
+    def output_px(self) -> int:
+        """Height and width of the generators' answers."""
+        return self.config.size_px
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Channels, height and width of an input a and of a target b."""
+        size = self.config.size_px
+        return (3, size, size), (3, size, size)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Further metadata of a saved generator, besides its size and direction."""
+        return {}
+
+    @property
+    def other_networks(self) -> dict[str, nn.Module]:
+        """Other networks that are saved beside the generators, by their files' names."""
+        return {}
+
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that a run needs to start from this network, one of `begins_with`, with its
-        file's metadata.
+        """The settings that a run needs to start from this network, one of `init_networks`, with
+        its file's metadata.
         """
-        settings = {name: net.args[name] for name in cls.same_args}
+        settings = {name: net.args[name] for name in cls.init_args}
         if "direction" in meta:
             settings["direction"] = meta["direction"]
         if "size_px" in meta:
             size = int(meta["size_px"])
-            settings |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
+            settings |= {"size_px": size, "load_size_px": round(cls.load_scale * size)}
         return settings
 
-    def begin_with(self, init: str | Path | None) -> None:
-        """Load a new run's initial weights into the generators; CheckpointError if they do not fit."""
+    def load_init(self, init: str | Path | None) -> None:
+        """Load a new run's initial weights into the generators; CheckpointError if they do not
+        fit.
+        """
         if init is None:
             return
         if len(self.generators) > 1 and set(self.generators) != set(directions_of(init)):
@@ -163,13 +270,6 @@ class Method(ABC):
             )
         for direction, net in self.generators.items():
             load_into(net, answering(init, direction), init)
-
-    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """The rows of a sheet of samples, (N, 3, S, S) each: "a", the answer "fake_b", the ground
-        truth "b", … a, b: pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`,
-        or their averages.
-        """
-        return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
 
     def state_dict(self) -> dict[str, object]:
         """The state to resume besides networks and optimisers: tensors and plain values."""
@@ -183,45 +283,3 @@ class Method(ABC):
     def live_values(self) -> dict[str, float]:
         """The values that may change during training, as configured at its start."""
         return {name: float(getattr(self.config, name)) for name in self.config.live_ranges()}
-
-    def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step on `loss`: clear the gradients, go backward, average them over the
-        ranks, step. Only the weights of `opt` get a gradient, clipped to the total norm `max_norm`;
-        0: never. Scaled in float16.
-        """
-        opt.zero_grad(set_to_none=True)
-        weights = [p for group in opt.param_groups for p in group["params"]]
-        self.scaler.scale(loss).backward(inputs=[p for p in weights if p.requires_grad])
-        distributed.average_gradients(weights)
-        if max_norm:
-            self.scaler.unscale_(opt)
-            nn.utils.clip_grad_norm_(weights, max_norm)
-        self.scaler.step(opt)
-        if self.scaler.is_enabled():
-            self.scaler.update()
-
-    def slope(self, value: Tensor, at: Tensor) -> Tensor:
-        """As `slope_at`; in float16 of the scalar times the root of the scaler's scale, because
-        small gradients would round to 0. If it overflows, the scaler skips the step and lowers its
-        scale.
-        """
-        if not self.scaler.is_enabled():
-            return slope_at(value, at)
-        scale = self.scaler.scale(torch.ones((), device=value.device)).sqrt()
-        return slope_at(value * scale, at) / scale
-
-    def logged(self, penalty: Tensor) -> Tensor:
-        """A loss on gradients, as it is logged: 0 where it overflowed in float16, which does not
-        end training.
-        """
-        return (
-            penalty.detach().nan_to_num(0.0, 0.0, 0.0)
-            if self.scaler.is_enabled()
-            else penalty.detach()
-        )
-
-    @abstractmethod
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
-        detached.
-        """

@@ -9,15 +9,13 @@ from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from s2f_utils import networks
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
-from s2f_utils.methods.method import Live, Method, frozen, weighted
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import pretrained
-from s2f_utils.runtime import Precision
 
 
 class Pix2PixConfig(TrainConfig):
@@ -110,12 +108,11 @@ class Pix2Pix(Method):
             "total_images": 480,
         },
     }
-    begins_with = ("unet",)
-    same_args = ("num_downs", "base_filters", "norm")
-    loaded_larger = 1.0625
+    init_networks = ("unet",)
+    init_args = ("num_downs", "base_filters", "norm")
+    load_scale = 1.0625
 
-    def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
+    def build(self, config: Pix2PixConfig) -> None:
         if config.lambda_perceptual:
             pretrained.check()
         num_downs = config.num_downs or config.size_px.bit_length() - 1
@@ -152,49 +149,61 @@ class Pix2Pix(Method):
         """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with
         instance norm.
         """
-        few = config.batch_size <= 2
-        return (
-            "contiguous"
-            if (few if device.type == "cpu" else config.norm == "instance")
-            else "channels_last"
-        )
+        if device.type == "cpu":
+            return "contiguous" if config.batch_size <= 2 else "channels_last"
+        return "contiguous" if config.norm == "instance" else "channels_last"
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses,
-        detached.
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1].
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al.
         2017, section 3.
         """
-        kind = self.config.gan_loss
-        fake_b = self.net_g(a)  # (B, 3, H, W)
-        pair = None  # or (a, b) and (a, G(a)) in pretrained features, for a projected discriminator
         if self.config.discriminator == "projected":
-            pair = ProjectedPair(
-                self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast
-            )
+            return self.step_projected(batch, ctx)
+        a, b = batch
+        kind = self.config.gan_loss
 
         # The discriminator learns to distinguish (a, b) from (a, G(a)); detach: no gradient reaches
         # the generator.
-        if pair:
-            loss_d = pair.loss_d()
-        else:
+        with ctx.autocast():
+            fake_b = self.net_g(a)  # (B, 3, H, W)
             logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
             logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
-            loss_d = discriminator_loss(logits_real, logits_fake, kind)
-        self.descend(loss_d, self.opt_d)
+        terms_d = {"loss_d": Term(discriminator_loss(logits_real, logits_fake, kind))}
+        ctx.descend(terms_d, self.opt_d)
 
         # The generator learns to deceive the discriminator, and to approach the ground truth.
-        with frozen(self.net_d):
-            if pair:
-                loss_gan = pair.loss_gan()
-            else:
-                loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
-            losses = {"loss_gan": loss_gan, "loss_l1": l1_loss(fake_b, b)}
-            if self.config.lambda_perceptual:
-                losses["loss_perceptual"] = (
-                    pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
-                )
-            self.descend(weighted(losses, live), self.opt_g)
+        with frozen(self.net_d), ctx.autocast():
+            logits = self.net_d(torch.cat([a, fake_b], dim=1))
+        terms_g = {
+            "loss_gan": Term(adversarial_loss(logits, True, kind), ctx.live["lambda_gan"]),
+            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+        }
+        if self.config.lambda_perceptual:
+            loss = perceptual_loss(fake_b, b)
+            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
+        ctx.descend(terms_g, self.opt_g)
+        return terms_d | terms_g
 
-        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
+    def step_projected(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """The same step against a projected discriminator (Sauer et al. 2021): both losses use the
+        same pretrained features of (a, b) and (a, G(a)).
+        """
+        a, b = batch
+        with ctx.autocast():
+            fake_b = self.net_g(a).float()  # (B, 3, H, W)
+        pair = ProjectedPair(self.net_d, a, b, fake_b, ctx, self.config.augment_disc)
+        terms_d = {"loss_d": Term(pair.loss_d())}
+        ctx.descend(terms_d, self.opt_d)
+        with frozen(self.net_d):
+            loss_gan = pair.loss_gan()
+        terms_g = {
+            "loss_gan": Term(loss_gan, ctx.live["lambda_gan"]),
+            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+        }
+        if self.config.lambda_perceptual:
+            loss = pair.loss_perceptual()
+            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
+        ctx.descend(terms_g, self.opt_g)
+        return terms_d | terms_g

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from s2f_utils.methods.ada import resample
 from s2f_utils.methods.losses import discriminator_loss, generator_loss
+from s2f_utils.methods.method import Context
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.runtime import distributed, to_device
@@ -63,8 +62,7 @@ class ProjectedPair:
     and the generator's after it use the same features. Gradients reach only the fake pictures.
 
     net_d: the discriminator. sketch: the condition, (N, C, H, W), or None. real, fake: (N, 3, H, W)
-    in [-1, 1]. augment: "shared" (`SharedChange`; sketches are shifted alike) or "none". within:
-    the context in which features are taken, such as `Precision.autocast`.
+    in [-1, 1]. ctx: its autocast applies to the features. augment: "shared" (`SharedChange`; sketches are shifted alike) or "none".
     """
 
     def __init__(
@@ -73,15 +71,15 @@ class ProjectedPair:
         sketch: Tensor | None,
         real: Tensor,
         fake: Tensor,
+        ctx: Context,
         augment: str = "shared",
-        within: Callable[[], torch.autocast] | None = None,
     ) -> None:
         self.net_d, self.sketch = net_d, sketch
         if augment == "shared":
             change = SharedChange(len(real))
             real, fake = change(real), change(fake)
             self.sketch = None if sketch is None else change.places(sketch)
-        with within() if within else torch.autocast(real.device.type, enabled=False):
+        with ctx.autocast():
             with torch.no_grad():
                 self.features_real = features_of(real, net_d.features)
             self.features_fake = features_of(fake, net_d.features)
@@ -98,9 +96,8 @@ class ProjectedPair:
 
     def loss_gan(self) -> Tensor:
         """The generator's hinge loss: minus the mean logit of each head, summed."""
-        return torch.stack(
-            [generator_loss(logits, "hinge") for logits in self.net_d(self.fake, self.sketch)]
-        ).sum()
+        logits_fake = self.net_d(self.fake, self.sketch)
+        return torch.stack([generator_loss(logits, "hinge") for logits in logits_fake]).sum()
 
     def loss_perceptual(self) -> Tensor:
         """As `perceptual_loss`, of the changed pictures, with the features computed before."""

@@ -29,14 +29,14 @@ from s2f_utils.methods.config import (
     need,
 )
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
-from s2f_utils.methods.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.methods.method import Live, Method, frozen, weighted
+from s2f_utils.methods.losses import discriminator_feature_distance, perceptual_loss, style_norm
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.stylegan2 import StyleGAN2
 from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import distributed, to_device
 
 LOSS_NAMES = {
     "lpips": "loss_lpips",
@@ -181,11 +181,10 @@ class PSP(Method):
         },
     }
     needs_init = "stylegan2"
-    begins_with = ("stylegan2", "psp")
+    init_networks = ("stylegan2", "psp")
 
-    def __init__(self, config: PSPConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args} | {
+    def build(self, config: PSPConfig) -> None:
+        decoder = {name: getattr(config, name) for name in StyleGAN2.init_args} | {
             "size_px": config.decoder_px
         }
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
@@ -199,16 +198,22 @@ class PSP(Method):
         if config.perceptual == "discriminator":
             sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
             net_d = networks.build("stylegan2-disc", **sizes)
-            self.net_d = self.nets["judge"] = precision.prepare(
+            self.net_d = self.nets["judge"] = self.precision.place(
                 net_d.requires_grad_(False)
             )  # its name in resume files
-        self.out_px = config.decoder_px
-        self.given_channels = 6 if config.direction == "both-to-photo" else 3
         if config.lambda_gan:
-            net_d = networks.build(
-                "projected", sketch_channels=self.given_channels, seed=config.seed
-            )
+            net_d = networks.build("projected", sketch_channels=self.shapes[0][0], seed=config.seed)
             self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
+
+    @property
+    def output_px(self) -> int:
+        return self.config.decoder_px
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        size = self.config.size_px
+        channels = 6 if self.config.direction == "both-to-photo" else 3
+        return (channels, size, size), (3, size, size)
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,14 +222,14 @@ class PSP(Method):
         """
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        settings = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        settings = {name: decoder.args[name] for name in StyleGAN2.init_args}
         settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
             return settings
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
         return settings | {"encoder": net.kind, "direction": net.info.direction} | kept
 
-    def begin_with(self, init: str | Path | None) -> None:
+    def load_init(self, init: str | Path | None) -> None:
         """Load generator, mean style and discriminator from a StyleGAN2 run or from a pSp of
         another direction, and ArcFace's body for an encoder of the published kind; or all from a
         pSp of the same direction. CheckpointError if sizes differ, WeightsError without weights.
@@ -247,51 +252,52 @@ class PSP(Method):
                 self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES
             )
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
-            pretrained.check() if config.perceptual == "efficientnet" else network(
-                "lpips_alex", device
-            )
+            if config.perceptual == "efficientnet":
+                pretrained.check()
+            else:
+                network("lpips_alex", device)
         if config.lambda_id:
             network("arcface", device)
 
     @property
-    def notes(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """The first style that the encoder leaves free, if any."""
         return {"mixing": self.config.mixing, "mix_from": self.config.open_from}
 
     @property
-    def kept(self) -> dict[str, nn.Module]:
+    def other_networks(self) -> dict[str, nn.Module]:
         """The discriminator, which a later run needs to start from this one."""
         return {"discriminator": self.net_d} if self.net_d is not None else {}
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W); returns the
-        losses, detached.
-        """
-        with self.precision.autocast():
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step on sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W)."""
+        a, b = batch
+        with ctx.autocast():
             styles = self.net_g.encode(a)  # (B, L, D)
-            mixed = self.mixed(styles, live["mixing"]) if live["mixing"] else styles
+            mixed = styles
+            if ctx.live["mixing"]:
+                mixed = self.mixed(styles, ctx.live["mixing"])
             fake_b = self.net_g.decoder(mixed, input_is_latent=True)
         fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
-        losses = {
-            "loss_l2": F.mse_loss(fake_b, b),
-            "loss_w": style_norm(styles, self.net_g.latent_avg),
+        terms = {
+            "loss_l2": Term(F.mse_loss(fake_b, b), ctx.live["lambda_l2"]),
+            "loss_w": Term(style_norm(styles, self.net_g.latent_avg), ctx.live["lambda_w"]),
         }
+        terms_d: dict[str, Term] = {}
+        perceptual = LOSS_NAMES[self.config.perceptual]  # a substitute for LPIPS has another name
         if self.config.lambda_gan:
-            pair = ProjectedPair(self.net_d, a, b, fake_b, within=self.precision.autocast)
-            loss_d = pair.loss_d()
-            self.descend(loss_d, self.opt_d)
+            pair = ProjectedPair(self.net_d, a, b, fake_b, ctx)
+            terms_d["loss_d"] = Term(pair.loss_d())
+            ctx.descend(terms_d, self.opt_d)
             with frozen(self.net_d):
-                losses |= {"loss_gan": pair.loss_gan(), "loss_lpips": pair.loss_perceptual()}
-        elif live["lambda_lpips"]:
-            losses["loss_lpips"] = self._distance(fake_b, b)
-        if self.config.lambda_id and live["lambda_id"]:
-            losses["loss_id"] = identity_loss(fake_b, b)
-        self.descend(weighted(losses, live), self.opt_g)
-        losses |= {"loss_d": loss_d} if self.config.lambda_gan else {}
-        names = {
-            "loss_lpips": LOSS_NAMES[self.config.perceptual]
-        }  # a substitute for LPIPS has another name
-        return {names.get(name, name): value.detach() for name, value in losses.items()}
+                terms["loss_gan"] = Term(pair.loss_gan(), ctx.live["lambda_gan"])
+            terms[perceptual] = Term(pair.loss_perceptual(), ctx.live["lambda_lpips"])
+        elif ctx.live["lambda_lpips"]:
+            terms[perceptual] = Term(self.distance(fake_b, b), ctx.live["lambda_lpips"])
+        if self.config.lambda_id and ctx.live["lambda_id"]:
+            terms["loss_id"] = Term(identity_loss(fake_b, b), ctx.live["lambda_id"])
+        ctx.descend(terms, self.opt_g)
+        return terms | terms_d
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
         """Styles (B, L, D); a share of the faces gets random ones from layer `mix_from` on."""
@@ -304,19 +310,20 @@ class PSP(Method):
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, maps, or both; the faces; and the photos."""
         fake_b = F.adaptive_avg_pool2d(super().samples(a, b, nets)["fake_b"], b.shape[-1])
-        return (
-            {"a": a[:, :3]}
-            | ({"map": a[:, 3:]} if a.shape[1] > 3 else {})
-            | {"fake_b": fake_b, "b": b}
-        )
+        rows = {"a": a[:, :3]}
+        if a.shape[1] > 3:
+            rows["map"] = a[:, 3:]
+        return rows | {"fake_b": fake_b, "b": b}
 
-    def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
+    def distance(self, fake: Tensor, real: Tensor) -> Tensor:
+        """The distance of fakes and photos in the features that `perceptual` names, a scalar."""
         if self.config.perceptual == "efficientnet":
             return perceptual_loss(fake, real)
         if self.net_d is None:
             return network("lpips_alex", fake.device)(fake, real).mean()
         with self.precision.autocast():
-            return judged_distance(self.net_d.features(fake), self.net_d.features(real))
+            features_fake, features_real = self.net_d.features(fake), self.net_d.features(real)
+        return discriminator_feature_distance(features_fake, features_real)
 
 
 def identity_loss(fake: Tensor, real: Tensor) -> Tensor:

@@ -33,13 +33,15 @@ from s2f_utils.methods.config import (
     need,
 )
 from s2f_utils.methods.losses import (
+    discriminator_feature_distance,
     feature_distance,
-    judged_distance,
     l1_loss,
+    logistic_loss_d,
+    logistic_loss_g,
     perceptual_loss,
     style_distance,
 )
-from s2f_utils.methods.method import Live, frozen
+from s2f_utils.methods.method import Batch, Context, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.psp import identity_loss
 from s2f_utils.methods.stylegan2 import LogisticGAN, lazy_betas
@@ -48,7 +50,7 @@ from s2f_utils.networks import pretrained
 from s2f_utils.networks.info import FROM_DEGRADED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.pictures.faces.geometry import TEMPLATE
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import distributed, to_device
 
 WORKERS = 4
 
@@ -194,13 +196,12 @@ class Restore(LogisticGAN):
             "lambda_id": 0.0,
         },
     }
-    begins_with = ("gfpgan",)
-    same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
+    init_networks = ("gfpgan",)
+    init_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones
 
-    def __init__(self, config: RestoreConfig, precision: Precision) -> None:
-        super().__init__(config, precision)
-        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+    def build(self, config: RestoreConfig) -> None:
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
         net_g = networks.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
@@ -231,11 +232,11 @@ class Restore(LogisticGAN):
             given.paint_nothing()
         return given
 
-    def begin_with(self, init: str | Path | None) -> None:
+    def load_init(self, init: str | Path | None) -> None:
         """As `LogisticGAN`; the losses' weights are downloaded now: WeightsError if they are
         unavailable.
         """
-        super().begin_with(init)
+        super().load_init(init)
         if self.config.perceptual == "vgg":
             network("vgg19", self.precision.device)
         elif self.config.perceptual == "efficientnet":
@@ -261,74 +262,89 @@ class Restore(LogisticGAN):
             to_device(images.to_tensor(np.stack(damaged)), self.precision.device)
         )
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on
-        the device; returns the losses, detached. The generator first, as published, then the
-        discriminator, if a loss needs it.
+        the device. The generator first, as published, then the discriminator, if a loss needs it.
         """
-        losses, config = {}, self.config
-        a = self.degraded(a, live["damage"])
-        fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
+        b = batch.b
+        a = self.degraded(batch.a, ctx.live["damage"])
+        with ctx.autocast():
+            fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
+        fake_b = fake_b.float()
         pair = None  # both in pretrained features, for a projected discriminator
-        if config.discriminator == "projected" and live["lambda_gan"]:
-            pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
-
+        if self.config.discriminator == "projected" and ctx.live["lambda_gan"]:
+            pair = ProjectedPair(self.net_d, None, b, fake_b, ctx)
         with frozen(self.net_d):
-            losses["loss_l1"] = l1_loss(fake_b, b)
-            loss = live["lambda_l1"] * losses["loss_l1"]
-            if live["lambda_pyramid"] and self.steps * config.batch_size < config.pyramid_images:
-                losses["loss_pyramid"] = pyramid_loss(levels, b)
-                loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
-            if live["lambda_perceptual"] or live["lambda_style"]:
-                losses |= (seen := self._perceptual(fake_b, b, pair))
-                weights = (
-                    live["lambda_perceptual"],
-                    live["lambda_style"],
-                )  # only VGG-19 has a style loss
-                loss = loss + sum(
-                    weight * value for weight, value in zip(weights, seen.values(), strict=False)
-                )
-            if config.lambda_components:
-                losses["loss_components"] = component_loss(fake_b, b)
-                loss = loss + live["lambda_components"] * losses["loss_components"]
-            if config.lambda_id and live["lambda_id"]:
-                losses["loss_id"] = identity_loss(fake_b, b)
-                loss = loss + live["lambda_id"] * losses["loss_id"]
-            if live["lambda_gan"]:
-                losses["loss_g"] = (
-                    pair.loss_gan() if pair else F.softplus(-self.net_d(fake_b)).mean()
-                )
-                loss = loss + live["lambda_gan"] * losses["loss_g"]
-            self.descend(loss, self.opt_g, config.max_norm)
+            terms_g = self.terms_g(fake_b, levels, b, pair, ctx)
+        ctx.descend(terms_g, self.opt_g, self.config.max_norm)
+        return terms_g | self.step_d(fake_b.detach(), b, pair, ctx)
 
+    def terms_g(
+        self,
+        fake_b: Tensor,
+        levels: list[Tensor],
+        b: Tensor,
+        pair: ProjectedPair | None,
+        ctx: Context,
+    ) -> dict[str, Term]:
+        """The restorer's losses of its answers, (B, 3, S, S), and of its pyramid; those of weight 0
+        are left out.
+        """
+        live, config = ctx.live, self.config
+        terms = {"loss_l1": Term(l1_loss(fake_b, b), live["lambda_l1"])}
+        if live["lambda_pyramid"] and ctx.images_seen < config.pyramid_images:
+            terms["loss_pyramid"] = Term(pyramid_loss(levels, b), live["lambda_pyramid"])
+        if live["lambda_perceptual"] or live["lambda_style"]:
+            terms |= self.perceptual_terms(fake_b, b, pair, ctx)
+        if config.lambda_components:
+            loss = component_loss(fake_b, b)
+            terms["loss_components"] = Term(loss, live["lambda_components"])
+        if config.lambda_id and live["lambda_id"]:
+            terms["loss_id"] = Term(identity_loss(fake_b, b), live["lambda_id"])
         if pair:
-            losses["loss_d"] = pair.loss_d()
-            self.descend(losses["loss_d"], self.opt_d)
-        elif live["lambda_gan"] or (
-            config.perceptual == "discriminator" and live["lambda_perceptual"]
-        ):
-            logits_real, logits_fake = (self.net_d(pictures) for pictures in (b, fake_b.detach()))
-            losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
-            self.descend(losses["loss_d"], self.opt_d)
-            losses |= self.smooth(b, live)
-        self.steps += 1
-        return {name: value.detach() for name, value in losses.items()}
+            terms["loss_g"] = Term(pair.loss_gan(), live["lambda_gan"])
+        elif live["lambda_gan"]:
+            with ctx.autocast():
+                logits_fake = self.net_d(fake_b)
+            terms["loss_g"] = Term(logistic_loss_g(logits_fake), live["lambda_gan"])
+        return terms
 
-    def _perceptual(
-        self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None
-    ) -> dict[str, Tensor]:
+    def perceptual_terms(
+        self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None, ctx: Context
+    ) -> dict[str, Term]:
         """The pictures' distance in VGG-19's features, and in their styles, or in other features."""
+        weight = ctx.live["lambda_perceptual"]
         if self.config.perceptual == "efficientnet":
-            return {
-                "loss_perceptual": pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
-            }
-        with self.precision.autocast():
-            if self.config.perceptual == "discriminator":
-                fake, real = (self.net_d.features(pictures) for pictures in (fake_b, b))
-                return {"loss_judged": judged_distance(fake, real)}
-            net = network("vgg19", b.device)
+            loss = pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
+            return {"loss_perceptual": Term(loss, weight)}
+        if self.config.perceptual == "discriminator":
+            with ctx.autocast():
+                fake, real = self.net_d.features(fake_b), self.net_d.features(b)
+            return {"loss_judged": Term(discriminator_feature_distance(fake, real), weight)}
+        net = network("vgg19", b.device)
+        with ctx.autocast():
             fake, real = net(fake_b), net(b)
-        return {"loss_vgg": feature_distance(fake, real), "loss_style": style_distance(fake, real)}
+        return {
+            "loss_vgg": Term(feature_distance(fake, real), weight),
+            "loss_style": Term(style_distance(fake, real), ctx.live["lambda_style"]),
+        }
+
+    def step_d(
+        self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None, ctx: Context
+    ) -> dict[str, Term]:
+        """The discriminator's part of a step, if a loss uses it."""
+        if pair:
+            terms = {"loss_d": Term(pair.loss_d())}
+            ctx.descend(terms, self.opt_d)
+            return terms
+        gives_features = self.config.perceptual == "discriminator"
+        if not (ctx.live["lambda_gan"] or (gives_features and ctx.live["lambda_perceptual"])):
+            return {}
+        with ctx.autocast():
+            logits_real, logits_fake = self.net_d(b), self.net_d(fake_b)
+        terms = {"loss_d": Term(logistic_loss_d(logits_real, logits_fake))}
+        ctx.descend(terms, self.opt_d)
+        return terms | self.r1_step(b, ctx)
 
     @torch.no_grad()
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -33,13 +33,14 @@ from s2f_utils.methods.config import (
     need,
 )
 from s2f_utils.methods.initial import FACES, discriminator_of, load_into
-from s2f_utils.methods.method import Live, Method, frozen, slope_at
+from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import FROM_NOISE
 from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.stylegan2 import EqualLinear
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import distributed, to_device
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
@@ -130,7 +131,6 @@ class LogisticGAN(Method):
     """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised discriminator."""
 
     data = "photos"
-    steps = 0
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,42 +138,38 @@ class LogisticGAN(Method):
         return super().settings_from(net, {"size_px": net.size_px})
 
     @property
-    def kept(self) -> dict[str, nn.Module]:
+    def other_networks(self) -> dict[str, nn.Module]:
         """The discriminator, for the start of a later run, and for its features in pSp's losses."""
         return {"discriminator": self.net_d}
 
-    def state_dict(self) -> dict[str, object]:
-        return {"steps": self.steps}
-
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = state["steps"]
-
-    def begin_with(self, init: str | Path | None) -> None:
+    def load_init(self, init: str | Path | None) -> None:
         """A generator of the same size, and its discriminator if that is beside it."""
         if init is None:
             return
         load_into(self.net_g, self.generator_of(init), init, FACES)
-        if (beside := discriminator_of(init)).is_file():
+        beside = discriminator_of(init)
+        if beside.is_file():
             load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
 
     def generator_of(self, init: str | Path) -> nn.Module:
         """A run's initial generator."""
         return checkpoints.load_network(find_generator(init))[0]
 
-    def shown(self, photos: Tensor) -> Tensor:
+    def augment(self, photos: Tensor) -> Tensor:
         """Photos (B, 3, S, S) as the discriminator sees them."""
         return photos
 
-    def smooth(self, photos: Tensor, live: Live) -> dict[str, Tensor]:
+    def r1_step(self, photos: Tensor, ctx: Context) -> dict[str, Term]:
         """In every `r1_every`-th step, lower the discriminator's gradient at real photos (R1), with
-        a larger weight.
+        a larger weight. In float32: squared gradients overflow in float16.
         """
         every = self.config.r1_every
-        if not every or self.steps % every:
+        if not every or ctx.steps % every:
             return {}
-        penalty = r1_penalty(self.net_d, photos, self.shown, self.slope)
-        self.descend(0.5 * live["r1_gamma"] * every * penalty, self.opt_d)
-        return {"loss_r1": self.logged(penalty)}
+        penalty = r1_penalty(self.net_d, photos, self.augment)
+        terms = {"loss_r1": Term(penalty, 0.5 * ctx.live["r1_gamma"] * every)}
+        ctx.descend(terms, self.opt_d)
+        return terms
 
 
 class StyleGAN2(LogisticGAN):
@@ -208,12 +204,11 @@ class StyleGAN2(LogisticGAN):
             "width": 16,
         },
     }
-    begins_with = ("stylegan2",)
-    same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
+    init_networks = ("stylegan2",)
+    init_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
 
-    def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
-        super().__init__(config, precision)
-        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+    def build(self, config: StyleGAN2Config) -> None:
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
         net_g = networks.build("stylegan2", **sizes)
         r1_every, path_every = config.r1_every, config.path_every if config.lambda_path else 0
         if config.discriminator == "projected":
@@ -233,7 +228,7 @@ class StyleGAN2(LogisticGAN):
             "net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every)
         )
         if config.lambda_perceptual:
-            self.nets["encoder"] = precision.prepare(
+            self.nets["encoder"] = self.precision.place(
                 distributed.sync_batch_norm(PhotoEncoder(config.style_dim))
             )
             both = nn.ModuleList([self.net_g, self.nets["encoder"]])
@@ -246,14 +241,13 @@ class StyleGAN2(LogisticGAN):
         self.noise_weights = [
             weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")
         ]
-        self.path_mean = torch.zeros((), device=precision.device)
+        self.path_mean = torch.zeros((), device=self.precision.device)
 
     def state_dict(self) -> dict[str, object]:
-        """Steps, ADA's probability, the running mean of path lengths."""
-        return super().state_dict() | {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
+        """ADA's probability, and the running mean of path lengths."""
+        return {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        super().load_state_dict(state)
         self.ada.load_state_dict(state["ada"])
         self.path_mean = state["path_mean"].to(self.path_mean)
 
@@ -272,113 +266,129 @@ class StyleGAN2(LogisticGAN):
         first = torch.arange(layers, device=z.device)[None] < turn_at[:, None]
         return torch.where(first[..., None], w[0], w[1])
 
-    def shown(self, photos: Tensor) -> Tensor:
+    def augment(self, photos: Tensor) -> Tensor:
         """The photos as the discriminator sees them."""
         return self.precision.images(augmented(photos, self.config.augment_disc, self.ada.p))
 
-    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
+    def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step on a batch of photos b, (B, 3, S, S) in [-1, 1].
 
         The discriminator first, then the generator. Every `r1_every`-th step has R1, every
         `path_every`-th path length regularisation.
         """
-        losses, config = {}, self.config
-        if config.discriminator == "projected":
-            return self.step_projected(b, live)
+        if self.config.discriminator == "projected":
+            return self.step_projected(batch, ctx)
+        b = batch.b
 
+        # The discriminator learns to distinguish photos from fakes.
         with torch.no_grad():
-            fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
-        logits_real, logits_fake = self.net_d(self.shown(b)), self.net_d(self.shown(fake_b))
-        losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
-        self.descend(losses["loss_d"], self.opt_d)
-        if config.augment_disc == "ada":
-            self.ada.look(distributed.gather(logits_real), live["ada_target"])
-            losses["ada_p"] = torch.full((), self.ada.p, device=b.device)
+            fake_b = self.generate(len(b), ctx)
+        real, fake = self.augment(b), self.augment(fake_b)
+        with ctx.autocast():
+            logits_real, logits_fake = self.net_d(real), self.net_d(fake)
+        terms_d = {"loss_d": Term(logistic_loss_d(logits_real, logits_fake))}
+        ctx.descend(terms_d, self.opt_d)
+        if self.config.augment_disc == "ada":
+            self.ada.look(distributed.gather(logits_real.float()), ctx.live["ada_target"])
+            ctx.observe("ada_p", self.ada.p)
+        terms_r1 = self.r1_step(b, ctx)
 
-        losses |= self.smooth(b, live)
-
+        # The generator learns to deceive it.
         with frozen(self.net_d):
-            fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
-            losses["loss_g"] = F.softplus(-self.net_d(self.shown(fake_b))).mean()
-            self.descend(live["lambda_gan"] * losses["loss_g"], self.opt_g)
+            fake = self.augment(self.generate(len(b), ctx))
+            with ctx.autocast():
+                logits_fake = self.net_d(fake)
+        terms_g = {"loss_g": Term(logistic_loss_g(logits_fake), ctx.live["lambda_gan"])}
+        ctx.descend(terms_g, self.opt_g)
+        terms_path = self.path_step(len(b), ctx)
+        self.hold_noise(len(b), ctx)
+        return terms_d | terms_r1 | terms_g | terms_path
 
-        if (
-            config.path_every
-            and config.lambda_path
-            and live["lambda_path"]
-            and self.steps % config.path_every == 0
-        ):
-            half = max(1, len(b) // 2)
-            with distributed.local_batch(half):
-                penalty = self._path_penalty(half, live["mixing"])
-                self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
-            losses["loss_path"] = self.logged(penalty)
-        self._count()
-        return {name: value.detach() for name, value in losses.items()}
-
-    def step_projected(self, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S); returns
-        the losses.
+    def step_projected(self, batch: Batch, ctx: Context) -> dict[str, Term]:
+        """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S).
 
         With an encoder the first half of the fakes is generated from the codes of real photos, and
         compared with them: the generator gets a useful gradient even if the discriminator is always
         right.
         """
-        num, losses = len(b), {}
-        has_disc = self.steps * self.config.batch_size >= self.config.disc_from_images
-        num_encoded = 0 if "encoder" not in self.nets else num // 2 if has_disc else num
-        w = self.draw(num, live["mixing"])
+        b = batch.b
+        has_disc = ctx.images_seen >= self.config.disc_from_images
+        num_encoded = 0
+        if "encoder" in self.nets:
+            num_encoded = len(b) // 2 if has_disc else len(b)
+        w = self.draw(len(b), ctx.live["mixing"])
         if num_encoded:
-            code = self.nets["encoder"](features_of(b))[:num_encoded]
-            with distributed.local_batch(num_encoded):
-                noise = to_device(distributed.randn(*code.shape), b.device)
-            w_encoded = self.net_g.map(code + CODE_NOISE * noise)
-            w = torch.cat([w_encoded[:, None].expand(-1, w.shape[1], -1), w[num_encoded:]])
-        fake_b = self.net_g(w, input_is_latent=True)
-        pair = ProjectedPair(self.net_d, None, b, fake_b, within=self.precision.autocast)
+            w = torch.cat([self.encode(b, num_encoded), w[num_encoded:]])
+        with ctx.autocast():
+            fake_b = self.net_g(w, input_is_latent=True).float()
+        pair = ProjectedPair(self.net_d, None, b, fake_b, ctx)
+        terms_d: dict[str, Term] = {}
+        terms_g: dict[str, Term] = {}
         if has_disc:
-            losses["loss_d"] = pair.loss_d()
-            self.descend(losses["loss_d"], self.opt_d)
-        with frozen(self.net_d):
-            loss = torch.zeros((), device=b.device)
-            if has_disc:
-                losses["loss_g"] = pair.loss_gan()
-                loss = live["lambda_gan"] * losses["loss_g"]
-            if num_encoded:
-                features = (
-                    [f[:num_encoded] for f in some]
-                    for some in (pair.features_fake, pair.features_real)
-                )
-                losses["loss_perceptual"] = stride_distance(*features).mean()
-                small = (F.avg_pool2d(x[:num_encoded].float(), 8) for x in (fake_b, b))
-                losses["loss_colour"] = F.l1_loss(*small)
-                loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
-                loss = loss + LAMBDA_COLOUR * losses["loss_colour"]
-            self.descend(loss, self.opt_g)
-        self._count()
-        return {name: value.detach() for name, value in losses.items()}
+            terms_d["loss_d"] = Term(pair.loss_d())
+            ctx.descend(terms_d, self.opt_d)
+            with frozen(self.net_d):
+                terms_g["loss_g"] = Term(pair.loss_gan(), ctx.live["lambda_gan"])
+        if num_encoded:
+            features_fake = [f[:num_encoded] for f in pair.features_fake]
+            features_real = [f[:num_encoded] for f in pair.features_real]
+            loss = stride_distance(features_fake, features_real).mean()
+            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
+            small_fake, small_real = (F.avg_pool2d(x[:num_encoded].float(), 8) for x in (fake_b, b))
+            terms_g["loss_colour"] = Term(F.l1_loss(small_fake, small_real), LAMBDA_COLOUR)
+        ctx.descend(terms_g, self.opt_g)
+        self.hold_noise(len(b), ctx)
+        return terms_d | terms_g
 
-    def _count(self) -> None:
-        """Count a step; noise stays 0 until `noise_from_images`."""
-        self.steps += 1
-        if self.steps * self.config.batch_size < self.config.noise_from_images:
+    def generate(self, num: int, ctx: Context) -> Tensor:
+        """Fake photos (num, 3, S, S) of random styles."""
+        w = self.draw(num, ctx.live["mixing"])
+        with ctx.autocast():
+            return self.net_g(w, input_is_latent=True).float()
+
+    def encode(self, photos: Tensor, num: int) -> Tensor:
+        """Styles (num, L, D) of the first of these photos, by their codes with noise."""
+        code = self.nets["encoder"](features_of(photos))[:num]
+        with distributed.local_batch(num):
+            noise = to_device(distributed.randn(*code.shape), photos.device)
+        w = self.net_g.map(code + CODE_NOISE * noise)
+        return w[:, None].expand(-1, self.net_g.num_layers, -1)
+
+    def path_step(self, num: int, ctx: Context) -> dict[str, Term]:
+        """In every `path_every`-th step, path length regularisation on half a batch, with a larger
+        weight.
+        """
+        every = self.config.path_every
+        if not (self.config.lambda_path and every and ctx.live["lambda_path"]):
+            return {}
+        if ctx.steps % every:
+            return {}
+        half = max(1, num // 2)
+        with distributed.local_batch(half):
+            penalty = self.path_penalty(half, ctx.live["mixing"])
+            terms = {"loss_path": Term(penalty, ctx.live["lambda_path"] * every)}
+            ctx.descend(terms, self.opt_g)
+        return terms
+
+    def hold_noise(self, num: int, ctx: Context) -> None:
+        """Keep the generator's noise at 0 until `noise_from_images`. num: photos of this step."""
+        seen = ctx.images_seen + num * distributed.world_size()
+        if seen < self.config.noise_from_images:
             with torch.no_grad():
                 torch._foreach_zero_(self.noise_weights)
 
-    def _path_penalty(self, num: int, mixing: float) -> Tensor:
+    def path_penalty(self, num: int, mixing: float) -> Tensor:
         """The path length penalty: squared deviation from the running mean (Karras et al. 2020, eq.
-        4).
+        4). In float32, as R1.
         """
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = to_device(distributed.randn(*fake.shape), fake.device).to(fake) / math.sqrt(
-            fake.shape[2] * fake.shape[3]
-        )
-        lengths = self.slope((fake * noise).sum(), w).square().sum(2).mean(1).sqrt()
-        now = torch.lerp(self.path_mean, distributed.gather(lengths.detach()).mean(), PATH_DECAY)
-        self.path_mean = (
-            torch.where(now.isfinite(), now, self.path_mean) if self.scaler.is_enabled() else now
-        )
+        noise = to_device(distributed.randn(*fake.shape), fake.device).to(fake)
+        noise = noise / math.sqrt(fake.shape[2] * fake.shape[3])
+        (grad,) = torch.autograd.grad((fake * noise).sum(), w, create_graph=True)
+        lengths = grad.square().sum(2).mean(1).sqrt()
+        mean = distributed.gather(lengths.detach()).mean()
+        self.path_mean = torch.lerp(self.path_mean, mean, PATH_DECAY)
         return (lengths - self.path_mean).square().mean()
 
     @torch.no_grad()
@@ -437,12 +447,12 @@ def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
 def r1_penalty(
     net_d: nn.Module,
     photos: Tensor,
-    shown=lambda x: x,
-    slope: Callable[[Tensor, Tensor], Tensor] = slope_at,
+    augment: Callable[[Tensor], Tensor] = lambda photos: photos,
 ) -> Tensor:
     """The mean squared norm of a discriminator's gradient at real photos (B, 3, S, S), a scalar ≥ 0
-    (Mescheder et al. 2018, eq. 9). shown: the augmentation before the discriminator. slope: as
-    `Method.slope`.
+    (Mescheder et al. 2018, eq. 9). augment: before the discriminator.
     """
     photos = photos.detach().requires_grad_()
-    return slope(net_d(shown(photos)).sum(), photos).square().sum((1, 2, 3)).mean()
+    logits = net_d(augment(photos))
+    (grad,) = torch.autograd.grad(logits.sum(), photos, create_graph=True)
+    return grad.square().sum((1, 2, 3)).mean()

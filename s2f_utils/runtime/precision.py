@@ -30,12 +30,8 @@ class Precision:
     def name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
 
-    def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
-        """Move a network to the device and the memory format, and let its forward pass run in this
-        precision.
-
-        What the network returns is float32 again, so that a training step reads like the paper's.
-        """
+    def place(self, net: torch.nn.Module) -> torch.nn.Module:
+        """Move a network to the device and the memory format."""
         import torch
 
         net.to(self.device)
@@ -43,6 +39,15 @@ class Precision:
             for tensor in (*net.parameters(), *net.buffers()):
                 if tensor.ndim == 4:  # StyleGAN2's weights of five dimensions make net.to() fail
                     tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+        return net
+
+    def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
+        """Place a network, and let its forward pass run in this precision; what it returns is
+        float32 again.
+        """
+        import torch
+
+        self.place(net)
         if self.dtype != torch.float32:
             plain_forward = type(net).forward
 

@@ -131,7 +131,7 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     """
     kind = find_method(method)
     net, meta = checkpoints.load_network(find_generator(init))
-    if net.name not in kind.begins_with:
+    if net.name not in kind.init_networks:
         raise checkpoints.CheckpointError(
             f"{init}: is a {net.name}, which {method} does not train: choose another"
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from s2f_utils.data import Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
 from s2f_utils.methods.config import TrainConfig
+from s2f_utils.methods.method import Batch
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.runtime import to_device
@@ -35,7 +36,7 @@ def training_data(
     """
     val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
     chosen = val or rows
-    if method.data == "piles":
+    if method.data == "unpaired":
         sketches, photos = unpaired_rows(rows, config.apart, config.seed)
         data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
         if pairs := [row for row in chosen if row.sketch and row.photo]:
@@ -43,8 +44,8 @@ def training_data(
         sketches = [row for row in chosen if row.sketch] or sketches
         photos = [row for row in chosen if row.photo] or photos
         return data, unpaired_data(sketches[:num], photos[:num], size_px, device)
-    if method.data == "own":
-        read = partial(method.own_data, manifest)
+    if method.data == "custom":
+        read = partial(method.read_data, manifest)
         places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
         few = [chosen[int(place)] for place in places]  # neighbours may show the same person
     elif method.data == "photos":
@@ -62,9 +63,9 @@ def training_data(
     )
 
 
-def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
+def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> Batch:
     """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each,
-    in [-1, 1]; for piles sketches a and photos b, for photos alone these as both (a on the CPU if
+    in [-1, 1]; for unpaired data sketches a and photos b, for photos alone these as both (a on the CPU if
     the method is `from_cpu`). share: this rank's part of the batch.
     """
     config, kind = run.config, run.model.data
@@ -76,7 +77,7 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
         return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
 
-    if kind == "own":
+    if kind == "custom":
         sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
     elif kind == "pairs":
         sketches, photos = jitter(sketches, photos)
@@ -85,7 +86,8 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    return run.precision.images(a), to_device(run.precision.images(b), run.precision.device)
+    b = to_device(run.precision.images(b), run.precision.device)
+    return Batch(run.precision.images(a), b)
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:

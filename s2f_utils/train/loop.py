@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from s2f_utils.methods.method import Step
+from s2f_utils.methods.method import Context, Step
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.train.data import make_batch
 from s2f_utils.train.saving import (
@@ -45,7 +45,7 @@ def train(
     """Train until `run.total_images` have been seen; returns why it ended: "done", "stopped",
     "interrupted", "chunk".
 
-    `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell).
+    `step(model, batch, ctx)` replaces the method's own step (notebooks define theirs in a cell).
     With `max_seconds` it returns "chunk" after that time; call it again to continue. Ctrl-C, or an
     interrupted kernel, finishes the step, saves, and returns "interrupted". If a loss is not finite
     it raises TrainingDiverged. If memory runs out it saves and raises MemoryFullError, which says
@@ -117,15 +117,24 @@ def train(
 
             # A batch: pairs, jittered on the device, in [-1, 1].
             with distributed.local_batch(num // distributed.world_size()) as share:
-                a, b = make_batch(run, num, share)
+                batch = make_batch(run, num, share)
 
                 # The method's step, at the live learning rates times the schedule.
                 for name, opt in model.optimizers.items():
                     for group in opt.param_groups:
                         group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
-                losses = distributed.mean_losses(step(model, a, b, live), run.precision.device)
+                ctx = Context(
+                    live,
+                    run.precision,
+                    scaler=run.scaler,
+                    images_seen=run.images_seen,
+                    steps=run.steps,
+                )
+                losses = ctx.values(step(model, batch, ctx))
+                losses = distributed.mean_losses(losses, run.precision.device)
             before, done_before = run.images_seen, done
             run.images_seen += num
+            run.steps += 1
             done = run.share_done
             steps += 1
 

@@ -82,7 +82,7 @@ def open_run(
     ema = {}
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
-        precision.prepare(ema[direction].net)
+        precision.place(ema[direction].net)
     where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
 
@@ -223,7 +223,7 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
     config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
     if data == "photos":
         num = sum(row.photo is not None for row in rows)
-    elif data == "piles":
+    elif data == "unpaired":
         num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
     total = config.total_images or round(config.epochs * config.copies * num)
     return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
@@ -245,7 +245,7 @@ def _model(
     runtime.seed_everything(resolved.config.seed)
     model = kind(resolved.config, precision)
     if is_new:
-        model.begin_with(init)
+        model.load_init(init)
     return model
 
 

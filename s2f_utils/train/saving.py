@@ -76,9 +76,9 @@ def write_sheet(run: TrainingRun) -> Path:
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
-    with torch.no_grad():
+    with torch.no_grad(), run.precision.autocast():
         samples = run.model.samples(a, b, run.generators)
-    rows = {name: images.to_uint8(pictures) for name, pictures in samples.items()}
+    rows = {name: images.to_uint8(pictures.float()) for name, pictures in samples.items()}
     run.scores = {}
     if run.samples.paired:
         values = metrics.measure(rows["fake_b"], rows["b"], ("ssim", "psnr", "mse", "l1"))

@@ -88,6 +88,7 @@ class TrainingRun:
     card: ModelInfo = field(default_factory=ModelInfo)  # written into every model file of the run
 
     images_seen: int = 0
+    steps: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
     save_took_s: float = 0.0  # of the newest state that this process wrote
     seconds: float = 0.0  # of steps
@@ -102,6 +103,7 @@ class TrainingRun:
 
     def __post_init__(self) -> None:
         c = self.config
+        self.scaler = self.precision.scaler()
         self.total_images = self.longest_images  # with a time budget, the expected number
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
         self.resume_path = self.folder / "resume.pt"
@@ -239,12 +241,12 @@ class TrainingRun:
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state of training, as written to the resume file."""
-        plain = ("method", "data_ids", "images_seen", "total_images", "seconds", "spent_s")
+        plain = ("method", "data_ids", "images_seen", "steps", "total_images", "seconds", "spent_s")
         state = {"version": VERSION, "config": self.config.model_dump()}
         state |= {name: getattr(self, name) for name in plain}
         for key, parts in self._parts().items():
             state[key] = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"scaler": self.model.scaler.state_dict(), "model": self.model.state_dict()}
+        state |= {"scaler": self.scaler.state_dict(), "model": self.model.state_dict()}
         state |= {"live": self.live.values(), "sums": dict(self.sums), "nums": dict(self.nums)}
         return state | {"rng": runtime.rng_state(self.precision.device)}
 
@@ -265,8 +267,10 @@ class TrainingRun:
                     {k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape}
                 )
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
-            self.model.scaler.load_state_dict(state["scaler"])
-        self.model.load_state_dict(state["model"])
+            self.scaler.load_state_dict(state["scaler"])
+        own = dict(state["model"])
+        self.steps = state.get("steps", own.pop("steps", 0))  # earlier, some methods counted them
+        self.model.load_state_dict(own)
         live, every = dict(state["live"]), self.config.sample_every_images
         if state["config"].get("sample_every_images", every) != every:
             del live["sample_every"]  # the new setting applies
@@ -294,17 +298,16 @@ class TrainingRun:
         checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self.save_generators()
-        for name, net in self.model.kept.items():
+        for name, net in self.model.other_networks.items():
             checkpoints.save_generator(
                 self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card
             )
 
     def save_generators(self, folder: str = "", ending: str = "") -> None:
         """Write the generators into a subfolder of the run; ending: appended to their names."""
-        size_px = getattr(self.model, "out_px", self.config.size_px)
         meta = {
             "method": self.method,
-            "size_px": size_px,
+            "size_px": self.model.output_px,
             "fit": self.fit,
             "images_seen": self.images_seen,
         }
@@ -312,5 +315,5 @@ class TrainingRun:
             name = generator_file(direction if direction != self.config.direction else None)
             path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
             checkpoints.save_generator(
-                path, net, {**meta, "direction": direction, **self.model.notes}, self.card
+                path, net, {**meta, "direction": direction, **self.model.metadata}, self.card
             )

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from s2f_studio.faces.method import ExpectConfig, ExpectMethod
+from s2f_utils.methods.method import Batch, Context
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import pick_precision, tuned
@@ -63,7 +64,7 @@ def train(folder: Path, run: Path, minutes: float, fold: int | None, init: Path 
         method.opt_g.load_state_dict(state["opt_g"])
         images_seen = state["images_seen"]
     elif init is not None:
-        method.begin_with(init)
+        method.load_init(init)
     average = copy.deepcopy(method.net_g).requires_grad_(False)
     torch.manual_seed(images_seen + 1)
     live, began, saved, losses, steps = (
@@ -81,7 +82,8 @@ def train(folder: Path, run: Path, minutes: float, fold: int | None, init: Path 
                 * min(1, (steps + 1) / 100)
             )
         a, b = batch(data, torch.multinomial(weight, config.batch_size, replacement=True))
-        for name, value in method.step(precision.images(a), b, live).items():
+        ctx = Context(live, precision, images_seen=images_seen, steps=steps)
+        for name, value in ctx.values(method.step(Batch(precision.images(a), b), ctx)).items():
             losses.setdefault(name, []).append(value)
         with torch.no_grad():
             for mine, theirs in zip(
