@@ -59,7 +59,9 @@ def png(
     extra: bytes = b"",
     data: bytes | None = None,
 ):
-    """A PNG as its header claims it, whatever its pixels are; by default all of them, compressed."""
+    """A PNG as its header claims it, whatever its pixels are; by default all of them,
+    compressed.
+    """
     if data is None:
         row = (width * depth * {0: 1, 2: 3, 6: 4}[colour] + 7) // 8 + 1
         packer = zlib.compressobj(9)

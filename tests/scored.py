@@ -43,7 +43,9 @@ def score(model, manifest, out, **options):
 
 
 def trained_on(manifest, folder, **options):
-    """What the table says that the model of these outputs was trained on, and whether it is known."""
+    """What the table says that the model of these outputs was trained on, and whether it is
+    known.
+    """
     entries = leaderboard.find_outputs(f"it={folder}", [pair.id for pair in manifest.split("test")])
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, **options)
     contamination = board.rows[0].contamination

@@ -264,7 +264,9 @@ def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number,
 
 
 def test_only_a_trusted_proxy_says_who_asks(tmp_path):
-    """The rate limit is that of the connection's own address, or of the one that the proxy names."""
+    """The rate limit is that of the connection's own address, or of the one that the proxy
+    names.
+    """
 
     def statuses(trusted_proxy: str) -> list[int]:
         limits = Limits(per_minute=1, burst=3)

@@ -387,7 +387,10 @@ def served():
 def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
     monkeypatch.setattr(guard, "BODY_S", 0.5)
     with socket.create_connection(served.address) as slow:
-        head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        head = (
+            "POST /api/translate HTTP/1.1\r\nHost: x\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n"
+        )
         slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
         slow.settimeout(30)
         assert b" 408 " in slow.recv(100)
@@ -428,7 +431,16 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
     ]
     assert listed == [
         f"run:{name}"
-        for name in ("0001-mine", "a%20b", "a-b", "bare", "channels", "list", "surrogate", "x" * 230)
+        for name in (
+            "0001-mine",
+            "a%20b",
+            "a-b",
+            "bare",
+            "channels",
+            "list",
+            "surrogate",
+            "x" * 230,
+        )
     ]
     for name in listed[1:]:
         answer = ask(client, model=name)

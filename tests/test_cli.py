@@ -53,7 +53,9 @@ def command(*args: object) -> tuple[int, str, str]:
 
 
 def said(capsys) -> str:
-    """What the last command wrote to stderr beside progress bars; fails when that is not one line."""
+    """What the last command wrote to stderr beside progress bars; fails when that is not one
+    line.
+    """
     lines = [
         line for line in capsys.readouterr().err.splitlines() if line.strip() and "%|" not in line
     ]
@@ -334,7 +336,10 @@ def test_asking_for_help_loads_no_torch():
     from s2f_utils.infer import MODES
     from s2f_utils.networks.info import DIRECTIONS
 
-    code = "import sys; from s2f_utils.cli import main; main(['--help']); assert not {'torch', 'numpy', 'onnxruntime'} & {*sys.modules}"
+    code = (
+        "import sys; from s2f_utils.cli import main; main(['--help'])\n"
+        "assert not {'torch', 'numpy', 'onnxruntime'} & {*sys.modules}"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
     )

@@ -75,7 +75,10 @@ def test_what_answering_needs_and_what_does_not_fit_is_bad(
 def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
     without(monkeypatch, wandb=None)
     status, told = asked()
-    missing = "wandb is missing; for Weights & Biases, TensorBoard: pip install 'sketch-to-face[tracking]'"
+    missing = (
+        "wandb is missing; for Weights & Biases, TensorBoard: "
+        "pip install 'sketch-to-face[tracking]'"
+    )
     assert (status, told["extra tracking"]) == (0, ("--", missing))
 
 

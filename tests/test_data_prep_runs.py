@@ -69,7 +69,9 @@ def test_the_number_of_workers_does_not_matter(tmp_path):
 
 
 def stop_after(monkeypatch, number: int, error: BaseException) -> list[Path]:
-    """Let `images.save` fail from its `number`-th call on; returns the list of what it has saved."""
+    """Let `images.save` fail from its `number`-th call on; returns the list of what it has
+    saved.
+    """
     saved: list[Path] = []
     original = images.save
 

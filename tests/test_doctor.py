@@ -153,7 +153,9 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
 
 
 def framed(good, target, change):
-    """A copy of the good set whose sketches this has changed: (the sketch, its number) → a picture."""
+    """A copy of the good set whose sketches this has changed: (the sketch, its number) → a
+    picture.
+    """
     shutil.copytree(good, target)
     for number, path in enumerate(sorted(target.glob("*/sketches/*.png"))):
         change(Image.open(path).convert("RGB"), number).save(path)
@@ -161,7 +163,9 @@ def framed(good, target, change):
 
 
 def test_both_pairs_of_an_exchange_stop(good, tmp_path):
-    """One sketch fits the other's photo: then the other's own sketch does not belong to that photo."""
+    """One sketch fits the other's photo: then the other's own sketch does not belong to that
+    photo.
+    """
     sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]
     exchanged = {12: 30, 30: 12, 15: 25, 25: 15, 18: 38, 38: 18}
     change = lambda _, number: sketches[exchanged.get(number, number)]  # noqa: E731
@@ -192,7 +196,10 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
         .read_text(encoding="utf-8")
         .replace("face08,face08", "face08,face09")
     )
-    more = "test,again,again,sketches/face10.png,photos/face10.png,,\nTest,odd,odd,sketches/face11.png,,,\n"
+    more = (
+        "test,again,again,sketches/face10.png,photos/face10.png,,\n"
+        "Test,odd,odd,sketches/face11.png,,,\n"
+    )
     (tmp_path / "set" / "manifest.csv").write_text(table + more, encoding="utf-8")
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
     assert (

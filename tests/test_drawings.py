@@ -81,7 +81,9 @@ def test_white_even_paper_is_left_alone_and_photographed_paper_is_cleaned(some):
 
 
 def on_a_desk(drawing):
-    """The drawing's sheet on a dark desk, seen from the side in uneven light; and the perspective."""
+    """The drawing's sheet on a dark desk, seen from the side in uneven light; and the
+    perspective.
+    """
     import cv2
 
     height, width = drawing.shape[:2]

@@ -1,4 +1,6 @@
-"""From portraits to drawings with points, to faces in the mean shape, to the face to be expected."""
+"""From portraits to drawings with points, to faces in the mean shape, to the face to be
+expected.
+"""
 
 from __future__ import annotations
 

@@ -268,8 +268,8 @@ def test_offline_what_was_fetched_is_there_and_nothing_else_is(
     )
     if "OFFLINE" not in how:
         assert (
-            f"the hub cannot be reached; taken is what is here, commit {hub.repos['user/faces'].refs['main']}"
-            in told
+            "the hub cannot be reached; taken is what is here, "
+            f"commit {hub.repos['user/faces'].refs['main']}" in told
         )
     for name in ("hf:user/none", f"{NAME}@v9"):
         with pytest.raises(WeightsError, match=reason):

@@ -118,7 +118,8 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     assert (near["model"], near["training_known"], near["seed"]) == ("near", False, 0)
     assert near["trained_on"] in markdown
     assert near["ssim"] == pytest.approx(board.rows[0].mean("ssim"), abs=1e-5)
-    shown = f"{near['ssim']:.4f} [{near['intervals']['ssim'][0]:.4f}, {near['intervals']['ssim'][1]:.4f}]"
+    low, high = near["intervals"]["ssim"]
+    shown = f"{near['ssim']:.4f} [{low:.4f}, {high:.4f}]"
     assert (
         shown in markdown
         and "where artists looked at the photo" in markdown

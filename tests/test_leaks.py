@@ -129,7 +129,9 @@ def test_without_hashes_nothing_is_known(cheat, mine, tmp_path, capsys):
 
 
 def test_a_file_of_before_is_read(mine, cheat, tmp_path):
-    """With a nested parent, whose pictures were not repeated, and keys that nobody reads any more."""
+    """With a nested parent, whose pictures were not repeated, and keys that nobody reads any
+    more.
+    """
     path = cheat / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     card = checkpoints.info_of(path)

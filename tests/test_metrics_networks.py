@@ -61,7 +61,9 @@ def test_dists_gives_the_published_distance():
 
 @pytest.fixture()
 def own_weights(tmp_path, monkeypatch):
-    """A folder of weights files with deterministic values under the published names; {name: path}."""
+    """A folder of weights files with deterministic values under the published names; {name:
+    path}.
+    """
 
     def make(**state_dicts):
         for name, state in state_dicts.items():

@@ -322,8 +322,10 @@ from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 session = start("02", "demo", {folder!r})
 settings = config.resolve("pix2pix", "full", {settings!r})
-run = open_run(settings, read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
-print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)
+manifest = read_manifest({manifest!r})
+run = open_run(settings, manifest, session.folder / "runs", device="cpu", progress=False)
+lambda_l1 = run.live["lambda_l1"]
+print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", lambda_l1, flush=True)
 rows = [row["images"] for row in read_log(run.folder)[0]]
 print("rows", rows[:1], rows[-1:], flush=True)
 reason = train(run, progress=False)

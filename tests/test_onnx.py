@@ -482,7 +482,8 @@ def test_onnxruntime_tells_nobody(tmp_path):
     }
     code = (
         "import numpy as np\nfrom s2f_utils import infer\n"
-        "made = infer.load('photo-to-sketch', engine='onnx').translate(np.full((64, 64, 3), 99, np.uint8))\n"
+        "model = infer.load('photo-to-sketch', engine='onnx')\n"
+        "made = model.translate(np.full((64, 64, 3), 99, np.uint8))\n"
         "assert made.shape == (256, 256, 3)"
     )
     trace = tmp_path / "trace"

@@ -73,7 +73,9 @@ def original(number: int) -> bytes:
 
 @pytest.fixture()
 def published(tmp_path, monkeypatch):
-    """Two sets with boxes and one without, listed and served; returns the served file of each name."""
+    """Two sets with boxes and one without, listed and served; returns the served file of each
+    name.
+    """
     Server.files, Server.seen, Server.answers = {}, [], None
     running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     running.daemon_threads = True

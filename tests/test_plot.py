@@ -19,7 +19,9 @@ def test_smoothing_by_hand():
 
 
 def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
-    """A run folder with a log of `num` rows, ten images each; live values change at 50, 52 and 120."""
+    """A run folder with a log of `num` rows, ten images each; live values change at 50, 52 and
+    120.
+    """
     folder.mkdir(parents=True)
     log = RunLog(folder)
     for n in range(num):

@@ -1,4 +1,6 @@
-"""Pretrained features, the projected discriminator that looks through them, and the losses of both."""
+"""Pretrained features, the projected discriminator that looks through them, and the losses of
+both.
+"""
 
 from __future__ import annotations
 

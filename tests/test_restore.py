@@ -126,7 +126,9 @@ def test_what_was_trained_restores_and_is_a_beginning(manifest, tmp_path):
 
 
 def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp_path):
-    """It takes over what another kind reads from a face, and what it paints is added to the face."""
+    """It takes over what another kind reads from a face, and what it paints is added to the
+    face.
+    """
     plain = begin(manifest, tmp_path / "plain")
     train(plain, progress=False)
     run = begin(

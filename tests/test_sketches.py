@@ -118,7 +118,9 @@ def test_bad_input_is_refused(face):
 
 
 def drawing(size=400):
-    """A drawing as it should come out: the face of `synthetic`, dark lines on white, with a margin."""
+    """A drawing as it should come out: the face of `synthetic`, dark lines on white, with a
+    margin.
+    """
     sketch = Image.fromarray(draw_face(7, size_px=300).sketch)
     sheet = Image.new("L", (size, round(1.25 * size)), 255)
     sheet.paste(sketch, (50, 110))

@@ -1,4 +1,6 @@
-"""Training StyleGAN2 and pSp: what each step does, ADA, and that an interruption changes nothing."""
+"""Training StyleGAN2 and pSp: what each step does, ADA, and that an interruption changes
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -157,7 +157,9 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 def own_wandb(**values: str) -> dict[str, str]:
-    """The environment of a process that is to start a wandb-core of its own, not share this one's."""
+    """The environment of a process that is to start a wandb-core of its own, not share this
+    one's.
+    """
     return {
         name: value for name, value in os.environ.items() if not name.startswith("WANDB_")
     } | values
@@ -178,7 +180,8 @@ def tracked(faces_manifest, tmp_path_factory):
             if shutil.which("strace")
             else []
         )
-        code = f"from tests import test_tracking as t; t.part({str(faces_manifest)!r}, {str(runs)!r}, {stop_at})"
+        arguments = f"{str(faces_manifest)!r}, {str(runs)!r}, {stop_at}"
+        code = f"from tests import test_tracking as t; t.part({arguments})"
         done = subprocess.run(
             [*watched, sys.executable, "-c", code],
             capture_output=True,
@@ -280,7 +283,10 @@ def test_without_the_package_training_goes_on(
         pass
     plain = start(faces_manifest, tmp_path)
     train(plain, progress=False)
-    message = f"{title}: could not start: it is not installed: pip install {package}; training goes on without it"
+    message = (
+        f"{title}: could not start: it is not installed: pip install {package}; "
+        "training goes on without it"
+    )
     assert problems(run.folder) == [message] and capsys.readouterr().err.strip() == message
     assert same_weights(run.folder, plain.folder) and not (run.folder / package).exists()
 

@@ -328,7 +328,8 @@ from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 resolved = config.resolve("pix2pix", "full", {settings!r})
-run = open_run(resolved, read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
+manifest = read_manifest({manifest!r})
+run = open_run(resolved, manifest, {runs!r}, device="cpu", resume="auto", progress=False)
 print("images", run.images_seen, flush=True)
 real_save, saves = checkpoints.torch.save, [0]
 def save(state, path):

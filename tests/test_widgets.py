@@ -1,4 +1,6 @@
-"""Sliders reach the live values; in a real kernel they do so while the cell that trains still runs."""
+"""Sliders reach the live values; in a real kernel they do so while the cell that trains still
+runs.
+"""
 
 from __future__ import annotations
 
