@@ -10,6 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2f_utils.runtime import to_device
+
+# The cubic kernel with -0.75 (OpenCV's, and torch's "bicubic") a quarter of the way from the second
+# to the third of four pixels.
+CUBIC = (-0.10546875, 0.87890625, 0.26171875, -0.03515625)
+
 
 def taken(x: Tensor, where: Tensor, beyond: Tensor | float = 0.0, mode: str = "bilinear") -> Tensor:
     """Sample each pixel at its position in `where`, (N, H, W, 2): (N, C, S, S) → (N, C, H, W).
@@ -64,3 +70,16 @@ def at_places(affine: Tensor, size_px: int) -> Tensor:
     """The position to which an affine map (N, 2, 3) takes each pixel of a square: (N, S, S, 2)."""
     own = places(size_px).to(affine.device)
     return torch.einsum("nij,hwj->nhwi", affine[:, :, :2], own) + affine[:, None, None, :, 2]
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), by the cubic kernel; edges are
+    continued.
+    """
+    taps = torch.tensor(
+        [[*CUBIC[::-1], 0.0], [0.0, *CUBIC]], dtype=x.dtype
+    )  # of five pixels, for each of the two
+    taps = to_device(taps, x.device)
+    kernel = torch.einsum("ay,bx->abyx", taps, taps).reshape(4, 1, 5, 5).repeat(x.shape[1], 1, 1, 1)
+    made = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])
+    return F.pixel_shuffle(made, 2)

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import TEXTURED
+from s2f_studio.engines.plane import doubled
 from s2f_utils.networks.info import RENDERS, SCORES, ModelInfo
-from s2f_utils.networks.network import Network, doubled, twice
+from s2f_utils.networks.network import Network, twice
 from s2f_utils.networks.noise import as_seeds, normal
 from s2f_utils.networks.resunet import Noise
 

@@ -33,7 +33,8 @@ def evaluate(
         split: which of the pairs
         out: folder for the results; default: a new one beside the model, or in runs
         by: column of manifest.csv for each of whose values the means are printed, too
-        metrics: with commas; default (SSIM, sharpness, PSNR, MSE, L1, L2 norm), all, project1 (with its published errors), sets (FID, KID, …), or
+        metrics: with commas; default (SSIM, sharpness, PSNR, MSE, L1, L2 norm), all, project1 (with
+            its published errors), sets (FID, KID, …), or
         features (perceptual,
             Fréchet, precision, recall), too
     """
@@ -57,16 +58,16 @@ def evaluate(
         allow_seen=seen,
     )
     name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
-    print(
-        f"{name}, split {split}: {num} of {translator.info.size_px}x{translator.info.size_px} pixels\n"
-    )
+    size_px = translator.info.size_px
+    print(f"{name}, split {split}: {num} of {size_px}x{size_px} pixels\n")
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")
     contamination = result.rows[0].contamination
     if contamination.text:
         print(
-            f"the model {contamination.text} pairs in its training: its scores say nothing about new people"
+            f"the model {contamination.text} pairs in its training: its scores say nothing about"
+            " new people"
         )
     if contamination.unknown:
         print(f"whether the model has seen these pairs is not known: {contamination.unknown}")

@@ -22,7 +22,8 @@ Device = Annotated[str, Parameter(help="auto, cuda, mps or cpu")]
 Engine = Annotated[
     Literal["auto", "torch", "onnx"],
     Parameter(
-        help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the faster one"
+        help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the"
+        " faster one"
     ),
 ]
 Mode = Annotated[
@@ -65,9 +66,8 @@ def metric_names(text: str) -> tuple[str, ...]:
     ]
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
-        raise ValueError(
-            f"--metrics {text!r}: the metrics are {', '.join((*groups['all'], *groups['sets'], *groups))}"
-        )
+        known = ", ".join((*groups["all"], *groups["sets"], *groups))
+        raise ValueError(f"--metrics {text!r}: the metrics are {known}")
     return tuple(dict.fromkeys(names))
 
 

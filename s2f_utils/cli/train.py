@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SCORES = "evaluation-val"
 NO_VALIDATION = (
-    "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share 0.1'; the test split is"
-    " scored by 's2f evaluate' alone"
+    "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share"
+    " 0.1'; the test split is scored by 's2f evaluate' alone"
 )
 
 
@@ -85,9 +85,12 @@ def train(
                 f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
             )
             where = f"{distributed.world_size()} x {chosen.type}, {run.precision.name}"
-            shown = f"{counted(len(run.data.sketches), 'sketch')}, {counted(len(run.data.photos), 'photo')}"
+            sketches = counted(len(run.data.sketches), "sketch")
+            photos = counted(len(run.data.photos), "photo")
             length = f"{run.total_images:,} images{limit}"
-            print(f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {shown}")
+            print(
+                f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {sketches}, {photos}"
+            )
         if train_run(run) == "interrupted":
             return 130
         if distributed.is_rank_zero():

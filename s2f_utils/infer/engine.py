@@ -1,4 +1,4 @@
-"""Engines that run the stages from a picture to an answer on arrays: PyTorch, or another package's."""
+"""Engines that run the stages from a picture to an answer on arrays: PyTorch, or a plugin's."""
 
 from __future__ import annotations
 

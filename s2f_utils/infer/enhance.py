@@ -26,7 +26,8 @@ from s2f_utils.pictures.faces import Face, FaceError
 
 FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
 BAND_ROWS = 512  # rows of a photo pasted at once: large faces would take gigabytes
-TONE = 3.0  # grey levels by which a single-tone photo's colours may differ from those predicted from its greys
+# Grey levels by which a single-tone photo's colours may differ from those predicted from its greys.
+TONE = 3.0
 LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
 
 
@@ -87,9 +88,9 @@ def enhance(
         ]
         if not where:
             raise FaceError(
-                f"no face was found to restore: faces whose eyes are less than {LEAST_EYES_PX:.0f} pixels apart,"
-                " drawings and profiles are not; a square picture that one face fills can be restored whole with"
-                " aligned (--aligned)"
+                "no face was found to restore: faces whose eyes are less than"
+                f" {LEAST_EYES_PX:.0f} pixels apart, drawings and profiles are not; a square"
+                " picture that one face fills can be restored whole with aligned (--aligned)"
             )
         where = sorted(where, key=lambda face: -face.eye_distance)[: 1 if largest_only else None]
         matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
@@ -149,8 +150,8 @@ def _check(image: np.ndarray, upscale: int, aligned: bool) -> None:
         )
     if height * width * upscale**2 > images.MAX_PIXELS:
         raise images.ImageError(
-            f"{width}x{height} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that are"
-            " written: choose a smaller upscale"
+            f"{width}x{height} pixels times {upscale} are more than the"
+            f" {images.MAX_PIXELS // 10**6} million that are written: choose a smaller upscale"
         )
 
 
@@ -179,7 +180,7 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def feathered_mask(size_px: int) -> np.ndarray:
-    """The weights for pasting a crop: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
+    """The weights for pasting a crop: float32 (S, S), 1 inside, falling to 0 at the edge."""
     at = (np.arange(size_px) + 0.5) / size_px
     edge = np.clip(np.minimum(at, 1 - at) / FEATHER, 0, 1)
     ramp = edge * edge * (3 - 2 * edge)

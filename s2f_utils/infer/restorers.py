@@ -37,7 +37,7 @@ class RestoreError(RuntimeError):
 
 
 def names() -> list[str]:
-    """The restorers that can be used by name: ours, and published ones that are downloaded on use."""
+    """The restorers by name: ours, and published ones that are downloaded on use."""
     published = [name for name, entry in weights.WEIGHTS.items() if entry.use == "restorer"]
     return [*weights.SHIPPED_RESTORERS, *published]
 

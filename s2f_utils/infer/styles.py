@@ -94,14 +94,16 @@ class StyleModel(Translator):
         image = super()._checked(image)
         if self.info.reads != "map" and masks.is_coloured(image):
             raise ValueError(
-                f"this model reads a {self.info.reads}, but a segmentation map was given: choose a model for maps"
+                f"this model reads a {self.info.reads}, but a segmentation map was given: choose a"
+                " model for maps"
             )
         return image
 
     def _square(self, image: np.ndarray, request: Request) -> np.ndarray:
         if not self.info.reads:
             raise ValueError(
-                "this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)"
+                "this model draws faces by chance and reads nothing: give a pSp model (s2f train"
+                " psp)"
             )
         return super()._square(image, request)
 

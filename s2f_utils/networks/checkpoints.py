@@ -24,6 +24,8 @@ from s2f_utils.runtime import atomic_path
 from s2f_utils.weights.compact import packed, unpacked
 
 TRAINING = "learned_from"  # the part of a header that says what a model was trained on
+# In the messages of torch's writer, and of safetensors', where the disk takes no more.
+WRITE_FAILED = ("inline_container", "PytorchStreamWriter", "I/O error", "IoError", "No space left")
 
 
 class CheckpointError(ValueError):
@@ -74,15 +76,17 @@ def save_resume(path: Path, state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _written(path: Path) -> Iterator[Path]:
-    """A file to write, which takes the place of `path` once it is whole. A writer's own error is
-    raised as the OSError
-    that it stands for: in practice, a full disk.
+    """A file to write, which takes the place of `path` once it is whole. A full disk is an OSError,
+    also where torch and safetensors have an error of their own for it.
     """
     with atomic_path(path) as temporary:
         try:
             yield temporary
         except (RuntimeError, SafetensorError) as error:
-            why = f"could not be written ({str(error).splitlines()[0][:80]})"
+            reason = str(error)
+            if not any(sign in reason for sign in WRITE_FAILED):
+                raise
+            why = f"could not be written ({reason.splitlines()[0][:80]})"
             raise OSError(errno.ENOSPC, why, str(path)) from error
 
 
@@ -99,13 +103,17 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
         reason = str(error) or type(error).__name__
-        why = f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download it again"
+        why = (
+            f"damaged or cut off ({reason.splitlines()[0][:80]}): delete it, and copy or download"
+            " it again"
+        )
         if isinstance(error, pickle.UnpicklingError) and (
             "weights_only" in reason.lower() or "Unsupported" in reason
         ):
             why = (
-                "holds Python objects, not only weights, and is not executed here: save net.state_dict() where you"
-                " trust it; for NVIDIA's pickles docs/models.md says how to convert it elsewhere"
+                "holds Python objects, not only weights, and is not executed here: save"
+                " net.state_dict() where you trust it; for NVIDIA's pickles docs/models.md says how"
+                " to convert it elsewhere"
             )
         raise CheckpointError(f"{path}: {why}") from None
 

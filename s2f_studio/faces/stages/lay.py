@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from s2f_studio.drawings.bending import STEP_PX
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import plane
+from s2f_studio.engines.plane import doubled
 from s2f_utils.infer.stages import F32, I64, as_pictures
-from s2f_utils.networks.network import doubled
 from s2f_utils.networks.noise import normal, uniform
 
 PEOPLE_PX = FACE_PX

@@ -165,3 +165,20 @@ def test_sets_of_cufs_are_known_by_their_layout():
     assert terms_of({"layout": "pairs"}) == terms_of({}) == [] and terms_of({"terms": "MIT"}) == [
         "MIT"
     ]
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("PytorchStreamWriter failed writing file data/0", OSError),
+        ("CUDA error: ...", RuntimeError),
+    ],
+)
+def test_only_a_writers_error_is_a_full_disk(message, error, tmp_path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("torch.save", fails)
+    with pytest.raises(error, match=message[:10]):
+        checkpoints.save_resume(tmp_path / "resume.pt", {})
+    assert list(tmp_path.iterdir()) == []
