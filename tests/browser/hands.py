@@ -1,39 +1,76 @@
-"""What a visitor does on the app's page, with or without a server behind it: draw, choose, upload,
-look.
-"""
+"""What a visitor does on a pad, whatever answers behind it: draw, choose, upload, look."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
-from tests.browser.pages import until
+from tests.browser.pages import CHROMIUM, FLAGS, until
 
+SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
+SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
 FACE = "document.querySelector('.s2f-face').src"
 PAPER = "document.querySelector('.s2f-paper canvas').toDataURL()"
-DARK = """side => {
-  const canvas = document.querySelector('.s2f-paper canvas'), { width, height } = canvas;
-  const { data } = canvas.getContext('2d').getImageData(side * width / 2, 0, width / 2, height);
-  return data.reduce((sum, value, n) => sum + (n % 4 ? 0 : 255 - value), 0);
-}"""
-OVER = """document.querySelector('.s2f-paper .s2f-over').getContext('2d').getImageData(0, 0, 512, 512).data
+READY = f"""!!document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')
+  && !document.querySelector('.s2f-busy')"""
+OVER = """document.querySelector('.s2f-over').getContext('2d').getImageData(0, 0, 512, 512).data
   .some((value) => value > 0)"""
+TILES = "[...document.querySelectorAll('.s2f-tile img')].map((one) => one.src)"
 
 
-def keep_picture(page, name):
+@contextlib.contextmanager
+def opened(play, address: str, size: str, *flags: str) -> Iterator:
+    """A page of a size in a Chromium of its own; it fails at the end where anything was asked of
+    another host, or went wrong. `page.expected`: statuses that are meant.
+    """
+    width, height, scheme = SIZES[size]
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    viewport = {"width": width, "height": height}
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(1000 * SLOWEST_S)
+    page.size, page.wrong, page.expected, page.asked = size, [], [], []
+
+    def asked(request) -> None:
+        page.asked.append(request.url)
+        if not request.url.startswith((address, "data:", "blob:")):
+            page.wrong.append(request.url)
+
+    def answered(response) -> None:
+        if response.status >= 400 and response.status not in page.expected:
+            page.wrong.append(f"{response.status} {response.url}")
+
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("request", asked)
+    page.on("response", answered)
+    try:
+        yield page
+        assert page.wrong == []
+    finally:
+        browser.close()
+
+
+def keep_picture(page, name: str) -> None:
+    """Save the page where S2F_SCREENSHOTS names a folder, to be looked at."""
     if folder := os.environ.get("S2F_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{page.size}-{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{page.size}-{name}.png")
 
 
-def tab(page, name):
-    page.get_by_role("tab", name=name).click()
+def settled(page) -> None:
+    until(page, READY, slowest_s=SLOWEST_S)
 
 
-def stroke(page, *points):
+def status(page) -> str:
+    return page.locator(".s2f-status").inner_text()
+
+
+def stroke(page, *points) -> None:
     """Draw with the mouse; points in shares of the paper's side."""
     page.locator(".s2f-paper").scroll_into_view_if_needed()
     box = page.locator(".s2f-paper").bounding_box()
@@ -45,54 +82,47 @@ def stroke(page, *points):
     page.mouse.up()
 
 
-def settled(page):
-    until(page, "!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
-
-
-def changed_by_stroke(page, *points):
+def other_face(page, act) -> str:
+    """The face after something was done that changes it."""
     before = page.evaluate(FACE)
-    stroke(page, *points)
-    until(page, f"before => {FACE} !== before", arg=before)
+    act()
+    until(page, f"before => {FACE} !== before", arg=before, slowest_s=SLOWEST_S)
     settled(page)
+    return page.evaluate(FACE)
 
 
 def picture_of(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
-def until_answered(page):
-    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
+def slide(page, name: str, value: float) -> None:
+    page.get_by_label(name, exact=True).evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change')); }", value
+    )
+
+
+def choose_way(page, name: str) -> None:
+    page.get_by_role("radio", name=name).check()
+
+
+def upload(page, content: bytes, name: str = "drawing.png") -> None:
+    given = {"name": name, "mimeType": "image/png", "buffer": content}
+    page.locator(".s2f-top input[type=file]").set_input_files(given)
+
+
+def eight(page) -> list[str]:
+    """Ask for eight faces, and wait for all."""
+    page.locator(".s2f-actions button", has_text="ight").click()
+    until(page, f"{TILES}.length === 8", slowest_s=2 * SLOWEST_S)
     settled(page)
+    return page.evaluate(TILES)
 
 
-def answers(page) -> list[str]:
-    return page.evaluate("[...document.querySelectorAll('.s2f-answer img')].map((one) => one.src)")
-
-
-def new_answers(page, before, act) -> list[str]:
-    act()
-    until(
-        page,
-        "before => document.querySelectorAll('.s2f-answer img').length && "
-        "document.querySelector('.s2f-answer img').src !== before",
-        arg=before[0] if before else "",
-    )
+def saved(page) -> tuple[str, Image.Image]:
+    """The name and the picture of what the page saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Save as PNG").click()
+    name = waiting.value.suggested_filename
+    picture = Image.open(waiting.value.path())
     settled(page)
-    return answers(page)
-
-
-def choose_way(page, name):
-    page.get_by_role("radio", name=name, exact=True).check()
-
-
-def upload(page, content: bytes, name="drawing.png"):
-    page.locator("#s2f-file").set_input_files(
-        {"name": name, "mimeType": "image/png", "buffer": content}
-    )
-
-
-def slide(page, name, value, where=None):
-    (where or page.locator(".s2f-upload")).get_by_label(name, exact=True).evaluate(
-        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }",
-        value,
-    )
+    return name, picture

@@ -132,28 +132,24 @@ export function settings(state) {
   const known = person(state);
   const enhance = (value) => state.set({ strength: value });
   const strength = slider("Enhance", ["off", "invented detail"], SHARE, enhance);
-  const restorers = select("restorer", (restorer) => state.set({ restorer }));
   const models = select("model", (model) => state.choose({ model }));
   const answer = labelled("Answer", answers.node);
-  const restorer = labelled("Enhanced by", restorers.node);
   const model = labelled("Model", models.node);
-  const parts = [answer, shape.box, strength.box, restorer, model, known.box];
+  const parts = [answer, shape.box, strength.box, model, known.box];
   const box = make("div", { class: "s2f-settings" }, ...parts);
 
   function show() {
-    const { settings: now, model: chosen, restorers: all } = state;
+    const { settings: now, model: chosen } = state;
     answers.show(ANSWERS, now.answer);
     shape.put(now.likely);
     known.show(now.person);
     strength.put(now.strength);
-    restorers.show(all.map(({ id, title }) => [id, title]), now.restorer || all[0]?.id);
     const alike = state.models.filter((one) => one.direction === chosen.direction);
     models.show(alike.map(({ id, title }) => [id, title]), now.model);
     answer.hidden = !chosen.chooses;
     shape.box.hidden = !chosen.chooses;
     known.box.hidden = !chosen.chooses || !state.about.person;
     strength.box.hidden = !state.canEnhance;
-    restorer.hidden = !state.canEnhance || all.length < 2 || now.strength === 0;
     model.hidden = alike.length < 2;
     box.hidden = parts.every((one) => one.hidden);
   }

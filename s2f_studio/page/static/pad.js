@@ -39,9 +39,10 @@ class Pad {
     this.toolbar = toolbar(this);
     this.palette = palette(state.about.labels, () => this.choose("brush"));
     this.settings = settings(state);
-    const root = { class: "s2f-pad", role: "group", "aria-label": "sketch pad" };
+    const named = { class: "s2f-pad", role: "group", "aria-label": "sketch pad" };
     // JupyterLab's own shortcuts would take the pad's keys
-    this.root = make("div", { ...root, "data-lm-suppress-shortcuts": "true" });
+    const keys = { tabindex: "-1", "data-lm-suppress-shortcuts": "true" };
+    this.root = make("div", { ...named, ...keys });
     this.status = make("p", { class: "s2f-status", role: "status", "aria-live": "polite" });
     const sides = [this.drawingSide(), this.answerSide()];
     const group = { role: "group", "aria-label": "eight faces" };

@@ -38,7 +38,7 @@ export class State {
     this.about = about;
     const ready = models.filter((one) => one.state === "ready");
     this.models = ready.filter((one) => one.kind === "model");
-    this.restorers = ready.filter((one) => one.kind === "restorer");
+    this.hasRestorer = ready.some((one) => one.kind === "restorer");
     this.begin(now ?? this.store?.kept() ?? {});
     if (!this.given.uri) await this.fetchStart(about.start);
     this.view.shown(true);
@@ -46,7 +46,7 @@ export class State {
 
   begin({ settings = {}, drawings = {}, face = "" }) {
     const { seed, answer, likely } = this.about.query;
-    const usual = { seed, answer, likely, person: {}, strength: 0, restorer: "" };
+    const usual = { seed, answer, likely, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
     if (!this.model) this.settings.model = this.models[0].id;
     this.drawings = { ...drawings };
@@ -81,7 +81,7 @@ export class State {
   }
 
   get canEnhance() {
-    return this.restorers.length > 0 && PHOTOS.includes(this.model.direction);
+    return this.hasRestorer && PHOTOS.includes(this.model.direction);
   }
 
   get isBusy() {
@@ -250,11 +250,11 @@ export class State {
   }
 
   fields() {
-    const { model, seed, answer, likely, person, strength, restorer } = this.settings;
+    const { model, seed, answer, likely, person, strength } = this.settings;
     const fields = { direction: this.model.direction, model, seed, align: "never", clean: "never" };
     if (this.model.chooses) Object.assign(fields, { answer, likely, person: listed(person) });
-    const enhancing = strength > 0 && this.canEnhance;
-    return enhancing ? { ...fields, enhance: true, strength, restorer } : fields;
+    const isEnhanced = strength > 0 && this.canEnhance;
+    return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
   // Eight people for one drawing, one after the other; then the next eight.

@@ -37,6 +37,7 @@ export class Strokes {
     if (event.pointerType === "mouse" && event.button > 0) return;
     event.preventDefault();
     this.stage.setPointerCapture(event.pointerId);
+    pad.root.focus({ preventScroll: true }); // for Ctrl+Z
     if (isPalm) pad.paper.move(0); // the hand's marks go when its pen comes
     const point = this.place(event);
     const erases = pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0;
