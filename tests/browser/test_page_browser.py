@@ -87,15 +87,22 @@ def test_the_folder_is_small(folder):
 
 def test_the_page_is_there_before_its_models_and_takes_a_stroke(play, address):
     with opened(play, address, "desk", NO_NETWORK) as page:
-        held = []
-        page.context.route("**/models/*", lambda route: held.append(route))
+        held, away = [], [True]
+
+        def hold(route):
+            if away:
+                held.append(route)
+            else:
+                route.continue_()
+
+        page.context.route("**/models/*", hold)
         page.goto(address)
         page.locator(".s2f-paper").wait_for()
         until(page, "document.querySelector('.s2f-status').textContent.includes('being loaded')")
         before = page.evaluate(PAPER)
         stroke(page, (0.4, 0.3), (0.6, 0.3))
         assert page.evaluate(PAPER) != before and not page.locator(".s2f-face").is_visible()
-        page.context.unroute("**/models/*")
+        away.clear()
         for route in held:
             route.continue_()
         settled(page)

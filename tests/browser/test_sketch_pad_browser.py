@@ -4,6 +4,8 @@ map, errors. `make setup-test-browser` installs what it needs; without that it i
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("playwright")
@@ -74,8 +76,8 @@ def page(address):
 
 
 def run_cell(page, n: int) -> None:
+    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
     page.locator(".jp-CodeCell .cm-content").nth(n).click()
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     page.keyboard.press("Control+Enter")
 
 

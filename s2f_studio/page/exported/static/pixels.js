@@ -55,7 +55,8 @@ export async function pngOf({ width, height, data }, notes) {
   pen.putImageData(shown, 0, 0);
   const blob = await pen.canvas.convertToBlob({ type: "image/png" });
   const chunks = Object.entries(notes).map(textChunk);
-  return dataUri(new Blob([blob.slice(0, HEADER), ...chunks, blob.slice(HEADER)]));
+  const parts = [blob.slice(0, HEADER), ...chunks, blob.slice(HEADER)];
+  return dataUri(new Blob(parts, { type: "image/png" }));
 }
 
 function cubic(x) {
