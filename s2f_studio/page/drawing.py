@@ -84,8 +84,8 @@ def placed(picture: np.ndarray, reads: str) -> np.ndarray:
 def cropped(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> dict[str, Any]:
     """A user's picture, uint8 (H, W, 3), or map, uint8 (H, W), as a drawing, for JSON.
 
-    request: how to crop it (`clean`, `face`, `points`, `insist`). Returns {"drawing": a data URI, and
-    what `reply.crop_facts` says}. Raises Refusal, of code "no-face" if there seems to be none.
+    request: how to crop it (`clean`, `face`, `points`, `insist`). Returns {"drawing": a data URI},
+    and what `reply.crop_facts` says. Raises Refusal, of code "no-face" if there seems to be none.
     """
     always = request.model_copy(update={"align": "always"})
     prepared = prepare(picture, always, replace(info, size_px=DRAWING_PX))

@@ -131,7 +131,7 @@ class SketchPad:
     # The face
 
     def translate(self) -> np.ndarray:
-        """The face of the present drawing, uint8 (S, S, 3). Raises ValueError for an empty drawing."""
+        """The face of the drawing, uint8 (S, S, 3). Raises ValueError for an empty drawing."""
         with self.busy:
             (made,) = self._made(1)
             self.face, self.notes = made.picture, made.notes

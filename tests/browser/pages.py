@@ -52,7 +52,11 @@ CLOCK = """() => {
   const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
   window.times = [];
   let lifted = null;
-  paper.addEventListener('pointerup', () => { lifted = performance.now(); window.times.push(0); }, true);
+  const lift = () => {
+    lifted = performance.now();
+    window.times.push(0);
+  };
+  paper.addEventListener('pointerup', lift, true);
   face.addEventListener('load', () => { // the last one counts: before it, a preview may come
     if (lifted !== null) window.times[window.times.length - 1] = performance.now() - lifted;
   });

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2f_studio import query
 from s2f_studio.page import drawing as paper
+from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, weights
 from s2f_utils.pictures import images
 
@@ -169,7 +169,7 @@ ASK = """async ([name, fields]) => {
   const drawing = await pixels(URL.createObjectURL(start));
   return { face: await pixels(told.pictures[0].png), drawing };
 }"""
-# What the page asks for, which the model is asked for in Python (`Query.asks`).
+# What the page asks for, which the model is asked for in Python (`candidates_for`).
 REQUESTS = {
     "rendered": {},
     "another": {"seed": 3},
@@ -204,8 +204,8 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(asked, model, name, request
     read = asked(name, fields)
     drawing, made = rgb(read["drawing"]), rgb(read["face"])
     assert np.abs(drawing - paper.start_of("sketch", name)).max() == 0
-    [(_, ask)] = query.asked(fields).asks(model.facts)
-    (wanted,) = model.answer([drawing.astype(np.uint8)], [ask])
+    [(_, request)] = DrawingRequest.of(fields).candidates_for(model.info)
+    (wanted,) = model.answer([drawing.astype(np.uint8)], [request])
     apart = np.abs(made - wanted)
     print(f"\n{name}, {request_name}: {apart.max()} of 255, {(apart > 0).mean():.2%} differ")
     assert made.shape == wanted.shape and made.std() > 15 and apart.max() <= LEVELS

@@ -1,5 +1,5 @@
-"""The sketch pad in JupyterLab and Chromium: strokes, pens and fingers, eight faces, a crop, a label
-map, errors. `make setup-test-browser` installs what it needs; without that it is skipped.
+"""The sketch pad in JupyterLab and Chromium: strokes, pens and fingers, eight faces, a crop, a
+label map, errors. `make setup-test-browser` installs what it needs; without that it is skipped.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from s2f_studio.page.widget import sketch_pad
 pad = sketch_pad(start="long-hair", device="cpu")
 print(s2f_utils.__file__)
 pad"""
-CHECK = "print(pad.query.seed, pad.facts.name, pad.face.shape)"
+CHECK = "print(pad.query.seed, pad.info.name, pad.face.shape)"
 pytestmark = IN_BROWSER
 
 

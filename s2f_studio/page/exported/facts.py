@@ -15,6 +15,7 @@ from s2f_studio.faces import expecting, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
+from s2f_studio.translate import CRUDE_FROM
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
@@ -31,7 +32,7 @@ def facts_of_page() -> dict[str, Any]:
         "models": [listed[MODEL].listed()],
         "note_prefix": images.NOTE_PREFIX,
         "hair_at_rim": images.HAIR_AT_RIM,
-        "crude": {"from": expecting.VAGUE_FROM, "words": HERE["crude"]},
+        "crude": {"from": CRUDE_FROM, "words": HERE["crude"]},
         "mesh": {
             "parts": {name: places.tolist() for name, places in mesh.PARTS.items()},
             "five": mesh.FIVE.tolist(),

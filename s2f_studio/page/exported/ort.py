@@ -21,7 +21,7 @@ WHAT_TO_DO = f"give --ort the file that 'npm pack {PACKAGE}@{VERSION}' writes"
 
 
 class RuntimeMissingError(ValueError):
-    """onnxruntime-web cannot be had, or is another one than is tested; the message says what to do."""
+    """onnxruntime-web cannot be had, or is not the tested one; the message says what to do."""
 
 
 def write_runtime(folder: Path, given: str | Path | None = None) -> dict[str, str]:
