@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from s2f_utils.infer.styles import StyleModel
 
 STATIC = Path(__file__).with_name("static")
-CLICKED_PX, COMPARED_PX = 640, 768  # larger pictures are shown smaller
+# Larger pictures are shown smaller.
+CLICKED_PX = 640
+COMPARED_PX = 768
 POINT_NAMES = ("the eye on the left", "the eye on the right", "the middle of the mouth")
 NUM = 8  # faces by their styles
 LEAST_WIDE_PX = 96  # of a face as shown
@@ -36,15 +38,13 @@ def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
 
     Names come from another machine, and are cut to their last part.
     """
-    entries = (
-        [{"name": name, **one} for name, one in value.items()]
-        if isinstance(value, Mapping)
-        else value
-    )
-    names = [
-        one["name"].replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for one in entries
-    ]
-    return [(name, bytes(one["content"])) for name, one in zip(names, entries, strict=True)]
+    if isinstance(value, Mapping):
+        value = [{"name": name, **entry} for name, entry in value.items()]
+    files = []
+    for entry in value:
+        last_part = entry["name"].replace("\\", "/").rpartition("/")[2]
+        files.append((last_part.lstrip(".") or "upload", bytes(entry["content"])))
+    return files
 
 
 def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
@@ -61,23 +61,21 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
     def save(change: Mapping[str, Any]) -> None:
         for name, content in uploaded_files(change["new"]):
-            alike = (
-                path
-                for path in folder.iterdir()
-                if path.is_file() and path.stat().st_size == len(content)
-            )
-            same = [path for path in alike if path.read_bytes() == content]
-            if same:
-                same[0].touch()  # it is the latest again
-                continue
-            suffix = Path(name).suffix
-            with atomic_path(
-                folder / f"{free_stem(folder, Path(name).stem, [suffix])}{suffix}"
-            ) as temporary:
-                temporary.write_bytes(content)
+            _save_upload(folder, name, content)
 
     button.observe(save, names="value")
     return button, folder
+
+
+def _save_upload(folder: Path, name: str, content: bytes) -> None:
+    for path in folder.iterdir():
+        if path.is_file() and path.read_bytes() == content:
+            path.touch()  # it is the latest again
+            return
+    suffix = Path(name).suffix
+    stem = free_stem(folder, Path(name).stem, [suffix])
+    with atomic_path(folder / f"{stem}{suffix}") as temporary:
+        temporary.write_bytes(content)
 
 
 def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
@@ -114,9 +112,8 @@ def _classes() -> dict[str, type]:
         def points(self) -> list[tuple[float, float]] | None:
             if len(self.shown) < len(POINT_NAMES):
                 return None
-            return [
-                ((x + 0.5) / self.scale - 0.5, (y + 0.5) / self.scale - 0.5) for x, y in self.shown
-            ]
+            points = (np.array(self.shown) + 0.5) / self.scale - 0.5
+            return [tuple(point) for point in points.tolist()]
 
         def still(self) -> np.ndarray:
             marked = Image.fromarray(_picture_at(self.source))
@@ -137,7 +134,8 @@ def _classes() -> dict[str, type]:
         at = traitlets.Float(0.5).tag(sync=True)
 
         def still(self) -> np.ndarray:
-            left, right = _picture_at(self.before), _picture_at(self.after)
+            left = _picture_at(self.before)
+            right = _picture_at(self.after)
             column = round(self.at * left.shape[1])
             out = np.concatenate([left[:, :column], right[:, column:]], axis=1)
             out[:, max(0, column - 1) : column + 1] = 255
@@ -167,8 +165,9 @@ def divider(
         raise ValueError(
             f"both pictures must be of one shape, got {before.shape} and {after.shape}: resize one"
         )
-    addresses = [_shrunk(picture, COMPARED_PX)[0] for picture in (before, after)]
-    return _classes()["divider"](before=addresses[0], after=addresses[1], labels=list(labels))
+    left, _ = _shrunk(before, COMPARED_PX)
+    right, _ = _shrunk(after, COMPARED_PX)
+    return _classes()["divider"](before=left, after=right, labels=list(labels))
 
 
 def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
@@ -188,7 +187,7 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
 
     def draw() -> np.ndarray:
         picture = images.rounded(photo + strength.value * (whole - photo))
-        shown.after = _shrunk(picture, COMPARED_PX)[0]
+        shown.after, _ = _shrunk(picture, COMPARED_PX)
         return picture
 
     box = _following({"strength": strength}, [ends, shown], draw)
@@ -205,7 +204,8 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
     """
     import ipywidgets as w
 
-    last, first = model.num_layers - 1, model.open_layers.start
+    first = model.open_layers.start
+    last = model.num_layers - 1
     controls = {
         "strength": w.FloatSlider(
             value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength"
@@ -223,7 +223,8 @@ def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> 
 
     def draw() -> np.ndarray:
         values = {name: control.value for name, control in controls.items()}
-        (start, stop), noise = values.pop("layers"), values.pop("noise")
+        start, stop = values.pop("layers")
+        noise = values.pop("noise")
         variants = model.variants(w_plus, NUM, layers=range(start, stop + 1), **values)
         faces = model.decode(variants, noise=None if noise < 0 else noise)
         rows = [[drawing, *faces[: NUM // 2]], [*model.decode(w_plus), *faces[NUM // 2 :]]]

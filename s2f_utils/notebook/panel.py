@@ -29,15 +29,16 @@ from s2f_utils.train.tracking import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0
-SHARE, LEAST_S = (
-    0.05,
-    2.0,
-)  # of the time of training that drawing the curves may take; between two drawings of them
+SHARE = 0.05  # of the time of training that drawing the curves may take
+LEAST_S = 2.0  # between two drawings of them
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
 PROGRESS = "{n:,} of {total:,} images · {rate_fmt} · {remaining} left"
-STEERED = "a moved slider acts from the next step on; if not on this page, edit controls.json in the run's folder"
+STEERED = (
+    "a moved slider acts from the next step on; if not on this page, edit controls.json in the"
+    " run's folder"
+)
 NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json in the run's folder"
 
 
@@ -61,19 +62,25 @@ class TrainingPanel:
 
     def __init__(self, run: Any, names: Sequence[str] | None = None) -> None:
         ranges = run.live.ranges
-        self.names = tuple(
-            [*(n for n in ranges if n not in LAST), *LAST] if names is None else names
-        )
-        if unknown := set(self.names) - set(ranges):
+        if names is None:
+            names = [*[name for name in ranges if name not in LAST], *LAST]
+        self.names = tuple(names)
+        unknown = set(self.names) - set(ranges)
+        if unknown:
             raise ValueError(
                 f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}"
             )
-        self.run, self.live, self.ranges = run, run.live, ranges
+        self.run = run
+        self.live = run.live
+        self.ranges = ranges
         self.box: Any = None  # all widgets, once they are shown
         self._display_id = ""  # of the output that it is shown in
         self._poller: PagePoller | None = None
-        self._trains = self._follows = False  # _follows: the sliders are set to the live values
-        self._next_poll = self._next_draw = self._next_curves = 0.0
+        self._trains = False
+        self._follows = False  # while the sliders are set to the live values
+        self._next_poll = 0.0
+        self._next_draw = 0.0
+        self._next_curves = 0.0
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -115,13 +122,10 @@ class TrainingPanel:
         """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of
         `read_log`.
         """
-        parts = [
-            stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))
-        ]
-        parts.append(
-            stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images")
-        )
-        parts.append(stills.fitted(images.load_rgb(io.BytesIO(_png_of_curves(log)))))
+        values = ", ".join(f"{name} {self.live[name]:.4g}" for name in self.names)
+        seen = f"{self.run.images_seen:,} of {self.run.total_images:,} images"
+        curves = images.load_rgb(io.BytesIO(_png_of_curves(log)))
+        parts = [stills.text_line(values), stills.text_line(seen), stills.fitted(curves)]
         if sheets := self._sheets():
             parts.append(stills.text_line(f"samples at {int(sheets[-1].stem):,} images"))
             parts.append(stills.fitted(images.load_rgb(sheets[-1])))
@@ -134,24 +138,38 @@ class TrainingPanel:
 
     def _build(self) -> None:
         import ipywidgets as w
-        import matplotlib.figure  # noqa: F401  (so that the first drawing takes no longer than the others)
+        import matplotlib.figure  # noqa: F401  (so that the first drawing is as fast as the others)
 
         wide = w.Layout(width=WIDTH, max_width="99%")
+        wrap = w.Layout(flex_flow="row wrap")
         self.sliders = {name: self._make_slider(name, wide) for name in self.names}
-        self.buttons = {}
-        for name, text in self.BUTTONS.items():
-            self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
-            self.buttons[name].on_click(lambda _button, name=name: self._press(name))
-        self.bar, self.progress, self.status = (
-            w.FloatProgress(min=0.0, max=1.0, layout=wide),
-            w.HTML(),
-            w.HTML(),
+        self.buttons = {name: self._make_button(name) for name in self.BUTTONS}
+        self.bar = w.FloatProgress(min=0.0, max=1.0, layout=wide)
+        self.progress = w.HTML()
+        self.status = w.HTML()
+        buttons = w.HBox(list(self.buttons.values()), layout=wrap)
+        left = w.VBox(
+            [*self.sliders.values(), buttons, self.bar, self.progress, self.status],
+            layout=w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em"),
         )
         self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
         self.log_scale = w.ToggleButton(
             False, description="log scale", layout=w.Layout(width="8em")
         )
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
+        right = w.VBox(
+            [self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0")
+        )
+        self._build_samples()
+        self.box = w.VBox([w.HBox([left, right], layout=wrap), self.samples])
+        self._draw()
+        self._follow_sheets()
+        self._redraw_curves()
+
+    def _build_samples(self) -> None:
+        """The samples through time, hidden until there are some."""
+        import ipywidgets as w
+
         self.through_time = w.IntSlider(0, min=0, max=0, description="samples at", readout=False)
         self.through_time.observe(lambda _: self._show_sheet(), "value")
         self.when = w.Label()
@@ -159,24 +177,14 @@ class TrainingPanel:
             format="png", layout=w.Layout(max_width="100%", align_self="flex-start")
         )
         times = w.HBox([self.through_time, self.when])
-        self.samples = w.VBox(
-            [times, self.picture], layout=w.Layout(display="none")
-        )  # until there are some
-        wrap, narrow = (
-            w.Layout(flex_flow="row wrap"),
-            w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em"),
-        )
-        row = w.HBox(list(self.buttons.values()), layout=wrap)
-        first = w.VBox(
-            [*self.sliders.values(), row, self.bar, self.progress, self.status], layout=narrow
-        )
-        second = w.VBox(
-            [self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0")
-        )
-        self.box = w.VBox([w.HBox([first, second], layout=wrap), self.samples])
-        self._draw()
-        self._follow_sheets()
-        self._redraw_curves()
+        self.samples = w.VBox([times, self.picture], layout=w.Layout(display="none"))
+
+    def _make_button(self, name: str) -> Any:
+        import ipywidgets as w
+
+        button = w.Button(description=self.BUTTONS[name], layout=w.Layout(width="auto"))
+        button.on_click(lambda _button: self._press(name))
+        return button
 
     def _make_slider(self, name: str, layout: Any) -> Any:
         """A slider for one live value, logarithmic where its range says so; it reports when it is
@@ -184,13 +192,18 @@ class TrainingPanel:
         """
         import ipywidgets as w
 
-        limits, value, is_whole = self.ranges[name], self.live[name], name in LAST
-        low, high, is_log = limits.low, limits.high, limits.log and limits.low > 0
+        limits = self.ranges[name]
+        value = self.live[name]
+        is_whole = name in LAST
+        is_log = limits.log and limits.low > 0
+        low, high = limits.low, limits.high
         if name == "sample_every":  # its own range ends far beyond any training
             high = min(high, max(self.run.total_images, value))
         if is_log:
             low, high = math.log10(low), math.log10(high)
-        slider = (w.FloatLogSlider if is_log else w.FloatSlider)(
+        kind = w.FloatLogSlider if is_log else w.FloatSlider
+        longest = max(len(name) for name in self.names)
+        slider = kind(
             value=value,
             min=low,
             max=high,
@@ -199,7 +212,7 @@ class TrainingPanel:
             description=name,
             continuous_update=False,
             layout=layout,
-            style={"description_width": f"{0.55 * max(map(len, self.names)) + 1:.1f}em"},
+            style={"description_width": f"{0.55 * longest + 1:.1f}em"},
         )
         slider.observe(lambda change: self._move(name, change["new"]), "value")
         return slider
@@ -219,8 +232,11 @@ class TrainingPanel:
 
     def on_start(self, run: Any) -> None:
         """Listen to the page, if there is one that can be asked."""
-        self._trains, self._poller = True, None
-        self._next_poll = self._next_draw = self._next_curves = 0.0
+        self._trains = True
+        self._poller = None
+        self._next_poll = 0.0
+        self._next_draw = 0.0
+        self._next_curves = 0.0
         if self.box is not None and has_page():
             with contextlib.suppress(RuntimeError):
                 self._poller = PagePoller(current_kernel())
@@ -250,7 +266,8 @@ class TrainingPanel:
 
     def on_end(self, run: Any, reason: str) -> None:
         """Say why training ended."""
-        self._trains, self._poller = False, None
+        self._trains = False
+        self._poller = None
         self._draw(reason)
         self._redraw_curves()
 
@@ -261,37 +278,29 @@ class TrainingPanel:
             return
         for name, slider in self.sliders.items():
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
-                self._follows = True
-                slider.value = self.live[
-                    name
-                ]  # controls.json moved it, or a resumed run; as far as it reaches
+                self._follows = True  # controls.json moved it, or a resumed run
+                slider.value = self.live[name]
                 self._follows = False
         paused = self.live.asked("pause")
         self.buttons["pause"].description = "Resume" if paused else "Pause"
         for name, button in self.buttons.items():
             button.disabled = not self._trains or (name == "step" and not paused)
         seen = self.run.images_seen
-        total = max(
-            seen, self.run.total_images
-        )  # that a time budget allows is an estimate: it may be passed
+        total = max(seen, self.run.total_images)  # a time budget's is an estimate
         self.bar.value = seen / max(1, total)
         rate = self.run.images_per_second
         self.progress.value = tqdm.format_meter(
             seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS
         )
-        state = (
-            f"ended: {ended}"
-            if ended
-            else STEERED
-            if self._poller
-            else NOT_STEERED
-            if self._trains
-            else ""
-        )
-        paused_too = "paused" if paused and not ended else ""
-        self.status.value = html.escape(
-            "; ".join(filter(None, (state, paused_too, self.live.problem)))
-        )
+        notes = [self._state(ended), "paused" if paused and not ended else "", self.live.problem]
+        self.status.value = html.escape("; ".join(filter(None, notes)))
+
+    def _state(self, ended: str) -> str:
+        if ended:
+            return f"ended: {ended}"
+        if self._poller is not None:
+            return STEERED
+        return NOT_STEERED if self._trains else ""
 
     def _redraw_curves(self) -> None:
         began = time.monotonic()
@@ -309,7 +318,8 @@ class TrainingPanel:
         if self.box is None or newest < 0:
             return
         is_at_end = self.through_time.value == self.through_time.max
-        self.through_time.max, self.samples.layout.display = newest, ""
+        self.through_time.max = newest
+        self.samples.layout.display = ""
         if is_at_end:
             self.through_time.value = newest
         self._show_sheet()

@@ -86,9 +86,7 @@ class PagePoller:
         try:
             _, (_, header, *_) = self._session.feed_identities(frames, copy=False)
             return self._session.unpack(getattr(header, "bytes", header))["msg_type"]
-        except (
-            Exception
-        ):  # ipykernel 7's "stop aborting", or a broken message: the kernel knows what to do
+        except Exception:  # ipykernel 7's "stop aborting", or a broken message: for the kernel
             return ""
 
     def _handle(self, frames: list[Any]) -> None:

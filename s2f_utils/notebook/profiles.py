@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 # Method → what differs from the demo profile on a CPU. pix2pix: a network of a sixth of the
-# weights, which sees each of the 377 portraits some sixteen times; faithful trains for fewer images.
+# weights, which sees each of the 377 portraits some sixteen times.
 _SHORT: dict[str, dict[str, Any]] = {
     "pix2pix": {
         "base_filters": 16,
@@ -13,7 +13,6 @@ _SHORT: dict[str, dict[str, Any]] = {
         "total_images": 6_000,
         "ema_half_life_images": 300.0,
     },
-    "faithful": {"total_images": 3_000, "ema_half_life_images": 500.0},
     "cyclegan": {
         "base_filters": 16,
         "num_blocks": 4,
@@ -31,4 +30,6 @@ def short_settings(method: str, profile: str, has_gpu: bool) -> dict[str, Any]:
     """What a notebook sets beside a profile, so that a training ends in minutes on a CPU: {} but
     for the demo there.
     """
-    return dict(_SHORT[method]) if profile == "demo" and not has_gpu else {}
+    if profile != "demo" or has_gpu:
+        return {}
+    return dict(_SHORT[method])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
+VERSIONS = ("torch", "torchvision", "numpy", "ipywidgets", "ipykernel")
 
 
 @dataclass(frozen=True)
@@ -53,34 +54,36 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     path /= name if profile == "demo" else f"{name}-{profile}"
     path.mkdir(parents=True, exist_ok=True)
     runtime.seed_everything(0)
+    _save_figures_as_jpeg()
+    precision = runtime.pick_precision(device).name
+    machine = f"{device.type} ({_device_name(device)}), {precision}"
+    print(f"device: {machine} · profile: {profile} · folder: {path}")
+    versions = [f"· {name} {metadata.version(name)}" for name in VERSIONS]
+    print("Python", sys.version.split()[0], *versions)
+    return Session(device, profile, path)
+
+
+def _save_figures_as_jpeg() -> None:
+    """In a notebook: a page of faces takes a fifth of the space that PNG does."""
     with contextlib.suppress(ImportError):
         from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        if (
-            get_ipython() is not None
-        ):  # figures as JPEG: a page of faces takes a fifth of the space that PNG does
-            set_matplotlib_formats(
-                "jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True}
-            )
+        if get_ipython() is not None:
+            options = {"quality": 72, "optimize": True, "progressive": True}
+            set_matplotlib_formats("jpeg", pil_kwargs=options)
+
+
+def _device_name(device: torch.device) -> str:
     import torch
 
-    label = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{os.cpu_count()} CPU cores"
-    )
-    precision = runtime.pick_precision(device).name
-    print(f"device: {device.type} ({label}), {precision} · profile: {profile} · folder: {path}")
-    names = ("torch", "torchvision", "numpy", "ipywidgets", "ipykernel")
-    print(
-        "Python", sys.version.split()[0], *(f"· {name} {metadata.version(name)}" for name in names)
-    )
-    return Session(device, profile, path)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{os.cpu_count()} CPU cores"
 
 
 def check(condition: bool, lesson: str) -> None:
-    """Say what a reader learns, with ✓ or ✗ in front; where S2F_STRICT=1 (tests), ✗ is an
+    """Print what a reader learns, with ✓ or ✗ in front; with S2F_STRICT=1 (tests), ✗ is an
     AssertionError.
     """
     if not condition and os.environ.get("S2F_STRICT") == "1":
@@ -95,25 +98,26 @@ def mount_drive(folder: Path) -> None:
     Raises FileNotFoundError where that fails: results would go to a disk that ends with the
     session.
     """
-    if DRIVE not in (folder.absolute(), *folder.absolute().parents) or (DRIVE / "MyDrive").is_dir():
+    is_on_drive = folder.absolute().is_relative_to(DRIVE)
+    if not is_on_drive or (DRIVE / "MyDrive").is_dir():
         return
     try:
         from google.colab import drive
 
         drive.mount(str(DRIVE))
-    except (
-        Exception
-    ) as error:  # not in Colab, declined, or no page to ask on: Colab raises several kinds
-        message = f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave FOLDER empty"
-        raise FileNotFoundError(message) from error
+    except Exception as error:  # not in Colab, or declined: Colab raises several kinds
+        raise FileNotFoundError(
+            f"{folder}: Google Drive could not be mounted ({error}): in Colab allow it, else leave"
+            " FOLDER empty"
+        ) from error
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
-    """Pack a session's folder into one zip beside it, complete or not at all, say its size, and
+    """Pack a session's folder into one zip beside it, complete or not at all, print its size, and
     return its path.
 
-    Runs with their logs, samples, scores and generators are in it, and pictures. Left out, which is
-    said: data sets (folders with a manifest.csv), which can be made again; resume files, which are
+    It holds runs with their logs, samples, scores and generators, and pictures. Left out, and
+    named: data sets (folders with a manifest.csv), which can be made again; resume files, which are
     large; W&B's own files; hidden ones.
     """
     folder = Path(folder)
@@ -121,34 +125,40 @@ def zip_results(folder: str | os.PathLike) -> Path:
         raise FileNotFoundError(f"{folder}: no such folder: give the session's")
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
-    num, left_out = 0, set()
-    options = {
-        "compression": zipfile.ZIP_DEFLATED,
-        "strict_timestamps": False,
-    }  # False: also files of before 1980
+    num = 0
+    left_out = set()
     with (
         runtime.atomic_path(target) as temporary,
-        zipfile.ZipFile(temporary, "w", **options) as archive,
+        # Not strict: also files of before 1980.
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
-            if not path.is_file() or any(part.startswith(".") for part in inside.parts):
+            is_hidden = any(part.startswith(".") for part in inside.parts)
+            if is_hidden or not path.is_file():
                 continue
-            if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
-                left_out.add("resume files")
-            elif data & set(path.parents):
-                left_out.add("data sets")
-            elif any(
-                place.name == "wandb" and (place.parent / "config.json").is_file()
-                for place in path.parents
-            ):
-                left_out.add("W&B's files")
-            else:
-                archive.write(path, Path(folder.name) / inside)
-                num += 1
+            if reason := _left_out(path, data):
+                left_out.add(reason)
+                continue
+            archive.write(path, Path(folder.name) / inside)
+            num += 1
     size = f"{num} files, {target.stat().st_size / 1e6:.1f} MB"
     print(f"{size}; left out: {', '.join(sorted(left_out))}" if left_out else size)
     return target
+
+
+def _left_out(path: Path, data: set[Path]) -> str:
+    """What a file of a session's folder is, where the zip leaves it out; else "". data: folders of
+    data sets.
+    """
+    if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
+        return "resume files"
+    if data & set(path.parents):
+        return "data sets"
+    for parent in path.parents:
+        if parent.name == "wandb" and (parent.parent / "config.json").is_file():
+            return "W&B's files"
+    return ""
 
 
 class Table:
@@ -157,11 +167,9 @@ class Table:
     def __init__(
         self, rows: Sequence[Sequence[Any]], head: Sequence[str], caption: str = ""
     ) -> None:
-        self.rows, self.head, self.caption = (
-            [[_text(value) for value in row] for row in rows],
-            list(head),
-            caption,
-        )
+        self.rows = [list(map(_text, row)) for row in rows]
+        self.head = list(head)
+        self.caption = caption
 
     def _repr_html_(self) -> str:
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
@@ -196,6 +204,9 @@ def table(
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float) or (hasattr(value, "dtype") and not isinstance(value, str)):
-        return f"{float(value):,.3g}" if abs(float(value)) < 999.5 else f"{float(value):,.0f}"
-    return str(value)
+    is_number = isinstance(value, float) or hasattr(value, "dtype")
+    if not is_number or isinstance(value, str):
+        return str(value)
+    if abs(float(value)) < 999.5:
+        return f"{float(value):,.3g}"
+    return f"{float(value):,.0f}"

@@ -23,9 +23,12 @@ from s2f_utils.pictures import images
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDE_PX = 900  # of a still: what a page's column shows without making it smaller
-GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
+GAP_PX = 8
+LINE_PX = 30
+FONT_PX = 17
 QUALITY = 62
-INK, FAINT = (40, 40, 40), (205, 205, 205)
+INK = (40, 40, 40)
+FAINT = (205, 205, 205)
 
 
 def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
@@ -37,10 +40,9 @@ def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
     """
     from IPython.display import display
 
-    bundle: dict[str, Any] = {
-        "text/plain": type(widget).__name__ if widget else "a picture of the widget"
-    }
+    bundle: dict[str, Any] = {"text/plain": "a picture of the widget"}
     if widget:
+        bundle["text/plain"] = type(widget).__name__
         bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     if still is not None:
         bundle["image/jpeg"] = _jpeg(still)
@@ -97,40 +99,49 @@ def _parts(widget: Any) -> list[np.ndarray]:
     if hasattr(widget, "still"):
         return [fitted(widget.still())]
     if hasattr(widget, "children"):
-        return [part for child in widget.children for part in _parts(child)]
+        parts = []
+        for child in widget.children:
+            parts += _parts(child)
+        return parts
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
-        return (
-            [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))] if value else []
-        )
-    if not isinstance(value, str):
-        values = value if isinstance(value, tuple) else (value,)
-        numbers = all(isinstance(v, int | float) for v in values)
-        value = (
-            " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
-            if numbers
-            else ""
-        )
-    text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", value))).strip()
+        if not value:
+            return []
+        return [framed(fitted(images.load_rgb(io.BytesIO(value)), str(widget.width)))]
+    text = _text_of(value)
     label = getattr(widget, "description", "")
-    return [text_line(f"{label}: {text}" if label else text)] if text else []
+    if not text:
+        return []
+    return [text_line(f"{label}: {text}" if label else text)]
+
+
+def _text_of(value: Any) -> str:
+    """A widget's value in words: text without its tags, numbers, a range; "" for anything else."""
+    if isinstance(value, str):
+        without_tags = re.sub(r"<[^>]+>", " ", value)
+        return html.unescape(re.sub(r"\s+", " ", without_tags)).strip()
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(number, int | float) for number in numbers):
+        return ""
+    return " to ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
 
 
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures below each other at the left, uint8 (H, W, 3) each, W at most 900, on white."""
-    wide = [
-        np.pad(p, ((GAP_PX, 0), (0, WIDE_PX - p.shape[1]), (0, 0)), constant_values=255)
-        for p in parts
-    ]
-    return np.concatenate([*wide, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
+    padded = []
+    for part in parts:
+        right = WIDE_PX - part.shape[1]
+        padded.append(np.pad(part, ((GAP_PX, 0), (0, right), (0, 0)), constant_values=255))
+    return np.concatenate([*padded, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
 
 
 def fitted(picture: np.ndarray, width: str = "") -> np.ndarray:
     """A picture, uint8 (H, W, 3), as wide as a widget's `width` says ("256px"), by default as it
     is; 900 at most.
     """
-    asked = width.removesuffix("px")
-    new_width = min(WIDE_PX, int(asked) if asked.isdigit() and int(asked) else picture.shape[1])
+    number = width.removesuffix("px")
+    new_width = int(number) if number.isdigit() else 0
+    new_width = min(WIDE_PX, new_width or picture.shape[1])
     size = (new_width, round(picture.shape[0] * new_width / picture.shape[1]))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
@@ -145,10 +156,9 @@ def framed(picture: np.ndarray) -> np.ndarray:
 def text_line(text: str) -> np.ndarray:
     """Text on white, in as many lines as it needs; uint8 (H, 900, 3)."""
     lines = textwrap.wrap(text, int(WIDE_PX / (0.5 * FONT_PX))) or [""]
-    canvas, font = (
-        Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white"),
-        ImageFont.load_default(FONT_PX),
-    )
+    canvas = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(FONT_PX)
     for number, line in enumerate(lines):
-        ImageDraw.Draw(canvas).text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
+        draw.text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")
     return np.asarray(canvas)
