@@ -94,7 +94,7 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
             inside = sorted(p for p in item.iterdir() if p.is_file() and images.is_image_name(p))
             if not inside:
                 raise FileNotFoundError(
-                    f"{item}: no pictures in this folder ({', '.join(images.SUFFIXES[:4])}, …)"
+                    f"{item}: no pictures in this folder ({', '.join(sorted(images.SUFFIXES))})"
                 )
             pictures += inside
         elif item.is_file():
