@@ -58,7 +58,7 @@ def test_a_run_and_all_its_files_have_the_card(tiny, manifest, tmp_path):
         assert {side: found["num"] for side, found in card.pictures.items()} == dict.fromkeys(
             card.pictures, len(rows)
         )
-        assert leaks.trained_on([path]).hashes == hashes
+        assert leaks.training_set([path]).hashes == hashes
         assert (
             "learned_from" not in checkpoints.load_network(path)[1]
         )  # which is in everybody's hands

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Data, Device, Direction, Mode, Seen
+
+if TYPE_CHECKING:
+    from s2f_utils.metrics.evaluation import Evaluation
 
 
 def evaluate(
@@ -34,11 +37,9 @@ def evaluate(
         out: folder for the results; default: a new one beside the model, or in runs
         by: column of manifest.csv for each of whose values the means are printed, too
         metrics: with commas; default (SSIM, sharpness, PSNR, MSE, L1, L2 norm), all, project1 (with
-            its published errors), sets (FID, KID, …), or
-        features (perceptual,
-            Fréchet, precision, recall), too
+            its published errors), sets (FID, KID, …), or features (perceptual, Fréchet, precision,
+            recall), too
     """
-    from s2f_utils import runtime
     from s2f_utils.data import read_manifest
     from s2f_utils.infer import load
     from s2f_utils.metrics import evaluation
@@ -57,8 +58,15 @@ def evaluate(
         name=translator.info.method or Path(model).stem,
         allow_seen=seen,
     )
+    _print(result, by)
+
+
+def _print(result: Evaluation, by: str | None) -> None:
+    """The tables of an evaluation, what stands against it, and where its files are."""
+    from s2f_utils import runtime
+
+    manifest, split, size_px = result.manifest, result.split, result.size_px
     name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
-    size_px = translator.info.size_px
     print(f"{name}, split {split}: {num} of {size_px}x{size_px} pixels\n")
     print(result.table())
     if by:
@@ -89,9 +97,8 @@ def _new_folder(model: str, split: str) -> Path:
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import hub
 
-    is_name = model in weights.model_names() or hub.is_name(
-        model
-    )  # nothing is written into the project or a cache
+    # Nothing is written into the project or a cache.
+    is_name = model in weights.model_names() or hub.is_name(model)
     parent = Path("runs") if is_name else find_generator(model).parent
     name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}" if is_name else split
     return parent / free_stem(parent, f"evaluation-{name}")

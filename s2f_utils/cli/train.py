@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from s2f_utils.data import Manifest
     from s2f_utils.train.config import Resolved
+    from s2f_utils.train.state import TrainingRun
 
 SCORES = "evaluation-val"
 NO_VALIDATION = (
@@ -63,7 +64,7 @@ def train(
     if list_settings:
         return _list_settings(method, *_resolve(method, profile, settings, init, device))
     from s2f_utils.data import read_manifest
-    from s2f_utils.runtime import counted, distributed
+    from s2f_utils.runtime import distributed
     from s2f_utils.train.loop import train as train_run
     from s2f_utils.train.run import open_run
 
@@ -80,17 +81,7 @@ def train(
             device=str(chosen),
         )
         if distributed.is_rank_zero():
-            how = "goes on" if run.images_seen else "begins"
-            limit = (
-                f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
-            )
-            where = f"{distributed.world_size()} x {chosen.type}, {run.precision.name}"
-            sketches = counted(len(run.data.sketches), "sketch")
-            photos = counted(len(run.data.photos), "photo")
-            length = f"{run.total_images:,} images{limit}"
-            print(
-                f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {sketches}, {photos}"
-            )
+            print(f"{run.folder} {_described(run, profile)}")
         if train_run(run) == "interrupted":
             return 130
         if distributed.is_rank_zero():
@@ -98,6 +89,20 @@ def train(
                 _score(run.folder, manifest, device)
             print(f"model: {run.folder / 'generator.safetensors'}")
     return 0
+
+
+def _described(run: TrainingRun, profile: str) -> str:
+    """What a run is about to do, in a line."""
+    from s2f_utils.runtime import counted, distributed
+
+    how = "goes on" if run.images_seen else "begins"
+    length = f"{run.total_images:,} images"
+    if run.config.time_budget_s:
+        length += f", {run.config.time_budget_s:.0f} s at most"
+    device = f"{distributed.world_size()} x {run.precision.device.type}, {run.precision.name}"
+    sketches = counted(len(run.data.sketches), "sketch")
+    photos = counted(len(run.data.photos), "photo")
+    return f"{how}: {run.method}, profile {profile}, {length}, on {device}; {sketches}, {photos}"
 
 
 def _resolve(

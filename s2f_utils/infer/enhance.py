@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.infer import restorers
+from s2f_utils.infer.pasting import paste_all
 from s2f_utils.infer.request import Request
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model, checked
@@ -24,8 +25,6 @@ from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
-FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
-BAND_ROWS = 512  # rows of a photo pasted at once: large faces would take gigabytes
 # Grey levels by which a single-tone photo's colours may differ from those predicted from its greys.
 TONE = 3.0
 LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
@@ -73,48 +72,54 @@ def enhance(
     Raises FaceError if no face is detected, RestoreError, ValueError for another picture or
     setting, or WeightsError.
     """
-    import cv2
-
     _check(image, upscale, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
+    size_px = restorer.size_px
     if aligned:
-        where, matrices = [faces.centre_face(image.shape[:2])], []
-        crops = [images.resize(image, restorer.size_px, "stretch")]
+        where = [faces.centre_face(image.shape[:2])]
+        crops = [images.resize(image, size_px, "stretch")]
     else:
-        where = [
-            f
-            for f in (faces.detect_all(image) if found is None else found)
-            if f.eye_distance >= LEAST_EYES_PX
-        ]
-        if not where:
-            raise FaceError(
-                "no face was found to restore: faces whose eyes are less than"
-                f" {LEAST_EYES_PX:.0f} pixels apart, drawings and profiles are not; a square"
-                " picture that one face fills can be restored whole with aligned (--aligned)"
-            )
-        where = sorted(where, key=lambda face: -face.eye_distance)[: 1 if largest_only else None]
-        matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
-        crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
-    made = [restorer.restore(crop, seed) for crop in crops]
+        where = _restorable(image, found)[: 1 if largest_only else None]
+        matrices = [faces.alignment(face.landmarks, size_px) for face in where]
+        crops = [faces.warp(image, matrix, size_px) for matrix in matrices]
+    restored = [restorer.restore(crop, seed) for crop in crops]
     if not _has_colour(image):
-        made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
+        restored = [_toned(crop, face) for crop, face in zip(crops, restored, strict=True)]
+    changes = [face.astype(np.float32) - crop for crop, face in zip(crops, restored, strict=True)]
     out = image.copy()
     if upscale > 1:
         size = (image.shape[1] * upscale, image.shape[0] * upscale)
         out = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
-    changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
     if aligned:
-        how = cv2.INTER_CUBIC if len(out) > restorer.size_px else cv2.INTER_AREA
-        out = images.rounded(
-            out + strength * cv2.resize(changes[0], out.shape[1::-1], interpolation=how)
-        )
+        out = _changed(out, changes[0], strength)
     elif strength > 0:
-        _paste_all(
-            out, changes, [faces.rescaled(matrix, 1 / upscale) for matrix in matrices], strength
+        paste_all(out, changes, [faces.rescaled(one, 1 / upscale) for one in matrices], strength)
+    results = zip(where, crops, restored, strict=True)
+    return Enhanced(out, tuple(EnhancedFace(*one) for one in results))
+
+
+def _restorable(image: np.ndarray, found: list[Face] | None) -> list[Face]:
+    """The faces of a photo that are large enough, the largest first. Raises FaceError if there is
+    none.
+    """
+    known = faces.detect_all(image) if found is None else found
+    large = [face for face in known if face.eye_distance >= LEAST_EYES_PX]
+    if not large:
+        raise FaceError(
+            "no face was found to restore: faces whose eyes are less than"
+            f" {LEAST_EYES_PX:.0f} pixels apart, drawings and profiles are not; a square picture"
+            " that one face fills can be restored whole with aligned (--aligned)"
         )
-    return Enhanced(
-        out, tuple(EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True))
-    )
+    return sorted(large, key=lambda face: -face.eye_distance)
+
+
+def _changed(image: np.ndarray, change: np.ndarray, strength: float) -> np.ndarray:
+    """A square picture with a restorer's change, float32 (S, S, 3), in its size."""
+    import cv2
+
+    how = cv2.INTER_CUBIC if len(image) > len(change) else cv2.INTER_AREA
+    change = cv2.resize(change, image.shape[1::-1], interpolation=how)
+    return images.rounded(image + strength * change)
 
 
 class Enhancer(Model):
@@ -128,18 +133,14 @@ class Enhancer(Model):
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
     ) -> list[np.ndarray]:
         """As `Model.answer`, with each request's `strength`. Raises what `enhance` raises."""
-        made = list(pictures)
-        for n, (picture, request) in enumerate(zip(pictures, requests, strict=True)):
+        answers = []
+        for picture, request in zip(pictures, requests, strict=True):
             if request.strength > 0:
-                square = picture.shape[0] == picture.shape[1]
-                made[n] = enhance(
-                    picture,
-                    self.restorer,
-                    strength=request.strength,
-                    aligned=square,
-                    seed=request.seed,
-                ).image
-        return made
+                is_square = picture.shape[0] == picture.shape[1]
+                options = {"strength": request.strength, "seed": request.seed}
+                picture = enhance(picture, self.restorer, aligned=is_square, **options).image
+            answers.append(picture)
+        return answers
 
 
 def _check(image: np.ndarray, upscale: int, aligned: bool) -> None:
@@ -159,16 +160,12 @@ def _has_colour(rgb: np.ndarray) -> bool:
     """Whether a picture, uint8 (H, W, 3), has more than one tone: whether its colours cannot be
     predicted from its greys, as they can in black and white, sepia and blueprints.
     """
-    few = (
-        rgb[:: max(1, len(rgb) // 128), :: max(1, rgb.shape[1] // 128)]
-        .reshape(-1, 3)
-        .astype(np.float64)
-    )
+    step_y, step_x = max(1, len(rgb) // 128), max(1, rgb.shape[1] // 128)
+    few = rgb[::step_y, ::step_x].reshape(-1, 3).astype(np.float64)
     grey = few @ [0.299, 0.587, 0.114]
     powers = np.vander(grey / 255.0, 3)
-    square = powers.T @ powers + 1e-4 * len(few) * np.eye(
-        3
-    )  # smooth: similar greys have similar tones
+    # Smooth: similar greys have similar tones.
+    square = powers.T @ powers + 1e-4 * len(few) * np.eye(3)
     rest = few - powers @ np.linalg.solve(square, powers.T @ few)
     return bool(np.sqrt(np.square(rest).mean(axis=0)).max() > TONE)
 
@@ -177,64 +174,3 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """A restored face in its original tone: only its greys are changed; uint8 (S, S, 3)."""
     change = images.luminance(after).astype(np.int16) - images.luminance(before)
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
-
-
-def feathered_mask(size_px: int) -> np.ndarray:
-    """The weights for pasting a crop: float32 (S, S), 1 inside, falling to 0 at the edge."""
-    at = (np.arange(size_px) + 0.5) / size_px
-    edge = np.clip(np.minimum(at, 1 - at) / FEATHER, 0, 1)
-    ramp = edge * edge * (3 - 2 * edge)
-    return np.outer(ramp, ramp).astype(np.float32)
-
-
-def _paste_all(
-    out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float
-) -> None:
-    """Add a restorer's changes to its crops, float32 (S, S, 3), to the photo, in place.
-
-    Only the change is added, so that a face with more pixels than the crop keeps its finer detail.
-    Overlapping crops
-    share their pixels. matrices: from the photo's pixels to the crops'.
-    """
-    import cv2
-
-    parts = []
-    for change, matrix in zip(changes, matrices, strict=True):
-        size_px, back, mask = len(change), faces.inverse(matrix), feathered_mask(len(change))
-        corners = faces.transform(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size_px - 0.5, back)
-        left, above = np.clip(
-            np.floor(corners.min(axis=0)).astype(int), 0, out.shape[1::-1]
-        ).tolist()
-        right, below = np.clip(
-            np.ceil(corners.max(axis=0)).astype(int) + 1, 0, out.shape[1::-1]
-        ).tolist()
-        layers = np.dstack([change * mask[..., None], mask])
-        scale = float(
-            np.sqrt(abs(np.linalg.det(back[:, :2])))
-        )  # the photo's pixels per pixel of the crop
-        if scale < 0.8:  # several of the crop's pixels per pixel of the photo: average them first
-            small = max(8, round(size_px * scale))
-            layers = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA)
-            back = faces.rescaled(back, size_px / small)
-        parts.append((layers, back, (left, above, right, below)))
-    for layers, back, (left, above, right, below) in parts:
-        others = [
-            (other[..., 3], matrix)
-            for other, matrix, (x, y, beside, under) in parts
-            if other is not layers and x < right and left < beside and y < below and above < under
-        ]
-        for top in range(above, below, BAND_ROWS):
-            region, offset = (
-                out[top : min(top + BAND_ROWS, below), left:right],
-                [[0, 0, left], [0, 0, top]],
-            )
-            size = region.shape[1::-1]
-            warped = cv2.warpAffine(layers, back - offset, size, flags=cv2.INTER_CUBIC)
-            change = warped[..., :3]
-            if others:
-                covers = [
-                    cv2.warpAffine(one, by - offset, size, flags=cv2.INTER_CUBIC)
-                    for one, by in others
-                ]
-                change = change / np.maximum(warped[..., 3] + sum(covers), 1.0)[..., None]
-            region[:] = images.rounded(region + strength * change)

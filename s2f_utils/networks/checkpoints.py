@@ -122,28 +122,28 @@ def save_generator(
     path: Path,
     net: nn.Module,
     meta: Mapping[str, Any],
-    card: ModelInfo | None = None,
+    info: ModelInfo | None = None,
     *,
     compact: bool = False,
 ) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name, its
     arguments, and `meta`.
 
-    card: what it was trained on, kept apart in the header. compact: in a byte for each weight.
+    info: of its training, a part of the header. compact: in a byte for each weight.
     """
-    tensors = {
-        key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()
-    }
+    tensors = {}
+    for key, value in net.state_dict().items():
+        tensors[key] = value.detach().contiguous().to("cpu")
     meta = {**meta, "network": net.name, "args": net.args}
-    _save(path, packed(tensors) if compact else tensors, meta, card or ModelInfo())
+    _save(path, packed(tensors) if compact else tensors, meta, info or ModelInfo())
     return path
 
 
 def _save(
-    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], card: ModelInfo
+    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], info: ModelInfo
 ) -> None:
     header = {"s2f": json.dumps(meta)}
-    if training := card.training():
+    if training := info.training():
         header[TRAINING] = json.dumps(training)
     with _written(path) as temporary:
         save_file(dict(tensors), temporary, metadata=header)
@@ -207,14 +207,15 @@ def header_of(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def info_of(path: str | os.PathLike) -> ModelInfo:
-    """What a `.safetensors` file says of its model: an empty card for a file that is not ours.
+    """The description of the model in a `.safetensors` file; an empty one for a file that is not
+    ours.
 
     Raises FileNotFoundError or CheckpointError.
     """
     _, meta, training = _read(path, tensors=False)
-    kind = networks.NETWORKS.get(meta.get("network", ""))
-    card = kind.describe(meta.get("args") or {}) if kind else ModelInfo()
-    return card.with_header(meta, training)
+    network = networks.NETWORKS.get(meta.get("network", ""))
+    info = network.describe(meta.get("args") or {}) if network else ModelInfo()
+    return info.with_header(meta, training)
 
 
 def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
@@ -236,20 +237,25 @@ def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
     """The network's state dict in a published `.pth` or `.pt` file, as pix2pix, pSp, GFPGAN and
     rosinality's StyleGAN2 wrap theirs. Raises FileNotFoundError or CheckpointError.
     """
-    held = tensors = load_torch_file(path)
+    content = tensors = load_torch_file(path)
     for key in ("state_dict", "net_g", "g_ema", "params_ema", "params"):
         if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
             tensors = tensors[key]
     if not isinstance(tensors, Mapping):
         raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
-    if (
-        "decoder.input.input" in tensors and "latent_avg" not in tensors
-    ):  # pSp keeps the mean style beside the weights
-        num_styles = sum(
-            key.startswith("encoder.") and key.endswith(".linear.weight") for key in tensors
-        )
-        style_dim = tensors["decoder.style.1.weight"].shape[0]
-        mean = held.get("latent_avg")
-        mean = mean if isinstance(mean, Tensor) else torch.zeros(style_dim)
-        tensors = {**tensors, "latent_avg": mean.expand(num_styles, style_dim).clone()}
+    if "decoder.input.input" in tensors and "latent_avg" not in tensors:
+        return {**tensors, "latent_avg": _mean_styles(tensors, content.get("latent_avg"))}
     return tensors
+
+
+def _mean_styles(tensors: Mapping[str, Tensor], mean: Any) -> Tensor:
+    """The mean styles of a published pSp, (L, D), whose file has them beside the weights, or not
+    at all.
+    """
+    style_dim = tensors["decoder.style.1.weight"].shape[0]
+    heads = [
+        key for key in tensors if key.startswith("encoder.") and key.endswith(".linear.weight")
+    ]
+    if not isinstance(mean, Tensor):
+        mean = torch.zeros(style_dim)
+    return mean.expand(len(heads), style_dim).clone()

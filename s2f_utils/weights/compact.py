@@ -18,9 +18,8 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCALE = (
-    "@scale"  # behind the name of a packed tensor: what one step of its whole numbers stands for
-)
+# Behind the name of a packed tensor: what one step of its whole numbers stands for.
+SCALE = "@scale"
 LEAST = 4_096  # numbers; smaller tensors stay as they are
 
 
@@ -30,35 +29,35 @@ def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     A scale belongs to an output channel, the first dimension of more than one.
     """
-    made: dict[str, Tensor] = {}
+    stored: dict[str, Tensor] = {}
     for key, value in tensors.items():
         if not value.is_floating_point():
-            made[key] = value
+            stored[key] = value
         elif value.ndim < 2 or value.numel() < LEAST:
-            made[key] = value.half()
+            stored[key] = value.half()
         else:
-            whole = value.float()
-            channel = next((dim for dim in range(whole.ndim) if whole.shape[dim] > 1), 0)
-            scale = (
-                whole.abs().amax(
-                    dim=[dim for dim in range(whole.ndim) if dim != channel], keepdim=True
-                )
-                / 127
-            )
-            made[key] = (whole / scale.clamp_min(1e-12)).round().char()  # int8
-            made[key + SCALE] = scale
-    return made
+            stored[key], stored[key + SCALE] = _in_bytes(value.float())
+    return stored
+
+
+def _in_bytes(value: Tensor) -> tuple[Tensor, Tensor]:
+    """A float32 tensor as int8, and what one step of it stands for, per output channel."""
+    channel = next((dim for dim in range(value.ndim) if value.shape[dim] > 1), 0)
+    others = [dim for dim in range(value.ndim) if dim != channel]
+    scale = value.abs().amax(dim=others, keepdim=True) / 127
+    return (value / scale.clamp_min(1e-12)).round().char(), scale
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `packed` was given, floating tensors as float32, to the precision that was kept."""
-    plain = {key: value for key, value in tensors.items() if not key.endswith(SCALE)}
-    return {
-        key: value.float() * tensors[key + SCALE].float()
-        if key + SCALE in tensors
-        else value.float()
-        for key, value in plain.items()
-    }
+    """What `packed` was given, as float32, to the precision that was kept."""
+    restored = {}
+    for key, value in tensors.items():
+        if key.endswith(SCALE):
+            continue
+        restored[key] = value.float()
+        if key + SCALE in tensors:
+            restored[key] = restored[key] * tensors[key + SCALE].float()
+    return restored
 
 
 def tensors_of(path: str | os.PathLike) -> dict[str, np.ndarray]:
