@@ -12,7 +12,7 @@ from PIL import Image
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.notebook import click_face, divider, strength_slider
 from tests.test_enhance import RED, face_at, flat
-from tests.test_translate import drawing, points_on_the_sheet  # noqa: F401  (fixtures)
+from tests.test_translate import POINTS, drawing  # noqa: F401  (fixtures)
 
 pytest.importorskip("anywidget")
 
@@ -35,8 +35,9 @@ def test_clicks_are_points_of_the_drawing_itself():
 def test_small_drawings_are_shown_as_they_are_and_their_points_align_them(drawing):  # noqa: F811
     widget = click_face(drawing)
     assert shown(widget.source).shape == (540, 300, 3)
-    widget.shown = points_on_the_sheet().tolist()
-    assert np.allclose(widget.points, points_on_the_sheet())
+    points = np.array(POINTS, float) + [20, 160]
+    widget.shown = points.tolist()
+    assert np.allclose(widget.points, points)
     assert drawings.prepare(drawing, points=widget.points).face.method == "points"
 
 

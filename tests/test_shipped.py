@@ -14,7 +14,6 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
 from tests.test_cli import command
-from tests.test_translate import rgb
 
 
 def test_the_shipped_files_are_here_and_small():
@@ -63,7 +62,9 @@ def strangers():
         labels = cv2.warpAffine(
             face.mask, matrix, (256, 256), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
         )
-        sketch = faces.warp(rgb(face.sketch), matrix, 256, border="paper")
+        sketch = faces.warp(
+            np.repeat(face.sketch[..., None], 3, axis=2), matrix, 256, border="paper"
+        )
         out.append({"sketch": sketch, "map": labels, "photo": faces.warp(face.photo, matrix, 256)})
     return out
 
