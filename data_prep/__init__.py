@@ -12,22 +12,20 @@ from data_prep.errors import DataPrepError
 from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import Recipe
-from data_prep.make.sample_pairs import RawPerson, raw_people
+from data_prep.make.sample_pairs import SamplePair, sample_pairs
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
-from data_prep.make.unpaired import make_unpaired
-from data_prep.make.with_landmarks import make_shaped
+from data_prep.make.with_landmarks import add_landmarks
 
 __all__ = [
     "DataPrepError",
-    "RawPerson",
     "Recipe",
+    "SamplePair",
+    "add_landmarks",
     "default_photos",
     "make_default",
     "make_pairs",
-    "make_shaped",
     "make_synthetic",
-    "make_unpaired",
-    "raw_people",
+    "sample_pairs",
     "split_by_identity",
 ]

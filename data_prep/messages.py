@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from s2f_utils.data import SPLITS
+from s2f_utils.runtime import counted
 
 NUM_SHOWN = 5  # of a kind of remark; of the rest, how many there are
 
@@ -33,3 +36,10 @@ def warn_some(reasons: Sequence[str], start: str = "", rest: str = "") -> None:
 def warn(text: str) -> None:
     """A line on stderr about something the user should know."""
     print(f"data_prep: warning: {text}", file=sys.stderr, flush=True)
+
+
+def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
+    """ "188 pairs (train 88, test 100)", with the number left out where there is one."""
+    splits = [f"{split} {counts[split]}" for split in SPLITS if counts.get(split)]
+    left_out = f", {counts['left_out']} left out" if counts.get("left_out") else ""
+    return f"{counted(counts['pairs'], noun)} ({', '.join(splits)}){left_out}"

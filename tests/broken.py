@@ -46,17 +46,6 @@ def _recoded(picture: Image.Image) -> Image.Image:
     return small.resize(picture.size).point(lambda v: min(255, round(1.06 * v)))
 
 
-def _on_large_canvas(picture: Image.Image) -> Image.Image:
-    canvas = Image.new("RGB", (4 * picture.width, 4 * picture.height), picture.getpixel((1, 1)))
-    canvas.paste(picture, (picture.width, 2 * picture.height))
-    return canvas.resize((2 * picture.width, 2 * picture.height))
-
-
-def _both(pair: Pair, change: Callable[[Image.Image], Image.Image]) -> None:
-    for path in (pair.sketch, pair.photo):
-        change(_open(path)).save(path)
-
-
 # name → (the findings that it must give, what it does to a pair, with another pair of the other
 # split at hand)
 FAULTS: dict[str, tuple[set[str], Callable[[Pair, Pair], object]]] = {
@@ -66,10 +55,6 @@ FAULTS: dict[str, tuple[set[str], Callable[[Pair, Pair], object]]] = {
     ),
     "truncated": ({"unreadable"}, _truncate),
     "a text file": ({"unreadable"}, lambda pair, _: pair.sketch.write_text("not a picture")),
-    "cmyk": (
-        {"kind"},
-        lambda pair, _: _open(pair.photo).convert("CMYK").save(pair.photo, format="TIFF"),
-    ),
     "twice": ({"duplicate"}, lambda pair, _: _copy_to(pair, pair, None)),
     "in both splits": ({"leak"}, lambda pair, other: _copy_to(pair, other, _recoded)),
     "blank": (
@@ -85,13 +70,8 @@ FAULTS: dict[str, tuple[set[str], Callable[[Pair, Pair], object]]] = {
         lambda pair, other: _open(other.sketch).transpose(0).save(pair.photo),
     ),
     "exchanged": ({"mismatch"}, lambda pair, other: _exchange(pair.sketch, other.sketch)),
-    "tiny face": ({"tiny_face"}, lambda pair, _: _both(pair, _on_large_canvas)),
-    "on its side": (
-        {"turned"},
-        lambda pair, _: _both(pair, lambda picture: picture.rotate(90, expand=True)),
-    ),
     "squeezed": (
-        {"aspect", "sizes"},
+        {"sizes"},
         lambda pair, _: (
             _open(pair.sketch).resize((100, _open(pair.sketch).height)).save(pair.sketch)
         ),

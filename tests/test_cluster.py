@@ -73,7 +73,7 @@ def test_a_cluster_writes_the_files_of_the_local_pool(
     for name, workers in (("local", ["--workers", "2"]), ("cluster", ["--scheduler", str(file)])):
         assert main(["synthetic", f"{name}/drawn", "--num", "20", "--size", "32", *workers]) == 0
         assert main(["pairs", folders.name, f"{name}/pairs", "--size", "32", *workers]) == 0
-        main(["doctor", folders.name, "--json", f"{name}/found.json", *workers])
+        main(["doctor", folders.name, "--fix", f"{name}/mended", *workers])
     assert contents(tmp_path / "local") == contents(tmp_path / "cluster")
     pids = run_jobs(process_of, [(n,) for n in range(40)], workers=str(file), progress=False)
     assert set(pids.values()) == {process.pid for process in processes[1:]} and sorted(

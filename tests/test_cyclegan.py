@@ -346,11 +346,10 @@ def write_side(folder, side, pictures):
 def unpaired(tmp_path, sketches, photos, **options):
     import data_prep
 
-    a, b = (
-        write_side(tmp_path / "raw", "drawings", sketches),
-        write_side(tmp_path / "raw", "portraits", photos),
-    )
-    return read_manifest(data_prep.make_unpaired(a, b, tmp_path / "set", progress=False, **options))
+    write_side(tmp_path / "raw", "drawings", sketches)
+    write_side(tmp_path / "raw", "portraits", photos)
+    how = {"unpaired": True, "progress": False, **options}
+    return read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", **how))
 
 
 @pytest.fixture(scope="module")
@@ -400,17 +399,24 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
 
     (tmp_path / "none").mkdir()
     photos = write_side(tmp_path, "photos", drawn[1][:3])
+    how = {"unpaired": True, "progress": False}
     with pytest.raises(data_prep.DataPrepError, match="none"):
-        data_prep.make_unpaired(tmp_path / "none", photos, tmp_path / "set", progress=False)
+        data_prep.make_pairs(
+            tmp_path, tmp_path.with_name("other"), sketches="none", photos=photos, **how
+        )
+    with pytest.raises(data_prep.DataPrepError, match="no folder of sketches here"):
+        data_prep.make_pairs(tmp_path, tmp_path.with_name("other"), photos=photos, **how)
     with pytest.raises(data_prep.DataPrepError, match="are one folder, or one lies in the other"):
-        data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
+        data_prep.make_pairs(
+            photos, tmp_path.with_name("other"), sketches=photos, photos=photos, **how
+        )
     only = [
         p
         for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs
         if p.photo
     ]
     with pytest.raises(
-        DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"
+        DataError, match="there are no sketches among the 3 training rows.*--unpaired"
     ):
         start(Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
     one = Manifest(manifest.path, manifest.split("train")[:1])

@@ -114,7 +114,7 @@ def test_plain_pairs(folders, tmp_path):
 def test_named_folders_and_identities_from_names(tmp_path, faces):
     pairs = [(f"ink/p{n % 3}_{n}.png", f"camera/p{n % 3}_{n}.png") for n in range(NUM)]
     src, out = put(tmp_path / "src", faces, pairs), tmp_path / "out"
-    with pytest.raises(DataPrepError, match="say --sketches ink --photos camera, else"):
+    with pytest.raises(DataPrepError, match="no known layout fits this folder"):
         make_pairs(src, out)
     with pytest.raises(DataPrepError, match="finds no person"):
         make_pairs(src, out, sketches="ink", photos="camera", identity="^(q)_")
@@ -144,10 +144,14 @@ def test_ab_images_are_cut_and_their_folders_are_the_split(tmp_path, faces, side
 
 
 def test_sides_that_look_swapped_are_pointed_out(tmp_path, faces, capsys):
-    src = put(tmp_path / "src", faces, [(f"B/{n}.png", f"A/{n}.png") for n in range(NUM)])
+    src = put(
+        tmp_path / "src", faces, [(f"photos/{n}.png", f"sketches/{n}.png") for n in range(NUM)]
+    )
     main(["pairs", str(src), str(tmp_path / "out"), "--dry-run"])
     assert "other way round" in capsys.readouterr().err
-    src = put(tmp_path / "right", faces, [(f"A/{n}.png", f"B/{n}.png") for n in range(NUM)])
+    src = put(
+        tmp_path / "right", faces, [(f"sketches/{n}.png", f"photos/{n}.png") for n in range(NUM)]
+    )
     main(["pairs", str(src), str(tmp_path / "out"), "--dry-run"])
     assert "other way round" not in capsys.readouterr().err
 

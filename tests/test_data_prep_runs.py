@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import data_prep.make.write
 from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
+from data_prep.make.parallel import run_jobs
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.pictures import images
 from tests.test_data_prep import NUM, by_split, contents, read
@@ -183,16 +186,30 @@ def test_other_settings_or_another_source_are_refused(folders, tmp_path, capsys)
     assert contents(out) == before
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, workers):
-    command = ["pairs", folders, tmp_path / "out", "--size", "32", "--workers", workers]
-    monkeypatch.setattr("data_prep.make.parallel.MIN_JOBS_PER_WORKER", 2)
+def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys):
+    command = ["pairs", folders, tmp_path / "out", "--size", "32", "--workers", "1"]
     with monkeypatch.context() as patch:
         stop_after(patch, 3, OSError(errno.ENOSPC, "No space left on device"))
         assert "disk is full" in refused(capsys, *command)
     left = contents(tmp_path / "out")
     assert "manifest.csv" not in left and not any(name.endswith(".part") for name in left)
     assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
+
+
+def start_of_process(number: int) -> str:
+    if number < 0:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return type(multiprocessing.current_process()).__name__
+
+
+def test_workers_are_spawned_and_their_errors_end_the_run():
+    """A forked worker would inherit the locks that torch's threads hold."""
+    torch.ones(300, 300) @ torch.ones(300, 300)
+    jobs = [(n,) for n in range(40)]
+    started = run_jobs(start_of_process, jobs, workers=2, progress=False)
+    assert sorted(started) == list(range(40)) and set(started.values()) == {"SpawnProcess"}
+    with pytest.raises(OSError, match="No space left"):
+        run_jobs(start_of_process, [*jobs, (-1,)], workers=2, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +258,7 @@ def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
     (foreign / "thesis.txt").write_text("years of work")
     assert "no such folder" in refused(capsys, "pairs", tmp_path / "missing", out)
     assert "no pictures" in refused(capsys, "pairs", empty, out)
-    assert "not a zip archive" in refused(capsys, "pairs", archive, out)
+    assert "unpack it" in refused(capsys, "pairs", archive, out)
     assert "lies in the source" in refused(capsys, "pairs", folders, folders / "out")
     assert "lies in the source" in refused(capsys, "pairs", folders, folders)
     assert "not made by data_prep" in refused(capsys, "pairs", folders, foreign)

@@ -10,10 +10,11 @@ import pytest
 import data_prep
 from data_prep.fetch import download
 from data_prep.make import default_set, portraits
-from data_prep.make.portraits import OUR_POINTS
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
+
+LABELS = portraits.read_labels(portraits.LABELS)
 
 
 @pytest.fixture()
@@ -30,7 +31,7 @@ def collection(tmp_path):
     """A folder with pictures under the portraits' names, 320 of those with points and some
     governors.
     """
-    with np.load(OUR_POINTS) as found:
+    with np.load(portraits.POINTS) as found:
         names = found["names"].tolist()
     shown = [name for name in names if name.startswith(default_set.SHOWN)][:320]
     governors = [name for name in names if name.startswith("governors-")][:3]
@@ -76,7 +77,8 @@ def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path
         monkeypatch.context() as patch,
         pytest.raises(data_prep.DataPrepError, match="have changed since"),
     ):
-        patch.setattr(portraits, "_read_labels", lambda path: {})  # others are for testing
+        labels = {name: row | {"split": "test"} for name, row in LABELS.items()}
+        patch.setattr(portraits, "read_labels", lambda path: labels)  # others are for testing
         default_set.make_portraits(collection, tmp_path / "set", 128, maps=True, progress=False)
     labels = np.stack([images.load_labels(row.mask) for row in made.pairs])
     rows = {
@@ -117,12 +119,11 @@ def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alon
             images.save(folder / file.name, draw_face(1, size_px=128).photo)
 
     fetched: list[str] = []
-    monkeypatch.setattr(download, "first_of", lambda files, folder: None)
     monkeypatch.setattr(download, "fetch_files", save_all)
-    people = data_prep.raw_people(6, profile="demo", progress=False)
+    people = data_prep.sample_pairs(6, profile="demo", progress=False)
     assert [person.is_drawn for person in people] == [False, False, True] * 2
     assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
-    again = data_prep.raw_people(6, profile="demo", progress=False)
+    again = data_prep.sample_pairs(6, profile="demo", progress=False)
     assert len(fetched) == 4 and [person.name for person in again] == [
         person.name for person in people
     ]

@@ -4,8 +4,6 @@ and --fix mends it.
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 
 import numpy as np
@@ -25,7 +23,6 @@ from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from tests.broken import FAULTS, Pair
 
-NEED_DETECTOR = ("tiny face", "on its side")
 NUM, SIZE = 40, 128
 
 
@@ -77,7 +74,7 @@ def test_nothing_is_found_in_a_good_set(good, capsys):
 
 @pytest.mark.parametrize(
     "fault",
-    [pytest.param(f, marks=[pytest.mark.detector] if f in NEED_DETECTOR else []) for f in FAULTS],
+    FAULTS,
 )
 def test_every_fault_is_found(broken, fault):
     _, where, diagnosis = broken
@@ -103,30 +100,13 @@ def test_nothing_else_is_found(broken):
     assert not diagnosis.may_train
 
 
-def test_the_findings_are_told_to_machines_and_people(broken, tmp_path, capsys):
+def test_every_kind_of_finding_is_printed(broken, capsys):
     root, _, diagnosis = broken
-    code = main(
-        [
-            "doctor",
-            str(root),
-            "--json",
-            str(tmp_path / "a.json"),
-            "--html",
-            str(tmp_path / "a.html"),
-        ]
-    )
-    assert code == 1
+    assert main(["doctor", str(root)]) == 1
     shown = capsys.readouterr().out
-    told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
-    assert told["may_train"] is False and told["counts"] == diagnosis.counts()
-    assert len(told["findings"]) == len(diagnosis.findings)
-    page = (tmp_path / "a.html").read_text(encoding="utf-8")
-    for kind in diagnosis.counts():
-        assert KINDS[kind].title in page and KINDS[kind].title in shown
-    assert page.count("data:image/webp") > 15 and not re.search(r"(src|href)=.?http|url\(", page)
+    assert all(KINDS[kind].title in shown for kind in diagnosis.counts())
 
 
-@pytest.mark.detector
 def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, capsys):
     root, where, diagnosis = broken
     before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
@@ -139,16 +119,14 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
     again = diagnose(tmp_path / "mended", progress=False)
     assert again.may_train, [f for f in again.findings]
     mended = {pair.id: pair for pair in manifest.pairs}
-    upright = images.load_rgb(mended[where["on its side"]].photo)
-    np.testing.assert_allclose(
-        upright, draw_face(int(where["on its side"][4:]), size_px=SIZE).photo, atol=1
-    )
     assert np.median(images.load_rgb(mended[where["inverted"]].sketch)) > 200
     squares = make_pairs(tmp_path / "mended", tmp_path / "squares", size_px=64, progress=False)
     assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [
         (p.id, p.split) for p in manifest.pairs
     ]
-    (row,) = mend._rows([Subject("a", "a", "train", "s", "p", source="\udcff")], "")  # not Unicode
+    (row,) = mend.rows_of(
+        [Subject("a", "a", "train", "s", "p", source="\udcff")], ""
+    )  # not Unicode
     assert row["source"] == "?"
 
 

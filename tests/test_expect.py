@@ -33,6 +33,7 @@ from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from tests.test_training import StopAt
+from tools.shipped import portraits as all_portraits
 from tools.shipped.scribbles_set import make_scribbles
 
 NUM = 7
@@ -347,8 +348,8 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         (tmp_path / "mine" / "face-1.png").read_bytes()
     )
     out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
-    points, people = portraits._read_points(out)
-    labels = portraits._read_labels(tmp_path / "mine.csv")
+    points, people = portraits.read_points(out)
+    labels = portraits.read_labels(tmp_path / "mine.csv")
     assert set(points) == set(labels) == {"face-0", "face-1", "face-2"}
     for n in range(3):
         face = draw_face(n, size_px=256)
@@ -374,7 +375,7 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
     for content in (b"", out.read_bytes()[:3000]):
         out.write_bytes(content)
         with pytest.raises(DataPrepError, match="holds no points"):
-            portraits._read_points(out)
+            portraits.read_points(out)
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
@@ -393,9 +394,9 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     (tmp_path / "blank.csv").write_text(
         "\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)])
     )
-    sitters = portraits.sitters_of(people, people / "points.npz", tmp_path / "blank.csv")
+    entries = all_portraits.portraits_in(people, people / "points.npz", tmp_path / "blank.csv")
     assert (
-        len({(one.labels["person"], one.split) for one in sitters}) == 4
+        len({(one.labels["person"], one.split) for one in entries}) == 4
     )  # by chance, but a person in one split
 
 

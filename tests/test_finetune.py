@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import DataPrepError, make_pairs, make_shaped
+from data_prep import DataPrepError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
@@ -46,7 +46,9 @@ def pairs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shaped(pairs, tmp_path_factory):
-    return make_shaped(pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1)
+    return add_landmarks(
+        pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1
+    )
 
 
 def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
@@ -88,15 +90,15 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
         table.replace(",old,", ",middle,").replace("face-3", "../face")
     )
     with pytest.raises(DataPrepError, match="have changed since"):
-        make_shaped(damaged, shaped.parent, progress=False, workers=1)
+        add_landmarks(damaged, shaped.parent, progress=False, workers=1)
     (damaged / "s2.png").write_bytes(b"")
-    left = read_manifest(make_shaped(damaged, tmp_path / "left", progress=False, workers=1)).pairs
+    left = read_manifest(add_landmarks(damaged, tmp_path / "left", progress=False, workers=1)).pairs
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
     assert ".._face-1" in {row.id for row in left}
     before = shaped.stat().st_mtime_ns
     monkeypatch.setattr("data_prep.make.with_landmarks.understand", None)
     assert (
-        make_shaped(pairs, shaped.parent, progress=False) == shaped
+        add_landmarks(pairs, shaped.parent, progress=False) == shaped
         and shaped.stat().st_mtime_ns == before
     )
     made = read_manifest(

@@ -17,10 +17,11 @@ from PIL import Image
 
 from data_prep.__main__ import main
 from data_prep.fetch import download as named_sets
-from data_prep.fetch import open_portraits
+from data_prep.fetch import open_portraits, transfer
 from data_prep.make import portraits
 from s2f_utils.pictures import images
 from s2f_utils.weights import download
+from tools.shipped import portraits as all_portraits
 from tools.shipped import scribbles_set
 
 SETS = {"congress-118": 22, "18f-team": 8}
@@ -91,9 +92,8 @@ def published(tmp_path, monkeypatch):
             rows.append([name, file, path, hashlib.sha256(content).hexdigest(), *BOX, SCALE])
     paths["portraits/senate-a.png"] = "/senate/a.png"
     Server.files["/senate/a.png"] = whole = original(200)
-    whole_file = named_sets.Published(
-        (f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest()
-    )
+    urls = (f"{address}/senate/a.png",)
+    whole_file = transfer.Original("senate-a.png", urls, hashlib.sha256(whole).hexdigest())
     with open(tmp_path / "list.csv", "w", newline="") as file:
         csv.writer(file).writerows([LISTED, *rows])
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
@@ -144,6 +144,22 @@ def test_a_download_that_broke_off_goes_on_to_the_end(published, tmp_path, capsy
     assert fetch(out) == 2 and "credits.csv: damaged: delete it" in capsys.readouterr().err
 
 
+def test_another_picture_of_the_right_size_and_a_file_without_a_credit_are_not_kept(
+    published, tmp_path, capsys
+):
+    """By its size alone a cropped portrait would be right."""
+    out, other, name = tmp_path / "out", tmp_path / "other", "18f-team/face-3.webp"
+    for folder in (out, other):
+        images.save(folder / name, np.zeros((25, 20, 3), np.uint8))
+    assert fetch(out, "--from", str(other)) == 0
+    assert images.load_rgb(out / name)[..., 1].mean() > 200 and set(credits_of(out)) == set(
+        published
+    )
+    Server.seen.clear()
+    assert fetch(tmp_path / "copy", "--from", str(out)) == 0 and Server.seen == []
+    assert credits_of(tmp_path / "copy") == credits_of(out)
+
+
 def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
     out = tmp_path / "out"
     assert fetch(out) == 0
@@ -180,7 +196,7 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(
 
 
 def test_a_person_is_in_one_split_and_in_one_half():
-    rows = open_portraits._read_csv(portraits.OPEN_LABELS)
+    rows = open_portraits._read_csv(all_portraits.OPEN_LABELS)
     splits, people = defaultdict(set), {row["sha256"]: row["person"] for row in rows}
     for row in rows:
         splits[row["person"]].add(row["split"])
@@ -188,16 +204,14 @@ def test_a_person_is_in_one_split_and_in_one_half():
     by_id = defaultdict(set)  # files of these two sets are named by the same ids of people
     for row in open_portraits._read_csv(open_portraits.LIST):
         if row["set"] in ("congress-118", "reform-congress"):
-            by_id[row["name"]].add(people[row["sha256"][: portraits.KEY_DIGITS]])
+            by_id[row["name"]].add(people[row["sha256"][: all_portraits.KEY_DIGITS]])
     assert len(by_id) == 1109 and all(len(own) == 1 for own in by_id.values())
-    sitters = [portraits.Sitter("", Path(), np.empty(0), row["split"], row) for row in rows]
+    sitters = [portraits.PortraitFile("", Path(), np.empty(0), row["split"], row) for row in rows]
     trained = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
-    among = [
-        {one.labels["person"] for one in own} for own in scribbles_set._galleries(trained).values()
-    ]
+    among = [{one.labels["person"] for one in own} for own in scribbles_set._sets(trained).values()]
     assert sum(map(len, among)) == len(set.union(*among)) == 2223 + 59
-    older = {row["name"]: row["split"] for row in open_portraits._read_csv(portraits.OUR_LABELS)}
+    older = {row["name"]: row["split"] for row in open_portraits._read_csv(portraits.LABELS)}
     for file in named_sets.portrait_files():
-        assert splits[people[file.sha256[: portraits.KEY_DIGITS]]] == {
+        assert splits[people[file.sha256[: all_portraits.KEY_DIGITS]]] == {
             older[Path(file.name).stem]
         }, file.name

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.make.cutout import cut_out
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
+from data_prep.make.segment import segment
 from data_prep.procedural_faces import synthetic
 from data_prep.procedural_faces.board import HAIR, HAT
 from s2f_studio.drawings import mesh
@@ -67,10 +67,12 @@ def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
     for seed in range(12):
         bare = scribble(plain, np.random.default_rng(seed), 0.8)
         with_glasses = scribble(
-            replace(plain, shows=plain.shows | {"glasses": "1"}), np.random.default_rng(seed), 0.8
+            replace(plain, labels=plain.labels | {"glasses": "1"}), np.random.default_rng(seed), 0.8
         )
         with_beard = scribble(
-            replace(plain, shows=plain.shows | {"beard": "full"}), np.random.default_rng(seed), 0.8
+            replace(plain, labels=plain.labels | {"beard": "full"}),
+            np.random.default_rng(seed),
+            0.8,
         )
         assert (
             "glasses" in with_glasses.drawn
@@ -97,7 +99,7 @@ def test_hair_and_person_of_drawn_faces_are_found_without_a_network():
         shape = faces.transform(
             mesh.mean_shape(256), faces.similarity(mesh.five_of(mesh.mean_shape(256)), landmarks)
         )
-        found = cut_out(photo, shape, {"hair_length": "long"})
+        found = segment(photo, shape, {"hair_length": "long"})
         for overlaps, mask, true in (
             (hair_overlaps, found.hair > 0.5, labels == HAIR),
             (person_overlaps, found.person > 0.5, labels > 0),

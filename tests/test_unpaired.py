@@ -23,7 +23,11 @@ def sources(tmp_path_factory):
     for n in range(10):
         folder = root / "portraits" / ("test" if n < 3 else "train")
         images.save(folder / f"{n}.jpg", draw_face(100 + n, size_px=128).photo)
-    return root / "drawings", root / "portraits"
+    return root
+
+
+def make_unpaired(src, out, size_px=64, **options):
+    return data_prep.make_pairs(src, out, size_px=size_px, unpaired=True, progress=False, **options)
 
 
 def counts(manifest):
@@ -38,7 +42,7 @@ def counts(manifest):
 
 
 def test_the_set_has_a_picture_a_row_and_keeps_a_split(sources, tmp_path):
-    manifest = data_prep.make_unpaired(*sources, tmp_path / "set", 64, progress=False)
+    manifest = make_unpaired(sources, tmp_path / "set")
     assert counts(manifest) == {"train": [11, 6], "val": [1, 1], "test": [0, 3]}
     rows = read_manifest(manifest)
     assert all(bool(row.sketch) != bool(row.photo) for row in rows.pairs)
@@ -53,29 +57,24 @@ def test_people_with_a_folder_are_in_one_split_and_guessed_faces_are_listed(sour
     for n in range(18):
         images.save(tmp_path / "people" / f"{n % 6}" / f"{n}.png", draw_face(n, size_px=64).photo)
     recipe = data_prep.Recipe(size_px=32, align="face", fallback="centre", detector="none")
-    given = sources[0], tmp_path / "people", tmp_path / "set"
-    made = read_manifest(
-        data_prep.make_unpaired(*given, recipe=recipe, test_share=0.3, progress=False)
-    )
+    how = {"photos": tmp_path / "people", "recipe": recipe, "test_share": 0.3}
+    made = read_manifest(make_unpaired(sources, tmp_path / "set", **how))
     assert len({(row.identity, row.split) for row in made.pairs if row.photo}) == 6
     assert len(made.settings["guessed_faces"]) == 18 + 12
 
 
 def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys):
     out = tmp_path / "set"
-    manifest = data_prep.make_unpaired(*sources, out, 64, progress=False)
+    manifest = make_unpaired(sources, out)
     before = manifest.read_text(encoding="utf-8")
     gone = sorted((out / "photos").iterdir())[0]
     content = gone.read_bytes()
     gone.unlink()
     manifest.unlink()
     (out / "settings.json").rename(out / "settings.partial.json")  # as a killed run leaves it
-    assert (
-        data_prep.make_unpaired(*sources, out, 64, progress=False).read_text(encoding="utf-8")
-        == before
-    )
+    assert make_unpaired(sources, out).read_text(encoding="utf-8") == before
     assert gone.read_bytes() == content
-    data_prep.make_unpaired(*sources, out, 64)
+    data_prep.make_pairs(sources, out, size_px=64, unpaired=True)
     assert "already complete: 22 pictures" in capsys.readouterr().out
     with pytest.raises(data_prep.DataPrepError, match="holds a set made in another way"):
-        data_prep.make_unpaired(*sources, out, 32, progress=False)
+        make_unpaired(sources, out, size_px=32)

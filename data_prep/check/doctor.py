@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from data_prep.check import faults as judge
-from data_prep.check import mend, page
+from data_prep.check import mend
 from data_prep.check.examine import Subject, examine
+from data_prep.check.faults import find_faults, find_refusals
 from data_prep.check.findings import KINDS, UNMENDED, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import find_layout
-from data_prep.layouts.gather import ids_of, why_alone
 from data_prep.layouts.layout import POINTS, LayoutOptions
-from data_prep.layouts.tree import Picture, scan
+from data_prep.layouts.tree import scan
 from data_prep.make.parallel import Workers, check_workers, run_jobs
-from data_prep.make.write import MANIFEST
+from data_prep.make.sources import ids_of, why_alone
+from data_prep.make.state import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
-from s2f_utils import runtime, weights
+from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
-from s2f_utils.pictures import faces
 
 EXIT_FOUND = 1  # training must not start
-MAX_HINTS = 100
+PARTS = ("sketch", "photo", "mask")
 
 
 def diagnose(
     src: str | os.PathLike,
     *,
     layout: str | None = None,
-    sketches: str | None = None,
-    photos: str | None = None,
+    sketches: str | os.PathLike | None = None,
+    photos: str | os.PathLike | None = None,
     sketch_side: str = "left",
     workers: Workers = None,
     progress: bool = True,
@@ -47,29 +44,25 @@ def diagnose(
     """
     check_workers(workers)
     path = Path(src)
-    findings: list[Finding] = []
-    is_set, terms = path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST, []
+    manifest = path if path.name == MANIFEST else path / MANIFEST
+    is_set = manifest.is_file()
     if is_set:
-        subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
+        diagnosis = _from_manifest(path, manifest)
     else:
-        subjects, terms = _from_source(
-            path, layout, LayoutOptions(sketches, photos, sketch_side), findings
-        )
-    not_tested = [f"faces: {weights.problem('yunet')}"] if faces.detector_problem() else []
-    done = run_jobs(
-        examine, [(subject,) for subject in subjects], workers=workers, progress=progress
-    )
-    facts = [done[n] for n in range(len(subjects))]
-    diagnosis = Diagnosis(path, subjects, facts, findings, not_tested, terms)
-    judge.judge_all(diagnosis)
+        folders = [str(folder) if folder else None for folder in (sketches, photos)]
+        diagnosis = _from_source(path, layout, LayoutOptions(*folders, sketch_side))
+    jobs = [(subject,) for subject in diagnosis.subjects]
+    facts = run_jobs(examine, jobs, workers=workers, progress=progress)
+    diagnosis.facts = [facts[n] for n in range(len(jobs))]
+    find_faults(diagnosis)
     if is_set:
-        judge.judge_for_training(diagnosis)
+        find_refusals(diagnosis)
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
 
 
-def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
+def _from_manifest(source: Path, path: Path) -> Diagnosis:
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file, restval="")
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
@@ -78,133 +71,112 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
         rows = list(reader)
     if not rows:
         raise DataPrepError(f"{printable(path)}: lists no pairs: run data_prep pairs again")
-    subjects = []
+    diagnosis = Diagnosis(source, [], [])
     for row in rows:
-        parts = ("sketch", "photo", "mask")
-        gone = [
-            row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()
-        ]
-        if gone or not any(row[part] for part in parts):
-            why = "named by the manifest" if gone else "its row names no picture"
-            findings.append(Finding("missing", row["id"], tuple(gone), why, (row["id"],)))
-        there = {
-            part: str(path.parent / row[part]) if row[part] and row[part] not in gone else ""
-            for part in parts
-        }
-        identity, split = (
-            row["identity"] or row["id"],
-            row["split"] if row["split"] in SPLITS else "",
-        )
-        if not split:
-            findings.append(
-                Finding("split", row["id"], (), f"its split is {row['split']!r}", (row["id"],))
-            )
-        attributes = {
-            name: text or "" for name, text in row.items() if name and name not in COLUMNS + POINTS
-        }
-        about = {"source": row["source"], "attributes": attributes}
-        subjects.append(Subject(row["id"], identity, split, **there, **about))
-    return subjects
+        _add_row(diagnosis, row, path.parent)
+    return diagnosis
 
 
-def _from_source(
-    path: Path, layout: str | None, options: LayoutOptions, findings: list[Finding]
-) -> tuple[list[Subject], list[str]]:
-    """The subjects, and the source's terms."""
+def _add_row(diagnosis: Diagnosis, row: Mapping[str, str], folder: Path) -> None:
+    name = row["id"]
+    gone = [row[part] for part in PARTS if row[part] and not (folder / row[part]).is_file()]
+    if gone or not any(row[part] for part in PARTS):
+        detail = "named by the manifest" if gone else "its row names no picture"
+        diagnosis.findings.append(Finding("missing", name, tuple(gone), detail, (name,)))
+    paths = {}
+    for part in PARTS:
+        is_there = row[part] and row[part] not in gone
+        paths[part] = str(folder / row[part]) if is_there else ""
+    split = row["split"] if row["split"] in SPLITS else ""
+    if not split:
+        detail = f"its split is {row['split']!r}"
+        diagnosis.findings.append(Finding("split", name, (), detail, (name,)))
+    attributes = {}
+    for column, text in row.items():
+        if column and column not in (*COLUMNS, *POINTS):
+            attributes[column] = text or ""
+    about = {"source": row["source"], "attributes": attributes}
+    diagnosis.subjects.append(Subject(name, row["identity"] or name, split, **paths, **about))
+
+
+def _from_source(path: Path, layout: str | None, options: LayoutOptions) -> Diagnosis:
     tree = scan(path)
     collection = find_layout(tree, layout, options).collect(tree, options)
     subjects = []
     for name, pair in zip(ids_of(collection.pairs), collection.pairs, strict=True):
-        sketch, mask = (
-            str(picture.path) if picture else "" for picture in (pair.sketch, pair.mask)
-        )
-        identity = pair.identity or name
+        sketch, mask = (str(p.path) if p else "" for p in (pair.sketch, pair.mask))
         about = (pair.half, mask, pair.source, pair.attributes)
-        subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), *about))
-    sketches = [pair.sketch for pair in collection.pairs if pair.sketch]
-    photos = [pair.photo for pair in collection.pairs]
-    sketches, photos = sketches + collection.lone_sketches, photos + collection.lone_photos
-    findings += _without_partner("sketch", collection.lone_sketches, sketches, photos)
-    findings += _without_partner("photo", collection.lone_photos, photos, sketches)
-    if not subjects and not findings:
+        identity, photo = pair.identity or name, str(pair.photo.path)
+        subjects.append(Subject(name, identity, pair.split, sketch, photo, *about))
+    diagnosis = Diagnosis(tree.root, subjects, [], terms=collection.terms.splitlines())
+    for side, lone in (("sketch", collection.lone_sketches), ("photo", collection.lone_photos)):
+        for picture, reason in zip(lone, why_alone(side, collection), strict=True):
+            diagnosis.findings.append(Finding("unmatched", picture.stem, (picture.shown,), reason))
+    if not subjects and not diagnosis.findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
-    return subjects, collection.terms.splitlines()
+    return diagnosis
 
 
-def _without_partner(
-    side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]
-) -> Iterator[Finding]:
-    """A finding for each lone picture, of many the first with the reason: each looks at all names."""
-    reasons = itertools.chain(
-        why_alone(side, lone[:MAX_HINTS], own, partners), itertools.repeat("no partner")
-    )
-    for picture, why in zip(lone, reasons, strict=False):
-        yield Finding("unmatched", picture.stem, (picture.shown,), why)
-
-
-def report_lines(diagnosis: Diagnosis) -> list[str]:
+def report_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The diagnosis in words: one line a finding, at most five of a kind."""
-    lines = [
-        f"{runtime.counted(len(diagnosis.subjects), 'pair')} looked at in {printable(diagnosis.source)}"
-    ]
-    for kind, number in diagnosis.counts().items():
-        known = KINDS[kind]
-        lines.append(f"{'STOP' if known.stops else 'look'}: {known.title}: {number}")
-        lines.append(f"    to mend: {known.mend}; with --fix: {known.fix}")
-        shown = [finding for finding in diagnosis.findings if finding.kind == kind]
-        lines += [
-            f"    - {printable(', '.join(f.files) or f.id)}: {f.detail}" for f in shown[:NUM_SHOWN]
-        ]
+    num = runtime.counted(len(diagnosis.subjects), "pair")
+    yield f"{num} looked at in {printable(diagnosis.source)}"
+    for name, number in diagnosis.counts().items():
+        kind = KINDS[name]
+        yield f"{'STOP' if kind.stops else 'look'}: {kind.title}: {number}"
+        yield f"    to mend: {kind.mend}; with --fix: {kind.fix}"
+        shown = [finding for finding in diagnosis.findings if finding.kind == name]
+        for finding in shown[:NUM_SHOWN]:
+            where = ", ".join(finding.files) or finding.id
+            yield f"    - {printable(where)}: {finding.detail}"
         if number > NUM_SHOWN:
-            lines.append(f"    - and {number - NUM_SHOWN} more")
-    lines += [f"not tested: {text}" for text in diagnosis.not_tested]
-    verdict = (
-        "no pairs: training cannot start"
-        if not diagnosis.subjects
-        else "nothing found: training may start"
-        if not diagnosis.findings
-        else "training may start"
-        if diagnosis.may_train
-        else "training should not start"
-    )
-    untested = diagnosis.may_train and diagnosis.not_tested
-    return [*lines, f"{verdict}, by what was tested" if untested else verdict]
+            yield f"    - and {number - NUM_SHOWN} more"
+    for text in diagnosis.not_tested:
+        yield f"not tested: {text}"
+    yield _verdict(diagnosis)
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    if not diagnosis.subjects:
+        return "no pairs: training cannot start"
+    if not diagnosis.may_train:
+        return "training should not start"
+    verdict = "training may start" if diagnosis.findings else "nothing found: training may start"
+    return f"{verdict}, by what was tested" if diagnosis.not_tested else verdict
 
 
 def run_doctor(
     src: str | os.PathLike,
     *,
-    json_file: str | os.PathLike | None = None,
-    html_file: str | os.PathLike | None = None,
+    layout: str | None = None,
+    sketches: str | os.PathLike | None = None,
+    photos: str | os.PathLike | None = None,
+    sketch_side: str = "left",
     fix: str | os.PathLike | None = None,
     drop_doubtful: bool = False,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
-    **options: Any,
 ) -> int:
-    """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not
-    start.
+    """`diagnose`, print, and mend; returns 0, or 1 where training must not start.
 
     fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said,
-    by `mend.write_mended`; it is looked at, too, and then 0 means that it may be trained with.
+    by `mend.write_mended`; it is then looked at, and 0 means that it may be trained with.
     """
-    diagnosis = diagnose(src, progress=progress, **options)
+    folders = {"sketches": sketches, "photos": photos, "sketch_side": sketch_side}
+    how = {"workers": workers, "progress": progress}
+    diagnosis = diagnose(src, layout=layout, **folders, **how)
     for line in report_lines(diagnosis):
         say(line)
-    if json_file:
-        runtime.write_json(json_file, diagnosis.as_json())
-    if html_file:
-        page.write_page(diagnosis, html_file)
-        say(f"page: {Path(html_file).resolve()}")
-    if fix:
-        how = {"workers": options.get("workers"), "dry_run": dry_run, "progress": progress}
-        mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, **how)
-        left = [kind for kind in diagnosis.counts() if kind in UNMENDED]
-        for kind in left:
-            say(f"not mended: {KINDS[kind].title}: {KINDS[kind].mend}")
-        if left or dry_run:
-            return EXIT_FOUND if left else 0
-        diagnosis = diagnose(fix, workers=options.get("workers"), progress=progress)
-        for line in report_lines(diagnosis):
-            say(f"mended: {line}")
+    if not fix:
+        return 0 if diagnosis.may_train else EXIT_FOUND
+    mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, dry_run=dry_run, **how)
+    unmended = [name for name in diagnosis.counts() if name in UNMENDED]
+    for name in unmended:
+        say(f"not mended: {KINDS[name].title}: {KINDS[name].mend}")
+    if unmended or dry_run:
+        return EXIT_FOUND if unmended else 0
+    diagnosis = diagnose(fix, **how)
+    for line in report_lines(diagnosis):
+        say(f"mended: {line}")
     return 0 if diagnosis.may_train else EXIT_FOUND

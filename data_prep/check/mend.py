@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from data_prep import files
 from data_prep.check.examine import Subject
 from data_prep.check.findings import CHANGES, KINDS, Diagnosis
 from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
-from data_prep.layouts.gather import fingerprint
 from data_prep.layouts.tree import Picture
 from data_prep.make.parallel import Workers
-from data_prep.make.recipe import halves
+from data_prep.make.prepare import halves
+from data_prep.make.sources import fingerprint
 from data_prep.make.split import with_splits
-from data_prep.make.write import SETTINGS, SetPlan, settings_in, write_set
+from data_prep.make.state import SETTINGS, settings_in
+from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
 from data_prep.messages import say, warn
 from s2f_utils.data import terms_of
-from s2f_utils.pictures import faces
 from s2f_utils.pictures.duplicates import SOURCE_NOTE
 
 
 @dataclass(frozen=True)
 class MendTask:
     """What another process needs to write one mended pair: files ("" for no mask), half as in
-    `Candidate`, the changes, and by how many degrees, counterclockwise, the photo is to be turned.
+    `Candidate`, and the changes.
     """
 
     sketch: str
@@ -37,53 +36,28 @@ class MendTask:
     half: str
     mask: str
     changes: tuple[str, ...]
-    turned: int = 0
 
 
-def mend_pair(task: MendTask) -> dict[str, object]:
-    """{"sketch", "photo", "mask"}, uint8 of their own sizes, inverted, swapped or turned. Raises
-    ImageError.
-    """
+def mend_pair(task: MendTask) -> Prepared:
+    """Sketch, photo and mask of their own sizes, inverted or swapped. Raises ImageError."""
     photo = files.load_rgb(task.photo)
     if task.half:
         sketch, photo = halves(photo, task.half)
     else:
         sketch = files.load_rgb(task.sketch)
-    made: dict[str, object] = {"mask": files.load_labels(task.mask)} if task.mask else {}
+    content = None if task.half else files.content_box(task.photo)
+    notes = {}
     if "swapped" in task.changes:
         sketch, photo = photo, sketch
+    elif not task.half:
+        known = files.notes_of(task.photo)
+        notes = {SOURCE_NOTE: known[SOURCE_NOTE]} if SOURCE_NOTE in known else {}
     if "inverted" in task.changes:
         sketch = 255 - sketch
-    if "turned" in task.changes:
-        quarter = task.turned // 90
-        sketch, photo = (
-            _upright_sketch(sketch, quarter),
-            np.ascontiguousarray(np.rot90(photo, quarter)),
-        )
-        made = {part: np.ascontiguousarray(np.rot90(mask, quarter)) for part, mask in made.items()}
-    elif not task.half and (
-        content := files.content_box(task.photo)
-    ):  # scores are taken inside of it
-        made["content"] = content
-    if (
-        "swapped" not in task.changes
-        and not task.half
-        and (known := files.notes_of(task.photo).get(SOURCE_NOTE))
-    ):
-        made["notes"] = {SOURCE_NOTE: known}
-    return made | {"sketch": sketch, "photo": photo}
-
-
-def _upright_sketch(sketch: np.ndarray, quarter: int) -> np.ndarray:
-    """The sketch of a photo that lies on its side: turned alike, unless the detector is surer of it
-    as it is.
-    """
-    turned = np.ascontiguousarray(np.rot90(sketch, quarter))
-    as_is, after = (
-        max((f.score for f in faces.detect(s, min_score=0.3)), default=0.0)
-        for s in (sketch, turned)
-    )
-    return sketch if as_is > after + 0.02 else turned
+    made = {SKETCH: sketch, PHOTO: photo}
+    if task.mask:
+        made[MASK] = files.load_labels(task.mask)
+    return Prepared(made, content, notes)
 
 
 def write_mended(
@@ -99,95 +73,78 @@ def write_mended(
     the manifest's path.
 
     Pairs with which training must not start are changed or left out, and of duplicates one; with
-    `drop_doubtful`, pairs with any finding that is not mended are left out, too. Pictures keep
+    `drop_doubtful`, pairs with any finding that is not mended are also left out. Pictures keep
     their sizes; `python -m data_prep pairs OUT …` makes squares of them. Splits are kept, and drawn
     where there were none. Raises DataPrepError when nothing is left, or when `out` lies in the
     source.
     """
-    out, root = Path(out), _folder(diagnosis)
-    if out.resolve().is_relative_to(root.resolve()) and not files.is_archive(diagnosis.source):
+    out, root = Path(out), diagnosis.root
+    if out.resolve().is_relative_to(root.resolve()):
         raise DataPrepError(f"{printable(out)}: lies in the source: choose a folder outside of it")
-    dropped = {
-        name for f in diagnosis.findings if drop_doubtful or KINDS[f.kind].drops for name in f.drop
-    }
-    kept = [
-        (subject, facts)
-        for subject, facts in zip(diagnosis.subjects, diagnosis.facts, strict=True)
-        if subject.id not in dropped and subject.photo and (subject.sketch or subject.half)
-    ]
+    dropped = _dropped(diagnosis, drop_doubtful)
+    kept = []
+    for subject in diagnosis.subjects:
+        is_pair = subject.photo and (subject.sketch or subject.half)
+        if is_pair and subject.id not in dropped:
+            kept.append(subject)
     if not kept:
         raise DataPrepError("no pair is left after mending: nothing was written")
-    rows = _rows([subject for subject, _ in kept], printable(root.name))
-    changes = _changes(diagnosis)
-    masks = _have_masks([subject for subject, _ in kept])
-    tasks = [
-        MendTask(
-            s.sketch,
-            s.photo,
-            s.half,
-            s.mask if masks else "",
-            changes.get(s.id, ()),
-            facts["photo"].turned,
-        )
-        for s, facts in kept
-    ]
-    words = [
-        repr((sorted(row.items()), t.half, t.changes, t.turned))
-        for row, t in zip(rows, tasks, strict=True)
-    ]
-    files_of = [
-        [Picture(Path(name), ()) for name in (t.sketch, t.photo, t.mask) if name] for t in tasks
-    ]
-    digest = fingerprint(
-        (one, said) for said, mine in zip(words, files_of, strict=True) for one in mine
-    )
-    known = root / SETTINGS
-    before = (
-        settings_in(known, "make the set again, or delete this file") if known.is_file() else {}
-    )
-    settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest}
-    settings |= {
-        "size_px": before.get("size_px"),
+    rows = rows_of(kept, printable(root.name))
+    changes, has_masks = _changes(diagnosis), _have_masks(kept)
+    parts = (SKETCH, PHOTO, MASK) if has_masks else (SKETCH, PHOTO)
+    items, pictures = [], []
+    for row, subject in zip(rows, kept, strict=True):
+        mask, todo = subject.mask if has_masks else "", tuple(changes[subject.id])
+        task = MendTask(subject.sketch, subject.photo, subject.half, mask, todo)
+        items.append(Item(row, task, parts))
+        words = repr((sorted(row.items()), task.half, task.changes))
+        for name in (task.sketch, task.photo, task.mask):
+            if name:
+                pictures.append((Picture(Path(name), ()), words))
+    before = {}
+    if (root / SETTINGS).is_file():
+        before = settings_in(root / SETTINGS, "make the set again, or delete this file")
+    settings = {
+        "layout": "mended",
+        "source": printable(root.name),
+        "source_digest": fingerprint(pictures),
+        "size_px": before.get("size_px"),  # unknown for a raw source
         "fit": before.get("fit", ""),
-    }  # unknown for a raw source
+    }
     terms = terms_of(before) or diagnosis.terms
     notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped), "terms": terms}
-    plan = SetPlan(
-        rows, tasks, mend_pair, ("sketch", "photo", *(("mask",) if masks else ())), settings, notes
-    )
-    say(
-        f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed",
-        progress,
-    )
+    num_changed = sum(bool(item.task.changes) for item in items)
+    num = len(diagnosis.subjects)
+    say(f"mending: {len(rows)} of {num} pairs are kept, {num_changed} of them changed", progress)
+    plan = SetPlan(items, mend_pair, settings, notes)
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def _folder(diagnosis: Diagnosis) -> Path:
-    """The source's folder; the one in which it lies, where it is an archive or a manifest."""
-    return diagnosis.source if diagnosis.source.is_dir() else diagnosis.source.parent
+def _dropped(diagnosis: Diagnosis, drop_doubtful: bool) -> set[str]:
+    dropped: set[str] = set()
+    for finding in diagnosis.findings:
+        if drop_doubtful or KINDS[finding.kind].drops:
+            dropped.update(finding.drop)
+    return dropped
 
 
-def _changes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
+def _changes(diagnosis: Diagnosis) -> dict[str, list[str]]:
     """A subject's id → what is to be changed in its pictures."""
-    changes: dict[str, tuple[str, ...]] = {}
+    changes: dict[str, list[str]] = defaultdict(list)
     for finding in diagnosis.findings:
         if finding.kind in CHANGES:
-            changes[finding.id] = (*changes.get(finding.id, ()), finding.kind)
+            changes[finding.id].append(finding.kind)
     return changes
 
 
-def _rows(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
+def rows_of(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
+    """The manifest's rows of these subjects, all with a split."""
     ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
-    rows = [
-        {
-            **s.attributes,
-            "id": name,
-            "identity": s.identity,
-            "split": s.split,
-            "source": printable(s.source or source),
-        }
-        for name, s in zip(ids, subjects, strict=True)
-    ]
+    rows = []
+    for name, subject in zip(ids, subjects, strict=True):
+        row = {"id": name, "identity": subject.identity, "split": subject.split}
+        row["source"] = printable(subject.source or source)
+        rows.append({**subject.attributes, **row})
     return with_splits(rows)
 
 
@@ -196,6 +153,7 @@ def _have_masks(subjects: Sequence[Subject]) -> bool:
     without = [subject.id for subject in subjects if not subject.mask]
     if 0 < len(without) < len(subjects):
         warn(
-            f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as {printable(without[0])}"
+            f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as"
+            f" {printable(without[0])}"
         )
     return not without

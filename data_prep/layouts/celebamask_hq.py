@@ -24,19 +24,20 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """The photos by number, with the split of the mapping file and the map of the photo's parts."""
     collection = Collection(terms=TERMS)
-    photos = [
-        picture for picture in tree.pictures if picture.stem.isdigit() and _in_folder(tree, picture)
-    ]
+    photos = [p for p in tree.pictures if p.stem.isdigit() and _in_folder(tree, p)]
     split_of = _read_splits(tree)
     for photo in sorted(photos, key=lambda picture: int(picture.stem)):
         number = int(photo.stem)
-        folder, inside = tree.parts.get(number, (None, ()))
-        mask = folder and Picture(folder / f"{number:05d}{files.ALL_PARTS}", inside, "mask")
-        pair = Candidate(
-            None, photo, "celebamask-hq", split_of.get(number, ""), f"celeba-hq-{number}", mask=mask
-        )
+        mask = None
+        if number in tree.parts:
+            folder, inside = tree.parts[number]
+            mask = Picture(folder / f"{number:05d}{files.ALL_PARTS}", inside, "mask")
+        identity = f"celeba-hq-{number}"
+        split = split_of.get(number, "")
+        pair = Candidate(None, photo, "celebamask-hq", split, identity, mask=mask)
         collection.pairs.append(pair)
-    if tree.parts and (lacking := sum(pair.mask is None for pair in collection.pairs)):
+    lacking = sum(pair.mask is None for pair in collection.pairs)
+    if tree.parts and lacking:
         collection.notes.append(
             f"{lacking} photos have no parts in {PARTS_FOLDER}: no maps are written"
         )
@@ -61,11 +62,14 @@ def _read_splits(tree: Tree) -> dict[int, str]:
     for line in (tree.text(_MAPPING) or "").splitlines()[1:]:
         columns = line.split()
         if len(columns) >= 2 and columns[0].isdigit() and columns[1].isdigit():
-            original = int(columns[1])
-            split_of[int(columns[0])] = (
-                "train" if original < VAL else "val" if original < TEST else "test"
-            )
+            split_of[int(columns[0])] = _split_at(int(columns[1]))
     return split_of
+
+
+def _split_at(original: int) -> str:
+    if original < VAL:
+        return "train"
+    return "val" if original < TEST else "test"
 
 
 LAYOUT = Layout(

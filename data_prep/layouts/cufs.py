@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from data_prep.layouts import names
 from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import with_made
+from data_prep.layouts.sides import with_photos_alone
 from data_prep.layouts.tree import Picture, Tree
 from s2f_utils.data import CUFS_TERMS
 
@@ -70,9 +70,8 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
     tokens = {token for picture in sketches + photos for token in picture.group}
     if tokens & {"cuhk", "cufs"} or {"xm", "vts"} <= tokens:
         return True
-    return 2 * sum(bool(_NAME.match(cufs_key(picture.stem))) for picture in sketches) > len(
-        sketches
-    )
+    num_named = sum(bool(_NAME.match(cufs_key(picture.stem))) for picture in sketches)
+    return 2 * num_named > len(sketches)
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
@@ -84,36 +83,39 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     def place(picture: Picture) -> tuple:
         return picture.group, picture.split, picture.sub
 
+    def name(picture: Picture) -> tuple:
+        return *place(picture), cufs_key(picture.stem)
+
     def person(picture: Picture) -> tuple:
         return *place(picture), cufs_identity(picture.stem, _database(picture, root))
 
-    matched, lone_sketches, lone_photos = names.match(
-        tree.on_side("sketch"),
-        tree.on_side("photo"),
-        [lambda p: (*place(p), cufs_key(p.stem)), person],
-    )
+    sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
+    matched, lone_sketches, lone_photos = names.match(sketches, photos, [name, person])
     collection = Collection([], lone_sketches, lone_photos, terms=CUFS_TERMS)
-    matched = with_made(matched, collection, options)
+    matched = with_photos_alone(matched, collection, options)
     once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}
-    # Cropped pictures before the originals that lie beside them, folders with a split before those
-    # without.
-    for sketch, photo in sorted(
-        matched, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))
-    ):
+    for sketch, photo in sorted(matched, key=_rank):
         once.setdefault((_database(photo, root), cufs_key(photo.stem)), (sketch, photo))
-    if copies := len(matched) - len(once):
+    num_copies = len(matched) - len(once)
+    if num_copies:
         collection.notes.append(
-            f"{copies} further copies of these pairs (originals beside crops) left aside"
+            f"{num_copies} further copies of these pairs (originals beside crops) left aside"
         )
     for (database, _), (sketch, photo) in once.items():
         identity = cufs_identity(photo.stem, database)
-        qualifiers = (database, *photo.sub)
-        pair = Candidate(
-            sketch, photo, f"cufs/{database}", photo.split, identity, qualifiers=qualifiers
-        )
+        about = {"identity": identity, "qualifiers": (database, *photo.sub)}
+        pair = Candidate(sketch, photo, f"cufs/{database}", photo.split, **about)
         collection.pairs.append(pair)
     _restore_official_split(collection)
     return collection
+
+
+def _rank(pair: tuple[Picture | None, Picture]) -> tuple:
+    """Cropped pictures before the originals that lie beside them, folders with a split before those
+    without.
+    """
+    photo = pair[1]
+    return "cropped" not in photo.group, not photo.split, str(photo.path)
 
 
 def _official_split(identity: str) -> str:

@@ -47,10 +47,13 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
     """
     if options.photos and not options.sketches:
         return False
-    photos = [picture for picture in tree.pictures if picture.side != "sketch"]
-    return bool(photos) and 2 * sum(
-        read_name(picture.stem) is not None for picture in photos
-    ) > len(photos)
+    photos = _photos_of(tree)
+    num_named = sum(read_name(picture.stem) is not None for picture in photos)
+    return 2 * num_named > len(photos)
+
+
+def _photos_of(tree: Tree) -> list[Picture]:
+    return [picture for picture in tree.pictures if picture.side != "sketch"]
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
@@ -60,39 +63,45 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     Every person is one identity; FERET has no official split.
     """
     sketches, photos = named_sides(tree, options)
-    photos = photos or [picture for picture in tree.pictures if picture.side != "sketch"]
+    photos = photos or _photos_of(tree)
+    collection = Collection(terms=TERMS)
+    frontal = _frontal(photos, collection)
+    use_sketches = bool(sketches) and not options.make_sketches
+    partner = _partners(sketches, frontal, collection) if use_sketches else {}
+    for shot, photo in frontal:
+        sketch = partner.get(photo.stem.casefold())
+        if sketch or not use_sketches:
+            about = {"identity": f"feret-{shot.person}", "qualifiers": photo.folder}
+            collection.pairs.append(Candidate(sketch, photo, "feret", **about))
+    num_left = len(frontal) - len(collection.pairs)
+    if num_left:
+        collection.notes.append(f"{num_left} frontal photos have no sketch and are left aside")
+    return collection
+
+
+def _frontal(photos: list[Picture], collection: Collection) -> list[tuple[Shot, Picture]]:
+    """The frontal photos, each once, in its largest copy, in the order of people and dates."""
     once: dict[str, tuple[Shot, Picture]] = {}
-    others = 0
-    for photo in sorted(
-        photos, key=lambda p: any(part in _SMALLER for part in p.folder)
-    ):  # large pictures first
+    others: set[str] = set()
+    for photo in sorted(photos, key=_is_smaller):  # large pictures first
         shot = read_name(photo.stem)
         if shot is None or shot.pose not in FRONTAL:
-            others += 1
+            others.add(photo.stem)
         else:
             once.setdefault(photo.stem.casefold(), (shot, photo))
-    collection = Collection(terms=TERMS)
     if others:
-        collection.notes.append(
-            f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside"
-        )
-    chosen = sorted(
-        once.values(),
-        key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)),
-    )
-    wanted = bool(sketches) and not options.made
-    partner = _partners(sketches, chosen, collection) if wanted else {}
-    for shot, photo in chosen:
-        sketch = partner.get(photo.stem.casefold())
-        if wanted and sketch is None:
-            continue
-        pair = Candidate(
-            sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder
-        )
-        collection.pairs.append(pair)
-    if wanted and (without := len(chosen) - len(collection.pairs)):
-        collection.notes.append(f"{without} frontal photos have no sketch and are left aside")
-    return collection
+        poses = " and ".join(FRONTAL)
+        collection.notes.append(f"{len(others)} photos of other poses than {poses} left aside")
+    return sorted(once.values(), key=_place)
+
+
+def _is_smaller(photo: Picture) -> bool:
+    return any(part in _SMALLER for part in photo.folder)
+
+
+def _place(taken: tuple[Shot, Picture]) -> tuple[str, str, str, str]:
+    shot, photo = taken
+    return shot.person, shot.date, shot.pose, str(photo.path)
 
 
 def _partners(
@@ -120,9 +129,9 @@ def _partners(
 LAYOUT = Layout(
     "feret",
     "FERET as distributed: the frontal photos (fa, fb) by person; sketches beside them, or made",
-    "dvd1/data/images/00001/  00001_930831_fa.ppm.bz2 ...   (or grey FERET's 00001fa010_930831.tif)\n"
-    "sketches/                00001_930831_fa.jpg, or 00001.jpg ...   (not needed where sketches are made)",
+    "dvd1/data/images/00001/  00001_930831_fa.ppm.bz2 ...   (or grey: 00001fa010_930831.tif)\n"
+    "sketches/                00001_930831_fa.jpg, or 00001.jpg ...   (or sketches are made)",
     recognise,
     collect,
-    takes_named=True,
+    takes_folders=True,
 )

@@ -16,7 +16,7 @@ from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import with_made
+from data_prep.layouts.sides import with_photos_alone
 from data_prep.layouts.tree import Picture, Tree
 from s2f_utils.pictures import images
 
@@ -35,7 +35,8 @@ CODES: dict[str, tuple[str, ...]] = {
     "frontal_face": ("yes", "no"),
 }
 COLOURS = ("lip_color", "eye_color")  # means of an area, red, green and blue
-SKIN = "skin_color"  # not a colour, but a point (x, y) of the photo's skin; its README calls it skin_patch
+# not a colour, but a point (x, y) of the photo's skin; its README calls it skin_patch
+SKIN = "skin_color"
 PATCH_PX = 2  # around that point, to each side
 
 
@@ -51,34 +52,30 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     Attributes: `CODES` in words, and the colours of skin, lips and eyes as "red green blue"; ""
     where one is not given.
     """
-    sides: dict[str, list[Picture]] = {"photo": [], "sketch": []}
-    for picture in tree.pictures:
-        if _key(picture):
-            sides[
-                "sketch" if picture.folder[-1].casefold().startswith("sketch") else "photo"
-            ].append(picture)
+    pictures = [picture for picture in tree.pictures if _key(picture)]
+    sketches = [picture for picture in pictures if _is_sketch(picture)]
+    photos = [picture for picture in pictures if not _is_sketch(picture)]
     known = _read_annotations(tree)
-    matched, lone_sketches, lone_photos = names.match(sides["sketch"], sides["photo"], [_key])
+    matched, lone_sketches, lone_photos = names.match(sketches, photos, [_key])
     collection = Collection([], lone_sketches, lone_photos, terms=TERMS)
-    for sketch, photo in sorted(
-        with_made(matched, collection, options), key=lambda pair: _key(pair[1])
-    ):
+    matched = with_photos_alone(matched, collection, options)
+    for sketch, photo in sorted(matched, key=lambda pair: _key(pair[1])):
         folder, number = _key(photo)
         split, entry = known.get((folder, number), ("", {}))
         about = {"identity": f"fs2k-{folder}-{number}", "id": f"photo{folder}-image{number}"}
         attributes = _attributes(entry, photo.path) if entry else {}
-        collection.pairs.append(
-            Candidate(sketch, photo, "fs2k", split, **about, attributes=attributes)
-        )
+        pair = Candidate(sketch, photo, "fs2k", split, **about, attributes=attributes)
+        collection.pairs.append(pair)
+    annotations = "anno_train.json and anno_test.json"
     if known:
-        collection.notes.append(
-            "the split is the official one of anno_train.json and anno_test.json"
-        )
+        collection.notes.append(f"the split is the official one of {annotations}")
     else:
-        collection.notes.append(
-            "no anno_train.json and anno_test.json here: the split is drawn, not the official one"
-        )
+        collection.notes.append(f"no {annotations} here: the split is drawn, not the official one")
     return collection
+
+
+def _is_sketch(picture: Picture) -> bool:
+    return picture.folder[-1].casefold().startswith("sketch")
 
 
 def _key(picture: Picture) -> tuple[str, str] | None:
@@ -100,20 +97,15 @@ def _read_annotations(tree: Tree) -> dict[tuple[str, str], tuple[str, dict[str, 
         if text is None:
             continue
         try:
-            entries = json.loads(text)
-            listed = (
-                {str(e["image_name"]).casefold(): e for e in entries}
-                if isinstance(entries, list)
-                else {}
-            )
-        except (ValueError, KeyError, TypeError):
-            listed = {}
-        if not listed:
+            entries = {entry["image_name"].casefold(): entry for entry in json.loads(text)}
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise DataPrepError(
-                f"{printable(tree.root)}: anno_{split}.json is not FS2K's list of pictures: download it again"
-            )
-        for name, entry in listed.items():
-            if parts := re.match(r"^(?:.*/)?photo(\d)/image(\d{4})", name):
+                f"{printable(tree.root)}: anno_{split}.json is not FS2K's list of pictures:"
+                " download it again"
+            ) from None
+        for name, entry in entries.items():
+            parts = re.match(r"^(?:.*/)?photo(\d)/image(\d{4})", name)
+            if parts:
                 known[parts[1], parts[2]] = split, entry
     return known
 
@@ -122,45 +114,41 @@ def _attributes(entry: Mapping[str, Any], photo: Path) -> dict[str, str]:
     words = {}
     for name, meanings in CODES.items():
         value = entry.get(name)
-        words[name] = (
-            meanings[value] if isinstance(value, int) and 0 <= value < len(meanings) else ""
-        )
-    skin = _skin(entry.get(SKIN, entry.get("skin_patch")), photo)
-    return words | {SKIN: skin} | {name: _rgb(entry.get(name)) for name in COLOURS}
+        is_known = isinstance(value, int) and 0 <= value < len(meanings)
+        words[name] = meanings[value] if is_known else ""
+    words[SKIN] = _skin(entry.get(SKIN, entry.get("skin_patch")), photo)
+    for name in COLOURS:
+        words[name] = _rgb(entry.get(name))
+    return words
+
+
+def _are_numbers(values: Any, num: int) -> bool:
+    if not isinstance(values, list) or len(values) != num:
+        return False
+    return all(isinstance(v, int | float) and np.isfinite(v) for v in values)
 
 
 def _rgb(values: Any) -> str:
     """ "157 83 79"; "" for anything but three numbers."""
-    numbers = (
-        isinstance(values, list)
-        and len(values) == 3
-        and all(isinstance(v, int | float) for v in values)
-    )
-    return " ".join(f"{v:.0f}" for v in values) if numbers and np.isfinite(values).all() else ""
+    return " ".join(f"{v:.0f}" for v in values) if _are_numbers(values, 3) else ""
 
 
 def _skin(point: Any, photo: Path) -> str:
     """The photo's median colour around a point; "" where it lies outside, or the photo cannot be
     read.
     """
-    numbers = (
-        isinstance(point, list)
-        and len(point) == 2
-        and all(isinstance(v, int | float) for v in point)
-    )
-    if not numbers or not np.isfinite(point).all():
+    if not _are_numbers(point, 2):
         return ""
     try:
         picture = files.load_rgb(photo)
     except images.ImageError:
-        return ""  # it is reported when it is made or looked at
+        return ""  # it is reported when it is prepared or checked
     x, y = (round(v) for v in point)
     if not (0 <= y < picture.shape[0] and 0 <= x < picture.shape[1]):
         return ""
-    patch = picture[
-        max(0, y - PATCH_PX) : y + PATCH_PX + 1, max(0, x - PATCH_PX) : x + PATCH_PX + 1
-    ]
-    return _rgb(np.median(patch.reshape(-1, 3), axis=0).tolist())
+    rows = slice(max(0, y - PATCH_PX), y + PATCH_PX + 1)
+    columns = slice(max(0, x - PATCH_PX), x + PATCH_PX + 1)
+    return _rgb(np.median(picture[rows, columns].reshape(-1, 3), axis=0).tolist())
 
 
 LAYOUT = Layout(

@@ -1,4 +1,4 @@
-"""What a layout is: how it is recognised, what it is told, and what it hands back."""
+"""What a layout is: how it is recognised, its options, and the pairs that it finds."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass, field
 from data_prep.errors import DataPrepError
 from data_prep.layouts.tree import Picture, Tree
 
-SIDES = ("left", "right")
-POINTS = (
-    "points",
-    "photo_points",
-)  # columns that name files of a set, which no set that is made of it has
+HALVES = ("left", "right")
+# columns that name files of a set, which no set that is made of it has
+POINTS = ("points", "photo_points")
 
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """What a user may say about a source: the folders of sketches and photos, the sketch's half of
-    AB images, and whether sketches are going to be made from the photos, so that those of the
-    source are not looked for.
+    """What a user may say about a source.
+
+    sketches, photos: their folders, in the source or anywhere. sketch_side: the sketch's half of AB
+    images. make_sketches: sketches are going to be made from the photos, so that the source's do
+    not count.
     """
 
     sketches: str | None = None
     photos: str | None = None
     sketch_side: str = "left"
-    made: bool = False
+    make_sketches: bool = False
 
     def __post_init__(self) -> None:
-        if self.sketch_side not in SIDES:
+        if self.sketch_side not in HALVES:
             raise DataPrepError(f"--sketch-side must be left or right, got {self.sketch_side!r}")
 
 
@@ -58,8 +58,8 @@ class Candidate:
 
 @dataclass
 class Collection:
-    """What a layout hands back: pairs, the pictures of both sides that have no partner, and remarks
-    for the user.
+    """What a layout finds: pairs, the pictures of both sides that have no partner, and remarks for
+    the user.
 
     `terms` says what the source's owners allow, where the layout knows it; of several owners, a
     line for each.
@@ -77,8 +77,9 @@ class Layout:
     """One way in which pairs are distributed.
 
     expected: a small drawing of its folders. recognise: whether a tree is laid out so. collect: its
-    pairs. general: many trees look like this, so the others are asked first. takes_named: it can
-    use folders that the user names.
+    pairs. order: layouts of a lower number are asked first. takes_folders: it can use folders that
+    the user names. local_names: a person's name means somebody in this source alone, so that two
+    sources have different people.
     """
 
     name: str
@@ -86,5 +87,6 @@ class Layout:
     expected: str
     recognise: Callable[[Tree, LayoutOptions], bool]
     collect: Callable[[Tree, LayoutOptions], Collection]
-    general: bool = False
-    takes_named: bool = False
+    order: int = 1
+    takes_folders: bool = False
+    local_names: bool = False

@@ -8,33 +8,15 @@ import difflib
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-SKETCH_WORDS = frozenset({"sketch", "sketches", "sketchs", "drawing", "drawings"})
-PHOTO_WORDS = frozenset({"photo", "photos", "photograph", "photographs"})
-MASK_WORDS = frozenset({"mask", "masks", "labels", "labelmaps", "segmentation", "segmentations"})
-SIDE_WORDS = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
-# Words that mean a side only when a folder's name has no others: "A" and "real_images" do,
-# "images_of_line_A" does not.
-WEAK_SKETCH_WORDS = frozenset({"a", "edge", "edges", "line", "lines", "lineart", "pencil"})
-WEAK_PHOTO_WORDS = frozenset(
-    {
-        "b",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "face",
-        "faces",
-        "portrait",
-        "portraits",
-        "picture",
-        "pictures",
-        "gt",
-        "real",
-    }
-)
+SIDE_WORDS = {
+    "sketch": frozenset({"sketch", "sketches", "drawing", "drawings"}),
+    "photo": frozenset({"photo", "photos", "portrait", "portraits"}),
+    "mask": frozenset({"mask", "masks"}),
+}
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "val"),
@@ -62,30 +44,19 @@ def group_tokens(folder: str) -> list[str]:
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", folder))
     tokens = [token.casefold() for token in re.findall(r"[^\W\d_]+|\d+", spaced)]
-    spoken = SKETCH_WORDS | PHOTO_WORDS | MASK_WORDS | WEAK_SKETCH_WORDS | WEAK_PHOTO_WORDS
-    return [token for token in tokens if token not in spoken and token not in SPLIT_WORDS]
+    known = frozenset().union(*SIDE_WORDS.values())
+    return [token for token in tokens if token not in known and token not in SPLIT_WORDS]
 
 
 def side_of(folder: str) -> str | None:
-    """Whether a folder's name says "sketch", "photo" or "mask"; None when it says none of them, or
-    several.
-    """
-    said = [word for word in words(folder) if word not in SPLIT_WORDS]
-    strong = [side for side, spoken in SIDE_WORDS.items() if spoken.intersection(said)]
-    if strong:
-        return strong[0] if len(strong) == 1 else None
-    weak = {"sketch": WEAK_SKETCH_WORDS, "photo": WEAK_PHOTO_WORDS}
-    return next((side for side, spoken in weak.items() if said and spoken.issuperset(said)), None)
+    """Whether a folder's name says "sketch", "photo" or "mask"; None for none, or several."""
+    sides = [side for side, known in SIDE_WORDS.items() if known.intersection(words(folder))]
+    return sides[0] if len(sides) == 1 else None
 
 
-def side_of_file(stem: str) -> str:
-    """The side that the first or the last word of a file's name says ("anna_sketch", "Photo 12");
-    "" for none.
-    """
-    said = words(stem)
-    ends = {said[0], said[-1]} if said else set()
-    spoken = [side for side, of_side in SIDE_WORDS.items() if ends & of_side]
-    return spoken[0] if len(spoken) == 1 else ""
+def is_split_name(folder: str) -> bool:
+    """Whether a folder's name says a split and nothing else."""
+    return bool(words(folder)) and set(words(folder)) <= set(SPLIT_WORDS)
 
 
 def split_of(folders: Iterable[str]) -> str:
@@ -103,26 +74,16 @@ def without_side(stem: str) -> str:
     """A stem without a leading or trailing word for its side: "anna_sketch" and "photo-anna" →
     "anna", "photo" → "".
     """
-    side = "|".join(sorted(SKETCH_WORDS | PHOTO_WORDS | MASK_WORDS, key=len, reverse=True))
+    known = sorted(frozenset().union(*SIDE_WORDS.values()), key=len, reverse=True)
+    side = "|".join(known)
     stem = unicodedata.normalize("NFC", stem).casefold().strip()
-    return re.sub(rf"^({side})(?=[\W_\d]|$)[\W_]*|(?<=[\W_\d])({side})\W*$", "", stem).strip(
-        " -_.()[]"
-    )
+    bare = re.sub(rf"^({side})(?=[\W_\d]|$)[\W_]*|(?<=[\W_\d])({side})\W*$", "", stem)
+    return bare.strip(" -_.()[]")
 
 
 def without_zeros(stem: str) -> str:
     """`without_side`, and without zeros before its numbers: "007_sketch" and "7" → "7"."""
     return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", without_side(stem))
-
-
-def wording(stem: str) -> str:
-    """A stem with a # for each of its numbers: "img0012" → "img#"."""
-    return re.sub(r"\d+", "#", stem.casefold())
-
-
-def numbers(stem: str) -> tuple[int, ...]:
-    """The numbers in a stem: "img0012" → (12,)."""
-    return tuple(int(digits) for digits in re.findall(r"\d+", stem))
 
 
 def safe_id(stem: str) -> str:
@@ -144,28 +105,22 @@ def unique_ids(stems: Sequence[str], qualifiers: Sequence[Sequence[str]]) -> lis
     Names that differ by letter case alone count as the same, because they are the same file on
     macOS and Windows; what is still the same then gets "-2", "-3", … in the given order.
     """
-    plain = [safe_id(stem) for stem in stems]
-    longer = [safe_id("-".join([*q, s])) for s, q in zip(stems, qualifiers, strict=True)]
-    ids = [
-        b if repeats else a for a, b, repeats in zip(plain, longer, _repeats(plain), strict=True)
-    ]
-    taken = {
-        name.casefold() for name, repeats in zip(ids, _repeats(ids), strict=True) if not repeats
-    }
-    for place, repeats in enumerate(_repeats(ids)):
-        name, number = ids[place], 1
-        while repeats and ids[place].casefold() in taken:
+    ids = [safe_id(stem) for stem in stems]
+    counts = Counter(name.casefold() for name in ids)
+    for place, name in enumerate(ids):
+        if counts[name.casefold()] > 1:
+            ids[place] = safe_id("-".join([*qualifiers[place], stems[place]]))
+    counts = Counter(name.casefold() for name in ids)
+    taken = {name for name, count in counts.items() if count == 1}
+    for place, name in enumerate(ids):
+        if counts[name.casefold()] == 1:
+            continue
+        number = 1
+        while ids[place].casefold() in taken:
             number += 1
             ids[place] = f"{name}-{number}"
         taken.add(ids[place].casefold())
     return ids
-
-
-def _repeats(names: Sequence[str]) -> list[bool]:
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name.casefold()] = seen.get(name.casefold(), 0) + 1
-    return [seen[name.casefold()] > 1 for name in names]
 
 
 def match(
@@ -193,8 +148,6 @@ def match(
     return pairs, list(sketches), list(photos)
 
 
-def nearest(name: str, candidates: Sequence[str], num: int = 1) -> list[str]:
-    """The candidates most like `name`, at most `num`, the most alike first; [] when none is like
-    it.
-    """
-    return difflib.get_close_matches(name, candidates, n=num, cutoff=0.6)
+def nearest(name: str, candidates: Sequence[str]) -> str:
+    """The candidate most like `name`; "" when none is like it."""
+    return next(iter(difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)), "")

@@ -20,12 +20,10 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
     """Whether a folder called like the Kaggle set, or one above it, has train/photos and
     train/sketches.
     """
-    spoken = {word for part in tree.root.parts for word in names.words(part)}
-    tops = {picture.folder[:2] for picture in tree.pictures if len(picture.folder) >= 2}
-    return {"person", "face", "sketches"} <= spoken and {
-        ("train", "photos"),
-        ("train", "sketches"),
-    } <= tops
+    words = {word for part in tree.root.parts for word in names.words(part)}
+    tops = {picture.folder[:2] for picture in tree.pictures}
+    is_named = {"person", "face", "sketches"} <= words
+    return is_named and {("train", "photos"), ("train", "sketches")} <= tops
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
@@ -39,7 +37,9 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
 LAYOUT = Layout(
     NAME,
     "Person Face Sketches from Kaggle, with its split",
-    "train/photos/, train/sketches/  1.jpg ...\nval/photos/, val/sketches/, test/photos/, test/sketches/",
+    "train/photos/, train/sketches/  1.jpg ...\n"
+    "val/photos/, val/sketches/, test/photos/, test/sketches/",
     recognise,
     collect,
+    local_names=True,
 )

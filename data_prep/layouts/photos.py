@@ -9,17 +9,11 @@ from data_prep.layouts.tree import Tree, relocated
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether sketches are to be made, there are pictures, and no folder of them says that it holds
+    """Whether sketches are to be made, there are pictures, and no folder says that it holds
     sketches.
-
-    Without the wish for sketches, two folders of pairs with names of their own would be taken for
-    photos.
     """
-    return (
-        options.made
-        and any(picture.side != "mask" for picture in tree.pictures)
-        and not tree.on_side("sketch")
-    )
+    has_pictures = any(picture.side != "mask" for picture in tree.pictures)
+    return options.make_sketches and has_pictures and not tree.on_side("sketch")
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
@@ -28,13 +22,18 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """
     collection = Collection()
     photos = tree.on_side("photo")
-    if not photos:  # no folder says so: all folders but the splits' are below the photos' own
-        photos = [relocated(p, "photo", tree.given) for p in tree.pictures if not p.side]
+    if not photos:  # all folders but the splits' are below the photos' own
+        photos = [relocated(p, "photo", tree.root) for p in tree.pictures if not p.side]
     masks, people = masks_of(tree, photos), people_of(photos, collection)
     for photo in photos:
-        person, mask = printable(people.get(photo, "")), masks.get(photo)
         pair = Candidate(
-            None, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=photo.folder
+            None,
+            photo,
+            tree.root.stem,
+            photo.split,
+            printable(people.get(photo, "")),
+            mask=masks.get(photo),
+            qualifiers=photo.folder,
         )
         collection.pairs.append(pair)
     return collection
@@ -46,5 +45,6 @@ LAYOUT = Layout(
     "1.jpg ...   (train, val and test folders are kept as the split)",
     recognise,
     collect,
-    general=True,
+    order=4,
+    local_names=True,
 )

@@ -1,5 +1,5 @@
-"""Which of a source's pictures are sketches and which photos: by the names of folders, or as a user
-says.
+"""Which of a source's pictures are sketches and which photos: by the names of folders, or by the
+user's choice.
 """
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from data_prep.errors import DataPrepError
 from data_prep.layouts import names
 from data_prep.layouts.layout import Collection, LayoutOptions
 from data_prep.layouts.tree import Picture, Tree, relocated, scan
+
+MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 
 
 def named_folder(tree: Tree, option: str) -> Path:
@@ -21,19 +23,14 @@ def named_folder(tree: Tree, option: str) -> Path:
     return inside if inside.is_dir() else Path(option)
 
 
-def _named(tree: Tree, option: str, side: str) -> list[Picture]:
-    parts = PurePosixPath(option.replace("\\", "/")).parts
-    if not tree.root.is_dir():  # an archive
-        packed = [p for p in tree.pictures if p.folder[: len(parts)] == parts]
-        if packed:
-            return [relocated(picture, side, tree.given.joinpath(*parts)) for picture in packed]
-    base = named_folder(tree, option)
+def _pictures_of(tree: Tree, side: str, flag: str, folder: str | None) -> list[Picture]:
+    if folder is None:
+        return tree.on_side(side)
+    base = named_folder(tree, folder)
     try:
         pictures = scan(base).pictures
     except DataPrepError as error:
-        raise DataPrepError(
-            f"--{'sketches' if side == 'sketch' else 'photos'}: {error.message}"
-        ) from None
+        raise DataPrepError(f"{flag}: {error.message}") from None
     return [relocated(picture, side, base) for picture in pictures]
 
 
@@ -41,42 +38,30 @@ def named_sides(tree: Tree, options: LayoutOptions) -> tuple[list[Picture], list
     """The sketches and the photos: those of a folder that the user named, else those whose folders'
     names say it.
     """
-    sketches = (
-        _named(tree, options.sketches, "sketch") if options.sketches else tree.on_side("sketch")
-    )
-    photos = _named(tree, options.photos, "photo") if options.photos else tree.on_side("photo")
+    sketches = _pictures_of(tree, "sketch", "--sketches", options.sketches)
+    photos = _pictures_of(tree, "photo", "--photos", options.photos)
     return sketches, photos
-
-
-def sides_by_file_name(tree: Tree) -> tuple[list[Picture], list[Picture]]:
-    """The sketches and the photos by file names, where folders do not say it: "anna_sketch.png",
-    and the others.
-    """
-    said = [(names.side_of_file(p.stem), p) for p in tree.pictures if not p.side]
-    sketches = [relocated(p, "sketch", tree.given) for side, p in said if side == "sketch"]
-    return sketches, [
-        relocated(p, "photo", tree.given) for side, p in said if side in ("photo", "")
-    ]
 
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _key(
-    normalise: Callable[[str], Hashable], folders: Callable[[str], str] | None = None
-) -> Callable[[Picture], tuple]:
-    return lambda p: (p.group, p.split, tuple(map(folders or normalise, p.sub)), normalise(p.stem))
-
-
 def _folded(name: str) -> str:
     return _composed(name).casefold().strip()
+
+
+def _key(normalise: Callable[[str], Hashable]) -> Callable[[Picture], tuple]:
+    def key(picture: Picture) -> tuple:
+        folders = tuple(normalise(name) for name in picture.sub)
+        return picture.group, picture.split, folders, normalise(picture.stem)
+
+    return key
 
 
 # for `names.match`, from strict to loose
 BY_NAME = [_key(_composed), _key(_folded), _key(names.without_side), _key(names.without_zeros)]
 loosest_key = BY_NAME[-1]
-BY_NUMBERS = _key(names.numbers, folders=_composed)
 
 
 def masks_of(tree: Tree, photos: Sequence[Picture]) -> dict[Picture, Picture]:
@@ -85,20 +70,17 @@ def masks_of(tree: Tree, photos: Sequence[Picture]) -> dict[Picture, Picture]:
     return {photo: mask for mask, photo in matched}
 
 
-def with_made(
+def with_photos_alone(
     pairs: Sequence[tuple[Picture, Picture]], collection: Collection, options: LayoutOptions
 ) -> list[tuple[Picture | None, Picture]]:
     """The pairs, and, where sketches are going to be made, the photos without one: they lack
     nothing then.
     """
-    if not options.made:
+    if not options.make_sketches:
         return list(pairs)
     lone = collection.lone_photos
     collection.lone_photos, collection.lone_sketches = [], []
     return [*pairs, *((None, photo) for photo in lone)]
-
-
-MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 
 
 def people_of(photos: Sequence[Picture], collection: Collection) -> dict[Picture, str]:
@@ -107,25 +89,23 @@ def people_of(photos: Sequence[Picture], collection: Collection) -> dict[Picture
 
     What was decided, and how to decide otherwise, is noted in `collection`.
     """
-    whole = {photo: photo.sub for photo in photos if photo.sub}
-    depth = (
-        len(os.path.commonprefix(list(whole.values()))) + 1
-    )  # down to the first folder in which not all lie
-    first = {photo: sub[:depth] for photo, sub in whole.items()}
-    mine = first if len(set(first.values())) >= MIN_PEOPLE_FOLDERS else whole
-    num, inside = len(set(mine.values())), len(mine)
+    folders = {photo: photo.sub for photo in photos if photo.sub}
+    # down to the first folder in which not all lie
+    depth = len(os.path.commonprefix(list(folders.values()))) + 1
+    tops = {photo: sub[:depth] for photo, sub in folders.items()}
+    if len(set(tops.values())) >= MIN_PEOPLE_FOLDERS:
+        folders = tops
+    num = len(set(folders.values()))
     if num < 2:
         return {}
-    if num < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
-        collection.notes.append(
-            f"the {num} subfolders are taken for batches, not for people (else: --identity)"
-        )
+    if num < MIN_PEOPLE_FOLDERS or len(folders) < 0.9 * len(photos):
+        batches = f"the {num} subfolders are taken for batches, not for people (else: --identity)"
+        collection.notes.append(batches)
         return {}
     collection.notes.append(
         f"each of the {num} subfolders is taken for one person (else: --identity)"
     )
-    if inside < len(photos):
-        collection.notes.append(
-            f"{len(photos) - inside} photos beside them are each taken for somebody else"
-        )
-    return {photo: _composed("/".join(folder)) for photo, folder in mine.items()}
+    beside = len(photos) - len(folders)
+    if beside:
+        collection.notes.append(f"{beside} photos beside them are each taken for somebody else")
+    return {photo: _composed("/".join(folder)) for photo, folder in folders.items()}

@@ -15,7 +15,6 @@ from typing import Any
 from data_prep.errors import DataPrepError, printable
 
 CONNECT_S = 10.0  # for a scheduler to answer, and for a first worker
-AT_ONCE = 10_000  # jobs that the scheduler holds
 
 
 @contextlib.contextmanager
@@ -26,20 +25,15 @@ def connected(scheduler: str) -> Iterator[Any]:
     from distributed import CancelledError, Client, KilledWorker
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    address = scheduler
     try:
-        is_file = scheduler.endswith(".json")
-        address = (
-            json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"]
-            if is_file
-            else scheduler
-        )
+        if scheduler.endswith(".json"):
+            address = json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"]
         client = Client(address, timeout=CONNECT_S)
         client.wait_for_workers(1, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError, KeyError) as error:  # TimeoutError is an OSError
-        raise DataPrepError(
-            f"no Dask scheduler with workers at {printable(scheduler)} ({printable(error)}): see docs/data.md"
-        ) from None
+        reason = f"{printable(scheduler)} ({printable(error)}): see docs/data.md"
+        raise DataPrepError(f"no Dask scheduler with workers at {reason}") from None
     try:
         with client:
             yield client
@@ -58,21 +52,10 @@ def jobs_done(
     from distributed import as_completed
 
     with connected(scheduler) as client:
-        held = client.submit(
-            _held, function, pure=False
-        )  # it may be large: once for each worker, not for each job
-        for start in range(0, len(jobs), AT_ONCE):
-            some, how = jobs[start : start + AT_ONCE], {"function": held, "folder": os.getcwd()}
-            places = {
-                future: start + n
-                for n, future in enumerate(client.map(do_job, some, pure=False, **how))
-            }
-            for future, result in as_completed(places, with_results=True):
-                yield places[future], result
-
-
-def _held(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
+        futures = client.map(do_job, jobs, pure=False, function=function, folder=os.getcwd())
+        places = {future: place for place, future in enumerate(futures)}
+        for future, result in as_completed(places, with_results=True):
+            yield places[future], result
 
 
 def do_job(job: tuple, function: Callable[..., Any], folder: str) -> Any:

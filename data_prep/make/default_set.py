@@ -14,23 +14,34 @@ import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.fetch import download
+from data_prep.fetch.transfer import Original
 from data_prep.make.face_maps import map_of
-from data_prep.make.portraits import OUR_LABELS, SIZE_PX, Gallery, Sitter, digest_of, sitters_of
+from data_prep.make.portraits import (
+    LABELS,
+    SIZE_PX,
+    PortraitFile,
+    PortraitSet,
+    digest_of,
+    read_portraits,
+)
 from data_prep.make.synthetic_set import make_synthetic, profile_of
-from data_prep.make.write import SetPlan, describe_counts, write_set
-from data_prep.messages import say
+from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
+from data_prep.messages import describe_counts, say
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
 CHOICES = ("auto", "portraits", "drawn")
-SHOWN = (
-    "senate-",
-    "house-",
-)  # governors' portraits may have other owners: they are not shown in notebooks
+# governors' portraits may have other owners: they are not shown in notebooks
+SHOWN = ("senate-", "house-")
 CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, MIT licence"
 ENOUGH = 300  # portraits in a folder that is taken for the collection
+
+
+def wants_portraits(data: str, profile: str | None) -> bool:
+    """Whether portraits are looked for. The profile "fast" needs no network, unless asked to."""
+    return data == "portraits" or (data == "auto" and profile_of(profile)[0] != "fast")
 
 
 def make_default(
@@ -51,33 +62,30 @@ def make_default(
     be had, else drawn; or a folder with a manifest.csv, which is taken as it is. Portraits are
     looked for in the folder that S2F_PORTRAITS names and in the cache, and are then downloaded into
     the cache (35 MB, terms shown first). In the profile "fast", "auto" is "drawn", so that tests
-    need no network. profile: gives the size in pixels, as of `make_synthetic`.
-    num: how many faces are drawn where faces are drawn; None: the profile's. maps: label maps as
-    well, as of `face_maps.map_of` for portraits; drawn faces always have them.
+    need no network. profile: gives the size in pixels, as of `make_synthetic`. num: how many faces
+    are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
+    `face_maps.map_of` for portraits; drawn faces always have them.
 
     Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits
     are asked for and cannot be had.
     """
-    out, (name, chosen) = Path(out), profile_of(profile)
     if str(data) not in CHOICES:
-        return _given(Path(data))
-    why = "asked for"
-    if data == "portraits" or (data == "auto" and name != "fast"):
+        return _manifest_in(Path(data))
+    out, (name, chosen) = Path(out), profile_of(profile)
+    reason = "asked for" if data == "drawn" else "the profile 'fast' needs no network"
+    if wants_portraits(str(data), name):
         try:
             folder = portraits_folder(progress=progress)
         except (DataPrepError, OSError) as error:
             if data == "portraits":
                 raise
-            why = f"the portraits cannot be had: {error}"
+            reason = f"the portraits cannot be had: {error}"
         else:
             say(f"data: {CREDIT}; their sketches are made from them ({style})")
             out = out / ("portraits-with-maps" if maps else "portraits")
-            return make_portraits(
-                folder, out, chosen["size_px"], style, maps=maps, progress=progress
-            )
-    elif data == "auto":
-        why = "the profile 'fast' needs no network"
-    say(f"data: faces drawn by code ({why})")
+            size_px = chosen["size_px"]
+            return make_portraits(folder, out, size_px, style, maps=maps, progress=progress)
+    say(f"data: faces drawn by code ({reason})")
     return make_synthetic(out / "drawn", num, profile=name, progress=progress)
 
 
@@ -96,9 +104,10 @@ def default_photos(
     and raises what `make_default` raises.
     """
     if str(data) not in CHOICES:
-        rows = [row for row in read_manifest(_given(Path(data))).split("test") if row.photo][:num]
-        return np.stack([images.resize(images.load_rgb(row.photo), size_px) for row in rows])
-    if data == "portraits" or (data == "auto" and profile_of(profile)[0] != "fast"):
+        rows = [row for row in read_manifest(_manifest_in(Path(data))).split("test") if row.photo]
+        photos = [images.load_rgb(row.photo) for row in rows[:num]]
+        return _stacked(photos, size_px)
+    if wants_portraits(str(data), profile):
         try:
             folder = _some_portraits(num)
         except (DataPrepError, OSError):
@@ -106,70 +115,63 @@ def default_photos(
                 raise
         else:
             say(f"photos: {CREDIT}")
-            shown = [
-                one
-                for one in sitters_of(folder)
-                if one.name.startswith(SHOWN) and one.split == "test"
-            ]
-            return np.stack(
-                [images.resize(portrait.photo, size_px) for portrait in Gallery(shown[:num])]
-            )
+            shown = [one for one in _shown(read_portraits(folder)) if one.split == "test"]
+            return _stacked([portrait.photo for portrait in PortraitSet(shown[:num])], size_px)
     say("photos: faces drawn by code")
-    drawn = [draw_face(index, size_px=SIZE_PX, seed=9) for index in range(num)]
-    return np.stack(
-        [
-            faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px)
-            for face in drawn
-        ]
-    )
+    photos = []
+    for index in range(num):
+        face = draw_face(index, size_px=SIZE_PX, seed=9)
+        photos.append(faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px))
+    return np.stack(photos)
+
+
+def _stacked(photos: Sequence[np.ndarray], size_px: int) -> np.ndarray:
+    return np.stack([images.resize(photo, size_px) for photo in photos])
 
 
 def _some_portraits(num: int) -> Path:
-    """A folder with at least the first `num` portraits of the test split: S2F_PORTRAITS, or the
-    cache.
-    """
-    with open(OUR_LABELS, newline="", encoding="utf-8-sig") as file:
+    """A folder with at least the first `num` portraits of the test split."""
+    with open(LABELS, newline="", encoding="utf-8-sig") as file:
         tested = {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}
-    wanted = [
-        file
-        for file in sorted(shown_files(), key=lambda file: file.name)
-        if Path(file.name).stem in tested
-    ]
+    files = sorted(shown_files(), key=lambda file: file.name)
+    wanted = [file for file in files if Path(file.name).stem in tested]
     return portraits_folder(wanted[:num], progress=False)
 
 
-def _given(data: Path) -> Path:
+def _manifest_in(data: Path) -> Path:
     manifest = data / "manifest.csv" if data.is_dir() else data
     if not manifest.is_file():
         raise DataPrepError(
-            f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, or a folder made by"
-            " 'python -m data_prep pairs'"
+            f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, or a"
+            " folder made by 'python -m data_prep pairs'"
         )
     return manifest
 
 
-def shown_files() -> list[download.Published]:
+def shown_files() -> list[Original]:
     """The portraits that are shown in notebooks."""
     return [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
 
 
-def portraits_folder(
-    wanted: Sequence[download.Published] | None = None, *, progress: bool = True
-) -> Path:
+def _shown(entries: Sequence[PortraitFile]) -> list[PortraitFile]:
+    return [entry for entry in entries if entry.name.startswith(SHOWN)]
+
+
+def portraits_folder(wanted: Sequence[Original] | None = None, *, progress: bool = True) -> Path:
     """The folder with these portraits, None: all: S2F_PORTRAITS, the cache, or the cache after a
     download.
 
     Raises DataPrepError where the folder named holds no portraits, or they cannot be fetched.
     """
-    if chosen := os.environ.get("S2F_PORTRAITS"):
-        if sum(path.name.startswith(SHOWN) for path in Path(chosen).glob("*")) < ENOUGH:
-            raise DataPrepError(
-                f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it"
-            )
-        return Path(chosen)
-    return download.fetch_missing(
-        wanted or shown_files(), cache_folder() / "portraits", progress=progress
-    )
+    chosen = os.environ.get("S2F_PORTRAITS")
+    if not chosen:
+        folder = cache_folder() / "portraits"
+        return download.fetch_missing(wanted or shown_files(), folder, progress=progress)
+    if sum(path.name.startswith(SHOWN) for path in Path(chosen).glob("*")) < ENOUGH:
+        raise DataPrepError(
+            f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it"
+        )
+    return Path(chosen)
 
 
 def make_portraits(
@@ -182,8 +184,7 @@ def make_portraits(
     progress: bool = True,
 ) -> Path:
     """Pairs of the portraits in `folder`, aligned, with a sketch made from each, and with label
-    maps where `maps` is
-    true: squares and a manifest in `out`.
+    maps where `maps` is true: squares and a manifest in `out`.
 
     Splits are those of the open portraits, by person. photo-to-sketch and restorer-256 learned
     before 42 photos became test photos. Returns the manifest's path. Raises DataPrepError.
@@ -192,31 +193,35 @@ def make_portraits(
         raise DataPrepError(
             f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}"
         )
-    sitters = [sitter for sitter in sitters_of(Path(folder)) if sitter.name.startswith(SHOWN)]
-    rows = [
-        {"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"}
-        for one in sitters
-    ]
+    entries = _shown(read_portraits(Path(folder)))
+    parts = (SKETCH, PHOTO, MASK) if maps else (SKETCH, PHOTO)
+    items = []
+    for entry in entries:
+        row = {"split": entry.split, "id": entry.name, "identity": entry.name}
+        items.append(Item(row | {"source": "portraits"}, entry, parts))
     settings = {
         "layout": "portraits",
         "source": "portraits",
         "size_px": size_px,
         "fit": "",
         "style": style,
-        "source_digest": digest_of(sitters),
-        **({"maps": True} if maps else {}),
+        "source_digest": digest_of(entries),
     }
+    if maps:
+        settings["maps"] = True
     notes = {"terms": [download.SETS["portraits"].terms]}
-    parts = ("sketch", "photo", "mask") if maps else ("sketch", "photo")
     make = partial(_pictures, size_px=size_px, style=style, maps=maps)
-    plan = SetPlan(rows, sitters, make, parts, settings, notes)
+    plan = SetPlan(items, make, settings, notes)
     say(f"{describe_counts(plan.counts())}: portraits of {size_px}x{size_px} pixels", progress)
     return write_set(Path(out), plan, progress=progress)
 
 
-def _pictures(sitter: Sitter, size_px: int, style: str, maps: bool) -> dict[str, np.ndarray]:
-    portrait = Gallery([sitter]).cut_out(0) if maps else Gallery([sitter])[0]
-    drawn = sketches.make_sketch(portrait.photo, style)
-    small = images.resize(np.repeat(drawn[..., None], 3, axis=2), size_px)
-    out = {"sketch": small[..., 0], "photo": images.resize(portrait.photo, size_px)}
-    return out | ({"mask": masks.resize(map_of(portrait), size_px)} if maps else {})
+def _pictures(entry: PortraitFile, size_px: int, style: str, maps: bool) -> Prepared:
+    one = PortraitSet([entry])
+    portrait = one.segmented(0) if maps else one[0]
+    sketch = sketches.make_sketch(portrait.photo, style)
+    sketch = images.resize(np.repeat(sketch[..., None], 3, axis=2), size_px)[..., 0]
+    made = {SKETCH: sketch, PHOTO: images.resize(portrait.photo, size_px)}
+    if maps:
+        made[MASK] = masks.resize(map_of(portrait), size_px)
+    return Prepared(made)

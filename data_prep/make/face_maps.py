@@ -7,14 +7,9 @@ Where real maps are at hand, those are better.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
-from data_prep.make.portrait import Portrait
-from data_prep.make.portraits import Gallery, Sitter
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings.mesh import PARTS
 from s2f_utils.pictures import masks
 
@@ -83,15 +78,3 @@ def map_of(portrait: Portrait) -> np.ndarray:
         "cloth": below & ~neck,
     }
     return masks.join_parts({name: (255 * part).astype(np.uint8) for name, part in parts.items()})
-
-
-def write(sitters: list[Sitter], folder: Path) -> None:
-    """Write aligned photos and their maps, to photos and masks in a folder for each split."""
-    gallery = Gallery(sitters)
-    for number, sitter in enumerate(tqdm(sitters, unit="portrait")):
-        portrait = gallery.cut_out(number)
-        name = f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}.png"
-        for side, picture in (("photos", portrait.photo), ("masks", map_of(portrait))):
-            file = folder / sitter.split / side / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(file)

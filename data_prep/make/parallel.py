@@ -6,9 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,17 +17,17 @@ from data_prep.errors import DataPrepError
 from data_prep.make import cluster
 from s2f_utils import runtime
 
-MIN_JOBS_PER_WORKER = 4  # starting a process costs more than a few small pictures
+MIN_JOBS_PER_WORKER = 16  # starting a process takes as long as some pictures
 WAITING_PER_WORKER = 8
+# processes here; the address of a Dask scheduler; None: a process for each core
+Workers = int | str | None
+
 _function: Callable[..., Any]  # of a worker
-Workers = (
-    int | str | None
-)  # processes here; the address of a Dask scheduler; None: a process for each core
 
 
 def check_workers(workers: Workers) -> None:
     """DataPrepError unless `workers` is None, at least 1, or a scheduler that answers and has
-    workers of its own.
+    workers.
     """
     if isinstance(workers, str):
         with cluster.connected(workers):
@@ -52,16 +50,15 @@ def run_jobs(
 
     `workers` processes share the jobs (None: one a core; 1: this process does them; a scheduler's
     address: the workers of its cluster). `done` is where the progress bar starts, for work that was
-    finished before. The first exception
-    ends the run: jobs under way are finished, none is begun. So does Ctrl-C.
+    finished before. The first exception ends the run: jobs under way are finished, none is begun.
+    So does Ctrl-C.
     """
     from tqdm.auto import tqdm
 
     results: dict[int, Any] = {}
+    total = done + len(jobs)
     with (
-        tqdm(
-            total=done + len(jobs), initial=done, unit=unit, disable=not progress, smoothing=0.05
-        ) as bar,
+        tqdm(total=total, initial=done, unit=unit, disable=not progress, smoothing=0.05) as bar,
         contextlib.closing(_finished(function, jobs, workers)) as finished,
     ):
         for place, result in finished:
@@ -76,49 +73,33 @@ def _finished(
     """Pairs of a job's place and its result, as they are finished."""
     if isinstance(workers, str):
         return cluster.jobs_done(function, jobs, workers)
-    workers = min(workers or runtime.num_cores(), max(1, len(jobs) // MIN_JOBS_PER_WORKER))
-    return _here(function, jobs) if workers == 1 else _elsewhere(function, jobs, workers)
+    num = min(workers or runtime.num_cores(), max(1, len(jobs) // MIN_JOBS_PER_WORKER))
+    if num == 1:
+        return ((place, function(*job)) for place, job in enumerate(jobs))
+    return _in_processes(function, jobs, num)
 
 
-def _here(function: Callable[..., Any], jobs: Sequence[tuple]) -> Iterator[tuple[int, Any]]:
-    for place, job in enumerate(jobs):
-        yield place, function(*job)
-
-
-def _elsewhere(
-    function: Callable[..., Any], jobs: Sequence[tuple], workers: int
+def _in_processes(
+    function: Callable[..., Any], jobs: Sequence[tuple], num: int
 ) -> Iterator[tuple[int, Any]]:
-    import cv2
-
+    # not forked: a process that runs torch has threads, whose locks a forked child would inherit
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(num, spawn, initializer=_start_worker, initargs=(function,))
     waiting: dict[Future, int] = {}
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(
-        1
-    )  # the processes share the cores already; and a forked worker has none of its parent's threads
-    pool = ProcessPoolExecutor(
-        workers, mp_context=_context(), initializer=_start_worker, initargs=(function,)
-    )
     try:
         for place, job in enumerate(jobs):
-            with warnings.catch_warnings():
-                # Python 3.12 warns of threads that hold a lock while forking; our workers take none
-                # of theirs.
-                warnings.filterwarnings(
-                    "ignore", message=".*multi-threaded.*fork", category=DeprecationWarning
-                )
-                waiting[pool.submit(_do, job)] = place
-            if len(waiting) >= workers * WAITING_PER_WORKER:
+            waiting[pool.submit(_do, job)] = place
+            if len(waiting) >= num * WAITING_PER_WORKER:
                 yield from _collect(waiting)
         while waiting:
             yield from _collect(waiting)
     except BrokenProcessPool:
         raise DataPrepError(
-            "a worker process died (out of memory?): run the same command again with --workers 1; it goes on where it"
-            " stopped"
+            "a worker process ended (out of memory? a script without `if __name__ == '__main__'`?):"
+            " run the same command again with --workers 1; it goes on where it stopped"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        cv2.setNumThreads(threads)
 
 
 def _collect(waiting: dict[Future, int]) -> list[tuple[int, Any]]:
@@ -126,19 +107,15 @@ def _collect(waiting: dict[Future, int]) -> list[tuple[int, Any]]:
     return [(waiting.pop(future), future.result()) for future in finished]
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """Forked workers on Linux: they start at once, and a script without a `__main__` guard works as
-    well.
-    """
-    return multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-
-
 def _start_worker(function: Callable[..., Any]) -> None:
     """In a worker: keep the function, which may be large, for all jobs. Ctrl-C is the parent's
     business, and a parent that is gone ends the worker.
     """
+    import cv2
+
     global _function
     _function = function
+    cv2.setNumThreads(1)  # the processes share the cores already
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

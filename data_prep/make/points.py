@@ -23,14 +23,13 @@ POINT_COLUMNS = (
     "mouth_x",
     "mouth_y",
 )
-Points = tuple[
-    tuple[float, float], ...
-]  # both eyes and the mouth, in pixels of the source; () for none
+# both eyes and the mouth, in pixels of the source; () for none
+Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class GivenPoints:
-    """The points of a file by the names in it, and the file's SHA-256; "" where there is no file."""
+    """The points of a file by the names in it, and the file's SHA-256, "" for no file."""
 
     by_name: dict[str, Points] = field(default_factory=dict)
     digest: str = ""
@@ -44,20 +43,19 @@ class GivenPoints:
 
     def unused(self, pairs: Iterable[Candidate]) -> list[str]:
         """The names that are no picture's."""
-        used = {
-            name
-            for pair in pairs
-            for picture in (pair.photo, pair.sketch)
-            if picture
-            for name in _names(picture)
-        }
-        return sorted(set(self.by_name) - used)
+        names: set[str] = set()
+        for pair in pairs:
+            names.update(_names(pair.photo))
+            if pair.sketch:
+                names.update(_names(pair.sketch))
+        return sorted(set(self.by_name) - names)
 
     def _of(self, picture: Picture, besides: Iterable[str] = ()) -> Points:
         """A name that is also one of `besides`, those of a sketch's photo, means the photo."""
-        return next(
-            (self.by_name[n] for n in _names(picture) if n in self.by_name and n not in besides), ()
-        )
+        for name in _names(picture):
+            if name in self.by_name and name not in besides:
+                return self.by_name[name]
+        return ()
 
 
 def _names(picture: Picture) -> tuple[str, ...]:
@@ -75,7 +73,8 @@ def read_points(path: str | os.PathLike | None) -> GivenPoints:
     path = Path(path)
     if not path.is_file():
         raise DataPrepError(
-            f"--points {printable(path)}: no such file: give a CSV file with {', '.join(POINT_COLUMNS)}"
+            f"--points {printable(path)}: no such file: give a CSV file with"
+            f" {', '.join(POINT_COLUMNS)}"
         )
     by_name = {}
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:

@@ -10,7 +10,8 @@ import numpy as np
 
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.recipe import MIN_SIDE_PX, SQUEEZED, Recipe
+from data_prep.make.prepare import SQUEEZED
+from data_prep.make.recipe import MIN_SIDE_PX, Recipe
 from data_prep.messages import say
 from s2f_utils.pictures import images
 
@@ -30,23 +31,30 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
     if recipe.fit or recipe.align == "face":
         return replace(recipe, fit=recipe.fit or "stretch")
     sizes = _sizes(recipe, pictures)
-    shapes = np.array([width / height for width, height in sizes])
+    aspects = np.array([width / height for width, height in sizes])
     usual = sorted(sizes, key=lambda size: -len(sizes[size]))[:NUM_NAMED]
     shown = ", ".join(f"{width}x{height}" for width, height in usual)
-    cut = recipe.align == "crop"
-    what, advice = "parts cut out" if cut else "pictures", "--align face cuts the faces out"
-    advice += "" if cut else ", --fit pad keeps the shape"
-    if len(shapes) and shapes.max() / shapes.min() > DIFFERENT:
-        odd = [printable(paths[0].name) for paths in sizes.values() if len(paths) == 1]
-        few = 0 < len(odd) <= NUM_NAMED < len(pictures)
-        alone = f"; alone of its size, and perhaps not of the set: {', '.join(odd)}" if few else ""
+    what, advice = "pictures", "--align face cuts the faces out, --fit pad keeps the shape"
+    if recipe.align == "crop":
+        what, advice = "parts cut out", "--align face cuts the faces out"
+    if len(aspects) and aspects.max() / aspects.min() > DIFFERENT:
+        more = ", …" if len(sizes) > NUM_NAMED else ""
         raise DataPrepError(
-            f"the {what} have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
-            f" squares their faces would differ, too: {advice} (--fit stretch: stretch them all the same){alone}"
+            f"the {what} have different shapes ({shown}{more}), and stretched to squares their"
+            f" faces would also differ: {advice} (--fit stretch: stretch them all the same)"
+            + _alone(sizes, len(pictures))
         )
-    if len(shapes) and np.abs(np.log(shapes)).max() > SQUEEZED:
+    if len(aspects) and np.abs(np.log(aspects)).max() > SQUEEZED:
         say(f"the {what} are not square ({shown}) and are stretched: {advice}", progress)
     return replace(recipe, fit="stretch")
+
+
+def _alone(sizes: dict[tuple[int, int], list[Path]], num: int) -> str:
+    """A few pictures that have a size of their own: a preview among the pairs, for example."""
+    odd = [printable(paths[0].name) for paths in sizes.values() if len(paths) == 1]
+    if not 0 < len(odd) <= NUM_NAMED < num:
+        return ""
+    return f"; alone of its size, and perhaps not of the set: {', '.join(odd)}"
 
 
 def _sizes(

@@ -19,11 +19,11 @@ def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str
     for row in rows:
         if row["split"]:
             where.setdefault(row["identity"], set()).add(row["split"])
-    return {
-        name: [s for s in SPLITS if s in splits]
-        for name, splits in sorted(where.items())
-        if len(splits) > 1
-    }
+    crossing = {}
+    for name, splits in sorted(where.items()):
+        if len(splits) > 1:
+            crossing[name] = sorted(splits, key=SPLITS.index)
+    return crossing
 
 
 def split_by_identity(
@@ -50,8 +50,8 @@ def split_by_identity(
             f"{name} in {' and '.join(splits)}" for name, splits in list(crossing.items())[:5]
         )
         raise DataPrepError(
-            f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of a person into one,"
-            " or name the people differently"
+            f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of"
+            " a person into one, or name the people differently"
         )
     given = {row["identity"]: row["split"] for row in rows if row["split"]}
     unknown = sorted(set(given.values()) - set(SPLITS))
@@ -72,10 +72,8 @@ def with_splits(
     rows: Sequence[dict[str, str]], shares: Mapping[str, float | None] | None = None, seed: int = 0
 ) -> list[dict[str, str]]:
     """The rows, each with the split that `split_by_identity` gives it."""
-    return [
-        row | {"split": split}
-        for row, split in zip(rows, split_by_identity(rows, shares, seed), strict=True)
-    ]
+    splits = split_by_identity(rows, shares, seed)
+    return [row | {"split": split} for row, split in zip(rows, splits, strict=True)]
 
 
 def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -88,7 +86,7 @@ def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | Non
             raise DataPrepError(f"--{name}-share must be at least 0 and less than 1, got {share:g}")
     if sum(share or 0.0 for share in wanted.values()) >= 1.0:
         raise DataPrepError(
-            "--test-share and --val-share together must be less than 1: training needs pictures, too"
+            "--test-share and --val-share together must be less than 1: training needs pictures"
         )
     return wanted
 
@@ -98,7 +96,8 @@ def _keep_own(given: Mapping[str, str], shares: Mapping[str, float]) -> None:
         number = sum(split == name for split in given.values())
         if share and number:
             raise DataPrepError(
-                f"the source has its own {name} split ({number} identities), which is kept: leave --{name}-share away"
+                f"the source has its own {name} split ({number} identities), which is kept: leave"
+                f" --{name}-share away"
             )
 
 

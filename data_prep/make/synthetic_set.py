@@ -8,12 +8,10 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
 from data_prep.errors import DataPrepError
 from data_prep.make.parallel import Workers
-from data_prep.make.write import SetPlan, describe_counts, write_set
-from data_prep.messages import say
+from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
+from data_prep.messages import describe_counts, say
 
 TEST_SHARE, VAL_SHARE = 0.1, 0.05
 # How many faces a profile draws, and how large.
@@ -24,14 +22,14 @@ PROFILES: dict[str, dict[str, int]] = {
 }
 
 
-def draw_pictures(index: int, size_px: int, seed: int) -> dict[str, np.ndarray]:
-    """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds
-    class numbers.
+def draw_pictures(index: int, size_px: int, seed: int) -> Prepared:
+    """Draw one face: sketch (S, S), photo (S, S, 3), mask (S, S), uint8; the mask holds class
+    numbers.
     """
     from data_prep.procedural_faces.synthetic import draw_face
 
     face = draw_face(index, size_px=size_px, seed=seed)
-    return {"sketch": face.sketch, "photo": face.photo, "mask": face.mask}
+    return Prepared({SKETCH: face.sketch, PHOTO: face.photo, MASK: face.mask})
 
 
 def make_synthetic(
@@ -60,10 +58,8 @@ def make_synthetic(
     from data_prep.procedural_faces import synthetic
 
     _, chosen = profile_of(profile)
-    num, size_px = (
-        chosen["num"] if num is None else num,
-        chosen["size_px"] if size_px is None else size_px,
-    )
+    num = chosen["num"] if num is None else num
+    size_px = chosen["size_px"] if size_px is None else size_px
     if not 1 <= num <= 1_000_000:
         raise DataPrepError(f"--num must be from 1 to 1,000,000, got {num}")
     if not synthetic.MIN_SIZE_PX <= size_px <= synthetic.MAX_SIZE_PX:
@@ -81,21 +77,15 @@ def make_synthetic(
         "fit": "",
         "seed": seed,
     }
-    rows = [
-        {
-            "split": split,
-            "id": f"face-{index:05d}",
-            "identity": f"face-{index:05d}",
-            "source": f"synthetic seed={seed}",
-        }
-        for index, split in enumerate(_splits(num))
-    ]
+    items = []
+    for index, split in enumerate(_splits(num)):
+        name = f"face-{index:05d}"
+        row = {"split": split, "id": name, "identity": name, "source": f"synthetic seed={seed}"}
+        items.append(Item(row, index, (SKETCH, PHOTO, MASK)))
     draw = functools.partial(draw_pictures, size_px=size_px, seed=seed)
-    plan = SetPlan(rows, list(range(num)), draw, ("sketch", "photo", "mask"), settings)
-    say(
-        f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}",
-        progress and not dry_run,
-    )
+    plan = SetPlan(items, draw, settings)
+    counts = describe_counts(plan.counts())
+    say(f"{counts}: faces of {size_px}x{size_px} pixels, seed {seed}", progress and not dry_run)
     return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 

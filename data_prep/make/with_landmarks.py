@@ -1,6 +1,4 @@
-"""A data set of pairs with the points of both sides, found by our own finder: what `expect` and
-`render` learn from.
-"""
+"""Landmarks added to a data set of pairs: what `s2f finetune` learns from."""
 
 from __future__ import annotations
 
@@ -17,13 +15,24 @@ from tqdm import tqdm
 from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.make.parallel import Workers
-from data_prep.make.write import SetPlan, describe_counts, read_state, still_complete, write_set
-from data_prep.messages import say, warn
-from s2f_studio.attributes import TRAITS, WORN
+from data_prep.make.state import MANIFEST, read_state
+from data_prep.make.write import (
+    MASK,
+    PHOTO,
+    POINTS,
+    Item,
+    Part,
+    Prepared,
+    SetPlan,
+    is_still_complete,
+    write_manifest,
+    write_set,
+)
+from data_prep.messages import describe_counts, say, warn
 from s2f_studio.drawings.understanding import Understood, understand
-from s2f_utils import runtime
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images, masks
+from s2f_studio.attributes import TRAITS, WORN
 
 SIZE_PX = 256
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
@@ -33,23 +42,24 @@ FS2K = {
     "smile": {"yes": ("mouth", "teeth"), "no": ("mouth", "closed")},
     "hair": {"no": ("hair_length", "bald")},
 }
-PARTS = ("photo", "mask", "points", "sketch-1", "points-1")
+SKETCH_1, POINTS_1 = Part("sketch", "1"), Part("points", "1")
+PARTS = (PHOTO, MASK, POINTS, SKETCH_1, POINTS_1)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A pair's files, the points of both, pixels of SIZE_PX, and its mask, uint8 (SIZE_PX,
-    SIZE_PX).
+class Landmarks:
+    """A pair's files, the points of both, (164, 2) in pixels of SIZE_PX, and its mask, uint8
+    (SIZE_PX, SIZE_PX).
     """
 
     sketch: Path
     photo: Path
-    drawn: np.ndarray
-    true: np.ndarray
+    sketch_points: np.ndarray
+    photo_points: np.ndarray
     mask: np.ndarray
 
 
-def make_shaped(
+def add_landmarks(
     data: str | os.PathLike,
     out: str | os.PathLike,
     *,
@@ -57,15 +67,15 @@ def make_shaped(
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Find the faces' points in the pairs of a data set, sketches and photos, and write the set
-    with them, 256 px.
+    """Detect the landmarks of the sketches and photos of a data set, and write the set with
+    them, 256 px.
 
     data: a set that `pairs` made, its faces aligned; splits, people and sources stay, test pairs
     are left out. The new set has masks (the person, hair) and the columns points, photo_points,
     glasses, beard, hat and fold, and where the old one says it age, mouth, hair_length,
     hair_texture (as portrait_labels.csv; FS2K's smile and hair count). Beside its manifest stand
-    those of the two halves of its people, as in `make_scribbles`. Returns the manifest's path.
-    Raises DataPrepError, and OSError where the disk is full or may not be written.
+    those of the two halves of its people. Returns the manifest's path. Raises DataPrepError, and
+    OSError where the disk is full or may not be written.
     """
     try:
         manifest = read_manifest(data)
@@ -74,106 +84,107 @@ def make_shaped(
     pairs = [row for row in manifest.pairs if row.split != "test" and row.sketch and row.photo]
     if not any(row.split == "train" for row in pairs):
         raise DataPrepError(f"{printable(manifest.path)}: has no pairs for training")
+    settings = {
+        "layout": "shaped",
+        "source": str(manifest.settings.get("source", "")),
+        "source_digest": _digest_of(pairs),
+        "size_px": SIZE_PX,
+        "fit": "stretch",
+    }
+    notes = {"terms": terms_of(manifest.settings)}
+    out, plan = Path(out), SetPlan([], _pictures, settings, notes)
+    is_complete = read_state(out, settings) == "complete" and not dry_run
+    if is_complete and is_still_complete(out, plan, progress):
+        path = out / MANIFEST
+    else:
+        plan.items.extend(_items(pairs, progress, dry_run))
+        say(f"{describe_counts(plan.counts())}: with landmarks", progress and not dry_run)
+        path = write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
+    if not dry_run:
+        write_folds(path)
+    return path
+
+
+def _digest_of(pairs: list[Row]) -> str:
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(repr((pair.id, pair.split, pair.identity, dict(pair.attributes))).encode())
         for path in (pair.sketch, pair.photo):
             digest.update(path.read_bytes())
-    settings = {
-        "layout": "shaped",
-        "source": str(manifest.settings.get("source", "")),
-        "source_digest": digest.hexdigest(),
-        "size_px": SIZE_PX,
-        "fit": "stretch",
-    }
-    plan = SetPlan([], [], _pictures, PARTS, settings, {"terms": terms_of(manifest.settings)})
-    out, made = Path(out), None
-    if read_state(out, plan) == "complete" and not dry_run:
-        made = still_complete(out, plan, progress)
-    if not made:
-        _look_at_all(pairs, plan, dry_run, progress)
-        say(f"{describe_counts(plan.counts())}: with points", progress and not dry_run)
-        made = write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
-    if not dry_run:
-        write_folds(made)
-    return made
+    return digest.hexdigest()
 
 
-def _look_at_all(pairs: list[Row], plan: SetPlan, dry_run: bool, progress: bool) -> None:
-    """Put the pairs that can be read into the plan. Raises DataPrepError where none can."""
-    folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
+def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
+    """The pairs that can be read, with their landmarks. Raises DataPrepError where none can."""
+    people = sorted({row.identity for row in pairs})
+    folds = {name: str(place % 2) for place, name in enumerate(people)}
     ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
-    named = list(zip(ids, pairs, strict=True))
-    for name, pair in tqdm(
-        named, desc="finding points", unit="pair", disable=not progress or dry_run
-    ):
-        try:
-            shown = {} if dry_run else _look(pair, plan.tasks)
-        except images.ImageError as error:
-            warn(f"left out: {printable(error)}")
-            continue
-        one = {"split": pair.split, "id": name, "identity": pair.identity, "source": pair.source}
-        plan.rows.append({**one, "fold": str(folds[pair.identity]), **shown})
-    if not plan.rows:
+    items = []
+    bar = tqdm(pairs, desc="landmarks", unit="pair", disable=not progress or dry_run)
+    for name, pair in zip(ids, bar, strict=True):
+        row = {"split": pair.split, "id": name, "identity": pair.identity, "source": pair.source}
+        row["fold"] = folds[pair.identity]
+        task = None
+        if not dry_run:
+            try:
+                task, columns = _detect(pair)
+            except images.ImageError as error:
+                warn(f"left out: {printable(error)}")
+                continue
+            row |= columns
+        items.append(Item(row, task, PARTS))
+    if not items:
         raise DataPrepError(f"none of the {len(pairs)} pairs can be read")
+    return items
 
 
-def _look(pair: Row, tasks: list[Found]) -> dict[str, str]:
-    """Find a pair's points, for `tasks`; returns what its photo shows, as columns."""
-    drawn, true = understand(
-        [images.resize(images.load_rgb(path), SIZE_PX) for path in (pair.sketch, pair.photo)]
-    )
-    tasks.append(Found(pair.sketch, pair.photo, drawn.points, true.points, _mask(true)))
-    worn = {name: true.flags[name] > LEAST_CERTAIN for name in WORN}
-    found = {
+def _load(path: Path) -> np.ndarray:
+    return images.resize(images.load_rgb(path), SIZE_PX)
+
+
+def _detect(pair: Row) -> tuple[Landmarks, dict[str, str]]:
+    """A pair's landmarks, and what its photo shows, as columns."""
+    sketch, photo = understand([_load(pair.sketch), _load(pair.photo)])
+    task = Landmarks(pair.sketch, pair.photo, sketch.points, photo.points, _mask(photo))
+    worn = {name: photo.flags[name] > LEAST_CERTAIN for name in WORN}
+    columns = {
         "glasses": str(int(worn["glasses"])),
         "beard": "full" if worn["beard"] else "none",
         "hat": str(int(worn["hat"])),
     }
-    return found | told_by(pair.attributes)
+    return task, columns | labels_of(pair.attributes)
 
 
-def told_by(attributes: Mapping[str, str]) -> dict[str, str]:
+def labels_of(attributes: Mapping[str, str]) -> dict[str, str]:
     """What columns say of a person, in the words of `TRAITS`, and of what is worn; "" where they
     say nothing of it.
     """
-    told = {label: attributes.get(label, "") for label, levels in TRAITS.values()}
+    labels = {label: attributes.get(label, "") for label, _ in TRAITS.values()}
     for column, words in FS2K.items():
         label, word = words.get(attributes.get(column, ""), ("", ""))
-        if label and not told[label]:
-            told[label] = word
-    return told | {name: attributes[name] for name in WORN if attributes.get(name)}
+        if label and not labels[label]:
+            labels[label] = word
+    worn = {name: attributes[name] for name in WORN if attributes.get(name)}
+    return labels | worn
 
 
-def _mask(found: Understood) -> np.ndarray:
-    person, hair = (found.parts[name] > LEAST_CERTAIN for name in ("person", "hair"))
-    return np.where(hair & person, np.uint8(HAIR), np.where(person, np.uint8(PERSON), np.uint8(0)))
+def _mask(photo: Understood) -> np.ndarray:
+    person, hair = (photo.parts[name] > LEAST_CERTAIN for name in ("person", "hair"))
+    mask = np.where(person, np.uint8(PERSON), np.uint8(0))
+    mask[hair & person] = HAIR
+    return mask
 
 
-def _pictures(found: Found) -> dict[str, np.ndarray]:
-    sketch, photo = (
-        images.resize(images.load_rgb(path), SIZE_PX) for path in (found.sketch, found.photo)
-    )
-    points = {"points": found.true.astype(np.float32), "points-1": found.drawn.astype(np.float32)}
-    return {
-        "photo": photo,
-        "mask": found.mask,
-        "sketch-1": sketch.mean(axis=2).astype(np.uint8),
-        **points,
-    }
+def _pictures(task: Landmarks) -> Prepared:
+    grey = np.rint(_load(task.sketch).mean(axis=2)).astype(np.uint8)
+    made = {PHOTO: _load(task.photo), MASK: task.mask, SKETCH_1: grey}
+    return Prepared(made | {POINTS: task.photo_points, POINTS_1: task.sketch_points})
 
 
 def write_folds(manifest: Path) -> None:
-    """The manifest without the training rows of either half of the people, beside it."""
+    """Beside a manifest, those without the training rows of either half of the people."""
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for fold in ("0", "1"):
-        mine = [row for row in rows if row["split"] != "train" or row["fold"] == fold]
-        path = manifest.with_stem(f"{manifest.stem}-fold-{fold}")
-        with (
-            runtime.atomic_path(path) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(mine)
+        half = [row for row in rows if row["split"] != "train" or row["fold"] == fold]
+        write_manifest(manifest.with_stem(f"{manifest.stem}-fold-{fold}"), half)

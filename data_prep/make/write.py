@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import csv
 import errno
-import json
 import os
 import platform
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,140 +25,129 @@ import s2f_utils
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
-from data_prep.messages import say, warn_some
+from data_prep.make.state import MANIFEST, PARTIAL, SETTINGS, read_state, settings_in
+from data_prep.messages import describe_counts, say, warn_some
 from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import images
 
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
-MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
-LOOKED_AT = (
-    "pillow",
-    "numpy",
-    "opencv-python-headless",
-    "scikit-image",
-)  # whose versions are kept
-CHANGED = {
-    "source_digest": "the pictures of the source have changed since, or what is known of them",
-    "drawing_digest": "the code that draws the faces has changed since",
-}
+# packages whose versions decide what pictures look like, for settings.json
+PACKAGES = ("pillow", "numpy", "opencv-python-headless", "scikit-image")
+
+
+class Part(NamedTuple):
+    """One of the files of a pair. kind: a key of `FOLDERS`. style: of a sketch that is one of
+    several of the same photo, and of its points; "" else.
+    """
+
+    kind: str
+    style: str = ""
+
+    @property
+    def folder(self) -> str:
+        return f"{FOLDERS[self.kind]}-{self.style}" if self.style else FOLDERS[self.kind]
+
+    @property
+    def suffix(self) -> str:
+        return ".npy" if self.kind == "points" else ".png"
+
+
+PHOTO, SKETCH, MASK, POINTS = Part("photo"), Part("sketch"), Part("mask"), Part("points")
+
+
+@dataclass
+class Prepared:
+    """What is written of one item.
+
+    files: of each part a picture, uint8 (H, W) or (H, W, 3), or points, float (N, 2) in pixels.
+    content: (left, top, width, height) of what is not padding; None: nothing is padded. notes:
+    texts that are kept in the photo's file, or in the sketch's where there is no photo.
+    """
+
+    files: dict[Part, np.ndarray]
+    content: tuple[int, int, int, int] | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo with its sketches, or one picture alone, of a set that is yet to be written.
+
+    row: the manifest's columns but the paths; further ones are attributes. task: what `make` of the
+    plan needs. of_sketch: further columns of each sketch's row, by its style.
+    """
+
+    row: dict[str, str]
+    task: Any
+    parts: tuple[Part, ...]
+    of_sketch: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def path(self, part: Part) -> str:
+        """The part's file relative to the manifest, with forward slashes."""
+        return f"{part.folder}/{self.row['id']}{part.suffix}"
+
+    def manifest_rows(self) -> list[dict[str, str]]:
+        """The rows as the manifest has them: with files, and one for each sketch."""
+        shared = {"sketch": "", "photo": "", "mask": "", **self.row}
+        for part in (PHOTO, MASK):
+            if part in self.parts:
+                shared[part.kind] = self.path(part)
+        if POINTS in self.parts:
+            shared["photo_points"] = self.path(POINTS)
+        sketches = [part for part in self.parts if part.kind == "sketch"]
+        if not sketches:
+            return [shared]
+        return [shared | self._sketch_columns(sketch) for sketch in sketches]
+
+    def _sketch_columns(self, sketch: Part) -> dict[str, str]:
+        columns = {"sketch": self.path(sketch), **self.of_sketch.get(sketch.style, {})}
+        if sketch.style:
+            columns["id"] = f"{self.row['id']}-{sketch.style}"
+        points = Part("points", sketch.style)
+        if sketch.style and points in self.parts:
+            columns["points"] = self.path(points)
+        return columns
+
+
+Review = Callable[[Path, Sequence[Item]], tuple[list[Item], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class SetPlan:
     """A data set that is yet to be written.
 
-    `rows` are the manifest's, all columns but the paths filled in, further ones for attributes;
-    `tasks` holds for each row what `make` needs to return its `parts`: {"sketch": uint8 array,
-    "photo": …, "mask": …}, as "content" the box (left, top, width, height) of what is not padding,
-    if they are padded, and as "notes" words that are kept in the photo's file. With several
-    sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row for each
-    of them, with the points of "points-pencil" …. The part "points" is float (N, 2), places in
-    pixels, and becomes a .npy file; its paths stand in the columns "points" and "photo_points".
-    `of_sketch` has further columns of each sketch's rows. `make` and the tasks travel to other
-    processes. `settings` decide what the pictures look like; `notes` goes into settings.json beside
-    them; `review` looks at the rows when all is written, and returns those to keep and further
-    notes. `noun` is what a row is called.
+    make: makes what is `Prepared` of an item's task; both travel to other processes. settings:
+    decide what the pictures look like; a set is gone on with only by the same ones. notes: go into
+    settings.json beside them. review: looks at the items when all is written, and returns those to
+    keep and further notes. noun: what a row is called.
     """
 
-    rows: list[dict[str, str]]
-    tasks: list[Any]
-    make: Callable[[Any], Mapping[str, np.ndarray]]
-    parts: tuple[str, ...]
+    items: list[Item]
+    make: Callable[[Any], Prepared]
     settings: dict[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
-    review: (
-        Callable[
-            [Path, Sequence[Mapping[str, str]]], tuple[list[Mapping[str, str]], dict[str, Any]]
-        ]
-        | None
-    ) = None
+    review: Review | None = None
     noun: str = "pair"
-    of_sketch: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Pairs in all and by split."""
-        return count_rows([full for row in self.rows for full in self.manifest_rows(row)])
+        return count_rows(manifest_rows(self.items))
 
-    def paths(self, row: Mapping[str, str]) -> dict[str, str]:
-        """The row's picture files relative to the manifest, with forward slashes."""
-        return {part: f"{folder_of(part)}/{row['id']}{suffix_of(part)}" for part in self.parts}
-
-    def manifest_rows(self, row: Mapping[str, str]) -> list[dict[str, str]]:
-        """The row as the manifest has it: with its files, once for each of its sketches."""
-        paths = self.paths(row)
-        rest = {part: paths[part] for part in ("photo", "mask") if part in paths}
-        if "points" in paths:
-            rest["photo_points"] = paths["points"]
-        rows = []
-        for part in (part for part in self.parts if part.startswith("sketch")):
-            style = part.removeprefix("sketch")
-            own = {"id": row["id"] + style, "sketch": paths[part], **self.of_sketch.get(part, {})}
-            if f"points{style}" in paths:
-                own["points"] = paths[f"points{style}"]
-            rows.append({"mask": "", **row, **rest, **own})
-        return rows
+    def folders(self) -> list[str]:
+        return sorted({part.folder for item in self.items for part in item.parts})
 
 
-def folder_of(part: str) -> str:
-    """The folder of a part: "sketch" → sketches, "sketch-xdog" → sketches-xdog."""
-    kind, _, style = part.partition("-")
-    return FOLDERS[kind] + (f"-{style}" if style else "")
-
-
-def suffix_of(part: str) -> str:
-    """How the files of a part end."""
-    return ".npy" if part.partition("-")[0] == "points" else ".png"
+def manifest_rows(items: Sequence[Item]) -> list[dict[str, str]]:
+    """The manifest's rows in its order."""
+    ordered = sorted(items, key=lambda item: (SPLITS.index(item.row["split"]), item.row["id"]))
+    return [row for item in ordered for row in item.manifest_rows()]
 
 
 def count_rows(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
     """{"pairs": …, "train": …, "val": …, "test": …}."""
-    by_split = Counter(row["split"] for row in rows)
-    return {"pairs": len(rows), **{split: by_split[split] for split in SPLITS}}
-
-
-def read_state(out: Path, plan: SetPlan) -> str:
-    """What `out` holds: "new" (nothing), "partial" or "complete" (a set with the plan's settings).
-
-    Raises DataPrepError when it is a file, holds other things, or a set with other settings.
-    """
-    if not out.exists():
-        return "new"
-    if not out.is_dir():
-        raise DataPrepError(
-            f"{printable(out)}: expected a folder to write to, got a file: choose another name"
-        )
-    complete = (out / MANIFEST).is_file()
-    known = next((out / name for name in (SETTINGS, PARTIAL) if (out / name).is_file()), None)
-    if known is None:
-        inside = sorted(p.name for p in out.iterdir() if p.name not in (".DS_Store", "Thumbs.db"))
-        if inside:
-            raise DataPrepError(
-                f"{printable(out)}: not empty (there is {printable(inside[0])}) and not made by data_prep: choose a new"
-                " folder"
-            )
-        return "new"
-    old = settings_in(known)
-    other = [key for key in plan.settings if old.get(key) != plan.settings[key]]
-    if other:
-        shown = "; ".join(
-            CHANGED.get(key) or f"{key}: {old.get(key)} there, {plan.settings[key]} now"
-            for key in other
-        )
-        raise DataPrepError(
-            f"{printable(out)}: holds a set made in another way ({shown}): choose another folder, or delete this one"
-        )
-    return "complete" if complete else "partial"
-
-
-def settings_in(
-    path: Path, advice: str = "choose another folder, or delete this one"
-) -> dict[str, Any]:
-    """What a folder's file of settings says. Raises DataPrepError for a damaged one."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        raise DataPrepError(f"{printable(path)}: damaged: {advice}") from None
+    counts = {split: sum(row["split"] == split for row in rows) for split in SPLITS}
+    return {"pairs": len(rows), **counts}
 
 
 def write_set(
@@ -179,188 +166,168 @@ def write_set(
     and the same call goes on later.
     """
     check_workers(workers)
-    state = read_state(out, plan)
+    state = read_state(out, plan.settings)
     if dry_run:
         _say_plan(out, plan, state)
         return out / MANIFEST
-    present = (
-        {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
-    )
-    todo = [
-        n
-        for n, row in enumerate(plan.rows)
-        if not all(f"{row['id']}{suffix_of(part)}" in present.get(part, ()) for part in plan.parts)
-    ]
-    if state == "complete" and (manifest := still_complete(out, plan, progress)):
-        return manifest
-    _prepare(out, plan)
-    jobs = [
-        (plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()})
-        for n in todo
-    ]
-    how = {"workers": workers, "progress": progress, "done": len(plan.rows) - len(todo)}
-    reasons = run_jobs(partial(make_pictures, plan.make), jobs, **how)
-    broken = {todo[n]: reason for n, reason in reasons.items() if reason}
-    rows = [row for n, row in enumerate(plan.rows) if n not in broken]
-    left_out = [
-        {"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())
-    ]
-    if not rows:
-        _sweep(out)
+    if state == "complete" and is_still_complete(out, plan, progress):
+        return out / MANIFEST
+    missing = [item for item in plan.items if not _is_written(out, item)]
+    _prepare_folder(out, plan)
+    jobs = [(item.task, {part: out / item.path(part) for part in item.parts}) for item in missing]
+    num_done = len(plan.items) - len(missing)
+    call = partial(make_and_save, plan.make)
+    reasons = run_jobs(call, jobs, workers=workers, progress=progress, done=num_done)
+    left_out = {missing[n].row["id"]: reasons[n] for n in sorted(reasons) if reasons[n]}
+    items = [item for item in plan.items if item.row["id"] not in left_out]
+    if not items:
+        _remove_empty(out, plan)
+        first = next(iter(left_out.values()))
         raise DataPrepError(
-            f"no usable {plan.noun} among {len(broken)}: the first of them: {left_out[0]['reason']}"
+            f"no usable {plan.noun} among {len(left_out)}: the first of them: {first}"
         )
-    return _finish(out, plan, rows, left_out, progress)
+    return _finish(out, plan, items, left_out, progress)
 
 
 def _say_plan(out: Path, plan: SetPlan, state: str) -> None:
-    held = {"new": "is new", "partial": "holds a part of it", "complete": "holds all of it"}[state]
-    each = len(plan.paths(plan.rows[0]))
-    pictures = "" if each == 1 else f", {each} pictures each"
-    say(
-        f"dry run: {describe_counts(plan.counts(), plan.noun)}{pictures}, to {printable(out)}, which {held}"
-    )
+    words = {"new": "is new", "partial": "holds a part of it", "complete": "holds all of it"}
+    counts = describe_counts(plan.counts(), plan.noun)
+    say(f"dry run: {counts}, to {printable(out)}, which {words[state]}")
     for key, value in plan.settings.items():
         if value not in ("", None):
             say(f"    {key}: {value}")
 
 
-def make_pictures(
-    make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, paths: Mapping[str, Path]
-) -> str:
-    """Make one row's pictures and save them; returns "" or, when a source picture is unusable, the
-    reason.
-    """
+def _is_written(out: Path, item: Item) -> bool:
+    return all((out / item.path(part)).is_file() for part in item.parts)
+
+
+def make_and_save(make: Callable[[Any], Prepared], task: Any, paths: Mapping[Part, Path]) -> str:
+    """Make one item and save it; returns "" or, when a source picture is unusable, the reason."""
     try:
         made = make(task)
     except images.ImageError as error:
         return printable(error)
-    except (
-        Exception
-    ) as error:  # whatever is strange about one picture must not end a run of ten thousand
+    except Exception as error:  # one strange picture must not end a run of ten thousand
         if files.is_passing(error):
             raise
-        return printable(
-            f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})"
-        )
+        source = getattr(task, "photo", task)
+        return printable(f"{source}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
         try:
             _save(path, part, made)
-        except (
-            FileNotFoundError
-        ):  # a second run of the same command took the half-written file for a killed one's
+        except FileNotFoundError:  # a second run swept the half-written file away: once more
             _save(path, part, made)
     return ""
 
 
-def _save(path: Path, part: str, made: Mapping[str, Any]) -> None:
-    if suffix_of(part) == ".npy":
+def _save(path: Path, part: Part, made: Prepared) -> None:
+    if part.kind == "points":
         with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, np.asarray(made[part], np.float32))
+            np.save(file, np.asarray(made.files[part], np.float32))
         return
-    box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
-    images.save(
-        path,
-        made[part],
-        notes=box | made.get("notes", {}) if part == "photo" or "photo" not in made else box,
-    )
+    notes = {}
+    if made.content:
+        notes["content"] = ",".join(map(str, made.content))
+    if part == PHOTO or PHOTO not in made.files:
+        notes |= made.notes
+    images.save(path, made.files[part], notes=notes)
 
 
-def _present(folder: Path) -> frozenset[str]:
-    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
-
-
-def _prepare(out: Path, plan: SetPlan) -> None:
+def _prepare_folder(out: Path, plan: SetPlan) -> None:
     """Make the folders and say in PARTIAL what they are for."""
     first = next(parent for parent in (out, *out.parents) if parent.exists())
     if not os.access(first, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write", str(first))
-    for folder in (out, *(out / folder_of(part) for part in plan.parts)):
+    for folder in (out, *(out / name for name in plan.folders())):
         folder.mkdir(parents=True, exist_ok=True)
-    _drop_leftovers(out, plan)
+    _remove_leftovers(out, plan)
     runtime.write_json(out / PARTIAL, plan.settings)
 
 
-def _drop_leftovers(out: Path, plan: SetPlan) -> None:
+def _remove_leftovers(out: Path, plan: SetPlan) -> None:
     """Delete what a killed process left half written: an earlier run's, or a lost worker's while
     others went on.
     """
-    for folder in (out, *(out / folder_of(part) for part in plan.parts)):
+    for folder in (out, *(out / name for name in plan.folders())):
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)
 
 
-def still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
-    """The manifest if all the pictures that it names are there, nothing is to be left out that was
-    not, or the other way round, and no picture could not be made; else it is taken away, so that
-    nobody trusts it.
-    """
-    manifest = out / MANIFEST
-    before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
-    with open(manifest, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
-        why = "the pictures are there: writing the manifest anew"
-    elif gone := sum(
-        not (out / row[column]).is_file() for row in rows for column in FOLDERS if row.get(column)
-    ):
-        why = f"{gone} pictures of {printable(out)} have been deleted: making them again"
-    elif again := len(before.get("left_out", ())):
-        why = f"trying once more what was left out: {runtime.counted(again, plan.noun)}"
-    else:
-        say(
-            f"already complete: {describe_counts(count_rows(rows), plan.noun)} in {printable(out)}",
-            progress,
-        )
-        return manifest
-    say(why, progress)
-    manifest.unlink()
-    return None
-
-
-def _finish(
-    out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], progress: bool
-) -> Path:
-    _drop_leftovers(out, plan)
-    rows, reviewed = plan.review(out, rows) if plan.review else (rows, {})
-    ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
-    full = [entry for row in ordered for entry in plan.manifest_rows(row)]
-    counts = {**count_rows(full), "left_out": len(left_out)}
-    versions = {"s2f_utils": s2f_utils.__version__, "python": platform.python_version()}
-    installed = {name: next(iter(metadata.distributions(name=name)), None) for name in LOOKED_AT}
-    versions |= {name: one.version for name, one in installed.items() if one}
-    notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
-    runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
-    manifest = out / MANIFEST
-    with (
-        runtime.atomic_path(manifest) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        further = dict.fromkeys(name for row in full for name in row if name not in COLUMNS)
-        writer = csv.DictWriter(file, [*COLUMNS, *further], restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(full)
+def _remove_empty(out: Path, plan: SetPlan) -> None:
+    """Remove an output folder in which nothing was written; folders that hold something stay."""
     (out / PARTIAL).unlink(missing_ok=True)
-    warn_some(
-        [entry["reason"] for entry in left_out],
-        "left out: ",
-        f", listed in {printable(out / SETTINGS)}",
-    )
-    say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
-    return manifest
-
-
-def _sweep(out: Path) -> None:
-    """Take away an output folder in which nothing came to be; folders that hold something stay."""
-    (out / PARTIAL).unlink(missing_ok=True)
-    made = [folder for name in FOLDERS.values() for folder in out.glob(f"{name}*")]
-    for folder in (*made, out):
+    for folder in (*(out / name for name in plan.folders()), out):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
-    """ "188 pairs (train 88, test 100)", with the number left out where there is one."""
-    splits = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts.get(split))
-    left = f", {counts['left_out']} left out" if counts.get("left_out") else ""
-    return f"{counts['pairs']} {noun if counts['pairs'] == 1 else noun + 's'} ({splits}{left})"
+def is_still_complete(out: Path, plan: SetPlan, progress: bool) -> bool:
+    """Whether all pictures that the manifest names are there, the same leaks were left out, and no
+    picture failed; else the manifest is deleted, so that nobody trusts it.
+    """
+    before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
+    with open(out / MANIFEST, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    paths = [row[column] for row in rows for column in FOLDERS if row.get(column)]
+    num_gone = sum(not (out / path).is_file() for path in paths)
+    num_left_out = len(before.get("left_out", ()))
+    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
+        reason = "the pictures are there: writing the manifest anew"
+    elif num_gone:
+        reason = f"{num_gone} pictures of {printable(out)} have been deleted: making them again"
+    elif num_left_out:
+        tried = runtime.counted(num_left_out, plan.noun)
+        reason = f"trying once more what was left out: {tried}"
+    else:
+        counts = describe_counts(count_rows(rows), plan.noun)
+        say(f"already complete: {counts} in {printable(out)}", progress)
+        return True
+    say(reason, progress)
+    (out / MANIFEST).unlink()
+    return False
+
+
+def _finish(
+    out: Path, plan: SetPlan, items: list[Item], left_out: Mapping[str, str], progress: bool
+) -> Path:
+    _remove_leftovers(out, plan)
+    reviewed: dict[str, Any] = {}
+    if plan.review:
+        items, reviewed = plan.review(out, items)
+    rows = manifest_rows(items)
+    counts = {**count_rows(rows), "left_out": len(left_out)}
+    notes = {
+        "counts": counts,
+        "left_out": [{"id": name, "reason": reason} for name, reason in left_out.items()],
+        **plan.notes,
+        **reviewed,
+        "versions": _versions(),
+    }
+    runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
+    write_manifest(out / MANIFEST, rows)
+    (out / PARTIAL).unlink(missing_ok=True)
+    listed = f", listed in {printable(out / SETTINGS)}"
+    warn_some(list(left_out.values()), "left out: ", listed)
+    say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
+    return out / MANIFEST
+
+
+def _versions() -> dict[str, str]:
+    versions = {"s2f_utils": s2f_utils.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        for distribution in metadata.distributions(name=name):
+            versions[name] = distribution.version
+    return versions
+
+
+def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write rows with the manifest's columns, then those of attributes, complete or not at all."""
+    further = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    with (
+        runtime.atomic_path(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, [*COLUMNS, *further], restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

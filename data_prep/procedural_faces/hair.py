@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -25,147 +26,166 @@ from data_prep.procedural_faces.light import dome_light, hair_tone
 class Sheet:
     """A lock of hair between two curves (M, 2) in head units.
 
-    Strands run along both curves, blended (`along`), or lead from a to b. `lines` are the edges
-    that the pencil draws.
+    Strands run along both curves, blended (`along`), or lead from the inner to the outer.
+    `pencilled` are the edges that the pencil draws.
     """
 
-    a: np.ndarray
-    b: np.ndarray
+    inner: np.ndarray
+    outer: np.ndarray
     along: bool = True
     behind: bool = False
     dim: float = 1.0
     curly: bool = False
     layered: bool = False  # short overlapping strands instead of long ones
     ragged: float = 0.0  # share of the length at which single strands take over from the mass
-    lean: float = 0.0  # sideways drift of strands that lead from a to b
-    lines: str = "ab"
+    lean: float = 0.0  # sideways drift of strands that lead from the inner to the outer curve
+    pencilled: tuple[str, ...] = ("inner", "outer")
 
 
-def hair_sheets(s: Scene) -> list[Sheet]:
+def hair_sheets(scene: Scene) -> list[Sheet]:
     """The locks that make up the face's hair style, back to front."""
-    p, st = s.p, s.p.style
-    if st.flow == "none":
+    person, style = scene.p, scene.p.style
+    if style.flow == "none":
         return []
-    volume = 1.0 if p.hat else p.volume
-    crown, side = -1.42 - st.top * volume, 1.0 + st.side * volume
-    if p.hat:
-        crown, side = max(crown, -1.5), min(side, 1.2)
-    if st.flow == "ring":
-        return [_ring(s, k) for k in (-1, 1)]
-    mid, recede = -0.95 - 0.1 * p.old * (not p.feminine), 0.1 * p.old * (not p.feminine)
-    hairline = np.array(
-        [(0.4, mid - 0.03 - recede), (0.64, -0.77 - recede), (0.82, -0.42), (0.93, -0.1)]
-    )
-    long = st.tip > 0.5
-    dome = [
-        (0.45, crown + 0.045),
-        (0.8 + 0.4 * st.side, -1.14 - 0.75 * st.top * volume),
-        (0.95 + 0.8 * st.side * volume, -0.72),
-        (side, -0.25),
-    ]
-    if long:
-        dome += [
-            (side + 0.03, 0.4),
-            (side + 0.05 * st.tip, 0.4 + 0.5 * (st.tip - 0.4)),
-            (side - 0.04, st.tip),
-        ]
+    if style.flow == "ring":
+        return [_ring(scene, sign) for sign in (-1, 1)]
+    shape = _Shape.of(person)
+    sheets = _sheets_behind(person, shape)
+    if style.flow == "part":
+        part = 0.0 if style.fringe else person.part
+        sheets += [_parted(scene, sign, part, shape) for sign in (-1, 1)]
     else:
-        dome += [(min(side, 1.04), st.tip)]
-    dome = np.array(dome)
-    curly = st.flow == "curly"
-    sheets = []
-    if long or curly:
-        edge = spline(np.concatenate([[(0, crown)], dome]))
-        sheets.append(Sheet(edge * (-1, 1), edge, behind=True, dim=0.5, curly=curly, ragged=0.06))
-    if p.hair == "bun" and not p.hat:
-        ball = ellipse(0.0, -1.64 - 0.06 * volume, 0.4 * volume, 0.3, 24)
-        sheets.append(
-            Sheet(ball[6:19], np.concatenate([ball[18:], ball[:7]])[::-1], behind=True, dim=0.8)
-        )
-    if p.hair == "ponytail":
-        k = -np.sign(p.yaw) or 1.0
-        tail = np.array(
-            [
-                [(0.5, -0.9), (1.22, -0.65), (1.42, 0.2), (1.3, 1.1), (1.05, 2.1)],
-                [(0.3, -0.4), (0.95, -0.3), (1.02, 0.3), (0.98, 1.1), (0.92, 2.1)],
-            ]
-        ) * (k, 1)
-        sheets.append(Sheet(spline(tail[0]), spline(tail[1]), behind=True, dim=0.75, ragged=0.1))
-    if st.flow == "part":
-        sheets += [
-            _parted(s, k, p.part if not st.fringe else 0.0, mid, hairline, dome, crown)
-            for k in (-1, 1)
-        ]
-    else:
-        line = s.turn(
-            mirrored(np.concatenate([[(0.97, 0.15)], hairline[::-1], [(0, mid)]]) * (-1, 1))
-        )
-        rim = np.append(dome[:4], [(side, 0.25)], 0) if long else dome
-        cap = mirrored(np.concatenate([rim[::-1], [(0, crown)]]) * (-1, 1))
-        lean, layered = 0.1 * np.sign(p.part + 0.01), p.hair == "short"
-        sheets.append(
-            Sheet(
-                spline(line, 8),
-                spline(cap, 8),
-                False,
-                curly=curly,
-                layered=layered,
-                lean=lean,
-                ragged=0.04,
-            )
-        )
-        for k in (-1, 1) if long else ():
-            inner = np.array([(0.95, -0.3), (0.93, 0.4), (0.95, min(1.2, st.tip))]) * (k, 1)
-            outer = np.array([(side, -0.4), (side + 0.06, 0.5), (side - 0.1, st.tip)]) * (k, 1)
-            sheets.append(Sheet(spline(inner), spline(outer), curly=True))
-    if st.fringe:
-        y, sweep = st.fringe + p.fringe, 0.09 * np.sign(p.part)
-        tilt = np.array([(-0.88, 0.1), (-0.5, 0.03), (0, -0.02), (0.5, 0.03), (0.88, 0.1)])
-        low = s.turn(tilt + np.stack([0 * tilt[:, 0], y + sweep * tilt[:, 0]], 1))
-        top = [
-            (-0.9, -0.8),
-            (-0.55, crown + 0.3),
-            (0, crown + 0.12),
-            (0.55, crown + 0.3),
-            (0.9, -0.8),
-        ]
-        sheets.append(
-            Sheet(
-                spline(top),
-                spline(low),
-                along=False,
-                ragged=0.22,
-                lean=0.05 * np.sign(p.part),
-                lines="",
-            )
-        )
+        sheets += _cap(scene, shape)
+    if style.fringe:
+        sheets.append(_fringe(scene, shape.crown))
     return sheets
 
 
-def _ring(s: Scene, k: int) -> Sheet:
+@dataclass
+class _Shape:
+    """Outlines that the sheets of a style share, in head units.
+
+    crown: height of the hair's top. side: how far it reaches to the sides. middle: height of the
+    hairline above the nose. hairline: from there to the ear (4, 2). dome: the outer outline, from
+    beside the crown down. is_long: whether it falls below the ear.
+    """
+
+    crown: float
+    side: float
+    middle: float
+    hairline: np.ndarray
+    dome: np.ndarray
+    volume: float
+    is_long: bool
+
+    @classmethod
+    def of(cls, person: SimpleNamespace) -> _Shape:
+        style = person.style
+        volume = 1.0 if person.hat else person.volume
+        crown, side = -1.42 - style.top * volume, 1.0 + style.side * volume
+        if person.hat:
+            crown, side = max(crown, -1.5), min(side, 1.2)
+        balding = person.old * (not person.feminine)
+        middle, recede = -0.95 - 0.1 * balding, 0.1 * balding
+        hairline = [(0.4, middle - 0.03 - recede), (0.64, -0.77 - recede), (0.82, -0.42)]
+        dome = [
+            (0.45, crown + 0.045),
+            (0.8 + 0.4 * style.side, -1.14 - 0.75 * style.top * volume),
+            (0.95 + 0.8 * style.side * volume, -0.72),
+            (side, -0.25),
+        ]
+        is_long = style.tip > 0.5
+        if is_long:
+            dome.append((side + 0.03, 0.4))
+            dome.append((side + 0.05 * style.tip, 0.4 + 0.5 * (style.tip - 0.4)))
+            dome.append((side - 0.04, style.tip))
+        else:
+            dome.append((min(side, 1.04), style.tip))
+        hairline = np.array([*hairline, (0.93, -0.1)])
+        return cls(crown, side, middle, hairline, np.array(dome), volume, is_long)
+
+
+def _sheets_behind(person: SimpleNamespace, shape: _Shape) -> list[Sheet]:
+    """What hangs behind the head: long or curly hair, a bun, a ponytail."""
+    sheets, curly = [], person.style.flow == "curly"
+    if shape.is_long or curly:
+        edge = spline(np.concatenate([[(0, shape.crown)], shape.dome]))
+        sheets.append(Sheet(edge * (-1, 1), edge, behind=True, dim=0.5, curly=curly, ragged=0.06))
+    if person.hair == "bun" and not person.hat:
+        ball = ellipse(0.0, -1.64 - 0.06 * shape.volume, 0.4 * shape.volume, 0.3, 24)
+        around = np.concatenate([ball[18:], ball[:7]])[::-1]
+        sheets.append(Sheet(ball[6:19], around, behind=True, dim=0.8))
+    if person.hair == "ponytail":
+        sign = -np.sign(person.yaw) or 1.0
+        outer = np.array([(0.5, -0.9), (1.22, -0.65), (1.42, 0.2), (1.3, 1.1), (1.05, 2.1)])
+        inner = np.array([(0.3, -0.4), (0.95, -0.3), (1.02, 0.3), (0.98, 1.1), (0.92, 2.1)])
+        edges = spline(outer * (sign, 1)), spline(inner * (sign, 1))
+        sheets.append(Sheet(*edges, behind=True, dim=0.75, ragged=0.1))
+    return sheets
+
+
+def _cap(scene: Scene, shape: _Shape) -> list[Sheet]:
+    """Hair that goes back from the hairline, and, where it is long, falls on both sides."""
+    person, style = scene.p, scene.p.style
+    ears_to_middle = np.concatenate([[(0.97, 0.15)], shape.hairline[::-1], [(0, shape.middle)]])
+    line = scene.turn(mirrored(ears_to_middle * (-1, 1)))
+    rim = shape.dome
+    if shape.is_long:
+        rim = np.append(shape.dome[:4], [(shape.side, 0.25)], 0)
+    cap = mirrored(np.concatenate([rim[::-1], [(0, shape.crown)]]) * (-1, 1))
+    how = {
+        "along": False,
+        "curly": style.flow == "curly",
+        "layered": person.hair == "short",
+        "lean": 0.1 * np.sign(person.part + 0.01),
+        "ragged": 0.04,
+    }
+    sheets = [Sheet(spline(line, 8), spline(cap, 8), **how)]
+    if shape.is_long:
+        side, tip = shape.side, style.tip
+        for sign in (-1, 1):
+            inner = np.array([(0.95, -0.3), (0.93, 0.4), (0.95, min(1.2, tip))]) * (sign, 1)
+            outer = np.array([(side, -0.4), (side + 0.06, 0.5), (side - 0.1, tip)]) * (sign, 1)
+            sheets.append(Sheet(spline(inner), spline(outer), curly=True))
+    return sheets
+
+
+def _fringe(scene: Scene, crown: float) -> Sheet:
+    """Hair that falls into the forehead."""
+    person = scene.p
+    y, sweep = person.style.fringe + person.fringe, 0.09 * np.sign(person.part)
+    tilt = np.array([(-0.88, 0.1), (-0.5, 0.03), (0, -0.02), (0.5, 0.03), (0.88, 0.1)])
+    low = scene.turn(tilt + np.stack([0 * tilt[:, 0], y + sweep * tilt[:, 0]], 1))
+    top = [(-0.9, -0.8), (-0.55, crown + 0.3), (0, crown + 0.12), (0.55, crown + 0.3), (0.9, -0.8)]
+    lean = 0.05 * np.sign(person.part)
+    return Sheet(spline(top), spline(low), along=False, ragged=0.22, lean=lean, pencilled=())
+
+
+def _ring(scene: Scene, sign: int) -> Sheet:
     """What is left above an ear of a balding head."""
-    outer = [(k * 0.9, -0.9), (k * 1.06, -0.45), (k * 1.03, 0.15)]
-    inner = np.concatenate([[(k * 0.88, -0.88)], s.turn([(k * 0.88, -0.4), (k * 0.965, 0.15)])])
+    outer = [(sign * 0.9, -0.9), (sign * 1.06, -0.45), (sign * 1.03, 0.15)]
+    inner = np.concatenate(
+        [[(sign * 0.88, -0.88)], scene.turn([(sign * 0.88, -0.4), (sign * 0.965, 0.15)])]
+    )
     return Sheet(spline(inner), spline(outer), ragged=0.05)
 
 
-def _parted(s: Scene, k: int, part: float, mid: float, hairline, dome, crown: float) -> Sheet:
+def _parted(scene: Scene, sign: int, part: float, shape: _Shape) -> Sheet:
     """One side of parted hair, from the parting down to the tips."""
-    tip, side = s.p.style.tip, dome[-1, 0]
-    hairline, dome = hairline * (k, 1), dome * (k, 1)
-    inner = s.turn(np.concatenate([[(part, mid)], hairline[(hairline[:, 0] - part) * k > 0.12]]))
+    tip, side = scene.p.style.tip, shape.dome[-1, 0]
+    hairline, dome = shape.hairline * (sign, 1), shape.dome * (sign, 1)
+    beyond = hairline[(hairline[:, 0] - part) * sign > 0.12]
+    inner = scene.turn(np.concatenate([[(part, shape.middle)], beyond]))
+    tail = [(sign * 0.97, 0.14)]
     if tip > 0.5:
-        tail = [(k * 0.93, 0.3), (k * 0.9, 0.8), (k * min(0.98, side), min(tip, 1.5))] + [
-            (k * 0.8, tip)
-        ] * (tip > 1.6)
-    else:
-        tail = [(k * 0.97, 0.14)]
-    outer = np.concatenate(
-        [[(part * 0.9, crown + 0.05 * abs(part))], dome[(dome[:, 0] - part) * k > 0.15]]
-    )
-    return Sheet(
-        spline(np.concatenate([inner, tail])), spline(outer), ragged=0.08 if tip > 0.5 else 0.05
-    )
+        tail = [(sign * 0.93, 0.3), (sign * 0.9, 0.8)]
+        tail.append((sign * min(0.98, side), min(tip, 1.5)))
+        if tip > 1.6:
+            tail.append((sign * 0.8, tip))
+    parting = (part * 0.9, shape.crown + 0.05 * abs(part))
+    outer = np.concatenate([[parting], dome[(dome[:, 0] - part) * sign > 0.15]])
+    ragged = 0.08 if tip > 0.5 else 0.05
+    return Sheet(spline(np.concatenate([inner, tail])), spline(outer), ragged=ragged)
 
 
 def _strands(
@@ -178,16 +198,19 @@ def _strands(
     across = np.sort(rng.random(num))[:, None]
     first, last = rng.uniform(*start, (num, 1)), rng.uniform(*end, (num, 1))
     at = first + (last - first) * np.linspace(0, 1, points)  # (num, points)
-    a, b = resample(sheet.a, 64), resample(sheet.b, 64)
+    inner, outer = resample(sheet.inner, 64), resample(sheet.outer, 64)
     if sheet.along:
         where, blend = at, np.broadcast_to(across, at.shape)
     else:  # drift sideways and, towards the ears, down
         where, blend = across + (sheet.lean + 0.16 * (across - 0.5)) * at**1.5, at
     where = np.clip(where, 0, 1.04) * 63
     low = np.minimum(where.astype(int), 62)
-    f = (where - low)[..., None]
-    pa, pb = a[low] + (a[low + 1] - a[low]) * f, b[low] + (b[low + 1] - b[low]) * f
-    pts = pa + (pb - pa) * blend[..., None]
+    fraction = (where - low)[..., None]
+    on_inner, on_outer = (
+        inner[low] + (inner[low + 1] - inner[low]) * fraction,
+        outer[low] + (outer[low + 1] - outer[low]) * fraction,
+    )
+    pts = on_inner + (on_outer - on_inner) * blend[..., None]
     if wave:
         phase = 12.6 * across + rng.normal(0, 0.5, (num, 1))
         pts[..., 0] += wave * np.sin(at * 14 + phase) * np.clip(at * 2 - 0.3, 0, 1)
@@ -196,14 +219,16 @@ def _strands(
 
 def _mass(sheet: Sheet, rng) -> np.ndarray:
     """The sheet's outline; the ragged end is left to single strands, curls make it bumpy."""
-    a, b = sheet.a, sheet.b
+    inner, outer = sheet.inner, sheet.outer
     if sheet.ragged:
         if sheet.along:
-            a, b = (resample(c, 50)[: round(50 * (1 - sheet.ragged))] for c in (a, b))
+            inner, outer = (
+                resample(c, 50)[: round(50 * (1 - sheet.ragged))] for c in (inner, outer)
+            )
         else:
-            a, b = resample(a, 60), resample(b, 60)
-            b = mix(b, a, sheet.ragged)
-    pts = np.concatenate([a, b[::-1]])
+            inner, outer = resample(inner, 60), resample(outer, 60)
+            outer = mix(outer, inner, sheet.ragged)
+    pts = np.concatenate([inner, outer[::-1]])
     if not sheet.curly:
         return pts
     pts = resample(np.concatenate([pts, pts[:1]]), 161)[:-1]
@@ -212,62 +237,70 @@ def _mass(sheet: Sheet, rng) -> np.ndarray:
     return pts + away / np.sqrt((away**2).sum(1, keepdims=True)) * (0.09 * bumps - 0.04)[:, None]
 
 
-def draw_hair(s: Scene, sheets: list[Sheet]) -> None:
+def draw_hair(scene: Scene, sheets: list[Sheet]) -> None:
     """Paint sheets of hair: a mass with strands, lit like a dome."""
-    p, rng, buzz = s.p, s.rng, s.p.style.flow == "buzz"
+    person, rng, buzz = scene.p, scene.rng, scene.p.style.flow == "buzz"
     for sheet in sheets:
-        pts = s.head(_mass(sheet, rng))
+        pts = scene.head(_mass(sheet, rng))
         if not sheet.behind:
-            s.shade(
+            scene.shade(
                 pts,
-                -0.07 * p.light[0],
+                -0.07 * person.light[0],
                 0.1,
                 0.07,
                 0.3 if buzz else 0.45,
                 (*BARE, L_EAR, R_EAR, NECK, CLOTH),
             )
-        tone, cover = np.full((s.fine, s.fine), 128, np.uint8), np.zeros((s.fine, s.fine), np.uint8)
-        s.fill(cover, pts[None], [255])
-        strands = _texture(s, sheet, tone, cover)
+        tone, cover = (
+            np.full((scene.fine, scene.fine), 128, np.uint8),
+            np.zeros((scene.fine, scene.fine), np.uint8),
+        )
+        scene.fill(cover, pts[None], [255])
+        strands = _texture(scene, sheet, tone, cover)
         low, high = pts.min(0) - 0.05, pts.max(0) + 0.11
         (x0, y0), (x1, y1) = (
-            np.clip((v * s.size).astype(int), 0, s.size) for v in (low, high + 1 / s.size)
+            np.clip((v * scene.size).astype(int), 0, scene.size)
+            for v in (low, high + 1 / scene.size)
         )
         window = slice(y0, y1), slice(x0, x1)
-        grain, share = (s.reduce(board)[window] for board in (tone, cover))
+        grain, share = (scene.reduce(board)[window] for board in (tone, cover))
         grain, share = grain / 128 - 1, share / 255
-        x, y = s.x[window], s.y[window]
+        x, y = scene.x[window], scene.y[window]
         # The mass as a dome: light from the key side, a band of shine around the crown, dark behind
         # the face.
-        nl = dome_light(p, x / 1.25, (y + 0.35) / 1.5)
-        r = np.sqrt((x - 0.35 * p.light[0]) ** 2 + (y + 0.35) ** 2 / 1.25) + 0.25 * grain
-        band = bell(((r - 0.82) / 0.14) ** 2) * np.clip(nl + 0.1, 0, 1) * np.clip(0.4 - y, 0, 1)
-        lit = (0.42 + 0.62 * np.clip(nl, 0, 1)) * (1 + 0.8 * grain) + (
+        lambert = dome_light(person, x / 1.25, (y + 0.35) / 1.5)
+        radius = np.sqrt((x - 0.35 * person.light[0]) ** 2 + (y + 0.35) ** 2 / 1.25) + 0.25 * grain
+        band = (
+            bell(((radius - 0.82) / 0.14) ** 2)
+            * np.clip(lambert + 0.1, 0, 1)
+            * np.clip(0.4 - y, 0, 1)
+        )
+        lit = (0.42 + 0.62 * np.clip(lambert, 0, 1)) * (1 + 0.8 * grain) + (
             0.12 if sheet.curly or buzz else 0.35
         ) * band
-        alpha = s.blur(share, 0.018)
+        alpha = scene.blur(share, 0.018)
         if buzz:
-            alpha = np.clip(s.blur(share, 0.06) * 1.15 - 0.08, 0, 1) * np.clip(
+            alpha = np.clip(scene.blur(share, 0.06) * 1.15 - 0.08, 0, 1) * np.clip(
                 0.72 + 0.5 * grain, 0, 1
             )
-        s.paint(window, alpha, hair_tone(p, np.clip(lit * sheet.dim, 0.12, 1.9)))
-        s.mask[window][share >= 0.5] = HAIR
+        scene.paint(window, alpha, hair_tone(person, np.clip(lit * sheet.dim, 0.12, 1.9)))
+        scene.mask[window][share >= 0.5] = HAIR
         if not buzz:  # the ground that the pencil's side leaves under dark hair tells its colour
-            s.fill(
-                s.paper,
+            scene.fill(
+                scene.paper,
                 pts[None],
-                [int(255 - 130 * max(0.6 - p.hair_rgb.mean() / 255, 0))],
+                [int(255 - 130 * max(0.6 - person.hair_rgb.mean() / 255, 0))],
                 smooth=False,
             )
-        _pencil_hair(s, sheet, strands, pts)
+        _pencil_hair(scene, sheet, strands, pts)
 
 
-def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def _texture(scene: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.ndarray:
     """Draw strands or curls into tone (128 is neutral) and cover. Returns their curves in head
     units.
     """
-    p, rng, st = s.p, s.rng, s.p.style
-    if sheet.curly or st.flow == "buzz":
+    person, rng, style = scene.p, scene.rng, scene.p.style
+    if sheet.curly or style.flow == "buzz":
         num, size = (420, 0.085) if sheet.curly else (700, 0.018)
         seeds = _strands(sheet, num, 2, rng, 0, (0.0, 0.98), (1.0, 1.0))[rng.permutation(num), :1]
         angle = rng.uniform(0, 6.3, (num, 1)) + rng.uniform(2.5, 4.5, (num, 1)) * np.linspace(
@@ -277,12 +310,12 @@ def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.
             size * rng.uniform(0.5, 1.1, (num, 1, 1))
         )
         values = 128 * (1 + rng.normal(0, 0.33, num))
-        outlines = strips(s.head(curves), size * 0.42 * p.scale * taper(7, 0.4, 0.3))
-        s.fill(tone, outlines, values.clip(10, 245).astype(int).tolist())
+        outlines = strips(scene.head(curves), size * 0.42 * person.scale * taper(7, 0.4, 0.3))
+        scene.fill(tone, outlines, values.clip(10, 245).astype(int).tolist())
         return curves
-    locs = p.hair == "locs"
+    locs = person.hair == "locs"
     num, wide = (50, 0.085) if locs else (110, 0.036)
-    wave = st.wave if sheet.along else st.wave * 0.3
+    wave = style.wave if sheet.along else style.wave * 0.3
     starts, ends = ((0.0, 0.6), (0.62, 1.06)) if sheet.layered else ((0.0, 0.1), (0.86, 1.05))
     curves = _strands(sheet, num, 12, rng, wave, starts, ends)
     clump = np.convolve(rng.normal(0, 1, num + 12), np.hanning(15)[1:-1] / 3, "valid")[:num]
@@ -291,9 +324,9 @@ def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.
         values += 0.2 * (np.arange(num) % 2) - 0.1
     order = rng.permutation(num)
     curves = curves[order]
-    outlines = strips(s.head(curves), wide * p.scale * taper(12, 0.5, 0.2))
-    s.fill(tone, outlines, (128 * values[order]).clip(10, 245).astype(int).tolist())
-    s.fill(cover, outlines, [255] * num)
+    outlines = strips(scene.head(curves), wide * person.scale * taper(12, 0.5, 0.2))
+    scene.fill(tone, outlines, (128 * values[order]).clip(10, 245).astype(int).tolist())
+    scene.fill(cover, outlines, [255] * num)
     # Shine where the hair turns towards the light, shade at the roots: short strokes that follow
     # the strands.
     for count, first, last, level in (
@@ -303,45 +336,50 @@ def _texture(s: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.
     ):
         strokes = _strands(sheet, count, 8, rng, wave, first, last)
         levels = 128 * (1 + (level - 1) * rng.uniform(0.4, 1.0, count))
-        s.fill(
+        scene.fill(
             tone,
-            strips(s.head(strokes), 0.03 * p.scale * taper(8, 0.1, 0.1)),
+            strips(scene.head(strokes), 0.03 * person.scale * taper(8, 0.1, 0.1)),
             levels.astype(int).tolist(),
         )
     return curves
 
 
-def _pencil_hair(s: Scene, sheet: Sheet, curves: np.ndarray, mass: np.ndarray) -> None:
-    p, rng = s.p, s.rng
-    light = float(p.hair_rgb.mean() / 255)
+def _pencil_hair(scene: Scene, sheet: Sheet, curves: np.ndarray, mass: np.ndarray) -> None:
+    person, rng = scene.p, scene.rng
+    light = float(person.hair_rgb.mean() / 255)
     dark, many = 0.85 - 0.5 * light, (1.0 - 0.65 * light) * (0.6 if sheet.behind else 1)
-    if p.style.flow == "buzz":
-        s.pencils(s.head(curves[: int(330 * many), :3]), 0.55, dark * 0.7, 0.3)
+    if person.style.flow == "buzz":
+        scene.pencils(scene.head(curves[: int(330 * many), :3]), 0.55, dark * 0.7, 0.3)
     elif sheet.curly:
-        s.pencils(s.head(curves[: int(150 * many)]), 0.75, dark * 0.85, 0.5)
+        scene.pencils(scene.head(curves[: int(150 * many)]), 0.75, dark * 0.85, 0.5)
         for part in np.split(mass, 4):
-            s.pencil(part, 0.9, 0.7, 1, 0.8)
+            scene.pencil(part, 0.9, 0.7, 1, 0.8)
         return
     else:
-        m = curves.shape[1]
+        num_points = curves.shape[1]
         some = np.repeat(curves[: int(110 * many)], 1 if sheet.along else 2, 0)
-        first = rng.integers(0, m // 2, len(some))  # strokes cover part of a strand each
+        first = rng.integers(0, num_points // 2, len(some))  # strokes cover part of a strand each
         picked = (
-            np.stack([c[f : f + m // 2] for c, f in zip(some, first, strict=True)])
+            np.stack(
+                [
+                    c[fraction : fraction + num_points // 2]
+                    for c, fraction in zip(some, first, strict=True)
+                ]
+            )
             if len(some)
             else some
         )
-        s.pencils(s.head(picked), 0.8, dark * 0.9, 0.8)
-    for name in sheet.lines:
-        s.pencil(s.head(getattr(sheet, name)), 1.0, 0.75, 1.5, 0.8)
+        scene.pencils(scene.head(picked), 0.8, dark * 0.9, 0.8)
+    for name in sheet.pencilled:
+        scene.pencil(scene.head(getattr(sheet, name)), 1.0, 0.75, 1.5, 0.8)
 
 
-def draw_beard(s: Scene) -> None:
-    """Stubble, moustache, goatee or beard: a soft ground with hairs over it. Its label stays skin."""
-    p, rng = s.p, s.rng
-    my, w, kind = p.mouth_y, p.mouth_w, p.beard
+def draw_beard(scene: Scene) -> None:
+    """Stubble, moustache, goatee or beard: a soft ground under hairs. Its label stays skin."""
+    person, rng = scene.p, scene.rng
+    my, w, kind = person.mouth_y, person.mouth_w, person.beard
     grow = {"full": 0.2, "short": 0.06}.get(kind, 0.0)
-    c = p.chin + grow
+    c = person.chin + grow
     lip = [
         (-w * 0.8, my + 0.03),
         (-w - 0.09, my + 0.07),
@@ -350,7 +388,7 @@ def draw_beard(s: Scene) -> None:
         (0, my - 0.19),
     ]
     lip = np.concatenate([mirrored(lip), [(0.1, my - 0.07), (-0.1, my - 0.07)]])
-    shapes = [s.turn(spline(lip, 4, closed=True))]
+    shapes = [scene.turn(spline(lip, 4, closed=True))]
     if kind == "goatee":
         chin = np.array(
             [
@@ -363,12 +401,12 @@ def draw_beard(s: Scene) -> None:
             ]
         )
         shapes.append(
-            s.turn(spline(np.concatenate([chin, chin[-2:0:-1] * (-1, 1)]), 4, closed=True))
+            scene.turn(spline(np.concatenate([chin, chin[-2:0:-1] * (-1, 1)]), 4, closed=True))
         )
     if kind in ("short", "full", "stubble"):
-        left, right = (side[side[:, 1] > 0.1] for side in face_outline(p))
+        left, right = (side[side[:, 1] > 0.1] for side in face_outline(person))
         jaw = np.concatenate([left, right[-2::-1]])
-        low = np.clip((jaw[:, 1] - 0.6) / (p.chin - 0.6), 0, 1) ** 2
+        low = np.clip((jaw[:, 1] - 0.6) / (person.chin - 0.6), 0, 1) ** 2
         jaw = np.stack([jaw[:, 0] * (0.99 + 0.25 * grow), jaw[:, 1] + grow * low], 1)
         inner = [
             (-0.9, 0.15),
@@ -379,39 +417,39 @@ def draw_beard(s: Scene) -> None:
             (-w * 0.5, my + 0.2),
             (0, my + 0.19),
         ]
-        shapes.append(np.concatenate([jaw, s.turn(spline(mirrored(inner)))[::-1]]))
+        shapes.append(np.concatenate([jaw, scene.turn(spline(mirrored(inner)))[::-1]]))
     strength = {"stubble": 0.3, "moustache": 0.7, "goatee": 0.7, "short": 0.62}.get(kind, 0.75)
-    dark = 0.3 if kind == "stubble" else float(0.8 - 0.4 * p.hair_rgb.mean() / 255)
+    dark = 0.3 if kind == "stubble" else float(0.8 - 0.4 * person.hair_rgb.mean() / 255)
     length = {"stubble": 0.035, "short": 0.09, "full": 0.17}.get(kind, 0.11)
     for shape in shapes:
-        pts = s.head(shape)
-        window, share = s.cover(pts, pad=0.03)
-        below = np.clip(s.y[window] - p.chin + 0.2, 0, 1)
-        lit = np.clip(0.72 + 0.35 * s.x[window] * p.light[0] - 0.25 * below, 0.3, 1.2)
-        s.paint(window, s.blur(share, 0.045) * strength, hair_tone(p, lit))
-        s.mask[window][share >= 0.5] = SKIN
+        pts = scene.head(shape)
+        window, share = scene.cover(pts, pad=0.03)
+        below = np.clip(scene.y[window] - person.chin + 0.2, 0, 1)
+        lit = np.clip(0.72 + 0.35 * scene.x[window] * person.light[0] - 0.25 * below, 0.3, 1.2)
+        scene.paint(window, scene.blur(share, 0.045) * strength, hair_tone(person, lit))
+        scene.mask[window][share >= 0.5] = SKIN
         if kind == "full" and len(shape) > 50:
-            s.erase(pts)
+            scene.erase(pts)
         seeds = rng.uniform(shape.min(0), shape.max(0), (420 if len(shape) > 50 else 110, 2))
         seeds = seeds[_inside(shape, seeds)]
         run = (
             np.stack([0.4 * seeds[:, 0] + rng.normal(0, 0.2, len(seeds)), 0.8 + 0 * seeds[:, 0]], 1)
             * length
         )
-        hairs = s.head(
+        hairs = scene.head(
             np.stack([seeds - 0.3 * run, seeds + 0.25 * run + (0.006, 0), seeds + 0.7 * run], 1)
         )
         for part, tone in ((hairs[::2], 0.55), (hairs[1::2], 1.25)):
             if len(part):
-                s.line(
+                scene.line(
                     part,
                     0.022,
-                    hair_tone(p, tone),
+                    hair_tone(person, tone),
                     0.25 if kind == "stubble" else 0.5,
                     0,
                     (0.6, 0.2),
                 )
-        s.pencils(hairs[::2], 0.65, dark, 0.4)
+        scene.pencils(hairs[::2], 0.65, dark, 0.4)
 
 
 def _inside(ring: np.ndarray, pts: np.ndarray) -> np.ndarray:

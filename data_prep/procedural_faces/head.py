@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -116,38 +117,50 @@ def draw_head(s: Scene) -> None:
         s.pencil(s.head(side[:26]), 1.1)
 
 
+class _Bump(NamedTuple):
+    """A smooth rise (or hollow) of the face: its place (u is mirrored), its extent, and how high it
+    is, in head units.
+    """
+
+    u: float
+    v: float
+    width: float
+    height: float
+    amplitude: float
+
+
 def _relief(p: SimpleNamespace, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Height of brow, sockets, nose, cheeks, lips and chin over the head, in head units."""
     my, ny, sag, smile = p.mouth_y, p.nose_y, p.old, max(p.smile, 0)
-    # u (mirrored), v, width, height, amplitude
-    bumps = [
-        (0.0, -0.62, 0.5, 0.34, 0.06),
-        (0.33, -0.22, 0.24, 0.085, 0.03 + 0.03 * (not p.feminine)),
-        (0.41, 0.01, 0.25, 0.15, -0.12),
-        (0.17, -0.04, 0.07, 0.12, -0.05),
-        (p.eye_x, -0.01, 0.17, 0.11, 0.075),
-        (p.eye_x, 0.2, 0.16, 0.05, 0.008 + 0.014 * sag),
-        (0.4, 0.29, 0.2, 0.06, -0.012 - 0.01 * sag),
-        (0.62, 0.36, 0.25, 0.18, 0.07 - 0.02 * p.child),
-        (0.46, 0.6, 0.2, 0.2, 0.03 * p.full + 0.055 * smile),
-        (0.68, 0.8, 0.16, 0.24, -0.05 * (1 - p.full) - 0.02 * sag),
-        (0.85, -0.35, 0.16, 0.3, -0.05),
-        (0.0, my, 0.4, 0.24, 0.07),
-        (0.0, my - 0.19, 0.035, 0.08, -0.016),
-        (0.065, my - 0.19, 0.04, 0.09, 0.012),
-        (0.1, my - 0.055, 0.14, 0.045, 0.02 * p.lip),
-        (0.0, my + 0.095, 0.2, 0.055, 0.045 * p.lip),
-        (0.0, my + 0.215, 0.2, 0.05, -0.035),
-        (0.0, p.chin - 0.2, 0.2, 0.14, 0.09 if p.feminine else 0.11),
-        (p.mouth_w + 0.04, my + p.corner, 0.05, 0.07, -0.03),
-        (0.5, p.chin - 0.3, 0.16, 0.2, 0.02 + 0.03 * sag),
-        (p.nose_w - 0.035, ny - 0.03, 0.066, 0.075, 0.07 * p.nose_h),
-        (p.nose_w + 0.07, ny - 0.02, 0.05, 0.1, -0.03),
-    ]
-    au = np.abs(u)
+    bumps = {
+        "forehead": _Bump(0.0, -0.62, 0.5, 0.34, 0.06),
+        "brow ridge": _Bump(0.33, -0.22, 0.24, 0.085, 0.03 + 0.03 * (not p.feminine)),
+        "eye socket": _Bump(0.41, 0.01, 0.25, 0.15, -0.12),
+        "inner corner of the eye": _Bump(0.17, -0.04, 0.07, 0.12, -0.05),
+        "eyeball": _Bump(p.eye_x, -0.01, 0.17, 0.11, 0.075),
+        "bag below the eye": _Bump(p.eye_x, 0.2, 0.16, 0.05, 0.008 + 0.014 * sag),
+        "groove below the bag": _Bump(0.4, 0.29, 0.2, 0.06, -0.012 - 0.01 * sag),
+        "cheekbone": _Bump(0.62, 0.36, 0.25, 0.18, 0.07 - 0.02 * p.child),
+        "cheek": _Bump(0.46, 0.6, 0.2, 0.2, 0.03 * p.full + 0.055 * smile),
+        "hollow of the cheek": _Bump(0.68, 0.8, 0.16, 0.24, -0.05 * (1 - p.full) - 0.02 * sag),
+        "temple": _Bump(0.85, -0.35, 0.16, 0.3, -0.05),
+        "mouth area": _Bump(0.0, my, 0.4, 0.24, 0.07),
+        "philtrum": _Bump(0.0, my - 0.19, 0.035, 0.08, -0.016),
+        "ridge of the philtrum": _Bump(0.065, my - 0.19, 0.04, 0.09, 0.012),
+        "upper lip": _Bump(0.1, my - 0.055, 0.14, 0.045, 0.02 * p.lip),
+        "lower lip": _Bump(0.0, my + 0.095, 0.2, 0.055, 0.045 * p.lip),
+        "groove below the lips": _Bump(0.0, my + 0.215, 0.2, 0.05, -0.035),
+        "chin": _Bump(0.0, p.chin - 0.2, 0.2, 0.14, 0.09 if p.feminine else 0.11),
+        "corner of the mouth": _Bump(p.mouth_w + 0.04, my + p.corner, 0.05, 0.07, -0.03),
+        "jowl": _Bump(0.5, p.chin - 0.3, 0.16, 0.2, 0.02 + 0.03 * sag),
+        "wing of the nose": _Bump(p.nose_w - 0.035, ny - 0.03, 0.066, 0.075, 0.07 * p.nose_h),
+        "groove beside the wing": _Bump(p.nose_w + 0.07, ny - 0.02, 0.05, 0.1, -0.03),
+    }
+    mirrored_u = np.abs(u)
     height = np.zeros_like(u)
-    for bu, bv, wu, wv, amp in bumps:
-        height += np.float32(amp) * bell(((au - bu) / wu) ** 2 + ((v - bv) / wv) ** 2)
+    for bump in bumps.values():
+        across, down = (mirrored_u - bump.u) / bump.width, (v - bump.v) / bump.height
+        height += np.float32(bump.amplitude) * bell(across**2 + down**2)
     # The nose: a ridge that rises and widens from between the eyes to the tip, then falls off
     # steeply.
     t = np.clip((v + 0.12) / (ny + 0.06), 0, 1)

@@ -85,7 +85,9 @@ class _Style:
     top: float
     side: float
     tip: float
-    flow: str  # "part": from a parting; "back": from the hairline; "ring": above the ears; "curly"; "buzz"; "none"
+    # "part": from a parting; "back": from the hairline; "ring": above the ears; "curly"; "buzz";
+    # "none"
+    flow: str
     wave: float = 0.0
     fringe: float = 0.0  # y of the fringe's lower edge, 0 for none
     masculine: float = 0.0  # weights of the draw

@@ -24,11 +24,11 @@ def finetune(
     The same command goes on where it was stopped. What it leaves is a model: s2f translate RUN
     drawing.jpg
 
-        python -m data_prep shaped data/mine data/mine-points
+        python -m data_prep landmarks data/mine data/mine-points
         s2f finetune --data data/mine-points
 
     Args:
-        data: folder, as 'python -m data_prep shaped' leaves it
+        data: folder, as 'python -m data_prep landmarks' leaves it
         runs: where the run folders are made
         minutes: of training in all
     """

@@ -52,7 +52,7 @@ def finetune(
     begin: Mapping[str, str | Path] = BEGIN,
     **changes: Any,
 ) -> Path:
-    """Fine-tune the shipped models on a set of `python -m data_prep shaped`; returns a folder that
+    """Fine-tune the shipped models on a set of `python -m data_prep landmarks`; returns a folder that
     `inference.load`
     takes: generator.safetensors and expected.safetensors.
 
@@ -66,7 +66,7 @@ def finetune(
     ]
     if any("fold" not in row.attributes for row in manifest.pairs):
         raise DataError(
-            f"{manifest.path}: has no column fold: make the set with 'python -m data_prep shaped'"
+            f"{manifest.path}: has no column fold: make the set with 'python -m data_prep landmarks'"
         )
     runs, done = Path(runs), {}
     for name, (method, share) in STEPS.items():

@@ -229,7 +229,7 @@ def unpaired_rows(
     if lacking:
         raise DataError(
             f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: cyclegan needs pictures of"
-            " both sides; 'python -m data_prep unpaired SKETCHES PHOTOS OUT' makes such a set"
+            " both sides; 'python -m data_prep pairs SRC OUT --unpaired' makes such a set"
         )
     if not apart:
         return sides

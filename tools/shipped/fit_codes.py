@@ -3,9 +3,9 @@ of them.
 
     python -m tools.shipped.fit_codes DATA OUT.safetensors EXPECTED-FOLD-0 EXPECTED-FOLD-1
 
-DATA is a set of `python -m data_prep scribbles`; the other two are runs of `expect`, each of which
-learned from one half of its people (manifest-fold-0.csv, manifest-fold-1.csv). OUT is a network
-that renders, with the components and
+DATA is a set of `python -m tools.shipped.scribbles_set`; the other two are runs of `expect`, each
+of which learned from one half of its people (manifest-fold-0.csv, manifest-fold-1.csv). OUT is a
+network that renders, with the components and
 no training: what a run of `render` begins with. Some ten minutes on one core.
 """
 

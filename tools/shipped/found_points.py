@@ -1,5 +1,5 @@
-"""Points, people and labels of a collection of portraits, found by our own landmark finder: what
-`scribbles` needs.
+"""Points, people and labels of a collection of portraits, found by the landmark detector: what
+`scribbles_set` needs.
 """
 
 from __future__ import annotations
@@ -19,94 +19,82 @@ from s2f_utils import runtime
 from s2f_utils.pictures import faces, images
 
 MOST_PX = 2**16 // STORED_PER_PX  # a larger coordinate cannot be stored
+Found = tuple[np.ndarray, np.ndarray, dict[str, str]]  # points, the person's bits, labels
 
 
 def find_points(
     portraits: str | os.PathLike, out: str | os.PathLike, *, progress: bool = True
 ) -> Path:
     """Find the points of the faces in a folder, and write them, and where the people are, to the
-    .npz file `out`; what the finder says of glasses, beards and hats goes into a .csv file beside
-    it, to be corrected by hand.
+    .npz file `out`; glasses, beards and hats go into a .csv file beside it, to be corrected by
+    hand.
 
     Pictures without a face, larger than 1,024 pixels, or of a name that another has are left out
     with a warning. Returns `out`. Raises DataPrepError where there is no folder, no detector, no
     face, or a file in the way; WeightsError as `understanding.finder`.
     """
-    import cv2
     from tqdm.auto import tqdm
 
-    from s2f_studio.drawings.understanding import understand
-
     portraits, out = Path(portraits), Path(out)
+    labels = out.with_suffix(".csv")
+    _check(portraits, out, labels)
+    files = [p for p in sorted(portraits.rglob("*")) if p.is_file() and images.is_image_name(p)]
+    found: dict[str, Found] = {}
+    first: dict[str, Path] = {}
+    for path in tqdm(files, desc="points", unit="portrait", disable=not progress):
+        try:
+            if printable(path.stem) != path.stem:
+                raise DataPrepError("its name is not Unicode: rename it")
+            other = first.setdefault(path.stem, path)
+            if other != path:
+                raise DataPrepError(f"{printable(other)} also has this name: rename one of them")
+            found[path.stem] = _find(path)
+        except (DataPrepError, images.ImageError, faces.FaceError) as error:
+            warn(f"left out: {printable(path)}: {error}")
+    if not found:
+        raise DataPrepError(f"{printable(portraits)}: no face in its {len(files)} pictures")
+    _write(found, out, labels)
+    say(f"{len(found)} faces in {printable(out)}, what they show in {printable(labels)}", progress)
+    return out
+
+
+def _check(portraits: Path, out: Path, labels: Path) -> None:
     if not portraits.is_dir():
         raise DataPrepError(f"{printable(portraits)}: no such folder: give one with portraits")
     if out.suffix != ".npz":
         raise DataPrepError(f"{printable(out)}: the file's name must end in .npz")
-    labels = out.with_suffix(".csv")
     for path in (out, labels):
         if path.exists():
             raise DataPrepError(
                 f"{printable(path)}: is there already: choose another name, or delete it"
             )
-    if problem := faces.detector_problem():
+    problem = faces.detector_problem()
+    if problem:
         raise DataPrepError(f"the face detector is missing: {problem}")
-    files = sorted(
-        path for path in portraits.rglob("*") if path.is_file() and images.is_image_name(path)
-    )
-    first: dict[str, Path] = {}
-    names, points, people, rows = [], [], [], []
-    for path in tqdm(files, desc="finding points", unit="portrait", disable=not progress):
-        if printable(path.stem) != path.stem:
-            warn(f"left out: {printable(path)}: its name is not Unicode: rename it")
-            continue
-        if first.setdefault(path.stem, path) != path:
-            warn(
-                f"left out: {printable(path)}: {printable(first[path.stem])} has this name, too: rename one of them"
-            )
-            continue
-        try:
-            photo = images.load_rgb(path)
-            face = faces.find_face(photo)
-        except (images.ImageError, faces.FaceError) as error:
-            warn(f"left out: {printable(path)}: {error}")
-            continue
-        if max(photo.shape) > MOST_PX:
-            warn(f"left out: {printable(path)}: more than {MOST_PX} pixels: make it smaller")
-            continue
-        matrix = faces.alignment(face.landmarks, SIZE_PX)
-        found = understand([faces.warp(photo, matrix, SIZE_PX)])[0]
-        back = cv2.invertAffineTransform(matrix)
-        places = np.clip(faces.transform(found.points, back), 0, MOST_PX - 1)
-        names.append(path.stem)
-        points.append(np.rint(places * STORED_PER_PX).astype(np.uint16))
-        people.append(
-            np.packbits((_squeezed(found.parts["person"], back, photo.shape) > 0.5).ravel())
-        )
-        glasses, beard, hat = (found.flags[flag] > 0.5 for flag in WORN)
-        shown = {
-            "glasses": int(glasses),
-            "beard": "full" if beard else "none",
-            "hat": "hat" if hat else "none",
-        }
-        rows.append({"name": path.stem, "split": "", **shown})
-    if not names:
-        raise DataPrepError(
-            f"{printable(portraits)}: no face was found in its {len(files)} pictures"
-        )
-    with (
-        runtime.atomic_path(labels) as for_labels,
-        runtime.atomic_path(out) as for_points,
-    ):  # both, or neither
-        with open(for_labels, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        with open(for_points, "wb") as file:
-            np.savez_compressed(
-                file, names=np.array(names), points=np.stack(points), people=np.stack(people)
-            )
-    say(f"{len(names)} faces in {printable(out)}, what they show in {printable(labels)}", progress)
-    return out
+
+
+def _find(path: Path) -> Found:
+    import cv2
+
+    from s2f_studio.drawings.understanding import understand
+
+    photo = images.load_rgb(path)
+    face = faces.find_face(photo)
+    if max(photo.shape) > MOST_PX:
+        raise DataPrepError(f"more than {MOST_PX} pixels: make it smaller")
+    matrix = faces.alignment(face.landmarks, SIZE_PX)
+    seen = understand([faces.warp(photo, matrix, SIZE_PX)])[0]
+    back = cv2.invertAffineTransform(matrix)
+    places = np.clip(faces.transform(seen.points, back), 0, MOST_PX - 1)
+    person = _squeezed(seen.parts["person"], back, photo.shape) > 0.5
+    glasses, beard, hat = (seen.flags[flag] > 0.5 for flag in WORN)
+    labels = {
+        "glasses": str(int(glasses)),
+        "beard": "full" if beard else "none",
+        "hat": "hat" if hat else "none",
+    }
+    points = np.rint(places * STORED_PER_PX).astype(np.uint16)
+    return points, np.packbits(person.ravel()), labels
 
 
 def _squeezed(person: np.ndarray, back: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -119,6 +107,20 @@ def _squeezed(person: np.ndarray, back: np.ndarray, shape: tuple[int, ...]) -> n
     options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
     whole = cv2.warpAffine(person, back, (width, height), **options)
     return cv2.resize(whole, (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA)
+
+
+def _write(found: dict[str, Found], out: Path, labels: Path) -> None:
+    """Both files, or neither."""
+    points, people, shown = zip(*found.values(), strict=True)
+    with runtime.atomic_path(labels) as for_labels, runtime.atomic_path(out) as for_points:
+        with open(for_labels, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["name", "split", *shown[0]])
+            writer.writeheader()
+            for name, one in zip(found, shown, strict=True):
+                writer.writerow({"name": name, "split": "", **one})
+        with open(for_points, "wb") as file:
+            names = np.array(list(found))
+            np.savez_compressed(file, names=names, points=np.stack(points), people=np.stack(people))
 
 
 if __name__ == "__main__":

@@ -17,57 +17,70 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from tqdm import tqdm
 
-from data_prep.__main__ import main as data_prep
-from data_prep.make import face_maps
-from data_prep.make.portraits import Sitter, sitters_of
+from data_prep import Recipe, make_pairs
+from data_prep.make.face_maps import map_of
+from data_prep.make.portraits import PortraitFile, PortraitSet
+from data_prep.make.write import write_manifest
 from s2f_studio.drawings import mesh
+from tools.shipped.portraits import portraits_in
 
-STYLES = "pencil,xdog,contour"
-SHARP_PX = 55  # least distance of the eyes in a portrait that a restorer learns from; aligned to 256 px they have 63
+STYLES = ("pencil", "xdog", "contour")
+# least distance of the eyes in a portrait that a restorer learns from; aligned to 256 px they have
+# 63
+SHARP_PX = 55
 
 
 def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> None:
     """Write the data set."""
-    sitters = [one for one in sitters_of(portraits) if one.labels.get("colour") != "grey"]
+    entries = [one for one in portraits_in(portraits) if one.labels.get("colour") != "grey"]
+    recipe = Recipe(size_px=size_px, align="face", styles=STYLES)
+    if maps:
+        recipe = Recipe(size_px=size_px, styles=STYLES[:1])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "open-portraits")  # the manifest's source
-        (face_maps.write if maps else link)(sitters, folder)
-        asked = ["--align", "none" if maps else "face", "--style", "pencil" if maps else STYLES]
-        asked += ["--size", str(size_px), "--identity", "^([^_]+)_"]
-        if data_prep(["pairs", f"photos:{folder}", str(out), *asked]):
-            raise SystemExit("the pairs could not be made")
+        if maps:
+            write_maps(entries, folder)
+        else:
+            link(entries, folder)
+        manifest = make_pairs(folder, out, "photos", recipe=recipe, identity="^([^_]+)_")
     if maps:
         return
-    with open(out / "manifest.csv", newline="", encoding="utf-8") as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if row["id"].endswith(f"-{STYLES.partition(',')[0]}")
-        ]
-    apart = {
-        file_name(one): np.linalg.norm(np.diff(mesh.five_of(one.points)[:2], axis=0))
-        for one in sitters
-    }
+    with open(manifest, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["id"].endswith(f"-{STYLES[0]}")]
+    apart = {}
+    for entry in entries:
+        left, right = mesh.five_of(entry.points)[:2]
+        apart[file_name(entry)] = np.linalg.norm(right - left)
     sharp = [row for row in rows if apart[row["id"].rpartition("-")[0]] >= SHARP_PX]
-    for name, kept in (("photos", rows), ("sharp", sharp)):
-        with open(out / f"manifest-{name}.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(kept)
+    write_manifest(out / "manifest-photos.csv", rows)
+    write_manifest(out / "manifest-sharp.csv", sharp)
 
 
-def link(sitters: list[Sitter], folder: Path) -> None:
+def write_maps(entries: list[PortraitFile], folder: Path) -> None:
+    """Write aligned photos and their maps, to photos and masks in a folder for each split."""
+    portraits = PortraitSet(entries)
+    for number, entry in enumerate(tqdm(entries, unit="portrait")):
+        portrait = portraits.segmented(number)
+        for side, picture in (("photos", portrait.photo), ("masks", map_of(portrait))):
+            file = folder / entry.split / side / f"{file_name(entry)}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(file)
+
+
+def link(entries: list[PortraitFile], folder: Path) -> None:
     """Link the portraits' files, in a folder for each split."""
-    for sitter in sitters:
-        file = folder / sitter.split / f"{file_name(sitter)}{sitter.file.suffix}"
+    for entry in entries:
+        file = folder / entry.split / f"{file_name(entry)}{entry.path.suffix}"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.symlink_to(sitter.file.resolve())
+        file.symlink_to(entry.path.resolve())
 
 
-def file_name(sitter: Sitter) -> str:
+def file_name(entry: PortraitFile) -> str:
     """The person's number and the portrait's name, without its ending."""
-    return f"{sitter.labels['person']}_{sitter.name.replace('/', '__')}"
+    return f"{entry.labels['person']}_{entry.name.replace('/', '__')}"
 
 
 if __name__ == "__main__":

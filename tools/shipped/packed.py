@@ -83,7 +83,8 @@ def lips_area() -> Tensor:
 def learned_from(sets: Iterable[str]) -> list[str]:
     """What a model's file says of the sets that it learned from."""
     return [
-        f"{one.name}: {one.what}; credit: {one.credit}; terms: {one.terms}; cut out, scaled and bent; {one.page}"
+        f"{one.name}: {one.what}; credit: {one.credit}; terms: {one.terms}; cut out, scaled and "
+        f"bent; {one.page}"
         for one in open_portraits.open_sets(sorted(set(sets))).values()
     ]
 

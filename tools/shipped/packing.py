@@ -23,13 +23,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.make.portrait import Portrait
-from data_prep.make.portraits import Gallery, Sitter, evened, sitters_of
-from s2f_studio.attributes import TRAITS
+from data_prep.make.portraits import Portrait, PortraitFile, PortraitSet
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
+from s2f_studio.attributes import TRAITS
 from tools.shipped.portrait_sketches.drawing import scribble
+from tools.shipped.portraits import evened, portraits_in
 
 DRAWINGS = 3
 MOST_BYTES = 15_000_000  # of a part
@@ -48,10 +48,12 @@ MEAN = mesh.mean_shape(SIZE_PX)
 FIELD = bending.fixed_field(MEAN, SIZE_PX)
 
 
-def chosen(folder: Path) -> list[Sitter]:
+def chosen(folder: Path) -> list[PortraitFile]:
     """Whom to learn from: in colour, for training."""
     return [
-        one for one in sitters_of(folder) if one.split == "train" and one.labels["colour"] == "rgb"
+        one
+        for one in portraits_in(folder)
+        if one.split == "train" and one.labels["colour"] == "rgb"
     ]
 
 
@@ -78,9 +80,9 @@ def drawn(portrait: Portrait, number: int) -> np.ndarray:
     return np.stack(out)
 
 
-def words_of(sitter: Sitter) -> np.ndarray:
+def words_of(entry: PortraitFile) -> np.ndarray:
     """What labels say, as `TOLD` orders it: from -1 to 1, NaN where they do not."""
-    labels = sitter.labels
+    labels = entry.labels
     worn = [
         labels["glasses"] == "1",
         labels["beard"] not in ("none", "stubble"),
@@ -116,14 +118,14 @@ def packed(portrait: Portrait, number: int) -> list[bytes]:
 def pack(folder: Path, out: Path) -> None:
     """Make all of it and write it, a part as soon as it is full."""
     out.mkdir(parents=True, exist_ok=True)
-    sitters = chosen(folder)
-    gallery, weight = Gallery(sitters), len(sitters) * evened(sitters, EVENED, MOST_OFTEN)
+    entries = chosen(folder)
+    gallery, weight = PortraitSet(entries), len(entries) * evened(entries, EVENED, MOST_OFTEN)
     sizes, files, first, parts = 0, [], 0, 0
-    for number in tqdm(range(len(sitters)), desc="packing", unit="portrait"):
-        files.append(packed(gallery.cut_out(number), number))
+    for number in tqdm(range(len(entries)), desc="packing", unit="portrait"):
+        files.append(packed(gallery.segmented(number), number))
         sizes += sum(map(len, files[-1]))
-        if sizes > MOST_BYTES - 200_000 or number + 1 == len(sitters):
-            some = sitters[first : number + 1]
+        if sizes > MOST_BYTES - 200_000 or number + 1 == len(entries):
+            some = entries[first : number + 1]
             ends = np.cumsum([[len(one) for one in four] for four in files]).reshape(-1, 4)
             long = np.array([one.labels["hair_length"] in LONG for one in some])
             woman = np.array([one.labels["presents"] == "woman" for one in some])
@@ -139,12 +141,12 @@ def pack(folder: Path, out: Path) -> None:
                 sets=[one.name.partition("/")[0] for one in some],
             )
             sizes, files, first, parts = 0, [], number + 1, parts + 1
-    print(f"{out}: {len(sitters)} portraits in {parts} parts")
+    print(f"{out}: {len(entries)} portraits in {parts} parts")
 
 
-def fold_of(sitter: Sitter) -> int:
+def fold_of(entry: PortraitFile) -> int:
     """Which half a person belongs to."""
-    return hashlib.sha256(str(sitter.labels["person"]).encode()).digest()[0] % 2
+    return hashlib.sha256(str(entry.labels["person"]).encode()).digest()[0] % 2
 
 
 def main() -> None:

@@ -14,14 +14,23 @@ import numpy as np
 
 from data_prep.errors import DataPrepError
 from data_prep.make.parallel import Workers
-from data_prep.make.portrait import mirrored
-from data_prep.make.portraits import SIZE_PX, Gallery, Sitter, digest_of, evened, sitters_of
+from data_prep.make.portraits import SIZE_PX, Portrait, PortraitFile, PortraitSet, digest_of
 from data_prep.make.synthetic_set import digest_of_code
 from data_prep.make.with_landmarks import HAIR, PERSON, write_folds
-from data_prep.make.write import SetPlan, describe_counts, write_set
-from data_prep.messages import say
+from data_prep.make.write import (
+    MASK,
+    PHOTO,
+    POINTS,
+    Item,
+    Part,
+    Prepared,
+    SetPlan,
+    write_set,
+)
+from data_prep.messages import describe_counts, say
 from s2f_studio.attributes import TRAIT_LABELS
-from tools.shipped import portrait_sketches as scribbles
+from tools.shipped import portrait_sketches
+from tools.shipped.portraits import evened, mirrored, person_of, portraits_in
 
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
@@ -35,7 +44,7 @@ MIN_SIZE_PX = 32
 class Face:
     """One face to be made: whose, from which seed, mirrored or not, in what.
 
-    number: of the sitter, in the gallery that `among` names; parts are exchanged with people of
+    number: of the entry, in the gallery that `among` names; parts are exchanged with people of
     that gallery alone.
     """
 
@@ -68,8 +77,8 @@ def make_scribbles(
     num: faces for training, of people whose split is train; those of the split val are drawn twice,
     those of the split
     test not at all. drawings: of each face; the n-th is between (n - 1) / drawings and n / drawings
-    crude. size_px: of the pictures, 32 to 256. points, labels: as in `gallery.sitters_of`. workers,
-    dry_run, progress: as in `make_synthetic`.
+    crude. size_px: of the pictures, 32 to 256. points, labels: as in `gallery.portraits_in`.
+    workers, dry_run, progress: as in `make_synthetic`.
 
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
     the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,
@@ -89,122 +98,124 @@ def make_scribbles(
     if seed < 0:
         raise DataPrepError(f"--seed must be 0 or more, got {seed}")
     given = [None if path is None else Path(path) for path in (points, labels)]
-    sitters = [one for one in sitters_of(Path(portraits), *given) if _may_sit(one)]
-    people = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
+    entries = [one for one in portraits_in(Path(portraits), *given) if _is_usable(one)]
+    people = {split: [one for one in entries if one.split == split] for split in ("train", "val")}
     if not people["train"]:
         raise DataPrepError(
             f"{portraits}: nobody is for training: see the column split of --labels"
         )
-    rows, tasks = _planned(people, num, seed)
-    styles = [f"-{n + 1}" for n in range(drawings)]
-    parts = (
-        "photo",
-        "mask",
-        "points",
-        *(f"{part}{style}" for style in styles for part in ("sketch", "points")),
-    )
     settings = {
         "layout": "scribbles",
         "source": "portraits",
-        "source_digest": digest_of(sitters),
-        "drawing_digest": digest_of_code(scribbles),
+        "source_digest": digest_of(entries),
+        "drawing_digest": digest_of_code(portrait_sketches),
         "num": num,
         "drawings": drawings,
         "size_px": size_px,
         "fit": "",
         "seed": seed,
     }
-    galleries = {among: Gallery(mine) for among, mine in _galleries(people).items()}
-    draw = functools.partial(draw_face, galleries=galleries, drawings=drawings, size_px=size_px)
-    degrees = {
-        f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"}
-        for n, style in enumerate(styles)
-    }
-    plan = SetPlan(rows, tasks, draw, parts, settings, of_sketch=degrees)
-    said = f"{describe_counts(plan.counts())}: drawings of {len(people['train'])} people and of mixtures of them"
-    say(said, progress and not dry_run)
+    sets = {among: PortraitSet(mine) for among, mine in _sets(people).items()}
+    draw = functools.partial(draw_face, sets=sets, drawings=drawings, size_px=size_px)
+    plan = SetPlan(_items(people, num, drawings, seed), draw, settings)
+    counts = describe_counts(plan.counts())
+    say(
+        f"{counts}: drawings of {len(people['train'])} people and of mixtures of them",
+        progress and not dry_run,
+    )
     manifest = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
     if not dry_run:
         write_folds(manifest)
     return manifest
 
 
-def _may_sit(sitter: Sitter) -> bool:
+def _is_usable(entry: PortraitFile) -> bool:
     """Not those with hats, of which no line is known, nor grey photos, which have no colours to
     learn.
     """
-    return sitter.labels.get("hat", "none") == "none" and sitter.labels.get("colour") != "grey"
+    return entry.labels.get("hat", "none") == "none" and entry.labels.get("colour") != "grey"
 
 
-def _galleries(people: dict[str, list[Sitter]]) -> dict[str, list[Sitter]]:
-    """The sitters that may exchange parts: those of either half for training, and those for
-    validation.
+def _sets(people: dict[str, list[PortraitFile]]) -> dict[str, list[PortraitFile]]:
+    """The portraits that may exchange parts: those of either half of the people for training, and
+    those for validation.
     """
-    names = sorted({_person(sitter) for mine in people.values() for sitter in mine})
-    fold = {name: place % 2 for place, name in enumerate(names)}
-    halves = {
-        str(half): [one for one in people["train"] if fold[_person(one)] == half] for half in (0, 1)
-    }
-    return halves | {"val": people["val"]}
+    everybody = {person_of(entry) for entries in people.values() for entry in entries}
+    fold = {name: place % 2 for place, name in enumerate(sorted(everybody))}
+    sets: dict[str, list[PortraitFile]] = {"0": [], "1": [], "val": people["val"]}
+    for entry in people["train"]:
+        sets[str(fold[person_of(entry)])].append(entry)
+    return sets
 
 
-def _person(sitter: Sitter) -> str:
-    """Who it is, where labels say that somebody is there more than once."""
-    return sitter.labels.get("person") or sitter.name
-
-
-def _planned(
-    people: dict[str, list[Sitter]], num: int, seed: int
-) -> tuple[list[dict[str, str]], list[Face]]:
+def _faces(people: dict[str, list[PortraitFile]], num: int, seed: int) -> list[Face]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
-    galleries = _galleries(people)
-    places = {
-        id(one): (among, n) for among, mine in galleries.items() for n, one in enumerate(mine)
-    }
+    places = {}
+    for among, entries in _sets(people).items():
+        for n, entry in enumerate(entries):
+            places[id(entry)] = among, n
     chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
     faces = []
     for place, n in enumerate(chosen):
         among, number = places[id(people["train"][n])]
         extras = (rng.random(3) < (0.5, HAT_SHARE, GLASSES_SHARE)).tolist()
         faces.append(Face(number, "train", among, seed * 1_000_003 + place, *extras))
-    faces += [
-        Face(n % len(people["val"]), "val", "val", n, hat=n % 8 == 7, glasses=n % 7 == 6)
-        for n in range(PER_VAL * len(people["val"]))
-    ]
-    rows = []
-    for place, face in enumerate(faces):
-        sitter = galleries[face.among][face.number]
-        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard", *TRAIT_LABELS)}
-        shown |= {"hat": str(int(face.hat))} | ({"glasses": "1"} if face.glasses else {})
-        name, fold = f"{face.split}-{place:05d}", "1" if face.among == "1" else "0"
-        who = {"identity": _person(sitter), "source": "scribbles", "fold": fold}
-        rows.append({"split": face.split, "id": name, **who, **shown})
-    return rows, faces
+    for n in range(PER_VAL * len(people["val"])):
+        worn = {"hat": n % 8 == 7, "glasses": n % 7 == 6}
+        faces.append(Face(n % len(people["val"]), "val", "val", n, **worn))
+    return faces
 
 
-def draw_face(
-    face: Face, galleries: dict[str, Gallery], drawings: int, size_px: int
-) -> dict[str, np.ndarray]:
-    """One face and its drawings: {"photo", "mask", "points", "sketch-1", "points-1", …} of size_px."""
-    import cv2
+def _items(people: dict[str, list[PortraitFile]], num: int, drawings: int, seed: int) -> list[Item]:
+    sets = _sets(people)
+    styles = [str(n + 1) for n in range(drawings)]
+    parts = [PHOTO, MASK, POINTS]
+    for style in styles:
+        parts += [Part("sketch", style), Part("points", style)]
+    degrees = {s: {"degree": f"{(n + 0.5) / drawings:.3f}"} for n, s in enumerate(styles)}
+    items = []
+    for place, face in enumerate(_faces(people, num, seed)):
+        entry = sets[face.among][face.number]
+        row = {
+            "split": face.split,
+            "id": f"{face.split}-{place:05d}",
+            "identity": person_of(entry),
+            "source": "scribbles",
+            "fold": "1" if face.among == "1" else "0",
+        }
+        for label in ("glasses", "beard", *TRAIT_LABELS):
+            row[label] = entry.labels.get(label, "")
+        row["hat"] = str(int(face.hat))
+        if face.glasses:
+            row["glasses"] = "1"
+        items.append(Item(row, face, tuple(parts), degrees))
+    return items
 
+
+def _changed(face: Face, people: PortraitSet, rng: np.random.Generator) -> Portrait:
+    """The face's portrait, mixed with others, in glasses, in a hat, mirrored."""
     from tools.shipped.portrait_sketches import hats, spectacles
-    from tools.shipped.portrait_sketches.drawing import scribble
     from tools.shipped.portrait_sketches.mixing import mixed
 
-    rng = np.random.default_rng(
-        np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13])
-    )
-    people = galleries[face.among]
-    portrait = people.cut_out(face.number)
+    portrait = people.segmented(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
         portrait = mixed(portrait, people, rng, share=SHARE)
-    if face.glasses or (portrait.shows.get("glasses") == "1" and rng.random() < OVER_SHARE):
+    if face.glasses or (portrait.labels.get("glasses") == "1" and rng.random() < OVER_SHARE):
         portrait = spectacles.put_on(portrait, rng)
     if face.hat:
         portrait = hats.put_on(portrait, rng)
-    if face.mirrored:
-        portrait = mirrored(portrait)
+    return mirrored(portrait) if face.mirrored else portrait
+
+
+def draw_face(face: Face, sets: dict[str, PortraitSet], drawings: int, size_px: int) -> Prepared:
+    """One face and its drawings, of size_px."""
+    import cv2
+
+    from tools.shipped.portrait_sketches.drawing import scribble
+
+    stream = 12 if face.split == "train" else 13
+    rng = np.random.default_rng(np.random.SeedSequence([face.seed, stream]))
+    portrait = _changed(face, sets[face.among], rng)
 
     def small(picture: np.ndarray) -> np.ndarray:
         return cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA)
@@ -214,11 +225,12 @@ def draw_face(
 
     labels = np.where(small(portrait.person) > 0.5, np.uint8(PERSON), np.uint8(0))
     labels[small(portrait.hair) > 0.5] = HAIR
-    made = {"photo": small(portrait.photo), "mask": labels, "points": at_size(portrait.points)}
+    made = {PHOTO: small(portrait.photo), MASK: labels, POINTS: at_size(portrait.points)}
     for n in range(drawings):
         drawn = scribble(portrait, rng, (n + rng.random()) / drawings)
-        made |= {f"sketch-{n + 1}": small(drawn.image), f"points-{n + 1}": at_size(drawn.points)}
-    return made
+        made[Part("sketch", str(n + 1))] = small(drawn.image)
+        made[Part("points", str(n + 1))] = at_size(drawn.points)
+    return Prepared(made)
 
 
 if __name__ == "__main__":

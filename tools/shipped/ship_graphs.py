@@ -28,7 +28,9 @@ CONSTANTS = "constants.safetensors"
 
 
 class Store:
-    """Where each large tensor lies: in a file of weights, or among the constants, which it gathers."""
+    """Where each large tensor lies: in a file of weights, or among the constants, which it
+    gathers.
+    """
 
     def __init__(self) -> None:
         self.constants: dict[str, np.ndarray] = {}
@@ -48,7 +50,8 @@ class Store:
         if digest not in self.places:
             if name.endswith((".weight", ".bias")):
                 raise ValueError(
-                    f"{name}: the graph has other weights than the shipped files: keep them as they are"
+                    f"{name}: the graph has other weights than the shipped files: keep them as "
+                    f"they are"
                 )
             half = tensor.astype(np.float16)
             exact = np.array_equal(half.astype(np.float32), tensor)

@@ -1,5 +1,5 @@
-"""Train the expected face: `python -m tools.shipped.train_expected DATA RUN [--minutes N] [--fold K]
-[--init FILE]`.
+"""Train the expected face: `python -m tools.shipped.train_expected DATA RUN [--minutes N] [--fold
+K] [--init FILE]`.
 
 DATA as tools.shipped.packing leaves it. The same command goes on where it stopped, after a rest at
 a lower learning rate too, which falls to nothing over the minutes given. `--fold K` leaves out the

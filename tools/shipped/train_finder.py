@@ -1,8 +1,8 @@
-"""Train the landmark finder: `python -m tools.shipped.train_finder DATA OUT.safetensors [--minutes 45]
-[--init FILE]`.
+"""Train the landmark finder: `python -m tools.shipped.train_finder DATA OUT.safetensors [--minutes
+45] [--init FILE]`.
 
-DATA as `python -m data_prep scribbles` leaves it, or a file that `--pack` made of that for a
-training elsewhere, with at most three drawings of each face. On a GPU if there is one. The finder
+DATA as `python -m tools.shipped.scribbles_set` leaves it, or a file that `--pack` made of that for
+a training elsewhere, with at most three drawings of each face. On a GPU if there is one. The finder
 learns from the drawings, whose points the hand put where it put them, and from their photos: points
 by a Laplace distribution's likelihood (so that it knows how sure it is), the person's and the
 hair's maps by cross entropy, five flags, and how far lips and lids are open, which tells a closed

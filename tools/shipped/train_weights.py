@@ -1,12 +1,13 @@
 """Train the shipped models and write them to s2f_utils/weights/shipped; what was stopped goes on
 where it stopped.
 
-`python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves it, NAME one of
-the models (default: all). DATA/scribbles is drawn by `python -m data_prep scribbles PORTRAITS
-DATA/scribbles --num 2600 --size 256`; portraits of your own in their place, with `--points` and
-`--labels` of theirs, make models of them. DATA/open-faces and DATA/open-maps are made by
-tools/shipped/lesson_data.py. How long it took stands in docs/models.md, docs/models.md and
-docs/models.md. Nothing is chosen by the test people; `s2f leaderboard` measures scores on them.
+`python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
+it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
+tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
+in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
+DATA/open-maps are made by tools/shipped/lesson_data.py. How long it took stands in docs/models.md,
+docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; `s2f leaderboard`
+measures scores on them.
 """
 
 from __future__ import annotations
@@ -179,8 +180,8 @@ SHARPER = {
     "total_images": 8_000,
     "ema_half_life_images": 1_000.0,
 }
-# What `tools/shipped/fit_codes.py` leaves in the folder of runs; what says which face is expected of the
-# other half of people.
+# What `tools/shipped/fit_codes.py` leaves in the folder of runs; what says which face is expected
+# of the other half of people.
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
 TO_SKETCH = DIRECTIONS[1]
 # Real faces in colour with made sketches, and with maps as well: what the lessons learn from.

@@ -1,10 +1,10 @@
 """The data that photo-to-sketch and the restorer are trained on: portraits with sketches, and drawn
 faces.
 
-`python -m tools.shipped.weights_data PORTRAITS OUT`, PORTRAITS as `python -m data_prep download portraits`
-leaves them. Writes the data set OUT/photo-to-sketch. 100 people are for testing, 20 for validation;
-who is there twice is for training. Sketches are drawn from the person before a softened background,
-as artists draw them; the photo has its own.
+`python -m tools.shipped.weights_data PORTRAITS OUT`, PORTRAITS as `python -m data_prep download
+portraits` leaves them. Writes the data set OUT/photo-to-sketch. 100 people are for testing, 20 for
+validation; who is there twice is for training. Sketches are drawn from the person before a
+softened background, as artists draw them; the photo has its own.
 """
 
 from __future__ import annotations

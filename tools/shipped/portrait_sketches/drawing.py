@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.images import rounded
@@ -52,7 +52,7 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     if (
         ways["ears"] == "drawn"
         and not follows_photo
-        and portrait.shows.get("hair_length") not in ("medium", "long")
+        and portrait.labels.get("hair_length") not in ("medium", "long")
     ):
         features.ears(hand, points)
         drawn.add("ears")
@@ -60,9 +60,9 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
         features.neck(hand, points, ways["neck"])
         drawn.add("neck")
     drawn |= _worn(hand, portrait, points, degree, follows_photo)
-    if rng.random() < (0.5 if portrait.shows.get("age") == "old" else 0.1):
+    if rng.random() < (0.5 if portrait.labels.get("age") == "old" else 0.1):
         features.lines_of_age(hand, points)
-    if portrait.shows.get("beard") == "none" and rng.random() < UNDER_NOSE_SHARE:
+    if portrait.labels.get("beard") == "none" and rng.random() < UNDER_NOSE_SHARE:
         features.under_nose(hand, points)
     ink = 1 - (1 - ink) * (1 - hand.ink())
     return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
@@ -97,13 +97,13 @@ def _worn(
         worn.add("hat")
         if not follows_photo or hand.rng.random() < 0.4:
             hats.draw(hand, portrait.lines["hat"], where, degree)
-    if portrait.shows.get("glasses") == "1":
+    if portrait.labels.get("glasses") == "1":
         worn.add("glasses")
         if follows_photo and hand.rng.random() >= 0.4:
             return worn
         if "glasses" in portrait.lines:
             spectacles.draw(
-                hand, portrait.lines["glasses"], where, dark=portrait.shows["lenses"] == "dark"
+                hand, portrait.lines["glasses"], where, dark=portrait.labels["lenses"] == "dark"
             )
         else:
             features.glasses(hand, points)
@@ -137,10 +137,15 @@ def _hair_and_beard(
     if rng.random() < (0.3 if sparse else 0.96 - 0.1 * degree):
         along = hair.directions(portrait.photo @ np.array([77, 150, 29]) // 256)
         hair.hair(
-            hand, portrait.hair, along, where, degree, portrait.shows.get("hair_texture") == "curly"
+            hand,
+            portrait.hair,
+            along,
+            where,
+            degree,
+            portrait.labels.get("hair_texture") == "curly",
         )
         drawn.add("hair")
-    kind = portrait.shows.get("beard", "none")
+    kind = portrait.labels.get("beard", "none")
     if kind != "none" and (not sparse or rng.random() < 0.5):
         hair.beard(
             hand, portrait.points, hair.beard_zone(portrait.points, kind), kind, where, degree

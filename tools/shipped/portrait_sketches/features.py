@@ -297,7 +297,9 @@ def outline(hand: Hand, points: np.ndarray, way: str) -> None:
 
 
 def ears(hand: Hand, points: np.ndarray) -> None:
-    """An ear on each side, as far as the turned head shows it; nothing is known of the photo's own."""
+    """An ear on each side, as far as the turned head shows it; nothing is known of the photo's
+    own.
+    """
     rng = hand.rng
     oval, nose_x = points[PARTS["oval"]], points[PARTS["nose"][5], 0]
     width = float(oval[:, 0].max() - oval[:, 0].min())

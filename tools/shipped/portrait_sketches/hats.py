@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures.images import rounded
@@ -105,8 +105,10 @@ def _hatch(hand: Hand, outline: np.ndarray) -> None:
 
 
 def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """The portrait in a hat; `Portrait.lines["hat"]` has its outlines, and `shows["hat"]` its kind."""
-    worn = KINDS[:-1] if portrait.shows.get("presents") != "woman" else KINDS
+    """The portrait in a hat; `Portrait.lines["hat"]` has its outlines, and `labels["hat"]` its
+    kind.
+    """
+    worn = KINDS[:-1] if portrait.labels.get("presents") != "woman" else KINDS
     kind = str(rng.choice(worn))
     head = Head.of(portrait.points)
     pieces = {"beanie": _beanie, "cap": _cap, "brim": _brim, "scarf": _scarf}[kind](head, rng)
@@ -128,7 +130,7 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
         photo=photo,
         person=np.maximum(person, hat).astype(np.float32),
         hair=hair.astype(np.float32),
-        shows=portrait.shows | {"hat": kind},
+        labels=portrait.labels | {"hat": kind},
         lines=portrait.lines | {"hat": lines},
     )
 
@@ -147,7 +149,9 @@ def _beside(head: Head, crown: Piece, size_px: int) -> np.ndarray:
 def _dome(
     head: Head, wide: float, high: float, low: float, bow: float, power: float = 0.8
 ) -> np.ndarray:
-    """A crown's outline from its left lower end over the top to the right, then back along its rim."""
+    """A crown's outline from its left lower end over the top to the right, then back along its
+    rim.
+    """
     turn = np.linspace(np.pi, 0, TOP + 1)
     x, y = np.cos(turn), np.sin(turn)
     over = head.at(

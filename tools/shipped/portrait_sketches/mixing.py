@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.regions import filled
 from tools.shipped.portrait_sketches.shape import places
@@ -27,7 +27,9 @@ MOST_TURNED_APART = 0.06  # of the face's width, between the noses' places
 
 
 def turned(points: np.ndarray) -> float:
-    """How far a head is turned: the tip of the nose beside the oval's middle, a share of its width."""
+    """How far a head is turned: the tip of the nose beside the oval's middle, a share of its
+    width.
+    """
     oval = points[mesh.PARTS["oval"]]
     low, high = oval[:, 0].min(), oval[:, 0].max()
     return float((points[mesh.FIVE[2], 0] - (low + high) / 2) / (high - low))
@@ -44,7 +46,7 @@ def mixed(
             continue
         for other in rng.integers(0, len(others), 12):
             donor = others[other]
-            fits = all(donor.shows.get(key) == face.shows.get(key) for key in alike)
+            fits = all(donor.labels.get(key) == face.labels.get(key) for key in alike)
             if fits and abs(turned(donor.points) - turned(face.points)) < MOST_TURNED_APART:
                 face = with_part(face, donor, part, these)
                 break
@@ -72,10 +74,10 @@ def with_part(face: Portrait, donor: Portrait, part: str, these: np.ndarray) -> 
         int((rows.min() + rows.max() + 1) // 2),
     )
     photo = cv2.seamlessClone(lent, own, mask * 255, middle, cv2.NORMAL_CLONE)
-    shows = dict(face.shows)
-    if part == "mouth" and "mouth" in donor.shows:
-        shows["mouth"] = donor.shows["mouth"]
-    return replace(face, photo=photo, points=points.astype(np.float32), shows=shows)
+    labels = dict(face.labels)
+    if part == "mouth" and "mouth" in donor.labels:
+        labels["mouth"] = donor.labels["mouth"]
+    return replace(face, photo=photo, points=points.astype(np.float32), labels=labels)
 
 
 def _around(points: np.ndarray, part: str, size: int) -> np.ndarray:

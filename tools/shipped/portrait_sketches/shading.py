@@ -59,7 +59,9 @@ def shade(grey: np.ndarray, person: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def _hatching(tone: np.ndarray, turn: float, gap: float, rng: np.random.Generator) -> np.ndarray:
-    """Parallel strokes, wider where the tone, float (H, W), is darker; gap: between them, pixels."""
+    """Parallel strokes, wider where the tone, float (H, W), is darker; gap: between them,
+    pixels.
+    """
     import cv2
 
     height, width = tone.shape

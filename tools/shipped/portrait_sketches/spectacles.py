@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures.images import rounded
@@ -28,8 +28,8 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     lines = pair(portrait.points, rng, any_size=True)
     lenses = "dark" if rng.random() < DARK_SHARE else "clear"
     photo = _painted(portrait.photo, lines, lenses == "dark", rng)
-    shows = portrait.shows | {"glasses": "1", "lenses": lenses}
-    return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, shows=shows)
+    labels = portrait.labels | {"glasses": "1", "lenses": lenses}
+    return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, labels=labels)
 
 
 def pair(
@@ -68,7 +68,9 @@ def pair(
 
 
 def _rim(rng: np.random.Generator, any_size: bool) -> np.ndarray:
-    """The rim of a lens around its eye, in eye distances, x outwards from the nose's side: (24, 2)."""
+    """The rim of a lens around its eye, in eye distances, x outwards from the nose's side: (24,
+    2).
+    """
     (least, most), (flat, tall) = (
         ((0.3, 0.5), (0.55, 1.05)) if any_size else ((0.33, 0.44), (0.6, 1.0))
     )

@@ -63,7 +63,7 @@ class SplitList:
         return kept, self._remarks(pairs, found)
 
     def _find(self, pair: Candidate, person: str, root: str) -> str:
-        """The name in the list that means this pair, with the most folders first; "" if none does."""
+        """The name in the list that means this pair, with the most folders; "" for none."""
         tails = [
             key
             for side in (pair.photo, pair.sketch)
@@ -124,7 +124,7 @@ def normal(name: str) -> str:
 
 
 def _tails(parts: Sequence[str]) -> list[str]:
-    """A picture's names in normal form, with all of its folders, and with fewer and fewer of them."""
+    """A picture's names in normal form, with all of its folders, then with fewer of them."""
     whole = normal("/".join(filter(None, parts))).split("/")
     return ["/".join(whole[n:]) for n in range(len(whole))]
 
@@ -146,8 +146,8 @@ def read_split_list(given: str | os.PathLike | None) -> SplitList | None:
     path = PUBLISHED / f"{name}.csv" if name in published() else Path(given)
     if not path.is_file():
         raise DataPrepError(
-            f"--split-list {name}: no such file, and no list of that name: give a CSV file of lines split,name, or one"
-            f" of {', '.join(published())}"
+            f"--split-list {name}: no such file, and no list of that name: give a CSV file of lines"
+            f" split,name, or one of {', '.join(published())}"
         )
     content = path.read_bytes()
     split_of: dict[str, str] = {}

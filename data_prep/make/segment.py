@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.make.portrait import Portrait
+from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import background, mesh
 from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.faces import Face
@@ -19,26 +19,26 @@ SMALLEST = 80  # pixels of a piece of hair
 SKIN_SPREAD, HAIR_SPREAD = ([6.0, 2.5, 3.0], [16.0, 6.0, 7.0]), ([10.0, 3.0, 3.0], [30.0, 8.0, 8.0])
 
 
-def cut_out(
+def segment(
     photo: np.ndarray,
     points: np.ndarray,
-    shows: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     person: np.ndarray | None = None,
 ) -> Portrait:
     """A portrait with its person and hair masked.
 
-    photo: uint8 (256, 256, 3), aligned. points: (164, 2), pixels. shows: as in `Portrait`;
+    photo: uint8 (256, 256, 3), aligned. points: (164, 2), pixels. labels: as in `Portrait`;
     "hair_length" ("bald", "receding", "short", "medium", "long") says how far down hair is looked
     for. person: float (256, 256) in [0, 1];
     None: found by GrabCut, which misses hair of the wall's colour and shoulders.
     """
-    shows = dict(shows or {})
+    labels = dict(labels or {})
     if person is None:
         face = Face.around(mesh.five_of(points).astype(float), 1.0, "points")
         person = background.person_mask(photo, face=face)
     person = _of_one_piece(np.asarray(person, np.float32), points)
-    hair = _hair(photo, points, person > 0.5, shows.get("hair_length", ""))
-    return Portrait(photo, np.asarray(points, np.float32), person, hair, shows)
+    hair = _hair(photo, points, person > 0.5, labels.get("hair_length", ""))
+    return Portrait(photo, np.asarray(points, np.float32), person, hair, labels)
 
 
 def _of_one_piece(person: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -1,0 +1,162 @@
+"""One source or several: scanned, recognised, their pairs collected and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_prep import files
+from data_prep.errors import DataPrepError, printable
+from data_prep.layouts import LAYOUTS, find_layout, names
+from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
+from data_prep.layouts.sides import loosest_key, named_folder
+from data_prep.layouts.tree import Picture, Tree, scan
+from data_prep.messages import NUM_SHOWN, warn
+from s2f_utils.runtime import counted
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder, how it is laid out, and the pairs in it."""
+
+    tree: Tree
+    layout: Layout
+    collection: Collection
+
+
+def read_sources(
+    src: str | os.PathLike | Sequence[str | os.PathLike],
+    layout: str | None,
+    options: LayoutOptions,
+    out: Path,
+) -> list[Source]:
+    """Each of `src`, which is one source or several, by its layout; pictures without a partner are
+    warned of.
+
+    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. Raises DataPrepError
+    for a source that is unusable, or in which `out` lies.
+    """
+    entries = [src] if isinstance(src, str | os.PathLike) else list(src)
+    if not entries:
+        raise DataPrepError("no source given: name at least one folder")
+    if len(entries) > 1 and (options.sketches or options.photos):
+        raise DataPrepError(
+            "--sketches and --photos belong to a single source: lay the others out as --help shows"
+        )
+    return [_read_source(str(entry), layout, options, out) for entry in entries]
+
+
+def _read_source(entry: str, layout: str | None, options: LayoutOptions, out: Path) -> Source:
+    prefix, _, path = entry.partition(":")
+    if prefix in LAYOUTS and path:
+        layout, entry = prefix, path
+    tree = scan(entry)
+    check_outside(out, tree, options)
+    known = find_layout(tree, layout, options)
+    collection = known.collect(tree, options)
+    _check_matches(tree, known.name, collection)
+    return Source(tree, known, collection)
+
+
+def pairs_of(sources: Sequence[Source]) -> list[Candidate]:
+    """The pairs of all sources; with more than one, ids carry their source's name, and so do people
+    whom a folder of the source names; those of published sets and of data sets are the same person
+    in each source.
+    """
+    if len(sources) == 1:
+        return list(sources[0].collection.pairs)
+    stems = [source.tree.root.stem for source in sources]
+    labels = names.unique_ids(stems, [(source.layout.name,) for source in sources])
+    pairs = []
+    for label, source in zip(labels, sources, strict=True):
+        for pair in source.collection.pairs:
+            person = pair.identity
+            if not person or source.layout.local_names:
+                person = f"{label}/{person or '/'.join([*pair.qualifiers, pair.photo.stem])}"
+            pairs.append(replace(pair, identity=person, qualifiers=(label, *pair.qualifiers)))
+    return pairs
+
+
+def ids_of(pairs: Sequence[Candidate]) -> list[str]:
+    """An id for each pair, which is also a file name: the source's, else the photo's stem, made
+    unique.
+    """
+    stems = [pair.id or pair.photo.stem for pair in pairs]
+    return names.unique_ids(stems, [pair.qualifiers for pair in pairs])
+
+
+def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
+    """A digest of pictures, each given with what is known of it: of their names, their contents,
+    and these words.
+    """
+    digest = hashlib.sha256()
+    for picture, words in pictures:
+        digest.update(f"{picture.shown}\0{files.checksum(picture.path)}\0{words}\n".encode())
+    return digest.hexdigest()
+
+
+def check_outside(out: Path, tree: Tree, options: LayoutOptions) -> None:
+    """DataPrepError where the output folder lies in the source or a folder that the user named."""
+    folders = [tree.root]
+    for option in (options.sketches, options.photos):
+        if option:
+            folders.append(named_folder(tree, option).resolve())
+    if any(out.resolve().is_relative_to(folder) for folder in folders):
+        raise DataPrepError(
+            f"{printable(out)}: the output folder lies in the source folder, whose pictures it"
+            " would join: choose one outside of it"
+        )
+
+
+def _check_matches(tree: Tree, layout: str, collection: Collection) -> None:
+    """Warn of pictures without a partner; an error when no pair is left."""
+    lines = list(lone_lines(collection))
+    if not collection.pairs:
+        raise DataPrepError(
+            f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo"
+            " need the same name (sketches and photos of different people: --unpaired)",
+            "\n".join([*lines, "found:", tree.describe()]),
+        )
+    num_lone = len(collection.lone_sketches) + len(collection.lone_photos)
+    if num_lone:
+        warn(f"no partner for {counted(num_lone, 'picture')}, left out:")
+        for line in lines:
+            warn(line)
+
+
+def lone_lines(collection: Collection) -> Iterator[str]:
+    """Which pictures have no partner, and why, the first few of each side."""
+    for side, lone in (("sketch", collection.lone_sketches), ("photo", collection.lone_photos)):
+        for picture, why in zip(lone[:NUM_SHOWN], why_alone(side, collection), strict=False):
+            yield f"  {side} {picture.shown}: {why}"
+        if len(lone) > NUM_SHOWN:
+            yield f"  and {len(lone) - NUM_SHOWN} more {side} pictures"
+
+
+def why_alone(side: str, collection: Collection) -> Iterator[str]:
+    """For each picture of a side without a partner, why: names that several have, or the nearest
+    name.
+    """
+    sketches = [pair.sketch for pair in collection.pairs if pair.sketch] + collection.lone_sketches
+    photos = [pair.photo for pair in collection.pairs] + collection.lone_photos
+    is_sketch = side == "sketch"
+    lone = collection.lone_sketches if is_sketch else collection.lone_photos
+    partners = photos if is_sketch else sketches
+    other = "photo" if is_sketch else "sketch"
+    by_key: dict[object, list[Picture]] = defaultdict(list)
+    for picture in (*sketches, *photos):
+        by_key[loosest_key(picture)].append(picture)
+    by_stem = {partner.stem: partner for partner in reversed(partners)}
+    for picture in lone:
+        same_name = [one for one in by_key[loosest_key(picture)] if one is not picture]
+        if same_name:
+            shown = ", ".join(one.shown for one in same_name[:NUM_SHOWN])
+            yield f"several pictures have this name: {shown}: keep the one that is meant"
+            continue
+        near = names.nearest(picture.stem, list(by_stem))
+        hint = f" (nearest {other}: {by_stem[near].shown})" if near else ""
+        yield f"no {other} has its name{hint}"
