@@ -156,7 +156,7 @@ def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(
         if not swept:
             swept.extend(path for path in photos.glob(".*.part") if path.unlink() is None)
 
-    monkeypatch.setattr("s2f_utils.runtime.os.fsync", sweep)
+    monkeypatch.setattr("s2f_utils.runtime.files.os.fsync", sweep)
     assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
     assert swept and len(read(tmp_path / "out")) == len(list(photos.iterdir())) == NUM
 

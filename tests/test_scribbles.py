@@ -99,10 +99,10 @@ def test_hair_and_person_of_drawn_faces_are_found_without_a_network():
         shape = faces.transform(
             mesh.mean_shape(256), faces.similarity(mesh.five_of(mesh.mean_shape(256)), landmarks)
         )
-        found = segment(photo, shape, {"hair_length": "long"})
+        person, hair_mask = segment(photo, shape, {"hair_length": "long"})
         for overlaps, mask, true in (
-            (hair_overlaps, found.hair > 0.5, labels == HAIR),
-            (person_overlaps, found.person > 0.5, labels > 0),
+            (hair_overlaps, hair_mask > 0.5, labels == HAIR),
+            (person_overlaps, person > 0.5, labels > 0),
         ):
             overlaps.append((mask & true).sum() / max(1, (mask | true).sum()))
     assert np.median(hair_overlaps) > 0.6 and np.median(person_overlaps) > 0.85

@@ -6,13 +6,14 @@ import csv
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.files import TABLES
+from data_prep.make.segment import segment
 from s2f_studio.drawings import mesh
 from s2f_utils.pictures import faces, images
 
@@ -73,11 +74,10 @@ class PortraitSet(Sequence[Portrait]):
 
     def segmented(self, number: int) -> Portrait:
         """A portrait with the masks of its person and hair."""
-        from data_prep.make.segment import segment
-
         entry, portrait = self.entries[number], self[number]
         person = None if entry.person is None else _aligned_mask(entry)
-        return segment(portrait.photo, portrait.points, portrait.labels, person)
+        person, hair = segment(portrait.photo, portrait.points, portrait.labels, person)
+        return replace(portrait, person=person, hair=hair)
 
 
 def _aligned_mask(entry: PortraitFile) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.make.portraits import Portrait
 from s2f_studio.drawings import background, mesh
 from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.faces import Face
@@ -24,8 +23,8 @@ def segment(
     points: np.ndarray,
     labels: Mapping[str, str] | None = None,
     person: np.ndarray | None = None,
-) -> Portrait:
-    """A portrait with its person and hair masked.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the person is in a portrait, and the hair: float32 (256, 256) in [0, 1] each.
 
     photo: uint8 (256, 256, 3), aligned. points: (164, 2), pixels. labels: as in `Portrait`;
     "hair_length" ("bald", "receding", "short", "medium", "long") says how far down hair is looked
@@ -38,7 +37,7 @@ def segment(
         person = background.person_mask(photo, face=face)
     person = _of_one_piece(np.asarray(person, np.float32), points)
     hair = _hair(photo, points, person > 0.5, labels.get("hair_length", ""))
-    return Portrait(photo, np.asarray(points, np.float32), person, hair, labels)
+    return person, hair
 
 
 def _of_one_piece(person: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -24,10 +24,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_prep.make.portraits import Portrait, PortraitFile, PortraitSet
+from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
-from s2f_studio.attributes import TRAITS
 from tools.shipped.portrait_sketches.drawing import scribble
 from tools.shipped.portraits import evened, portraits_in
 

@@ -5,8 +5,8 @@ where it stopped.
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
 in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
-DATA/open-maps are made by tools/shipped/lesson_data.py. How long it took stands in docs/models.md,
-docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; `s2f leaderboard`
+DATA/open-maps are made by tools/shipped/lesson_data.py. How long it took stands in docs/models.md.
+Nothing is chosen by the test people; `s2f leaderboard`
 measures scores on them.
 """
 
