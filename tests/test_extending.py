@@ -31,7 +31,7 @@ def own_metrics():
 
     before = dict(metrics.METRICS)
 
-    @metrics.metric(higher_is_better=False, digits=1, agrees_with="numpy.mean")
+    @metrics.metric(higher_is_better=False, digits=1)
     def redness(fake, real):
         return abs(float(fake[..., 0].mean()) - float(real[..., 0].mean()))
 
@@ -42,14 +42,13 @@ def own_metrics():
         group="sets",
         higher_is_better=False,
         digits=2,
-        agrees_with="numpy.mean",
     )
     def brightness(outputs, reference):
         means = [np.mean([p.mean() for p in side.pictures]) for side in (outputs, reference)]
         return abs(means[0] - means[1])
 
     with pytest.raises(ValueError, match="there is a metric 'ssim' already"):
-        metrics.metric(name="ssim", higher_is_better=True, digits=1, agrees_with="")(redness)
+        metrics.metric(name="ssim", higher_is_better=True, digits=1)(redness)
     yield metrics
     metrics.METRICS.clear()
     metrics.METRICS.update(before)

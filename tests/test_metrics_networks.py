@@ -138,6 +138,17 @@ def test_identity_from_a_file(own_weights, pictures):
     assert metric.compute(pictures[1][0], pictures[1][0]) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_each_device_has_its_own_copy_of_a_network(own_weights):
+    """A shared network that moved to another device would fail in the thread that uses it."""
+    from s2f_utils.metrics import perceptual
+
+    own_weights(arcface=reference.published_state_dict(reference.load("irse50_arcface")))
+    first = perceptual.network("arcface", torch.device("cpu"))
+    assert next(perceptual.network("arcface", torch.device("meta")).parameters()).is_meta
+    assert next(first.parameters()).device.type == "cpu"
+    assert perceptual.network("arcface", torch.device("cpu")) is first
+
+
 def of_sets(fakes, reals, names=("fid", "kid")):
     people = [str(n) for n in range(len(reals))]
     return metrics.measure_sets({"made": fakes}, metrics.Reference(reals, people), names)[

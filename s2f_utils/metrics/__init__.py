@@ -1,5 +1,5 @@
-"""Metrics of generated pictures against true ones, after one protocol; each names the code that it
-agrees with.
+"""Metrics of generated pictures against true ones, after one protocol; tests compare each with an
+independent implementation.
 
 All compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from JPEG
 files.

@@ -144,7 +144,6 @@ def _distances(rows: Tensor, others: Tensor) -> Tensor:
     digits=1,
     weights=("inception",),
     min_people=2,
-    agrees_with="pytorch-fid's network; the closed form",
 )
 def fid(outputs: PictureSet, reference: Reference) -> float:
     """The Fréchet distance in Inception's features (Heusel et al. 2017)."""
@@ -168,7 +167,6 @@ def fid(outputs: PictureSet, reference: Reference) -> float:
     digits=4,
     weights=("inception",),
     min_people=2,
-    agrees_with="pytorch-fid's network; the closed form",
 )
 def kid(outputs: PictureSet, reference: Reference) -> float:
     """The kernel distance in Inception's features (Bińkowski et al. 2018)."""
@@ -186,7 +184,6 @@ def kid(outputs: PictureSet, reference: Reference) -> float:
     digits=2,
     min_people=2,
     missing=efficientnet_problem,
-    agrees_with="timm's features; the matrix root",
 )
 def frechet(outputs: PictureSet, reference: Reference) -> float:
     """The Fréchet distance in EfficientNet's features."""
@@ -200,10 +197,8 @@ def frechet(outputs: PictureSet, reference: Reference) -> float:
     group="features",
     higher_is_better=True,
     digits=3,
-    best=1.0,
     min_people=NEIGHBOURS + 1,
     missing=efficientnet_problem,
-    agrees_with="timm's features; sorted distances",
 )
 def precision(outputs: PictureSet, reference: Reference) -> float:
     """The share of outputs in the manifold of true pictures, in EfficientNet's features."""
@@ -217,10 +212,8 @@ def precision(outputs: PictureSet, reference: Reference) -> float:
     group="features",
     higher_is_better=True,
     digits=3,
-    best=1.0,
     min_people=NEIGHBOURS + 1,
     missing=efficientnet_problem,
-    agrees_with="timm's features; sorted distances",
 )
 def recall(outputs: PictureSet, reference: Reference) -> float:
     """The share of true pictures in the manifold of outputs, in EfficientNet's features."""

@@ -272,10 +272,11 @@ def evaluate(
     pairs of its training set, or of people in it. Raises DataError as `Evaluation`, for such pairs
     in other splits than the training split, and for ids that are no names of files.
     """
-    result = Evaluation(manifest, split, translator.info.direction, translator.info.size_px, folder=Path(out))
+    info = translator.info
+    result = Evaluation(manifest, split, info.direction, info.size_px, folder=Path(out))
     contamination = contamination_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":
-        contamination.refuse_seen(translator.info.name, split)
+        contamination.refuse_seen(info.name, split)
     name = "model" if name in NOT_MODELS else name
     folder = result.folder / "outputs" / mode
     files = {pair_id: output_file(folder, pair_id) for pair_id in result.ids}

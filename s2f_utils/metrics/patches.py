@@ -191,7 +191,6 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     best=0.5,
     min_side_px=PATCH_PX,
     min_people=MIN_PEOPLE,
-    agrees_with="its own definition (docs/metrics.md)",
 )
 def patch_auc(outputs: PictureSet, reference: Reference) -> Repeated:
     """`patch_test` with each of the reference's seeds: a value for every picture."""

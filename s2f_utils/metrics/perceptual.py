@@ -104,7 +104,6 @@ def answer(name: str, *batches: Tensor, **options: bool) -> Any:
     min_side_px=64,
     package="lpips",
     weights=("alexnet",),
-    agrees_with="lpips.LPIPS(net='alex')",
 )
 def lpips_alex(fake: np.ndarray, real: np.ndarray) -> float:
     """LPIPS 0.1 in AlexNet's features (R. Zhang et al. 2018), in [0, 1]; 0 for the same picture."""
@@ -119,7 +118,6 @@ def lpips_alex(fake: np.ndarray, real: np.ndarray) -> float:
     min_side_px=32,
     package="lpips",
     weights=("vgg16",),
-    agrees_with="lpips.LPIPS(net='vgg')",
 )
 def lpips_vgg(fake: np.ndarray, real: np.ndarray) -> float:
     """LPIPS 0.1 in VGG16's features (R. Zhang et al. 2018), in [0, 1]; 0 for the same picture."""
@@ -127,12 +125,7 @@ def lpips_vgg(fake: np.ndarray, real: np.ndarray) -> float:
 
 
 @metric(
-    question="real",
-    higher_is_better=False,
-    digits=4,
-    min_side_px=32,
-    weights=("vgg16", "dists"),
-    agrees_with="DISTS_pytorch.DISTS",
+    question="real", higher_is_better=False, digits=4, min_side_px=32, weights=("vgg16", "dists")
 )
 def dists(fake: np.ndarray, real: np.ndarray) -> float:
     """Structure and texture distance in VGG16's features (Ding et al. 2020), in [0, 1]."""
@@ -150,15 +143,7 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
     return round(top * height), round(left * width), round(bottom * height), round(right * width)
 
 
-@metric(
-    title="identity",
-    question="who",
-    higher_is_better=True,
-    digits=3,
-    best=1.0,
-    weights=("arcface",),
-    agrees_with="the published IR-SE50 network",
-)
+@metric(title="identity", question="who", higher_is_better=True, digits=3, weights=("arcface",))
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
     """The cosine of ArcFace's features (Deng et al. 2019) of two aligned faces, cropped as by pSp's
     loss: [-1, 1].
@@ -202,7 +187,6 @@ def efficientnet_problem() -> str:
     higher_is_better=False,
     digits=3,
     missing=efficientnet_problem,
-    agrees_with="timm's features of tf_efficientnet_lite2",
 )
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
     """The L1 distance of EfficientNet-lite2's features of two pictures, weighted as in the loss of

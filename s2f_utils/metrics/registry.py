@@ -122,10 +122,10 @@ class Metric:
     function: of pairs: an output and a true picture, uint8 (H, W, 3) → float, NaN where a pair has
     no value; of sets: a `PictureSet` and a `Reference` → float, float64 (N,) or `Repeated`.
     higher_is_better: None where the best value lies between worse ones. best: the value for
-    identical pictures. agrees_with: the code that gives the same values. question: one of
-    `QUESTIONS`. group: one of `GROUPS`, or "". default: `s2f evaluate` shows it without being
-    asked. min_side_px, min_people, package, weights: what it needs; missing: → what else is
-    missing, with the way to get it, or "".
+    identical pictures; None: 1 where higher is better, else 0. question: one of `QUESTIONS`. group:
+    one of `GROUPS`, or "". default: `s2f evaluate` shows it without being asked. min_side_px,
+    min_people, package, weights: what it needs; missing: returns what else is missing, with the way
+    to get it, or "".
     """
 
     name: str
@@ -133,10 +133,9 @@ class Metric:
     of: Literal["pairs", "sets"] = "pairs"
     higher_is_better: bool | None
     digits: int
-    agrees_with: str
     title: str = ""
     unit: str = ""
-    best: float = 0.0
+    best: float | None = None
     question: str = "faithful"
     group: str = "all"
     default: bool = False
@@ -208,6 +207,8 @@ def metric(*, name: str = "", **entry: Any) -> Callable[[Callable], Callable]:
 
     def register(function: Callable) -> Callable:
         key = name or function.__name__
+        if entry.get("best") is None:
+            entry["best"] = 1.0 if entry["higher_is_better"] else 0.0
         if key in METRICS:
             raise ValueError(f"there is a metric {key!r} already: choose another name")
         METRICS[key] = Metric(name=key, function=function, **entry)

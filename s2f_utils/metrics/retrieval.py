@@ -117,46 +117,19 @@ def _scores(outputs: PictureSet, reference: Reference) -> dict[str, np.ndarray]:
     return scores(ranks(outputs.features(features), reference.features(features)))
 
 
-@metric(
-    of="sets",
-    title="rank-1",
-    question="who",
-    group="sets",
-    higher_is_better=True,
-    digits=2,
-    best=1.0,
-    agrees_with="ranks by hand",
-)
+@metric(of="sets", title="rank-1", question="who", group="sets", higher_is_better=True, digits=2)
 def rank1(outputs: PictureSet, reference: Reference) -> np.ndarray:
     """Whether each output's own photo is the most similar one: 0 or 1, float64 (N,)."""
     return _scores(outputs, reference)["rank1"]
 
 
-@metric(
-    of="sets",
-    title="rank-5",
-    question="who",
-    group="sets",
-    higher_is_better=True,
-    digits=2,
-    best=1.0,
-    agrees_with="ranks by hand",
-)
+@metric(of="sets", title="rank-5", question="who", group="sets", higher_is_better=True, digits=2)
 def rank5(outputs: PictureSet, reference: Reference) -> np.ndarray:
     """Whether each output's own photo is among the five most similar ones: float64 (N,)."""
     return _scores(outputs, reference)["rank5"]
 
 
-@metric(
-    of="sets",
-    title="MRR",
-    question="who",
-    group="sets",
-    higher_is_better=True,
-    digits=3,
-    best=1.0,
-    agrees_with="ranks by hand",
-)
+@metric(of="sets", title="MRR", question="who", group="sets", higher_is_better=True, digits=3)
 def mrr(outputs: PictureSet, reference: Reference) -> np.ndarray:
     """The reciprocal rank of each output's own photo: float64 (N,)."""
     return _scores(outputs, reference)["mrr"]
