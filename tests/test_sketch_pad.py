@@ -219,7 +219,6 @@ def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
     for wrong, message in (
         ("photo-to-sketch", "reads a photo"),
         ("faces-64", "by chance"),
-        ("sketch-to-photo-faithful", "is gone"),
         ("nowhere", "no such model"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=message):

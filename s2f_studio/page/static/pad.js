@@ -249,7 +249,7 @@ class Pad {
     const [title, answer] = WORDS[state.reads];
     this.title.textContent = given.start && this.canDraw ? "An example: draw on it" : title;
     this.answer.textContent = answer;
-    this.starts.show([["", "Examples …"], ...state.starts.map((name) => [name, name])], "");
+    this.starts.show([["", "Examples"], ...state.starts.map((name) => [name, name])], "");
     this.cropping.hidden = !crop.canOpen;
     const canSwitch = state.directions.includes("photo-to-sketch") && crop.canOpen;
     this.offer.hidden = !canSwitch || !given.codes.includes("photo");
