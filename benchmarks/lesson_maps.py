@@ -84,13 +84,12 @@ def main() -> None:
     results = {"true": true, "models": {}}
     for name in MODELS:
         model = infer.load_styles(name)
-        inputs = given if model.info.reads == "map" else [images.load_rgb(row.sketch) for row in people]
-        styles, own, maps, spreads = (
-            [model.encode(one) for one in inputs],
-            [],
-            [],
-            {part: [] for part in PARTS},
-        )
+        inputs = given
+        if model.info.reads != "map":
+            inputs = [images.load_rgb(row.sketch) for row in people]
+        styles = [model.encode(one) for one in inputs]
+        own, maps = [], []
+        spreads = {part: [] for part in PARTS}
         for one, asked in zip(styles[:SEEDS_OF], given, strict=False):
             eight = list(model.decode(model.variants(one, NUM_SEEDS, seed=1)))
             found = [map_in(face) for face in eight]
