@@ -98,7 +98,6 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     first, faces = pad.face, {}
     for changes in (
         {"likely": 0.0},
-        {"likely": 0.0},
         {"person": {"age": 1.0}},
         {"answer": "expected"},
         {"seed": 3},
