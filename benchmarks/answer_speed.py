@@ -17,7 +17,7 @@ import common
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.understanding import understand
+from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.request import DrawingRequest
 from s2f_utils import infer, runtime
 from s2f_utils.pictures import images
@@ -59,7 +59,7 @@ def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
         )
         for name, asked in ASKED.items()
     }
-    calls["understanding alone"] = lambda: understand([another() for _ in range(batch)])
+    calls["understanding alone"] = lambda: find_all_landmarks([another() for _ in range(batch)])
     seconds = common.alternate(calls, rounds)
     rows = [
         {

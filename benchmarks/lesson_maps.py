@@ -22,7 +22,7 @@ import numpy as np
 
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import Portrait
-from s2f_studio.drawings.understanding import understood
+from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
@@ -33,7 +33,7 @@ PARTS = ("hair", "skin", "background")
 
 def map_in(picture: np.ndarray) -> np.ndarray:
     """The map of a face, (S, S, 3) → class numbers (256, 256), by what the finder sees."""
-    seen = understood(large := images.resize(picture, 256))
+    seen = find_landmarks(large := images.resize(picture, 256))
     return map_of(
         Portrait(large, seen.points.astype(np.float32), seen.parts["person"], seen.parts["hair"])
     )

@@ -1,10 +1,8 @@
 """From a drawing to a face: analysis of drawings, face models, and the apps that serve them; built
-on `s2f_utils`.
+on `s2f_utils`, which finds it by its entry point (`plugin`).
 
-The path of a drawing, from `s2f translate` (`faces.translate`), the app (`server.engine`) or a call
-of a model: `drawings.prepare` cleans its paper (`drawings.paper`) and finds its face;
-`faces.expecting` finds the face's landmarks (`drawings.understanding`), runs the networks, and
-warps the answer to these landmarks. The network of the average face is `faces.networks.expect`; the
-photo is painted by `render.network`. Pixel
-work before and after them is done in `faces.stages` and `render.stage`.
+A drawing's way is `translate.translate`: `drawings.prepare` cleans its paper and finds its face;
+the model (`render.model`, `faces.average_face`) finds the landmarks (`drawings.landmarks`), warps
+the drawing to the mean shape, runs the networks (`faces.networks.expect`, `render.network`), and
+warps the answer back to the landmarks. `sheet` writes answers as files, `page.reply` as JSON.
 """

@@ -9,11 +9,11 @@ from typing import Any
 
 def networks() -> dict[str, Any]:
     """Classes of networks by the names in files' headers."""
-    from s2f_studio.drawings.finder import Finder
+    from s2f_studio.drawings.landmark_net import LandmarkNet
     from s2f_studio.faces.networks.expect import Expect
     from s2f_studio.render.network import Render, RenderJudge
 
-    return {"finder": Finder, "expect": Expect, "render": Render, "render-judge": RenderJudge}
+    return {"finder": LandmarkNet, "expect": Expect, "render": Render, "render-judge": RenderJudge}
 
 
 def methods() -> dict[str, Any]:
@@ -26,7 +26,7 @@ def methods() -> dict[str, Any]:
 
 def models() -> dict[str, Any]:
     """Classes of models by the names of their networks."""
-    from s2f_studio.faces.expecting import ExpectModel
+    from s2f_studio.faces.average_face import ExpectModel
     from s2f_studio.render.model import RenderModel
 
     return {"expect": ExpectModel, "render": RenderModel}

@@ -8,10 +8,10 @@ import weakref
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import paper, understanding
+from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.understanding import understand
-from s2f_studio.faces import expecting
+from s2f_studio.drawings.landmarks import find_all_landmarks
+from s2f_studio.faces import average_face
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import write_answer
 from s2f_studio.translate import translate
@@ -62,7 +62,7 @@ def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
         ValueError,
         match=r"a picture must be uint8 \(S, S, 3\), got uint8 .*: 16 pixels are the least",
     ):
-        understand([np.full(shape, 255, np.uint8)])
+        find_all_landmarks([np.full(shape, 255, np.uint8)])
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 900), (3000, 3000)])
@@ -85,7 +85,7 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
     if content is not None:
         (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
-    understanding.finder.cache_clear()
+    landmarks.finder.cache_clear()
     model = infer.load(device="cpu")
     for answer in ("auto", "expected", "rendered"):
         with pytest.raises(
@@ -108,9 +108,11 @@ def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch
 
 def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypatch):
     square = drawings.prepare(drawings.example("hat")).image
-    find, analysed = expecting.understood, []
+    find, analysed = average_face.find_landmarks, []
     monkeypatch.setattr(
-        expecting, "understood", lambda *given: analysed.append(len(given[0])) or find(*given)
+        average_face,
+        "find_landmarks",
+        lambda *given: analysed.append(len(given[0])) or find(*given),
     )
     requests = [DrawingRequest(seed=seed, answer="expected") for seed in range(3)]
     model.answer([square] * 3, requests)

@@ -42,7 +42,7 @@ from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
-from tests.test_understanding import side_by_side  # noqa: E402
+from tests.test_landmarks import side_by_side  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = hostile.saved(hostile.drawing(), "PNG")

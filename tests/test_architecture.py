@@ -190,7 +190,11 @@ WITHOUT_TORCH = (
     "s2f_utils.cli",
     "s2f_utils.data",
 )
-NETWORKS = {"s2f_studio.drawings.finder", "s2f_studio.drawings.look", "s2f_utils.data.stores"}
+NETWORKS = {
+    "s2f_studio.drawings.landmark_net",
+    "s2f_studio.drawings.landmark_stage",
+    "s2f_utils.data.stores",
+}
 
 
 def test_what_serves_is_imported_without_torch():

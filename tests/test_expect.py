@@ -15,15 +15,15 @@ import torch
 from data_prep.errors import DataPrepError
 from data_prep.make import portraits
 from s2f_studio.attributes import TOLD
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.look import Look
+from s2f_studio.drawings.landmark_stage import FindLandmarks
+from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.regions import filled
-from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
-from s2f_studio.faces.stages.expect import Bent
-from s2f_studio.faces.stages.lay import PLAIN, Laid
+from s2f_studio.faces.stages.expect import Warped
+from s2f_studio.faces.stages.place import PLAIN, Placed
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.infer import load
@@ -269,11 +269,11 @@ def laid(face: np.ndarray, points: np.ndarray, side_px: int = FACE_PX) -> np.nda
     """A person, float32 (256, 256, 4), at points before the plain wall: uint8 (side_px, side_px,
     3).
     """
-    coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
+    coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
     people = face.transpose(2, 0, 1)[None].astype(np.float32)
-    return TorchEngine({"lay": Laid(side_px)}).run("lay", people, coarse[None], np.array([-1]))[0][
+    return TorchEngine({"lay": Placed(side_px)}).run("lay", people, coarse[None], np.array([-1]))[
         0
-    ]
+    ][0]
 
 
 def test_an_answer_bent_back_lies_at_the_drawings_shape():
@@ -305,8 +305,8 @@ def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
     mean = mesh.mean_shape(128)
     rng = np.random.default_rng(2)
     points = (mean - 64) @ np.array([[0.9, 0.1], [-0.1, 0.9]]) + 60 + rng.normal(0, 2, mean.shape)
-    wanted = bending.field_by(bending.fixed_field(mean, 128), mean, points, 128)
-    made = Bent().where(torch.from_numpy(points[None]).float())[0].numpy()
+    wanted = warping.field_by(warping.fixed_field(mean, 128), mean, points, 128)
+    made = Warped().where(torch.from_numpy(points[None]).float())[0].numpy()
     assert np.abs(made - wanted).max() < 0.02  # pixels
 
 
@@ -316,20 +316,20 @@ def test_a_found_face_follows_the_picture_however_it_lies():
     """
     torch.manual_seed(0)
     net = TorchEngine(
-        {"look": Look(networks.build("finder", widths=(8, 16, 16, 24), hidden=16).eval())}
+        {"look": FindLandmarks(networks.build("finder", widths=(8, 16, 16, 24), hidden=16).eval())}
     )
     photo, _ = portrait(1, 256)
-    found = understand([photo, photo[:, ::-1].copy()], net)
+    found = find_all_landmarks([photo, photo[:, ::-1].copy()], net)
     assert len(found) == 2 and found[0].points.shape == (164, 2) and found[0].off.min() > 0
     assert set(found[0].flags) == {"photo", "crude", "glasses", "beard", "hat"}
     assert found[0].parts["hair"].shape == (256, 256)
     half = images.resize(photo, 128, "stretch")
-    small_face = understand([half], net)[0]
+    small_face = find_all_landmarks([half], net)[0]
     assert np.abs((small_face.points + 0.5) * 2 - 0.5 - found[0].points).mean() < 2.0
     with pytest.raises(
         ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 \(256, 200, 3\)"
     ):
-        understand([photo[:, :200]], net)
+        find_all_landmarks([photo[:, :200]], net)
 
 
 @pytest.mark.detector
@@ -406,10 +406,10 @@ def drawn_by(name: str) -> np.ndarray:
 
 def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
     drawing = drawings.example("plain-man")
-    whole = understand([images.resize(drawing, 256)])[0]
+    whole = find_all_landmarks([images.resize(drawing, 256)])[0]
     page = np.full((512, 512, 3), 255, np.uint8)
     page[300:428, 20:148] = images.resize(drawing, 128)
-    found = understand([page])[0]
+    found = find_all_landmarks([page])[0]
     apart = np.abs(found.points - ((whole.points + 0.5) / 2 - 0.5 + [20, 300]))
     assert apart.mean() < 0.05 * mesh.eye_distance(found.points)
     person = found.parts["person"]

@@ -96,7 +96,7 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
     assert {row.identity for row in left} == {f"somebody-{n}" for n in range(1, NUM) if n != 2}
     assert ".._face-1" in {row.id for row in left}
     before = shaped.stat().st_mtime_ns
-    monkeypatch.setattr("data_prep.make.with_landmarks.understand", None)
+    monkeypatch.setattr("data_prep.make.with_landmarks.find_all_landmarks", None)
     assert (
         add_landmarks(pairs, shaped.parent, progress=False) == shaped
         and shaped.stat().st_mtime_ns == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 
 
 def moved(seed: int = 0, amount: float = 4.0) -> np.ndarray:
@@ -33,11 +33,11 @@ def test_what_lies_at_the_points_comes_to_lie_at_the_others():
     origin, to = mesh.mean_shape(256).astype(np.float64), moved()
     assert np.abs(to - origin).max() > 4
     y, x = np.mgrid[:256, :256].astype(np.float32)
-    where = bending.field(to, origin, 256, smooth=0.01)
+    where = warping.field(to, origin, 256, smooth=0.01)
     bent = np.stack(
-        [bending.bend(plane, where) for plane in (x, y)], axis=-1
+        [warping.bend(plane, where) for plane in (x, y)], axis=-1
     )  # the place that each pixel was taken from
     at = np.rint(to).astype(int)
     taken = bent[at[:, 1], at[:, 0]] - (at - to)  # to first order, for the rest of a pixel
     assert np.abs(taken - origin).max() < 0.8
-    assert np.abs(bending.through(origin, to, origin, 256, smooth=0.01) - to).max() < 0.5
+    assert np.abs(warping.through(origin, to, origin, 256, smooth=0.01) - to).max() < 0.5

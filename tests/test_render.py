@@ -12,8 +12,8 @@ import torch
 from s2f_studio.attributes import TEXTURED, TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.understanding import understood
-from s2f_studio.faces.expecting import missing_accessories
+from s2f_studio.drawings.landmarks import find_landmarks
+from s2f_studio.faces.average_face import missing_accessories
 from s2f_studio.render import pixels
 from s2f_studio.request import LIKELY, DrawingRequest
 from s2f_utils import networks
@@ -145,14 +145,14 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
 )
 def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(shipped, name, there):
     drawing = drawings.prepare(drawings.example("plain-man")).image
-    found = understood(drawing)
+    found = find_landmarks(drawing)
     assert (
         missing_accessories(DrawingRequest(person={name: 0.5}), found) == {name}
         and missing_accessories(DrawingRequest(), found) == set()
     )
     assert not missing_accessories(
         DrawingRequest(person={name: 1.0}),
-        understood(drawings.prepare(drawings.example(name)).image),
+        find_landmarks(drawings.prepare(drawings.example(name)).image),
     )
     bare, worn = (shipped.translate(drawing, person=one).astype(int) for one in ({}, {name: 1.0}))
     change = np.abs(worn - bare).mean(axis=2)
@@ -180,7 +180,7 @@ def test_another_seed_is_another_person_and_not_only_another_wall_and_other_tone
         drawings.prepare(drawings.example("plain-man")).image,
         {"skin": "#c08058", "hair": "#5a3a28"},
     )
-    points = understood(drawing).points
+    points = find_landmarks(drawing).points
     where = np.concatenate(
         [points[mesh.PARTS[part]] for part in ("left_iris", "right_iris", "lips")]
     )

@@ -30,7 +30,7 @@ from data_prep.make.write import (
 )
 from data_prep.messages import describe_counts, say, warn
 from s2f_studio.attributes import TRAITS, WORN
-from s2f_studio.drawings.understanding import Understood, understand
+from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images, masks
 
@@ -144,7 +144,7 @@ def _load(path: Path) -> np.ndarray:
 
 def _detect(pair: Row) -> tuple[Landmarks, dict[str, str]]:
     """A pair's landmarks, and what its photo shows, as columns."""
-    sketch, photo = understand([_load(pair.sketch), _load(pair.photo)])
+    sketch, photo = find_all_landmarks([_load(pair.sketch), _load(pair.photo)])
     task = Landmarks(pair.sketch, pair.photo, sketch.points, photo.points, _mask(photo))
     worn = {name: photo.flags[name] > LEAST_CERTAIN for name in WORN}
     columns = {
@@ -168,7 +168,7 @@ def labels_of(attributes: Mapping[str, str]) -> dict[str, str]:
     return labels | worn
 
 
-def _mask(photo: Understood) -> np.ndarray:
+def _mask(photo: Landmarks) -> np.ndarray:
     person, hair = (photo.parts[name] > LEAST_CERTAIN for name in ("person", "hair"))
     mask = np.where(person, np.uint8(PERSON), np.uint8(0))
     mask[hair & person] = HAIR

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.drawings.understanding import understand
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 
@@ -25,7 +25,7 @@ def straight_faces(manifest: str | Path, num: int) -> tuple[np.ndarray, np.ndarr
     rows = read_manifest(manifest).pairs
     rows = rows[:: max(1, len(rows) // num)][:num]
     photos = np.stack([images.resize(images.load_rgb(row.photo), FACE_PX) for row in rows])
-    shapes = np.stack([found.points for found in understand(list(photos))])
+    shapes = np.stack([found.points for found in find_all_landmarks(list(photos))])
     five = mesh.five_of(shapes)  # eyes, nose, corners of the mouth, (N, 5, 2)
     turned = np.abs(five[:, 2, 0] - five[:, :2, 0].mean(axis=1)) / mesh.eye_distance(shapes)
     straight = np.sort(np.argsort(turned)[: round(STRAIGHT * len(rows))])

@@ -18,9 +18,9 @@ import numpy as np
 
 from s2f_studio.drawings import background
 from s2f_studio.drawings.cleanup import LINES_BELOW
+from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
-from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.remarks import Remark
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.networks.info import ModelInfo
@@ -73,11 +73,11 @@ class Drawing:
     corners: np.ndarray | None = None
 
     @functools.cached_property
-    def shows(self) -> Understood:
+    def shows(self) -> Landmarks:
         """The landmarks of the face, what is worn, and where person and hair are, in pixels of
         `FACE_PX`.
         """
-        return understood(images.resize(self.image, FACE_PX, "stretch"))
+        return find_landmarks(images.resize(self.image, FACE_PX, "stretch"))
 
 
 def prepare_for(

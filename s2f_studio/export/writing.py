@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from s2f_studio.drawings.understanding import finder
+from s2f_studio.drawings.landmarks import finder
 from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_utils import runtime
 from s2f_utils.infer.torch_engine import TorchEngine

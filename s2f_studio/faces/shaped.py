@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from s2f_studio.attributes import TRAITS
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data, PictureStore, squared
 from s2f_utils.pictures import images, masks
@@ -67,7 +67,7 @@ def told_in(row: Row) -> list[float]:
     return worn_in(row) + [0.5 + 0.5 * value for value in traits]
 
 
-class BentFaces(PictureStore):
+class WarpedFaces(PictureStore):
     """Pictures warped to the mean shape by their landmarks, which are in pixels of the pictures."""
 
     def __init__(
@@ -75,15 +75,15 @@ class BentFaces(PictureStore):
     ) -> None:
         super().__init__(paths, size_px, device)
         self.points = list(points)
-        self.matrix = bending.fixed_field(mesh.mean_shape(size_px), size_px)
+        self.matrix = warping.fixed_field(mesh.mean_shape(size_px), size_px)
 
     def _where(self, index: int, picture: np.ndarray) -> np.ndarray:
         points = read_points(self.points[index])
         points = (points + 0.5) * (self.size_px / len(picture)) - 0.5
-        return bending.field_by(self.matrix, mesh.mean_shape(self.size_px), points, self.size_px)
+        return warping.field_by(self.matrix, mesh.mean_shape(self.size_px), points, self.size_px)
 
 
-class BentSketches(BentFaces):
+class WarpedSketches(WarpedFaces):
     """Drawings, their displacements, and attributes of the person: batches (B, 10, S, S)."""
 
     def __init__(
@@ -101,11 +101,11 @@ class BentSketches(BentFaces):
         picture = images.load_rgb(self.paths[index])
         where = self._where(index, picture)
         grey = squared(self.paths[index], picture, self.size_px).mean(axis=2).astype(np.uint8)
-        bent = bending.bend(grey, where, border=255)
+        bent = warping.bend(grey, where, border=255)
         return np.dstack([bent, planes_of(where), told_planes(self.told[index], self.size_px)])
 
 
-class BentPhotos(BentFaces):
+class WarpedPhotos(WarpedFaces):
     """Photos, and masks of person and hair: batches (B, 5, S, S)."""
 
     def __init__(
@@ -124,8 +124,8 @@ class BentPhotos(BentFaces):
         where = self._where(index, picture)
         labels = masks.resize(images.load_labels(self.people[index]), self.size_px)
         parts = images.rounded(255 * softened(np.dstack([labels > 0, labels == HAIR])))
-        photo = bending.bend(squared(self.paths[index], picture, self.size_px), where)
-        return np.dstack([photo, bending.bend(parts, where)])
+        photo = warping.bend(squared(self.paths[index], picture, self.size_px), where)
+        return np.dstack([photo, warping.bend(parts, where)])
 
 
 class ShapedData(Data):
@@ -165,9 +165,11 @@ class ShapedData(Data):
                 row + [float(p.attributes.get("fold") == "1")]
                 for row, p in zip(told, pairs, strict=True)
             ]
-        sketches = BentSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
+        sketches = WarpedSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
         people = [pair.mask for pair in pairs]
-        photos = BentPhotos([pair.photo for pair in pairs], true, people, larger * size_px, device)
+        photos = WarpedPhotos(
+            [pair.photo for pair in pairs], true, people, larger * size_px, device
+        )
         super().__init__(sketches, photos, progress=progress)
 
 

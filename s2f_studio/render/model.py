@@ -1,4 +1,4 @@
-"""Photos of possible people, made from the average face (`faces.expecting`)."""
+"""Photos of possible people, made from the average face (`faces.average_face`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_studio.attributes import TEXTURED
-from s2f_studio.drawings import likely
-from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces.expecting import (
+from s2f_studio.drawings import shape_prior
+from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
+from s2f_studio.faces.average_face import (
     EXPECTED,
     ExpectModel,
     resolve_attributes,
@@ -58,7 +58,7 @@ class RenderModel(ExpectModel):
         return (find_generator(expected_by(model)),)
 
     def people(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
+        self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
     ) -> np.ndarray:
         """As `ExpectModel.people`: photos of possible people, different for each seed."""
         expected, people, tones = self.expected(squares, found, asks)
@@ -72,7 +72,7 @@ class RenderModel(ExpectModel):
         self,
         expected: np.ndarray,
         tones: np.ndarray,
-        found: Sequence[Understood],
+        found: Sequence[Landmarks],
         asks: Sequence[DrawingRequest],
     ) -> np.ndarray:
         """Average faces, (N, 5, 128, 128), and the tones used for them, (N, 6), made into people,
@@ -98,7 +98,7 @@ class RenderModel(ExpectModel):
         """
         import torch
 
-        ask, found = ask or DrawingRequest(), understood(square, self.engine)
+        ask, found = ask or DrawingRequest(), find_landmarks(square, self.engine)
         stage, device = self.engine.stages["render"], self.engine.device
         expected = torch.from_numpy(self.expected(square[None], [found], [ask])[0]).to(device)
         traits = torch.from_numpy(traits_of(resolve_attributes(ask, found)))[None].to(device)
@@ -108,7 +108,7 @@ class RenderModel(ExpectModel):
             style[0, : len(codes)] = torch.tensor(codes, dtype=torch.float32)
             person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
         return self.place_on_points(
-            person, likely.likely(found.points, ask.likely, found.off_by_hand), ask
+            person, shape_prior.regularize(found.points, ask.likely, found.off_by_hand), ask
         )
 
     def background(self, ask: DrawingRequest) -> int:

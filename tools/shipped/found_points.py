@@ -76,14 +76,14 @@ def _check(portraits: Path, out: Path, labels: Path) -> None:
 def _find(path: Path) -> Found:
     import cv2
 
-    from s2f_studio.drawings.understanding import understand
+    from s2f_studio.drawings.landmarks import find_all_landmarks
 
     photo = images.load_rgb(path)
     face = faces.find_face(photo)
     if max(photo.shape) > MOST_PX:
         raise DataPrepError(f"more than {MOST_PX} pixels: make it smaller")
     matrix = faces.alignment(face.landmarks, SIZE_PX)
-    seen = understand([faces.warp(photo, matrix, SIZE_PX)])[0]
+    seen = find_all_landmarks([faces.warp(photo, matrix, SIZE_PX)])[0]
     back = cv2.invertAffineTransform(matrix)
     places = np.clip(faces.transform(seen.points, back), 0, MOST_PX - 1)
     person = _squeezed(seen.parts["person"], back, photo.shape) > 0.5

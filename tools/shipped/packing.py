@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from data_prep.make.portraits import Portrait, PortraitFile, PortraitSet
 from s2f_studio.attributes import TRAITS
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
 from tools.shipped.portrait_sketches.drawing import scribble
@@ -45,7 +45,7 @@ EVENED = {
 MOST_OFTEN = 5.0
 LONG = ("medium", "long")
 MEAN = mesh.mean_shape(SIZE_PX)
-FIELD = bending.fixed_field(MEAN, SIZE_PX)
+FIELD = warping.fixed_field(MEAN, SIZE_PX)
 
 
 def chosen(folder: Path) -> list[PortraitFile]:
@@ -63,9 +63,9 @@ def bent(
     """A picture of 256 px in the mean shape's frame, 128 px, and the field that bent it."""
     import cv2
 
-    where = bending.field_by(FIELD, MEAN, (points + 0.5) / 2 - 0.5, SIZE_PX)
+    where = warping.field_by(FIELD, MEAN, (points + 0.5) / 2 - 0.5, SIZE_PX)
     fine = cv2.resize(where, (2 * SIZE_PX, 2 * SIZE_PX), interpolation=cv2.INTER_LINEAR) * 2 + 0.5
-    made = bending.bend(picture, fine.astype(np.float32), border=border)
+    made = warping.bend(picture, fine.astype(np.float32), border=border)
     return cv2.resize(made, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA), where
 
 

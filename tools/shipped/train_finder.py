@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from s2f_studio.attributes import FOUND_FLAGS
-from s2f_studio.drawings import bending, mesh
-from s2f_studio.drawings.finder import SIDE_PX
+from s2f_studio.drawings import mesh, warping
+from s2f_studio.drawings.landmark_net import SIDE_PX
 from s2f_studio.faces.method import other_pen
 from s2f_studio.faces.shaped import HAIR, read_points, worn_in
 from s2f_utils import networks
@@ -86,7 +86,7 @@ def read(manifest: Manifest, rows: list[Row]) -> tuple[Faces, Faces]:
             parts = np.dstack([labels > 0, labels == HAIR]).astype(np.uint8) * 255
             seen[row.photo] = parts
             photos.append((_grey(row.photo), parts, true, _flags(row, photo=True)))
-        moved = bending.bend(seen[row.photo], bending.field(drawn, true, SIDE_PX))
+        moved = warping.bend(seen[row.photo], warping.field(drawn, true, SIDE_PX))
         drawings.append((_grey(row.sketch), moved, drawn, _flags(row, photo=False)))
     return _stacked(drawings), _stacked(photos)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import TOLD, WORN
-from s2f_studio.drawings.finder import Block
+from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network, twice

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import TOLD
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
 from s2f_studio.engines import plane
 from s2f_studio.engines.plane import doubled
@@ -25,7 +25,7 @@ from s2f_utils.infer.stages import F32, I64, U8, channels_first
 TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
 
 
-class Bent(nn.Module):
+class Warped(nn.Module):
     """Drawings warped to the mean shape, as `Expect` reads them.
 
     In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`,
@@ -36,14 +36,14 @@ class Bent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         mean = mesh.mean_shape(SIDE_PX)
-        matrix = bending.fixed_field(
+        matrix = warping.fixed_field(
             mean, SIDE_PX
         )  # linear in the points, and in the anchors, which follow them
         centred = (mean - mean.mean(axis=0)).astype(np.float64)
         self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
         self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
         self.register_buffer(
-            "ring", torch.from_numpy(bending.ring(SIDE_PX)).float(), persistent=False
+            "ring", torch.from_numpy(warping.ring(SIDE_PX)).float(), persistent=False
         )
         ink = np.stack([added_ink(name) for name in ADDED])
         self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
@@ -77,14 +77,14 @@ class Bent(nn.Module):
         )
         anchors = torch.einsum("nij,pj->npi", turn, self.ring) + middle
         coarse = torch.einsum("gp,npi->ngi", self.matrix, torch.cat([points, anchors], dim=1))
-        side = SIDE_PX // bending.STEP_PX
-        return plane.spread(coarse.view(-1, side, side, 2), SIDE_PX, bending.STEP_PX)
+        side = SIDE_PX // warping.STEP_PX
+        return plane.spread(coarse.view(-1, side, side, 2), SIDE_PX, warping.STEP_PX)
 
 
 class Expected(nn.Module):
     """The output of `Expect` for drawings.
 
-    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network;
+    In: as `Warped`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network;
     seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours
     and logits; tones (N, 6), those used.
     """
@@ -101,7 +101,7 @@ class Expected(nn.Module):
 
     def __init__(self, net: Expect, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
         super().__init__()
-        self.net, self.bent, self.images = net, Bent(), images
+        self.net, self.bent, self.images = net, Warped(), images
         if net.tone_spread.any():
             axes, widths = net.tone_axes()
             self.register_buffer("axes", axes, persistent=False)
@@ -147,7 +147,7 @@ class Guided(nn.Module):
         return raw + (words[:, :, None, None] * self.regions).amax(1, keepdim=True) * (made - last)
 
 
-class Settled(nn.Module):
+class Refined(nn.Module):
     """The network's output in [0, 1], with the far side of a turned head repaired.
 
     In this frame photos show only smears of that side: inside the face it is blended with the near

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from s2f_studio import attributes
-from s2f_studio.drawings import bending, likely, mesh, understanding
+from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import expecting, regions
+from s2f_studio.faces import average_face, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
@@ -25,7 +25,7 @@ MODEL = weights.DEFAULT
 
 def facts_of_page() -> dict[str, Any]:
     """All of it, as JSON has it."""
-    mean, components, spread = likely.shapes()
+    mean, components, spread = shape_prior.shapes()
     listed = Catalogue(None, official=False).list()
     return {
         "about": page.about() | {"person": False},
@@ -42,23 +42,23 @@ def facts_of_page() -> dict[str, Any]:
             "mean": mean.tolist(),
             "components": components.tolist(),
             "spread": spread.tolist(),
-            "most": likely.MOST,
-            "usual_off_px": likely.USUAL_OFF_PX,
+            "most": shape_prior.MOST,
+            "usual_off_px": shape_prior.USUAL_OFF_PX,
         },
         "bending": {
-            "step_px": bending.STEP_PX,
+            "step_px": warping.STEP_PX,
             "size_px": mesh.FACE_PX,
-            "ring": bending.ring(mesh.FACE_PX).tolist(),
-            "smooth": inspect.signature(bending.coarse_field).parameters["smooth"].default,
+            "ring": warping.ring(mesh.FACE_PX).tolist(),
+            "smooth": inspect.signature(warping.coarse_field).parameters["smooth"].default,
         },
         "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
         "looking": {
             "look_px": mesh.FACE_PX,
-            "inked": understanding.INKED,
-            "small": understanding.SMALL,
-            "filled": understanding.FILLED,
-            "by_hand": understanding.BY_HAND,
-            "looks": understanding.LOOKS,
+            "inked": landmarks.INKED,
+            "small": landmarks.SMALL,
+            "filled": landmarks.FILLED,
+            "by_hand": landmarks.BY_HAND,
+            "looks": landmarks.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
         "attributes": {
@@ -69,13 +69,13 @@ def facts_of_page() -> dict[str, Any]:
             "added": list(regions.ADDED),
         },
         "meaning": {
-            "hat_in_doubt": expecting.HAT_IN_DOUBT,
-            "hat_from": expecting.HAT_FROM,
-            "most_hair": expecting.MOST_HAIR,
-            "surely": expecting.SURELY,
-            "hat_sure": expecting.HAT_SURE,
-            "scrawled_from": expecting.SCRAWLED_FROM,
-            "beard_from": expecting.BEARD_FROM,
+            "hat_in_doubt": average_face.HAT_IN_DOUBT,
+            "hat_from": average_face.HAT_FROM,
+            "most_hair": average_face.MOST_HAIR,
+            "surely": average_face.SURELY,
+            "hat_sure": average_face.HAT_SURE,
+            "scrawled_from": average_face.SCRAWLED_FROM,
+            "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,
         },
     }

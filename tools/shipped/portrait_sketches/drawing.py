@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.make.portraits import Portrait
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.images import rounded
 from tools.shipped.portrait_sketches import features, hair, hats, shading, spectacles
@@ -91,7 +91,7 @@ def _worn(
     """Draw hat and glasses, those that were put on by their lines; where a photo is followed, it
     shows them already.
     """
-    where = bending.field(portrait.points, points, SIZE_PX) if portrait.lines else None
+    where = warping.field(portrait.points, points, SIZE_PX) if portrait.lines else None
     worn = set()
     if "hat" in portrait.lines:
         worn.add("hat")
@@ -133,7 +133,7 @@ def _hair_and_beard(
     sparse: bool,
 ) -> None:
     rng = hand.rng
-    where = bending.field(portrait.points, points, SIZE_PX)
+    where = warping.field(portrait.points, points, SIZE_PX)
     if rng.random() < (0.3 if sparse else 0.96 - 0.1 * degree):
         along = hair.directions(portrait.photo @ np.array([77, 150, 29]) // 256)
         hair.hair(
@@ -165,7 +165,7 @@ def _from_photo(
         ink = shading.photo_lines(grey, rng) * np.float32(rng.uniform(0.6, 1.0))
     if not lines or rng.random() < 0.6:
         ink = 1 - (1 - ink) * (1 - shading.shade(grey, portrait.person, rng))
-    return bending.bend(ink, bending.field(points, portrait.points, SIZE_PX), border=0)
+    return warping.bend(ink, warping.field(points, portrait.points, SIZE_PX), border=0)
 
 
 def _on_paper(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:

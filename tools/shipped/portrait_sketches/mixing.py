@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from data_prep.make.portraits import Portrait
-from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.regions import filled
 from tools.shipped.portrait_sketches.shape import places
 
@@ -62,9 +62,9 @@ def with_part(face: Portrait, donor: Portrait, part: str, these: np.ndarray) -> 
     points[these] = (
         donor.points[these] - donor.points[these].mean(axis=0) + points[these].mean(axis=0)
     )
-    field = bending.field(points, donor.points, size)
-    lent = bending.bend(donor.photo, field)
-    own = bending.bend(face.photo, bending.field(points, face.points, size))
+    field = warping.field(points, donor.points, size)
+    lent = warping.bend(donor.photo, field)
+    own = warping.bend(face.photo, warping.field(points, face.points, size))
     mask = _around(points, part, size)
     if not mask.any():  # turned so far that nothing of it lies inside of the oval
         return face

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_studio.attributes import COLOURED, TOLD, WORN, as_tone
-from s2f_studio.drawings import bending, likely, mesh
+from s2f_studio.drawings import mesh, shape_prior, warping
+from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.request import ANSWERS, DrawingRequest
 from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
@@ -61,14 +61,14 @@ class ExpectModel(Translator):
         cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`."""
-        from s2f_studio.faces.stages import expect, lay
+        from s2f_studio.faces.stages import expect, place
 
         return {
             "expect": expect.Expected(precision.prepare(net), precision.images),
             "guide": expect.Guided(),
-            "settle": expect.Settled(),
-            "lay": lay.Laid(FACE_PX),
-            "lay_large": lay.Laid(LARGER * FACE_PX),
+            "settle": expect.Refined(),
+            "lay": place.Placed(FACE_PX),
+            "lay_large": place.Placed(LARGER * FACE_PX),
         }
 
     def answer_squares(
@@ -81,17 +81,19 @@ class ExpectModel(Translator):
         for part in parts_of(range(len(squares)), self.at_once):
             people = self.people(squares[part], [found[n] for n in part], [asks[n] for n in part])
             for n, person in zip(part, people, strict=True):
-                points = likely.likely(found[n].points, asks[n].likely, found[n].off_by_hand)
+                points = shape_prior.regularize(
+                    found[n].points, asks[n].likely, found[n].off_by_hand
+                )
                 made[n] = self.place_on_points(person, points, asks[n])
         return [made[n] for n in range(len(squares))]
 
-    def landmarks(self, squares: np.ndarray) -> list[Understood]:
+    def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
         """The landmarks of each square; the same drawing is analysed only once."""
-        found: dict[bytes, Understood] = {}
+        found: dict[bytes, Landmarks] = {}
         for square in squares:
             content = square.tobytes()
             if content not in found:
-                found[content] = understood(square, self.engine)
+                found[content] = find_landmarks(square, self.engine)
         return [found[square.tobytes()] for square in squares]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
@@ -108,18 +110,18 @@ class ExpectModel(Translator):
         """Warp a person, (4, P, P), from the mean shape to points (164, 2), in front of a
         background: uint8 (S, S, 3); S is P, or twice that for a large answer.
         """
-        coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
+        coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
         return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[
             0
         ][0]
 
     def background(self, ask: DrawingRequest) -> int:
-        """The number of the background behind the person (`stages.lay.backdrop`)."""
+        """The number of the background behind the person (`stages.place.backdrop`)."""
         return -1
 
     def people(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
+        self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
     ) -> np.ndarray:
         """People to return, in the mean shape: colours times the person's mask, and that mask,
         float32 (N, 4, P, P); P is FACE_PX.
@@ -127,7 +129,7 @@ class ExpectModel(Translator):
         return self.expected(squares, found, asks)[1]
 
     def expected(
-        self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[DrawingRequest]
+        self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of
         person and hair, float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones
@@ -168,13 +170,13 @@ class ExpectModel(Translator):
                 by = np.stack([guidance(attributes[n], scales) for n in now])
                 raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
                 last[now] = made
-        turned = [likely.coordinates(one.points, one.off_by_hand)[0] for one in found]
+        turned = [shape_prior.coordinates(one.points, one.off_by_hand)[0] for one in found]
         return (*self.engine.run("settle", raw, np.array(turned, np.float32)), tones)
 
     def _answered(
         self,
         squares: np.ndarray,
-        found: Sequence[Understood],
+        found: Sequence[Landmarks],
         asks: Sequence[DrawingRequest],
         added: Sequence[Collection[str]],
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +191,7 @@ class ExpectModel(Translator):
         return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
 
 
-def attribute_vector(found: Understood, ask: DrawingRequest) -> np.ndarray:
+def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
     """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1],
     NaN if unknown.
     """
@@ -210,7 +212,7 @@ def tones_of(ask: DrawingRequest) -> np.ndarray:
     return tones.ravel()
 
 
-def resolve_attributes(ask: DrawingRequest, found: Understood) -> DrawingRequest:
+def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
     """The request with traits inferred from the drawing where it leaves them open: hair drawn down
     to the brows is no hat; a likely beard is asserted, because drawn beards are rendered weakly.
     """
@@ -227,20 +229,20 @@ def resolve_attributes(ask: DrawingRequest, found: Understood) -> DrawingRequest
     return ask.model_copy(update={"person": inferred | dict(ask.person)})
 
 
-def wears_hat(ask: DrawingRequest, found: Understood) -> bool:
+def wears_hat(ask: DrawingRequest, found: Landmarks) -> bool:
     """Whether the answer should have a hat."""
     hat = resolve_attributes(ask, found).person.get("hat")
     return found.flags["hat"] > HAT_SURE if hat is None else hat > 0
 
 
-def missing_accessories(ask: DrawingRequest, found: Understood) -> set[str]:
+def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:
     """Which of `regions.ADDED` were requested, and are missing from the drawing."""
     return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
 
 
 def without_attributes(
-    ask: DrawingRequest, found: Understood, words: Collection[str] = TOLD
-) -> tuple[DrawingRequest, Understood]:
+    ask: DrawingRequest, found: Landmarks, words: Collection[str] = TOLD
+) -> tuple[DrawingRequest, Landmarks]:
     """The request and the finder's results without some of the requested attributes; colours stay."""
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}

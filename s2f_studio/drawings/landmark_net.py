@@ -55,7 +55,7 @@ class Block(nn.Module):
         return F.silu(self.norm2(self.conv2(y)) + self.skip(x))
 
 
-class Finder(Network):
+class LandmarkNet(Network):
     """Ink (N, 1, 128, 128), 0 for paper to 1 for black, of a face that fills the picture about as
     an aligned one does → `Found`.
 

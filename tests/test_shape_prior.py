@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import likely, mesh
+from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.request import DrawingRequest
 from s2f_utils.pictures.faces.geometry import transform
 
 
 def person(seed: int, most: float = 1.5) -> np.ndarray:
     """The points of somebody who might exist, (164, 2)."""
-    mean, components, spread = likely.shapes()
+    mean, components, spread = shape_prior.shapes()
     along = np.random.default_rng(seed).normal(size=len(spread)).clip(-most, most)
     return mean + ((along * spread) @ components).reshape(-1, 2)
 
@@ -34,26 +34,26 @@ def crooked(seed: int = 0) -> np.ndarray:
 def test_a_likely_face_stays_as_it_is_wherever_it_lies(seed):
     points = transform(person(seed), np.array([[0.5, -0.1, 40.0], [0.1, 0.5, 10.0]]))
     assert (
-        np.abs(likely.likely(points) - points).max() < 1.2
+        np.abs(shape_prior.regularize(points) - points).max() < 1.2
     )  # pixels; the face is 64 between its eyes and chin
 
 
 def test_a_crooked_face_becomes_a_likely_one_and_keeps_its_place():
     points = crooked()
-    made = likely.likely(points)
+    made = shape_prior.regularize(points)
     apart = [np.abs(np.subtract(*shape[mesh.FIVE[:2], 1])) for shape in (points, made)]
     assert apart[0] > 18 and apart[1] < 0.6 * apart[0]
     assert np.allclose(points.mean(axis=0), made.mean(axis=0), atol=2)
-    assert np.abs(likely.coordinates(made, 1.0)).max() <= likely.MOST + 0.3
-    half = likely.likely(points, 0.5)
+    assert np.abs(shape_prior.coordinates(made, 1.0)).max() <= shape_prior.MOST + 0.3
+    half = shape_prior.regularize(points, 0.5)
     assert np.allclose(half, (points + made) / 2)
 
 
 def test_no_amount_leaves_the_points_and_others_are_refused():
     points = crooked(3)
-    assert np.array_equal(likely.likely(points, 0.0), points)
+    assert np.array_equal(shape_prior.regularize(points, 0.0), points)
     with pytest.raises(ValueError, match="likely must be from 0 to 1, got 1.5"):
-        likely.likely(points, 1.5)
+        shape_prior.regularize(points, 1.5)
 
 
 @pytest.mark.parametrize(

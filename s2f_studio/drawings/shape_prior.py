@@ -53,7 +53,7 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
     return np.clip(np.linalg.solve(system, (basis * sure) @ away), -MOST, MOST)
 
 
-def likely(
+def regularize(
     points: np.ndarray, amount: float = 1.0, off: np.ndarray | float | None = None
 ) -> np.ndarray:
     """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position,

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.drawings.bending import STEP_PX
 from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.warping import STEP_PX
 from s2f_studio.engines import plane
 from s2f_studio.engines.plane import doubled
 from s2f_utils.infer.stages import F32, I64, as_pictures
@@ -34,9 +34,9 @@ BEYOND_PX, SOFT_PX = (
 COARSE = 4  # blurred parts are computed at a resolution lower by this factor
 
 
-class Laid(nn.Module):
+class Placed(nn.Module):
     """In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32 (N, P / 4, P
-    / 4, 2), the source of each block of the picture (`bending.coarse_field`); background int64
+    / 4, 2), the source of each block of the picture (`warping.coarse_field`); background int64
     (N,), the seed of a studio's, -1 for a plain one (named "wall" in graphs). Out: picture uint8
     (N, S, S, 3).
     """
@@ -86,7 +86,7 @@ class Laid(nn.Module):
 
 
 def crown(people: Tensor) -> Tensor:
-    """A mask for `Laid.continued` that gives heads cropped by the frame a rounded top: (N, 1, W,
+    """A mask for `Placed.continued` that gives heads cropped by the frame a rounded top: (N, 1, W,
     W).
     """
     num, _, size, _ = people.shape

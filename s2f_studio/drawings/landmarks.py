@@ -32,7 +32,7 @@ LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from 
 
 
 @dataclass(frozen=True)
-class Understood:
+class Landmarks:
     """The analysis of a face.
 
     points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), the
@@ -90,14 +90,18 @@ def _finder_of(path: Path, engine: str) -> Engine:
         found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # loads it now, not at the first picture
         return found
-    from s2f_studio.drawings.look import Look
+    from s2f_studio.drawings.landmark_stage import FindLandmarks
     from s2f_utils.infer.torch_engine import TorchEngine
     from s2f_utils.networks import checkpoints
 
-    return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})
+    return TorchEngine(
+        {"look": FindLandmarks(checkpoints.load_network(path)[0].requires_grad_(False))}
+    )
 
 
-def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:
+def find_all_landmarks(
+    pictures: Sequence[np.ndarray], finding: Engine | None = None
+) -> list[Landmarks]:
     """Analyse square pictures, uint8 (S, S, 3), whose faces fill them roughly as aligned ones do.
 
     finding: another finder than the shipped one. Raises ValueError for another array, WeightsError
@@ -106,17 +110,17 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
     for picture in pictures:
         _check(picture)
     finding = finding or finder()
-    made: dict[int, Understood] = {}
+    made: dict[int, Landmarks] = {}
     for side_px in {len(picture) for picture in pictures}:
         of_size = [n for n, picture in enumerate(pictures) if len(picture) == side_px]
         made |= zip(of_size, _alike([pictures[n] for n in of_size], finding), strict=True)
     return [made[n] for n in range(len(pictures))]
 
 
-def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
-    """As `understand`, of one picture. finding: an engine that may have a finder."""
+def find_landmarks(picture: np.ndarray, finding: Engine | None = None) -> Landmarks:
+    """As `find_all_landmarks`, of one picture. finding: an engine that may have a finder."""
     has_finder = finding is not None and finding.has("look")
-    return understand([picture], finding if has_finder else None)[0]
+    return find_all_landmarks([picture], finding if has_finder else None)[0]
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:
@@ -144,8 +148,8 @@ def _check(picture: np.ndarray) -> None:
         )
 
 
-def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
-    """`understand` for pictures of one size."""
+def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Landmarks]:
+    """`find_all_landmarks` for pictures of one size."""
     size_px = len(pictures[0])
     affine = np.stack([_framed(picture) for picture in pictures])
     scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
@@ -169,7 +173,7 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
         faced = np.stack([images.resize(square, FACE_PX) for square in squares])
         parts = finding.run("look", faced, affine.astype(np.float32), paper)[2]
     return [
-        Understood(
+        Landmarks(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,
             off[n].astype(np.float64) * share,
             {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags[n], strict=True)},

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.drawings.finder import SIDE_PX, Finder
+from s2f_studio.drawings.landmark_net import SIDE_PX, LandmarkNet
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import plane
 from s2f_utils.infer.stages import F32, U8, channels_first
 
 
-class Look(nn.Module):
+class FindLandmarks(nn.Module):
     """One pass of the finder over pictures, each transformed by an affine map.
 
     In: pictures uint8 (N, S, S, 3); affine float32 (N, 2, 3), from their pixels to those of
@@ -25,7 +25,7 @@ class Look(nn.Module):
     inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}
     outputs = ("points", "off", "parts", "flags")
 
-    def __init__(self, net: Finder) -> None:
+    def __init__(self, net: LandmarkNet) -> None:
         super().__init__()
         self.net = net
 
