@@ -30,6 +30,7 @@ from data_prep.make.write import (
 )
 from data_prep.messages import describe_counts, say, warn
 from s2f_studio.attributes import TRAITS, WORN
+from s2f_studio.drawings.landmarks import Landmarks as FaceLandmarks
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images, masks
