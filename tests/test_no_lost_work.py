@@ -389,3 +389,15 @@ def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp
         stopped_at = saved()
     images = [row["images"] for row in read_log(folder)[0]]
     assert images == sorted(set(images)) and images[-1] >= stopped_at
+
+
+def test_only_a_refused_write_is_called_a_full_disk(tmp_path):
+    """A fault of ours while saving is not hidden behind "the disk is full"."""
+
+    class Broken:
+        def __reduce__(self):
+            raise RuntimeError("a fault in __reduce__")
+
+    with pytest.raises(RuntimeError, match="a fault in __reduce__"):
+        checkpoints.save_resume(tmp_path / "resume.pt", {"x": Broken()})
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from s2f_utils.runtime.devices import (
 )
 from s2f_utils.runtime.files import (
     atomic_path,
+    finite,
     free_stem,
     last_run_folder,
     new_run_folder,
@@ -31,6 +32,7 @@ __all__ = [
     "atomic_path",
     "counted",
     "cpu_has_bfloat16",
+    "finite",
     "free_stem",
     "last_run_folder",
     "lazily",

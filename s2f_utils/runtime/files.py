@@ -75,18 +75,21 @@ def write_json(path: str | os.PathLike, values: Any) -> None:
     """Write values as indented JSON, complete or not at all; infinity and NaN, which JSON does not
     have, become null.
     """
-    text = json.dumps(_finite(values), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(values), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _finite(values: Any) -> Any:
+def finite(values: Any) -> Any:
+    """The values with None for infinity and NaN, which JSON does not have, also inside of lists and
+    dictionaries.
+    """
     if isinstance(values, float) and not math.isfinite(values):
         return None
     if isinstance(values, Mapping):
-        return {key: _finite(value) for key, value in values.items()}
+        return {key: finite(value) for key, value in values.items()}
     if isinstance(values, list | tuple):
-        return [_finite(value) for value in values]
+        return [finite(value) for value in values]
     return values
 
 

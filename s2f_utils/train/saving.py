@@ -127,7 +127,8 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
     with suppress(RuntimeError, MemoryError):  # no memory even for that, or a diverged state
         if distributed.is_rank_zero():
             save(run, notify)
-    run.log.event("out of memory", images=run.images_seen, message=message)
+    if distributed.is_rank_zero():
+        run.log.event("out of memory", images=run.images_seen, message=message)
     batch = round(run.live["batch_size"])
     full = MemoryFullError(
         f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch than {batch}"

@@ -26,6 +26,7 @@ from s2f_utils.networks.info import ModelInfo
 from s2f_utils.train.augment import PairedAffine
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.live import LiveValues
+from s2f_utils.train.schedule import lr_factor, lr_factor_of_budget
 from s2f_utils.train.tracking import RunLog
 
 VERSION = 2  # of the resume file
@@ -145,24 +146,12 @@ class TrainingRun:
             )
 
     def lr_factor(self) -> float:
-        """The factor of the live learning rates: 1, then linearly to 0, in steps of one epoch, as
-        published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from
-        epoch 0. It falls with every image if there are fewer than ten epochs, and with `share_done`
-        if there is a time budget.
-        """
+        """The factor of the live learning rates: `schedule`."""
         share = self.config.constant_share
-        if self.config.time_budget_s and share < 1:
-            return min(1.0, (1 - self.share_done) / (1 - share))
-        length = len(self.data) * self.config.copies
-        epochs = self.total_images / length
-        constant = epochs * share
-        if constant >= epochs:
-            return 1.0
-        if epochs < 10:
-            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
-        return max(
-            0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1)
-        )
+        if self.config.time_budget_s:
+            return lr_factor_of_budget(self.share_done, share)
+        epoch_images = len(self.data) * self.config.copies
+        return lr_factor(self.images_seen, self.total_images, share, epoch_images)
 
     # Losses
 
@@ -198,11 +187,18 @@ class TrainingRun:
         return means
 
     def check_finite(self) -> None:
-        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite."""
+        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite.
+        Waits for the device once.
+        """
         self.mean_losses()
+        names, finite = [], []
         for name, net in self.model.nets.items():
-            if not all(torch.isfinite(p).all() for p in net.parameters()):
-                raise self._diverged([f"weights of {name} are NaN or infinite"])
+            weights = [p.detach() for p in net.parameters()]
+            names.append(name)
+            finite.append(torch.stack([w.isfinite().all() for w in weights]).all())
+        wrong = [n for n, ok in zip(names, torch.stack(finite).tolist(), strict=True) if not ok]
+        if wrong:
+            raise self._diverged([f"weights of {name} are NaN or infinite" for name in wrong])
 
     def write_row(self, factor: float) -> dict[str, Any]:
         """Write a row with the mean losses since the last row. factor: of the learning rates."""

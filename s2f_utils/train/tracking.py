@@ -12,11 +12,9 @@ import secrets
 import sys
 import tempfile
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from tqdm.auto import tqdm
 
@@ -50,7 +48,7 @@ class RunLog:
 
     def row(self, values: dict[str, Any]) -> None:
         """A row of losses, or an event."""
-        self._unwritten += json.dumps(values).encode() + b"\n"
+        self._unwritten += json.dumps(runtime.finite(values), allow_nan=False).encode() + b"\n"
         try:
             with open(self.path, "ab", buffering=0) as file:
                 while self._unwritten:
@@ -176,41 +174,49 @@ class WandbTracker(Tracker):
         id_file = run.folder / ID_FILE
         if not id_file.exists():
             with runtime.atomic_path(id_file) as temporary:
-                temporary.write_text(
-                    secrets.token_hex(4) + "\n", encoding="utf-8"
-                )  # not training's random numbers
+                # `secrets`: training's random numbers stay as they are.
+                temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
         described = facts(run)
         options = {
             name: value
             for name, value in WANDB_OPTIONS.items()
             if name in wandb.Settings.model_fields
         }
-        offline = "WANDB_MODE" not in os.environ and not is_logged_in()
-        # `mode` alone is not enough: without the variable, wandb looks up a telemetry host even
-        # offline.
-        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
-            handle = wandb.init(
-                project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
-                name=os.environ.get("WANDB_NAME", run.folder.name),
-                id=id_file.read_text(encoding="utf-8").strip(),
-                resume="allow"
-                if os.environ.get("WANDB_MODE", "online") == "online"
-                else None,  # else it warns
-                reinit="finish_previous",  # a cell stopped between chunks leaves one open
-                dir=str(run.folder),
-                config=described.pop("settings") | described,
-                allow_val_change=True,
-                settings=wandb.Settings(**options),
-                mode=os.environ.get("WANDB_MODE", "online"),
-            )
+        without_login = "WANDB_MODE" not in os.environ and not is_logged_in()
+        if without_login:  # with init(mode=…) alone, wandb looks up a telemetry host even offline
+            os.environ["WANDB_MODE"] = "offline"
+        mode = os.environ.get("WANDB_MODE", "online")
+        try:
+            handle = self._init(run, mode, described, options, id_file)
+        finally:
+            if without_login:
+                del os.environ["WANDB_MODE"]
         handle.define_metric("*", step_metric="images")
         if getattr(handle, "offline", False):  # then asking for its address warns
-            why = ", as there is no login" if offline else ""
+            why = ", as there is no login" if without_login else ""
             place = f"offline{why}; 'wandb sync {Path(handle.dir).parent}' uploads it"
         else:
             place = handle.url or "disabled by WANDB_MODE"
         tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
         return handle
+
+    def _init(
+        self, run: Any, mode: str, described: dict[str, Any], options: dict[str, Any], id_file: Path
+    ) -> Any:
+        import wandb
+
+        return wandb.init(
+            project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
+            name=os.environ.get("WANDB_NAME", run.folder.name),
+            id=id_file.read_text(encoding="utf-8").strip(),
+            resume="allow" if mode == "online" else None,  # else it warns
+            reinit="finish_previous",  # a cell stopped between chunks leaves one open
+            dir=str(run.folder),
+            config=described.pop("settings") | described,
+            allow_val_change=True,
+            settings=wandb.Settings(**options),
+            mode=mode,
+        )
 
     def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
         if sheet is not None:
@@ -242,24 +248,15 @@ class TensorBoardTracker(Tracker):
     title, package = "TensorBoard", "tensorboard"
 
     def _open(self, run: Any) -> Any:
-        import tensorboard
-
-        # TensorBoard's switch, the presence of this module: without it, it loads TensorFlow, which
-        # takes seconds.
-        without_tensorflow = f"{tensorboard.__name__}.compat.notf"
-        sys.modules.setdefault(without_tensorflow, types.ModuleType(without_tensorflow))
         from torch.utils.tensorboard import SummaryWriter
 
         folder = run.folder / "tensorboard"
         folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(
-            dir=folder
-        ):  # a read-only folder fails here, not in the writer's thread
-            pass
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # a read-only folder fails here, not in the writer's thread
         if any(folder.glob("events.out.tfevents.*")):
-            time.sleep(
-                1.0
-            )  # their names begin with the time in seconds, and they are read in this order
+            # Their names begin with the time in seconds, and they are read in this order.
+            time.sleep(1.0)
         purge_from = run.images_seen + 1 if run.images_seen else 0  # image 0 is sent again
         writer = SummaryWriter(str(folder), purge_step=purge_from)
         for title, group in facts(run).items():
