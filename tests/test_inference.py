@@ -116,7 +116,7 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
     model = infer.load(name, "cpu", engine="torch")
-    asks = [model.Request(seed=seed) for seed in range(8)]
+    asks = [infer.Request(seed=seed) for seed in range(8)]
 
     def answer(ask):
         return model.answer([pictures[ask.seed % 2]], [ask])[0]

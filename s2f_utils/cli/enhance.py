@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Device, Engine, Out, Seed, Share
+
+if TYPE_CHECKING:
+    from s2f_utils.infer.restorers import Restorer
 
 
 def enhance(
@@ -49,35 +52,33 @@ def enhance(
         seed: of the noise that detail is painted with
     """
     from s2f_utils.infer import find_pictures, restorers
-    from s2f_utils.infer.enhance import enhance as enhanced
-    from s2f_utils.pictures import images
-    from s2f_utils.runtime import free_stem
 
     options.check_out(out, photos, "photos")
     paths = find_pictures(photos)
     network = restorers.load(restorer, device, engine=engine)
+    asked = {"strength": strength, "upscale": upscale, "aligned": aligned, "seed": seed}
 
     def work(path: Path) -> None:
-        done = enhanced(
-            images.load_rgb(path),
-            network,
-            strength=strength,
-            largest_only=largest,
-            upscale=upscale,
-            aligned=aligned,
-            seed=seed,
-        )
-        sides = {}
-        for n, face in enumerate(done.faces if faces else ()):
-            sides |= {f"face-{n}-before": face.before, f"face-{n}-after": face.after}
-        stem = free_stem(out, path.stem, [f"-{name}.png" for name in ("enhanced", *sides)])
-        for name, side in sides.items():
-            images.save(out / f"{stem}-{name}.png", side, generated=name.endswith("after"))
-        images.save(
-            out / f"{stem}-enhanced.png",
-            done.image,
-            generated=True,
-            notes={"restorer": network.info.name},
-        )
+        _write(path, out, network, faces, largest_only=largest, **asked)
 
-    return options.each_picture(paths, work, f"enhanced into {out} by {network.info.name}", "photo")
+    done = f"enhanced into {out} by {network.info.name}"
+    return options.each_picture(paths, work, done, "photo")
+
+
+def _write(path: Path, out: Path, network: Restorer, faces: bool, **asked: Any) -> None:
+    """Write a photo with its faces restored, and each face before and after if `faces`; nothing is
+    overwritten.
+    """
+    from s2f_utils.infer.enhance import enhance as enhanced
+    from s2f_utils.pictures import images
+    from s2f_utils.runtime import free_stem
+
+    result = enhanced(images.load_rgb(path), network, **asked)
+    sides = {}
+    for n, face in enumerate(result.faces if faces else ()):
+        sides |= {f"face-{n}-before": face.before, f"face-{n}-after": face.after}
+    stem = free_stem(out, path.stem, [f"-{name}.png" for name in ("enhanced", *sides)])
+    for name, side in sides.items():
+        images.save(out / f"{stem}-{name}.png", side, generated=name.endswith("after"))
+    notes = {"restorer": network.info.name}
+    images.save(out / f"{stem}-enhanced.png", result.image, generated=True, notes=notes)

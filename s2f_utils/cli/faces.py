@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -23,6 +23,8 @@ from s2f_utils.cli.options import (
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from s2f_utils.infer.styles import StyleModel
 
 
 def faces(
@@ -62,7 +64,7 @@ def faces(
         fine, or 5-9
     """
     from s2f_utils import infer
-    from s2f_utils.pictures import images, masks
+    from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 
     paths = infer.find_pictures(inputs) if inputs else []
@@ -72,25 +74,34 @@ def faces(
     if num == 0 and not paths:
         raise ValueError("--num 0 and no picture: nothing to do")
     net = infer.load_styles(model, device, engine=engine)
-    psi = psi if psi is not None else 1.0 if paths else 0.7
     if not paths:
-        _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, psi)))
+        random = net.draw(num, seed, 0.7 if psi is None else psi)
+        _write(out, f"seed-{seed}", net.decode(random))
         print(f"{counted(num, 'face')} in {out}; {images.GENERATED_NOTE}")
         return 0
-    chosen = net.layers(layers)
+    chosen = {"seed": seed, "strength": strength, "layers": net.layers(layers)}
+    chosen["psi"] = 1.0 if psi is None else psi
 
-    def answer(path: Path) -> None:
-        given = masks.load(path) if net.info.reads == "map" else images.load_rgb(path)
-        styles = [net.encode(given, masks.load(label_map) if label_map else None)]
-        if num:
-            styles.append(
-                net.variants(styles[0], num, seed=seed, strength=strength, layers=chosen, psi=psi)
-            )
-        shown = masks.picture_of(given) if net.info.reads == "map" else given
-        answers = [face for some in styles for face in net.decode(some)]
-        _write(out, path.stem, answers, images.resize(shown, net.info.size_px, "stretch"))
+    def work(path: Path) -> None:
+        picture, faces = _answers(net, path, label_map, num, chosen)
+        _write(out, path.stem, faces, images.resize(picture, net.info.size_px, "stretch"))
 
-    return each_picture(paths, answer, f"answered in {out}")
+    return each_picture(paths, work, f"answered in {out}")
+
+
+def _answers(
+    net: StyleModel, path: Path, label_map: Path | None, num: int, chosen: dict[str, Any]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A picture as it is shown, and the faces for it: of its styles, and of `num` variants."""
+    from s2f_utils.pictures import images, masks
+
+    given = masks.load(path) if net.info.reads == "map" else images.load_rgb(path)
+    styles = net.encode(given, masks.load(label_map) if label_map else None)
+    faces = list(net.decode(styles))
+    if num:
+        faces += list(net.decode(net.variants(styles, num, **chosen)))
+    picture = masks.picture_of(given) if net.info.reads == "map" else given
+    return picture, faces
 
 
 def _write(

@@ -1,29 +1,22 @@
 """Using trained networks: translation of pictures, candidates, styles, and restoring of faces.
 
-Modules that need torch are imported at first use.
+Each name is imported when it is asked for, so that a command's help needs no numpy.
 """
 
-from s2f_utils.infer.finding import (
-    directions_of,
-    find_generator,
-    find_pictures,
-    generator_file,
-    is_model,
-)
-from s2f_utils.infer.loading import load, load_for_drawings, load_styles
-from s2f_utils.infer.request import MODES, Request
-from s2f_utils.infer.translator import Model
+from s2f_utils.runtime import lazily
 
-__all__ = [
-    "MODES",
-    "Model",
-    "Request",
-    "directions_of",
-    "find_generator",
-    "find_pictures",
-    "generator_file",
-    "is_model",
-    "load",
-    "load_for_drawings",
-    "load_styles",
-]
+_MODULES = {
+    "MODES": "request",
+    "Model": "translator",
+    "Request": "request",
+    "directions_of": "finding",
+    "find_generator": "finding",
+    "find_pictures": "finding",
+    "generator_file": "finding",
+    "is_model": "finding",
+    "load": "loading",
+    "load_for_drawings": "loading",
+    "load_styles": "loading",
+}
+__all__ = list(_MODULES)
+__getattr__ = lazily({name: f"{__name__}.{module}" for name, module in _MODULES.items()})

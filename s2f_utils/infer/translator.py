@@ -149,6 +149,7 @@ class Translator(Model):
         array, ImageError for a picture of less than 16 pixels.
         """
         pictures = [self._checked(picture) for picture in pictures]
+        requests = [self._completed(request) for request in requests]
         pairs = list(zip(pictures, requests, strict=True))
         squares = np.stack([self._square(picture, request) for picture, request in pairs])
         answers = self.answer_squares(squares, requests)
@@ -176,6 +177,12 @@ class Translator(Model):
         if not self.engine.has(stage):
             raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
         return self.engine.run(stage, batch)[0]
+
+    def _completed(self, request: Request) -> Request:
+        """A request with the defaults of this model's further fields."""
+        if isinstance(request, self.Request):
+            return request
+        return self.Request(**request.model_dump(exclude_unset=True))
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         return checked(masks.picture_of(image) if self.info.reads == "map" else image)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from requests import RequestException
 
 
 class DownloadError(ValueError):
@@ -66,16 +70,21 @@ def fetch(
     try:
         return Path(store.fetch(path.name, downloader=downloader))
     except requests.RequestException as error:
-        if error.response is None:
-            reason = (
-                "cannot be reached, stays silent or hangs up: check the network and run this again"
-            )
-            raise NoAnswerError(f"{url}: the server {reason}") from None
-        kind = NoAnswerError if error.response.status_code >= 500 else DownloadError
-        raise kind(f"{url}: the server says {error}: check the address in a browser") from None
+        raise _explained(url, error) from None
     except ValueError:  # pooch's, for another hash
         raise DownloadError(
             f"{url}: what came has another SHA-256 than the published file and was thrown away: it"
             " is a web page (a login, a quota), or the file has changed: open the address in a"
             " browser, or update this project"
         ) from None
+
+
+def _explained(url: str, error: RequestException) -> DownloadError:
+    """What a server's refusal, or its silence, means."""
+    if error.response is None:
+        return NoAnswerError(
+            f"{url}: the server cannot be reached, stays silent or hangs up: check the network and"
+            " run this again"
+        )
+    kind = NoAnswerError if error.response.status_code >= 500 else DownloadError
+    return kind(f"{url}: the server says {error}: check the address in a browser")
