@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import numpy as np
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from s2f_studio.attributes import COLOURED, TOLD, as_tone
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with several
@@ -61,6 +63,15 @@ def _level(name: str, value: Any) -> float:
     return level
 
 
+def _flat(given: Any) -> list[Any]:
+    """Numbers in text with commas, or in (nested) sequences, one behind the other."""
+    if isinstance(given, str):
+        return given.split(",")
+    import numpy as np
+
+    return list(np.ravel(given))
+
+
 def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
     """Both eyes and the mouth as three pairs of shares, also from six numbers with commas. Raises
     ValueError.
@@ -68,8 +79,7 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
     if given is None:
         return None
     try:
-        numbers = given.split(",") if isinstance(given, str) else np.ravel(given)
-        values = [float(number) for number in numbers]
+        values = [float(number) for number in _flat(given)]
     except (TypeError, ValueError):
         values = []
     if len(values) != 6 or not all(0 <= value <= 1 for value in values):
@@ -162,6 +172,8 @@ class DrawingRequest(Request):
         """The points in pixels of a picture of this shape (H, W, …): float64 (3, 2), or None."""
         if self.points is None:
             return None
+        import numpy as np
+
         return np.asarray(self.points, dtype=np.float64) * shape[1::-1] - 0.5
 
     def candidates_for(self, info: ModelInfo) -> list[tuple[str, Self]]:

@@ -25,7 +25,6 @@ class Request(BaseModel):
     seed: int = Field(
         0, ge=0, le=MAX_SEED, description="0: the usual answer; each other number another one"
     )
-    detail: Share = Field(1.0, description="of added detail, which is invented: 0 none, 1 all")
     strength: Share = Field(1.0, description="of a restorer: 0 leaves the photo, 1 invents most")
     mode: Literal[MODES] = Field(
         MODES[0],

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import torch
 
@@ -109,6 +107,7 @@ def tuned(device: torch.device) -> Iterator[None]:
 
 def machine_facts() -> dict[str, str]:
     """Processor, GPU, memory and versions, to be written beside every result."""
+    import numpy
     import psutil
     import torch
     import torchvision
@@ -123,6 +122,6 @@ def machine_facts() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
-        "numpy": np.__version__,
+        "numpy": numpy.__version__,
         "system": platform.system(),
     }

@@ -6,14 +6,14 @@ import contextlib
 import random
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import torch
 
 
 def seed_everything(seed: int) -> None:
     """Seed Python's and NumPy's global generators, and torch's, where it is installed."""
+    import numpy as np
+
     random.seed(seed)
     np.random.seed(seed % 2**32)
     with contextlib.suppress(ImportError):
@@ -26,6 +26,7 @@ def rng_state(device: torch.device) -> dict[str, Any]:
     """The states of the global random generators and of this GPU's, as types that
     `torch.load(weights_only=True)` reads.
     """
+    import numpy as np
     import torch
 
     name, keys, position, has_gauss, cached = np.random.get_state()
@@ -39,6 +40,7 @@ def rng_state(device: torch.device) -> dict[str, Any]:
 
 def set_rng_state(state: dict[str, Any], device: torch.device) -> None:
     """Set the global random generators to a saved state, and every rank's GPU to rank zero's."""
+    import numpy as np
     import torch
 
     version, internal, gauss = state["python"]
