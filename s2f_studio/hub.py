@@ -56,7 +56,8 @@ class Package:
             lines.append("see that the people in the training pictures, and their owners, allow it")
         if self.stale:
             lines.append(
-                f"{self.stale} evaluations are older than the weights, and left out: score them anew"
+                f"{self.stale} evaluations are older than the weights, and left out: score them"
+                " anew"
             )
         return "\n".join(lines)
 
@@ -173,6 +174,7 @@ def check_terms(card: ModelInfo, may_publish: bool) -> None:
     limiting = [terms for terms in card.terms or () if LIMITING.search(terms)]
     if limiting and not may_publish:
         raise ValueError(
-            f"the terms of the training data limit what may be passed on ({'; '.join(limiting)}): read them, ask its"
+            "the terms of the training data limit what may be passed on"
+            f" ({'; '.join(limiting)}): read them, ask its"
             " owners, and give --i-may-publish where they allow it"
         )

@@ -8,31 +8,43 @@ from dataclasses import dataclass, field
 # The default words by code, with data in braces.
 WORDS: dict[str, str] = {
     # A picture that is not what the models learned from (`drawings.paper`).
-    "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
+    "inverted": "light lines on dark paper: the models know dark lines on light paper; invert"
+    " the picture first",
     "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
-    "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
-    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch",
+    "coloured": "the drawing has colours: the models know pencil and ink, and take colours for"
+    " tones of grey",
+    "photo": "this looks like a photo, not like a drawing: for photos choose the model"
+    " photo-to-sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: photo-to-sketch draws photos",
     # What was done to a drawing, and where its face is (`drawings`).
-    "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
+    "strengthened": "the lines were faint and have been strengthened: a scan with more contrast"
+    " gives a better face",
     "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
-    "cut": "a sheet of paper was cut out of the picture, and {percent} % of the picture left out: if a part of the"
+    "cut": "a sheet of paper was cut out of the picture, and {percent} % of the picture left"
+    " out: if a part of the"
     " drawing is missing, have it cleaned whole",
     "turned": "the drawing lay on its side, or on its head, and was turned",
-    "no-lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
+    "no-lines": "there are no lines that are darker than the paper (what is transparent counts"
+    " as white paper)",
     "not-cleaned": "cleaned up, nothing would be left of it: it was left as it is",
     "empty": "there is nothing in the cut-out: the face is elsewhere",
-    "faces": "{num} faces were found, and number {taken} from the left was taken: choose another one if that is meant",
-    "rough-face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand",
-    "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand",
-    "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"
+    "faces": "{num} faces were found, and number {taken} from the left was taken: choose another"
+    " one if that is meant",
+    "rough-face": "the face was found only roughly: if the result looks wrong, give the eyes and"
+    " the mouth by hand",
+    "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the"
+    " mouth by hand",
+    "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights"
+    " yunet' fetches it, or"
     " S2F_WEIGHTS names a folder that has it",
     # About answers.
-    "crude": "the drawing leaves much open: this is a photo of the face that it means, not of its lines, and others"
+    "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"
+    " its lines, and others"
     " would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     # A picture for a model that reads something else (`StyleModel.advice`).
-    "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
+    "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one"
+    " for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
     " (photo-to-sketch does)",
 }

@@ -1,4 +1,6 @@
-"""What is asked of the studio besides the picture: flags, form, JSON and widget all read this class."""
+"""What is asked of the studio besides the picture: flags, form, JSON and widget all read this
+class.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,8 @@ class DrawingRequest(Request):
     )
     likely: Share = Field(
         LIKELY,
-        description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have",
+        description="of expected and rendered: 0: the shape as it is drawn, 1: one that people"
+        " have",
     )
     person: Person = Field(
         default_factory=dict,

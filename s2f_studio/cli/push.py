@@ -54,7 +54,8 @@ def push(
         if dry_run:
             print(packed.files[package.README].read_text(encoding="utf-8"))
         print(
-            f"to be sent to {name}, branch {branch or 'main'}, {'private' if private else 'for all to see'}:"
+            f"to be sent to {name}, branch {branch or 'main'},"
+            f" {'private' if private else 'for all to see'}:"
         )
         print(packed.summary())
         if dry_run:

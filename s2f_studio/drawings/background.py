@@ -34,7 +34,8 @@ def person_mask(
     if method == "labels":
         if labels is None or labels.shape != photo.shape[:2]:
             raise ValueError(
-                f"method labels needs a label map of {photo.shape[:2]}, got {getattr(labels, 'shape', None)}"
+                f"method labels needs a label map of {photo.shape[:2]}, got"
+                f" {getattr(labels, 'shape', None)}"
             )
         return (labels != 0).astype(np.float32)
     if method == "rembg":
@@ -49,7 +50,8 @@ def _rembg(photo: np.ndarray) -> np.ndarray:
         from rembg import new_session, remove
     except ImportError:
         raise ValueError(
-            "method rembg needs a further package: pip install 'rembg[cpu]', or choose the method grabcut"
+            "method rembg needs a further package: pip install 'rembg[cpu]', or choose the"
+            " method grabcut"
         ) from None
     mask = remove(photo, session=_rembg_session(new_session), only_mask=True)
     return np.asarray(mask, dtype=np.float32) / 255.0

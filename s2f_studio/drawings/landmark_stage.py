@@ -1,4 +1,6 @@
-"""The stage that runs the finder: landmarks of a face in a picture, and attributes of the drawing."""
+"""The stage that runs the finder: landmarks of a face in a picture, and attributes of the
+drawing.
+"""
 
 from __future__ import annotations
 

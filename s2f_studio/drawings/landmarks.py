@@ -81,7 +81,8 @@ def finder(engine: str = "auto") -> Engine:
         return _finder_of(path, chosen)
     except (FileNotFoundError, ValueError) as error:
         raise weights.WeightsError(
-            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
+            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install"
+            " the package again"
         ) from error
 
 
@@ -144,7 +145,8 @@ def _check(picture: np.ndarray) -> None:
     side_px = len(picture) if picture.ndim == 3 else 0
     if picture.dtype != np.uint8 or picture.shape != (side_px, side_px, 3) or side_px < LEAST_PX:
         raise ValueError(
-            f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}: {LEAST_PX} pixels are the least"
+            f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}: {LEAST_PX}"
+            " pixels are the least"
         )
 
 

@@ -62,7 +62,8 @@ TRAITS = {
 MOST_WHITE, OF_PAPER = 0.85, -5.0
 BIAS, DOUBTFUL, SURE = -1.454, -1.0, 4.0
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper this even and this white are clean already
-FACE_INSIDE = 0.9  # the share of a face that lies on its sheet, at least; on photographed sheets it is .999 and more
+# The share of a face that lies on its sheet, at least; on photographed sheets it is .999 and more
+FACE_INSIDE = 0.9
 SHEET_PX = 64  # smallest side of a sheet
 # After correction for a hard shadow, a drawing has no tones left and white paper, and was not
 # coloured before; photos have colours, and grey ones keep tones.

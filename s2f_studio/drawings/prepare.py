@@ -41,9 +41,12 @@ EXAMPLES = (
     "few-lines",
 )
 RATHER_SURE = 0.85  # score of the upright drawing from which each turn is tested with a single view
-SURER = 0.05  # margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
+# Margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
+SURER = 0.05
 INK_BELOW = 60  # grey levels below the paper
-ENOUGH = 0.7  # score from which one of several faces counts; in 526 single drawings no second one has more than 0.3
+# Score from which one of several faces counts; in 526 single drawings no second one has more than
+# 0.3
+ENOUGH = 0.7
 LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
 AS_LARGE = 0.85  # of the largest one's width
 
@@ -155,7 +158,8 @@ def _check_arguments(
     height, width = drawing.shape[:2]
     if min(height, width) < LEAST_PX:
         raise ValueError(
-            f"the drawing is {width} x {height} pixels: {LEAST_PX} are needed each way, 256 are better"
+            f"the drawing is {width} x {height} pixels: {LEAST_PX} are needed each way, 256 are"
+            " better"
         )
     if clean not in CLEAN:
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")

@@ -22,7 +22,8 @@ from s2f_utils.weights.compact import expanded
 TORCH, ONNX = "torch", "onnx"
 ENGINES = ("auto", TORCH, ONNX)
 NEEDS = {
-    TORCH: f"PyTorch, for models of your own, published ones, and training: pip install '{runtime.EVERYTHING}'",
+    TORCH: "PyTorch, for models of your own, published ones, and training: pip install"
+    f" '{runtime.EVERYTHING}'",
     ONNX: "onnxruntime: pip install onnxruntime",
 }
 HINT = "hint"  # colour-hint input of 'realistic' graphs exported by earlier versions; NaN: no hint
@@ -46,7 +47,8 @@ def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: boo
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if engine == ONNX and device not in ("auto", "cpu"):
         raise ValueError(
-            f"onnxruntime computes on the CPU here: leave device {device} out, or take engine {TORCH}"
+            f"onnxruntime computes on the CPU here: leave device {device} out, or take engine"
+            f" {TORCH}"
         )
     if engine == "auto":
         engine = ONNX if has_graphs and is_there(ONNX) and not on_gpu(device) else TORCH

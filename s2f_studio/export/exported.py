@@ -67,7 +67,8 @@ def open_model(
     kinds = {kind.__name__: kind for kind in (Translator, *model_classes().values())}
     if spec["kind"] not in kinds:
         raise EngineError(
-            f"{model}: is a {spec['kind']}, which this version does not know: export the model again"
+            f"{model}: is a {spec['kind']}, which this version does not know: export the model"
+            " again"
         )
     if direction not in (None, spec["direction"]):
         raise ValueError(
@@ -143,7 +144,8 @@ def read_description(file: Path) -> dict[str, Any]:
         raise EngineError(f"{file}: is damaged, or of another program: export the model again")
     if spec.get("format") != FORMAT:
         raise EngineError(
-            f"{file}: is of format {spec.get('format')}, this version reads {FORMAT}: export it again"
+            f"{file}: is of format {spec.get('format')}, this version reads {FORMAT}: export it"
+            " again"
         )
     missing = [
         name
@@ -152,7 +154,8 @@ def read_description(file: Path) -> dict[str, Any]:
     ]
     if missing:
         raise EngineError(
-            f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model again"
+            f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model"
+            " again"
         )
     return spec
 

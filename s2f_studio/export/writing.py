@@ -28,7 +28,8 @@ from s2f_utils.pictures import images
 
 OPSET = 20
 BATCH, MOST = 2, 1024  # traced with; at most
-LARGE = 4096  # numbers; constants that are smaller are worked out beforehand, and weights stay as they are
+# Numbers; constants that are smaller are worked out beforehand, and weights stay as they are
+LARGE = 4096
 NO_GRAPH = ("paper",)  # answers by chance, from torch's own generator
 
 

@@ -1,6 +1,7 @@
 """The face a drawing depicts: averaged (`expected`), or as photos of possible people (`rendered`).
 
-Pixel work is done by stages (`faces.stages`, `render.stage`); this module makes the decisions between
+Pixel work is done by stages (`faces.stages`, `render.stage`); this module makes the decisions
+between
 them.
 """
 
@@ -150,7 +151,9 @@ class ExpectModel(Translator):
         plain = [without_attributes(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         raw, tones = self._answered(squares, found, plain, nothing)
         last = raw.copy()
-        steps = (  # attributes changed in this step, those hidden from the network, accessories drawn, amplification
+        # Attributes changed in this step, those hidden from the network, accessories drawn,
+        # amplification
+        steps = (
             (
                 [one & set(WORN) for one in requested],
                 requested,
@@ -243,7 +246,9 @@ def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:
 def without_attributes(
     ask: DrawingRequest, found: Landmarks, words: Collection[str] = TOLD
 ) -> tuple[DrawingRequest, Landmarks]:
-    """The request and the finder's results without some of the requested attributes; colours stay."""
+    """The request and the finder's results without some of the requested attributes; colours
+    stay.
+    """
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
     person = {name: value for name, value in ask.person.items() if name not in hidden}

@@ -52,9 +52,8 @@ def finetune(
     begin: Mapping[str, str | Path] = BEGIN,
     **changes: Any,
 ) -> Path:
-    """Fine-tune the shipped models on a set of `python -m data_prep landmarks`; returns a folder that
-    `inference.load`
-    takes: generator.safetensors and expected.safetensors.
+    """Fine-tune the shipped models on a set of `python -m data_prep landmarks`; returns a folder
+    that `infer.load` takes: generator.safetensors and expected.safetensors.
 
     The same call again resumes an interrupted one. begin: other initial weights. changes: settings
     of all steps, such as total_images. Raises DataError for a set without folds, ConfigError,
@@ -66,7 +65,8 @@ def finetune(
     ]
     if any("fold" not in row.attributes for row in manifest.pairs):
         raise DataError(
-            f"{manifest.path}: has no column fold: make the set with 'python -m data_prep landmarks'"
+            f"{manifest.path}: has no column fold: make the set with 'python -m data_prep"
+            " landmarks'"
         )
     runs, done = Path(runs), {}
     for name, (method, share) in STEPS.items():

@@ -47,7 +47,9 @@ def inside_face() -> np.ndarray:
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """The region that shows one of `attributes.TOLD`: float32 (S, S) in [0, 1]; everywhere for age."""
+    """The region that shows one of `attributes.TOLD`: float32 (S, S) in [0, 1]; everywhere
+    for age.
+    """
     import cv2
 
     points = mesh.mean_shape(MEAN_PX)
@@ -74,7 +76,9 @@ def added_ink(name: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def cheeks_and_above(side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the cheeks are, and what is above the brows' lower edge, bool (side_px, side_px) each."""
+    """Where the cheeks are, and what is above the brows' lower edge, bool (side_px, side_px)
+    each.
+    """
     points = mesh.mean_shape(side_px)
     five, unit = mesh.five_of(points), mesh.eye_distance(points)
     y, x = np.mgrid[:side_px, :side_px]

@@ -153,7 +153,8 @@ class ShapedData(Data):
             lacking += [column for column in COLUMNS if not pair.attributes.get(column)]
             if lacking:
                 raise DataError(
-                    f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with landmarks; make them"
+                    f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with"
+                    " landmarks; make them"
                     " with 'python -m tools.shipped.scribbles_set PORTRAITS OUT'"
                 )
         drawn, true = (

@@ -176,7 +176,8 @@ class Catalogue:
         if not choice.here:
             raise Refusal(
                 409,
-                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched by"
+                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}):"
+                " it is fetched by"
                 f" 's2f weights {choice.id}'",
             )
         return choice

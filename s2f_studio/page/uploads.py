@@ -55,12 +55,15 @@ def format_of(content: bytes) -> str:
         what = "a HEIC, an AVIF or a video"
     raise Refusal(
         415,
-        f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these",
+        f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of"
+        " these",
     )
 
 
 def read(content: bytes, reads: str) -> np.ndarray:
-    """Read an upload for a model's kind of input, by `read_map` or `read_picture`. Raises Refusal."""
+    """Read an upload for a model's kind of input, by `read_map` or `read_picture`. Raises
+    Refusal.
+    """
     return read_map(content) if reads == "map" else read_picture(content)
 
 
@@ -165,7 +168,8 @@ def too_large(size: int) -> Refusal:
     """The refusal of a file with so many bytes."""
     return Refusal(
         413,
-        f"the file has {size / 1e6:,.1f} MB: {MOST_BYTES // 10**6} MB are the most that is taken; save a smaller copy",
+        f"the file has {size / 1e6:,.1f} MB: {MOST_BYTES // 10**6} MB are the most that is"
+        " taken; save a smaller copy",
     )
 
 
@@ -186,13 +190,15 @@ def _check_size(width: int, height: int) -> None:
     if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
         raise Refusal(
             413,
-            f"the picture has {width} x {height} pixels: {MOST_PIXELS // 10**6} million, and {MOST_SIDE_PX:,} on a"
+            f"the picture has {width} x {height} pixels: {MOST_PIXELS // 10**6} million, and"
+            f" {MOST_SIDE_PX:,} on a"
             " side, are the most; save a smaller copy",
         )
     if min(width, height) < LEAST_SIDE_PX:
         raise Refusal(
             422,
-            f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better",
+            f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way,"
+            " 256 are better",
         )
 
 

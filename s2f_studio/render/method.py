@@ -127,7 +127,8 @@ class RenderConfig(TrainConfig):
     lambda_projected: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
-        description="weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none",
+        description="weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is"
+        " none",
     )
     free_share: float = Field(
         0.5, description="of the faces that it sees with codes at random, which no other loss sees"
@@ -195,7 +196,9 @@ def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
 
 
 class RenderMethod(Method):
-    """The network, its discriminator, and what says which face is expected, which is not changed."""
+    """The network, its discriminator, and what says which face is expected, which is not
+    changed.
+    """
 
     Config = RenderConfig
     profiles = {
@@ -244,7 +247,9 @@ class RenderMethod(Method):
 
     @property
     def other_networks(self) -> dict[str, nn.Module]:
-        """The discriminator; and what says which face is expected, for whoever uses the generator."""
+        """The discriminator; and what says which face is expected, for whoever uses the
+        generator.
+        """
         expected = {"expected": self.experts[0]} if len(self.experts) == 1 else {}
         return {"discriminator": self.net_d} | expected
 

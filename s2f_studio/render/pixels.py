@@ -21,7 +21,9 @@ def shrunk(mask: Tensor, across: int) -> Tensor:
 
 
 def reached(mask: Tensor, start: Tensor, steps: int = 64, across: int = 5) -> Tensor:
-    """What of a mask (N, 1, H, W), 0 or 1, hangs together with `start`; gaps of one pixel are none."""
+    """What of a mask (N, 1, H, W), 0 or 1, hangs together with `start`; gaps of one pixel
+    are none.
+    """
     found = start * mask
     for _ in range(steps):
         found = grown(found, across) * mask

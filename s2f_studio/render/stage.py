@@ -22,7 +22,8 @@ from s2f_utils.infer.stages import F32, I64
 THIN = 0.15  # of a person: less is not shown: another background would shine through
 BESIDE_PX = 3  # of 256
 TRAIT_GUIDANCE = 3.0  # how much what is said of a person is exaggerated in the rendered texture
-TEMPERATURE = 0.5  # of the codes that a seed draws; 1: as different as training's faces, with harsh light at times
+# Of the codes that a seed draws; 1: as different as training's faces, with harsh light at times
+TEMPERATURE = 0.5
 HAIR, PERSON = 0.4, 0.5  # a pixel is hair, or of the person, from this share on
 UNLIKE_SKIN = 20.0  # distance in CIELAB from the cheeks' tone
 LEAST = 0.02  # of the pixels; less is no hat
@@ -85,7 +86,9 @@ class Rendered(nn.Module):
 
 
 def before_wall(expected: Tensor) -> Tensor:
-    """What is expected, (N, 5, S, S) in [0, 1], as `Render` reads it: before its wall, in [-1, 1]."""
+    """What is expected, (N, 5, S, S) in [0, 1], as `Render` reads it: before its wall, in
+    [-1, 1].
+    """
     person = expected[:, 3:4]
     colours = (2 * expected[:, :3] - 1) * person + render.WALL * (1 - person)
     return torch.cat([colours, 2 * expected[:, 3:] - 1], dim=1)

@@ -87,7 +87,8 @@ def create_api(
     _add_answers(app, service)
     _add_pad(app, service)
     _add_models(app, service)
-    _add_page(app, page.about(notice))
+    _add_docs(app)
+    _add_files(app, page.about(notice))
     app.add_middleware(
         Guard, limits=service.limits, local_only=local_only, behind_proxy=behind_proxy
     )
@@ -240,9 +241,9 @@ def _add_models(app: Any, service: Service) -> None:
         )
 
 
-def _add_page(app: Any, about: dict[str, Any]) -> None:
+def _add_docs(app: Any) -> None:
     from fastapi.requests import Request
-    from fastapi.responses import HTMLResponse, JSONResponse, Response
+    from fastapi.responses import HTMLResponse, JSONResponse
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> JSONResponse:
@@ -251,6 +252,10 @@ def _add_page(app: Any, about: dict[str, Any]) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         return HTMLResponse(docs_page(app.openapi(), str(request.base_url)))
+
+
+def _add_files(app: Any, about: dict[str, Any]) -> None:
+    from fastapi.responses import JSONResponse, Response
 
     def sent(path: Path) -> Response:
         return Response(

@@ -21,10 +21,22 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHUTDOWN_S = 20
 MOST_CONNECTIONS = 512  # more get 503 at once
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
-NETWORK = "This page is open to other machines: what you draw and upload travels to the one that runs the app."
-ON_HUB = "This page runs on a JupyterHub: what you draw and upload travels to the machine that runs the notebook."
-IN_COLAB = "This page runs in Colab: what you draw and upload travels to Google's machine that runs the notebook."
-MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or fastapi, uvicorn, python-multipart"
+NETWORK = (
+    "This page is open to other machines: what you draw and upload travels to the one that"
+    " runs the app."
+)
+ON_HUB = (
+    "This page runs on a JupyterHub: what you draw and upload travels to the machine that"
+    " runs the notebook."
+)
+IN_COLAB = (
+    "This page runs in Colab: what you draw and upload travels to Google's machine that"
+    " runs the notebook."
+)
+MISSING = (
+    "the web app needs further packages: pip install 'sketch-to-face[app]', or fastapi,"
+    " uvicorn, python-multipart"
+)
 
 
 def check_installed() -> None:
@@ -101,7 +113,9 @@ def share_cores(network_threads: int = 0) -> int:
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise ValueError where another program listens already, or this address is not the machine's."""
+    """Raise ValueError where another program listens already, or this address is not the
+    machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         if os.name == "posix":  # on Windows it would let two programs listen

@@ -84,7 +84,8 @@ class Warped(nn.Module):
 class Expected(nn.Module):
     """The output of `Expect` for drawings.
 
-    In: as `Warped`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the network;
+    In: as `Warped`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the
+    network;
     seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours
     and logits; tones (N, 6), those used.
     """
