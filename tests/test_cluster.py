@@ -71,7 +71,7 @@ def test_a_cluster_writes_the_files_of_the_local_pool(
     photo.write_bytes(photo.read_bytes()[:200])
     monkeypatch.chdir(tmp_path)
     for name, workers in (("local", ["--workers", "2"]), ("cluster", ["--scheduler", str(file)])):
-        assert main(["synthetic", f"{name}/drawn", "--num", "20", "--size", "32", *workers]) == 0
+        assert main(["synthetic", f"{name}/drawn", "--num", "40", "--size", "32", *workers]) == 0
         assert main(["pairs", folders.name, f"{name}/pairs", "--size", "32", *workers]) == 0
         main(["doctor", folders.name, "--fix", f"{name}/mended", *workers])
     assert contents(tmp_path / "local") == contents(tmp_path / "cluster")

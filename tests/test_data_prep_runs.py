@@ -62,9 +62,9 @@ def test_synthetic_set(tmp_path, monkeypatch):
 
 def test_the_number_of_workers_does_not_matter(tmp_path):
     for workers in (1, 3):
-        make_synthetic(tmp_path / str(workers), num=9, size_px=32, seed=5, workers=workers)
+        make_synthetic(tmp_path / str(workers), num=48, size_px=32, seed=5, workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "3")
-    make_synthetic(tmp_path / "other", num=9, size_px=32, seed=6)
+    make_synthetic(tmp_path / "other", num=48, size_px=32, seed=6)
     assert contents(tmp_path / "other") != contents(tmp_path / "1")
 
 

@@ -22,7 +22,7 @@ from torch import nn
 
 from data_prep.fetch.open_portraits import open_sets
 from s2f_utils import runtime, weights
-from s2f_utils.data import read_manifest
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.train import config
@@ -279,16 +279,14 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
     """Train one model, or go on with it, and write it as float16 safetensors."""
     method, folder, begin, settings = RECIPES[name]
     manifest = read_manifest(data / folder)
-    has_gpu = runtime.pick_device("auto").type != "cpu"
-    if "expected_by" in settings:
-        experts = [runtime.last_run_folder(runs, one) for one in FOLDS]
-        if None in experts:
-            raise SystemExit(f"{name} needs {' and '.join(FOLDS)}: make them first")
-        settings = settings | {"expected_by": ",".join(map(str, experts))}
     path = weights.shipped(name)
-    init = path if begin == name else _beginning(begin, runs) if begin else None
-    if begin and init is None:
-        raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
+    init = None
+    if begin:
+        init = path if begin == name else _beginning(begin, runs)
+        if init is None:
+            raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
+    has_gpu = runtime.pick_device("auto").type != "cpu"
+    settings = _with_experts(name, settings, runs)
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     trained = finished(resolved, manifest, runs, name=name, init=init)
     if trained is None:
@@ -296,58 +294,77 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         if train(run, max_seconds=seconds_at_most) != "done":
             raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
         trained = run.folder
-    seconds = checkpoints.load_torch_file(trained / "resume.pt")["seconds"]
     if name in PART_OF_THE_WAY:
         net, meta = checkpoints.load_network(trained / "generator.safetensors")
-        go_back(
-            net,
-            checkpoints.load_network(init / "generator.safetensors")[0],
-            1 - PART_OF_THE_WAY[name],
-        )
+        earlier, _ = checkpoints.load_network(init / "generator.safetensors")
+        go_back(net, earlier, 1 - PART_OF_THE_WAY[name])
         checkpoints.save_generator(trained / PART, net, _notes(meta))
+    seconds = _seconds(trained) + _seconds_before(begin, runs)
     if path is None:
-        print(f"{trained}: a step on the way, {seconds / 60:.0f} minutes of training")
+        print(f"{trained}: a step on the way, {_seconds(trained) / 60:.0f} minutes of training")
         return trained
-    before = begin
-    while (
-        before in RECIPES
-        and not weights.shipped(before)
-        and (earlier := runtime.last_run_folder(runs, before))
-    ):
-        seconds += checkpoints.load_torch_file(earlier / "resume.pt")["seconds"]
-        before = RECIPES[before][2]
-    net, meta = checkpoints.load_network(trained / "generator.safetensors")
+    _ship(name, manifest, trained, seconds)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
+    return path
+
+
+def _with_experts(name: str, settings: dict, runs: Path) -> dict:
+    """The settings, with the two runs that say which face is expected."""
+    if "expected_by" not in settings:
+        return settings
+    experts = [runtime.last_run_folder(runs, one) for one in FOLDS]
+    if None in experts:
+        raise SystemExit(f"{name} needs {' and '.join(FOLDS)}: make them first")
+    return settings | {"expected_by": ",".join(map(str, experts))}
+
+
+def _seconds(run: Path) -> float:
+    return checkpoints.load_torch_file(run / "resume.pt")["seconds"]
+
+
+def _seconds_before(begin: str, runs: Path) -> float:
+    """How long the models were trained that a model begins with, back to a shipped one."""
+    seconds = 0.0
+    while begin in RECIPES and not weights.shipped(begin):
+        earlier = runtime.last_run_folder(runs, begin)
+        if earlier is None:
+            break
+        seconds += _seconds(earlier)
+        begin = RECIPES[begin][2]
+    return seconds
+
+
+def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
+    """Write the shipped file of a model, and of a CycleGAN the other direction's."""
+    method, folder, begin, _ = RECIPES[name]
+    file = trained / "generator.safetensors"
+    net, meta = checkpoints.load_network(file)
     meta |= {
         "name": name,
-        "trained": datetime.date.fromtimestamp(
-            (trained / "generator.safetensors").stat().st_mtime
-        ).isoformat(),
+        "trained": datetime.date.fromtimestamp(file.stat().st_mtime).isoformat(),
         "training_pairs": len(manifest.split("train")),
         "training_seconds": round(seconds),
         "aligned": "similarity",
     }
-    if begin != name and begin and weights.shipped(begin):
-        meta["structure_sha256"] = sha256_of(
-            weights.shipped(begin)
-        )  # these two files belong together
-    card = checkpoints.info_of(
-        trained / "generator.safetensors"
-    ).public()  # of 22,000 pictures the hashes are 2 MB
+    if begin and begin != name and weights.shipped(begin):
+        # these two files belong together
+        meta["structure_sha256"] = sha256_of(weights.shipped(begin))
+    info = checkpoints.info_of(file).public()  # of 22,000 pictures the hashes are 2 MB
     if folder.startswith((OPEN_FACES, OPEN_MAPS)):
-        sets = {
-            name for name in open_sets() if any(f"_{name}__" in row.id for row in manifest.pairs)
-        }
-        card = replace(card, data="open-portraits", terms=learned_from(sets))
+        info = replace(info, data="open-portraits", terms=learned_from(_sets_of(manifest)))
+    how = {"compact": name in COMPACT}
     if method == "cyclegan":
         back, about = checkpoints.load_network(trained / f"generator-{TO_SKETCH}.safetensors")
-        other, about = f"{name}-{TO_SKETCH}", meta | {"direction": about["direction"]}
-        about = _notes(about | {"name": other})
-        checkpoints.save_generator(
-            weights.shipped(other), back.half(), about, card, compact=name in COMPACT
-        )
-    checkpoints.save_generator(path, net.half(), _notes(meta), card, compact=name in COMPACT)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
-    return path
+        other = f"{name}-{TO_SKETCH}"
+        about = _notes(meta | {"direction": about["direction"], "name": other})
+        checkpoints.save_generator(weights.shipped(other), back.half(), about, info, **how)
+    checkpoints.save_generator(weights.shipped(name), net.half(), _notes(meta), info, **how)
+
+
+def _sets_of(manifest: Manifest) -> set[str]:
+    """The open sets whose portraits a manifest has."""
+    ids = [row.id for row in manifest.pairs]
+    return {name for name in open_sets() if any(f"_{name}__" in one for one in ids)}
 
 
 def _beginning(name: str, runs: Path) -> Path | None:

@@ -193,24 +193,21 @@ def nose(hand: Hand, points: np.ndarray, way: str) -> None:
         for at in nostrils:
             hand.dot(at, width * rng.uniform(0.04, 0.1))
         return
-    if way == "cup":
-        hand.stroke(curve(np.array([left_wing[1], below + [0, 2], right_wing[1]])), sure=True)
-        return
-    if way == "wedge":
-        hand.stroke(
-            np.array([bridge[1], wing[1], below if rng.random() < 0.5 else 2 * tip - wing[1]]),
-            sure=True,
-        )
-        return
-    if way == "hook":
-        hand.stroke(
-            curve(
-                np.array(
-                    [bridge[0] + [sign * 0.1 * width, 0], (bridge[3] + wing[0]) / 2, wing[1], below]
-                )
-            ),
-            sure=True,
-        )
+    if way in ("cup", "wedge", "hook"):
+        ends = {
+            "cup": [left_wing[1], below + [0, 2], right_wing[1]],
+            "wedge": [bridge[1], wing[1], below],
+            "hook": [
+                bridge[0] + [sign * 0.1 * width, 0],
+                (bridge[3] + wing[0]) / 2,
+                wing[1],
+                below,
+            ],
+        }
+        line = np.array(ends[way])
+        if way == "wedge" and rng.random() >= 0.5:
+            line[2] = 2 * tip - wing[1]
+        hand.stroke(line if way == "wedge" else curve(line), sure=True)
         return
     if way in ("side", "full"):
         hand.stroke(curve(side[int(rng.integers(0, 3)) :]), dark=rng.uniform(0.4, 1.0), thick=0.9)
@@ -237,12 +234,7 @@ def mouth(hand: Hand, points: np.ndarray, way: str) -> None:
     is_open = float((low_inner[5] - top_inner[5])[1]) > 0.12 * np.hypot(*(outer[0] - outer[10]))
     between = np.concatenate([outer[:1], (low_inner + top_inner[::-1])[1:-1] / 2, outer[10:11]])
     if way in ("line", "short"):
-        if is_open and rng.random() < 0.75:  # a line alone is a closed mouth, most often
-            hand.stroke(curve(inner, closed=True), closed=True, sure=True)
-        else:
-            hand.stroke(curve(between[::2]), thick=rng.uniform(0.9, 1.6), sure=True)
-        if way == "short" or rng.random() < 0.3:
-            hand.stroke(low_lip[3:8] + [0, rng.uniform(-1, 2)], dark=rng.uniform(0.3, 0.9))
+        _closed_line(hand, way, is_open, inner, between, low_lip)
         return
     if way == "outline":
         hand.stroke(curve(outer, closed=True), closed=True, sure=True)
@@ -259,19 +251,40 @@ def mouth(hand: Hand, points: np.ndarray, way: str) -> None:
         hand.stroke(curve(low_lip[1:-1]), dark=rng.uniform(0.3, 0.9))
         hand.stroke(curve(top_lip), dark=rng.uniform(0.5, 1.0))
     if is_open:
-        hand.stroke(top_inner, dark=0.9)
-        hand.stroke(low_inner, dark=rng.uniform(0.5, 1.0))
-        if rng.random() < 0.4:  # teeth
-            for share in np.linspace(0.15, 0.85, int(rng.integers(4, 9))):
-                at = share * 10
-                n = int(at)
-                top = top_inner[10 - n] * (1 - at % 1) + top_inner[9 - n] * (at % 1)
-                low = low_inner[n] * (1 - at % 1) + low_inner[n + 1] * (at % 1)
-                hand.stroke(np.stack([top, low]), dark=rng.uniform(0.2, 0.7), thick=0.5)
-        elif rng.random() < 0.3:
-            hand.area(inner, dark=rng.uniform(0.4, 1.0))
+        _open_mouth(hand, inner, top_inner, low_inner)
     else:
         hand.stroke(curve(between[::2]), thick=rng.uniform(1, 1.6), sure=True)
+
+
+def _open_mouth(
+    hand: Hand, inner: np.ndarray, top_inner: np.ndarray, low_inner: np.ndarray
+) -> None:
+    """The inner outline, with teeth, or dark, or empty."""
+    rng = hand.rng
+    hand.stroke(top_inner, dark=0.9)
+    hand.stroke(low_inner, dark=rng.uniform(0.5, 1.0))
+    if rng.random() < 0.4:  # teeth
+        for share in np.linspace(0.15, 0.85, int(rng.integers(4, 9))):
+            at = share * 10
+            n = int(at)
+            top = top_inner[10 - n] * (1 - at % 1) + top_inner[9 - n] * (at % 1)
+            low = low_inner[n] * (1 - at % 1) + low_inner[n + 1] * (at % 1)
+            hand.stroke(np.stack([top, low]), dark=rng.uniform(0.2, 0.7), thick=0.5)
+    elif rng.random() < 0.3:
+        hand.area(inner, dark=rng.uniform(0.4, 1.0))
+
+
+def _closed_line(
+    hand: Hand, way: str, is_open: bool, inner: np.ndarray, between: np.ndarray, low_lip: np.ndarray
+) -> None:
+    """A mouth of one line, which is a closed mouth, most often."""
+    rng = hand.rng
+    if is_open and rng.random() < 0.75:
+        hand.stroke(curve(inner, closed=True), closed=True, sure=True)
+    else:
+        hand.stroke(curve(between[::2]), thick=rng.uniform(0.9, 1.6), sure=True)
+    if way == "short" or rng.random() < 0.3:
+        hand.stroke(low_lip[3:8] + [0, rng.uniform(-1, 2)], dark=rng.uniform(0.3, 0.9))
 
 
 def outline(hand: Hand, points: np.ndarray, way: str) -> None:
