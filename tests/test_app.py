@@ -153,6 +153,27 @@ def test_no_file_is_written(client, monkeypatch):
     } == set()
 
 
+def remembered() -> dict[str, int]:
+    """How much each cache of ours holds."""
+    ours = [one for name, one in list(sys.modules.items()) if name.startswith("s2f_")]
+    cached = [one for module in ours for one in vars(module).values() if hasattr(one, "cache_info")]
+    return {f"{one.__module__}.{one.__name__}": one.cache_info().currsize for one in cached}
+
+
+def test_no_picture_is_kept_once_it_is_answered(client):
+    """As the page says; 16 visitors' crops were."""
+
+    def answered(size):
+        content = hostile.saved(hostile.drawing(size), "PNG")
+        fields = {"insist": "true"}
+        answer = client.post("/api/translate", files={"file": ("a", content)}, data=fields)
+        assert answer.status_code == 200
+        return remembered()
+
+    before = answered((300, 340))
+    assert len(before) > 3 and answered((340, 400)) == before
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_no_route_reads_a_file_of_the_machine(client, secret):
     up = "../" * 12 + secret.lstrip("/")

@@ -169,6 +169,7 @@ def test_drawing_and_settings_survive_a_reload_and_can_be_put_away(page):
     assert page.get_by_role("button", name="Undo").is_disabled()  # or it could be brought back
     assert page.evaluate(OVER)  # an empty pad shows where a face goes
     assert not page.locator(".s2f-face").is_visible()
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
     begun_again(page)  # with an example
     assert page.evaluate(PAPER) != before[0]
     assert "answered in" in status(page)
