@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils import runtime
+from s2f_utils import networks, runtime
 from s2f_utils.methods.stylegan2 import r1_penalty
 from s2f_utils.networks.stylegan2 import MOST, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
@@ -92,3 +92,26 @@ def test_a_step_that_overflows_is_left_out_and_ends_no_training(name):
     assert any(not torch.equal(before[key], value) for key, value in after.items())
     if name == "stylegan2":
         assert 0 < model.path_mean < 100
+
+
+def test_low_resolutions_and_the_discriminators_end_stay_in_float32():
+    """NVIDIA's code runs the four highest resolutions in 16 bits, and nothing else."""
+    torch.manual_seed(0)
+    net_g = networks.build("stylegan2", size_px=128, width=8, style_dim=8, num_mlp=1)
+    net_d = networks.build("stylegan2-disc", size_px=128, width=8)
+    found: dict[str, list[torch.dtype]] = {}
+
+    def watch(layer, name):
+        layer.register_forward_hook(
+            lambda _layer, _x, out: found.setdefault(name, []).append(out.dtype)
+        )
+
+    for layer in [net_g.conv1, *net_g.convs]:
+        watch(layer, "generator")
+    for layer in [*list(net_d.convs)[1:], net_d.final_conv]:
+        watch(layer, "discriminator")
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = net_d(net_g(torch.randn(2, 8)))
+    full, half = torch.float32, torch.bfloat16
+    assert found["generator"] == [full] * 3 + [half] * 8  # 4, 8, 8 px; 16 to 128 px
+    assert found["discriminator"] == [half] * 4 + [full] * 2 and logits.dtype == full

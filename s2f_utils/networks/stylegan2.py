@@ -7,6 +7,7 @@ key names as in stylegan2-pytorch (rosinality), which the pSp checkpoints use.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from s2f_utils.runtime import distributed
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
+NUM_HALF = 4  # of the highest resolutions run in 16 bits under autocast, as in NVIDIA's code
 MOST = 256.0  # of what a layer makes in float16, as published (conv_clamp)
 
 
@@ -55,6 +57,18 @@ class Blur(nn.Module):
         if before == after:
             return F.conv2d(x, weight, padding=before, groups=channels)
         return F.conv2d(F.pad(x, (before, after, before, after)), weight, groups=channels)
+
+
+def full_float32(device: torch.device) -> contextlib.AbstractContextManager:
+    """Within the block, autocast is off; nothing is done if it is off already, as in an export."""
+    if not torch.is_autocast_enabled(device.type):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+def widened(x: Tensor) -> Tensor:
+    """A tensor of 16 bits in float32; others as they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 class Upsample(nn.Module):
@@ -332,13 +346,19 @@ class StyleGAN2(Network):
 
     def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """(N, L, D) and the noise → (N, 3, S, S)"""
-        x = self.conv1(self.input.input.expand(latent.shape[0], -1, -1, -1), latent[:, 0], noise[0])
-        rgb = self.to_rgb1(x, latent[:, 1])
+        latent = widened(latent)
+        with full_float32(latent.device):
+            x = self.input.input.expand(latent.shape[0], -1, -1, -1)
+            x = self.conv1(x, latent[:, 0], noise[0])
+            rgb = self.to_rgb1(x, latent[:, 1])
+        first_half = len(self.to_rgbs) - NUM_HALF
         for n, to_rgb in enumerate(self.to_rgbs):
             first = 2 * n + 1
-            x = self.convs[2 * n](x, latent[:, first], noise[first])
-            x = self.convs[2 * n + 1](x, latent[:, first + 1], noise[first + 1])
-            rgb = to_rgb(x, latent[:, first + 2], rgb)
+            within = full_float32(x.device) if n < first_half else contextlib.nullcontext()
+            with within:
+                x = self.convs[2 * n](x, latent[:, first], noise[first])
+                x = self.convs[2 * n + 1](x, latent[:, first + 1], noise[first + 1])
+                rgb = to_rgb(x, latent[:, first + 2], rgb)
         return rgb
 
     @torch.no_grad()

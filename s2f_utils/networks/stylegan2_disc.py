@@ -17,10 +17,13 @@ from s2f_utils.networks.network import Network
 from s2f_utils.networks.stylegan2 import (
     EPS,
     GAIN,
+    NUM_HALF,
     Blur,
     EqualConv2d,
     EqualLinear,
     bias_of,
+    full_float32,
+    widened,
     widths_of,
     within_float16,
 )
@@ -102,9 +105,10 @@ class StyleGAN2Discriminator(Network):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.convs(x)
-        x = self.final_conv(torch.cat([x, self.spread(x)], 1))
-        return self.final_linear(x.flatten(1))
+        x = self.features(x)[-1]
+        with full_float32(x.device):
+            x = self.final_conv(torch.cat([widened(x), self.spread(x)], 1))
+            return self.final_linear(x.flatten(1))
 
     def spread(self, x: Tensor) -> Tensor:
         """The mean standard deviation within each image's group: (N, C, h, w) → (N, 1, h, w)."""
@@ -114,13 +118,19 @@ class StyleGAN2Discriminator(Network):
         group = next(size for size in range(min(num, self.GROUP), 0, -1) if num % size == 0)
         sorted_in = x.float().view(group, -1, *x.shape[1:])  # [GMCHW]: image n is in group n mod M
         std = (sorted_in.var(0, unbiased=False) + EPS).sqrt().mean((1, 2, 3))  # [M]
-        std = distributed.local_rows(std.repeat(group)).to(x.dtype)
+        std = distributed.local_rows(std.repeat(group)).to(widened(here).dtype)
         return std[:, None, None, None].expand(len(here), 1, height, width)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The features after each block, (N, C_i, h_i, w_i)."""
+        """The features after each block, (N, C_i, h_i, w_i); those of the lower resolutions in
+        float32, as in NVIDIA's code.
+        """
         features = []
-        for layer in self.convs:
-            x = layer(x)
+        for number, layer in enumerate(self.convs):
+            if number > NUM_HALF:
+                with full_float32(x.device):
+                    x = layer(widened(x))
+            else:
+                x = layer(x)
             features.append(x)
         return features
