@@ -38,7 +38,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The rows of a `manifest.csv`, its folder, and the settings that `data_prep` wrote beside it."""
+    """The rows of a `manifest.csv`, its folder, and the settings that `data_prep` wrote
+    beside it.
+    """
 
     path: Path
     pairs: list[Row]
@@ -77,7 +79,8 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     path = path / "manifest.csv" if path.is_dir() else path
     if not path.is_file():
         raise DataError(
-            f"{path.parent}: no manifest.csv in this folder: make a data set with 'python -m data_prep pairs SRC OUT'"
+            f"{path.parent}: no manifest.csv in this folder: make a data set with 'python -m "
+            "data_prep pairs SRC OUT'"
         )
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -116,7 +119,8 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Row:
         files[name] = path.parent / row[name] if row[name] else None
         if files[name] is not None and not files[name].is_file():
             raise DataError(
-                f"{path}, line {number}: {name} {row[name]} does not exist: copy the pictures beside the manifest,"
+                f"{path}, line {number}: {name} {row[name]} does not exist: copy the pictures "
+                "beside the manifest,"
                 " or run data_prep again"
             )
     more = {name: value or "" for name, value in row.items() if name and name not in COLUMNS}
@@ -136,11 +140,13 @@ def _check_identities(path: Path, rows: Sequence[Row]) -> None:
     if len(set(scored)) < len(scored):
         split, name = Counter(scored).most_common(1)[0][0]
         raise DataError(
-            f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row its own"
+            f"{path}: id {name!r} is twice in {split}: outputs are files by id; give each row "
+            "its own"
         )
     for row in rows:
         if where.setdefault(row.identity, row.split) != row.split:
             raise DataError(
-                f"{path}: identity {row.identity} is in {where[row.identity]} and in {row.split}: results would"
+                f"{path}: identity {row.identity} is in {where[row.identity]} and in "
+                f"{row.split}: results would"
                 " be worth nothing; put all pictures of a person into one split"
             )

@@ -175,7 +175,8 @@ def paired_data(
         if lacking:
             hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
             raise DataError(
-                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it out{hint}"
+                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it "
+                f"out{hint}"
             )
     first, maps = (
         [getattr(p, what) for p in pairs] if what in GIVEN[given] else []
@@ -189,7 +190,9 @@ def paired_data(
 def photo_data(
     rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False
 ) -> Data:
-    """Photos alone: batches of no sketches and B photos. Raises DataError where no row has a photo."""
+    """Photos alone: batches of no sketches and B photos. Raises DataError where no row has
+    a photo.
+    """
     paths = [row.photo for row in rows if row.photo]
     if not paths:
         raise DataError(
@@ -228,7 +231,8 @@ def unpaired_rows(
     lacking = [name for name, rows in zip(("sketches", "photos"), sides, strict=True) if not rows]
     if lacking:
         raise DataError(
-            f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: cyclegan needs pictures of"
+            f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: "
+            "cyclegan needs pictures of"
             " both sides; 'python -m data_prep pairs SRC OUT --unpaired' makes such a set"
         )
     if not apart:
@@ -249,7 +253,8 @@ def unpaired_rows(
     )
     if not all(chosen):
         raise DataError(
-            f"the {len(order)} people cannot be divided into some whose sketch is shown and others whose photo is: give"
+            f"the {len(order)} people cannot be divided into some whose sketch is shown and "
+            "others whose photo is: give"
             " more, or show both of everybody (--set apart=false)"
         )
     return chosen
@@ -273,8 +278,10 @@ def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
         )
     if image.shape[0] != image.shape[1]:
         raise DataError(
-            f"{path}: {image.shape[1]}x{image.shape[0]} pixels are not square, and would be squeezed: make squares with"
-            f" 'python -m data_prep pairs {path.parent.parent} OUT --align face', or --fit pad or stretch"
+            f"{path}: {image.shape[1]}x{image.shape[0]} pixels are not square, and would be "
+            "squeezed: make squares with"
+            f" 'python -m data_prep pairs {path.parent.parent} OUT --align face', or --fit pad "
+            "or stretch"
         )
     return (
         image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
@@ -292,7 +299,9 @@ def free_bytes(device: torch.device) -> int:
 
 @functools.lru_cache(maxsize=8)
 def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
-    """The shuffled order of one epoch, with every item `copies` times, by seed, epoch and stream."""
+    """The shuffled order of one epoch, with every item `copies` times, by seed, epoch and
+    stream.
+    """
     key = [seed, epoch, stream] if stream else [seed, epoch]
     rng = np.random.default_rng(np.random.SeedSequence(key))
     return rng.permutation(num_items * copies) % num_items

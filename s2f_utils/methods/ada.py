@@ -23,7 +23,9 @@ EVERY_STEPS = 4  # between adjustments of p
 
 
 def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
-    """The pictures, each changed at random: "ada" with the probability p for each kind of change."""
+    """The pictures, each changed at random: "ada" with the probability p for each kind of
+    change.
+    """
     return x if kind == "none" or p == 0 else transform_colours(transform_places(x, p), p)
 
 

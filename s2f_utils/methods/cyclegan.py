@@ -35,7 +35,9 @@ class CycleGANConfig(TrainConfig):
 
     apart: bool = Field(
         True,
-        description="each person's sketch or photo is used, never both; False: all pictures of both domains",
+        description=(
+            "each person's sketch or photo is used, never both; False: all pictures of both domains"
+        ),
     )
     base_filters: int = Field(64, gt=0, description="channels of the generators' first layer")
     num_blocks: int = Field(
@@ -55,7 +57,9 @@ class CycleGANConfig(TrainConfig):
     pool_size: int = Field(
         50,
         ge=0,
-        description="fake pictures kept for each discriminator; 0, or a projected one: the newest only",
+        description=(
+            "fake pictures kept for each discriminator; 0, or a projected one: the newest only"
+        ),
     )
     lambda_gan: float = Field(1.0, ge=0, description="weight of both adversarial losses")
     lambda_cycle_sketch: Annotated[float, Range(0.0, 50.0)] = Field(
@@ -75,7 +79,10 @@ class CycleGANConfig(TrainConfig):
     @model_validator(mode="after")
     def check_cyclegan(self) -> Self:
         """The settings fit each other."""
-        use = "leave direction out here, and choose one when you use it (s2f translate … --direction photo-to-sketch)"
+        use = (
+            "leave direction out here, and choose one when you use it (s2f translate … "
+            "--direction photo-to-sketch)"
+        )
         need(self.direction == "sketch-to-photo", f"cyclegan learns both directions: {use}")
         if self.discriminator == "patchgan":
             need_patches(self.disc_layers, self.size_px)
@@ -295,7 +302,9 @@ class CycleGAN(Method):
         return terms_g | terms_d
 
     def loss_d(self, net_d: nn.Module, real: Tensor, fake: Tensor, pool: ImagePool) -> Tensor:
-        """A discriminator's loss on real pictures, and on fakes of which some come from the pool."""
+        """A discriminator's loss on real pictures, and on fakes of which some come from the
+        pool.
+        """
         fakes = pool.query(distributed.gather(fake.detach().float()))
         fakes = self.precision.images(distributed.local_rows(fakes))
         logits_real, logits_fake = _each(net_d, real, fakes)
@@ -303,7 +312,9 @@ class CycleGAN(Method):
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:
-    """The network's outputs for several batches (B, C, H, W), run through it as one; None for None."""
+    """The network's outputs for several batches (B, C, H, W), run through it as one; None
+    for None.
+    """
     given = [batch for batch in batches if batch is not None]
     outputs = iter(net(torch.cat(given)).split([len(batch) for batch in given]))
     return [None if batch is None else next(outputs) for batch in batches]

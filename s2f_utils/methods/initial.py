@@ -12,8 +12,10 @@ from s2f_utils.infer import find_generator
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.resnet import with_dropout_keys
 
-SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings of a network's size
-FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
+# settings of a network's size
+SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"
+# of StyleGAN2 and pSp
+FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"
 
 
 def answering(init: str | Path, direction: str) -> nn.Module:
@@ -32,7 +34,8 @@ def load_into(
         wanted.args
     ):
         raise checkpoints.CheckpointError(
-            f"{path}: is a {given.name} of {given.args}, but this run needs a {wanted.name or given.name} of"
+            f"{path}: is a {given.name} of {given.args}, but this run needs a "
+            f"{wanted.name or given.name} of"
             f" {wanted.args}: choose the settings of the checkpoint ({settings})"
         )
     state = given.state_dict()
@@ -63,7 +66,8 @@ def find_discriminator(init: str | Path) -> Path:
     path = discriminator_of(init)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no discriminator beside this generator: start from a run of stylegan2, or choose"
+            f"{path}: no discriminator beside this generator: start from a run of stylegan2, or "
+            "choose"
             " --set perceptual=lpips"
         )
     return path

@@ -63,7 +63,8 @@ class Pix2PixConfig(TrainConfig):
         fits = self.num_downs == 0 or 5 <= self.num_downs <= deepest
         need(
             fits,
-            f"num_downs must be 0 or from 5 to {deepest} at {self.size_px} px, got {self.num_downs}",
+            f"num_downs must be 0 or from 5 to {deepest} at {self.size_px} px, got "
+            f"{self.num_downs}",
         )
         if self.discriminator == "patchgan":
             need_patches(self.disc_layers, self.size_px)

@@ -62,7 +62,8 @@ class ProjectedPair:
     and the generator's after it use the same features. Gradients reach only the fake pictures.
 
     net_d: the discriminator. sketch: the condition, (N, C, H, W), or None. real, fake: (N, 3, H, W)
-    in [-1, 1]. ctx: its autocast applies to the features. augment: "shared" (`SharedChange`; sketches are shifted alike) or "none".
+    in [-1, 1]. ctx: its autocast applies to the features. augment: "shared" (`SharedChange`;
+    sketches are shifted alike) or "none".
     """
 
     def __init__(

@@ -79,7 +79,9 @@ class PSPConfig(TrainConfig):
     lambda_gan: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
-        description="weight of a projected discriminator's hinge loss, for sharper faces; not published",
+        description=(
+            "weight of a projected discriminator's hinge loss, for sharper faces; not published"
+        ),
     )
     lambda_w: Annotated[float, Range(0.0, 0.1)] = Field(
         0.005, ge=0, description="weight of the styles' distance from the mean style"
@@ -92,7 +94,10 @@ class PSPConfig(TrainConfig):
     )
     mix_from: int = Field(
         0,
-        description="the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators",
+        description=(
+            "the first of those styles; 0: 8 of 18, as published, or the seventh in smaller "
+            "generators"
+        ),
     )
     lr_g: float = Field(1e-4, gt=0, description="Adam's learning rate for the encoder")
     lr_d: float = Field(
@@ -107,7 +112,8 @@ class PSPConfig(TrainConfig):
         size, largest = self.size_px, self.decoder_px
         need(
             size <= largest,
-            f"size_px ({size}) must not be larger than the generator's faces (decoder_px {largest})",
+            f"size_px ({size}) must not be larger than the generator's faces (decoder_px "
+            f"{largest})",
         )
         num = self.num_styles
         need(

@@ -56,7 +56,9 @@ WORKERS = 4
 
 
 class RestoreConfig(TrainConfig):
-    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from scratch."""
+    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from
+    scratch.
+    """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
 
@@ -133,9 +135,15 @@ class RestoreConfig(TrainConfig):
     @model_validator(mode="after")
     def check_restore(self) -> Self:
         """The settings fit each other."""
-        text = f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features"
+        text = (
+            f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of "
+            "VGG-19's features"
+        )
         need(self.perceptual == "vgg" or not self.lambda_style, text)
-        text = "lambda_components needs perceptual=efficientnet, whose features it compares, and 256 px or more"
+        text = (
+            "lambda_components needs perceptual=efficientnet, whose features it compares, and "
+            "256 px or more"
+        )
         need(
             not self.lambda_components
             or (self.perceptual == "efficientnet" and self.size_px >= 256),
@@ -312,7 +320,9 @@ class Restore(LogisticGAN):
     def perceptual_terms(
         self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None, ctx: Context
     ) -> dict[str, Term]:
-        """The pictures' distance in VGG-19's features, and in their styles, or in other features."""
+        """The pictures' distance in VGG-19's features, and in their styles, or in other
+        features.
+        """
         weight = ctx.live["lambda_perceptual"]
         if self.config.perceptual == "efficientnet":
             loss = pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)

@@ -101,7 +101,9 @@ class StyleGAN2Config(TrainConfig):
     lr_g: float = Field(
         2.5e-3,
         gt=0,
-        description="Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)",
+        description=(
+            "Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)"
+        ),
     )
     lr_d: float = Field(
         2.5e-3, gt=0, description="Adam's learning rate for the discriminator: 16/17"
@@ -122,13 +124,16 @@ class StyleGAN2Config(TrainConfig):
         fits = self.lambda_perceptual or not self.disc_from_images
         need(
             fits,
-            "disc_from_images needs lambda_perceptual: otherwise nothing is learned before that image",
+            "disc_from_images needs lambda_perceptual: otherwise nothing is learned before that "
+            "image",
         )
         return self
 
 
 class LogisticGAN(Method):
-    """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised discriminator."""
+    """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised
+    discriminator.
+    """
 
     data = "photos"
 

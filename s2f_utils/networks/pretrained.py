@@ -152,7 +152,9 @@ def _network(backbone: Backbone) -> nn.Module:
 
 
 def _fused(module: nn.Module) -> nn.Module:
-    """The module with each batch norm taken into the convolution before it; its activation stays."""
+    """The module with each batch norm taken into the convolution before it; its activation
+    stays.
+    """
     before: tuple[str, nn.Module] = ("", module)
     for name, child in list(module.named_children()):
         if isinstance(child, nn.BatchNorm2d) and isinstance(before[1], nn.Conv2d):

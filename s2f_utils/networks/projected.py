@@ -96,7 +96,9 @@ class ProjectedDiscriminator(Network):
         self.sketch = SketchEmbedding(sketch_channels, width) if sketch_channels else None
 
     def project(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Features of pictures, `pretrained.features_of` → the projected ones that `forward` takes."""
+        """Features of pictures, `pretrained.features_of` → the projected ones that
+        `forward` takes.
+        """
         with torch.autocast(features[0].device.type, enabled=False):
             return self.projection([f.float() for f in features])
 

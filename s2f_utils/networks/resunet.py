@@ -157,7 +157,9 @@ class ResUNet(Network):
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor) -> Tensor:
-        """Beside the sketch, (N, 2 + 3 + 1, H, W): coordinates, and zeros (once hints of colours)."""
+        """Beside the sketch, (N, 2 + 3 + 1, H, W): coordinates, and zeros (once hints of
+        colours).
+        """
         num, _, height, width = x.shape
         axes = (torch.arange(n, dtype=torch.float32, device=x.device) for n in (height, width))
         rows, columns = ((2 * axis / axis.amax(0) - 1).to(x.dtype) for axis in axes)  # from -1 to 1

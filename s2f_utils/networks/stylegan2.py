@@ -223,7 +223,9 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """The picture so far, twice as large, plus what this layer adds: (N, I, H, W) → (N, 3, H, W)."""
+    """The picture so far, twice as large, plus what this layer adds: (N, I, H, W) → (N, 3,
+    H, W).
+    """
 
     def __init__(self, in_channels: int, style_dim: int, upsample: bool = True) -> None:
         super().__init__()

@@ -27,7 +27,8 @@ def crop_and_flip(
     num, _, height, width = photos.shape
     if min(height, width) < size_px:
         raise ValueError(
-            f"pictures of {width}x{height} are too small for a crop of {size_px}: raise load_size_px"
+            f"pictures of {width}x{height} are too small for a crop of {size_px}: raise "
+            "load_size_px"
         )
     tops = distributed.randint(0, height - size_px + 1, num).tolist()
     lefts = distributed.randint(0, width - size_px + 1, num).tolist()

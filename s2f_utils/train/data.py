@@ -65,7 +65,8 @@ def training_data(
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> Batch:
     """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each,
-    in [-1, 1]; for unpaired data sketches a and photos b, for photos alone these as both (a on the CPU if
+    in [-1, 1]; for unpaired data sketches a and photos b, for photos alone these as both (a on the
+    CPU if
     the method is `from_cpu`). share: this rank's part of the batch.
     """
     config, kind = run.config, run.model.data

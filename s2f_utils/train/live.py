@@ -94,7 +94,8 @@ class LiveValues:
             return value
         if name not in self.ranges:
             raise ValueError(
-                f"there is no live value {name!r}: the names are {', '.join([*self.ranges, *COMMANDS])}"
+                f"there is no live value {name!r}: the names are "
+                f"{', '.join([*self.ranges, *COMMANDS])}"
             )
         low, high = self.ranges[name].low, self.ranges[name].high
         if (
@@ -106,7 +107,9 @@ class LiveValues:
         return float(value)
 
     def poll(self) -> list[Change]:
-        """All changes since the last call, including edits of `controls.json`. Costs one `os.stat`."""
+        """All changes since the last call, including edits of `controls.json`. Costs one
+        `os.stat`.
+        """
         self._read_controls()
         changes, self._pending = self._pending, []
         if self._unwritten or any(change.source != CONTROLS for change in changes):
@@ -156,7 +159,10 @@ class LiveValues:
             self._unwritten, self._stamp = False, self._stamp_of_file()
         except OSError as error:
             if not self._unwritten:
-                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values still apply"
+                self.problem = (
+                    f"{self._controls}: could not be written ({error.strerror}); the values still"
+                    " apply"
+                )
             self._unwritten = True
 
     def _stamp_of_file(self) -> tuple[int, int] | None:

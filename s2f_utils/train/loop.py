@@ -178,7 +178,10 @@ def train(
             bar.update(run.images_seen - bar.n)
     notify("on_end", reason)
     if reason == "interrupted" and is_first:
-        text = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
+        text = (
+            f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved "
+            f"in {run.folder}"
+        )
         tqdm.write(f"{text}. To go on, run the same command or cell again", file=sys.stderr)
     return reason
 

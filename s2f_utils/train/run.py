@@ -127,7 +127,8 @@ def open_run(
         else:
             run.log.event("resume", images=run.images_seen)
             print(
-                f"{folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where it was last saved"
+                f"{folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where "
+                "it was last saved"
             )
             for path in folder.rglob(".*.part"):  # half-written files of a killed process
                 path.unlink(missing_ok=True)
@@ -170,7 +171,8 @@ def _find_run(
     state = _read_state(folder)
     if begins and not _began_with(folder, begins):
         raise checkpoints.CheckpointError(
-            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to resume with its"
+            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to "
+            "resume with its"
             " initial model, or start a new run with --resume never"
         )
     return folder, state

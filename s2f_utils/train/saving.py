@@ -55,7 +55,10 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
         run.save()
     except OSError as error:
         last = ", the last" if at_end else ""
-        text = f"could not save at image {run.images_seen}{last}: {what_to_do(error, run.folder)}; {run.last_saved}"
+        text = (
+            f"could not save at image {run.images_seen}{last}: {what_to_do(error, run.folder)}; "
+            f"{run.last_saved}"
+        )
         if not at_end:
             run.log.problem(f"{text}; training goes on")
             return
@@ -131,7 +134,8 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
         run.log.event("out of memory", images=run.images_seen, message=message)
     batch = round(run.live["batch_size"])
     full = MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch than {batch}"
+        f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch "
+        f"than {batch}"
         f" (--set batch_size=…), or a smaller size_px; {run.last_saved}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )

@@ -88,7 +88,9 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
-    """The entries known to the state saved at `images`: live changes after the save are not in it."""
+    """The entries known to the state saved at `images`: live changes after the save are not
+    in it.
+    """
     saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
     saved = saves[-1] if saves else len(entries)
     known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
