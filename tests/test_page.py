@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_studio.drawings import likely as shapes
-from s2f_studio.drawings import mesh, warping
+from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
@@ -183,7 +182,7 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
     code = "tell(likely(...more).flat()); tell(coarseField(more[0]));"
     imports = 'import { coarseField, likely } from "./shapes.js";'
     shape, field = in_node(module, imports, code, BLANK, points.tolist(), 0.7, off.tolist())
-    assert np.allclose(shape, shapes.likely(points, 0.7, off).ravel(), atol=1e-4)
+    assert np.allclose(shape, shape_prior.regularize(points, 0.7, off).ravel(), atol=1e-4)
     wanted = warping.coarse_field(points, mesh.mean_shape(256), 256)
     assert np.allclose(field, wanted.ravel(), atol=1e-4)
 

@@ -188,7 +188,7 @@ def test_a_pen_replaces_the_palm_that_rests_on_the_paper():
       const paper = { canvas: { width: 100 }, line: note("ink"), curve: note("ink"),
         move: note("undone"), reads: "sketch", ground: "#fff" };
       const pad = { paper, tool: "pencil", width: 2, canDraw: true,
-        moved() {}, drawn: note("drawn") };
+        root: { focus() {} }, moved() {}, drawn: note("drawn") };
       const stage = { addEventListener(name, act) { on[name] = act; },
         getBoundingClientRect: () => box, setPointerCapture() {} };
       new Strokes(pad, stage);

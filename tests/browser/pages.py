@@ -94,13 +94,6 @@ def until(page: Any, asked: str, arg: Any = None, slowest_s: float = SLOWEST_S) 
         time.sleep(0.03)
 
 
-def choose_model(pad: Any, name: str) -> None:
-    model = pad.get_by_label("model", exact=True)
-    if not model.is_visible():
-        pad.get_by_text("More", exact=True).click()
-    model.select_option(name)
-
-
 def front_end() -> str:
     """ "notebook", "lab", or nothing where neither is installed."""
     if importlib.util.find_spec("notebook") and metadata.version("notebook").startswith("6."):

@@ -192,4 +192,6 @@ def test_an_error_is_text_and_the_drawing_stays(page):
     assert page.evaluate(PAPER) == drawing
     page.get_by_role("button", name="Clear the drawing").click()
     page.locator(".s2f-status:not(.s2f-wrong)", has_text="the drawing is empty").wait_for()
-    other_face(page, lambda: page.get_by_role("button", name="Undo").click())
+    page.get_by_role("button", name="Undo").click()
+    page.locator(".s2f-status", has_text="answered in").wait_for()
+    assert page.evaluate(PAPER) == drawing
