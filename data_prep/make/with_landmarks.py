@@ -30,8 +30,7 @@ from data_prep.make.write import (
 )
 from data_prep.messages import describe_counts, say, warn
 from s2f_studio.attributes import TRAITS, WORN
-from s2f_studio.drawings.landmarks import Landmarks as FaceLandmarks
-from s2f_studio.drawings.landmarks import find_all_landmarks
+from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images, masks
 
@@ -48,7 +47,7 @@ PARTS = (PHOTO, MASK, POINTS, SKETCH_1, POINTS_1)
 
 
 @dataclass(frozen=True)
-class Landmarks:
+class LandmarkedPair:
     """A pair's files, the points of both, (164, 2) in pixels of SIZE_PX, and its mask, uint8
     (SIZE_PX, SIZE_PX).
     """
@@ -143,10 +142,10 @@ def _load(path: Path) -> np.ndarray:
     return images.resize(images.load_rgb(path), SIZE_PX)
 
 
-def _detect(pair: Row) -> tuple[Landmarks, dict[str, str]]:
+def _detect(pair: Row) -> tuple[LandmarkedPair, dict[str, str]]:
     """A pair's landmarks, and what its photo shows, as columns."""
     sketch, photo = find_all_landmarks([_load(pair.sketch), _load(pair.photo)])
-    task = Landmarks(pair.sketch, pair.photo, sketch.points, photo.points, _mask(photo))
+    task = LandmarkedPair(pair.sketch, pair.photo, sketch.points, photo.points, _mask(photo))
     worn = {name: photo.flags[name] > LEAST_CERTAIN for name in WORN}
     columns = {
         "glasses": str(int(worn["glasses"])),
@@ -176,7 +175,7 @@ def _mask(photo: Landmarks) -> np.ndarray:
     return mask
 
 
-def _pictures(task: Landmarks) -> Prepared:
+def _pictures(task: LandmarkedPair) -> Prepared:
     grey = np.rint(_load(task.sketch).mean(axis=2)).astype(np.uint8)
     made = {PHOTO: _load(task.photo), MASK: task.mask, SKETCH_1: grey}
     return Prepared(made | {POINTS: task.photo_points, POINTS_1: task.sketch_points})

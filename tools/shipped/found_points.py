@@ -31,7 +31,7 @@ def find_points(
 
     Pictures without a face, larger than 1,024 pixels, or of a name that another has are left out
     with a warning. Returns `out`. Raises DataPrepError where there is no folder, no detector, no
-    face, or a file in the way; WeightsError as `understanding.finder`.
+    face, or a file in the way; WeightsError as `landmarks.find_landmarks`.
     """
     from tqdm.auto import tqdm
 
