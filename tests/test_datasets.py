@@ -96,3 +96,14 @@ def test_a_pass_shows_every_pair_as_often_as_asked():
     assert list(order) == list(stores.epoch_order(5, 3, seed=1, epoch=0))
     assert list(order) != list(stores.epoch_order(5, 3, seed=1, epoch=1))
     assert list(order) != list(stores.epoch_order(5, 3, seed=2, epoch=0))
+
+
+def test_the_memory_of_a_container_and_of_other_ranks_counts(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    monkeypatch.setattr(stores, "CGROUP", tmp_path)
+    assert stores.free_bytes(torch.device("cpu")) == 600_000
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert stores.free_bytes(torch.device("cpu")) == 150_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert stores.free_bytes(torch.device("cpu")) > 1_000_000

@@ -4,6 +4,7 @@ batch, S pixels.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections import Counter
@@ -27,6 +28,8 @@ GIVEN: dict[str, tuple[str, ...]] = {
     "both": ("sketch", "mask"),
     "photo": (),
 }
+
+CGROUP = Path("/sys/fs/cgroup")  # where a container's limits are
 
 
 class PictureStore:
@@ -289,12 +292,18 @@ def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory in bytes that is free on the device (for a CPU, in the machine)."""
+    """Memory in bytes that this process may use on the device: of a CPU, what is free in the
+    machine and in the container, shared by the processes that torchrun has started here.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     import psutil
 
-    return psutil.virtual_memory().available
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a limit
+        limit = int((CGROUP / "memory.max").read_text())
+        free = min(free, limit - int((CGROUP / "memory.current").read_text()))
+    return max(0, free) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 @functools.lru_cache(maxsize=8)

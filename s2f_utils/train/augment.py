@@ -92,7 +92,9 @@ class PairedAffine:
             len(both) * distributed.world_size()
         )  # of the global batch, of which this rank takes its share
         params = affine.forward_parameters((total, *both.shape[1:]))
-        params = {k: distributed.local_rows(v) if len(v) == total else v for k, v in params.items()}
+        shape = params.pop("forward_input_shape")  # all others have a row for each picture
+        params = {name: distributed.local_rows(rows) for name, rows in params.items()}
+        params["forward_input_shape"] = shape
         both = _bent(both, affine, params, elastic) if elastic else affine(both, params=params)
         return both[:, : sketches.shape[1]], both[:, sketches.shape[1] :]
 
