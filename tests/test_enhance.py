@@ -12,7 +12,7 @@ from PIL import Image
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import networks
 from s2f_utils.infer import enhance as enhancing
-from s2f_utils.infer import restorers
+from s2f_utils.infer import pasting, restorers
 from s2f_utils.infer.enhance import enhance
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces
@@ -92,7 +92,7 @@ def test_a_pasted_face_has_no_seam():
     assert made[150, 150, 0] > 220
     steps = max(np.abs(np.diff(made[20:], axis=axis)).max() for axis in (0, 1))
     assert (
-        steps <= 1.5 * 165 / (enhancing.FEATHER * 200) + 2
+        steps <= 1.5 * 165 / (pasting.FEATHER * 200) + 2
     )  # the steepest slope of the smooth ramp
     inner = slice(32, -32)
     made[inner, inner] = colour[inner, inner]
