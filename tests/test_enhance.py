@@ -11,7 +11,6 @@ from PIL import Image
 
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import networks
-from s2f_utils.infer import enhance as enhancing
 from s2f_utils.infer import pasting, restorers
 from s2f_utils.infer.enhance import enhance
 from s2f_utils.networks.info import ModelInfo
