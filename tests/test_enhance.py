@@ -90,9 +90,7 @@ def test_a_pasted_face_has_no_seam():
     made = enhance(colour, RED, found=[face_at(150, 150, 200, 10)]).image.astype(int)
     assert made[150, 150, 0] > 220
     steps = max(np.abs(np.diff(made[20:], axis=axis)).max() for axis in (0, 1))
-    assert (
-        steps <= 1.5 * 165 / (pasting.FEATHER * 200) + 2
-    )  # the steepest slope of the smooth ramp
+    assert steps <= 1.5 * 165 / (pasting.FEATHER * 200) + 2  # the steepest slope of the smooth ramp
     inner = slice(32, -32)
     made[inner, inner] = colour[inner, inner]
     assert (made == colour).all(), "the rim, where no face is"
