@@ -353,7 +353,7 @@ def test_asking_for_help_loads_no_torch():
 def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     drawing = tmp_path / "d.png"
     images.save(drawing, drawings.example("few-lines"))
-    told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--candidates", "1"]
+    told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--candidates", "2"]
     assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
     made = images.load_rgb(tmp_path / "out" / "d-rendered.png")
     ready = drawings.prepare(drawings.example("few-lines")).image
@@ -362,7 +362,7 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
     for wrong, said in (
         (["--person", "shoes=1"], "person has the attributes"),
-        (["--likely", "3"], "--likely. Must be <= 1"),
+        (["--likely", "3"], "--likely: input should be less than or equal to 1"),
     ):
         assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "none"), *wrong]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / "none").exists()

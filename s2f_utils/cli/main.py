@@ -101,6 +101,9 @@ def _run(argv: list[str]) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
+    from pydantic import ValidationError
+
+    from s2f_utils.infer.request import Request
     from s2f_utils.runtime import what_to_do, what_to_install
     from s2f_utils.train.errors import (
         MemoryFullError,
@@ -110,6 +113,8 @@ def _explain(error: Exception) -> str | None:
     )
 
     if isinstance(error, CycloptsError):
+        if isinstance(error.__cause__, ValidationError):  # a request's
+            return f"--{Request.explain(error.__cause__)}"
         return " ".join(str(error).split())
     if isinstance(error, NotSavedError):
         return error.strerror
