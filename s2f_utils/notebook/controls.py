@@ -47,7 +47,7 @@ def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
     return files
 
 
-def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
+def upload_box(folder: str | os.PathLike, accept: str = "image/*") -> tuple[Any, Path]:
     """A button that saves what a person uploads into `folder`, and the folder, which is made.
 
     A file whose name is taken gets a number; nothing is overwritten. Show the first, read from the
