@@ -24,7 +24,8 @@ def connected(scheduler: str) -> Iterator[Any]:
     """
     from distributed import CancelledError, Client, KilledWorker
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     address = scheduler
     try:
         if scheduler.endswith(".json"):
