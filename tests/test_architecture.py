@@ -121,7 +121,7 @@ def test_the_rooms_are_those_of_the_table(package):
     assert not [
         p
         for p in (ROOT / package).iterdir()
-        if p.is_dir() and p.name not in {*ROOMS[package], "__pycache__", "web"}  # pictures
+        if p.is_dir() and p.name not in {*ROOMS[package], "__pycache__"}
     ]
 
 

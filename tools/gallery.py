@@ -21,7 +21,7 @@ from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import infer, runtime  # noqa: E402  (the clone's)
 
 STATIC = ROOT / "s2f_studio" / "page" / "static"
-PICTURES = ROOT / "s2f_studio" / "web" / "static"
+PICTURES = ROOT / "s2f_studio" / "page" / "gallery"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
 GOOD = (

@@ -23,7 +23,7 @@ from s2f_utils.pictures import faces, images, masks
 
 DRAWING_PX, MAP_PX = 512, 256
 # drawn faces, and label maps of three portraits (face_maps)
-FOLDER = Path(__file__).parents[1] / "web" / "examples"
+FOLDER = Path(__file__).with_name("examples")
 STARTS = {
     "sketch": drawings.EXAMPLES,
     "photo": ("photo-3", "photo-8", "photo-17"),

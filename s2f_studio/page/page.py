@@ -21,7 +21,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
-PICTURES = Path(__file__).parents[1] / "web" / "static"  # the gallery's
+PICTURES = Path(__file__).with_name("gallery")
 FILES = {
     path.name: path
     for path in sorted((*STATIC.iterdir(), *PICTURES.iterdir()))
