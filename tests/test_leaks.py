@@ -1,5 +1,5 @@
-"""A model that was trained on what it is scored on is refused, and its league is proved by its
-file: real runs of a second each.
+"""What was trained on the pairs that it is scored on is refused; a file proves its training set:
+real runs of a second each.
 """
 
 from __future__ import annotations
