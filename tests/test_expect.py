@@ -375,7 +375,7 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
     for content in (b"", out.read_bytes()[:3000]):
         out.write_bytes(content)
         with pytest.raises(DataPrepError, match="holds no points"):
-            portraits.read_points(out)
+            all_portraits.portraits_in(tmp_path / "mine", out)
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
