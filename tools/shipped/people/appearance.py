@@ -1,0 +1,132 @@
+"""Appearance space: principal components of photos in the mean shape's frame (Cootes et al. 2001).
+
+`python -m tools.shipped.people.appearance DATA FILE`, DATA as `prepare` leaves it. A face is its
+mean plus components times a code, whose values have mean 0 and variance 1 over training people
+and their mirror images. Shapes: N people, K components, P = 3 · 64 · 64 values of a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2f_studio.drawings import mesh
+from s2f_studio.faces.regions import inside_face
+from tools.shipped.people import running
+
+SIDE_PX, NUM_COMPONENTS = 64, 160
+LEAST_INSIDE = 0.92  # of a portrait's frame, for a person to be learned from
+POWERS = {"mouth": 0.7, "presents": 0.6, "age": 0.4, "skin": 0.5}
+STEPS = 127  # of a component's values in the file
+
+
+class Appearance:
+    """Codes of pictures, and pictures of codes.
+
+    mean, weight: (P,), the mean picture and how much each value counts. components: (P, K),
+    orthonormal. deviation: (K,), the standard deviations of people along them.
+    """
+
+    def __init__(self, mean: Tensor, weight: Tensor, components: Tensor, deviation: Tensor) -> None:
+        self.mean, self.weight = mean, weight
+        self.components, self.deviation = components, deviation
+
+    def code(self, pictures: Tensor) -> Tensor:
+        """Pictures (N, 3, 128, 128) in [-1, 1] → codes (N, K)."""
+        centred = (small(pictures) - self.mean) * self.weight
+        return centred @ self.components / self.deviation
+
+    def picture(self, codes: Tensor) -> Tensor:
+        """Codes (N, K) → pictures (N, 3, 128, 128)."""
+        flat = self.mean + (codes * self.deviation) @ self.components.T / self.weight
+        return large(flat).clamp(-1.2, 1.2)
+
+    def save(self, path: Path) -> None:
+        """Write all as one file, a byte for each value of a component."""
+        scale = self.components.abs().amax(dim=0) / STEPS
+        steps = (self.components / scale).round().to(torch.int8)
+        np.savez_compressed(
+            path,
+            mean=self.mean.half().numpy(),
+            weight=self.weight.half().numpy(),
+            steps=steps.numpy(),
+            scale=scale.numpy(),
+            deviation=self.deviation.numpy(),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Appearance:
+        """Read what `save` wrote."""
+        with np.load(path) as file:
+            kept = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+        components = kept["steps"] * kept["scale"]
+        return cls(kept["mean"], kept["weight"], components, kept["deviation"])
+
+
+def small(pictures: Tensor) -> Tensor:
+    """Pictures (N, 3, 128, 128) → (N, P)."""
+    return F.avg_pool2d(pictures, 2).flatten(1)
+
+
+def large(flat: Tensor) -> Tensor:
+    """(N, P) → pictures (N, 3, 128, 128)."""
+    pictures = flat.view(-1, 3, SIDE_PX, SIDE_PX)
+    return F.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def region_weights() -> Tensor:
+    """How much each value counts: the face thrice, eyes and mouth four times the rest."""
+    size_px = 2 * SIDE_PX
+    face = torch.from_numpy(np.asarray(inside_face(), np.float32)).clamp(0, 1)
+    points = mesh.mean_shape(size_px)
+    down, right = torch.meshgrid(torch.arange(size_px), torch.arange(size_px), indexing="ij")
+    parts = torch.zeros(size_px, size_px)
+    for x, y in mesh.five_of(points)[[0, 1, 3, 4]]:
+        far = ((right - x) / 13) ** 2 + ((down - y) / 8) ** 2
+        parts = torch.maximum(parts, torch.exp(-0.5 * far).float())
+    weight = F.avg_pool2d((0.4 + 0.8 * face + 0.4 * parts)[None, None], 2)[0, 0]
+    for edge in (weight[:, :4], weight[:, -4:], weight[:4], weight[-4:]):
+        edge *= 0.5
+    return weight.flatten().repeat(3)
+
+
+def is_whole(people: dict[str, np.ndarray]) -> np.ndarray:
+    """Whether (nearly) all of each person's frame was inside the portrait: bool (N,)."""
+    return (people["inside"] >= 128).mean(axis=(1, 2)) >= LEAST_INSIDE
+
+
+def fit(photos: Tensor, balance: Tensor, num: int = NUM_COMPONENTS) -> Appearance:
+    """Components of photos (N, 3, 128, 128) and mirror images, weighted by `balance` (N,)."""
+    flat = torch.cat([small(photos), small(photos.flip(3))])
+    share = torch.cat([balance, balance]).float()
+    share = share / share.sum()
+    mean, weight = share @ flat, region_weights()
+    scaled = (flat - mean) * weight * share.sqrt()[:, None]
+    _, singular, components = torch.svd_lowrank(scaled, q=num + 20, niter=4)
+    kept = singular.square().cumsum(0) / scaled.square().sum()
+    for number in (16, 32, 64, 96, 128, 160):
+        print(f"{number} components keep {kept[number - 1]:.3f} of the weighted variance")
+    return Appearance(mean, weight, components[:, :num].contiguous(), singular[:num])
+
+
+def main() -> None:
+    """Fit the components to training people."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("file", type=Path)
+    args = parser.parse_args()
+    people = running.read_people(args.data)
+    chosen = is_whole(people) & (people["split"] == "train")
+    photos = running.pixels(people["photo"][chosen])
+    appearance = fit(photos, running.balanced(people["labels"][chosen], POWERS))
+    appearance.save(args.file)
+    print(f"{chosen.sum()} people, {args.file.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The renderer: what is left of a photo in its code, lines or blank paper, and noise → the photo.
+
+A U-Net with the encoder and decoder of pix2pix-128 (Isola et al. 2017), whose transposed
+convolutions became "resize and convolve" (Odena et al. 2016), with a finer last level. Shapes: N
+pictures, I and O channels in and out, H and W pixels, multiples of 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CODE, LINES, NOISE = 3, 1, 1  # input channels
+WIDTHS = (40, 80, 160, 320, 320)
+FINE = 24  # channels of the last level
+
+
+class ResizeConv2d(nn.Module):
+    """Enlarge by nearest neighbours and convolve (3 × 3): (N, I, H, W) → (N, O, 2H, 2W).
+
+    Done at once, as a transposed convolution whose kernel is the 3 × 3 one spread over two
+    pixels: the same sum in four steps in place of nine.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, 3, 3))
+        nn.init.normal_(self.weight, std=0.02)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(x, self.spread(), self.bias, stride=2, padding=1)
+
+    def spread(self) -> Tensor:
+        """The kernel of the transposed convolution: (I, O, 4, 4)."""
+        flipped = self.weight.flip(2, 3).transpose(0, 1)
+        padded = F.pad(flipped, (1, 1, 1, 1))
+        rows = padded[:, :, 1:] + padded[:, :, :-1]
+        return rows[..., 1:] + rows[..., :-1]
+
+    @torch.no_grad()
+    def fit(self, transposed: Tensor) -> None:
+        """Take over a transposed convolution's kernel (I, O, 4, 4), as nearly as can be."""
+        spread = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=torch.float32)
+        nearest = torch.linalg.pinv(spread)  # (3, 4)
+        kernel = torch.einsum("ap,bq,iopq->oiab", nearest, nearest, transposed.float())
+        self.weight.copy_(kernel.flip(2, 3))
+
+
+class Renderer(nn.Module):
+    """(N, 5, H, W), `CODE`, `LINES` and `NOISE` → (N, 3, H, W), all in about [-1, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        num_inputs = CODE + LINES + NOISE
+        before = (num_inputs, *WIDTHS[:-1])
+        self.downs = nn.ModuleList(
+            nn.Conv2d(i, o, 4, stride=2, padding=1, bias=False)
+            for i, o in zip(before, WIDTHS, strict=True)
+        )
+        self.down_norms = nn.ModuleList(nn.BatchNorm2d(width) for width in WIDTHS[1:-1])
+        above = WIDTHS[-2::-1]  # 320, 160, 80, 40
+        below = (WIDTHS[-1], *(2 * width for width in above[:-1]))
+        self.ups = nn.ModuleList(ResizeConv2d(i, o) for i, o in zip(below, above, strict=True))
+        self.up_norms = nn.ModuleList(nn.BatchNorm2d(width) for width in above)
+        self.colours = ResizeConv2d(2 * WIDTHS[0], 3, bias=True)
+        self.fine = ResizeConv2d(2 * WIDTHS[0], FINE)
+        self.fine_norm = nn.BatchNorm2d(FINE)
+        self.finish = nn.Sequential(
+            nn.Conv2d(FINE + num_inputs, FINE, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(FINE, 3, 3, padding=1),
+        )
+        nn.init.normal_(self.finish[-1].weight, std=0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        given, kept = x, []
+        for level, down in enumerate(self.downs):
+            x = down(x if level == 0 else F.leaky_relu(x, 0.2))
+            if 0 < level < len(WIDTHS) - 1:
+                x = self.down_norms[level - 1](x)
+            kept.append(x)
+        kept.pop()
+        for up, norm in zip(self.ups, self.up_norms, strict=True):
+            x = norm(up(F.relu(x)))
+            x = torch.cat([kept.pop(), x], dim=1)
+        x = F.relu(x)
+        fine = F.leaky_relu(self.fine_norm(self.fine(x)), 0.2)
+        detail = self.finish(torch.cat([fine, given.to(fine.dtype)], dim=1))
+        return torch.tanh((self.colours(x) + detail).float())
+
+    @torch.no_grad()
+    def begin_with(self, unet: Mapping[str, Tensor]) -> None:
+        """Take over the weights of a pix2pix U-Net of the same widths, that saw sketches."""
+        lines = unet["model.model.0.weight"].sum(dim=1)
+        first = 0.02 * torch.randn_like(self.downs[0].weight)
+        first[:, CODE] = 0.7 * lines
+        self.downs[0].weight.copy_(first)
+        inside = "model.model.1.model."
+        last_level = len(WIDTHS) - 1
+        for level in range(1, last_level + 1):
+            self.downs[level].weight.copy_(unet[f"{inside}1.weight"])
+            up = self.ups[last_level - level]
+            up_norm = self.up_norms[last_level - level]
+            if level < last_level:
+                _copy_norm(self.down_norms[level - 1], unet, f"{inside}2.")
+                up.fit(unet[f"{inside}5.weight"])
+                _copy_norm(up_norm, unet, f"{inside}6.")
+                inside += "3.model."
+            else:
+                up.fit(unet[f"{inside}3.weight"])
+                _copy_norm(up_norm, unet, f"{inside}4.")
+        self.colours.fit(unet["model.model.3.weight"])
+        self.colours.bias.copy_(unet["model.model.3.bias"])
+
+
+def _copy_norm(norm: nn.BatchNorm2d, unet: Mapping[str, Tensor], prefix: str) -> None:
+    norm.load_state_dict({name: unet[prefix + name] for name in norm.state_dict()})
