@@ -5,10 +5,13 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from s2f_utils import networks
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
@@ -177,15 +180,9 @@ class Pix2Pix(Method):
         # The generator learns to deceive the discriminator, and to approach the ground truth.
         with frozen(self.net_d), ctx.autocast():
             logits = self.net_d(torch.cat([a, fake_b], dim=1))
-        terms_g = {
-            "loss_gan": Term(adversarial_loss(logits, True, kind), ctx.live["lambda_gan"]),
-            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
-        }
-        if self.config.lambda_perceptual:
-            loss = perceptual_loss(fake_b, b)
-            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
-        ctx.descend(terms_g, self.opt_g)
-        return terms_d | terms_g
+        loss_gan = adversarial_loss(logits, True, kind)
+        perceptual = functools.partial(perceptual_loss, fake_b, b)
+        return terms_d | self.step_generator(fake_b, b, loss_gan, perceptual, ctx)
 
     def step_projected(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """The same step against a projected discriminator (Sauer et al. 2021): both losses use the
@@ -199,12 +196,24 @@ class Pix2Pix(Method):
         ctx.descend(terms_d, self.opt_d)
         with frozen(self.net_d):
             loss_gan = pair.loss_gan()
-        terms_g = {
+        return terms_d | self.step_generator(fake_b, b, loss_gan, pair.loss_perceptual, ctx)
+
+    def step_generator(
+        self,
+        fake_b: Tensor,
+        b: Tensor,
+        loss_gan: Tensor,
+        perceptual: Callable[[], Tensor],
+        ctx: Context,
+    ) -> dict[str, Term]:
+        """The generator's half of a step, the same for every discriminator: all its losses, and
+        its descent on them. perceptual: computes that loss, where it is part of the training.
+        """
+        terms = {
             "loss_gan": Term(loss_gan, ctx.live["lambda_gan"]),
             "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
         }
         if self.config.lambda_perceptual:
-            loss = pair.loss_perceptual()
-            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
-        ctx.descend(terms_g, self.opt_g)
-        return terms_d | terms_g
+            terms["loss_perceptual"] = Term(perceptual(), ctx.live["lambda_perceptual"])
+        ctx.descend(terms, self.opt_g)
+        return terms

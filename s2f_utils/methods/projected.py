@@ -12,35 +12,27 @@ from s2f_utils.networks.pretrained import features_of, stride_distance
 from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.runtime import distributed, to_device
 
-AUGMENTATIONS = ("shared", "none")
-
 
 class SharedChange:
     """A random change of colours and position, the same for a real and its fake picture, so that
-    their features can be
-    compared at each position. num: of pairs, of which `SHARE` are changed; edges are mirrored.
+    their features can be compared at each position.
+
+    num: of pairs, of which `SHARE` are changed; edges are mirrored.
     """
 
     SHARE = 0.6
-    LIMITS = (
-        0.25,
-        0.25,
-        0.4,
-        0.08,
-        0.08,
-    )  # brightness (of white), contrast, saturation, right, down (of a side)
+    # brightness (of white), contrast, saturation, right, down (of a side)
+    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)
 
     def __init__(self, num: int) -> None:
         changed = (distributed.rand(num, 1) < self.SHARE).float()
-        self.drawn = (
-            (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed
-        )  # (N, 5)
+        # (N, 5)
+        self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed
 
     def colours(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) with changed colours."""
-        values = to_device(self.drawn[:, :3], x.device).to(x)[
-            ..., None, None, None
-        ]  # (N, 3, 1, 1, 1)
+        drawn = to_device(self.drawn[:, :3], x.device).to(x)
+        values = drawn[..., None, None, None]  # (N, 3, 1, 1, 1)
         brightness, contrast, saturation = values.unbind(1)
         mean = x.mean(1, keepdim=True)
         x = mean + (x - mean) * (1 + saturation)
