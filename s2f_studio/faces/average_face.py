@@ -1,13 +1,12 @@
 """The face a drawing depicts: averaged (`expected`), or as photos of possible people (`rendered`).
 
 Pixel work is done by stages (`faces.stages`, `render.stage`); this module makes the decisions
-between
-them.
+between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +29,40 @@ if TYPE_CHECKING:
 
 _, EXPECTED, RENDERED = ANSWERS
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
-# The finder mistakes hair drawn down to the brows for a hat: the share of hair above the brows
-# decides.
+# The finder mistakes hair drawn down to the brows for a hat: how much hair is above them decides.
 HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
 SURELY, HAT_SURE = 0.95, 0.5
 SCRAWLED_FROM = 0.4  # from this "crude" score on, the hat thresholds for crude drawings apply
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """What the network gets of one drawing.
+
+    square: uint8 (P, P, 3). added: which of `regions.ADDED` are drawn onto it.
+    """
+
+    square: np.ndarray
+    found: Landmarks
+    ask: DrawingRequest
+    added: Collection[str] = ()
+
+    def without_request(self) -> NetworkInput:
+        """The same without the requested attributes; what the finder read of them stays."""
+        return replace(self, ask=without_attributes(self.ask, self.found)[0])
+
+    def without(self, names: Collection[str]) -> NetworkInput:
+        """The same without these of the requested attributes, and what the finder read of them."""
+        ask, found = without_attributes(self.ask, self.found, names)
+        return replace(self, ask=ask, found=found)
+
+    @property
+    def added_vector(self) -> np.ndarray:
+        """`added` as the network gets it: float32 (2,), 1 for what is drawn."""
+        return np.array([name in self.added for name in ADDED], np.float32)
 
 
 @dataclass
@@ -98,9 +123,7 @@ class ExpectModel(Translator):
         return [found[square.tobytes()] for square in squares]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
-        """As `Translator.translate_batch`: the default answer, at the drawn shape, so that it can
-        be scored.
-        """
+        """As `Translator.translate_batch`: the default answer, at the drawn shape, to be scored."""
         return np.stack(
             self.answer_squares(batch, [DrawingRequest(mode=mode, likely=0.0)] * len(batch))
         )
@@ -113,9 +136,9 @@ class ExpectModel(Translator):
         """
         coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, person[None], coarse[None], np.array([self.background(ask)]))[
-            0
-        ][0]
+        background = np.array([self.background(ask)])
+        (pictures,) = self.engine.run(stage, person[None], coarse[None], background)
+        return pictures[0]
 
     def background(self, ask: DrawingRequest) -> int:
         """The number of the background behind the person (`stages.place.backdrop`)."""
@@ -136,62 +159,73 @@ class ExpectModel(Translator):
         person and hair, float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones
         used, (N, 6).
 
-        A drawing outweighs the requested attributes. So requested glasses or a beard missing from
-        the drawing are drawn onto it, and each requested trait is amplified in its own region, a
-        beard below the nose, as in classifier-free guidance (Ho and Salimans 2022). Elsewhere the
-        answer stays as it is without the request.
+        A drawing outweighs the requested attributes, so each is amplified in its own region, a
+        beard below the nose, as in classifier-free guidance (Ho and Salimans 2022): the change in
+        the network's output times a factor is added to the answer. Elsewhere the answer stays as
+        it is without the request. There are three rounds, one for each size of factor: what a round
+        amplifies must be the effect of its own attributes alone.
         """
-        added = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
+        missing = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
         asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
         requested = [{name for name in ask.person if name in TOLD} for ask in asks]
-        others, nothing = (
-            [one - new for one, new in zip(requested, added, strict=True)],
-            [set()] * len(asks),
-        )
-        plain = [without_attributes(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
-        raw, tones = self._answered(squares, found, plain, nothing)
-        last = raw.copy()
-        # Attributes changed in this step, those hidden from the network, accessories drawn,
-        # amplification
-        steps = (
-            (
-                [one & set(WORN) for one in requested],
-                requested,
-                nothing,
-                dict.fromkeys(WORN, 1.0),
-            ),  # no finder flags
-            (added, others, added, ADDED_GUIDANCE),
-            (others, nothing, added, {}),
-        )
-        for attributes, hidden, drawn, scales in steps:
-            now = [n for n, names in enumerate(attributes) if names]
-            if now:
-                without, seen = zip(
-                    *(without_attributes(asks[n], found[n], hidden[n]) for n in now), strict=True
-                )
-                made, _ = self._answered(squares[now], seen, without, [drawn[n] for n in now])
-                by = np.stack([guidance(attributes[n], scales) for n in now])
-                raw[now] = self.engine.run("guide", raw[now], last[now], made, by)[0]
-                last[now] = made
-        turned = [shape_prior.coordinates(one.points, one.off_by_hand)[0] for one in found]
-        return (*self.engine.run("settle", raw, np.array(turned, np.float32)), tones)
+        worn = [names & set(WORN) for names in requested]
+        others = [names - new for names, new in zip(requested, missing, strict=True)]
+        inputs = [NetworkInput(*parts) for parts in zip(squares, found, asks, strict=True)]
 
-    def _answered(
+        # To begin with: the drawings and what the finder reads in them, nothing of the request.
+        output, tones = self._network_output([one.without_request() for one in inputs])
+        answer = output.copy()
+        # Round 1, factor 1: what the finder reads of glasses, beard and hat is withdrawn where the
+        # request mentions them.
+        unread = [one.without(names) for one, names in zip(inputs, requested, strict=True)]
+        self._amplify(answer, output, unread, worn, dict.fromkeys(WORN, 1.0))
+        # Round 2, small factors: missing accessories are drawn onto the drawing, which shows well.
+        drawn = [
+            replace(one.without(names), added=new)
+            for one, names, new in zip(inputs, others, missing, strict=True)
+        ]
+        self._amplify(answer, output, drawn, missing, ADDED_GUIDANCE)
+        # Round 3, the large factor: all other attributes, which the network only gets as numbers.
+        complete = [replace(one, added=new) for one, new in zip(inputs, missing, strict=True)]
+        self._amplify(answer, output, complete, others, {})
+
+        turned = [shape_prior.coordinates(one.points, one.off_by_hand)[0] for one in found]
+        return (*self.engine.run("settle", answer, np.array(turned, np.float32)), tones)
+
+    def _amplify(
         self,
-        squares: np.ndarray,
-        found: Sequence[Landmarks],
-        asks: Sequence[DrawingRequest],
-        added: Sequence[Collection[str]],
-    ) -> tuple[np.ndarray, np.ndarray]:
+        answer: np.ndarray,
+        output: np.ndarray,
+        inputs: Sequence[NetworkInput],
+        attributes: Sequence[Collection[str]],
+        factors: Mapping[str, float],
+    ) -> None:
+        """One round of `expected`: run the network on inputs that differ from the last round's in
+        these attributes, and add the change, amplified, to the answer.
+
+        answer: so far; output: the network's in the last round; both (N, 5, 128, 128), updated in
+        place. attributes: of each drawing; those without any are left as they are. factors: as
+        `regions.guidance`.
+        """
+        affected = [n for n, names in enumerate(attributes) if names]
+        if not affected:
+            return
+        new_output, _ = self._network_output([inputs[n] for n in affected])
+        strengths = np.stack([guidance(attributes[n], factors) for n in affected])
+        answer[affected] = self.engine.run(
+            "guide", answer[affected], output[affected], new_output, strengths
+        )[0]
+        output[affected] = new_output
+
+    def _network_output(self, inputs: Sequence[NetworkInput]) -> tuple[np.ndarray, np.ndarray]:
         """The network's raw output, (N, 5, 128, 128), and the tones used, (N, 6)."""
-        points = np.stack([one.points for one in found]).astype(np.float32)
-        attributes = np.stack(
-            [attribute_vector(one, ask) for one, ask in zip(found, asks, strict=True)]
-        )
-        drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
-        tones = np.stack([tones_of(ask) for ask in asks])
-        seeds = np.array([ask.seed or -1 for ask in asks])
-        return self.engine.run("expect", squares, points, attributes, drawn, tones, seeds)
+        squares = np.stack([one.square for one in inputs])
+        points = np.stack([one.found.points for one in inputs]).astype(np.float32)
+        attributes = np.stack([attribute_vector(one.found, one.ask) for one in inputs])
+        added = np.stack([one.added_vector for one in inputs])
+        tones = np.stack([tones_of(one.ask) for one in inputs])
+        seeds = np.array([one.ask.seed or -1 for one in inputs])
+        return self.engine.run("expect", squares, points, attributes, added, tones, seeds)
 
 
 def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
@@ -246,8 +280,9 @@ def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:
 def without_attributes(
     ask: DrawingRequest, found: Landmarks, words: Collection[str] = TOLD
 ) -> tuple[DrawingRequest, Landmarks]:
-    """The request and the finder's results without some of the requested attributes; colours
-    stay.
+    """The request and the finder's results without some of the requested attributes.
+
+    Colours stay.
     """
     hidden = set(words) & set(ask.person)
     flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}

@@ -22,23 +22,24 @@ PLAIN = (214, 217, 221)  # background of the expected person
 STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
 LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
 FALL, GRAIN = 70.0, 1.2  # darker at the corners
-CROWN, CROWN_HIGH = (
-    0.08,
-    0.35,
-)  # where rounding of heads starts, of the side; its height, of half the head's width
-TUFT = 0.2  # share of the side: anything narrower there is not a head
-BEYOND_PX, SOFT_PX = (
-    48,
-    14.0,
-)  # how far an answer extends beyond the mean shape's frame, and its blur there
+# A head cropped by the frame is rounded from this row on, a share of the side, upwards: at most as
+# high as this share of half the head's width, with a rim this soft, of 128 pixels.
+CROWN, CROWN_HIGH, CROWN_SOFT_PX = 0.08, 0.35, 4
+# Anything narrower in that row, a share of the side, is a tuft and no head: it fades out upwards,
+# in one part of so many of the rows above.
+TUFT, TUFT_PARTS = 0.2, 5
+# How far an answer extends beyond the mean shape's frame, and its blur there.
+BEYOND_PX, SOFT_PX = 48, 14.0
 COARSE = 4  # blurred parts are computed at a resolution lower by this factor
 
 
 class Placed(nn.Module):
-    """In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32 (N, P / 4, P
-    / 4, 2), the source of each block of the picture (`warping.coarse_field`); background int64
-    (N,), the seed of a studio's, -1 for a plain one (named "wall" in graphs). Out: picture uint8
-    (N, S, S, 3).
+    """People warped to the drawings' shapes, in front of a background.
+
+    In: people (N, 4, P, P), colours times mask, and mask, in [0, 1]; coarse float32
+    (N, P / 4, P / 4, 2), the source of each block of the picture (`warping.coarse_field`);
+    background int64 (N,), the seed of a studio's, -1 for a plain one (named "wall" in graphs).
+    Out: picture uint8 (N, S, S, 3).
     """
 
     inputs = {
@@ -54,9 +55,8 @@ class Placed(nn.Module):
         wide = PEOPLE_PX + 2 * BEYOND_PX
         frame = F.pad(torch.ones(1, 1, PEOPLE_PX, PEOPLE_PX), (BEYOND_PX,) * 4)
         across = 2 * round(4 * BEYOND_PX / 24) + 1
-        self.register_buffer(
-            "inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False
-        )  # hides the seam
+        inside = F.avg_pool2d(frame, across, 1, across // 2)  # soft, to hide the seam
+        self.register_buffer("inside", inside, persistent=False)
         axis = np.arange(wide) - (BEYOND_PX + (PEOPLE_PX - 1) / 2)
         beyond = np.maximum(0, np.abs(axis) - PEOPLE_PX / 2)
         away = np.minimum(1, np.hypot(beyond[:, None], beyond) / BEYOND_PX)
@@ -86,27 +86,28 @@ class Placed(nn.Module):
 
 
 def crown(people: Tensor) -> Tensor:
-    """A mask for `Placed.continued` that gives heads cropped by the frame a rounded top: (N, 1, W,
-    W).
+    """A mask for `Placed.continued`, (N, 1, W, W), for what the frame crops at its top: it rounds
+    off a head, fades out a tuft, and is 1 below and where nothing reaches the top.
     """
     num, _, size, _ = people.shape
     side, first = size + 2 * BEYOND_PX, BEYOND_PX + round(CROWN * size)
-    axis = torch.arange(size, dtype=torch.float32, device=people.device)
-    inked = people[:, 3, first - BEYOND_PX] > 0.5  # (N, P)
-    count = inked.float().sum(1).view(-1, 1, 1, 1)
-    left = torch.where(inked, axis, size + 0.0).amin(1).view(-1, 1, 1, 1) + BEYOND_PX
-    right = torch.where(inked, axis, -1.0).amax(1).view(-1, 1, 1, 1) + BEYOND_PX
-    middle, half = (left + right) / 2, ((right - left + 1) / 2).clamp_min(1.0)
-    across = (torch.arange(side, device=people.device).view(1, 1, 1, -1) - middle) / half
     rows = torch.arange(first, device=people.device).view(1, 1, -1, 1)
+    # The head's extent in the first row below the crown.
+    axis = torch.arange(size, dtype=torch.float32, device=people.device)
+    is_person = people[:, 3, first - BEYOND_PX] > 0.5  # (N, P)
+    width = is_person.float().sum(1).view(-1, 1, 1, 1)
+    left = torch.where(is_person, axis, size + 0.0).amin(1).view(-1, 1, 1, 1) + BEYOND_PX
+    right = torch.where(is_person, axis, -1.0).amax(1).view(-1, 1, 1, 1) + BEYOND_PX
+    middle, half = (left + right) / 2, ((right - left + 1) / 2).clamp_min(1.0)
+    # A half ellipse on that row: `across` and `up` are shares of its axes.
+    across = (torch.arange(side, device=people.device).view(1, 1, 1, -1) - middle) / half
     up = (first - rows) / (CROWN_HIGH * half).clamp_max(first)
-    round_ = (0.5 + (1 - (across.square() + up.square()).sqrt()) * half / (4 * size / 128)).clamp(
-        0, 1
-    )
-    tuft = (-4 + 5 * rows / (first - 1)).clamp(0, 1).expand_as(round_)  # too narrow for a head
-    top = torch.where(
-        count == 0, torch.ones_like(round_), torch.where(count < TUFT * size, tuft, round_)
-    )
+    inside = (1 - (across.square() + up.square()).sqrt()) * half
+    head = (0.5 + inside / (CROWN_SOFT_PX * size / 128)).clamp(0, 1)
+    # From 1 in the lowest row down to 0 a fifth of the rows further up.
+    tuft = (1 - TUFT_PARTS + TUFT_PARTS * rows / (first - 1)).clamp(0, 1).expand_as(head)
+    cropped = torch.where(width < TUFT * size, tuft, head)
+    top = torch.where(width == 0, torch.ones_like(head), cropped)
     return torch.cat([top, torch.ones(num, 1, side - first, side, device=people.device)], dim=2)
 
 
