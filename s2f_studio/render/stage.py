@@ -27,8 +27,11 @@ TEMPERATURE = 0.5
 HAIR, PERSON = 0.4, 0.5  # a pixel is hair, or of the person, from this share on
 UNLIKE_SKIN = 20.0  # distance in CIELAB from the cheeks' tone
 LEAST = 0.02  # of the pixels; less is no hat
-CAST, ALIKE = 0.7, 30.0  # how much of a cast is taken away; how far in CIELAB hues are alike
+# How much of a colour cast (a tint of the light) is taken away; how far apart in CIELAB hues may be
+# to count as skin's.
+CAST, ALIKE = 0.7, 30.0
 SATURATION = 0.5  # share of the differences in hue that is kept in hair, and in a hat of one hue
+# Gaps in a hat this wide, of 512 pixels, are closed, and spots removed; the blur of its rim.
 CLOSE_PX, SOFT_PX = 9, 2.0
 
 
@@ -36,9 +39,8 @@ class Rendered(nn.Module):
     """Photos of people who might exist.
 
     In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `TEXTURED`, from -1 to 1,
-    NaN where
-    nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S),
-    as it was decided.
+    NaN where nothing is said. Out: people (N, 4, P, P), colours times person and person; hair
+    (N, 1, S, S), as it was decided.
     """
 
     inputs = {
@@ -77,18 +79,14 @@ class Rendered(nn.Module):
         return torch.cat([expected[:, :3], parts * (1 - hanging)], dim=1)
 
     def of_styles(self, expected: Tensor, styles: Tensor, seeds: Tensor) -> Tensor:
-        """What is expected, as `with_outline` leaves it → people of these styles (N, C): (N, 4, P,
-        P).
-        """
+        """What is expected, as `with_outline` leaves it → people of styles (N, C), (N, 4, P, P)."""
         made = self.net(self.images(before_wall(expected)), styles, seeds)
         made = torch.cat([render.without_mesh(made[:, :3]), made[:, 3:]], dim=1).clamp(-1, 1)
         return cut_out(made, expected[:, 3:4])
 
 
 def before_wall(expected: Tensor) -> Tensor:
-    """What is expected, (N, 5, S, S) in [0, 1], as `Render` reads it: before its wall, in
-    [-1, 1].
-    """
+    """What is expected, (N, 5, S, S) in [0, 1], as `Render` reads it: on its wall, in [-1, 1]."""
     person = expected[:, 3:4]
     colours = (2 * expected[:, :3] - 1) * person + render.WALL * (1 - person)
     return torch.cat([colours, 2 * expected[:, 3:] - 1], dim=1)
@@ -118,12 +116,11 @@ def cut_out(made: Tensor, given: Tensor | None = None) -> Tensor:
 
 
 class Finished(nn.Module):
-    """What is put right in rendered people: a cast over skin and hair of a known tone, and a hat
-    that shimmers.
+    """Two corrections of rendered people: a colour cast is taken off skin and hair whose tone was
+    asked for, and a hat of many hues gets one.
 
     In: people (N, 4, P, P), hair (N, 1, S, S); tones (N, 6) in [-1, 1], NaN where none was asked
-    for; hat (N,), 1 for
-    those who wear one. Out: finished (N, 4, P, P).
+    for; hat (N,), 1 for those who wear one. Out: finished (N, 4, P, P).
     """
 
     inputs = {
@@ -144,11 +141,11 @@ class Finished(nn.Module):
 
     def forward(self, people: Tensor, hair: Tensor, tones: Tensor, hat: Tensor) -> Tensor:
         hair = F.interpolate(hair, size=people.shape[-2:], mode="bilinear", align_corners=False)
-        return self.of_one_cloth(self.without_cast(people, hair, tones), hair, hat)
+        return self.with_plain_hat(self.without_cast(people, hair, tones), hair, hat)
 
     def without_cast(self, people: Tensor, hair: Tensor, tones: Tensor) -> Tensor:
-        """The hues of skin and hair nearer to those that are asked for, and such hair of fewer
-        hues: a seed's codes tint the light, at times as no light is. hair: (N, 1, P, P).
+        """Move the hues of skin and hair towards the tones that were asked for, and narrow those
+        of the hair: a seed's codes tint the light, at times as no light is. hair: (N, 1, P, P).
         """
         colours, lab, there = _colours(people)
         is_hair = there * hair
@@ -171,31 +168,31 @@ class Finished(nn.Module):
         any_known = (known.amax(1) > 0).view(-1, 1, 1, 1)
         return _with(people, torch.where(any_known, made, colours))
 
-    def of_one_cloth(self, people: Tensor, hair: Tensor, hat: Tensor) -> Tensor:
-        """A hat in one colour: its light stays, its hues become one, for few people with hats were
-        there to learn from.
+    def with_plain_hat(self, people: Tensor, hair: Tensor, hat: Tensor) -> Tensor:
+        """A hat in one hue, of the same lightness: the network saw few, and mixes hues in them.
 
-        The hat is what is above the brows, is no hair, and has not the cheeks' tone. hair: (N, 1,
-        P, P).
+        The hat is what is above the brows, is no hair, and differs from the cheeks' tone. hair:
+        (N, 1, P, P).
         """
         colours, lab, there = _colours(people)
         cheeks = self.cheeks * there
         skin = pixels.median(lab.flatten(2), cheeks.flatten(2))[:, :, None, None]
         unlike = (lab - skin).square().sum(1, keepdim=True).sqrt() > UNLIKE_SKIN
-        cloth = there * self.above * (hair <= HAIR).float() * unlike.float()
+        hat_mask = there * self.above * (hair <= HAIR).float() * unlike.float()
         across = 2 * round(CLOSE_PX * people.shape[-1] / 512) + 1
-        cloth = pixels.grown(pixels.shrunk(cloth, across), across)  # opened, then closed
-        cloth = pixels.shrunk(pixels.grown(cloth, across), across)
-        is_hat = (cloth.mean((1, 2, 3)) >= LEAST) & (cheeks.amax((1, 2, 3)) > 0) & (hat > 0)
-        hue = pixels.median(lab[:, 1:].flatten(2), cloth.flatten(2))[:, :, None, None]
+        hat_mask = pixels.grown(pixels.shrunk(hat_mask, across), across)  # opened, then closed
+        hat_mask = pixels.shrunk(pixels.grown(hat_mask, across), across)
+        is_hat = (hat_mask.mean((1, 2, 3)) >= LEAST) & (cheeks.amax((1, 2, 3)) > 0) & (hat > 0)
+        hue = pixels.median(lab[:, 1:].flatten(2), hat_mask.flatten(2))[:, :, None, None]
         plain = torch.cat([lab[:, :1], (SATURATION * hue).expand_as(lab[:, 1:])], dim=1)
-        soft = plane.blurred(cloth, SOFT_PX) * is_hat.float().view(-1, 1, 1, 1)
+        soft = plane.blurred(hat_mask, SOFT_PX) * is_hat.float().view(-1, 1, 1, 1)
         return _with(people, colours + soft * (pixels.from_lab(plain) - colours))
 
 
 def _colours(people: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P); the
-    rim is no step, for engines round otherwise.
+    """People's colours, (N, 3, P, P), the same in CIELAB, and the person's mask, (N, 1, P, P).
+
+    The mask's rim is a ramp: at a step, the engines' different rounding would show as whole pixels.
     """
     colours = (people[:, :3] / people[:, 3:].clamp_min(1e-3)).clamp(0, 1)
     return colours, pixels.to_lab(colours), (4 * (people[:, 3:] - PERSON) + 0.5).clamp(0, 1)
