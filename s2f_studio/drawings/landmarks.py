@@ -23,10 +23,8 @@ from s2f_utils.pictures import faces, images
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
 INKED = 0.5  # a share of dark pixels that only a photo exceeds
-SMALL, FILLED = (
-    0.75,
-    0.9,
-)  # a drawing below this share of the picture's side is enlarged, to this share
+# A drawing below this share of the picture's side is enlarged, to this share.
+SMALL, FILLED = 0.75, 0.9
 BY_HAND = 4.0  # times "crude": one stroke displaces all points of a part; best on validation people
 LOOKS = 2  # passes: over the unaligned picture, and with the face aligned from the first pass
 
@@ -36,10 +34,8 @@ class Landmarks:
     """The analysis of a face.
 
     points: float64 (164, 2), pixels of the picture, as `mesh` orders them. off: float64 (164,), the
-    expected error of
-    each in pixels. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is
-    how
-    abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
+    expected error of each in pixels. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to
+    1}; "crude" is how abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """
 
     points: np.ndarray
@@ -114,7 +110,8 @@ def find_all_landmarks(
     made: dict[int, Landmarks] = {}
     for side_px in {len(picture) for picture in pictures}:
         of_size = [n for n, picture in enumerate(pictures) if len(picture) == side_px]
-        made |= zip(of_size, _alike([pictures[n] for n in of_size], finding), strict=True)
+        found = _landmarks_of_one_size([pictures[n] for n in of_size], finding)
+        made |= zip(of_size, found, strict=True)
     return [made[n] for n in range(len(pictures))]
 
 
@@ -150,52 +147,65 @@ def _check(picture: np.ndarray) -> None:
         )
 
 
-def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Landmarks]:
-    """`find_all_landmarks` for pictures of one size."""
+def _landmarks_of_one_size(pictures: Sequence[np.ndarray], finding: Engine) -> list[Landmarks]:
+    """`find_all_landmarks` for pictures of one size.
+
+    Affine maps lead from the pixels of the squares, which may be smaller than the pictures, to
+    those of the network's input.
+    """
     size_px = len(pictures[0])
     affine = np.stack([_framed(picture) for picture in pictures])
-    scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
-    small_px = (
-        size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))
-    )  # against aliasing
-    share = size_px / small_px
-    squares = np.stack(
-        [images.resize(picture, small_px) for picture in pictures] if share != 1 else pictures
-    )
+    small_px = _reduced_size(size_px, affine)
+    squares = _resized(pictures, small_px)
     paper = np.array([np.mean(images.paper_colour(square)) for square in squares], np.float32)
+    share = size_px / small_px
     affine = np.stack([_for_smaller(one, share) for one in affine])
     for look in range(LOOKS):
         points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
         if look < LOOKS - 1:
-            affine = np.stack(
-                [faces.alignment(mesh.five_of(one), FACE_PX) for one in points.astype(np.float64)]
-            )
-    if small_px != FACE_PX:  # the graph gives masks at the pixels of a picture of this size
+            affine = _aligned(points)
+    if small_px != FACE_PX:
+        # The graph samples the masks at FACE_PX pixels a side, so they take squares of that size.
         affine = np.stack([_for_smaller(one, small_px / FACE_PX) for one in affine])
-        faced = np.stack([images.resize(square, FACE_PX) for square in squares])
-        parts = finding.run("look", faced, affine.astype(np.float32), paper)[2]
+        squares = _resized(squares, FACE_PX)
+        parts = finding.run("look", squares, affine.astype(np.float32), paper)[2]
+    points = (points.astype(np.float64) + 0.5) * share - 0.5
+    off = off.astype(np.float64) * share
     return [
-        Landmarks(
-            (points[n].astype(np.float64) + 0.5) * share - 0.5,
-            off[n].astype(np.float64) * share,
-            {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags[n], strict=True)},
-            {
-                name: _enlarged(part, size_px)
-                for name, part in zip(FOUND_PARTS, parts[n], strict=True)
-            },
-        )
+        Landmarks(points[n], off[n], _named_flags(flags[n]), _named_parts(parts[n], size_px))
         for n in range(len(pictures))
     ]
 
 
-def _enlarged(part: np.ndarray, size_px: int) -> np.ndarray:
+def _reduced_size(size_px: int, affine: np.ndarray) -> int:
+    """The side of pictures without aliasing in the network's input: theirs, or less."""
+    scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
+    return size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))
+
+
+def _resized(squares: Sequence[np.ndarray], size_px: int) -> np.ndarray:
+    if len(squares[0]) == size_px:
+        return np.stack(squares)
+    return np.stack([images.resize(square, size_px) for square in squares])
+
+
+def _aligned(points: np.ndarray) -> np.ndarray:
+    """The affine maps that align faces with these points, (N, 164, 2): float64 (N, 2, 3)."""
+    five = mesh.five_of(points.astype(np.float64))
+    return np.stack([faces.alignment(one, FACE_PX) for one in five])
+
+
+def _named_flags(flags: np.ndarray) -> dict[str, float]:
+    return {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags, strict=True)}
+
+
+def _named_parts(parts: np.ndarray, size_px: int) -> dict[str, np.ndarray]:
+    """Masks (2, 256, 256), enlarged or reduced to a picture's size, by name."""
     import cv2
 
-    return (
-        part
-        if len(part) == size_px
-        else cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    )
+    if parts.shape[-1] != size_px:
+        parts = [cv2.resize(part, (size_px, size_px)) for part in parts]  # bilinear
+    return dict(zip(FOUND_PARTS, parts, strict=True))
 
 
 def _for_smaller(affine: np.ndarray, share: float) -> np.ndarray:

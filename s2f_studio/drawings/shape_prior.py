@@ -2,8 +2,8 @@
 them.
 
 An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a
-square picture; the components hold no person's shape. `git show 667d723:tools/fit_shapes.py` made
-them.
+square picture. The components were fitted on portraits' landmarks, by a script that was not kept;
+they hold no person's shape.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ USUAL_OFF_PX = 1.0  # of 256: the default error of points
 @functools.cache
 def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean shape (164, 2) in pixels of 256, the components (K, 328), of length 1, and the
-    standard deviations (K,)
-    of people along them: float64.
+    standard deviations (K,) of people along them: float64.
     """
     with np.load(SHAPES) as found:
         return tuple(found[name].astype(np.float64) for name in ("mean", "components", "spread"))
