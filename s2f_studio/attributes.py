@@ -1,4 +1,4 @@
-"""Attributes of a person in a drawing, parts of a face, and tones of hair and skin."""
+"""Attributes of a person in a drawing, masks of a picture's parts, and tones of hair and skin."""
 
 from __future__ import annotations
 
@@ -22,20 +22,14 @@ TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
 TEXTURED = ("age", "smile", "curls")  # those of `TRAITS` in a face's texture
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
-FACE_PARTS = (
-    "eyes",
-    "brows",
-    "nose",
-    "mouth",
-    "outline",
-)  # whose shape can be moved to a likely one
 COLOURED = ("skin", "hair")
 
 
 @dataclass(frozen=True)
 class Tone:
-    """A colour, RGB in [0, 255], and how much its lightness varies (a standard deviation in CIELAB;
-    None: unknown).
+    """A colour, RGB in [0, 255].
+
+    spread: how much its lightness varies, a standard deviation in CIELAB; None: unknown.
     """
 
     colour: tuple[int, int, int]
@@ -43,8 +37,9 @@ class Tone:
 
 
 def as_tone(colour: Tone | str | tuple) -> Tone:
-    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255]. Raises ValueError for
-    anything else.
+    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255].
+
+    Raises ValueError for anything else.
     """
     if isinstance(colour, Tone):
         return colour

@@ -42,11 +42,6 @@ WORDS: dict[str, str] = {
     " its lines, and others"
     " would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
-    # A picture for a model that reads something else (`StyleModel.advice`).
-    "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one"
-    " for sketches",
-    "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
-    " (photo-to-sketch does)",
 }
 
 

@@ -289,26 +289,6 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
     assert len(list((tmp_path / "made").glob("*.png"))) == 1
 
 
-def test_a_graph_of_an_earlier_version_that_takes_colours_gets_none(tmp_path):
-    sizes = {
-        "picture": (onnx.TensorProto.UINT8, ["N", "H", "W", 3]),
-        "hint": (onnx.TensorProto.FLOAT, ["N", 3, 4, 4]),
-    }
-    takes = [onnx.helper.make_tensor_value_info(name, *size) for name, size in sizes.items()]
-    gives = onnx.helper.make_tensor_value_info("base", *sizes["hint"])
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Identity", ["hint"], ["base"])], "structure", takes, [gives]
-    )
-    opset = [onnx.helper.make_opsetid("", 18)]
-    onnx.save(
-        onnx.helper.make_model(graph, ir_version=10, opset_imports=opset),
-        tmp_path / "structure.onnx",
-    )
-    engine = OnnxEngine({"structure": tmp_path / "structure.onnx"})
-    (made,) = engine.run("structure", np.zeros((2, 8, 8, 3), np.uint8))
-    assert made.shape == (2, 3, 4, 4) and np.isnan(made).all()
-
-
 def test_weights_are_the_same_without_pytorch():
     for name in (
         weights.RENDER,

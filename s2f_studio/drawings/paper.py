@@ -21,15 +21,12 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import lab, luminance
 
 SIDE_PX = 256  # the size at which pictures are classified
-LINES_PX, LINES_SHARE = (
-    1024,
-    5e-4,
-)  # lines this thin and this few are searched for before a drawing counts as faint
+# Lines this thin and this few are searched for before a drawing counts as faint.
+LINES_PX, LINES_SHARE = 1024, 5e-4
 TONE = 40  # grey levels below the paper from which a smooth area is a tone, not paper
 SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which an area is smooth
-COLOURED_CHROMA = (
-    8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
-)
+# CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below.
+COLOURED_CHROMA = 8.0
 # Thresholds, chosen on one half of the pictures described in docs/models.md, and measured on the
 # other half.
 INVERTED_BELOW = 0.2
@@ -37,10 +34,9 @@ FAINT_BELOW = 60.0
 TONES_FROM = 0.06
 COLOURED_FROM = 0.03
 WHITE_FROM = 0.3
-SMALL_PX = 128  # in smaller drawings lines look like tones
-# The regression that `git show 8d9355c:tools/fit_domain.py` fitted: (mean, deviation, weight) of
-# each trait, and the bias. Above 0 the picture is a photo; above DOUBTFUL a picture with tones is
-# one as well; above SURE it is not even a drawing in a shadow.
+# A logistic regression fitted on portraits and drawings made of them, by a script that was not
+# kept: (mean, deviation, weight) of each trait, and the bias. Above 0 the picture is a photo; above
+# DOUBTFUL a picture with tones is one as well; above SURE it is not even a drawing in a shadow.
 TRAITS = {
     "tones": (0.3033, 0.1996, 0.589),
     "pale_tones": (0.3488, 0.2035, 0.3475),
@@ -225,22 +221,14 @@ def _smooth_below(grey: np.ndarray, level: float) -> float:
     return float(np.mean((of_squares - mean**2 < SMOOTH**2) & (mean < level)))
 
 
-def advice(picture: np.ndarray, reads: str, *, encoded: bool = False) -> Remark | None:
+def advice(picture: np.ndarray, reads: str) -> Remark | None:
     """A remark for the user on a picture, uint8 (H, W, 3), for a model that reads a "sketch" or a
-    "photo"; None if all
-    is well. encoded: by a model of styles, whose small drawings are not classified: their lines
-    look like tones.
+    "photo"; None if all is well.
     """
-    seen = verdict(picture)
-    if encoded and min(picture.shape[:2]) < SMALL_PX and seen.coloured < COLOURED_FROM:
-        return None
-    kind = seen.kind
+    kind = verdict(picture).kind
     if reads == "photo":
-        code = "drawing-for-photos" if encoded else "not-a-photo"
-        return Remark(code) if kind in ("drawing", "faint", "inverted") else None
-    if kind == "drawing":
-        return None
-    return Remark("photo-for-sketches" if encoded and kind == "photo" else kind)
+        return Remark("not-a-photo") if kind in ("drawing", "faint", "inverted") else None
+    return None if kind == "drawing" else Remark(kind)
 
 
 @dataclass(frozen=True)
@@ -306,11 +294,8 @@ def _cleaned(
     """
     kind = seen.kind
     warnings = [] if kind == "drawing" else [Remark("shadow" if even else kind)]
-    is_paper = even or kind in (
-        "drawing",
-        "faint",
-        "coloured",
-    )  # cleaning would erase a photo or a negative
+    # Cleaning would erase a photo or a negative.
+    is_paper = even or kind in ("drawing", "faint", "coloured")
     if clean == "never" or (clean != "always" and not is_paper):
         return paper, warnings
     if even:

@@ -1,1 +1,1 @@
-"""What runs a model's stages; PyTorch's engine is in `s2f_utils.infer.stages`."""
+"""What runs a model's stages; PyTorch's engine is in `s2f_utils.infer.torch_engine`."""

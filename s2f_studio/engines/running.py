@@ -1,7 +1,7 @@
 """The engines that run a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
 
 onnxruntime runs graphs that `export.writing` wrote or that are shipped with the package; PyTorch's
-engine is in `s2f_utils.infer.stages`.
+engine is in `s2f_utils.infer.torch_engine`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ NEEDS = {
     f" '{runtime.EVERYTHING}'",
     ONNX: "onnxruntime: pip install onnxruntime",
 }
-HINT = "hint"  # colour-hint input of 'realistic' graphs exported by earlier versions; NaN: no hint
 default_threads = 0  # set by `set_threads`; 0: OMP_NUM_THREADS or one per core
 
 
@@ -58,8 +57,9 @@ def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: boo
 
 
 def on_gpu(device: str = "auto") -> bool:
-    """Whether a device, as `runtime.pick_device` names it, is a GPU. Raises ValueError for a
-    missing one.
+    """Whether a device, as `runtime.pick_device` names it, is a GPU.
+
+    Raises ValueError for a missing one.
     """
     device = str(device)
     if device == "cpu" or (device == "auto" and not is_there(TORCH)):
@@ -113,11 +113,8 @@ class OnnxEngine(Engine):
         """As `Engine.run`."""
         session = self._session(stage)
         names = [one.name for one in session.get_inputs()]
-        if len(names) == len(given) + 1 and names[-1] == HINT:
-            given = (*given, np.full((len(given[0]), 3, 4, 4), np.nan, np.float32))  # none
-        return tuple(
-            session.run(None, dict(zip(names, map(np.ascontiguousarray, given), strict=True)))
-        )
+        inputs = dict(zip(names, map(np.ascontiguousarray, given), strict=True))
+        return tuple(session.run(None, inputs))
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
         """As `Engine.takes`."""
@@ -125,9 +122,7 @@ class OnnxEngine(Engine):
 
     @property
     def num_bytes(self) -> int:
-        """As `Engine.num_bytes`: size on disk; in memory, packed weights take two to four times
-        that.
-        """
+        """As `Engine.num_bytes`, on disk; in memory, packed weights take two to four times that."""
         used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
         return sum(path.stat().st_size for path in used)
 
@@ -153,9 +148,8 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     onnxruntime = _silent()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # they would slow the next request
+    # Threads that spin while they wait would slow the next request.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         held = {one.name: expanded(one) for one in weights}
         if held:  # needed only until the session is made
