@@ -24,7 +24,7 @@ from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
 FORMAT = 1
 RESTORER = "Restorer"
-SHARED = "look"  # the finder's stage: all shipped models share one (`understanding.finder`)
+SHARED = "look"  # the finder's stage: all shipped models share one (`drawings.landmarks.finder`)
 
 
 def open_model(
@@ -37,58 +37,74 @@ def open_model(
     at_once: int,
     name: str,
 ) -> Model | None:
-    """As `inference.load`; None if PyTorch is to run the model.
+    """As `infer.load`; None if PyTorch is to run the model.
 
     Raises EngineError, UnknownNetworkError for a restorer, and ValueError for a direction that is
     not the model's.
     """
     file = description_file(model)
-    is_exported = file.name == DESCRIPTION
-    spec = (
-        read_description(file) if file.is_file() and (is_exported or values == "signed") else None
-    )
-    does_all = (
-        spec is not None and spec["kind"] != StyleModel.__name__
-    )  # styles are fitted by PyTorch alone
-    usual = does_all or (spec is not None and not running.is_there(running.TORCH))
-    wanted = running.choose_engine(
-        running.ONNX if is_exported else engine, device, has_graphs=usual
-    )
-    if wanted == running.TORCH:
+    description = _description_for(file, values)
+    if file.name == DESCRIPTION:  # of a folder of graphs
+        engine = running.ONNX
+    if running.choose_engine(engine, device, has_graphs=_suits_auto(description)) == running.TORCH:
         return None
-    if spec is None:
+    if description is None:
         raise EngineError(
             f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')"
         )
-    if spec["kind"] == RESTORER:
+    model_class = _model_class(model, description)
+    if direction not in (None, description["direction"]):
+        raise ValueError(
+            f"{model}: goes {description['direction']}, not {direction}: leave the direction out"
+        )
+    graphs = _engine(description, file)
+    info = _info_of(description, name or str(model))
+    return model_class(graphs, info, at_once, files=_shipped_weights(graphs, file))
+
+
+def _description_for(file: Path, values: str) -> dict[str, Any] | None:
+    """The description of a model's graphs; None if it has none, or shipped ones, which read
+    "signed" values, where others are wanted.
+    """
+    has_values = file.name == DESCRIPTION or values == "signed"
+    return read_description(file) if file.is_file() and has_values else None
+
+
+def _suits_auto(description: Mapping[str, Any] | None) -> bool:
+    """Whether engine "auto" may take the graphs: they do all that the model can, which graphs of
+    styles do not, for PyTorch alone fits styles; or there is no PyTorch.
+    """
+    if description is None:
+        return False
+    return description["kind"] != StyleModel.__name__ or not running.is_there(running.TORCH)
+
+
+def _model_class(model: str | Path, description: Mapping[str, Any]) -> type[Translator]:
+    """The class of a model with this description. Raises as `open_model`."""
+    kind = description["kind"]
+    if kind == RESTORER:
         raise UnknownNetworkError(
             f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'"
         )
-    kinds = {kind.__name__: kind for kind in (Translator, *model_classes().values())}
-    if spec["kind"] not in kinds:
+    classes = {one.__name__: one for one in (Translator, *model_classes().values())}
+    if kind not in classes:
         raise EngineError(
-            f"{model}: is a {spec['kind']}, which this version does not know: export the model"
-            " again"
+            f"{model}: is a {kind}, which this version does not know: export the model again"
         )
-    if direction not in (None, spec["direction"]):
-        raise ValueError(
-            f"{model}: goes {spec['direction']}, not {direction}: leave the direction out"
-        )
-    graphs = _engine(spec, file)
-    used = {
-        path
-        for paths in graphs.weights.values()
-        for path in paths
-        if path.parent == weights.SHIPPED_FOLDER
-    }
-    own_first = sorted(used, key=lambda path: (path.stem != file.stem, path.name))
-    info = _info_of(spec, name or str(model))
-    return kinds[spec["kind"]](graphs, info, at_once, files=tuple(own_first))
+    return classes[kind]
+
+
+def _shipped_weights(graphs: running.OnnxEngine, file: Path) -> tuple[Path, ...]:
+    """The shipped files with the weights of graphs, the model's own first."""
+    paths = {path for held in graphs.weights.values() for path in held}
+    shipped = [path for path in paths if path.parent == weights.SHIPPED_FOLDER]
+    return tuple(sorted(shipped, key=lambda path: (path.stem != file.stem, path.name)))
 
 
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
-    """As `restorers.load`; None if PyTorch runs it. Raises EngineError, or UnknownNetworkError for
-    another model.
+    """As `restorers.load`; None if PyTorch runs it.
+
+    Raises EngineError, or UnknownNetworkError for another model.
     """
     file = description_file(restorer)
     engine = running.ONNX if file.name == DESCRIPTION else engine
@@ -98,23 +114,24 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
         raise EngineError(
             f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'"
         )
-    spec = read_description(file)
-    if spec["kind"] != RESTORER:
-        raise UnknownNetworkError(f"{restorer}: is a {spec['network']}, which restores no faces")
-    return Restorer(_engine(spec, file), _info_of(spec, str(restorer)))
+    description = read_description(file)
+    if description["kind"] != RESTORER:
+        network = description["network"]
+        raise UnknownNetworkError(f"{restorer}: is a {network}, which restores no faces")
+    return Restorer(_engine(description, file), _info_of(description, str(restorer)))
 
 
-def _info_of(spec: Mapping[str, Any], name: str) -> ModelInfo:
-    """The description of a model whose graphs are described by `spec`."""
-    meta = spec["meta"]
+def _info_of(description: Mapping[str, Any], name: str) -> ModelInfo:
+    """What `Model.info` says of a model whose graphs have this description."""
+    meta = description["meta"]
     return ModelInfo(
         name=name,
-        network=spec["network"],
-        direction=spec["direction"],
-        supports=frozenset(spec["knows"]),
-        size_px=spec["size_px"],
-        layout=spec["layout"],
-        fit=spec.get("fit", "stretch"),
+        network=description["network"],
+        direction=description["direction"],
+        supports=frozenset(description["knows"]),
+        size_px=description["size_px"],
+        layout=description["layout"],
+        fit=description.get("fit", "stretch"),
         method=meta.get("method", ""),
         mix_from=int(meta.get("mix_from", 0)),
         trained=meta.get("trained", ""),
@@ -137,42 +154,37 @@ def read_description(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise FileNotFoundError(f"{file.parent}: no {file.name}: 's2f export' makes such folders")
     try:
-        spec = json.loads(file.read_text(encoding="utf-8"))
+        description = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        spec = None
-    if not isinstance(spec, dict) or "stages" not in spec:
+        description = None
+    if not isinstance(description, dict) or "stages" not in description:
         raise EngineError(f"{file}: is damaged, or of another program: export the model again")
-    if spec.get("format") != FORMAT:
+    if description.get("format") != FORMAT:
         raise EngineError(
-            f"{file}: is of format {spec.get('format')}, this version reads {FORMAT}: export it"
-            " again"
+            f"{file}: is of format {description.get('format')}, this version reads {FORMAT}: export"
+            " it again"
         )
-    missing = [
-        name
-        for name in map(graph_file, spec["stages"].items())
-        if not file.with_name(name).is_file()
-    ]
+    names = map(graph_file, description["stages"].items())
+    missing = [name for name in names if not file.with_name(name).is_file()]
     if missing:
         raise EngineError(
             f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model"
             " again"
         )
-    return spec
+    return description
 
 
 def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
     """The name of a stage's file. stage: its name, and its entry in the description."""
-    name, said = stage
-    return said.get("file", f"{name}.onnx")
+    name, entry = stage
+    return entry.get("file", f"{name}.onnx")
 
 
-def _engine(spec: Mapping[str, Any], file: Path) -> running.OnnxEngine:
+def _engine(description: Mapping[str, Any], file: Path) -> running.OnnxEngine:
     """The engine for a description's graphs; the weights of shipped ones are in other files."""
-    own = {
-        stage: one
-        for stage, one in spec["stages"].items()
-        if file.name == DESCRIPTION or stage != SHARED
-    }
+    own = dict(description["stages"])
+    if file.name != DESCRIPTION:
+        own.pop(SHARED, None)
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {
         stage: [_weights_beside(file, name) for name in one.get("weights", ())]
