@@ -90,9 +90,8 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = "other") -> Pac
     evaluations = sorted(given.glob("evaluation*/metrics.json"), key=_time, reverse=True)
     fresh = [found for found in evaluations if _time(found) >= _time(path)]
     scores: dict[tuple[str, ...], dict[str, Any]] = {}
-    for scored in (
-        json.loads(found.read_text(encoding="utf-8")) for found in fresh
-    ):  # the newest of each
+    for found in fresh:  # the newest of each counts
+        scored = json.loads(found.read_text(encoding="utf-8"))
         scores.setdefault((scored["direction"], scored.get("data", ""), scored["split"]), scored)
     sizes = {name: copy.stat().st_size for name, copy in files.items()}
     text = readme(card.public(), repo, sizes, list(scores.values()), licence)
@@ -135,9 +134,7 @@ def readme(
 
 
 def _card_of(path: Path) -> ModelInfo:
-    """The card of a generator of ours; of a run from before terms were in files, with those in its
-    folder.
-    """
+    """The card of a generator of ours; terms that its file lacks come from the run's folder."""
     from s2f_utils.data import terms_of
     from s2f_utils.networks import checkpoints
 

@@ -47,8 +47,9 @@ WORDS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A remark. code: a key of `WORDS`; ValueError for others. data: values for the braces in its
-    words.
+    """A remark.
+
+    code: a key of `WORDS`; ValueError for others. data: values for the braces in its words.
     """
 
     code: str

@@ -1,6 +1,4 @@
-"""What is asked of the studio besides the picture: flags, form, JSON and widget all read this
-class.
-"""
+"""What is asked of the studio besides the picture, for flags, form, JSON and widget."""
 
 from __future__ import annotations
 
@@ -75,8 +73,9 @@ def _flat(given: Any) -> list[Any]:
 
 
 def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
-    """Both eyes and the mouth as three pairs of shares, also from six numbers with commas. Raises
-    ValueError.
+    """Both eyes and the mouth as three pairs of shares, also from six numbers with commas.
+
+    Raises ValueError.
     """
     if given is None:
         return None

@@ -81,8 +81,9 @@ def translate(
 
 
 def prepare(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
-    """The picture as a model reads it: paper cleaned, face found and upright. Raises Refusal if
-    there is no face.
+    """The picture as a model reads it: paper cleaned, face found and upright.
+
+    Raises Refusal if there is no face.
     """
     try:
         drawing = prepare_for(
@@ -105,9 +106,7 @@ def prepare(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Dr
 
 
 def _advice(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> tuple[Remark, ...]:
-    """Remarks on a picture that is used as it is; none for clean "never", or other models than
-    ours.
-    """
+    """Remarks on a picture that is used as it is; none for clean "never", or others' models."""
     if request.clean == "never" or info.name not in (*weights.SHIPPED, weights.DEFAULT):
         return ()
     remark = advice(picture, info.reads)

@@ -1,6 +1,4 @@
-"""The command `s2f translate`: drawings to photos, or photos to drawings, by the shipped models or
-by one's own.
-"""
+"""The command `s2f translate`: drawings to photos, or photos to drawings."""
 
 from __future__ import annotations
 
@@ -160,8 +158,9 @@ def _points(
     request: DrawingRequest,
     num_pictures: int,
 ) -> list[tuple[float, ...]] | None:
-    """Both eyes and the mouth in pixels, if they were given. Raises ValueError for a part of them,
-    and for several pictures.
+    """Both eyes and the mouth in pixels, if they were given.
+
+    Raises ValueError for a part of them, and for several pictures.
     """
     if bool(eyes) != bool(mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")

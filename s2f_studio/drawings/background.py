@@ -89,8 +89,9 @@ def _grabcut(photo: np.ndarray, face: Face, side_px: int = 256, rounds: int = 4)
 
 
 def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
-    """GrabCut's start: the face is person, the upper corners and sides are background, the rest
-    probably either.
+    """GrabCut's start: the face is person, the upper corners and sides are background.
+
+    The rest is probably one of them.
     """
     import cv2
 
@@ -136,9 +137,8 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
     cv2.fillPoly(trimap, [np.rint(chest).astype(np.int32)], cv2.GC_FGD)
     rim = max(2, round(0.02 * width))
     top = max(1, min(height, round(eyes[1])))
-    head = slice(
-        max(0, round(eyes[0] - 1.5 * unit)), max(0, round(eyes[0] + 1.5 * unit))
-    )  # it may touch the top edge
+    # The head may touch the top edge.
+    head = slice(max(0, round(eyes[0] - 1.5 * unit)), max(0, round(eyes[0] + 1.5 * unit)))
     frame = np.zeros(shape, bool)
     frame[:rim] = frame[:top, :rim] = frame[:top, -rim:] = True
     frame[:rim, head] = False
@@ -149,9 +149,7 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
 def replace_background(
     photo: np.ndarray, mask: np.ndarray, colour: Sequence[int] = (255, 255, 255)
 ) -> np.ndarray:
-    """Lay the person over one colour: uint8 (H, W, 3), mask float (H, W) in [0, 1] → uint8 (H, W,
-    3).
-    """
+    """Lay the person over one colour: uint8 (H, W, 3). mask: float (H, W) in [0, 1]."""
     if mask.shape != photo.shape[:2]:
         raise ValueError(f"mask must be {photo.shape[:2]} like the photo, got {mask.shape}")
     share = mask[..., None].astype(np.float32)

@@ -121,10 +121,8 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
     )
     if not 0.85 < filled < 1.15 or at_frame > 2:
         return None
-    order = np.argsort(
-        np.arctan2(*(corners - corners.mean(axis=0)).T[::-1])
-    )  # clockwise, y pointing down
-    corners = corners[order]
+    angles = np.arctan2(*(corners - corners.mean(axis=0)).T[::-1])
+    corners = corners[np.argsort(angles)]  # clockwise, y pointing down
     if _straight_share(small, corners) < STRAIGHT_FROM:
         return None
     first = int(np.argmin(corners.sum(axis=1)))
@@ -145,9 +143,8 @@ def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
     shares = []
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         outwards = np.array([end[1] - start[1], start[0] - end[0]]) / np.hypot(*(end - start))
-        at = (start + along[:, None] * (end - start))[:, None] + beside[
-            :, None
-        ] * outwards  # (points, beside, 2)
+        on_side = start + along[:, None] * (end - start)
+        at = on_side[:, None] + beside[:, None] * outwards  # (points, beside, 2)
         seen = ((at >= 1) & (at < np.array(grey.shape[::-1]) - 1)).all(axis=(1, 2))
         if np.mean(seen) < 0.4:
             continue
@@ -219,9 +216,8 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
         )
         under = terms @ fit - values
         spread = max(2.0, 1.5 * float(np.median(np.abs(under))))
-        share = 1.0 / (
-            1.0 + (np.maximum(under, 0) / spread) ** 4
-        )  # far below the surface: drawn, not paper
+        # Far below the surface it is drawn, not paper.
+        share = 1.0 / (1.0 + (np.maximum(under, 0) / spread) ** 4)
     surface = (terms @ fit).reshape(blocks.shape).astype(np.float32)
     if shadows == "hard":
         paper = np.clip(_local_paper(grey, surface), 8, 255)
@@ -232,8 +228,9 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
 
 
 def _ninetieths(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The 90th percentile of each block between these borders; blocks of one size in one call,
-    which is faster.
+    """The 90th percentile of each block between these borders.
+
+    Blocks of one size take one call, which is faster.
     """
     ninetieths = np.empty((len(rows) - 1, len(columns) - 1), np.float32)
     heights, widths = np.diff(rows), np.diff(columns)
@@ -281,9 +278,8 @@ def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
     paper = float(np.percentile(values, 75))
     noise = 1.4826 * float(np.median(np.abs(values[values >= paper - 25] - paper)))
     white = paper - max(3.0, 2.0 * noise)
-    ink = values[
-        values < paper - max(24.0, 6.0 * noise)
-    ]  # a few lines on a large sheet are less than 0.5 % of it
+    # Not a percentile: a few lines on a large sheet are less than 0.5 % of it.
+    ink = values[values < paper - max(24.0, 6.0 * noise)]
     if ink.size < max(16, 1e-4 * values.size):
         return np.full(flat.shape, 255, np.uint8)
     black = float(np.percentile(ink, 10))
@@ -317,9 +313,8 @@ def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:
         )
         gone[label] = in_strip
     cleared = np.where(gone[labels], 255, lines).astype(np.uint8)
-    edge = max(
-        1, round(0.012 * max(lines.shape))
-    )  # the sheet's edge and its shadow, joined to the drawing or not
+    # The sheet's edge and its shadow go, joined to the drawing or not.
+    edge = max(1, round(0.012 * max(lines.shape)))
     for strip in (cleared[:edge], cleared[-edge:], cleared[:, :edge].T, cleared[:, -edge:].T):
         if np.mean(strip.min(axis=0) < 200) > 0.4:
             strip[:] = 255

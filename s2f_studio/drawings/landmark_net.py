@@ -97,9 +97,8 @@ class LandmarkNet(Network):
         up = self.up2(F.interpolate(self.lateral2(coarse), scale_factor=2) + middle)
         up = self.up1(F.interpolate(self.lateral1(up), scale_factor=2) + fine)
         maps = self.maps(up).float().flatten(2).softmax(-1).unflatten(2, (32, 32))  # (N, P, 32, 32)
-        points = torch.stack(
-            [maps.sum(2) @ self.centres, maps.sum(3) @ self.centres], -1
-        )  # (N, P, 2)
+        x_and_y = [maps.sum(2) @ self.centres, maps.sum(3) @ self.centres]
+        points = torch.stack(x_and_y, -1)  # (N, P, 2)
         pooled = coarse.float().mean((2, 3))
         parts = F.pixel_shuffle(self.parts(up).float(), 4)
         return Found(

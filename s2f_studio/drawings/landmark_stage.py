@@ -1,6 +1,4 @@
-"""The stage that runs the finder: landmarks of a face in a picture, and attributes of the
-drawing.
-"""
+"""The stage that runs the finder: landmarks of a face, and attributes of the drawing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The analysis of a drawing: the position and expected error of each landmark of the face, and what
-else is drawn.
-"""
+"""The analysis of a drawing: landmarks of the face with expected errors, and what else is drawn."""
 
 from __future__ import annotations
 
@@ -45,8 +43,9 @@ class Landmarks:
 
     @property
     def off_by_hand(self) -> np.ndarray:
-        """`off` for fitting a likely shape, (164,): the cruder a drawing, the more a whole part is
-        displaced.
+        """`off` for fitting a likely shape, (164,).
+
+        The cruder a drawing, the more a whole part is displaced.
         """
         return (1 + BY_HAND * self.flags["crude"]) * self.off
 
@@ -69,8 +68,9 @@ class Landmarks:
 
 @functools.lru_cache(maxsize=2)
 def finder(engine: str = "auto") -> Engine:
-    """The shipped landmark finder, on the CPU. Raises WeightsError if its file is missing or
-    damaged.
+    """The shipped landmark finder, on the CPU.
+
+    Raises WeightsError if its file is missing or damaged.
     """
     path, chosen = weights.shipped(weights.FINDER), running.choose_engine(engine, "cpu")
     try:

@@ -189,8 +189,9 @@ def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> di
 
 
 def _stretched(grey: np.ndarray) -> np.ndarray:
-    """Grey levels from the darkest 0.5 % to the lightest 2 %, less stretched on mere paper: float32
-    in [0, 1].
+    """Grey levels from the darkest 0.5 % to the lightest 2 %: float32 in [0, 1].
+
+    Mere paper is stretched less.
     """
     dark, light = np.percentile(grey, (0.5, 98))
     return 1 - np.clip(
@@ -363,9 +364,7 @@ def _on_sheet(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
-    """The share of the face with the highest score that lies within these corners; 1 if none is
-    found.
-    """
+    """The share of the surest face that lies within these corners; 1 if there is no face."""
     import cv2
 
     found = [] if detector_problem() else faces.detect(drawing)

@@ -77,9 +77,7 @@ class Drawing:
 
     @functools.cached_property
     def shows(self) -> Landmarks:
-        """The landmarks of the face, what is worn, and where person and hair are, in pixels of
-        `FACE_PX`.
-        """
+        """Landmarks of the face, what is worn, and masks of person and hair, in `FACE_PX`."""
         return find_landmarks(images.resize(self.image, FACE_PX, "stretch"))
 
 
@@ -150,8 +148,9 @@ def prepare(
 def _check_arguments(
     drawing: np.ndarray, points: np.ndarray | Sequence | None, clean: str, face: Which
 ) -> tuple[np.ndarray | None, Which]:
-    """The points and the selected face, validated. Raises what `prepare` raises for invalid
-    arguments.
+    """The points and the selected face, validated.
+
+    Raises what `prepare` raises for invalid arguments.
     """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
@@ -256,8 +255,9 @@ def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) ->
 
 
 def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> faces.Face:
-    """The face of manually placed points. Raises FaceError if they are outside a picture of this
-    shape (H, W, …).
+    """The face of manually placed points.
+
+    Raises FaceError if they are outside a picture of this shape (H, W, …).
     """
     face, (height, width) = faces.face_from_points(points), shape[:2]
     if (np.asarray(points) < -0.5).any() or (

@@ -17,9 +17,7 @@ def filled(points: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def bare_skin(points: np.ndarray, size_px: int = 256) -> np.ndarray:
-    """The bare skin of a face, inside the oval, away from eyes, brows and mouth: bool (size_px,
-    size_px).
-    """
+    """The bare skin of a face, bool (size_px, size_px): the oval without eyes, brows and mouth."""
     import cv2
 
     inside = cv2.erode(filled(points[mesh.PARTS["oval"]], size_px), np.ones((9, 9), np.uint8))

@@ -36,8 +36,9 @@ def field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1
 def coarse_field(
     to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0
 ) -> np.ndarray:
-    """`field` only at the centres of blocks of STEP_PX × STEP_PX: float64 (G, G, 2), G = size_px /
-    STEP_PX.
+    """`field` only at the centres of blocks of STEP_PX × STEP_PX: float64 (G, G, 2).
+
+    G = size_px / STEP_PX.
     """
     to, origin = _anchored(to, origin, size_px)
     weights = _system(to, smooth) @ np.concatenate([origin, np.zeros((3, 2))])
@@ -56,9 +57,7 @@ def fixed_field(to: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndar
 
 
 def field_by(matrix: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int) -> np.ndarray:
-    """`field(to, origin, size_px)` by the matrix of `fixed_field(to, size_px)`, a hundred times as
-    fast.
-    """
+    """`field(to, origin, size_px)`, a hundred times faster, by the matrix of `fixed_field`."""
     return _spread(matrix @ _anchored(to, origin, size_px)[1].astype(np.float32), size_px)
 
 
@@ -86,9 +85,7 @@ def bend(
 def through(
     points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0
 ) -> np.ndarray:
-    """Where points (M, 2) of the original picture move to, by the spline in the opposite direction:
-    (M, 2).
-    """
+    """Where points (M, 2) of the original picture move to: the spline in the other direction."""
     origin, to = _anchored(origin, to, size_px)
     weights = _system(origin, smooth) @ np.concatenate([to, np.zeros((3, 2))])
     return _basis(np.asarray(points, np.float64), origin) @ weights

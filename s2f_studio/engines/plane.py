@@ -57,9 +57,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
 
 def turned(affine: Tensor) -> Tensor:
-    """The source of the pixels of a square: the inverse of affine maps (N, 2, 3) from picture to
-    square.
-    """
+    """The inverse of affine maps (N, 2, 3) from picture to square: the square's source."""
     a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
     by = a * d - b * c
     linear = torch.stack([torch.stack([d, -b], 1), torch.stack([-c, a], 1)], 1) / by[:, None, None]
@@ -73,12 +71,12 @@ def at_places(affine: Tensor, size_px: int) -> Tensor:
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), by the cubic kernel; edges are
-    continued.
+    """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), by the cubic kernel.
+
+    Edges are continued.
     """
-    taps = torch.tensor(
-        [[*CUBIC[::-1], 0.0], [0.0, *CUBIC]], dtype=x.dtype
-    )  # of five pixels, for each of the two
+    # The weights of five pixels for each of the two new ones.
+    taps = torch.tensor([[*CUBIC[::-1], 0.0], [0.0, *CUBIC]], dtype=x.dtype)
     taps = to_device(taps, x.device)
     kernel = torch.einsum("ay,bx->abyx", taps, taps).reshape(4, 1, 5, 5).repeat(x.shape[1], 1, 1, 1)
     made = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=x.shape[1])

@@ -64,8 +64,9 @@ def export(model: Model, out: str | Path) -> Path:
 
 
 def stages_of(model: Model) -> dict[str, nn.Module]:
-    """All stages that a model's graphs are made of. Raises ExportError for one that PyTorch does
-    not run on the CPU.
+    """All stages that a model's graphs are made of.
+
+    Raises ExportError for one that PyTorch does not run on the CPU.
     """
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):

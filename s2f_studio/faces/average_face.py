@@ -229,9 +229,7 @@ class ExpectModel(Translator):
 
 
 def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
-    """The attributes found in the drawing or requested, ordered as `TOLD`: float32 (7,) in [0, 1],
-    NaN if unknown.
-    """
+    """The attributes found or requested, as `TOLD`: float32 (7,) in [0, 1], NaN if unknown."""
     known = found.flags | {
         name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in TOLD
     }
@@ -239,9 +237,7 @@ def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
 
 
 def tones_of(ask: DrawingRequest) -> np.ndarray:
-    """The requested tones, RGB of skin and hair in [-1, 1]: float32 (6,), NaN for those not
-    requested.
-    """
+    """The requested tones, RGB of skin and hair: float32 (6,) in [-1, 1], NaN for others."""
     tones = np.full((len(COLOURED), 3), np.nan, np.float32)
     for place, name in enumerate(COLOURED):
         if name in ask.person:

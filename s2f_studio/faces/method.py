@@ -3,8 +3,7 @@ shape.
 
 A sketch is 4 to 8 pixels off its photo, and a crude one far more, which pixel losses punish with
 blur. Warped to the mean shape, each by its own landmarks, drawing and photo coincide, and only the
-appearance of a face is left to
-learn. Shapes: B pairs in a batch, S = 128 pixels.
+appearance of a face is left to learn. Shapes: B pairs in a batch, S = 128 pixels.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ LEAST_HAIR = 0.01  # share of the pixels; hair of a smaller area has no tone
 
 class ExpectConfig(TrainConfig):
     """The average face in the mean shape: L1 and SSIM on the person, cross entropy on the masks.
+
     Our method.
     """
 
@@ -242,16 +242,15 @@ def tones_of(b: Tensor) -> Tensor:
 
 
 def hidden(tones: Tensor, share: float) -> Tensor:
-    """The tones, (B, 6), with a random share of the skin tones and of the hair tones replaced by
-    NaN.
-    """
+    """The tones, (B, 6), with a random share of skin's and of hair's replaced by NaN."""
     hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(to_device(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
-    """A random share of the planes of worn things, (B, C, S, S), scaled by a random certainty; 0
-    for the others.
+    """A random share of the planes of worn things, (B, C, S, S), scaled by a random certainty.
+
+    The others become 0.
     """
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)

@@ -19,9 +19,8 @@ from s2f_studio.drawings.mesh import MEAN_PX
 GUIDANCE = 4.0  # amplification of a requested attribute
 ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
 ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
-INK = Path(__file__).with_name(
-    "added_ink.npz"
-)  # drawn by tools.shipped.portrait_sketches.drawing.added, seed 0
+# Drawn by `tools.shipped.portrait_sketches.drawing.added`, seed 0.
+INK = Path(__file__).with_name("added_ink.npz")
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
@@ -47,9 +46,7 @@ def inside_face() -> np.ndarray:
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """The region that shows one of `attributes.TOLD`: float32 (S, S) in [0, 1]; everywhere
-    for age.
-    """
+    """The region that shows one of `attributes.TOLD`, all of it for age: float32 (S, S), 0 to 1."""
     import cv2
 
     points = mesh.mean_shape(MEAN_PX)
@@ -76,9 +73,7 @@ def added_ink(name: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=4)
 def cheeks_and_above(side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the cheeks are, and what is above the brows' lower edge, bool (side_px, side_px)
-    each.
-    """
+    """The cheeks, and what is above the brows: bool (side_px, side_px) each."""
     points = mesh.mean_shape(side_px)
     five, unit = mesh.five_of(points), mesh.eye_distance(points)
     y, x = np.mgrid[:side_px, :side_px]

@@ -28,9 +28,7 @@ COLUMNS = ("points", "photo_points")
 
 
 def planes_of(where: np.ndarray) -> np.ndarray:
-    """The displacements of a field (S, S, 2) as two pictures: uint8 (S, S, 2); 127.5 stands for
-    none.
-    """
+    """The displacements of a field (S, S, 2) as two pictures: uint8 (S, S, 2), none as 127.5."""
     size = len(where)
     axis = np.arange(size, dtype=np.float32)
     by = where - np.stack(np.meshgrid(axis, axis), axis=-1)
@@ -38,9 +36,7 @@ def planes_of(where: np.ndarray) -> np.ndarray:
 
 
 def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
-    """A person's attributes, from 0 to 1, NaN if unknown, as constant pictures: uint8 (S, S,
-    len(told)).
-    """
+    """A person's attributes, 0 to 1 or NaN, as constant pictures: uint8 (S, S, len(told))."""
     levels = images.rounded(255 * np.nan_to_num(np.asarray(told, np.float64), nan=0.5))
     return np.broadcast_to(levels, (size_px, size_px, len(levels)))
 
@@ -175,9 +171,7 @@ class ShapedData(Data):
 
 
 def softened(parts: np.ndarray) -> np.ndarray:
-    """Masks with hard edges, bool (S, S, C), softened as edges of a photo at 256 pixels: float32 in
-    [0, 1].
-    """
+    """Masks, bool (S, S, C), softened as edges of a photo at 256 pixels: float32 in [0, 1]."""
     import cv2
 
     spread = SOFT_SHARE * len(parts)
@@ -187,8 +181,9 @@ def softened(parts: np.ndarray) -> np.ndarray:
 
 
 def read_points(path: Path) -> np.ndarray:
-    """A face's landmarks, float32 (164, 2), in pixels of its picture. Raises DataError for another
-    file.
+    """A face's landmarks, float32 (164, 2), in pixels of its picture.
+
+    Raises DataError for another file.
     """
     try:
         points = np.load(path)

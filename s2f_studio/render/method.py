@@ -52,9 +52,8 @@ BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
 DECIDED = 0.35, 0.7  # between these shares an outline is decided
 COARSE = 8  # pixels over which colours are compared
-PENALTY_IN = (
-    1000.0  # the discriminator's slope at a picture of 256 px, mean logit, is some thousandths
-)
+# The discriminator's slope at a picture of 256 px, mean logit, is some thousandths.
+PENALTY_IN = 1000.0
 
 
 class RenderConfig(TrainConfig):
@@ -258,17 +257,15 @@ class RenderMethod(Method):
         """What is expected of drawings (B, 11, 128, 128): colours, person and hair (B, 5, 128, 128)
         in [-1, 1].
         """
-        second = (
-            a[:, -1, 0, 0] > 0
-        )  # fold; its faces are for the network that learned from the other one
+        # The second fold, whose faces are for the network that learned from the first.
+        second = a[:, -1, 0, 0] > 0
 
         def said(number: int, a: Tensor, tones: Tensor) -> Tensor:
             out = self.experts[number % len(self.experts)](a[:, :-1], tones).float()
             return torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
 
-        if (
-            a.device.type != "cpu"
-        ):  # each looks at all faces: to pick its own, the GPU would be waited for
+        # On a GPU each looks at all faces: to pick its own, the GPU would be waited for.
+        if a.device.type != "cpu":
             one, other = said(0, a, tones), said(1, a, tones) if len(self.experts) > 1 else None
             return one if other is None else torch.where(second.view(-1, 1, 1, 1), one, other)
         made = a.new_empty(len(a), 5, GIVEN_PX, GIVEN_PX).float()

@@ -27,13 +27,10 @@ MOST = 2.0  # standard deviations: further out there are few faces to have learn
 # patches and halves that do not belong together, and people no more different.
 NUM_DRAWN = 3
 COARSE_PX = 32  # at which codes look at colours
-DECIDED_AT, STEEP = (
-    0.55,
-    4.0,
-)  # how much of somebody is there for sure; how sharp the outline becomes
-NO_MESH = tuple(
-    value / 64 for value in (1, -6, 15, 44, 15, -6, 1)
-)  # 1 - sin(w / 2)^6: all but the highest frequencies
+# How much of somebody is there for sure; how sharp the outline becomes.
+DECIDED_AT, STEEP = 0.55, 4.0
+# A low pass, 1 - sin(w / 2)^6: all but the highest frequencies.
+NO_MESH = tuple(value / 64 for value in (1, -6, 15, 44, 15, -6, 1))
 SPREAD_PX = 5  # of three averages, about a normal distribution of 2.4 pixels
 
 
@@ -42,8 +39,8 @@ def decided(parts: Tensor, at: Tensor | float = DECIDED_AT, person: Tensor | Non
     mean.
 
     What is expected is an average: long hair that a third of them have is there to a third. Of one
-    person it is there
-    or it is not: from the share `at`, (N, 1, 1, 1), or as the outline `person`, (N, 1, S, S), says.
+    person it is there or it is not: from the share `at`, (N, 1, 1, 1), or as the outline `person`,
+    (N, 1, S, S), says.
     """
     soft, outline = _averaged(parts), parts[:, :1] if person is None else person
     there = ((_averaged(outline) - at) * STEEP + 0.5).clamp(0, 1)
@@ -145,17 +142,15 @@ class Render(Network):
             for width, num in zip((last, second, first), blocks, strict=True)
         )
         self.up1, self.up0 = nn.Conv2d(last, second, 1), nn.Conv2d(second, first, 1)
-        self.enlarge = nn.Sequential(
-            nn.Conv2d(first, 4 * fine, 3, padding=1), nn.PixelShuffle(2)
-        )  # 128
+        # 128
+        self.enlarge = nn.Sequential(nn.Conv2d(first, 4 * fine, 3, padding=1), nn.PixelShuffle(2))
         self.noise, self.fine = Noise(fine), nn.Conv2d(fine, fine, 3, padding=1)
         self.out = nn.Sequential(nn.Conv2d(fine, 16, 3, padding=1), nn.PixelShuffle(2))  # 256
         self.out[0].weight.data.mul_(0.1)
         nn.init.zeros_(self.out[0].bias)
-        self.register_buffer(
-            "components", torch.zeros(3 * COARSE_PX**2, num_codes)
-        )  # of the colours, weighted
-        self.register_buffer("spread", torch.ones(num_codes))  # of training's faces along them
+        # Principal components of colours, weighted, and the spread of training's faces along them.
+        self.register_buffer("components", torch.zeros(3 * COARSE_PX**2, num_codes))
+        self.register_buffer("spread", torch.ones(num_codes))
 
     def forward(
         self, expected: Tensor, style: Tensor, seed: int | Sequence[int] | Tensor = 0

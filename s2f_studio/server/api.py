@@ -50,8 +50,9 @@ def create_api(
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
-    """The FastAPI app. notice: a sentence that stays in sight. local_only, behind_proxy: as in
-    `guard.Guard`.
+    """The FastAPI app.
+
+    notice: a sentence that stays in sight. local_only, behind_proxy: as in `guard.Guard`.
     """
     from fastapi import FastAPI
     from fastapi.requests import Request
@@ -146,8 +147,9 @@ async def read_request(request: Any) -> tuple[bytes, DrawingRequest]:
 
 
 async def while_there(request: Any, work: Coroutine) -> Any:
-    """What a coroutine returns; it is ended where the visitor goes before. Raises ConnectionError
-    then.
+    """What a coroutine returns; it is ended where the visitor goes before.
+
+    Raises ConnectionError then.
     """
 
     async def gone() -> None:

@@ -164,8 +164,9 @@ class _Reply:
 
 
 async def read_body(receive: Receive) -> Receive:
-    """A whole body, as the app receives it. Raises Refusal where it is too large or too slow,
-    ConnectionError where the visitor goes.
+    """A whole body, as the app receives it.
+
+    Raises Refusal where it is too large or too slow, ConnectionError where the visitor goes.
     """
     parts: list[bytes] = []
     num_bytes, has_more = 0, True

@@ -137,8 +137,9 @@ def run(
     engine: str = "auto",
     trusted_proxy: str = "",
 ) -> None:
-    """Serve until Ctrl+C or a TERM signal. trusted_proxy: as in `server_of`. Raises ValueError
-    where the port is taken, or a package is missing.
+    """Serve until Ctrl+C or a TERM signal. trusted_proxy: as in `server_of`.
+
+    Raises ValueError where the port is taken, or a package is missing.
     """
     check_installed()
     check_free(host, port)

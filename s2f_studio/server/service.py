@@ -73,8 +73,9 @@ class LoadedModels:
 
     @contextmanager
     def use(self, choice: Choice) -> Iterator[Model]:
-        """The model, which stays in memory within the context. Raises Refusal where there is no
-        room.
+        """The model, which stays in memory within the context.
+
+        Raises Refusal where there is no room.
         """
         with self._lock:
             entry = self._entry(choice)
@@ -199,8 +200,9 @@ class Service:
         return answer, model.info, time.perf_counter() - started
 
     def _chosen(self, request: DrawingRequest) -> tuple[Choice, Choice | None]:
-        """The model, and the restorer where one is asked for. Raises Refusal for too much work, and
-        for sketches to be restored.
+        """The model, and the restorer where one is asked for.
+
+        Raises Refusal for too much work, and for sketches to be restored.
         """
         if request.cost > self.limits.max_cost:
             raise Refusal(422, f"this is too much work for one request: {WORST_CANDIDATES}")

@@ -32,10 +32,9 @@ class Expect(Network):
     constant planes from -1 over 0 (unknown) to 1: glasses, beard and hat (-1: no), age, smile,
     length and curls of the hair. told: how many of these attributes the network uses.
     Output: the photo's colours in [-1, 1], and the logits of the masks of person and hair. There is
-    no skip connection
-    at full resolution: they start at 32 × 32 pixels, so that the answer follows the drawing's
-    content and not its lines. A further input is `tones` (N, 6), RGB in [-1, 1] of skin and hair,
-    NaN if unknown.
+    no skip connection at full resolution: they start at 32 × 32 pixels, so that the answer follows
+    the drawing's content and not its lines. A further input is `tones` (N, 6), RGB in [-1, 1] of
+    skin and hair, NaN if unknown.
     """
 
     INFO = ModelInfo(direction="sketch-to-photo", size_px=SIDE_PX)
@@ -49,14 +48,13 @@ class Expect(Network):
     ) -> None:
         super().__init__()
         first, second, third, last = widths
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first)
-        )  # 64
-        self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))  # 32
-        self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
+        # To 64, 32, 16 and 8 pixels.
+        self.stem = nn.Sequential(nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first))
+        self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))
+        self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))
         self.down3 = nn.Sequential(
             Block(third, last, 2), Dropout2d(dropout), Block(last, last), Block(last, last)
-        )  # 8
+        )
         self.place3 = nn.Parameter(torch.zeros(1, last, 8, 8))
         self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
         self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
@@ -81,10 +79,9 @@ class Expect(Network):
         self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
         self.out = nn.Conv2d(first, 5, 3, 1, 1)
         num_values = 3 * len(TONES)
-        self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones in training,
-        self.register_buffer(
-            "tone_spread", torch.zeros(num_values, num_values)
-        )  # and their covariance
+        # The mean and the covariance of the tones in training.
+        self.register_buffer("tone_mean", torch.zeros(num_values))
+        self.register_buffer("tone_spread", torch.zeros(num_values, num_values))
 
     def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
         if x.shape[1:] != (CHANNELS, SIDE_PX, SIDE_PX):
@@ -114,8 +111,9 @@ class Expect(Network):
 
     @torch.no_grad()
     def take(self, other: Expect) -> None:
-        """Load another network of these widths, which may have fewer attributes: new ones have no
-        effect at first.
+        """Load another network of these widths, which may have fewer attributes.
+
+        New ones have no effect at first.
         """
         state = other.state_dict()
         first = state["toned.0.weight"]
@@ -128,9 +126,8 @@ class Expect(Network):
         `draw_tones` samples.
         """
         known = tones.isfinite().all(dim=1)
-        if (
-            tones.device.type == "cpu"
-        ):  # avoids a synchronisation with a GPU; there, unknown tones get weight 0
+        # Selecting would wait for a GPU; there, unknown tones get weight 0 instead.
+        if tones.device.type == "cpu":
             tones, known = tones[known], known[known]
         num, known = known.sum().clamp_min(1), known.float()[:, None]
         amount = momentum * known.sum().clamp_max(1)
@@ -149,15 +146,12 @@ class Expect(Network):
         within: precomputed `tone_axes`. Raises ValueError for an untrained network.
         """
         axes, widths = within or self.tone_axes()
-        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(
-            -MOST, MOST
-        )  # whatever the axes' signs
+        # Projected onto the axes, so that the signs that these happen to have do not matter.
+        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)
         return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
 
     def tone_axes(self) -> tuple[Tensor, Tensor]:
-        """Principal axes of training's tones, (6, 6), as columns, and the spread of `draw_tones`
-        along them, (6,).
-        """
+        """Principal axes of training's tones, columns of (6, 6), and the spread on them, (6,)."""
         if not self.tone_spread.any():
             raise ValueError("this network was trained without tones")
         values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())

@@ -36,15 +36,13 @@ class Warped(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         mean = mesh.mean_shape(SIDE_PX)
-        matrix = warping.fixed_field(
-            mean, SIDE_PX
-        )  # linear in the points, and in the anchors, which follow them
+        # The field is linear in the points, and in the anchors, which follow them.
+        matrix = warping.fixed_field(mean, SIDE_PX)
         centred = (mean - mean.mean(axis=0)).astype(np.float64)
         self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
         self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
-        self.register_buffer(
-            "ring", torch.from_numpy(warping.ring(SIDE_PX)).float(), persistent=False
-        )
+        ring = torch.from_numpy(warping.ring(SIDE_PX)).float()
+        self.register_buffer("ring", ring, persistent=False)
         ink = np.stack([added_ink(name) for name in ADDED])
         self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
 
@@ -60,18 +58,14 @@ class Warped(nn.Module):
         return torch.cat([bent * (1 - ink) / 127.5 - 1, by.clamp(-1, 1), known], dim=1)
 
     def where(self, points: Tensor) -> Tensor:
-        """Where each pixel of the mean shape's frame lies in a drawing with these points: (N, S, S,
-        2).
-        """
+        """The source, in drawings with these points, of the mean shape's pixels: (N, S, S, 2)."""
         middle = points.mean(1, keepdim=True)
         away = points - middle
         spread = self.mean.square().sum()
-        real = (self.mean * away).sum(
-            (1, 2)
-        ) / spread  # of the similarity from the mean shape, a complex number
-        imaginary = (self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]).sum(
-            1
-        ) / spread
+        # The similarity from the mean shape, as a complex number.
+        real = (self.mean * away).sum((1, 2)) / spread
+        cross = self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]
+        imaginary = cross.sum(1) / spread
         turn = torch.stack(
             [torch.stack([real, -imaginary], 1), torch.stack([imaginary, real], 1)], 1
         )
@@ -85,9 +79,8 @@ class Expected(nn.Module):
     """The output of `Expect` for drawings.
 
     In: as `Warped`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the
-    network;
-    seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S), colours
-    and logits; tones (N, 6), those used.
+    network; seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S),
+    colours and logits; tones (N, 6), those used.
     """
 
     inputs = {
@@ -154,8 +147,8 @@ class Refined(nn.Module):
     In this frame photos show only smears of that side: inside the face it is blended with the near
     side's mirror image, more so the further the head is turned. In: raw (N, 5, S, S); turned (N,),
     in standard deviations of shapes. Out: expected (N, 5, S, S), colours, masks of person and hair
-    in [0, 1]; people (N, 4, P, P), colours times the person's
-    mask, and that mask: the average face.
+    in [0, 1]; people (N, 4, P, P), colours times the person's mask, and that mask: the average
+    face.
     """
 
     inputs = {"raw": (F32, 5, SIDE_PX, SIDE_PX), "turned": (F32,)}

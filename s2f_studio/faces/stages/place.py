@@ -75,9 +75,7 @@ class Placed(nn.Module):
         return as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
 
     def continued(self, people: Tensor) -> Tensor:
-        """People extended by `BEYOND_PX` on each side, where their edges continue and fade into the
-        background.
-        """
+        """People extended by `BEYOND_PX` on each side, where their edges continue and fade out."""
         wider = F.pad(people, (BEYOND_PX,) * 4, mode="replicate")
         small = plane.blurred(F.avg_pool2d(wider, COARSE), SOFT_PX / COARSE)
         soft = F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
