@@ -30,6 +30,13 @@ def start(tiny, manifest, folder, *, resume="never", **changes):
     return open_run(tiny(**changes), manifest, folder, resume=resume, device="cpu", progress=False)
 
 
+def train_whole(tiny, manifest, folder, callbacks=(), **changes):
+    """A run from its beginning to its end. A signal would cut it short: `timeout` sends SIGTERM."""
+    run = start(tiny, manifest, folder, **changes)
+    assert train(run, callbacks=callbacks, progress=False) == "done"
+    return run
+
+
 def small(method, **changes):
     values = {"size_px": 32, "load_size_px": 32, "precision": "float32", **changes}
     return METHODS[method](resolve(method, "fast", values).config, FLOAT32)
@@ -150,14 +157,13 @@ def test_live_changes_after_the_last_save_are_gone_with_what_they_did(tiny, mani
     assert changes_of(again.folder) == [(4, "lambda_l1", 30.0)]
     assert json.loads((again.folder / "controls.json").read_text())["lr_g"] == 2e-4
     assert train(again, progress=False) == "done"
-    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
-    train(whole, callbacks=[Crash(99, {4: {"lambda_l1": 30.0}})], progress=False)
+    edit = Crash(99, {4: {"lambda_l1": 30.0}})
+    whole = train_whole(tiny, manifest, tmp_path / "whole", [edit], **LATER)
     assert_equal(again.folder, whole.folder)
 
 
 def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, manifest, tmp_path):
-    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
-    train(whole, progress=False)
+    whole = train_whole(tiny, manifest, tmp_path / "whole", **LATER)
     run = start(tiny, manifest, tmp_path / "parts", save_every_s=0.0, **LATER)
     assert train(run, max_seconds=0.0, progress=False) == "chunk"
     assert read_log(run.folder)[0] == []  # two of six images
@@ -260,8 +266,7 @@ def test_where_nothing_can_be_written_for_a_while_nothing_is_lost(tiny, manifest
         assert str(run.folder) in said and "what was saved at image 8 is still there" in said
         assert said.endswith("; training goes on")
     assert json.loads((run.folder / "controls.json").read_text())["lambda_l1"] == 50.0
-    whole = start(tiny, manifest, tmp_path / "whole", **options)
-    train(whole, callbacks=[Trouble()], progress=False)
+    whole = train_whole(tiny, manifest, tmp_path / "whole", [Trouble()], **options)
     assert_equal(run.folder, whole.folder)
 
 
@@ -284,8 +289,7 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
     assert saved_at(run.folder) == 8
     disk.ballast.unlink()
     assert train(run, progress=False) == "done" and saved_at(run.folder) == 24
-    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
-    train(whole, progress=False)
+    whole = train_whole(tiny, manifest, tmp_path / "whole", **LATER)
     assert_equal(run.folder, whole.folder)
 
 
