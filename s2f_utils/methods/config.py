@@ -142,7 +142,9 @@ class TrainConfig(BaseModel):
         "auto", description="number format of the forward passes; auto: the fastest"
     )
     memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
-        "auto", description="memory format of pictures and weights; auto: the faster one"
+        "auto",
+        description="memory format of pictures and weights; auto: the faster one, which long "
+        "trainings on a CPU measure",
     )
     log_every_images: int = Field(
         0, ge=0, description="a row of log.jsonl every so many images; 0: 200 rows a run"

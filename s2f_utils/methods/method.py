@@ -207,7 +207,8 @@ class Method(ABC):
         """An Adam or AdamW (kind) of a network, or of several as a ModuleList, kept under its
         learning rate's name.
         """
-        fused = next(net.parameters()).device.type in ("cpu", "cuda")
+        has_fused = next(net.parameters()).device.type in ("cpu", "cuda")
+        fused = has_fused and self.precision.fused_adam
         self.optimizers[lr_name] = kind(
             net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options
         )

@@ -16,7 +16,8 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Precision:
-    """The number format of the forward passes, and the memory format that is faster with it.
+    """The number format of the forward passes, and the memory format and the kind of Adam that are
+    faster with it.
 
     Parameters, losses and optimisers always stay in float32; `benchmarks/train_speed.py` compares
     the formats.
@@ -25,10 +26,15 @@ class Precision:
     device: torch.device
     dtype: torch.dtype
     channels_last: bool
+    fused_adam: bool = True  # where the device has it
 
     @property
     def name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def memory_format(self) -> str:
+        return "channels_last" if self.channels_last else "contiguous"
 
     def place(self, net: torch.nn.Module) -> torch.nn.Module:
         """Move a network to the device and the memory format."""

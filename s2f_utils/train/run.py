@@ -23,6 +23,7 @@ from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import SAME_PICTURES, ModelInfo
 from s2f_utils.runtime import ConfigError, distributed
+from s2f_utils.train import tuning
 from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
 from s2f_utils.train.live import LiveValues, Range
@@ -62,14 +63,7 @@ def open_run(
         raise ConfigError(
             f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
         )
-    device, memory_format, total = (
-        runtime.pick_device(device),
-        config.memory_format,
-        _length(resolved, rows),
-    )
-    if memory_format == "auto" and device.type in ("cpu", "cuda"):
-        memory_format = kind.memory_format(config, device)
-    precision = runtime.pick_precision(device, config.precision, memory_format)
+    device, total = runtime.pick_device(device), _length(resolved, rows)
 
     # The run to resume: all ranks find the same one, and read its state. Only rank zero writes
     # files.
@@ -78,7 +72,8 @@ def open_run(
     is_new = folder is None
 
     # Networks and data.
-    model = _model(kind, resolved, precision, init, is_new)
+    model = _model(resolved, device, init, total, folder)
+    precision = model.precision
     ema = {}
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
@@ -232,18 +227,23 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
 
 
 def _model(
-    kind: type[Method],
     resolved: Resolved,
-    precision: runtime.Precision,
+    device: torch.device,
     init: str | Path | None,
-    is_new: bool,
+    total: int,
+    folder: Path | None,
 ) -> Method:
-    """The method's networks, initialised from the seed and, for a new run, from `init`."""
+    """The method's networks, initialised from the seed and, for a new run, from `init`.
+
+    total: images of the training. folder: of the run to resume; None for a new one.
+    """
+    kind, is_new = find_method(resolved.method), folder is None
     if is_new and init is None and kind.needs_init:
         wanted = f"a trained model of '{kind.needs_init}'"
         raise ConfigError(
             f"{resolved.method} begins with {wanted}: give it with --init (a run, file or name)"
         )
+    precision = tuning.pick(kind, resolved.config, device, total, folder)
     runtime.seed_everything(resolved.config.seed)
     model = kind(resolved.config, precision)
     if is_new:
@@ -286,6 +286,8 @@ def _write_config(
     facts |= {
         "precision": run.precision.name,
         "device": run.precision.device.type,
+        "memory_format": run.precision.memory_format,
+        "fused_adam": run.precision.fused_adam,
         "ranks": distributed.world_size(),
     }
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})

@@ -66,6 +66,18 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
     return "" if state["data_ids"] == list(ids) else "was trained on other pairs: use the same data"
 
 
+def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Restore an optimiser that was perhaps saved on another device: fused or not as here, and its
+    moments in the weights' memory format.
+    """
+    groups = [{**group, "fused": opt.defaults["fused"]} for group in state["param_groups"]]
+    opt.load_state_dict({**state, "param_groups": groups})
+    for p, held in opt.state.items():
+        held.update(
+            {k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape}
+        )
+
+
 @dataclass
 class TrainingRun:
     """Everything that belongs to a run: `training.run.open_run` opens it, `training.loop.train`
@@ -254,14 +266,10 @@ class TrainingRun:
             )
         for key, parts in self._parts().items():
             for name, part in parts.items():
-                part.load_state_dict(state[key][name])
-        for opt in (
-            self.model.optimizers.values()
-        ):  # saved on another device, moments may have another memory format
-            for p, held in opt.state.items():
-                held.update(
-                    {k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape}
-                )
+                if key == "optimizers":
+                    _load_optimizer(part, state[key][name])
+                else:
+                    part.load_state_dict(state[key][name])
         if state["scaler"]:  # empty if training was not in float16: another GPU may resume it
             self.scaler.load_state_dict(state["scaler"])
         own = dict(state["model"])
