@@ -1,4 +1,4 @@
-"""The face mesh of mediapipe 0.10.14 on pictures: `python benchmarks/faces_mesh.py PICTURES.npy
+"""The face mesh of mediapipe 0.10.14 on pictures: `python benchmarks/mesh.py PICTURES.npy
 MESHES.npy`.
 
 Runs in an environment of its own, for mediapipe needs numpy < 2. uint8 (N, H, W, 3) → float64 (N,

@@ -167,8 +167,7 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
         layouts.register(own_layout)
 
 
-# A method: the file of its own that it would have under training/methods, and its line in the table
-# there.
+# A method: what its own file under s2f_utils/methods would hold, and its line in the table there.
 
 
 class ToyConfig(TrainConfig):

@@ -78,9 +78,8 @@ def _eyeball(s: Scene, k: int, window, share, pts, upper, lower) -> None:
     soft = 1 / (ri * p.scale * s.size)  # one pixel, in radii
     below = np.clip((py - cy) / ri * 0.5 + 0.55 - 0.2 * (px - cx) * p.light[0], 0.1, 1.3)
     ring = (0.25 + 0.75 * np.clip((1.0 - r) / 0.22, 0, 1)) * (0.55 + 1.0 * below) * lid
-    ring = ring * (
-        1 + 0.14 * np.sin(17 * np.arctan2(py - cy, px - cx)) * np.clip(r - 0.3, 0, 1)
-    )  # fibres
+    # fibres
+    ring = ring * (1 + 0.14 * np.sin(17 * np.arctan2(py - cy, px - cx)) * np.clip(r - 0.3, 0, 1))
     ball = mix(
         white, lin(p.iris_rgb) * ring[..., None], np.clip((1 - r) / soft + 0.5, 0, 1)[..., None]
     )

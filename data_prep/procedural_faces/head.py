@@ -96,7 +96,6 @@ def draw_head(s: Scene) -> None:
     outline = s.head(np.concatenate([left, right[-2:0:-1]]))
     s.shade(outline, -0.22 * p.light[0], 0.27, 0.1, 0.6, (NECK, NECK_L, CLOTH))
     window, share = s.cover(outline)
-    s.head_window = window
     x, y = s.x[window], s.y[window]
     bend = jaw_shift(p, y)
     half = np.interp(y, right[:, 1], right[:, 0] - jaw_shift(p, right[:, 1])).astype(np.float32)

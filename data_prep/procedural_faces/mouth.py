@@ -91,9 +91,8 @@ def _open_mouth(s: Scene, window, seam_up: np.ndarray, seam_low: np.ndarray, lit
     at = np.array([10, 13, 16, 19, 22])
     if p.mood == "grin" and len(seam_up) > 30:
         s.line(s.surf(np.stack([seam_up[at], edge[at]], 1)), 0.014, lin((150, 120, 110)), 0.4)
-    s.line(
-        s.surf(seam_up + (0, 0.02)), 0.03, lin((60, 20, 20)), 0.5, 0.01
-    )  # the upper lip's shadow on the teeth
+    # the upper lip's shadow on the teeth
+    s.line(s.surf(seam_up + (0, 0.02)), 0.03, lin((60, 20, 20)), 0.5, 0.01)
     s.fill(s.paper, inner[None], [110])
     s.erase(s.surf(np.concatenate([seam_up[2:-2], edge[2:-2][::-1]])))
     s.pencil(s.surf(edge[2:-2]), 0.6, 0.45, 0.6)

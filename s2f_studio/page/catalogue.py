@@ -48,10 +48,9 @@ class Choice:
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: "aligned", or ""
     if pictures are taken as they are. answers: at most so many for one picture. chooses:
-    whether it has all kinds of `asking.ANSWERS`. here: whether its file is on this machine. path:
-    of a run's file,
-    never shown. changed_ns: when that file was written, so that a run that was trained further is
-    another choice.
+    whether it has all kinds of `request.ANSWERS`. here: whether its file is on this machine. path:
+    of a run's file, never shown. changed_ns: when that file was written, so that a run that was
+    trained further is another choice.
     """
 
     id: str

@@ -398,7 +398,7 @@ class RenderMethod(Method):
         return 2 * decided - 1
 
     def _walls(self, num: int) -> Tensor:
-        """By how much other walls differ from `render.WALL`, (num, 3, 1, 1): 0 for some, most
+        """By how much other walls differ from `network.WALL`, (num, 3, 1, 1): 0 for some, most
         darker, some tinted.
         """
         config = self.config

@@ -42,9 +42,8 @@ def commands() -> dict[str, Callable[..., int | None]]:
 
 def app() -> App:
     """The command line with all commands."""
-    flags = Parameter(
-        negative=(), show_default=_shown_default, allow_repeating=True
-    )  # the last one counts
+    # A flag may be repeated: the last one counts.
+    flags = Parameter(negative=(), show_default=_shown_default, allow_repeating=True)
     top = App(
         "s2f",
         help="Sketch to Face: from face sketches to photos.",

@@ -58,12 +58,9 @@ def metric_names(text: str) -> tuple[str, ...]:
     from s2f_utils import metrics
 
     groups = {name: metrics.group(name) for name in metrics.GROUPS}
-    names = [
-        n
-        for part in text.split(",")
-        if part.strip()
-        for n in groups.get(part.strip(), (part.strip(),))
-    ]
+    names = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        names += groups.get(part, [part])
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
         known = ", ".join((*groups["all"], *groups["sets"], *groups))
@@ -95,7 +92,9 @@ def each_picture(
             warn(f"left out: {named}{error}")
     note = f"; {images.GENERATED_NOTE}" if bad < len(paths) else ""
     print(f"{len(paths) - bad} of {counted(len(paths), unit)} {done}{note}")
-    return 0 if bad == 0 else (2 if bad == len(paths) else 1)
+    if not bad:
+        return 0
+    return 2 if bad == len(paths) else 1
 
 
 def warn(text: str) -> None:

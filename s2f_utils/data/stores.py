@@ -178,13 +178,11 @@ def paired_data(
         if lacking:
             hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
             raise DataError(
-                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave it "
-                f"out{hint}"
+                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; "
+                f"leave it out{hint}"
             )
-    first, maps = (
-        [getattr(p, what) for p in pairs] if what in GIVEN[given] else []
-        for what in ("sketch", "mask")
-    )
+    first = [pair.sketch for pair in pairs] if "sketch" in GIVEN[given] else []
+    maps = [pair.mask for pair in pairs] if "mask" in GIVEN[given] else []
     photos = [pair.photo for pair in pairs]
     sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
     return Data(sketches, PictureStore(photos, size_px, device), progress=progress)
@@ -235,8 +233,8 @@ def unpaired_rows(
     if lacking:
         raise DataError(
             f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: "
-            "cyclegan needs pictures of"
-            " both sides; 'python -m data_prep pairs SRC OUT --unpaired' makes such a set"
+            "cyclegan needs pictures of both sides; "
+            "'python -m data_prep pairs SRC OUT --unpaired' makes such a set"
         )
     if not apart:
         return sides
@@ -251,16 +249,14 @@ def unpaired_rows(
     for who in order:
         side_of[who] = int(totals[1] < totals[0])
         totals[side_of[who]] += counts[side_of[who]][who]
-    chosen = tuple(
-        [p for p in rows if side_of.get(p.identity, n) == n] for n, rows in enumerate(sides)
-    )
-    if not all(chosen):
+    sketches = [pair for pair in sides[0] if side_of.get(pair.identity, 0) == 0]
+    photos = [pair for pair in sides[1] if side_of.get(pair.identity, 1) == 1]
+    if not sketches or not photos:
         raise DataError(
             f"the {len(order)} people cannot be divided into some whose sketch is shown and "
-            "others whose photo is: give"
-            " more, or show both of everybody (--set apart=false)"
+            "others whose photo is: give more, or show both of everybody (--set apart=false)"
         )
-    return chosen
+    return sketches, photos
 
 
 def map_picture(path: Path, size_px: int) -> np.ndarray:

@@ -111,9 +111,8 @@ def transform_places(x: Tensor, p: float) -> Tensor:
         return _sometimes(p, ((distributed.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
 
     # Each matrix maps an output pixel back to its input position, the last change first.
-    p_turn = 1 - math.sqrt(
-        1 - p
-    )  # two rotations, at least one of which happens with the probability p
+    # There are two rotations, at least one of which happens with the probability p.
+    p_turn = 1 - math.sqrt(1 - p)
     mirror = _sometimes(p, distributed.randint(0, 2, num) * 2.0 - 1, 1.0)
     scale = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
     wide = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
@@ -144,9 +143,8 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     inverted = each(distributed.randint(0, 2, num).float(), 0.0)
     angle = each((distributed.rand(num) * 2 - 1) * math.pi, 0.0)
     saturation = each(torch.exp2(distributed.randn(num)), 1.0)
-    hue = (
-        grey + angle.cos() * (eye - grey) + angle.sin() * around
-    )  # Rodrigues' rotation about the grey axis
+    # Rodrigues' rotation about the grey axis
+    hue = grey + angle.cos() * (eye - grey) + angle.sin() * around
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
     return (
@@ -186,12 +184,8 @@ class _ResampleBack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, grad: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
         ctx.save_for_backward(grid)
-        how = (
-            0,
-            2,
-            False,
-            [True, False],
-        )  # bilinear, reflection, no aligned corners, the pictures' gradient alone
+        # bilinear, reflection, no aligned corners, the pictures' gradient alone
+        how = (0, 2, False, [True, False])
         return torch.ops.aten.grid_sampler_2d_backward(grad, grad.new_zeros(shape), grid, *how)[0]
 
     @staticmethod

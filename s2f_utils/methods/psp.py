@@ -204,9 +204,8 @@ class PSP(Method):
         if config.perceptual == "discriminator":
             sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
             net_d = networks.build("stylegan2-disc", **sizes)
-            self.net_d = self.nets["judge"] = self.precision.place(
-                net_d.requires_grad_(False)
-            )  # its name in resume files
+            self.net_d = self.precision.place(net_d.requires_grad_(False))
+            self.nets["judge"] = self.net_d  # its name in resume files
         if config.lambda_gan:
             net_d = networks.build("projected", sketch_channels=self.shapes[0][0], seed=config.seed)
             self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
@@ -338,10 +337,8 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     missing.
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
-    net, sides = (
-        network("arcface", fake.device),
-        (fake, real.detach()),
-    )  # no gradient goes through the real faces
+    net = network("arcface", fake.device)
+    sides = (fake, real.detach())  # no gradient goes through the real faces
     ours, true = (
         net(F.adaptive_avg_pool2d(side[:, :, top:bottom, left:right], 112)) for side in sides
     )

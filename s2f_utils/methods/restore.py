@@ -375,10 +375,9 @@ def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
     discriminators.
     """
     unit = b.shape[-1] // 8
-    eyes, mouth = (
-        TEMPLATE[:2],
-        TEMPLATE[3:].mean(axis=0, keepdims=True),
-    )  # centres (x, y), shares of the side
+    # centres (x, y), shares of the side
+    eyes = TEMPLATE[:2]
+    mouth = TEMPLATE[3:].mean(axis=0, keepdims=True)
     losses = []
     for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
         left_top = (

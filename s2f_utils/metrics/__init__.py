@@ -20,21 +20,19 @@ from s2f_utils.metrics.bootstrap import (
 )
 from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
+    DEFAULT_METRICS,
     GROUPS,
     METRICS,
     Metric,
     PictureSet,
     Reference,
     SetScores,
-    default_metrics,
     group,
     measure,
     measure_sets,
     metric,
     not_measured,
 )
-
-DEFAULT_METRICS = default_metrics()
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -50,7 +48,6 @@ __all__ = [
     "SetScores",
     "bootstrap_mean",
     "bootstrap_repeated",
-    "default_metrics",
     "filtered",
     "group",
     "measure",

@@ -26,8 +26,10 @@ Features = Callable[[Pictures], Any]
 
 # Is it near the true photo, does it look like a photo, is it the same person?
 QUESTIONS = ("faithful", "real", "who")
-# "default": shown without being asked. "all": of pairs. "project1": a published protocol, with its
-# errors. "features": in pretrained features.
+# What `s2f evaluate` shows without being asked.
+DEFAULT_METRICS = ("ssim", "sharpness", "psnr", "mse", "l1", "l2_norm")
+# "default": those. "all": of pairs. "project1": a published protocol, with its errors. "features":
+# in pretrained features.
 GROUPS = ("default", "all", "project1", "sets", "features")
 
 
@@ -123,9 +125,8 @@ class Metric:
     no value; of sets: a `PictureSet` and a `Reference` → float, float64 (N,) or `Repeated`.
     higher_is_better: None where the best value lies between worse ones. best: the value for
     identical pictures; None: 1 where higher is better, else 0. question: one of `QUESTIONS`. group:
-    one of `GROUPS`, or "". default: `s2f evaluate` shows it without being asked. min_side_px,
-    min_people, package, weights: what it needs; missing: returns what else is missing, with the way
-    to get it, or "".
+    one of `GROUPS`, or "". min_side_px, min_people, package, weights: what it needs; missing:
+    returns what else is missing, with the way to get it, or "".
     """
 
     name: str
@@ -138,7 +139,6 @@ class Metric:
     best: float | None = None
     question: str = "faithful"
     group: str = "all"
-    default: bool = False
     min_side_px: int = 0
     min_people: int = 0
     package: str = ""
@@ -218,17 +218,14 @@ def metric(*, name: str = "", **entry: Any) -> Callable[[Callable], Callable]:
 
 
 def group(name: str) -> tuple[str, ...]:
-    """The metrics of a group, one of `GROUPS`, by question and then as registered."""
+    """The metrics of a group, one of `GROUPS`, by question and then as registered; the default
+    ones as listed.
+    """
     if name == "default":
-        return default_metrics()
+        return DEFAULT_METRICS
     members = [metric for metric in METRICS.values() if metric.group == name]
     members.sort(key=lambda metric: QUESTIONS.index(metric.question))
     return tuple(metric.name for metric in members)
-
-
-def default_metrics() -> tuple[str, ...]:
-    """The metrics that `s2f evaluate` shows without being asked, as registered."""
-    return tuple(metric.name for metric in METRICS.values() if metric.default)
 
 
 def as_batch(pictures: Pictures, side_px: int = 0) -> Tensor:

@@ -23,7 +23,7 @@ NO_FACE = 1.0  # an output without a face counts as if all landmarks were an eye
 DETECTION_PX = 256  # smaller pictures are enlarged to this, as small faces are found less often
 
 
-@metric(higher_is_better=True, digits=4, default=True)
+@metric(higher_is_better=True, digits=4)
 def ssim(fake: np.ndarray, real: np.ndarray) -> float:
     """Structural similarity on grey (PIL's "L"), Gaussian window of σ 1.5, in [-1, 1]; 1 is the
     same picture.
@@ -44,7 +44,7 @@ def gradient(picture: np.ndarray) -> float:
     return float(np.sqrt(across**2 + down**2).mean())
 
 
-@metric(title="sharpness", question="real", higher_is_better=None, digits=3, best=1.0, default=True)
+@metric(title="sharpness", question="real", higher_is_better=None, digits=3, best=1.0)
 def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
     """The output's mean gradient over the truth's; NaN for a blank truth. Grain raises it as detail
     does.
@@ -75,25 +75,25 @@ def _decibels(mean_squared_error: float) -> float:
     return float(10.0 * np.log10(255.0**2 / mean_squared_error))
 
 
-@metric(unit="dB", higher_is_better=True, digits=2, best=np.inf, default=True)
+@metric(unit="dB", higher_is_better=True, digits=2, best=np.inf)
 def psnr(fake: np.ndarray, real: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB, 10·log10(255² / MSE); infinite for identical pictures."""
     return _decibels(mse(fake, real))
 
 
-@metric(higher_is_better=False, digits=1, default=True)
+@metric(higher_is_better=False, digits=1)
 def mse(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean squared difference over all pixels and colours, in [0, 65025]."""
     return float(np.mean(_difference(fake, real) ** 2))
 
 
-@metric(higher_is_better=False, digits=2, default=True)
+@metric(higher_is_better=False, digits=2)
 def l1(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean absolute difference over all pixels and colours, in grey levels, [0, 255]."""
     return float(np.mean(np.abs(_difference(fake, real))))
 
 
-@metric(title="L2 norm", higher_is_better=False, digits=0, default=True)
+@metric(title="L2 norm", higher_is_better=False, digits=0)
 def l2_norm(fake: np.ndarray, real: np.ndarray) -> float:
     """Euclidean length of the difference of two pictures as vectors."""
     return float(np.sqrt(np.sum(_difference(fake, real) ** 2)))

@@ -118,15 +118,13 @@ class FIDInception(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from piq.feature_extractors import (
-            fid_inception as fid,  # its whole network fetches its weights by itself
-        )
+        # Its blocks alone, for its whole network fetches its weights by itself.
+        from piq.feature_extractors import fid_inception as fid
         from torchvision.models import inception_v3
 
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # the weights come from a file: how they would be drawn does not matter
+            # The weights come from a file: how they would be drawn does not matter.
+            warnings.simplefilter("ignore")
             self.net = inception_v3(
                 weights=None, num_classes=1008, aux_logits=False, init_weights=False
             )

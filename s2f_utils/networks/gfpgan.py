@@ -64,10 +64,9 @@ class GFPGAN(Network):
         )
         for name, part in published.named_children():
             self.add_module(name, part)
-        self.log_size, self.num_style_feat = (
-            published.log_size,
-            num_style_feat,
-        )  # what its forward asks for
+        # What its forward asks for.
+        self.log_size = published.log_size
+        self.num_style_feat = num_style_feat
         self.different_w, self.input_is_latent = different_w, True
         self.size_px, self.residual = size_px, residual
 
@@ -108,7 +107,6 @@ class GFPGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        num_values, _ = shapes[
-            "final_linear.weight"
-        ]  # 2 log2 S - 2 styles of 512, all else is alike
+        # 2 log2 S - 2 styles of 512; all else is alike
+        num_values, _ = shapes["final_linear.weight"]
         return {"size_px": 2 ** (num_values // 1024 + 1)}

@@ -17,8 +17,8 @@ from s2f_utils.runtime import distributed
 
 
 class Network(nn.Module):
-    """The base of all networks. `name` is its key in `models.NETWORKS`, `args` its constructor's
-    arguments, as plain values; `models.build` says both.
+    """The base of all networks. `name` is its key in `registry.NETWORKS`, `args` its constructor's
+    arguments, as plain values; `networks.build` says both.
     """
 
     INFO: ClassVar[ModelInfo] = ModelInfo()

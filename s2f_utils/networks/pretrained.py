@@ -137,9 +137,8 @@ def _network(backbone: Backbone) -> nn.Module:
     """
     import timm
 
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # the weights that timm draws first must not move a training's generator
+    # The weights that timm draws first must not move a training's generator.
+    with torch.random.fork_rng(devices=[]):
         net = timm.create_model(backbone.timm_name, pretrained=False)
     file = Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
     own, weights = net.state_dict(), torch.load(file, map_location="cpu", weights_only=True)

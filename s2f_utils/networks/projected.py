@@ -66,7 +66,7 @@ class ProjectedDiscriminator(Network):
     sketch_channels, H, W), by projection (Miyato and Koyama 2018): the inner product of a learned
     embedding of the sketch with the head's last features is added to the logit of each place.
     sketch_channels: 0 where no head sees a sketch. All is computed in float32.
-    seed: of the fixed projections. features: a name in `models.pretrained.BACKBONES`; its weights
+    seed: of the fixed projections. features: a name in `pretrained.BACKBONES`; its weights
     are no part of this network. Raises ImportError where they are not installed.
     """
 

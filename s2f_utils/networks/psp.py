@@ -46,7 +46,10 @@ def style_blocks(
     """A block for each of `num` styles. side: of the pyramid's coarsest map, which the first three
     read.
     """
-    sides = [side if n < COARSE else 2 * side if n < MIDDLE else 4 * side for n in range(num)]
+    coarse = min(num, COARSE)
+    middle = max(min(num, MIDDLE) - COARSE, 0)
+    fine = max(num - MIDDLE, 0)
+    sides = [side] * coarse + [2 * side] * middle + [4 * side] * fine
     return nn.ModuleList(StyleBlock(in_channels, width, size, style_dim) for size in sides)
 
 
@@ -168,9 +171,8 @@ class PSP(Network):
         super().__init__()
         self.kind = kind
         self.encoder = ENCODERS[kind].build(**(encoder or {}))
-        self.reads = read_by(
-            WAYS[self.encoder.args["in_channels"]]
-        )  # "sketch", "map", "photo" or "sketch and map"
+        # "sketch", "map", "photo" or "sketch and map"
+        self.reads = read_by(WAYS[self.encoder.args["in_channels"]])
         self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
         self.register_buffer(
             "latent_avg", torch.zeros(self.decoder.num_layers, self.decoder.style_dim)

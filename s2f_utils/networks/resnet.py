@@ -95,9 +95,8 @@ class ResNet(Network):
             for key in shapes
             if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)
         }
-        second = shapes.get(
-            "model.10.conv_block.6.weight", ()
-        )  # a convolution only where dropout comes before it
+        # a convolution only where dropout comes before it
+        second = shapes.get("model.10.conv_block.6.weight", ())
         return {
             "in_channels": in_channels,
             "out_channels": shapes[f"model.{len(blocks) + 17}.weight"][0],

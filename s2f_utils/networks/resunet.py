@@ -146,14 +146,12 @@ class ResUNet(Network):
         for up, join, block in zip(self.ups, self.joins, self.up_blocks, strict=True):
             features = join(torch.cat([twice(up(features)), kept.pop()], dim=1))
             features = block(noisy(features))
-        features = torch.cat(
-            [twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1
-        )  # (N, half + 3, H/2, W/2)
+        # (N, half + 3, H/2, W/2)
+        features = torch.cat([twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)
         features = self.half_block(noisy(self.half_join(features)))
         colours = twice(self.colours(F.silu(features)))  # (N, 3, H, W)
-        features = torch.cat(
-            [twice(F.silu(self.full_up(features))), x], dim=1
-        )  # (N, full + 3, H, W)
+        # (N, full + 3, H, W)
+        features = torch.cat([twice(F.silu(self.full_up(features))), x], dim=1)
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor) -> Tensor:

@@ -161,9 +161,8 @@ class ModulatedConv2d(nn.Module):
         upsample: bool = False,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(
-            torch.randn(1, out_channels, in_channels, kernel, kernel)
-        )  # [1OIkk]
+        # [1OIkk]
+        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
         self.modulation = EqualLinear(style_dim, in_channels, bias=1.0)
         self.scale = 1 / math.sqrt(in_channels * kernel**2)
         self.demodulate, self.padding = demodulate, kernel // 2
@@ -178,9 +177,8 @@ class ModulatedConv2d(nn.Module):
         it demodulates.
         """
         style = self.modulation(style)  # [NI]
-        if (
-            self.demodulate and x.dtype == torch.float16
-        ):  # how large styles are is taken out again, as published
+        if self.demodulate and x.dtype == torch.float16:
+            # How large styles are is taken out again, as published.
             style = style.float() / style.float().abs().amax(1, keepdim=True).clamp_min(EPS)
         weight = self.weight[0] * self.scale  # [OIkk]
         x = x * style.to(x.dtype)[:, :, None, None]
@@ -279,9 +277,8 @@ class StyleGAN2(Network):
             EqualLinear(style_dim, style_dim, lr_mul=lr_mlp, activate=True) for _ in range(num_mlp)
         ]
         self.style = nn.Sequential(PixelNorm(), *mapping)
-        self.input = nn.ParameterDict(
-            {"input": torch.randn(1, widths[0], 4, 4)}
-        )  # what every face begins with
+        # What every face begins with.
+        self.input = nn.ParameterDict({"input": torch.randn(1, widths[0], 4, 4)})
         self.conv1 = StyledConv(widths[0], widths[0], style_dim)
         self.to_rgb1 = ToRGB(widths[0], style_dim, upsample=False)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()

@@ -46,9 +46,8 @@ class UNetLevel(nn.Module):
         self.is_outermost = outermost is not None
         if self.is_outermost:
             layers = [down, below, nn.ReLU(), up, nn.Tanh()]
-        elif (
-            below is None
-        ):  # the innermost: 1x1 pixel when the image is 2**num_downs wide, so no norm before it
+        elif below is None:
+            # The innermost: 1x1 pixel when the image is 2**num_downs wide, so no norm before it.
             layers = [nn.LeakyReLU(0.2), down, nn.ReLU(), up, norm_layer(norm, outer)]
         else:
             before = [nn.LeakyReLU(0.2), down, norm_layer(norm, inner)]

@@ -88,9 +88,8 @@ class PairedAffine:
         rotate, shift, shear, scale, elastic = (strength * limit for limit in self.limits)
         affine = _random_affine(rotate, shift / photos.shape[-1], shear, scale)
         both = torch.cat([sketches, photos], dim=1)
-        total = (
-            len(both) * distributed.world_size()
-        )  # of the global batch, of which this rank takes its share
+        # Of the global batch, of which this rank takes its share.
+        total = len(both) * distributed.world_size()
         params = affine.forward_parameters((total, *both.shape[1:]))
         shape = params.pop("forward_input_shape")  # all others have a row for each picture
         params = {name: distributed.local_rows(rows) for name, rows in params.items()}

@@ -126,7 +126,7 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     """The settings that a run of this method needs to start from this model: its size and its
     network's arguments.
 
-    init: as in `inference.find_generator`. Raises what loading the model raises, and
+    init: as in `infer.find_generator`. Raises what loading the model raises, and
     CheckpointError if the method trains other networks.
     """
     kind = find_method(method)

@@ -66,13 +66,11 @@ def training_data(
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> Batch:
     """The next `num` pictures as the networks see them: input a and target b, (num, 3, H, W) each,
     in [-1, 1]; for unpaired data sketches a and photos b, for photos alone these as both (a on the
-    CPU if
-    the method is `from_cpu`). share: this rank's part of the batch.
+    CPU if the method is `from_cpu`). share: this rank's part of the batch.
     """
     config, kind = run.config, run.model.data
-    sketches, photos = run.data.batch_at(
-        run.images_seen, num, config.copies, config.seed, share
-    )  # uint8, load_size_px
+    # uint8, load_size_px
+    sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)
 
     def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)

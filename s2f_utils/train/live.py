@@ -152,9 +152,8 @@ class LiveValues:
         if self._stamp is not None:
             self._read_controls()
         try:
-            os.stat(
-                self._controls.parent
-            )  # a missing folder, as of an unmounted Drive, is not created elsewhere
+            # A missing folder, as of an unmounted Drive, is not created elsewhere.
+            os.stat(self._controls.parent)
             write_json(self._controls, self._values)
             self._unwritten, self._stamp = False, self._stamp_of_file()
         except OSError as error:

@@ -80,9 +80,7 @@ def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> Non
 
 @dataclass
 class TrainingRun:
-    """Everything that belongs to a run: `training.run.open_run` opens it, `training.loop.train`
-    trains it.
-    """
+    """Everything that belongs to a run: `run.open_run` opens it, `loop.train` trains it."""
 
     method: str
     config: TrainConfig
@@ -191,10 +189,9 @@ class TrainingRun:
             for name, value in means.items()
             if not math.isfinite(value)
         ]:
-            self.sums, self.nums = (
-                {},
-                {},
-            )  # the same session may continue with another learning rate
+            # The same session may continue with another learning rate.
+            self.sums = {}
+            self.nums = {}
             raise self._diverged(wrong)
         return means
 

@@ -52,9 +52,8 @@ WEIGHTS: dict[str, WeightsFile] = {
 
 # Our own, trained by tools/shipped/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
-GRAPHS = (
-    SHIPPED_FOLDER / "graphs"
-)  # of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them
+# Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
+GRAPHS = SHIPPED_FOLDER / "graphs"
 FACES = "faces-64"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # of RENDER's file, and EXPECT's

@@ -1,5 +1,5 @@
-"""The codes of `models/render.py`: principal components of how photos differ from what was expected
-of them.
+"""The codes of `s2f_studio/render`: principal components of how photos differ from what was
+expected of them.
 
     python -m tools.shipped.fit_codes DATA OUT.safetensors EXPECTED-FOLD-0 EXPECTED-FOLD-1
 

@@ -74,11 +74,11 @@ def make_scribbles(
     """Draw faces of the portraits in a folder, and of mixtures of them, each several times, from
     careful to crude.
 
-    num: faces for training, of people whose split is train; those of the split val are drawn twice,
-    those of the split
-    test not at all. drawings: of each face; the n-th is between (n - 1) / drawings and n / drawings
-    crude. size_px: of the pictures, 32 to 256. points, labels: as in `gallery.portraits_in`.
-    workers, dry_run, progress: as in `make_synthetic`.
+    num: faces for training, of people whose split is train; those of the split val are drawn
+    twice, those of the split test not at all. drawings: of each face; the n-th is
+    between (n - 1) / drawings and n / drawings crude. size_px: of the pictures, 32 to 256.
+    points, labels: as in `portraits.portraits_in`. workers, dry_run, progress: as in
+    `make_synthetic`.
 
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
     the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,

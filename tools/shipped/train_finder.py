@@ -99,7 +99,7 @@ def _grey(path: Path) -> np.ndarray:
 
 
 def _flags(row: Row, photo: bool) -> list[float]:
-    """As `networks.finder.FOUND_FLAGS` orders them."""
+    """As `attributes.FOUND_FLAGS` orders them."""
     return [float(photo), math.nan if photo else float(row.attributes["degree"]), *worn_in(row)]
 
 

@@ -103,9 +103,8 @@ def _detector(places: tuple[Path, ...], process: int, thread: int):
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_ERROR
-    )  # OpenCV 5 warns of its own default target
+    # OpenCV 5 warns of its own default target.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         return cv2.FaceDetectorYN.create(
             str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST
