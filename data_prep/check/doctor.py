@@ -36,8 +36,8 @@ def diagnose(
     workers: Workers = None,
     progress: bool = True,
 ) -> Diagnosis:
-    """Look for faults in a data set: a folder with a manifest.csv, or a source as `make_pairs`
-    takes it.
+    """Look for faults in a data set:
+    a folder with a manifest.csv, or a source as `make_pairs` takes it.
 
     layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written.
     Raises DataPrepError when there is nothing to look at.

@@ -123,8 +123,8 @@ def are_lines_light(grey: np.ndarray) -> bool:
 
 
 def structure(grey: np.ndarray) -> np.ndarray:
-    """Where lines and edges run, whatever their tone: histograms of oriented gradients (Dalal and
-    Triggs 2005).
+    """Where lines and edges run, whatever their tone:
+    histograms of oriented gradients (Dalal and Triggs 2005).
 
     grey: float (128, 128). Returns float16 (1568,), scikit-image's `hog` with cells of 16 px.
     """

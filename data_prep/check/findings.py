@@ -117,8 +117,8 @@ UNMENDED = ("not_square", "unaligned", "exchanged")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: its kind, the subject's id, the files it is about, and what was
-    seen.
+    """One thing that is wrong:
+    its kind, the subject's id, the files it is about, and what was seen.
 
     drop: the ids of the subjects that --fix leaves out for it.
     """
@@ -132,8 +132,8 @@ class Finding:
 
 @dataclass
 class Diagnosis:
-    """What was seen of a set: the subjects, the facts about their pictures, and the findings, worst
-    first.
+    """What was seen of a set:
+    the subjects, the facts about their pictures, and the findings, worst first.
     """
 
     source: Path

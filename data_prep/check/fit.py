@@ -118,8 +118,8 @@ def _partners(a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
 def _partners_among(
     odd: list[int], a: np.ndarray, b: np.ndarray, moments: np.ndarray
 ) -> np.ndarray:
-    """For each sketch the photo of an odd pair that fits it much better than a stranger's; else -1:
-    int (N,).
+    """For each sketch the photo of an odd pair that fits it much better than a stranger's;
+    else -1: int (N,).
     """
     partners = np.full(len(a), -1)
     # the best of so many strangers reaches about this

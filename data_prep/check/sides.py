@@ -1,5 +1,5 @@
-"""Sketches and photos of a set classified by 28 `features`: exchanged sides, and pictures on the
-wrong one.
+"""Sketches and photos of a set classified by 28 `features`:
+exchanged sides, and pictures on the wrong one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other si
 
 
 def features(small: np.ndarray) -> np.ndarray:
-    """Histogram of grey values, colourfulness and roughness of a picture, uint8 (128, 128, 3):
-    float32 (28,).
+    """Histogram of grey values, colourfulness and roughness of a picture, uint8
+    (128, 128, 3): float32 (28,).
     """
     rgb = small.astype(np.float32)
     grey = rgb.mean(axis=2)
@@ -52,8 +52,8 @@ def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarr
 
 
 def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
-    """Leave-one-out margins of a linear discriminant, sketches first: 1 as expected, below 0 on the
-    other side.
+    """Leave-one-out margins of a linear discriminant, sketches first:
+    1 as expected, below 0 on the other side.
     """
     x = np.concatenate([drawn, photographed]).astype(np.float64)
     x = np.column_stack([x, np.ones(len(x))])

@@ -1,5 +1,5 @@
-"""Open portraits: eight sets by name, each original fetched, checked by its SHA-256, cut to its box
-and scaled.
+"""Open portraits: eight sets by name, each original fetched, checked by its SHA-256,
+cut to its box and scaled.
 
 `open_portraits.csv` lists the originals; no picture is part of this project. `credits.csv` beside
 the sets' folders lists each finished file with its SHA-256, whom to credit, and the terms: what it

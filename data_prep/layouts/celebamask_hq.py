@@ -1,5 +1,5 @@
-"""CelebAMask-HQ: photos by number, CelebA's split by the mapping file, label maps joined from a
-face's parts.
+"""CelebAMask-HQ: photos by number, CelebA's split by the mapping file,
+label maps joined from a face's parts.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _in_folder(tree: Tree, picture: Picture) -> bool:
 
 
 def _read_splits(tree: Tree) -> dict[int, str]:
-    """Photo's number → the split of the CelebA photo that it was made from; {} without the mapping
-    file.
+    """Photo's number → the split of the CelebA photo that it was made from;
+    {} without the mapping file.
     """
     split_of = {}
     for line in (tree.text(_MAPPING) or "").splitlines()[1:]:

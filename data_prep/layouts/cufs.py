@@ -61,8 +61,8 @@ def _database(picture: Picture, root: str) -> str:
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether there are folders of sketches and photos, with CUFS's folder names or with its file
-    names.
+    """Whether there are folders of sketches and photos,
+    with CUFS's folder names or with its file names.
     """
     sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
     if not sketches or not photos:
@@ -75,8 +75,8 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """Pair sketches and photos of the same database, split and crop by name, else by person; each
-    person once.
+    """Pair sketches and photos of the same database, split and crop by name, else by person;
+    each person once.
     """
     root = tree.root.name
 
@@ -111,8 +111,8 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
 
 
 def _rank(pair: tuple[Picture | None, Picture]) -> tuple:
-    """Cropped pictures before the originals that lie beside them, folders with a split before those
-    without.
+    """Cropped pictures before the originals that lie beside them,
+    folders with a split before those without.
     """
     photo = pair[1]
     return "cropped" not in photo.group, not photo.split, str(photo.path)

@@ -15,8 +15,8 @@ KEYS_OF_SETTINGS = ('"layout"', '"size_px"')  # what settings.json has in every 
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether data_prep made this folder, or the one folder in it: it has a manifest with the
-    documented columns.
+    """Whether data_prep made this folder, or the one folder in it:
+    it has a manifest with the documented columns.
     """
     return _manifest_of(tree) is not None
 
@@ -57,8 +57,8 @@ def _manifest_of(tree: Tree) -> Path | None:
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """The pairs as the manifest has them, with split and identity; those without a photo are left
-    aside.
+    """The pairs as the manifest has them, with split and identity;
+    those without a photo are left aside.
     """
     try:
         manifest = read_manifest(_manifest_of(tree) or tree.root)  # without one, it says so

@@ -42,8 +42,8 @@ def read_name(stem: str) -> Shot | None:
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether most of the photos have FERET's names; of the two sides, the user may have named the
-    sketches' folder.
+    """Whether most of the photos have FERET's names;
+    of the two sides, the user may have named the sketches' folder.
     """
     if options.photos and not options.sketches:
         return False

@@ -46,8 +46,8 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """Pairs by folder and number; split and attributes are those of anno_train.json and
-    anno_test.json.
+    """Pairs by folder and number;
+    split and attributes are those of anno_train.json and anno_test.json.
 
     Attributes: `CODES` in words, and the colours of skin, lips and eyes as "red green blue"; ""
     where one is not given.
@@ -79,8 +79,8 @@ def _is_sketch(picture: Picture) -> bool:
 
 
 def _key(picture: Picture) -> tuple[str, str] | None:
-    """(folder, number) of an FS2K picture: photo1/image0001 and sketch1/sketch0001 are ("1",
-    "0001").
+    """(folder, number) of an FS2K picture:
+    photo1/image0001 and sketch1/sketch0001 are ("1", "0001").
     """
     folder = _FOLDER.match(picture.folder[-1].casefold()) if picture.folder else None
     name = _NAME.match(picture.stem.casefold())
@@ -134,8 +134,8 @@ def _rgb(values: Any) -> str:
 
 
 def _skin(point: Any, photo: Path) -> str:
-    """The photo's median colour around a point; "" where it lies outside, or the photo cannot be
-    read.
+    """The photo's median colour around a point;
+    "" where it lies outside, or the photo cannot be read.
     """
     if not _are_numbers(point, 2):
         return ""

@@ -58,8 +58,8 @@ class Candidate:
 
 @dataclass
 class Collection:
-    """What a layout finds: pairs, the pictures of both sides that have no partner, and remarks for
-    the user.
+    """What a layout finds:
+    pairs, the pictures of both sides that have no partner, and remarks for the user.
 
     `terms` says what the source's owners allow, where the layout knows it; of several owners, a
     line for each.

@@ -1,5 +1,5 @@
-"""What file and folder names say: sketch or photo, which split, which person, and which names
-belong together.
+"""What file and folder names say:
+sketch or photo, which split, which person, and which names belong together.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def words(name: str) -> list[str]:
 
 
 def group_tokens(folder: str) -> list[str]:
-    """A folder name's words and numbers without those for side and split: what two folders of pairs
-    share.
+    """A folder name's words and numbers without those for side and split:
+    what two folders of pairs share.
     """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", folder))
     tokens = [token.casefold() for token in re.findall(r"[^\W\d_]+|\d+", spaced)]
@@ -99,8 +99,8 @@ def safe_id(stem: str) -> str:
 
 
 def unique_ids(stems: Sequence[str], qualifiers: Sequence[Sequence[str]]) -> list[str]:
-    """An id for each stem: the stem, with its qualifiers (split, folders) before it only where
-    stems repeat.
+    """An id for each stem:
+    the stem, with its qualifiers (split, folders) before it only where stems repeat.
 
     Names that differ by letter case alone count as the same, because they are the same file on
     macOS and Windows; what is still the same then gets "-2", "-3", … in the given order.

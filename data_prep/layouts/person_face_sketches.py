@@ -1,5 +1,5 @@
-"""Person Face Sketches from Kaggle: 20,655 training pairs, its sketches made from CelebAMask-HQ's
-photos.
+"""Person Face Sketches from Kaggle:
+20,655 training pairs, its sketches made from CelebAMask-HQ's photos.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ TERMS = (
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether a folder called like the Kaggle set, or one above it, has train/photos and
-    train/sketches.
+    """Whether a folder called like the Kaggle set, or one above it,
+    has train/photos and train/sketches.
     """
     words = {word for part in tree.root.parts for word in names.words(part)}
     tops = {picture.folder[:2] for picture in tree.pictures}

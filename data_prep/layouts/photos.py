@@ -9,16 +9,16 @@ from data_prep.layouts.tree import Tree, relocated
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
-    """Whether sketches are to be made, there are pictures, and no folder says that it holds
-    sketches.
+    """Whether sketches are to be made, there are pictures,
+    and no folder says that it holds sketches.
     """
     has_pictures = any(picture.side != "mask" for picture in tree.pictures)
     return options.make_sketches and has_pictures and not tree.on_side("sketch")
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:
-    """Every picture is a photo; train, val and test folders are kept as the split, others may be
-    people.
+    """Every picture is a photo;
+    train, val and test folders are kept as the split, others may be people.
     """
     collection = Collection()
     photos = tree.on_side("photo")

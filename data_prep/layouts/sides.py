@@ -1,5 +1,5 @@
-"""Which of a source's pictures are sketches and which photos: by the names of folders, or by the
-user's choice.
+"""Which of a source's pictures are sketches and which photos:
+by the names of folders, or by the user's choice.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def masks_of(tree: Tree, photos: Sequence[Picture]) -> dict[Picture, Picture]:
 def with_photos_alone(
     pairs: Sequence[tuple[Picture, Picture]], collection: Collection, options: LayoutOptions
 ) -> list[tuple[Picture | None, Picture]]:
-    """The pairs, and, where sketches are going to be made, the photos without one: they lack
-    nothing then.
+    """The pairs, and, where sketches are going to be made, the photos without one:
+    they lack nothing then.
     """
     if not options.make_sketches:
         return list(pairs)

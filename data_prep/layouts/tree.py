@@ -148,8 +148,8 @@ def _raise(error: OSError) -> None:
 
 
 def _placed(path: Path, folder: tuple[str, ...]) -> Picture:
-    """What the names of the folders say about a picture; the innermost folder that names a side
-    counts.
+    """What the names of the folders say about a picture;
+    the innermost folder that names a side counts.
     """
     split = names.split_of(folder)
     named = [depth for depth, name in enumerate(folder) if names.side_of(name)]

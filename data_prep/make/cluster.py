@@ -1,5 +1,6 @@
-"""The jobs of `run_jobs` on a Dask cluster: machines that see one disk. `distributed` is an
-optional package.
+"""The jobs of `run_jobs` on a Dask cluster: machines that see one disk.
+
+`distributed` is an optional package.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ CONNECT_S = 10.0  # for a scheduler to answer, and for a first worker
 
 @contextlib.contextmanager
 def connected(scheduler: str) -> Iterator[Any]:
-    """A client of the scheduler at this address, or in this file (.json), that has workers. Raises
-    DataPrepError.
+    """A client of the scheduler at this address, or in this file (.json), that has workers.
+
+    Raises DataPrepError.
     """
     from distributed import CancelledError, Client, KilledWorker
 
@@ -47,8 +49,8 @@ def connected(scheduler: str) -> Iterator[Any]:
 def jobs_done(
     function: Callable[..., Any], jobs: Sequence[tuple], scheduler: str
 ) -> Iterator[tuple[int, Any]]:
-    """Call `function(*job)` for each job on the workers; yields each job's place and its result, as
-    they finish.
+    """Call `function(*job)` for each job on the workers;
+    yields each job's place and its result, as they finish.
     """
     from distributed import as_completed
 

@@ -1,5 +1,5 @@
-"""The faces that a notebook trains with: portraits with made sketches where they can be had, else
-drawn faces.
+"""The faces that a notebook trains with:
+portraits with made sketches where they can be had, else drawn faces.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def make_default(
     maps: bool = False,
     progress: bool = True,
 ) -> Path:
-    """The set that a notebook trains with, made in the folder `out` unless `data` is one; its
-    manifest's path.
+    """The set that a notebook trains with, made in the folder `out` unless `data` is one;
+    its manifest's path.
 
     data: "portraits", of 541 US senators and representatives, with sketches made from them
     (`style`, of `sketches.STYLES`); "drawn", faces drawn by code; "auto": portraits where they can

@@ -1,5 +1,5 @@
-"""Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits: points,
-person, hair.
+"""Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits:
+points, person, hair.
 
 Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked.
 Where real maps are at hand, those are better.

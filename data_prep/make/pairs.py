@@ -135,8 +135,9 @@ def _divided(
 def _completed(
     recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool
 ) -> Recipe:
-    """The recipe, completed for these pairs. Raises DataPrepError if something that it needs is
-    missing.
+    """The recipe, completed for these pairs.
+
+    Raises DataPrepError if something that it needs is missing.
     """
     recipe = _with_sketches(recipe, pairs)
     recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)

@@ -26,8 +26,8 @@ _function: Callable[..., Any]  # of a worker
 
 
 def check_workers(workers: Workers) -> None:
-    """DataPrepError unless `workers` is None, at least 1, or a scheduler that answers and has
-    workers.
+    """DataPrepError unless `workers` is None, at least 1,
+    or a scheduler that answers and has workers.
     """
     if isinstance(workers, str):
         with cluster.connected(workers):

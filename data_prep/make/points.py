@@ -35,8 +35,8 @@ class GivenPoints:
     digest: str = ""
 
     def of_pair(self, pair: Candidate, each: bool) -> tuple[Points, Points]:
-        """The photo's points, and, where photo and sketch are aligned `each` by its own face, the
-        sketch's.
+        """The photo's points, and,
+        where photo and sketch are aligned `each` by its own face, the sketch's.
         """
         sketch = self._of(pair.sketch, besides=_names(pair.photo)) if pair.sketch and each else ()
         return self._of(pair.photo), sketch

@@ -116,8 +116,8 @@ def _hair(photo: np.ndarray, points: np.ndarray, inside: np.ndarray, length: str
 
 
 def _unlike_skin(lab: np.ndarray, bare: np.ndarray, oval: np.ndarray) -> np.ndarray:
-    """How far each pixel is from the skin's colour there, which changes evenly over a face lit from
-    a side.
+    """How far each pixel is from the skin's colour there,
+    which changes evenly over a face lit from a side.
     """
     y, x = np.mgrid[: len(lab), : len(lab)].astype(np.float32)
     x, y = np.clip(x, oval[:, 0].min(), oval[:, 0].max()), np.clip(y, oval[:, 1].min(), oval[18, 1])

@@ -60,8 +60,8 @@ def _alone(sizes: dict[tuple[int, int], list[Path]], num: int) -> str:
 def _sizes(
     recipe: Recipe, pictures: Sequence[tuple[Path, str]]
 ) -> dict[tuple[int, int], list[Path]]:
-    """(width, height) of what is cut out of the pictures → those of this size; of many pictures,
-    every so-many-th.
+    """(width, height) of what is cut out of the pictures → those of this size;
+    of many pictures, every so-many-th.
     """
     left, top, right, bottom = recipe.crop
     sizes: dict[tuple[int, int], list[Path]] = {}

@@ -34,8 +34,8 @@ def read_sources(
     options: LayoutOptions,
     out: Path,
 ) -> list[Source]:
-    """Each of `src`, which is one source or several, by its layout; pictures without a partner are
-    warned of.
+    """Each of `src`, which is one source or several, by its layout;
+    pictures without a partner are warned of.
 
     layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. Raises DataPrepError
     for a source that is unusable, or in which `out` lies.
@@ -82,8 +82,8 @@ def pairs_of(sources: Sequence[Source]) -> list[Candidate]:
 
 
 def ids_of(pairs: Sequence[Candidate]) -> list[str]:
-    """An id for each pair, which is also a file name: the source's, else the photo's stem, made
-    unique.
+    """An id for each pair, which is also a file name:
+    the source's, else the photo's stem, made unique.
     """
     stems = [pair.id or pair.photo.stem for pair in pairs]
     return names.unique_ids(stems, [pair.qualifiers for pair in pairs])
@@ -138,8 +138,8 @@ def lone_lines(collection: Collection) -> Iterator[str]:
 
 
 def why_alone(side: str, collection: Collection) -> Iterator[str]:
-    """For each picture of a side without a partner, why: names that several have, or the nearest
-    name.
+    """For each picture of a side without a partner, why:
+    names that several have, or the nearest name.
     """
     sketches = [pair.sketch for pair in collection.pairs if pair.sketch] + collection.lone_sketches
     photos = [pair.photo for pair in collection.pairs] + collection.lone_photos

@@ -12,8 +12,8 @@ DEFAULT_TEST_SHARE = 0.2
 
 
 def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    """The identities that are in more than one split → their splits; rows with an empty split do
-    not count.
+    """The identities that are in more than one split → their splits;
+    rows with an empty split do not count.
     """
     where: dict[str, set[str]] = {}
     for row in rows:
@@ -102,8 +102,8 @@ def _keep_own(given: Mapping[str, str], shares: Mapping[str, float]) -> None:
 
 
 def _draw(pool: set[str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Draw test and val from `pool`: at least one identity each, and at least one stays for
-    training.
+    """Draw test and val from `pool`:
+    at least one identity each, and at least one stays for training.
     """
     order = sorted(pool, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     chosen: dict[str, str] = {}

@@ -23,8 +23,8 @@ PROFILES: dict[str, dict[str, int]] = {
 
 
 def draw_pictures(index: int, size_px: int, seed: int) -> Prepared:
-    """Draw one face: sketch (S, S), photo (S, S, 3), mask (S, S), uint8; the mask holds class
-    numbers.
+    """Draw one face: sketch (S, S), photo (S, S, 3), mask (S, S), uint8;
+    the mask holds class numbers.
     """
     from data_prep.procedural_faces.synthetic import draw_face
 
@@ -90,8 +90,8 @@ def make_synthetic(
 
 
 def profile_of(name: str | None) -> tuple[str, dict[str, int]]:
-    """A profile's name, with its number and size of faces; a name given here counts more than the
-    environment's.
+    """A profile's name, with its number and size of faces;
+    a name given here counts more than the environment's.
     """
     from s2f_utils.runtime import ConfigError, profile_name
 
@@ -112,8 +112,8 @@ def _splits(num: int) -> list[str]:
 
 
 def digest_of_code(module: ModuleType) -> str:
-    """A fingerprint of a module's folder, the code that draws: another version does not go on with
-    a set.
+    """A fingerprint of a module's folder, the code that draws:
+    another version does not go on with a set.
     """
     digest = hashlib.sha256()
     for source in sorted(Path(module.__file__).parent.rglob("*.py")):

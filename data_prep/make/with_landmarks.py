@@ -48,8 +48,8 @@ PARTS = (PHOTO, MASK, POINTS, SKETCH_1, POINTS_1)
 
 @dataclass(frozen=True)
 class LandmarkedPair:
-    """A pair's files, the points of both, (164, 2) in pixels of SIZE_PX, and its mask, uint8
-    (SIZE_PX, SIZE_PX).
+    """A pair's files, the points of both, (164, 2) in pixels of SIZE_PX, and its mask,
+    uint8 (SIZE_PX, SIZE_PX).
     """
 
     sketch: Path

@@ -1,5 +1,5 @@
-"""The drawing board: a photo, a label map and a pencil sketch that are drawn together, back to
-front.
+"""The drawing board:
+a photo, a label map and a pencil sketch that are drawn together, back to front.
 
 Coordinates. A face is laid out in *head units*: the origin is the midpoint of the eyes, x goes
 right, y goes down, and 1 is half the width of the head. Points (u, v) on the face's surface turn
@@ -50,8 +50,8 @@ class Scene:
         return out
 
     def turn(self, pts, lift: float = 0.0) -> np.ndarray:
-        """Surface points (..., 2) to head units; `lift` is the height above the surface, for the
-        nose.
+        """Surface points (..., 2) to head units;
+        `lift` is the height above the surface, for the nose.
         """
         out = np.array(pts, np.float64)
         depth = np.sqrt(np.maximum(1 - out[..., 0] ** 2, 0)) + lift
@@ -130,8 +130,8 @@ class Scene:
         self.shape(strips(curve, profile), colour, None, opacity, soft)
 
     def shade(self, pts, dx: float, dy: float, soft: float, strength: float, labels=()) -> None:
-        """Darken what lies under a polygon moved by (dx, dy): a soft cast shadow on the given
-        labels.
+        """Darken what lies under a polygon moved by (dx, dy):
+        a soft cast shadow on the given labels.
         """
         window, share = self.cover(
             pts + np.array([dx, dy]) * self.p.scale, pad=2.5 * soft * self.p.scale

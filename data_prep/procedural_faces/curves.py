@@ -1,5 +1,5 @@
-"""Curves as arrays of points (N, 2): splines, mirror images, strokes of a width; and two shapes of
-numbers.
+"""Curves as arrays of points (N, 2): splines, mirror images, strokes of a width;
+and two shapes of numbers.
 """
 
 from __future__ import annotations

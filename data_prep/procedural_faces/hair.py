@@ -296,8 +296,9 @@ def draw_hair(scene: Scene, sheets: list[Sheet]) -> None:
 
 
 def _texture(scene: Scene, sheet: Sheet, tone: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """Draw strands or curls into tone (128 is neutral) and cover. Returns their curves in head
-    units.
+    """Draw strands or curls into tone (128 is neutral) and cover.
+
+    Returns their curves in head units.
     """
     person, rng, style = scene.p, scene.rng, scene.p.style
     if sheet.curly or style.flow == "buzz":

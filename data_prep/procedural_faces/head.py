@@ -57,8 +57,8 @@ def draw_ears(s: Scene) -> None:
 
 
 def jaw_shift(p: SimpleNamespace, y):
-    """How far the turn of the head moves its outline at height y: the chin most, the skull not at
-    all.
+    """How far the turn of the head moves its outline at height y:
+    the chin most, the skull not at all.
     """
     return 0.42 * np.sin(p.yaw) * np.clip((y + 0.4) / 1.8, 0, 1) ** 1.3
 

@@ -32,8 +32,8 @@ def hair_tone(p: SimpleNamespace, lit) -> np.ndarray:
 
 
 def skin_light(s: Scene, slope_x, slope_y, tint=1.0, gloss: float = 1.0) -> np.ndarray:
-    """Skin (h, w, 3) whose surface falls by slope_x, slope_y towards the right and down, lit by the
-    key light.
+    """Skin (h, w, 3) whose surface falls by slope_x, slope_y towards the right and down,
+    lit by the key light.
 
     Lambert with a soft terminator, a sky from above, a weak fill from the other side, and Blinn's
     highlight.

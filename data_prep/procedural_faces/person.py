@@ -78,8 +78,8 @@ _BACK = [
 
 @dataclass(frozen=True)
 class _Style:
-    """A hair style: height above the skull, thickness at the sides, y of the tips, and how strands
-    run.
+    """A hair style: height above the skull, thickness at the sides, y of the tips,
+    and how strands run.
     """
 
     top: float
@@ -342,8 +342,8 @@ def _choose_worn(
 
 
 def _choose_scene(p: SimpleNamespace, rng: np.random.Generator) -> None:
-    """Colours of wall and clothes, the fall of the hair, and the key light: its direction and its
-    colour.
+    """Colours of wall and clothes, the fall of the hair, and the key light:
+    its direction and its colour.
     """
     p.back_rgb = np.array(_BACK[rng.integers(len(_BACK))])
     p.volume = float(rng.uniform(0.75, 1.35))

@@ -1,5 +1,5 @@
-"""Drawn faces with their pencil sketch, label map and landmarks: training pairs that need no
-download.
+"""Drawn faces with their pencil sketch, label map and landmarks:
+training pairs that need no download.
 
 "left" and "right" mean the image's, as in the pictures of CelebAMask-HQ: class l_eye is the eye on
 the image's left. A beard belongs to the class skin: the 19 classes have none for it.

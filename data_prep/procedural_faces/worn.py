@@ -22,8 +22,8 @@ from data_prep.procedural_faces.light import dome_light, lin
 
 
 def draw_glasses(s: Scene) -> None:
-    """Frames, lenses with a reflection, and arms; eyes and brows keep their labels, as in
-    CelebAMask-HQ.
+    """Frames, lenses with a reflection, and arms;
+    eyes and brows keep their labels, as in CelebAMask-HQ.
     """
     p = s.p
     thick, kind = p.glasses.split()
@@ -164,8 +164,8 @@ def _brim(s: Scene, front: np.ndarray, colour: np.ndarray, tall: float) -> None:
 
 
 def _scarf(s: Scene, tall: float) -> tuple[np.ndarray, np.ndarray]:
-    """Outline of a headscarf with a hole for the face, cut open at the bottom; and the hole's edge
-    alone.
+    """Outline of a headscarf with a hole for the face, cut open at the bottom;
+    and the hole's edge alone.
     """
     p = s.p
     half = [

@@ -22,8 +22,8 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """A pair, or one picture of a set without pairs; paths are None without one. attributes: of
-    further columns.
+    """A pair, or one picture of a set without pairs; paths are None without one.
+    attributes: of further columns.
     """
 
     split: str
@@ -38,8 +38,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The rows of a `manifest.csv`, its folder, and the settings that `data_prep` wrote
-    beside it.
+    """The rows of a `manifest.csv`, its folder,
+    and the settings that `data_prep` wrote beside it.
     """
 
     path: Path
@@ -52,8 +52,8 @@ class Manifest:
 
 
 def terms_of(settings: Mapping[str, Any]) -> list[str]:
-    """The licence terms in a manifest's settings; of older sets of CUFS by their layout; [] where
-    unknown.
+    """The licence terms in a manifest's settings; of older sets of CUFS by their layout;
+    [] where unknown.
     """
     terms, is_cufs = (
         settings.get("terms") or (),

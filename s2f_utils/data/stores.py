@@ -167,8 +167,8 @@ def paired_data(
     given: str = "sketch",
     progress: bool = False,
 ) -> Data:
-    """Pairs as uint8 batches: inputs (B, 3, S, S), or six channels of "both", and photos (B, 3, S,
-    S).
+    """Pairs as uint8 batches:
+    inputs (B, 3, S, S), or six channels of "both", and photos (B, 3, S, S).
 
     given: the input, a key of `GIVEN`; maps are in CelebAMask-HQ's colours. Raises DataError for
     incomplete rows.
@@ -191,8 +191,9 @@ def paired_data(
 def photo_data(
     rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False
 ) -> Data:
-    """Photos alone: batches of no sketches and B photos. Raises DataError where no row has
-    a photo.
+    """Photos alone: batches of no sketches and B photos.
+
+    Raises DataError where no row has a photo.
     """
     paths = [row.photo for row in rows if row.photo]
     if not paths:
@@ -211,8 +212,8 @@ def unpaired_data(
     *,
     progress: bool = False,
 ) -> Data:
-    """The sketches of some rows and the photos of others (`unpaired_rows`), in an order of their
-    own each.
+    """The sketches of some rows and the photos of others (`unpaired_rows`),
+    in an order of their own each.
     """
     sides = [row.sketch for row in sketches], [row.photo for row in photos]
     return Data(
@@ -268,8 +269,9 @@ def map_picture(path: Path, size_px: int) -> np.ndarray:
 
 
 def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
-    """A square picture, uint8 (H, W, 3), at `size_px`. Raises DataError where it is not square, or
-    tiny.
+    """A square picture, uint8 (H, W, 3), at `size_px`.
+
+    Raises DataError where it is not square, or tiny.
     """
     if min(image.shape[:2]) < 16:
         raise DataError(
@@ -304,8 +306,8 @@ def free_bytes(device: torch.device) -> int:
 
 @functools.lru_cache(maxsize=8)
 def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
-    """The shuffled order of one epoch, with every item `copies` times, by seed, epoch and
-    stream.
+    """The shuffled order of one epoch, with every item `copies` times, by seed,
+    epoch and stream.
     """
     key = [seed, epoch, stream] if stream else [seed, epoch]
     rng = np.random.default_rng(np.random.SeedSequence(key))

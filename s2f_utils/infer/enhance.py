@@ -1,5 +1,5 @@
-"""Restore faces in photos: detect them, turn them upright, restore them by a network, and paste
-them back.
+"""Restore faces in photos:
+detect them, turn them upright, restore them by a network, and paste them back.
 
 The result is a guess at what the face looked like: the further from the photo, the more of it is
 invented.
@@ -32,8 +32,8 @@ LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
 
 @dataclass(frozen=True)
 class EnhancedFace:
-    """A face of a photo: where it is, its upright crop, and that crop restored, uint8 (S, S, 3)
-    each.
+    """A face of a photo:
+    where it is, its upright crop, and that crop restored, uint8 (S, S, 3) each.
     """
 
     face: Face
@@ -99,8 +99,9 @@ def enhance(
 
 
 def _restorable(image: np.ndarray, found: list[Face] | None) -> list[Face]:
-    """The faces of a photo that are large enough, the largest first. Raises FaceError if there is
-    none.
+    """The faces of a photo that are large enough, the largest first.
+
+    Raises FaceError if there is none.
     """
     known = faces.detect_all(image) if found is None else found
     large = [face for face in known if face.eye_distance >= LEAST_EYES_PX]

@@ -1,5 +1,5 @@
-"""Resolve the user's arguments to files: a model by name, run folder or file; pictures by files and
-folders.
+"""Resolve the user's arguments to files: a model by name, run folder or file;
+pictures by files and folders.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ VALUES = ("signed", "unit")
 
 
 def generator_file(direction: str | None = None) -> str:
-    """The name of a generator's file in a run folder: for the run's main direction (None), or for
-    another.
+    """The name of a generator's file in a run folder:
+    for the run's main direction (None), or for another.
     """
     return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
 
@@ -55,8 +55,9 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
 
 def _folder_of(model: str | Path) -> Path:
-    """A model's path; for one on the hub, which is downloaded now, its folder in the cache. Raises
-    as `hub.folder`.
+    """A model's path; for one on the hub, which is downloaded now, its folder in the cache.
+
+    Raises as `hub.folder`.
     """
     return hub.folder(model) if hub.is_name(model) else Path(model)
 

@@ -82,8 +82,9 @@ def load(
 def load_styles(
     model: str | Path, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
 ) -> StyleModel:
-    """A StyleGAN2 or pSp model, as `load`. Raises what `load` raises, and UnknownNetworkError for
-    any other.
+    """A StyleGAN2 or pSp model, as `load`.
+
+    Raises what `load` raises, and UnknownNetworkError for any other.
     """
     opened = load(model, device, precision, engine=engine)
     if not isinstance(opened, StyleModel):

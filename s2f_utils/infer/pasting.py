@@ -46,8 +46,8 @@ def feathered_mask(size_px: int) -> np.ndarray:
 def paste_all(
     out: np.ndarray, changes: Sequence[np.ndarray], matrices: Sequence[np.ndarray], strength: float
 ) -> None:
-    """Add a restorer's changes to its crops, float32 (S, S, 3), to the photo, uint8 (H, W, 3), in
-    place.
+    """Add a restorer's changes to its crops, float32 (S, S, 3), to the photo, uint8
+    (H, W, 3), in place.
 
     Only the change is added, so that a face with more pixels than the crop keeps its finer detail.
     Overlapping crops share their pixels. matrices: from the photo's pixels to the crops'. strength:

@@ -14,8 +14,8 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Request(BaseModel):
-    """The settings of an answer; a model ignores those that it does not support
-    (`ModelInfo.supports`).
+    """The settings of an answer;
+    a model ignores those that it does not support (`ModelInfo.supports`).
 
     A package with further models extends the class; `Model.Request` is the one that a model reads.
     """

@@ -31,8 +31,9 @@ LEAST_SPREAD = 0.02  # standard deviation of an answer in [-1, 1]: less is a fla
 
 
 class RestoreError(RuntimeError):
-    """A restorer's answer is not a picture; the message says what to do. The input is never
-    returned instead.
+    """A restorer's answer is not a picture; the message says what to do.
+
+    The input is never returned instead.
     """
 
 
@@ -44,8 +45,8 @@ def names() -> list[str]:
 
 @dataclass
 class Restorer:
-    """A network that restores faces, ready for crops; made by `load`. net: the network, if PyTorch
-    runs it.
+    """A network that restores faces, ready for crops; made by `load`.
+    net: the network, if PyTorch runs it.
     """
 
     engine: Engine

@@ -132,8 +132,9 @@ def generate(net: nn.Module, x: Tensor) -> Tensor:
 
 
 class Encoded(Stage):
-    """In: picture uint8 (N, P, P, C), C is 6 for a sketch and a map beside it. Out: styles (N, L,
-    D).
+    """In: picture uint8 (N, P, P, C), C is 6 for a sketch and a map beside it.
+
+    Out: styles (N, L, D).
     """
 
     outputs = ("styles",)

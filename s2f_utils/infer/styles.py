@@ -1,5 +1,5 @@
-"""Faces by their styles: encoded from a drawing or a map, drawn at random, mixed by layer, varied,
-and decoded.
+"""Faces by their styles:
+encoded from a drawing or a map, drawn at random, mixed by layer, varied, and decoded.
 
 Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels.
 Styles are float32.
@@ -82,8 +82,8 @@ class StyleModel(Translator):
 
     @property
     def open_layers(self) -> range:
-        """The layers that an encoder leaves random: as in its training, else from the eighth or
-        seventh on.
+        """The layers that an encoder leaves random:
+        as in its training, else from the eighth or seventh on.
         """
         first = self.info.mix_from
         if not first:
@@ -161,8 +161,8 @@ class StyleModel(Translator):
         return self.truncate(np.repeat(drawn[:, None], self.num_layers, axis=1), psi)
 
     def truncate(self, styles: np.ndarray, psi: float) -> np.ndarray:
-        """Styles pulled towards the mean: 1 leaves them unchanged, 0 gives the mean face (Karras et
-        al. 2019).
+        """Styles pulled towards the mean:
+        1 leaves them unchanged, 0 gives the mean face (Karras et al. 2019).
         """
         return _lerp(self.mean, styles, psi)
 

@@ -54,8 +54,9 @@ class TorchEngine(Engine):
 
     @contextlib.contextmanager
     def _repeatable(self) -> Iterator[None]:
-        """On a GPU: cuDNN by deterministic algorithms in full float32, one thread at a time. A CPU
-        needs neither.
+        """On a GPU: cuDNN by deterministic algorithms in full float32, one thread at a time.
+
+        A CPU needs neither.
         """
         if self.precision.device.type == "cpu":
             yield

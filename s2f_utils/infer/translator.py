@@ -119,8 +119,8 @@ class Translator(Model):
     def build_stages(
         cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
     ) -> dict[str, Any]:
-        """The stages of an answer by PyTorch (`stages`). model: its name. values: of
-        `finding.VALUES`.
+        """The stages of an answer by PyTorch (`stages`).
+        model: its name. values: of `finding.VALUES`.
         """
         from s2f_utils.infer.stages import build_plain_stages
 
@@ -139,8 +139,8 @@ class Translator(Model):
     def answer(
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
     ) -> list[np.ndarray]:
-        """As `Model.answer`: pictures of any size, or class numbers, to pictures of the same aspect
-        ratio.
+        """As `Model.answer`:
+        pictures of any size, or class numbers, to pictures of the same aspect ratio.
 
         The network works on a square. "stretch" squeezes the picture into it and back, "square"
         squeezes it and leaves the answer a square; "pad" keeps proportions, continues the paper's
@@ -161,8 +161,8 @@ class Translator(Model):
     def answer_squares(
         self, squares: np.ndarray, requests: Sequence[Request]
     ) -> Sequence[np.ndarray]:
-        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or already enlarged
-        ones.
+        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3),
+        or already enlarged ones.
         """
         answers = np.empty_like(squares)
         for mode in {request.mode for request in requests}:

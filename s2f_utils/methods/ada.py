@@ -1,5 +1,5 @@
-"""Adaptive augmentation of a discriminator's input, so that it does not memorise a few thousand
-pictures.
+"""Adaptive augmentation of a discriminator's input,
+so that it does not memorise a few thousand pictures.
 
 ADA (Karras et al. 2020, arXiv:2006.06676) transforms and recolours each picture with a probability
 p that rises as the discriminator becomes too sure of real ones; here without ADA's anti-aliasing
@@ -92,8 +92,8 @@ def _matrix(num: int, *rows: list[Tensor | float]) -> Tensor:
 
 
 def transform_places(x: Tensor, p: float) -> Tensor:
-    """ADA's flips, quarter turns, shifts, scaling, rotation and stretching, in one resampling;
-    mirrored edges.
+    """ADA's flips, quarter turns, shifts, scaling, rotation and stretching,
+    in one resampling; mirrored edges.
     """
     num, size = len(x), x.shape[-1]
 
@@ -128,8 +128,8 @@ def transform_places(x: Tensor, p: float) -> Tensor:
 
 
 def transform_colours(x: Tensor, p: float) -> Tensor:
-    """ADA's brightness, contrast, inversion of brightness, hue and saturation, as one matrix for
-    each picture.
+    """ADA's brightness, contrast, inversion of brightness, hue and saturation,
+    as one matrix for each picture.
     """
     num, eye = len(x), torch.eye(3)
     grey = torch.full((3, 3), 1 / 3)  # the part of a colour along the grey axis
@@ -154,8 +154,8 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
 
 
 def resample(x: Tensor, matrix: Tensor) -> Tensor:
-    """Pictures (N, C, H, W) transformed by matrices (N, 2, 3) from output to input positions;
-    mirrored edges.
+    """Pictures (N, C, H, W) transformed by matrices
+    (N, 2, 3) from output to input positions; mirrored edges.
     """
     return Resample.apply(
         x, F.affine_grid(to_device(matrix, x.device).to(x), list(x.shape), align_corners=False)

@@ -56,8 +56,8 @@ class CGANConfig(TrainConfig):
 
 
 class CGAN(Method):
-    """A ResNet-like generator, a dense discriminator that sees photos only, and their
-    optimisers.
+    """A ResNet-like generator, a dense discriminator that sees photos only,
+    and their optimisers.
     """
 
     Config = CGANConfig

@@ -1,5 +1,5 @@
-"""CycleGAN (Zhu et al. 2017): both directions between two domains, from pictures that are not
-pairs.
+"""CycleGAN (Zhu et al. 2017):
+both directions between two domains, from pictures that are not pairs.
 
 Domain a is the sketch, b the photo. Networks are named after their domain: `net_g_photo` generates
 photos (the paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` discriminates
@@ -217,8 +217,8 @@ class CycleGAN(Method):
         )
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-        """Sketches, their photos, and the sketches reconstructed from these; then the same from
-        photos.
+        """Sketches, their photos, and the sketches reconstructed from these;
+        then the same from photos.
         """
         fake_b, fake_a = generate(nets[TO_PHOTO], a), generate(nets[TO_SKETCH], b)
         rec_a, rec_b = generate(nets[TO_SKETCH], fake_b), generate(nets[TO_PHOTO], fake_a)
@@ -302,8 +302,8 @@ class CycleGAN(Method):
         return terms_g | terms_d
 
     def loss_d(self, net_d: nn.Module, real: Tensor, fake: Tensor, pool: ImagePool) -> Tensor:
-        """A discriminator's loss on real pictures, and on fakes of which some come from the
-        pool.
+        """A discriminator's loss on real pictures,
+        and on fakes of which some come from the pool.
         """
         fakes = pool.query(distributed.gather(fake.detach().float()))
         fakes = self.precision.images(distributed.local_rows(fakes))
@@ -312,8 +312,8 @@ class CycleGAN(Method):
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:
-    """The network's outputs for several batches (B, C, H, W), run through it as one; None
-    for None.
+    """The network's outputs for several batches (B, C, H, W), run through it as one;
+    None for None.
     """
     given = [batch for batch in batches if batch is not None]
     outputs = iter(net(torch.cat(given)).split([len(batch) for batch in given]))

@@ -1,5 +1,5 @@
-"""Losses on tensors, each named after its paper; all take logits or images and return a scalar
-tensor.
+"""Losses on tensors, each named after its paper;
+all take logits or images and return a scalar tensor.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Te
 
 
 def discriminator_loss(logits_real: Tensor, logits_fake: Tensor, kind: str = "vanilla") -> Tensor:
-    """The discriminator's loss on real and fake logits; half of the sum, as in pix2pix, which slows
-    it down.
+    """The discriminator's loss on real and fake logits;
+    half of the sum, as in pix2pix, which slows it down.
     """
     return 0.5 * (
         adversarial_loss(logits_real, True, kind) + adversarial_loss(logits_fake, False, kind)

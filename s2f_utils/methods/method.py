@@ -188,8 +188,8 @@ class Method(ABC):
         part: nn.Module | None = None,
         **options: Any,
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Place a network on the device and give it an optimiser; both are stored under their
-        names.
+        """Place a network on the device and give it an optimiser;
+        both are stored under their names.
 
         part: the part of the network that is trained; None: all of it. kind, options: as of
         `optimize`.
@@ -259,8 +259,8 @@ class Method(ABC):
         return settings
 
     def load_init(self, init: str | Path | None) -> None:
-        """Load a new run's initial weights into the generators; CheckpointError if they do not
-        fit.
+        """Load a new run's initial weights into the generators;
+        CheckpointError if they do not fit.
         """
         if init is None:
             return

@@ -75,8 +75,9 @@ class Pix2PixConfig(TrainConfig):
 
 
 class Pix2Pix(Method):
-    """Generator, discriminator and their optimisers. `net_g` translates a to b, `net_d` sees a and
-    b together.
+    """Generator, discriminator and their optimisers.
+
+    `net_g` translates a to b, `net_d` sees a and b together.
     """
 
     Config = Pix2PixConfig
@@ -150,8 +151,8 @@ class Pix2Pix(Method):
 
     @classmethod
     def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
-        """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with
-        instance norm.
+        """As `Method.memory_format`;
+        NCHW on a CPU for one or two pictures at a time, on a GPU with instance norm.
         """
         if device.type == "cpu":
             return "contiguous" if config.batch_size <= 2 else "channels_last"

@@ -79,8 +79,8 @@ class ProjectedPair:
         self.real, self.fake = net_d.project(self.features_real), net_d.project(self.features_fake)
 
     def loss_d(self) -> Tensor:
-        """The discriminator's hinge loss, summed over its heads, without gradients for the
-        generator.
+        """The discriminator's hinge loss, summed over its heads,
+        without gradients for the generator.
         """
         logits_real = self.net_d(self.real, self.sketch)
         logits_fake = self.net_d([x.detach() for x in self.fake], self.sketch)

@@ -1,5 +1,5 @@
-"""pSp (Richardson et al. 2021): an encoder learns to steer a trained StyleGAN2, whose weights are
-fixed.
+"""pSp (Richardson et al. 2021):
+an encoder learns to steer a trained StyleGAN2, whose weights are fixed.
 
 Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
 """
@@ -46,8 +46,8 @@ LOSS_NAMES = {
 
 
 class PSPConfig(TrainConfig):
-    """pSp, Richardson et al. 2021, with the published settings for sketches: an encoder for a
-    trained StyleGAN2.
+    """pSp, Richardson et al. 2021, with the published settings for sketches:
+    an encoder for a trained StyleGAN2.
 
     Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo
     (inversion).
@@ -222,8 +222,8 @@ class PSP(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of the generator; for another pSp also its encoder's, and the styles it
-        leaves free.
+        """The arguments of the generator;
+        for another pSp also its encoder's, and the styles it leaves free.
         """
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)

@@ -56,8 +56,8 @@ WORKERS = 4
 
 
 class RestoreConfig(TrainConfig):
-    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from
-    scratch.
+    """GFPGAN, Wang et al. 2021,
+    with the values of its published "simple" training, from scratch.
     """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
@@ -231,8 +231,8 @@ class Restore(LogisticGAN):
         )
 
     def generator_of(self, init: str | Path) -> nn.Module:
-        """Another restorer; if only this one is residual, without its output layers: it starts by
-        adding nothing.
+        """Another restorer; if only this one is residual, without its output layers:
+        it starts by adding nothing.
         """
         given = super().generator_of(init)
         if self.config.residual and not getattr(given, "residual", True):
@@ -255,8 +255,8 @@ class Restore(LogisticGAN):
     def degraded(
         self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None
     ) -> Tensor:
-        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device; seeds: drawn if
-        None.
+        """Photos (B, 3, S, S) in [-1, 1], each degraded at random, on the device;
+        seeds: drawn if None.
         """
         seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
@@ -320,8 +320,8 @@ class Restore(LogisticGAN):
     def perceptual_terms(
         self, fake_b: Tensor, b: Tensor, pair: ProjectedPair | None, ctx: Context
     ) -> dict[str, Term]:
-        """The pictures' distance in VGG-19's features, and in their styles, or in other
-        features.
+        """The pictures' distance in VGG-19's features, and in their styles,
+        or in other features.
         """
         weight = ctx.live["lambda_perceptual"]
         if self.config.perceptual == "efficientnet":
@@ -394,8 +394,8 @@ def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
 
 
 def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
-    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed; photos: (B, 3, S,
-    S).
+    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed;
+    photos: (B, 3, S, S).
     """
     small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
     return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)

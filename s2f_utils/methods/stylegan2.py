@@ -51,8 +51,9 @@ LAMBDA_COLOUR = 4.0  # weight of the L1 loss of such a photo's colours, averaged
 
 
 class StyleGAN2Config(TrainConfig):
-    """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes. Values of NVIDIA's
-    "paper256".
+    """StyleGAN2, Karras et al. 2020, with ADA: photos from random codes.
+
+    Values of NVIDIA's "paper256".
     """
 
     directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
@@ -131,8 +132,8 @@ class StyleGAN2Config(TrainConfig):
 
 
 class LogisticGAN(Method):
-    """Common to StyleGAN2 and GFPGAN: training on photos alone, with a regularised
-    discriminator.
+    """Common to StyleGAN2 and GFPGAN:
+    training on photos alone, with a regularised discriminator.
     """
 
     data = "photos"
@@ -178,8 +179,8 @@ class LogisticGAN(Method):
 
 
 class StyleGAN2(LogisticGAN):
-    """Generator and discriminator with an Adam each; regularised every few steps, with a larger
-    weight.
+    """Generator and discriminator with an Adam each;
+    regularised every few steps, with a larger weight.
     """
 
     Config = StyleGAN2Config
@@ -257,8 +258,8 @@ class StyleGAN2(LogisticGAN):
         self.path_mean = state["path_mean"].to(self.path_mean)
 
     def draw(self, num: int, mixing: float) -> Tensor:
-        """Styles (num, L, D) from random noise; a share `mixing` of them changes to another draw at
-        some layer.
+        """Styles (num, L, D) from random noise;
+        a share `mixing` of them changes to another draw at some layer.
         """
         layers = self.net_g.num_layers
         z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
@@ -360,8 +361,8 @@ class StyleGAN2(LogisticGAN):
         return w[:, None].expand(-1, self.net_g.num_layers, -1)
 
     def path_step(self, num: int, ctx: Context) -> dict[str, Term]:
-        """In every `path_every`-th step, path length regularisation on half a batch, with a larger
-        weight.
+        """In every `path_every`-th step, path length regularisation on half a batch,
+        with a larger weight.
         """
         every = self.config.path_every
         if not (self.config.lambda_path and every and ctx.live["lambda_path"]):

@@ -1,5 +1,5 @@
-"""Trivial baselines that a model has to beat: the sketch itself, the mean face, the nearest face,
-ridge regression.
+"""Trivial baselines that a model has to beat:
+the sketch itself, the mean face, the nearest face, ridge regression.
 
 Shapes: T training pairs, N test pairs, pictures uint8 (…, H, W, 3) with H = W a multiple of 64 (or
 below 64).
@@ -102,8 +102,8 @@ def trivial_prediction(
 
 
 def filtered(pictures: Pictures, like: Pictures, *, ratio: float = 0.95) -> Pictures:
-    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain, which buy sharpness
-    ("filtered faithful").
+    """Outputs (N, H, W, 3), or a list, through an unsharp mask and grain,
+    which buy sharpness ("filtered faithful").
 
     Mask and grain grow together, up to an amount of 3 at σ 1.5 px and a standard deviation of 8
     grey levels, until the mean gradient is `ratio` of that of the photos `like` (M, H, W, 3);

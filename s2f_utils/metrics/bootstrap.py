@@ -1,5 +1,5 @@
-"""Bootstrap confidence intervals of means over images (Efron 1979), paired for two models on the
-same images.
+"""Bootstrap confidence intervals of means over images (Efron 1979),
+paired for two models on the same images.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 
 
 def inception_features(pictures: Pictures) -> Tensor:
-    """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU. Raises WeightsError
-    without weights.
+    """Inception's features: uint8 (N, H, W, 3) → float32 (N, 2048), on the CPU.
+
+    Raises WeightsError without weights.
 
     Pictures are resized to 299 px without aliasing (Parmar, Zhang, Zhu 2022: other resizes move FID
     by 6 and more).

@@ -1,5 +1,5 @@
-"""Scores of a model on the pairs of a split, inside of their padding, beside those of trivial
-baselines.
+"""Scores of a model on the pairs of a split, inside of their padding,
+beside those of trivial baselines.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Evaluation:
 
     @property
     def columns(self) -> list[str]:
-        """The metrics that were measured: those with a value for each image, then those of whole
-        sets.
+        """The metrics that were measured:
+        those with a value for each image, then those of whole sets.
         """
         return [*self.rows[0].values, *self.rows[0].figures]
 
@@ -135,8 +135,8 @@ class Evaluation:
         return _text([attribute, "images", "", *_headings(names)], rows)
 
     def cut(self, pictures: np.ndarray, pairs: Sequence[Row] = ()) -> Pictures:
-        """Pictures without their padding: track B is scored on the picture itself, not on its black
-        frame.
+        """Pictures without their padding:
+        track B is scored on the picture itself, not on its black frame.
 
         pairs: theirs; by default those that are scored.
         """
@@ -184,8 +184,8 @@ class Evaluation:
         return load_pairs(self.training_rows, self.size_px, self.direction)
 
     def trivial_rows(self) -> list[Scored]:
-        """The trivial baselines, not yet scored; none for the training split, or without training
-        pairs.
+        """The trivial baselines, not yet scored;
+        none for the training split, or without training pairs.
         """
         if self.split == "train" or not self.training_rows:
             return []

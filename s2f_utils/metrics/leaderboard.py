@@ -1,5 +1,5 @@
-"""The leaderboard: saved outputs of several models, scored by every metric beside trivial
-baselines.
+"""The leaderboard: saved outputs of several models,
+scored by every metric beside trivial baselines.
 """
 
 from __future__ import annotations
@@ -336,8 +336,8 @@ def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
 
 
 def floor_note(area: float, label: str) -> str:
-    """The patch test's floor, for below a table. label: of the row of true pictures of other
-    people.
+    """The patch test's floor, for below a table.
+    label: of the row of true pictures of other people.
     """
     return (
         f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have"

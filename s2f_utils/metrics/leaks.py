@@ -1,5 +1,5 @@
-"""Train-test leakage: photos of a data set in two splits, and scored pairs among a model's training
-pictures.
+"""Train-test leakage:
+photos of a data set in two splits, and scored pairs among a model's training pictures.
 
 The hash of a picture is the first 8 bytes of the SHA-256 of its file; a model's card has those of
 its training set.
@@ -64,8 +64,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
-    """Number and packed hashes of the pictures that a training reads, by side, for
-    `ModelInfo.pictures`.
+    """Number and packed hashes of the pictures that a training reads,
+    by side, for `ModelInfo.pictures`.
     """
     sides = {"sketches": data.sketches.paths or data.sketches.maps, "photos": data.photos.paths}
     if sides["sketches"] == sides["photos"]:  # photos are turned into photos
@@ -168,8 +168,8 @@ def _published_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What a model was trained on, and which of `num` scored pairs, or of their people, were among
-    it.
+    """What a model was trained on, and which of `num` scored pairs, or of their people,
+    were among it.
 
     trained_on: in words, for a table. known: False where no file names the training set. seen: ids.
     unknown: why the model may have seen more, or "".

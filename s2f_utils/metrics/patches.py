@@ -27,8 +27,8 @@ LEARNING_RATE = 2e-3
 
 @dataclass(frozen=True)
 class PatchTest:
-    """The area under the ROC curve, in [0, 1]: mean over folds, each fold's, and each output's part
-    of it.
+    """The area under the ROC curve, in [0, 1]:
+    mean over folds, each fold's, and each output's part of it.
 
     per_image: float64 (N,), NaN without a value. fold_of: int (N,), the fold, and the network, of
     every output.
@@ -49,8 +49,8 @@ def patch_test(
     seed: int = 0,
     num_steps: int = NUM_STEPS,
 ) -> PatchTest:
-    """Train five small networks on the patches of four fifths of the people each, and test them on
-    the others.
+    """Train five small networks on the patches of four fifths of the people each,
+    and test them on the others.
 
     fakes, reals: uint8 (N, H, W, 3) and (M, H, W, 3), at least 64 px. fake_identities,
     real_identities: N and M people (None: the same as the fakes'). The same seed gives the same
@@ -124,8 +124,8 @@ def _network() -> nn.Sequential:
 
 
 def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
-    """A patch at a random place of each picture of `which`: float32 (len(which), 3, 64, 64) in [-1,
-    1].
+    """A patch at a random place of each picture of `which`:
+    float32 (len(which), 3, 64, 64) in [-1, 1].
     """
     cuts = []
     for n, (down, across) in zip(which.tolist(), torch.rand(len(which), 2).tolist(), strict=True):
@@ -141,8 +141,8 @@ def _random_patches(pictures: Sequence[Tensor]) -> Tensor:
 
 
 def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.device) -> nn.Module:
-    """A network trained to classify patches of the first pictures as 1, and those of the second as
-    0.
+    """A network trained to classify patches of the first pictures as 1,
+    and those of the second as 0.
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -172,8 +172,8 @@ def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
 
 
 def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
-    """Every output's part of the area under the ROC curve (Mann and Whitney 1947; ties count half):
-    float64 (N,).
+    """Every output's part of the area under the ROC curve
+    (Mann and Whitney 1947; ties count half): float64 (N,).
     """
     real = np.sort(real_logits.ravel())
     below = np.searchsorted(real, fake_logits, "left")

@@ -25,8 +25,9 @@ EFFICIENTNET = "efficientnet-lite2"
 
 
 def network(name: str, device: torch.device) -> nn.Module:
-    """A pretrained network of metrics and losses on a device, loaded once and frozen. Raises
-    WeightsError.
+    """A pretrained network of metrics and losses on a device, loaded once and frozen.
+
+    Raises WeightsError.
 
     "lpips_alex", "lpips_vgg": two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1). "vgg19": a batch
     in [-1, 1] → five tensors of features. "dists": two batches in [0, 1] → (N,). "arcface": faces
@@ -189,8 +190,8 @@ def efficientnet_problem() -> str:
     missing=efficientnet_problem,
 )
 def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
-    """The L1 distance of EfficientNet-lite2's features of two pictures, weighted as in the loss of
-    that name.
+    """The L1 distance of EfficientNet-lite2's features of two pictures,
+    weighted as in the loss of that name.
     """
     from s2f_utils.networks.pretrained import stride_distance
 

@@ -160,8 +160,8 @@ class Metric:
         return f"{self.short}{unit} {arrow}"
 
     def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
-        """The value of one pair; ValueError for pictures that cannot be compared, and for a metric
-        of sets.
+        """The value of one pair;
+        ValueError for pictures that cannot be compared, and for a metric of sets.
         """
         if self.of == "sets":
             raise ValueError(

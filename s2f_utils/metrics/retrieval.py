@@ -94,8 +94,8 @@ def scores(places: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def without_face(pictures: Pictures) -> np.ndarray:
-    """Aligned portraits, uint8 (N, H, W, 3), with the mean colour over an ellipse from brows to
-    chin.
+    """Aligned portraits, uint8 (N, H, W, 3),
+    with the mean colour over an ellipse from brows to chin.
     """
     import cv2
 

@@ -25,8 +25,8 @@ DETECTION_PX = 256  # smaller pictures are enlarged to this, as small faces are 
 
 @metric(higher_is_better=True, digits=4)
 def ssim(fake: np.ndarray, real: np.ndarray) -> float:
-    """Structural similarity on grey (PIL's "L"), Gaussian window of σ 1.5, in [-1, 1]; 1 is the
-    same picture.
+    """Structural similarity on grey (PIL's "L"), Gaussian window of σ 1.5, in [-1, 1];
+    1 is the same picture.
 
     Wang et al. 2004, with scikit-image's `use_sample_covariance=False` and `data_range=255`.
     """
@@ -46,8 +46,9 @@ def gradient(picture: np.ndarray) -> float:
 
 @metric(title="sharpness", question="real", higher_is_better=None, digits=3, best=1.0)
 def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
-    """The output's mean gradient over the truth's; NaN for a blank truth. Grain raises it as detail
-    does.
+    """The output's mean gradient over the truth's; NaN for a blank truth.
+
+    Grain raises it as detail does.
     """
     true = gradient(real)
     return gradient(fake) / true if true else float("nan")
@@ -143,8 +144,9 @@ def l2_uint8(fake: np.ndarray, real: np.ndarray) -> float:
 
 @metric(higher_is_better=True, digits=4, min_side_px=24)
 def fsim(fake: np.ndarray, real: np.ndarray) -> float:
-    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et
-    al. 2011).
+    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L.
+
+    Zhang et al. 2011).
     """
     import piq
 
@@ -167,8 +169,8 @@ def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
 
 @functools.lru_cache(maxsize=8)
 def _octaves(height: int, width: int) -> tuple[np.ndarray, ...]:
-    """Masks of the octaves in the half plane of `rfft2`, from the finest to the coarsest that has
-    enough frequencies.
+    """Masks of the octaves in the half plane of `rfft2`,
+    from the finest to the coarsest that has enough frequencies.
     """
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     masks = []
@@ -244,8 +246,8 @@ def _detector_problem() -> str:
     missing=_detector_problem,
 )
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
-    """Mean distance of the five landmarks from the truth's, in the truth's eye distances, at most
-    1.
+    """Mean distance of the five landmarks from the truth's, in the truth's eye distances,
+    at most 1.
 
     1 also for an output without a face; NaN for a true photo without one. Raises WeightsError
     without a detector.

@@ -1,5 +1,5 @@
-"""Networks: built by name with plain arguments, or recognised from the state dict of a published
-checkpoint.
+"""Networks: built by name with plain arguments,
+or recognised from the state dict of a published checkpoint.
 
 torch is imported when one is asked for, not before.
 """

@@ -1,5 +1,5 @@
-"""Files that training leaves: one atomic resume file with everything in it, and generators as
-safetensors.
+"""Files that training leaves:
+one atomic resume file with everything in it, and generators as safetensors.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ WRITE_FAILED = ("inline_container", "PytorchStreamWriter", "I/O error", "IoError
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is damaged or does not fit; the message says which file, why, and what to
-    do.
+    """A checkpoint that is damaged or does not fit;
+    the message says which file, why, and what to do.
     """
 
 
@@ -52,16 +52,16 @@ class EMA:
 
     @torch.no_grad()
     def update(self, num_images: int, images_seen: int) -> None:
-        """Move the average towards the network after a step that saw `num_images`, `images_seen` in
-        all.
+        """Move the average towards the network after a step that saw `num_images`,
+        `images_seen` in all.
         """
         weight = 1.0 - 0.5 ** (num_images / min(self.half_life_images, max(images_seen / 20, 1e-8)))
         torch._foreach_lerp_(_floats(self.net), _floats(self.source), weight)
 
 
 def _floats(net: nn.Module) -> list[Tensor]:
-    """Parameters and floating-point buffers, as they are now: moving a network replaces its
-    buffers.
+    """Parameters and floating-point buffers, as they are now:
+    moving a network replaces its buffers.
     """
     return [t.data for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
 
@@ -198,8 +198,8 @@ def _read(
 
 
 def header_of(path: str | os.PathLike) -> dict[str, Any]:
-    """What a `.safetensors` file of ours says about itself, {} for others; the weights are not
-    read.
+    """What a `.safetensors` file of ours says about itself, {} for others;
+    the weights are not read.
 
     Raises FileNotFoundError or CheckpointError.
     """
@@ -207,8 +207,8 @@ def header_of(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def info_of(path: str | os.PathLike) -> ModelInfo:
-    """The description of the model in a `.safetensors` file; an empty one for a file that is not
-    ours.
+    """The description of the model in a `.safetensors` file;
+    an empty one for a file that is not ours.
 
     Raises FileNotFoundError or CheckpointError.
     """
@@ -219,8 +219,8 @@ def info_of(path: str | os.PathLike) -> ModelInfo:
 
 
 def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
-    """Copy a `.safetensors` file without the hashes of its training pictures, and without the names
-    of folders.
+    """Copy a `.safetensors` file without the hashes of its training pictures,
+    and without the names of folders.
 
     Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the
     target's place already.
@@ -249,8 +249,8 @@ def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
 
 
 def _mean_styles(tensors: Mapping[str, Tensor], mean: Any) -> Tensor:
-    """The mean styles of a published pSp, (L, D), whose file has them beside the weights, or not
-    at all.
+    """The mean styles of a published pSp, (L, D), whose file has them beside the weights,
+    or not at all.
     """
     style_dim = tensors["decoder.style.1.weight"].shape[0]
     heads = [

@@ -50,8 +50,8 @@ class VGG19Features(nn.Module):
 
 
 class DISTS(nn.Module):
-    """Structure and texture similarity of VGG features, as a distance (Ding, Ma, Wang, Simoncelli
-    2020).
+    """Structure and texture similarity of VGG features, as a distance
+    (Ding, Ma, Wang, Simoncelli 2020).
 
     The keys are those of torchvision's VGG-16 ("features.0.weight") and of the published weights of
     texture ("alpha") and structure ("beta"), (1, 1475, 1, 1). Max pooling is replaced by L2 pooling

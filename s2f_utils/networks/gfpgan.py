@@ -1,5 +1,5 @@
-"""GFPGAN: a U-Net that reads a damaged face, and a StyleGAN2 that paints it anew, led by the
-U-Net's features.
+"""GFPGAN: a U-Net that reads a damaged face, and a StyleGAN2 that paints it anew,
+led by the U-Net's features.
 
 The network is spandrel's copy of the published "clean" version (Wang et al. 2021,
 arXiv:2101.04061), under its keys.
@@ -78,8 +78,8 @@ class GFPGAN(Network):
         )
 
     def paint_nothing(self) -> None:
-        """Set what turns features into colours to zero: a residual network then gives back what it
-        is given.
+        """Set what turns features into colours to zero:
+        a residual network then gives back what it is given.
         """
         decoder = self.stylegan_decoder
         with torch.no_grad():

@@ -42,8 +42,8 @@ FOLDERS = re.compile(r"^.*?[\\/](?=(?:\d{4}-[^\\/]*[\\/])?[^\\/]*[\\/]*$)")
 
 
 class UnknownNetworkError(ValueError):
-    """A state dict that fits no network of the project, or a network with another task than is
-    needed.
+    """A state dict that fits no network of the project,
+    or a network with another task than is needed.
     """
 
 

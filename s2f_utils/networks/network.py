@@ -72,8 +72,8 @@ def norm_layer(norm: str, num_channels: int) -> nn.Module:
 
 
 def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
-    """Raise ValueError, saying what to do, unless x is (N, channels, H, W) with H and W multiples
-    of `multiple_px`.
+    """Raise ValueError, saying what to do, unless x is
+    (N, channels, H, W) with H and W multiples of `multiple_px`.
     """
     if x.ndim != 4 or x.shape[1] != channels:
         raise ValueError(

@@ -107,8 +107,8 @@ class PretrainedFeatures(nn.Module):
 
 
 def stride_distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
-    """The L1 distance of the features of two batches at `STRIDES`, each stride weighted by
-    `STRIDE_WEIGHTS`: (N,).
+    """The L1 distance of the features of two batches at `STRIDES`,
+    each stride weighted by `STRIDE_WEIGHTS`: (N,).
     """
     pairs = zip(STRIDE_WEIGHTS, some, others, strict=True)
     return sum(weight * (f.float() - r.float()).abs().mean(dim=(1, 2, 3)) for weight, f, r in pairs)
@@ -132,8 +132,8 @@ def check(name: str = "efficientnet-lite0") -> None:
 
 
 def _network(backbone: Backbone) -> nn.Module:
-    """timm's network with the package's weights, whose names differ and whose order does not, in
-    eval mode.
+    """timm's network with the package's weights, whose names differ and whose order does not,
+    in eval mode.
     """
     import timm
 
@@ -151,8 +151,8 @@ def _network(backbone: Backbone) -> nn.Module:
 
 
 def _fused(module: nn.Module) -> nn.Module:
-    """The module with each batch norm taken into the convolution before it; its activation
-    stays.
+    """The module with each batch norm taken into the convolution before it;
+    its activation stays.
     """
     before: tuple[str, nn.Module] = ("", module)
     for name, child in list(module.named_children()):
@@ -172,8 +172,8 @@ def shared_features(name: str, device: str) -> PretrainedFeatures:
 
 
 def features_of(pictures: Tensor, name: str = "efficientnet-lite0") -> list[Tensor]:
-    """The features of pictures (N, 3, H, W) in [-1, 1] of any size, which are `fitted` first, at
-    `STRIDES`.
+    """The features of pictures (N, 3, H, W) in [-1, 1] of any size,
+    which are `fitted` first, at `STRIDES`.
 
     On a CPU in float32 also within autocast: bfloat16 makes the way back to the pictures half as
     fast there.

@@ -24,8 +24,8 @@ COARSE = (2, 3)  # the strides, by number, at which a head is shown the sketch, 
 
 
 class RandomProjection(nn.Module):
-    """Features at four strides, (N, C_i, h, w) → four of (N, F, h, w), by weights drawn once and
-    never learned.
+    """Features at four strides, (N, C_i, h, w) → four of (N, F, h, w),
+    by weights drawn once and never learned.
 
     1x1 convolutions mix channels; from coarse to fine, 3x3 convolutions and bilinear enlargement
     mix scales, so that no head can leave out a part of what the features say (Sauer et al. 2021,
@@ -58,8 +58,8 @@ class RandomProjection(nn.Module):
 
 
 class ProjectedDiscriminator(Network):
-    """Pictures as `project` makes them, a list of four (N, F, h, w) → four maps of logits (N, 1,
-    h', w').
+    """Pictures as `project` makes them, a list of four (N, F, h, w) → four maps of logits
+    (N, 1, h', w').
 
     Heads have spectral norm and batch norm: without batch norm the discriminator won within a
     minute. The heads at strides 16 and 32 also see what the pictures are answers to, sketches (N,
@@ -96,8 +96,8 @@ class ProjectedDiscriminator(Network):
         self.sketch = SketchEmbedding(sketch_channels, width) if sketch_channels else None
 
     def project(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Features of pictures, `pretrained.features_of` → the projected ones that
-        `forward` takes.
+        """Features of pictures,
+        `pretrained.features_of` → the projected ones that `forward` takes.
         """
         with torch.autocast(features[0].device.type, enabled=False):
             return self.projection([f.float() for f in features])

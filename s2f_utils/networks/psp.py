@@ -43,8 +43,8 @@ class StyleBlock(nn.Module):
 def style_blocks(
     num: int, in_channels: int, width: int, style_dim: int, side: int
 ) -> nn.ModuleList:
-    """A block for each of `num` styles. side: of the pyramid's coarsest map, which the first three
-    read.
+    """A block for each of `num` styles.
+    side: of the pyramid's coarsest map, which the first three read.
     """
     coarse = min(num, COARSE)
     middle = max(min(num, MIDDLE) - COARSE, 0)
@@ -72,8 +72,8 @@ def styles_of(
 
 
 class PSPEncoder(Network):
-    """IR-SE50, a pyramid of three maps, and a small network for every style: (N, C, 256, 256) → (N,
-    L, 512).
+    """IR-SE50, a pyramid of three maps, and a small network for every style:
+    (N, C, 256, 256) → (N, L, 512).
 
     267,135,552 parameters for 1 channel and 18 styles. What it answers is the difference to the
     mean style.
@@ -153,8 +153,8 @@ WAYS = {channels: way for way, channels in TO_FACES.items()}
 
 
 class PSP(Network):
-    """An encoder, the mean style, and a StyleGAN2: (N, 3, S, S) in [-1, 1] → a face of the
-    decoder's size.
+    """An encoder, the mean style, and a StyleGAN2:
+    (N, 3, S, S) in [-1, 1] → a face of the decoder's size.
 
     What goes in is a picture, however many channels the encoder has: a sketch (1 channel: grey in
     [0, 1]), a map in CelebAMask-HQ's colours (19: a plane for each class), a photo (3), or a sketch

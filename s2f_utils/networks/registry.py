@@ -100,8 +100,8 @@ def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
-    """Recognise a published network by the keys and shapes of its state dict, build it, and load it
-    strictly.
+    """Recognise a published network by the keys and shapes of its state dict, build it,
+    and load it strictly.
 
     Returns the network on the CPU in eval mode, with `.name` and `.args` saying what it is. Raises
     UnknownNetworkError when nothing fits exactly, with the networks that it is like and the keys

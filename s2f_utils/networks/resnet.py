@@ -118,8 +118,8 @@ def with_dropout_keys(state_dict: Mapping[str, Tensor], dropout: bool) -> dict[s
 
 
 class SeedGenerator(Network):
-    """Project 2's own generator: halve twice, double twice, no norm, no residual blocks; 756,739
-    parameters.
+    """Project 2's own generator:
+    halve twice, double twice, no norm, no residual blocks; 756,739 parameters.
 
     (N, 3, H, W) in [-1, 1] → the same; its layers are `model.{0,2,4,6,8,10}`. Source:
     `generator_A2B.pth` and `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.

@@ -46,8 +46,8 @@ class Noise(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Group norm (or none), SiLU, convolution, twice, added to the input; it begins as the
-    identity.
+    """Group norm (or none), SiLU, convolution, twice, added to the input;
+    it begins as the identity.
     """
 
     def __init__(self, num_channels: int, dropout: float = 0.0, norm: str = "group") -> None:
@@ -155,8 +155,8 @@ class ResUNet(Network):
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor) -> Tensor:
-        """Beside the sketch, (N, 2 + 3 + 1, H, W): coordinates, and zeros (once hints of
-        colours).
+        """Beside the sketch, (N, 2 + 3 + 1, H, W):
+        coordinates, and zeros (once hints of colours).
         """
         num, _, height, width = x.shape
         axes = (torch.arange(n, dtype=torch.float32, device=x.device) for n in (height, width))
@@ -174,8 +174,8 @@ class ResUNet(Network):
 
 
 def grey_of(picture: Tensor) -> Tensor:
-    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer; as PIL's "L", ITU-R
-    BT.601.
+    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer;
+    as PIL's "L", ITU-R BT.601.
     """
     red, green, blue = picture.to(torch.promote_types(picture.dtype, torch.float32)).split(1, dim=1)
     return 0.299 * red + 0.587 * green + 0.114 * blue

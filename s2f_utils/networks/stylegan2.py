@@ -72,8 +72,8 @@ def widened(x: Tensor) -> Tensor:
 
 
 class Upsample(nn.Module):
-    """Twice as many pixels by zeros in between and the low-pass filter: (N, C, H, W) → (N, C, 2H,
-    2W).
+    """Twice as many pixels by zeros in between and the low-pass filter:
+    (N, C, H, W) → (N, C, 2H, 2W).
     """
 
     def __init__(self) -> None:
@@ -143,8 +143,8 @@ class PixelNorm(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """A convolution whose input channels are scaled by a style, and its output scaled back to unit
-    variance.
+    """A convolution whose input channels are scaled by a style,
+    and its output scaled back to unit variance.
 
     (N, I, H, W) and (N, D) → (N, O, H, W), or (N, O, 2H, 2W) with `upsample`. The published form
     scales the weights of each image and convolves in N groups; scaling the activations around one
@@ -173,8 +173,8 @@ class ModulatedConv2d(nn.Module):
         return x if scale is None else x * scale
 
     def scaled(self, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The convolution's result, and what it is still to be multiplied with, (N, O, 1, 1), where
-        it demodulates.
+        """The convolution's result, and what it is still to be multiplied with, (N, O, 1, 1),
+        where it demodulates.
         """
         style = self.modulation(style)  # [NI]
         if self.demodulate and x.dtype == torch.float16:
@@ -199,8 +199,8 @@ def bias_of(channels: int) -> nn.ParameterDict:
 
 
 class StyledConv(nn.Module):
-    """Modulated convolution, noise, bias, leaky ReLU times √2, in few passes over the large
-    tensors.
+    """Modulated convolution, noise, bias, leaky ReLU times √2,
+    in few passes over the large tensors.
     """
 
     def __init__(
@@ -221,8 +221,8 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """The picture so far, twice as large, plus what this layer adds: (N, I, H, W) → (N, 3,
-    H, W).
+    """The picture so far, twice as large, plus what this layer adds:
+    (N, I, H, W) → (N, 3, H, W).
     """
 
     def __init__(self, in_channels: int, style_dim: int, upsample: bool = True) -> None:

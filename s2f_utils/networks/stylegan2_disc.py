@@ -31,8 +31,8 @@ from s2f_utils.runtime import distributed
 
 
 class ConvLayer(nn.Sequential):
-    """A blur where the size is halved, a convolution, bias and leaky ReLU times √2; keys as
-    published.
+    """A blur where the size is halved, a convolution, bias and leaky ReLU times √2;
+    keys as published.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""The U-Net generator of pix2pix (Isola et al. 2017), with the key names of its published PyTorch
-checkpoints.
+"""The U-Net generator of pix2pix (Isola et al. 2017),
+with the key names of its published PyTorch checkpoints.
 
 Shapes: N images, C channels, H and W pixels, both multiples of 2**num_downs; F = base_filters.
 """
@@ -17,8 +17,8 @@ from s2f_utils.networks.network import Dropout, Network, check_images, norm_laye
 
 
 class UNetLevel(nn.Module):
-    """One level: halve the size, run everything below, double the size, and put the input beside
-    the result.
+    """One level: halve the size, run everything below, double the size,
+    and put the input beside the result.
 
     `outer` and `inner` are the channels above and below the halving. The skip connection is the
     concatenation, so a level that is not the outermost turns (N, outer, H, W) into (N, 2·outer, H,

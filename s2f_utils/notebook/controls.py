@@ -1,5 +1,5 @@
-"""Notebook controls over pictures: upload them, click on eyes and mouth, compare two, slide through
-the answers.
+"""Notebook controls over pictures:
+upload them, click on eyes and mouth, compare two, slide through the answers.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def _save_upload(folder: Path, name: str, content: bytes) -> None:
 
 
 def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
-    """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it
-    was scaled.
+    """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side;
+    and by how much it was scaled.
     """
     small = Image.fromarray(picture)
     small.thumbnail((most_px, most_px), Image.Resampling.LANCZOS, reducing_gap=None)
@@ -196,8 +196,8 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
 
 
 def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> Any:
-    """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers,
-    truncation, seeds.
+    """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`:
+    strength, layers, truncation, seeds.
 
     picture: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers,
     uint8 (8, S, S, 3).

@@ -1,5 +1,5 @@
-"""The panel beside a training in a notebook: everything that may change, live curves, samples
-through time.
+"""The panel beside a training in a notebook:
+everything that may change, live curves, samples through time.
 
 Its sliders and buttons act while training runs in the foreground cell: the page's messages are read
 between two steps (`poller`). What was tried, and with which versions, stands in
@@ -43,8 +43,8 @@ NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json i
 
 
 class TrainingPanel:
-    """Sliders of every live value, buttons, curves, samples through time; a callback for the
-    training loop.
+    """Sliders of every live value, buttons, curves, samples through time;
+    a callback for the training loop.
 
     Train by `train_live(train, run, panel)`, which shows it; so do `show()` and the last line of a
     cell. Without a page it draws nothing and costs nothing. names: the live values to show, all by
@@ -119,8 +119,8 @@ class TrainingPanel:
             stills.show(self.box, self.still(log), display_id=self._display_id, update=True)
 
     def still(self, log: tuple[list, list]) -> np.ndarray:
-        """Live values, curves and newest samples as they are now, uint8 (H, W, 3). log: as of
-        `read_log`.
+        """Live values, curves and newest samples as they are now, uint8 (H, W, 3).
+        log: as of `read_log`.
         """
         values = ", ".join(f"{name} {self.live[name]:.4g}" for name in self.names)
         seen = f"{self.run.images_seen:,} of {self.run.total_images:,} images"
@@ -187,8 +187,8 @@ class TrainingPanel:
         return button
 
     def _make_slider(self, name: str, layout: Any) -> Any:
-        """A slider for one live value, logarithmic where its range says so; it reports when it is
-        let go.
+        """A slider for one live value, logarithmic where its range says so;
+        it reports when it is let go.
         """
         import ipywidgets as w
 
@@ -311,8 +311,8 @@ class TrainingPanel:
         self._next_curves = now + max(LEAST_S, (now - began) / SHARE)
 
     def _follow_sheets(self) -> None:
-        """The slider through time reaches to the newest sheet, and stays there if it was at its
-        end.
+        """The slider through time reaches to the newest sheet,
+        and stays there if it was at its end.
         """
         newest = len(self._sheets()) - 1
         if self.box is None or newest < 0:

@@ -1,5 +1,5 @@
-"""What the page's person does while a cell runs: the kernel's messages, read between two steps of a
-training.
+"""What the page's person does while a cell runs:
+the kernel's messages, read between two steps of a training.
 
 A running cell blocks the kernel, so that a slider moved in the page is noticed only after it.
 `PagePoller` therefore reads the page's messages in the foreground. What was tried, and with which
@@ -16,8 +16,8 @@ from typing import Any
 
 
 def current_kernel() -> Any | None:
-    """The Jupyter kernel that runs this code; None in a script, a plain IPython shell, or another
-    process.
+    """The Jupyter kernel that runs this code;
+    None in a script, a plain IPython shell, or another process.
     """
     if "IPython" not in sys.modules:  # then nobody started a kernel
         return None

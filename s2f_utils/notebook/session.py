@@ -35,8 +35,8 @@ class Session:
 
 
 def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> Session:
-    """A notebook's first line: choose device and profile, make its folder, print all three, and
-    versions.
+    """A notebook's first line:
+    choose device and profile, make its folder, print all three, and versions.
 
     `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to
     S2F_FOLDER, else `runs/<name>` under the current folder (`runs/<name>-<profile>` for other
@@ -83,8 +83,8 @@ def _device_name(device: torch.device) -> str:
 
 
 def check(condition: bool, lesson: str) -> None:
-    """Print what a reader learns, with ✓ or ✗ in front; with S2F_STRICT=1 (tests), ✗ is an
-    AssertionError.
+    """Print what a reader learns, with ✓ or ✗ in front;
+    with S2F_STRICT=1 (tests), ✗ is an AssertionError.
     """
     if not condition and os.environ.get("S2F_STRICT") == "1":
         raise AssertionError(lesson)
@@ -148,8 +148,8 @@ def zip_results(folder: str | os.PathLike) -> Path:
 
 
 def _left_out(path: Path, data: set[Path]) -> str:
-    """What a file of a session's folder is, where the zip leaves it out; else "". data: folders of
-    data sets.
+    """What a file of a session's folder is, where the zip leaves it out; else "".
+    data: folders of data sets.
     """
     if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
         return "resume files"

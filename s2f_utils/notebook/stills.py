@@ -50,8 +50,8 @@ def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
 
 
 def show_folded(still: np.ndarray, title: str) -> None:
-    """Display a still, uint8 (H, W, 3), under a title that opens it: beside a widget that it cannot
-    replace.
+    """Display a still, uint8 (H, W, 3), under a title that opens it:
+    beside a widget that it cannot replace.
     """
     from IPython.display import display
 

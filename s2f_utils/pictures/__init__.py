@@ -1,3 +1,3 @@
-"""Pictures: arrays in and out, masks, faces, sketches from photos, drawings cleaned and understood,
-damage.
+"""Pictures: arrays in and out, masks, faces, sketches from photos,
+drawings cleaned and understood, damage.
 """

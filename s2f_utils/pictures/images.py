@@ -1,5 +1,5 @@
-"""Conversions between picture files, RGB uint8 arrays HWC in [0, 255], and float32 tensors NCHW in
-[-1, 1].
+"""Conversions between picture files, RGB uint8 arrays HWC in [0, 255],
+and float32 tensors NCHW in [-1, 1].
 """
 
 from __future__ import annotations
@@ -220,8 +220,8 @@ def paper_colour(image: np.ndarray) -> tuple[int, int, int]:
 def resize(
     image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple | None = None
 ) -> np.ndarray:
-    """A square of a picture, uint8 (H, W, 3), by PIL's bicubic filter, or of a label map (H, W) by
-    nearest neighbour.
+    """A square of a picture, uint8 (H, W, 3), by PIL's bicubic filter, or of a label map
+    (H, W) by nearest neighbour.
 
     fit: "stretch" changes the aspect ratio (track A of the protocol); "pad" keeps it (track B): the
     picture, shrunk if it is larger, is centred on `fill` (the paper's colour, if None), a map on
@@ -247,8 +247,8 @@ def resize(
 def content_box(
     shape: tuple[int, int], size_px: int, *, enlarge: bool = False
 ) -> tuple[int, int, int, int]:
-    """The place of a padded picture of (height, width) in its square: (left, top, width, height) in
-    pixels.
+    """The place of a padded picture of (height, width) in its square:
+    (left, top, width, height) in pixels.
     """
     scale = size_px / max(shape)
     if not enlarge:
@@ -275,16 +275,16 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
 
 
 def read_content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
-    """The place of a padded picture, (left, top, width, height), in its PNG's metadata; None if not
-    padded.
+    """The place of a padded picture, (left, top, width, height), in its PNG's metadata;
+    None if not padded.
     """
     text = read_notes(path).get("content")
     return tuple(map(int, text.split(","))) if text else None
 
 
 def cropped(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
-    """A view of the part of a picture, (H, W, …), in a box (left, top, width, height); None: the
-    whole picture.
+    """A view of the part of a picture, (H, W, …), in a box (left, top, width, height);
+    None: the whole picture.
     """
     if box is None:
         return picture
@@ -293,8 +293,9 @@ def cropped(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.nd
 
 
 def read_notes(path: str | os.PathLike) -> dict[str, str]:
-    """The notes of `save` in a PNG's metadata, by key; {} for other pictures. Only the header is
-    read.
+    """The notes of `save` in a PNG's metadata, by key; {} for other pictures.
+
+    Only the header is read.
     """
     notes = {}
     with Image.open(path) as picture:
@@ -326,8 +327,9 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
 
 
 def to_uint8(values: np.ndarray | torch.Tensor) -> np.ndarray:
-    """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3), rounded and clamped. ValueError for NaN
-    or infinity.
+    """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3), rounded and clamped.
+
+    ValueError for NaN or infinity.
     """
     if values.ndim != 4:
         raise ValueError(

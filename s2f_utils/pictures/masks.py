@@ -99,8 +99,9 @@ def is_coloured(picture: np.ndarray) -> bool:
 
 
 def labels_of(picture: np.ndarray) -> np.ndarray:
-    """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3). Raises MaskError for
-    anything else.
+    """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3).
+
+    Raises MaskError for anything else.
     """
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
@@ -162,8 +163,8 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
 
 
 def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
-    """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px, by
-    nearest neighbour.
+    """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px,
+    by nearest neighbour.
     """
     if labels.ndim == 2:
         _check(labels)

@@ -51,8 +51,8 @@ def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
 def pencil(
     photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, shading: float = 0.15
 ) -> np.ndarray:
-    """A soft pencil drawing: colour dodge, the grey photo divided by its blurred self, over a light
-    shading.
+    """A soft pencil drawing:
+    colour dodge, the grey photo divided by its blurred self, over a light shading.
 
     strength: darkness of the lines, 0 (white paper) to 3. width: of the blur, and of the lines,
     0.002 to 0.1. shading: how much of the photo's tones remain, 0 to 1.
@@ -157,8 +157,9 @@ class _Hand:
         self.ink = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
 
     def stroke(self, points: np.ndarray, dark: float, thick: float) -> None:
-        """Along points (N, 2), pixels; dark: from 0 to 1; thick: pixels. Strokes that cross do not
-        become darker.
+        """Along points (N, 2), pixels; dark: from 0 to 1; thick: pixels.
+
+        Strokes that cross do not become darker.
         """
         import cv2
 
@@ -191,8 +192,8 @@ class _Hand:
                     self.stroke(part, dark, width * self.rng.uniform(0.6, 1.4))
 
     def hatch(self, tone: np.ndarray, width: float, density: float) -> None:
-        """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1], along
-        its edges.
+        """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1],
+        along its edges.
         """
         import cv2
 
@@ -283,8 +284,8 @@ RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
 def make_sketch(
     photo: np.ndarray, style: str, *, mask: np.ndarray | None = None, **parameters: float
 ) -> np.ndarray:
-    """A sketch by the style's name: one of `STYLES`, or "outlines", which needs the photo's label
-    map.
+    """A sketch by the style's name:
+    one of `STYLES`, or "outlines", which needs the photo's label map.
     """
     if style == "outlines":
         if mask is None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], gap_px: int = 4) -> np.ndarray:
-    """Rows of pictures, uint8 (H, W, 3) each, as one uint8 picture with white gaps; all of one
-    size.
+    """Rows of pictures, uint8 (H, W, 3) each, as one uint8 picture with white gaps;
+    all of one size.
     """
     num = max(len(row) for row in rows)
     height, width, _ = rows[0][0].shape
@@ -77,8 +77,8 @@ def curves(
     x: str = "images",
     log: bool = False,
 ) -> Figure:
-    """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live
-    values changed.
+    """The curves of runs, an axis for each, raw (thin) and smoothed (bold),
+    and marks where live values changed.
 
     runs: {label: (rows, events)} of `tracking.read_log`. only: of `curve_names`; none: every loss,
     SSIM and PSNR. x: "images", "seconds" or "epoch". log: losses on a logarithmic scale (symmetric
@@ -247,8 +247,8 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
 def picture_grid(
     rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()
 ) -> Figure:
-    """Rows of pictures, uint8 (N, H, W, 3), with their names at the left, and those of the columns
-    above.
+    """Rows of pictures, uint8 (N, H, W, 3), with their names at the left,
+    and those of the columns above.
     """
     from matplotlib.figure import Figure
 

@@ -55,8 +55,8 @@ def _processor() -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with
-    BF16).
+    """Whether the processor multiplies bfloat16 in hardware
+    (AVX-512 BF16, AMX, or an ARM with BF16).
     """
     return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()))
 

@@ -75,8 +75,8 @@ def broadcast(value: T) -> T:
 
 @contextlib.contextmanager
 def local_batch(num: int) -> Iterator[slice]:
-    """Within the block, each rank works on `num` pictures; gives where this rank's are in the
-    global batch.
+    """Within the block, each rank works on `num` pictures;
+    gives where this rank's are in the global batch.
     """
     global _share
     before, _share = _share, num
@@ -92,8 +92,8 @@ def is_shared() -> bool:
 
 
 def draw(sample: Callable[[int], Tensor], num: int, dim: int = 0) -> Tensor:
-    """Random numbers for `num` pictures of this rank: drawn for those of all ranks, cut along
-    `dim`.
+    """Random numbers for `num` pictures of this rank:
+    drawn for those of all ranks, cut along `dim`.
 
     sample: draws for so many pictures. num: the rank's share, or a multiple of it where each
     picture is drawn for several times.
@@ -118,8 +118,8 @@ def randint(low: int, high: int, num: int, *shape: int) -> Tensor:
 
 
 def _sum(value: Tensor) -> Tensor:
-    """The sum of a tensor over the ranks; its gradient is summed alike, and can be differentiated
-    again.
+    """The sum of a tensor over the ranks;
+    its gradient is summed alike, and can be differentiated again.
     """
     from torch.distributed.nn.functional import all_reduce
 
@@ -142,8 +142,8 @@ def local_rows(rows: Tensor) -> Tensor:
 
 
 def mean(value: Tensor) -> Tensor:
-    """The mean of a tensor over the ranks, without a gradient; in a single process the tensor
-    itself.
+    """The mean of a tensor over the ranks, without a gradient;
+    in a single process the tensor itself.
     """
     return _sum(value.detach()) / _world_size if is_shared() else value
 

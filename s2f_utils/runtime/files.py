@@ -53,8 +53,8 @@ def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = (""
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it at the end of the block, and is deleted after
-    an exception.
+    """A temporary path beside `path` that replaces it at the end of the block,
+    and is deleted after an exception.
 
     Readers of `path` see the old file, the new one, or none, also after a crash; never half of it.
     """
@@ -81,8 +81,8 @@ def write_json(path: str | os.PathLike, values: Any) -> None:
 
 
 def finite(values: Any) -> Any:
-    """The values with None for infinity and NaN, which JSON does not have, also inside of lists and
-    dictionaries.
+    """The values with None for infinity and NaN, which JSON does not have,
+    also inside of lists and dictionaries.
     """
     if isinstance(values, float) and not math.isfinite(values):
         return None

@@ -48,8 +48,8 @@ class Precision:
         return net
 
     def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
-        """Place a network, and let its forward pass run in this precision; what it returns is
-        float32 again.
+        """Place a network, and let its forward pass run in this precision;
+        what it returns is float32 again.
         """
         import torch
 
@@ -82,8 +82,8 @@ class Precision:
         return batch
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Gradient scaling, active in float16 only; it begins at 4,096, so that a short run skips
-        few steps.
+        """Gradient scaling, active in float16 only;
+        it begins at 4,096, so that a short run skips few steps.
         """
         import torch
 

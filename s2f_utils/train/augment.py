@@ -18,8 +18,8 @@ from s2f_utils.runtime import distributed, to_device
 def crop_and_flip(
     sketches: Tensor, photos: Tensor, size_px: int, flip: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """pix2pix's jitter: cut a random square of `size_px` out of each pair, and mirror it with
-    probability `flip`.
+    """pix2pix's jitter:
+    cut a random square of `size_px` out of each pair, and mirror it with probability `flip`.
 
     Two tensors (B, C, S, S) of any type; returns two of (B, C, size_px, size_px). Source: Isola et
     al. 2017, 6.2.
@@ -80,8 +80,8 @@ class PairedAffine:
     def __call__(
         self, sketches: Tensor, photos: Tensor, strength: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """Two float tensors (B, C, S, S) → two of the same shape; `strength` scales the limits, 0
-        changes nothing.
+        """Two float tensors (B, C, S, S) → two of the same shape;
+        `strength` scales the limits, 0 changes nothing.
         """
         if strength == 0 or not any(self.limits):
             return sketches, photos

@@ -1,5 +1,5 @@
-"""The settings of a run: the paper's (the defaults in a method's file), then a profile's, then the
-user's.
+"""The settings of a run:
+the paper's (the defaults in a method's file), then a profile's, then the user's.
 
 `resolve` records where each value comes from.
 """
@@ -85,9 +85,10 @@ def resolve(
     has_gpu: bool | None = None,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
-    """The configuration of a method under a profile, with the user's `overrides` on top. A length
-    among these (`epochs` or `total_images`) replaces a profile's length, limit of epochs and time
-    budget.
+    """The configuration of a method under a profile, with the user's `overrides` on top.
+
+    A length among these (`epochs` or `total_images`) replaces
+    a profile's length, limit of epochs and time budget.
 
     has_gpu: whether to take a profile's values for a GPU or for a CPU; None: as this machine is.
     begun_with: settings that the initial model requires (`settings_of`); they override the
@@ -123,8 +124,8 @@ def resolve(
 
 
 def settings_of(init: str | Path, method: str) -> dict[str, Any]:
-    """The settings that a run of this method needs to start from this model: its size and its
-    network's arguments.
+    """The settings that a run of this method needs to start from this model:
+    its size and its network's arguments.
 
     init: as in `infer.find_generator`. Raises what loading the model raises, and
     CheckpointError if the method trains other networks.

@@ -31,8 +31,8 @@ def training_data(
     device: torch.device,
     progress: bool,
 ) -> tuple[Data, Data]:
-    """The pictures to train on, and those of the sheets of samples: validation pairs, if there are
-    any.
+    """The pictures to train on, and those of the sheets of samples:
+    validation pairs, if there are any.
     """
     val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
     chosen = val or rows
@@ -90,8 +90,8 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> Batch:
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
-    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device, or photos as
-    both.
+    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device,
+    or photos as both.
     """
     if samples.paired:
         return samples.batch(range(len(samples)))

@@ -6,8 +6,8 @@ class TrainingDiverged(RuntimeError):
 
 
 class NotSavedError(OSError):
-    """The state at a training's end could not be written; `strerror` says why, where, and what to
-    do.
+    """The state at a training's end could not be written;
+    `strerror` says why, where, and what to do.
     """
 
 

@@ -22,8 +22,8 @@ CONTROLS = "controls.json"
 
 @dataclass(frozen=True)
 class Change:
-    """One live value that changed: name, old and new value, source ("widget", "controls.json",
-    "code", …).
+    """One live value that changed:
+    name, old and new value, source ("widget", "controls.json", "code", …).
     """
 
     name: str
@@ -107,8 +107,9 @@ class LiveValues:
         return float(value)
 
     def poll(self) -> list[Change]:
-        """All changes since the last call, including edits of `controls.json`. Costs one
-        `os.stat`.
+        """All changes since the last call, including edits of `controls.json`.
+
+        Costs one `os.stat`.
         """
         self._read_controls()
         changes, self._pending = self._pending, []
@@ -117,8 +118,8 @@ class LiveValues:
         return changes
 
     def take_problem(self) -> str:
-        """The latest problem with `controls.json` since the last call, once; the values concerned
-        are unchanged.
+        """The latest problem with `controls.json` since the last call, once;
+        the values concerned are unchanged.
         """
         problem, self.problem = self.problem, ""
         return problem

@@ -93,8 +93,8 @@ def write_sheet(run: TrainingRun) -> Path:
 
 
 def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
-    """Write the last row of the log and, except after a chunk, the state; NotSavedError if that
-    fails.
+    """Write the last row of the log and, except after a chunk, the state;
+    NotSavedError if that fails.
     """
     if reason == "done" and run.sums:
         notify("on_log", run.write_row(run.lr_factor()))
@@ -145,8 +145,8 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Within the block, a first Ctrl-C (or SIGTERM) sets the event, so that a step is finished
-    before saving.
+    """Within the block, a first Ctrl-C (or SIGTERM) sets the event,
+    so that a step is finished before saving.
     """
     event, asked_at = threading.Event(), 0.0
     if threading.current_thread() is not threading.main_thread():

@@ -26,8 +26,8 @@ def lr_factor(
 
 
 def lr_factor_of_budget(share_done: float, constant_share: float) -> float:
-    """The factor of a training with a time budget, of which `share_done` is over: a straight line
-    to 0.
+    """The factor of a training with a time budget, of which `share_done` is over:
+    a straight line to 0.
     """
     if constant_share >= 1:
         return 1.0

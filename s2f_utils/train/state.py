@@ -1,5 +1,5 @@
-"""A training run: its folder, networks, data, live values, and the state from which an interrupted
-run resumes.
+"""A training run: its folder, networks, data, live values,
+and the state from which an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def check_space(folder: Path, model: Method, copies: int) -> None:
 
 
 def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
-    """Why a run with this method, settings and pairs cannot resume from a saved state; "" if it
-    can.
+    """Why a run with this method, settings and pairs cannot resume from a saved state;
+    "" if it can.
     """
     # Defaults, for settings that were added after that run.
     defaults = {name: field.default for name, field in type(config).model_fields.items()}
@@ -138,15 +138,16 @@ class TrainingRun:
 
     @property
     def share_done(self) -> float:
-        """The finished share of the training, from 0 to 1: by images, or by the time budget if that
-        ends first.
+        """The finished share of the training, from 0 to 1:
+        by images, or by the time budget if that ends first.
         """
         share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
         return min(1.0, max(share, self.spent_s / budget) if budget else share)
 
     def spend(self, seconds: float) -> None:
-        """Count the time of a step and all that followed it. A time budget ends training when it is
-        spent.
+        """Count the time of a step and all that followed it.
+
+        A time budget ends training when it is spent.
         """
         self.spent_s += seconds
         if self.config.time_budget_s:
@@ -175,8 +176,8 @@ class TrainingRun:
             self.nums[name] = self.nums.get(name, 0) + num
 
     def mean_losses(self) -> dict[str, float]:
-        """The mean losses since the last row, read from the device; TrainingDiverged if one is not
-        finite.
+        """The mean losses since the last row, read from the device;
+        TrainingDiverged if one is not finite.
         """
         if not self.sums:
             return {}

@@ -33,8 +33,8 @@ WANDB_OPTIONS = {  # the installed version's known ones are used
 
 
 class RunLog:
-    """Appends to `log.jsonl`: rows of losses (`images`, losses, rates) and events (`event`,
-    `images`, …).
+    """Appends to `log.jsonl`:
+    rows of losses (`images`, losses, rates) and events (`event`, `images`, …).
 
     Lines that a full disk rejects are kept and written as soon as there is space. A line cut off by
     a crash stays so.
@@ -88,8 +88,8 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
-    """The entries known to the state saved at `images`: live changes after the save are not
-    in it.
+    """The entries known to the state saved at `images`:
+    live changes after the save are not in it.
     """
     saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
     saved = saves[-1] if saves else len(entries)
@@ -102,8 +102,8 @@ def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, An
 
 
 class Tracker:
-    """Sends the log's entries to another program, at each event of `loop.train`; its x axis is
-    images seen.
+    """Sends the log's entries to another program, at each event of `loop.train`;
+    its x axis is images seen.
 
     A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) that program, and may raise
     any exception.
@@ -147,8 +147,8 @@ class Tracker:
         self.on_end(run, "failure")
 
     def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
-        """Run an action of the other program; the first failure is reported, and later actions are
-        skipped.
+        """Run an action of the other program;
+        the first failure is reported, and later actions are skipped.
         """
         if self.failed:
             return
@@ -243,8 +243,8 @@ def is_logged_in() -> bool:
 
 
 class TensorBoardTracker(Tracker):
-    """Event files in a run's folder `tensorboard`; resumed training adds another file to the same
-    curves.
+    """Event files in a run's folder `tensorboard`;
+    resumed training adds another file to the same curves.
     """
 
     title, package = "TensorBoard", "tensorboard"

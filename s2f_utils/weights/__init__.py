@@ -26,8 +26,8 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256,
-    and terms.
+    """A published file:
+    its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric" (also
     finding faces), "model" of faces and "restorer", both used by name, or "loss" of a training.
@@ -118,8 +118,8 @@ def entry_of(name: str) -> WeightsFile:
 
 
 def places() -> tuple[Path, ...]:
-    """The folders where weights are looked for, in order: what a loaded network that is kept
-    depends on.
+    """The folders where weights are looked for, in order:
+    what a loaded network that is kept depends on.
     """
     chosen = os.environ.get("S2F_WEIGHTS")
     return (Path(chosen), cache_folder()) if chosen else (cache_folder(),)
@@ -161,8 +161,9 @@ def _digest_of_version(path: Path, changed_ns: int, size: int) -> str:
 
 
 def problem(*names: str) -> str:
-    """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is
-    downloaded.
+    """Why these weights cannot be used, with the way to get them; "" when all are here.
+
+    Nothing is downloaded.
     """
     try:
         missing = [name for name in names if find(name) is None]

@@ -1,5 +1,5 @@
-"""Weights in one byte each: whole numbers from -127 to 127, and for each output channel what 127
-stands for.
+"""Weights in one byte each:
+whole numbers from -127 to 127, and for each output channel what 127 stands for.
 
 Files are half as large as in float16; answers differ by less than one grey level in the mean
 (tests/test_compact.py). An ONNX graph that comes along has no weights of its own: it says where
@@ -24,8 +24,8 @@ LEAST = 4_096  # numbers; smaller tensors stay as they are
 
 
 def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's tensors, large ones as int8 with their scales beside them, other floating ones as
-    float16.
+    """A network's tensors, large ones as int8 with their scales beside them,
+    other floating ones as float16.
 
     A scale belongs to an output channel, the first dimension of more than one.
     """

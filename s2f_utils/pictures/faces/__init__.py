@@ -1,5 +1,5 @@
-"""Faces in pictures: find one, turn it upright, cut it out as a square, all faces at the same
-place.
+"""Faces in pictures:
+find one, turn it upright, cut it out as a square, all faces at the same place.
 
 Detector → five landmarks → similarity transform (turn, scale, shift; nothing is squeezed) → square
 crop.

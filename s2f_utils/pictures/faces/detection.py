@@ -87,8 +87,9 @@ def is_plausible(landmarks: np.ndarray) -> bool:
 
 
 def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
-    """Why YuNet cannot be used; "" when it can. Its file is downloaded if need be, as `weights.get`
-    does.
+    """Why YuNet cannot be used; "" when it can.
+
+    Its file is downloaded if need be, as `weights.get` does.
     """
     try:
         weights.get("yunet", timeout_s=timeout_s, attempts=attempts)
@@ -120,8 +121,8 @@ def detect(
     max_side_px: int = SIDE_PX,
     min_share: float = MIN_FACE_SHARE,
 ) -> list[Face]:
-    """YuNet's faces, the largest first, without those narrower than `min_share` of the shorter
-    side.
+    """YuNet's faces, the largest first,
+    without those narrower than `min_share` of the shorter side.
 
     image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to
     this, then to half and twice of it where nothing is detected. Raises WeightsError without the
