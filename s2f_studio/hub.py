@@ -172,6 +172,6 @@ def check_terms(card: ModelInfo, may_publish: bool) -> None:
     if limiting and not may_publish:
         raise ValueError(
             "the terms of the training data limit what may be passed on"
-            f" ({'; '.join(limiting)}): read them, ask its"
-            " owners, and give --i-may-publish where they allow it"
+            f" ({'; '.join(limiting)}): read them, ask its owners, and give --i-may-publish where"
+            " they allow it"
         )

@@ -21,8 +21,7 @@ WORDS: dict[str, str] = {
     " gives a better face",
     "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
     "cut": "a sheet of paper was cut out of the picture, and {percent} % of the picture left"
-    " out: if a part of the"
-    " drawing is missing, have it cleaned whole",
+    " out: if a part of the drawing is missing, have it cleaned whole",
     "turned": "the drawing lay on its side, or on its head, and was turned",
     "no-lines": "there are no lines that are darker than the paper (what is transparent counts"
     " as white paper)",
@@ -35,12 +34,10 @@ WORDS: dict[str, str] = {
     "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the"
     " mouth by hand",
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights"
-    " yunet' fetches it, or"
-    " S2F_WEIGHTS names a folder that has it",
+    " yunet' fetches it, or S2F_WEIGHTS names a folder that has it",
     # About answers.
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"
-    " its lines, and others"
-    " would do as well",
+    " its lines, and others would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
 }
 

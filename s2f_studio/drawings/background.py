@@ -127,8 +127,7 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
     cv2.fillPoly(trimap, [np.rint(body).astype(np.int32)], cv2.GC_PR_FGD)
     ellipse(eyes + 0.25 * down, (1.55, 2.1), cv2.GC_PR_FGD)  # hair
     ellipse(eyes + 0.55 * down, (0.9, 1.35), cv2.GC_FGD)  # skin
-    # The neck, and from 0.1 units below its end to 0.8 units the shoulders' slope, as far as the
-    # picture goes.
+    # The neck; from 0.1 units below its end to 0.8 units the shoulders' slope, within the picture.
     ends = np.clip(np.array([-0.4, 0.1, 0.8]) * unit + neck[1], 0, height)
     slope = np.clip((ends[2] - ends[1]) / (0.7 * unit), 0, 1)
     half = np.array([0.4, 0.4, 0.4 + 1.3 * slope]) * unit

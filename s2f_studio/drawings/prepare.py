@@ -44,8 +44,7 @@ RATHER_SURE = 0.85  # score of the upright drawing from which each turn is teste
 # Margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
 SURER = 0.05
 INK_BELOW = 60  # grey levels below the paper
-# Score from which one of several faces counts; in 526 single drawings no second one has more than
-# 0.3
+# Score from which one of several faces counts; in 526 single drawings no second one exceeds 0.3.
 ENOUGH = 0.7
 LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
 AS_LARGE = 0.85  # of the largest one's width
