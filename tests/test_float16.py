@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2f_utils import networks, runtime
-from s2f_utils.methods.stylegan2 import r1_penalty
+from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.networks.stylegan2 import MOST, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
 from s2f_utils.train.config import find_method, resolve

@@ -15,7 +15,7 @@ import torch
 from s2f_utils import infer, networks
 from s2f_utils.data import DataError, stores
 from s2f_utils.methods import ada
-from s2f_utils.methods.stylegan2 import r1_penalty
+from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks

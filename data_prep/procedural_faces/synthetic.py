@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.procedural_faces import body, eyes, hair, head, light, mouth, person, worn
+from data_prep.procedural_faces import beard, body, eyes, hair, head, light, mouth, person, worn
 from data_prep.procedural_faces.board import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
@@ -60,7 +60,7 @@ def draw_face(index: int, *, size_px: int = 256, seed: int = 0) -> Face:
     head.draw_ears(s)
     head.draw_head(s)
     if p.beard != "none":
-        hair.draw_beard(s)
+        beard.draw_beard(s)
     mouth.draw_mouth(s)
     mouth.draw_nose(s)
     for side in (-1, 1):

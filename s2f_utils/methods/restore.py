@@ -32,6 +32,7 @@ from s2f_utils.methods.config import (
     TrainConfig,
     need,
 )
+from s2f_utils.methods.logistic import LogisticGAN, lazy_betas
 from s2f_utils.methods.losses import (
     discriminator_feature_distance,
     feature_distance,
@@ -44,7 +45,6 @@ from s2f_utils.methods.losses import (
 from s2f_utils.methods.method import Batch, Context, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.psp import identity_loss
-from s2f_utils.methods.stylegan2 import LogisticGAN, lazy_betas
 from s2f_utils.metrics.perceptual import network
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.info import FROM_DEGRADED
