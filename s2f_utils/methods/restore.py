@@ -260,15 +260,11 @@ class Restore(LogisticGAN):
         """
         seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
+        pictures = images.to_uint8(photos)
         with ThreadPoolExecutor(WORKERS) as pool:
-            damaged = list(
-                pool.map(
-                    degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)
-                )
-            )
-        return self.precision.images(
-            to_device(images.to_tensor(np.stack(damaged)), self.precision.device)
-        )
+            damaged = list(pool.map(degradations.degrade, pictures, seeds, [ranges] * len(seeds)))
+        tensor = images.to_tensor(np.stack(damaged))
+        return self.precision.images(to_device(tensor, self.precision.device))
 
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on
@@ -380,9 +376,8 @@ def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
     mouth = TEMPLATE[3:].mean(axis=0, keepdims=True)
     losses = []
     for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
-        left_top = (
-            np.rint(8 * unit * centres - unit * np.array([width / 2, 1])).astype(int).tolist()
-        )
+        corners = 8 * unit * centres - unit * np.array([width / 2, 1])
+        left_top = np.rint(corners).astype(int).tolist()
         crops = [
             photos[..., y : y + 2 * unit, x : x + width * unit]
             for photos in (fake_b, b)
