@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,18 +17,16 @@ from tqdm.auto import tqdm
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import map_picture, squared
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
 from s2f_utils.metrics.leaks import Contamination, contamination_of, refuse_leaks, these_pairs
+from s2f_utils.metrics.pairs import complete, digest_of_pairs, load_pairs
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import images
-from s2f_utils.weights import sha256_of
 
 BATCH = 16
 NOT_MODELS = ("filtered", "hair", *metrics.TRIVIAL_ROWS)  # keys of other rows
 MAX_TRAIN_FOR_TRIVIAL = 1000
-SOURCE_COLUMNS = {"sketch": "sketch", "map": "mask", "photo": "photo"}
 METRICS_A_LINE = 5  # in the table for a terminal
 
 
@@ -351,54 +348,3 @@ def _write(result: Evaluation) -> None:
         "machine": runtime.machine_facts(),
     }
     runtime.write_json(result.folder / "metrics.json", facts)
-
-
-def columns_of(direction: str) -> tuple[str, str]:
-    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest
-    does not have.
-    """
-    source, _, target = direction.partition("-to-")
-    if source not in SOURCE_COLUMNS:
-        raise DataError(
-            f"a model that reads {source} is not scored:"
-            " give one that reads sketches, maps or photos"
-        )
-    return SOURCE_COLUMNS[source], target
-
-
-def complete(pairs: Iterable[Row], direction: str) -> list[Row]:
-    """The pairs that have both pictures of this direction."""
-    source, target = columns_of(direction)
-    return [pair for pair in pairs if getattr(pair, source) and getattr(pair, target)]
-
-
-def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs, uint8 (N, size_px, size_px, 3) each; maps in CelebAMask-HQ's
-    colours. Raises DataError for a pair that lacks one.
-    """
-    source, target = columns_of(direction)
-    return _load(pairs, source, size_px), _load(pairs, target, size_px)
-
-
-def _load(pairs: Sequence[Row], column: str, size_px: int) -> np.ndarray:
-    pictures = np.empty((len(pairs), size_px, size_px, 3), np.uint8)
-    for number, pair in enumerate(pairs):
-        path = getattr(pair, column)
-        if path is None:
-            raise DataError(f"pair {pair.id} has no {column}: scoring needs both")
-        if column == "mask":
-            pictures[number] = map_picture(path, size_px)
-        else:
-            pictures[number] = squared(path, images.load_rgb(path), size_px)
-    return pictures
-
-
-def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
-    """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where
-    there are none.
-    """
-    lines = []
-    for pair in sorted(complete(pairs, direction), key=lambda pair: pair.id):
-        hashes = [sha256_of(getattr(pair, column)) for column in columns_of(direction)]
-        lines.append(" ".join([pair.id, *hashes]) + "\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
