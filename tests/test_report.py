@@ -24,12 +24,11 @@ from tests.scored import drawn_set
 from tests.test_cli import TINY
 
 
-def small_translator(**options):
+def small_translator(direction="sketch-to-photo", **options):
     net = networks.build("unet", num_downs=5, base_filters=4).eval()
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    return Translator(
-        TorchEngine(build_plain_stages(net, precision)), ModelInfo(size_px=64, **options)
-    )
+    info = ModelInfo(size_px=64, direction=direction, **options)
+    return Translator(TorchEngine(build_plain_stages(net, precision)), info)
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from s2f_utils import weights
 from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated
@@ -298,9 +297,7 @@ def measure_sets(
     left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
     chosen = [name for name in names if METRICS[name].of == "sets" and name not in left_out]
     scores = {}
-    for key, pictures in tqdm(
-        outputs.items(), ", ".join(chosen), unit="row", leave=False, disable=None
-    ):
+    for key, pictures in outputs.items():
         made = PictureSet(pictures)
         scores[key] = SetScores()
         for name in chosen:
