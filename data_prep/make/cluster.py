@@ -25,6 +25,7 @@ def connected(scheduler: str) -> Iterator[Any]:
     Raises DataPrepError.
     """
     from distributed import CancelledError, Client, KilledWorker
+    from distributed.comm.addressing import parse_address, parse_host_port
 
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -32,6 +33,8 @@ def connected(scheduler: str) -> Iterator[Any]:
     try:
         if scheduler.endswith(".json"):
             address = json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"]
+        _, host_and_port = parse_address(address)
+        parse_host_port(host_and_port)  # no client, with its thread, for what is no address
         client = Client(address, timeout=CONNECT_S)
         client.wait_for_workers(1, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError, KeyError) as error:  # TimeoutError is an OSError
