@@ -102,7 +102,7 @@ def share_cores(network_threads: int = 0) -> int:
     beside it.
 
     network_threads: how many instead of that. Where OMP_NUM_THREADS is set, that is obeyed. Returns
-    how many there are. Measured in benchmarks/app_load.py.
+    how many there are.
     """
     import cv2
 

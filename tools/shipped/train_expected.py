@@ -3,7 +3,7 @@ K] [--init FILE]`.
 
 DATA as tools.shipped.packing leaves it. The same command goes on where it stopped, after a rest at
 a lower learning rate too, which falls to nothing over the minutes given. `--fold K` leaves out the
-people of fold K: what such a network expects of them is what tools/train_portrait.py learns from.
+people of fold K: what such a network expects of them is honest, as of people it has not seen.
 In RUN: generator.safetensors, state.pt, curve.csv. The loss and its weights are those of `s2f train
 expect`.
 """
