@@ -94,6 +94,15 @@ PIX2PIX = {
     "sample_every_images": 2_000,
     "num_samples": 12,
 }
+# Notebook 02 compares two of these, which differ in `lambda_gan` alone: same weights to begin with,
+# same pictures in the same order, same crops. Beside L1 nothing else asks for detail.
+PIX2PIX_PAIR = PIX2PIX | {
+    "base_filters": 32,
+    "lambda_l1": 10.0,
+    "lambda_perceptual": 0.0,
+    "total_images": 24_000,
+    "ema_half_life_images": 1_000.0,
+}
 # The lesson of notebook 03: without pairs, each person on one side only, and projected
 # discriminators for both sides.
 CYCLEGAN = {
@@ -257,6 +266,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         ENCODER | {"direction": "map-to-photo"} | SHARPER,
     ),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
+    "pix2pix-128-gan": ("pix2pix", OPEN_FACES, None, PIX2PIX_PAIR),
+    "pix2pix-128-l1": ("pix2pix", OPEN_FACES, None, PIX2PIX_PAIR | {"lambda_gan": 0.0}),
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
     "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 12_000, "flip": 0.5}),  # not shipped
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
@@ -271,6 +282,8 @@ COMPACT = {
     "restorer-256",
     "photo-to-sketch",
     "pix2pix-128",
+    "pix2pix-128-gan",
+    "pix2pix-128-l1",
     "cyclegan-128",
 }
 
