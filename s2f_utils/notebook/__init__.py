@@ -4,6 +4,7 @@ from s2f_utils.runtime import lazily
 
 _PLACES = {
     "check": "session",
+    "filled": "session",
     "start": "session",
     "zip_results": "session",
     "TrainingPanel": "panel",
