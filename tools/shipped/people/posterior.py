@@ -1,17 +1,16 @@
-"""What a drawing says about who is meant: a distribution of codes; a seed draws one person.
+"""What a drawing says about who is meant, as the studio's file of people.
 
-`python -m tools.shipped.people.posterior DATA APPEARANCE OUT`, DATA with the files of `prepare`
-and `drawings`, APPEARANCE the components. Writes OUT/posterior.npz and OUT/posterior.csv.
+`python -m tools.shipped.people.posterior DATA APPEARANCE FILE`, DATA with the files of `prepare`
+and `drawings`, APPEARANCE the components. Writes FILE, which `s2f_studio.faces.people` reads, and
+beside it a CSV file with what was measured.
 
-The mean is linear (ridge regression) in the code of the average face that is expected of the
-drawing, by itself and times how crude the drawing is, and in what is worn. The rest is a
-multivariate Student-t: its scale matrix is a blend of two by crudeness, its degrees of freedom
-are chosen by likelihood. Heavy tails say that some drawings mislead more than most: one length
-for all coordinates of a person.
+The mean is linear (ridge regression) in `people.linear_in`: the code of the average face, the
+likely shape, both also times how crude the drawing is, and what is worn. The rest is a multivariate
+Student-t: its scale matrix is a blend of two by crudeness, its degrees of freedom are chosen by
+likelihood. Heavy tails say that some drawings mislead more than most.
 
-It is fitted on four fifths of the validation and test people in turn, whom the average face never
-saw, and measured on those left out: coverage of ellipsoids, and log likelihood above the prior's.
-Shapes: M drawings, K coordinates, V values that the mean is linear in.
+Shapes: M drawings, J coordinates (codes, then how far the true shape is from the drawn likely one),
+V values that the mean is linear in.
 """
 
 from __future__ import annotations
@@ -24,298 +23,200 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+from scipy.linalg import solve_triangular
 
-from tools.shipped.people import running
-from tools.shipped.people.appearance import Appearance, is_whole
+from s2f_studio.faces import people
+from tools.shipped.people import readouts
+from tools.shipped.people.known import Known, read
 
-NUM_SAMPLED = 64  # coordinates; the finer ones say little, and are drawn from the prior or left out
 FOLDS = 5
-RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
+RIDGES = (100.0, 300.0, 1000.0, 3000.0)
 FREEDOMS = (4.0, 6.0, 9.0, 14.0, 22.0, 40.0, 100.0, 1e4)  # the last is as good as Gaussian
 CAREFUL, CRUDE = 0.35, 0.5  # crudeness below, above: what the two scale matrices are fitted on
-SHRUNK = (0.05, 0.15, 0.3, 0.5)  # towards the diagonal
-WORN_WEIGHT = 3.0  # of what is worn among what the mean is linear in: ridge shrinks it less
+SHRUNK = 0.15  # of the scale matrices, towards the diagonal
 COVERAGES = (0.5, 0.8, 0.95)
-COVERAGE_OFF = 0.05  # at most, of what is chosen
 
 
 @dataclass
-class Drawings:
-    """Drawings of people whose true code is known.
+class Fitted:
+    """As the fields of `people.People` of the same names."""
 
-    expected: (M, K'), codes of the average faces. crude: (M,), 0 to 1. worn: (M, W), 0 or 1. true:
-    (M, K). person: (M,), int. Mirrored drawings are in it, with the same person.
-    """
-
-    expected: Tensor
-    crude: Tensor
-    worn: Tensor
-    true: Tensor
-    person: Tensor
-
-    def some(self, chosen: Tensor) -> Drawings:
-        """Those chosen, bool (M,)."""
-        columns = (self.expected, self.crude, self.worn, self.true, self.person)
-        return Drawings(*(column[chosen] for column in columns))
-
-
-@dataclass
-class Posterior:
-    """The distribution of codes given a drawing: Student-t around a linear mean.
-
-    slope (V, K), centre (V,), mean (K,): of the regression. careful, crude: (K, K), lower
-    triangular roots of the scale matrices. freedom: degrees of freedom.
-    """
-
-    slope: Tensor
-    centre: Tensor
-    mean: Tensor
-    careful: Tensor
-    crude: Tensor
+    slope: np.ndarray
+    centre: np.ndarray
+    middle: np.ndarray
+    careful: np.ndarray
+    crude: np.ndarray
     freedom: float
 
-    def expectation(self, expected: Tensor, crude: Tensor, worn: Tensor) -> Tensor:
-        """The mean code of each drawing: (M, K)."""
-        return self.mean + (linear_in(expected, crude, worn) - self.centre) @ self.slope
-
-    def root(self, crude: float) -> Tensor:
-        """A root of the scale matrix for a drawing so crude: (K, K)."""
-        return _blended(self.careful, self.crude, crude)
-
-    def sample(
-        self,
-        expected: Tensor,
-        crude: float,
-        worn: Tensor,
-        num: int,
-        temperature: float = 1.0,
-        chance: torch.Generator | None = None,
-    ) -> Tensor:
-        """Codes of people who could be meant by one drawing, (num, K).
-
-        expected: (K',), worn: (W,). temperature: of the deviations from the mean; at 0 all are
-        the same.
-        """
-        mean = self.expectation(expected[None], torch.tensor([crude]), worn[None])
-        normal = torch.randn(num, len(self.mean), generator=chance)
-        return mean + temperature * normal @ self.root(crude).T * self._lengths(num, chance)
-
-    def _lengths(self, num: int, chance: torch.Generator | None) -> Tensor:
-        """√(ν / χ²), what makes a Gaussian a Student-t: (num, 1); Wilson and Hilferty 1931."""
-        ninth = 2 / (9 * self.freedom)
-        normal = torch.randn(num, 1, generator=chance)
-        return (1 - ninth + normal * math.sqrt(ninth)).clamp_min(0.3).pow(-1.5)
-
-    def save(self, path: Path) -> None:
-        """Write all as one file."""
-        arrays = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        np.savez_compressed(
-            path,
-            freedom=self.freedom,
-            **{n: v.numpy().astype(np.float32) for n, v in arrays.items()},
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> Posterior:
-        """Read what `save` wrote."""
-        with np.load(path) as file:
-            kept = {name: torch.from_numpy(file[name]) for name in file.files}
-        return cls(**kept | {"freedom": float(kept["freedom"])})
+    def expectation(self, data: Known) -> np.ndarray:
+        """The mean of each drawing: (M, J)."""
+        return self.middle + (data.values - self.centre) @ self.slope
 
 
-def linear_in(expected: Tensor, crude: Tensor, worn: Tensor) -> Tensor:
-    """What the mean is linear in: (M, V)."""
-    crude = crude[:, None]
-    return torch.cat([expected, expected * crude, crude, WORN_WEIGHT * worn], dim=1)
-
-
-def _blended(careful: Tensor, crude: Tensor, share: float) -> Tensor:
-    weight = min(1.0, max(0.0, (share - 0.2) / 0.5))
-    return (1 - weight) * careful + weight * crude
-
-
-def fit(data: Drawings, ridge: float, shrunk: float, freedom: float | None = None) -> Posterior:
+def fit(data: Known, ridge: float, freedom: float | None = None) -> Fitted:
     """The posterior of some drawings; residuals are of people whom the regression did not see.
 
     freedom: None: the likeliest of `FREEDOMS`.
     """
-    values = linear_in(data.expected, data.crude, data.worn)
-    centre, mean = values.mean(dim=0), data.true.mean(dim=0)
-    residuals = torch.zeros_like(data.true)
+    centre, middle = data.values.mean(axis=0), data.true.mean(axis=0)
+    residuals = np.zeros_like(data.true)
     for fold in range(FOLDS):
-        left_out = data.person % FOLDS == fold
-        slope = _ridge(values[~left_out] - centre, data.true[~left_out] - mean, ridge)
-        residuals[left_out] = data.true[left_out] - mean - (values[left_out] - centre) @ slope
-    slope = _ridge(values - centre, data.true - mean, ridge)
+        out = data.person % FOLDS == fold
+        slope = _ridge(data.values[~out] - centre, data.true[~out] - middle, ridge)
+        residuals[out] = data.true[out] - middle - (data.values[out] - centre) @ slope
+    slope = _ridge(data.values - centre, data.true - middle, ridge)
     best = None
     for choice in FREEDOMS if freedom is None else (freedom,):
-        careful = _scale_root(residuals[data.crude < CAREFUL], choice, shrunk)
-        crude = _scale_root(residuals[data.crude > CRUDE], choice, shrunk)
-        posterior = Posterior(slope, centre, mean, careful, crude, choice)
-        likelihood = float(log_likelihood(posterior, residuals, data.crude).mean())
+        careful = _scale_root(residuals[data.crude < CAREFUL], choice)
+        crude = _scale_root(residuals[data.crude > CRUDE], choice)
+        fitted = Fitted(slope, centre, middle, careful, crude, choice)
+        likelihood = float(log_likelihood(fitted, residuals, data.crude).mean())
         if best is None or likelihood > best[0]:
-            best = likelihood, posterior
+            best = likelihood, fitted
     return best[1]
 
 
-def _ridge(values: Tensor, codes: Tensor, ridge: float) -> Tensor:
-    """Ridge regression: (V, K)."""
-    square = values.T @ values + ridge * torch.eye(values.shape[1])
-    return torch.linalg.solve(square, values.T @ codes)
+def _ridge(values: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray:
+    """Ridge regression: (V, J)."""
+    square = values.T @ values + ridge * np.eye(values.shape[1])
+    return np.linalg.solve(square, values.T @ wanted)
 
 
-def _scale_root(residuals: Tensor, freedom: float, shrunk: float, rounds: int = 12) -> Tensor:
-    """The lower root of a Student-t's scale matrix, by expectation maximisation: (K, K)."""
+def _scale_root(residuals: np.ndarray, freedom: float, rounds: int = 12) -> np.ndarray:
+    """The lower root of a Student-t's scale matrix, by expectation maximisation: (J, J)."""
     num, size = residuals.shape
-    weight = torch.ones(num)
+    weight = np.ones(num)
     for _ in range(rounds):
         scale = (weight[:, None] * residuals).T @ residuals / num
-        scale = (1 - shrunk) * scale + shrunk * torch.diag(torch.diag(scale))
-        root = torch.linalg.cholesky(scale + 1e-4 * torch.eye(size))
-        weight = (freedom + size) / (freedom + _distances(root, residuals))
+        scale = (1 - SHRUNK) * scale + SHRUNK * np.diag(np.diag(scale))
+        root = np.linalg.cholesky(scale + 1e-4 * np.eye(size))
+        weight = (freedom + size) / (freedom + _squared(root, residuals))
     return root
 
 
-def _distances(root: Tensor, residuals: Tensor) -> Tensor:
+def _squared(root: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     """Squared Mahalanobis distances: (M,)."""
-    return torch.linalg.solve_triangular(root, residuals.T, upper=False).square().sum(dim=0)
+    return (solve_triangular(root, residuals.T, lower=True) ** 2).sum(axis=0)
 
 
-def distances(posterior: Posterior, residuals: Tensor, crude: Tensor) -> Tensor:
-    """Squared distances of residuals (M, K), each by the scale of its drawing: (M,)."""
-    found = [
-        _distances(posterior.root(float(how)), residual[None])[0]
-        for residual, how in zip(residuals, crude, strict=True)
-    ]
-    return torch.stack(found)
+def distances(fitted: Fitted, residuals: np.ndarray, crude: np.ndarray) -> np.ndarray:
+    """Squared distances of residuals (M, J), each by the scale of its drawing: (M,)."""
+    found = np.empty(len(residuals))
+    for number, (residual, how) in enumerate(zip(residuals, crude, strict=True)):
+        root = people.blended(fitted.careful, fitted.crude, how)
+        found[number] = _squared(root, residual[None])[0]
+    return found
 
 
-def log_likelihood(posterior: Posterior, residuals: Tensor, crude: Tensor) -> Tensor:
-    """Log density of a Student-t at residuals (M, K): (M,)."""
-    size, freedom = residuals.shape[1], posterior.freedom
-    roots = torch.stack([posterior.root(float(how)) for how in crude])
-    log_det = torch.diagonal(roots, dim1=1, dim2=2).log().sum(dim=1)
-    squared = distances(posterior, residuals, crude)
+def log_likelihood(fitted: Fitted, residuals: np.ndarray, crude: np.ndarray) -> np.ndarray:
+    """Log density of a Student-t at residuals (M, J): (M,)."""
+    size, freedom = residuals.shape[1], fitted.freedom
+    diagonal = [np.diag(people.blended(fitted.careful, fitted.crude, how)) for how in crude]
+    squared = distances(fitted, residuals, crude)
     constant = math.lgamma((freedom + size) / 2) - math.lgamma(freedom / 2)
     constant -= size / 2 * math.log(freedom * math.pi)
-    return constant - log_det - (freedom + size) / 2 * torch.log1p(squared / freedom)
+    log_det = np.log(diagonal).sum(axis=1)
+    return constant - log_det - (freedom + size) / 2 * np.log1p(squared / freedom)
 
 
-def gaussian_log_likelihood(codes: Tensor, mean: Tensor, root: Tensor) -> Tensor:
-    """Log density of a Gaussian at codes (M, K): (M,)."""
+def gaussian_log_likelihood(codes: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Log density of a Gaussian at codes (M, J): (M,)."""
     constant = -codes.shape[1] / 2 * math.log(2 * math.pi)
-    return constant - torch.diagonal(root).log().sum() - _distances(root, codes - mean) / 2
+    return constant - np.log(np.diag(root)).sum() - _squared(root, codes - mean) / 2
 
 
-def measure(data: Drawings, prior: Tensor, ridge: float, shrunk: float) -> dict[str, float]:
-    """Coverage, what is left open, and log likelihood above the prior's, on people left out.
+def cumulative(squared: np.ndarray, size: int, freedom: float) -> np.ndarray:
+    """The share of a Student-t's mass that lies nearer to its mean than these: (M,)."""
+    from scipy.stats import f
 
-    prior: (N, K), codes of training people, whose Gaussian is compared.
+    return f.cdf(squared / size, size, freedom)
+
+
+def evaluate(fitted: Fitted, test: Known, prior: np.ndarray, num_codes: int) -> dict[str, list]:
+    """Of each drawing, for codes alone: crudeness, gain over the prior, cumulative share, what is
+    left of the variance.
+
+    prior: (N, num_codes), codes of training people, whose Gaussian is compared.
     """
-    found: dict[str, list[Tensor]] = {"gain": [], "share": [], "left": [], "crude": []}
-    centre = prior.mean(dim=0)
-    root = torch.linalg.cholesky(torch.cov(prior.T) + 1e-4 * torch.eye(prior.shape[1]))
-    for fold in range(FOLDS):
-        left_out = (data.person // FOLDS) % FOLDS == fold
-        posterior = fit(data.some(~left_out), ridge, shrunk)
-        test = data.some(left_out)
-        residuals = test.true - posterior.expectation(test.expected, test.crude, test.worn)
-        gain = log_likelihood(posterior, residuals, test.crude)
-        found["gain"].append(gain - gaussian_log_likelihood(test.true, centre, root))
-        squared = distances(posterior, residuals, test.crude)
-        found["share"].append(_cumulative(squared, posterior))
-        found["left"].append(residuals.square().mean(dim=1) / (test.true - centre).square().mean())
-        found["crude"].append(test.crude)
-    joined = {name: torch.cat(values) for name, values in found.items()}
-    row = {"ridge": ridge, "shrunk": shrunk, "freedom": posterior.freedom}
-    groups = {"careful": joined["crude"] < CAREFUL, "crude": joined["crude"] > CRUDE}
+    codes = slice(num_codes)
+    marginal = Fitted(
+        fitted.slope[:, codes],
+        fitted.centre,
+        fitted.middle[codes],
+        fitted.careful[codes, codes],
+        fitted.crude[codes, codes],
+        fitted.freedom,
+    )
+    true = test.true[:, codes]
+    residuals = true - marginal.expectation(test)
+    centre = prior.mean(axis=0)
+    root = np.linalg.cholesky(np.cov(prior.T) + 1e-4 * np.eye(num_codes))
+    gain = log_likelihood(marginal, residuals, test.crude)
+    squared = distances(marginal, residuals, test.crude)
+    return {
+        "crude": test.crude,
+        "gain": gain - gaussian_log_likelihood(true, centre, root),
+        "share": cumulative(squared, num_codes, fitted.freedom),
+        "left": (residuals**2).mean(axis=1) / ((true - centre) ** 2).mean(),
+    }
+
+
+def summary(found: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Means of `evaluate`, for careful and crude drawings."""
+    row = {}
+    groups = {"careful": found["crude"] < CAREFUL, "crude": found["crude"] > CRUDE}
     for name, chosen in groups.items():
-        row[f"left_{name}"] = float(joined["left"][chosen].mean())
-        row[f"gain_{name}"] = float(joined["gain"][chosen].mean())
+        row[f"left_{name}"] = float(found["left"][chosen].mean())
+        row[f"gain_{name}"] = float(found["gain"][chosen].mean())
         for level in COVERAGES:
-            inside = (joined["share"][chosen] <= level).float().mean()
-            row[f"inside_{level}_{name}"] = float(inside)
-    row["gain"] = float(joined["gain"].mean())
+            row[f"inside_{level}_{name}"] = float((found["share"][chosen] <= level).mean())
+    row["gain"] = float(found["gain"].mean())
     return row
 
 
-def is_calibrated(row: Mapping[str, float]) -> bool:
-    """Whether each ellipsoid holds about as many true codes as it should."""
-    return all(
-        abs(row[f"inside_{level}_{name}"] - level) <= COVERAGE_OFF
-        for level in COVERAGES
-        for name in ("careful", "crude")
-    )
-
-
-def _cumulative(squared: Tensor, posterior: Posterior, num: int = 20_000) -> Tensor:
-    """The share of a posterior's samples that lie nearer to its mean than these: (M,)."""
-    chance = torch.Generator().manual_seed(0)
-    size = len(posterior.mean)
-    lengths = posterior._lengths(num, chance)[:, 0]
-    drawn = torch.randn(num, size, generator=chance).square().sum(dim=1) * lengths.square()
-    return torch.searchsorted(drawn.sort().values, squared) / num
-
-
-def read(folder: Path, appearance: Appearance, num: int) -> tuple[Drawings, Tensor]:
-    """The drawings of held-out people, and the codes of training people, in `num` coordinates."""
-    people = running.read_people(folder)
-    whole = is_whole(people)
-    with np.load(folder / "drawings.npz") as file:
-        drawn = {name: file[name] for name in file.files}
-    place = {name: n for n, name in enumerate(people["name"])}
-    who = np.array([place[name] for name in drawn["name"]])
-    chosen = whole[who]
-    who, drawn = who[chosen], {name: values[chosen] for name, values in drawn.items()}
-    expected = torch.from_numpy(drawn["expected"]).float() / 127.5 - 1
-    photo = running.pixels(people["photo"][who])
-    worn = torch.tensor([worn_of(labels) for labels in people["labels"][who]])
-    persons = torch.from_numpy(people["person"][who].astype(np.int64))
-    sides = []
-    for mirrored in (False, True):
-        dims = (3,) if mirrored else ()
-        codes = [appearance.code(one.flip(dims)) for one in (expected, photo)]
-        sides.append(
-            (codes[0], torch.from_numpy(drawn["crude"]).float(), worn, codes[1][:, :num], persons)
-        )
-    data = Drawings(*(torch.cat(pair) for pair in zip(*sides, strict=True)))
-    training = running.pixels(people["photo"][whole & (people["split"] == "train")])
-    prior = [appearance.code(training.flip(dims))[:, :num] for dims in ((), (3,))]
-    return data, torch.cat(prior)
-
-
-def worn_of(labels: Mapping[str, str]) -> list[float]:
-    """Whether a person has glasses, a beard, and a hat: 0 or 1 each."""
-    has_beard = labels.get("beard") in ("full", "goatee", "moustache")
-    has_hat = labels.get("hat", "none") != "none"
-    return [float(labels.get("glasses") == "1"), float(has_beard), float(has_hat)]
+def measure(data: Known, prior: np.ndarray, ridge: float) -> dict[str, float]:
+    """`summary` for people left out, in folds."""
+    parts = []
+    for fold in range(FOLDS):
+        out = (data.person // FOLDS) % FOLDS == fold
+        fitted = fit(data.some(~out), ridge)
+        parts.append(evaluate(fitted, data.some(out), prior, prior.shape[1]))
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {"ridge": ridge, "freedom": fitted.freedom} | summary(joined)
 
 
 def main() -> None:
-    """Choose by likelihood on people left out, among calibrated ones; fit on all; write both."""
+    """Choose the ridge by likelihood on people left out; fit on all; write both."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("appearance", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--coordinates", type=int, default=NUM_SAMPLED)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--coordinates", type=int, default=64, help="of the codes, that are drawn")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    data, prior = read(args.data, Appearance.load(args.appearance), args.coordinates)
-    rows = [measure(data, prior, ridge, 0.15) for ridge in RIDGES]
+    data, everybody = read(args.data, args.appearance, args.coordinates)
+    prior = everybody.codes[everybody.training][:, : args.coordinates]
+    rows = [measure(data, prior, ridge) for ridge in RIDGES]
     best = max(rows, key=lambda row: row["gain"])
-    rows += [measure(data, prior, best["ridge"], shrunk) for shrunk in SHRUNK if shrunk != 0.15]
-    calibrated = [row for row in rows if is_calibrated(row)]
-    best = max(calibrated or rows, key=lambda row: row["gain"])
-    args.out.mkdir(parents=True, exist_ok=True)
-    with open(args.out / "posterior.csv", "w", newline="", encoding="utf-8") as file:
+    with open(args.file.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(best))
         writer.writeheader()
         for row in rows:
             writer.writerow({name: round(value, 4) for name, value in row.items()})
-    fit(data, best["ridge"], best["shrunk"]).save(args.out / "posterior.npz")
     print(best)
+    fitted = fit(data, best["ridge"])
+    write(args.file, args.appearance, fitted, readouts.fit(everybody, args.coordinates))
+
+
+def write(file: Path, appearance: Path, fitted: Fitted, found: Mapping[str, np.ndarray]) -> None:
+    """Write the studio's file: components as they are, all else in float16."""
+    with np.load(appearance) as kept:
+        arrays = {name: kept[name] for name in kept.files}
+    arrays |= {name: np.asarray(value, np.float16) for name, value in vars(fitted).items()}
+    arrays |= {name: np.asarray(value, np.float16) for name, value in found.items()}
+    partial = file.with_suffix(".partial.npz")
+    np.savez_compressed(partial, **arrays)
+    partial.replace(file)
+    print(f"{file.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,250 @@
+"""Who could be meant by a drawing: appearance and shape as statistics, one person for each seed.
+
+In the mean shape's frame faces are nearly Gaussian along principal components (active appearance
+models: Cootes, Edwards and Taylor 2001). A drawing says where its people lie; a seed draws one of
+them; choosing among eight moves the distribution towards those that were chosen. No network, and
+no PyTorch. `tools.shipped.people` fits the file.
+
+Shapes: A components of appearance, K of which are drawn, S components of shape, J = K + S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_studio.drawings import mesh, shape_prior
+from s2f_studio.faces.posterior import Choice, Posterior, choose
+
+WORN = ("glasses", "beard", "hat")
+# Readouts that can be held; all from -1 to 1, but colours: RGB in [-1, 1].
+LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
+COLOURS = ("skin", "hair")
+EIGHT = 8  # people in a round of choosing
+PICTURE_PX, SIDE_PX = 128, 64  # of pictures, and of the components
+CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
+WORN_WEIGHT = 3.0  # of what is worn among what the mean is linear in: ridge shrinks it less
+CAREFUL, CRUDE = 0.2, 0.7  # crudeness up to which, and from which on, one scale matrix applies
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is known of one drawing.
+
+    average: (A,), the code of its average face. crude: from 0 to 1. worn: `WORN`, each 0 or 1, as
+    decided from drawing and request. asked: what is asked for, of `LEVELS` from -1 to 1
+    ("presents": as a man to as a woman) and of `COLOURS` (RGB in [-1, 1]). points: (164, 2), as
+    `mesh` orders them, and off: (164,), how far each may be off (`Landmarks.off_by_hand`).
+    """
+
+    average: np.ndarray
+    crude: float
+    worn: Mapping[str, float]
+    points: np.ndarray
+    off: np.ndarray | float | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lips(self) -> float | None:
+        """Whether the drawn mouth is closed (-1) or open (1); None if it is in between."""
+        upper, lower = self.points[mesh.PARTS["mouth"]][[15, 5]]
+        gap = np.hypot(*(upper - lower)) / mesh.eye_distance(self.points)
+        if gap < CLOSED:
+            return -1.0
+        return 1.0 if gap > OPEN else None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """People drawn for a drawing.
+
+    codes: float32 (N, A), zeros where a component is not drawn. shapes: float32 (N, S), in the
+    standard deviations of `shape_prior`. effective: what the last choice rests on, NaN without one.
+    """
+
+    codes: np.ndarray
+    shapes: np.ndarray
+    effective: float = float("nan")
+
+
+@dataclass(frozen=True)
+class People:
+    """The statistics of people; made by `load`.
+
+    Appearance: mean, weight (P,), P = 3 · 64 · 64; components (P, A); deviation (A,). Posterior:
+    slope (V, J), centre (V,), middle (J,) of the regression; careful, crude (J, J), roots of the
+    scale matrices; freedom. Readouts: rows (R, J); values at 0, and what one level adds (R,);
+    within (R,), how far people of one level vary. alike (D, J): readouts whose distance says how
+    alike two people are. sharpness: as `posterior.choose` has it.
+    """
+
+    mean: np.ndarray
+    weight: np.ndarray
+    components: np.ndarray
+    deviation: np.ndarray
+    slope: np.ndarray
+    centre: np.ndarray
+    middle: np.ndarray
+    careful: np.ndarray
+    crude: np.ndarray
+    freedom: float
+    rows: np.ndarray
+    at_zero: np.ndarray
+    per_level: np.ndarray
+    within: np.ndarray
+    alike: np.ndarray
+    sharpness: float
+
+    @classmethod
+    def load(cls, path: str | Path) -> People:
+        """Read the file that `tools.shipped.people.posterior` wrote."""
+        with np.load(path) as file:
+            kept = {name: file[name].astype(np.float64) for name in file.files}
+        kept["components"] = kept.pop("steps") * kept.pop("scale")
+        for name in ("freedom", "sharpness"):
+            kept[name] = float(kept[name])
+        return cls(**kept)
+
+    @property
+    def num_shape(self) -> int:
+        """How many of the J coordinates are the shape's; they come last."""
+        return len(shape_prior.shapes()[2])
+
+    def code(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (N, 3, 128, 128) in [-1, 1], in the mean shape's frame → codes (N, A)."""
+        small = np.asarray(pictures, np.float64)
+        small = small.reshape(len(small), 3, SIDE_PX, 2, SIDE_PX, 2).mean(axis=(3, 5))
+        centred = (small.reshape(len(small), -1) - self.mean) * self.weight
+        return centred @ self.components / self.deviation
+
+    def picture(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (N, A) → pictures (N, 3, 128, 128), about in [-1, 1], bilinearly enlarged."""
+        flat = self.mean + (codes * self.deviation) @ self.components.T / self.weight
+        pictures = flat.reshape(len(flat), 3, SIDE_PX, SIDE_PX)
+        return np.clip(_doubled(_doubled(pictures, 2), 3), -1.2, 1.2)
+
+    def given(self, drawing: Drawing) -> Posterior:
+        """The distribution of people who could be meant by a drawing.
+
+        What is worn, closed or open lips, and what is asked for hold for everybody.
+        """
+        shape = shape_prior.coordinates(drawing.points, drawing.off)
+        values = linear_in(drawing.average, shape, drawing.crude, worn_of(drawing.worn))
+        mean = self.middle + (values - self.centre) @ self.slope
+        mean[-len(shape) :] += shape
+        root = blended(self.careful, self.crude, drawing.crude)
+        posterior = Posterior(mean, root, self.freedom)
+        return posterior.held(*self._decided(drawing))
+
+    def _decided(self, drawing: Drawing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What holds for everybody: rows (R', J), values (R',) and their root (R', R')."""
+        rows, values, within = [], [], []
+        for name, level, varies in decided(drawing):
+            at = LEVELS.index(name)
+            rows.append(self.rows[at])
+            values.append(self.at_zero[at] + level * self.per_level[at])
+            within.append(self.within[at] if varies else 0.0)
+        for number, name in enumerate(COLOURS):
+            if name in drawing.asked:
+                at = slice(len(LEVELS) + 3 * number, len(LEVELS) + 3 * number + 3)
+                rows.extend(self.rows[at])
+                values.extend(self.at_zero[at] + drawing.asked[name] * self.per_level[at])
+                within.extend(self.within[at])
+        return np.reshape(rows, (-1, len(self.middle))), np.array(values), np.diag(within)
+
+    def draw(
+        self,
+        drawing: Drawing,
+        seeds: Sequence[int],
+        temperature: float = 1.0,
+        chosen: Sequence[Sequence[int]] = (),
+    ) -> Drawn:
+        """One person for each seed (N,), after rounds of choosing.
+
+        chosen: for each round the seeds of those who were picked, out of the eight with the same
+        `seed // 8`, drawn at this temperature after the rounds before. Without its last round it is
+        what was shown before. Raises ValueError for a round without picks, or of several eights.
+        """
+        posterior, effective = self.given(drawing), float("nan")
+        for picks in chosen:
+            first = _first_of_eight(picks)
+            shown = posterior.sample(range(first, first + EIGHT), temperature)
+            choice = self.nearer(posterior, shown, [seed - first for seed in picks])
+            posterior, effective = choice.posterior, choice.effective
+        people = posterior.sample(seeds, temperature)
+        num = people.shape[1] - self.num_shape
+        codes = np.zeros((len(people), len(self.deviation)), np.float32)
+        codes[:, :num] = people[:, :num]
+        return Drawn(codes, people[:, num:].astype(np.float32), effective)
+
+    def nearer(self, posterior: Posterior, shown: np.ndarray, picked: Sequence[int]) -> Choice:
+        """The distribution after some of the people shown, (N, J), were picked as the nearest."""
+        return choose(posterior, self.alike, shown, picked, self.sharpness)
+
+
+def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
+    """What holds for everybody who is drawn: name, level from -1 to 1, and whether people vary
+    around it.
+    """
+    worn = [(name, 2.0 * drawing.worn.get(name, 0.0) - 1, False) for name in WORN]
+    asked = [
+        (name, float(drawing.asked[name]), True)
+        for name in LEVELS
+        if name in drawing.asked and name not in WORN
+    ]
+    if "smile" not in drawing.asked and drawing.lips is not None:
+        asked.append(("smile", drawing.lips, False))
+    return worn + asked
+
+
+def usual_temperature(crude: float) -> float:
+    """The default temperature for a drawing so crude, from 0 to 1."""
+    return 0.75 + 0.2 * min(1.0, max(0.0, crude))
+
+
+def points_of(shape: np.ndarray) -> np.ndarray:
+    """The points of a shape (S,), in standard deviations: (164, 2), in pixels of 256."""
+    mean, components, spread = shape_prior.shapes()
+    return mean + ((shape * spread) @ components).reshape(-1, 2)
+
+
+def worn_of(worn: Mapping[str, float]) -> np.ndarray:
+    """What is worn as numbers: (3,), 0 or 1."""
+    return np.array([worn.get(name, 0.0) for name in WORN])
+
+
+def linear_in(
+    average: np.ndarray, shape: np.ndarray, crude: np.ndarray | float, worn: np.ndarray
+) -> np.ndarray:
+    """What the mean is linear in: average (…, A), shape (…, S), crude (…), worn (…, 3)."""
+    crude = np.asarray(crude)[..., None]
+    parts = [average, average * crude, shape, shape * crude, crude, WORN_WEIGHT * worn]
+    return np.concatenate(parts, axis=-1)
+
+
+def blended(careful: np.ndarray, crude: np.ndarray, share: float) -> np.ndarray:
+    """The root of the scale matrix for a drawing so crude, from that of careful and crude ones."""
+    weight = min(1.0, max(0.0, (share - CAREFUL) / (CRUDE - CAREFUL)))
+    return (1 - weight) * careful + weight * crude
+
+
+def _first_of_eight(picks: Sequence[int]) -> int:
+    eights = {seed // EIGHT for seed in picks}
+    if len(eights) != 1:
+        raise ValueError(
+            f"a round of choosing has seeds of one eight (0 to 7, 8 to 15, …), got {list(picks)}"
+        )
+    return EIGHT * eights.pop()
+
+
+def _doubled(pictures: np.ndarray, axis: int) -> np.ndarray:
+    """Enlarge bilinearly along an axis, as `align_corners=False` has it."""
+    pictures = np.moveaxis(pictures, axis, 0)
+    before = np.concatenate([pictures[:1], pictures[:-1]])
+    after = np.concatenate([pictures[1:], pictures[-1:]])
+    both = np.stack([0.25 * before + 0.75 * pictures, 0.75 * pictures + 0.25 * after], axis=1)
+    return np.moveaxis(both.reshape(-1, *pictures.shape[1:]), 0, axis)

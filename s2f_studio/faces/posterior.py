@@ -1,0 +1,153 @@
+"""Distributions of people: multivariate Student-t, readouts held at values, and choices.
+
+A person is a vector of J coordinates, appearance first, then shape. A readout is a number that is
+linear in them, such as how much of a beard there is or a cheek's red. R: readouts, N: people.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+BITS = 0xFFFFFFFF
+STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
+FIRST = 12  # as in `s2f_utils.networks.noise`
+PERSON, HELD, LENGTH, CHOICE = 11, 12, 13, 14  # streams of random numbers
+NUM_WEIGHTED = 2048  # samples that a choice weighs
+LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
+JITTER = 1e-6  # of a readout's variance, added before it is divided by
+
+
+def normal(seeds: Sequence[int] | np.ndarray, num: int, stream: int = 0) -> np.ndarray:
+    """`num` standard normal numbers for each seed (N,): float64 (N, num).
+
+    The numbers of `s2f_utils.networks.noise.normal`, without PyTorch: the same on every machine.
+    """
+    half = (num + 1) // 2
+    seeds = np.asarray(seeds, np.int64).astype(np.uint64)
+    key = _hashed((seeds + np.uint64(FIRST + STREAM * (stream + 1))) & np.uint64(BITS))[:, None]
+    at = np.arange(half, dtype=np.uint64)[None]
+    one, other = (
+        (_hashed((key + np.uint64(STREAM) * (np.uint64(2) * at + np.uint64(n))) & np.uint64(BITS)))
+        for n in (0, 1)
+    )
+    away = np.sqrt(-2 * np.log((one.astype(np.float64) + 1) / (BITS + 1)))
+    turn = 2 * np.pi * (other.astype(np.float64) + 1) / (BITS + 1)
+    return np.concatenate([away * np.cos(turn), away * np.sin(turn)], axis=1)[:, :num]
+
+
+def _hashed(x: np.ndarray) -> np.ndarray:
+    """Whole numbers of 32 bits, uint64, each to another one (lowbias32, constants of 2022)."""
+    x = x ^ (x >> np.uint64(16))
+    x = (x * np.uint64(0x21F0AAAD)) & np.uint64(BITS)
+    x = x ^ (x >> np.uint64(15))
+    x = (x * np.uint64(0x735A2D97)) & np.uint64(BITS)
+    return x ^ (x >> np.uint64(15))
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A multivariate Student-t distribution of people.
+
+    mean: (J,). root: (J, C), C ≥ J; root @ root.T is the scale matrix. Its first J columns belong
+    to the person, the others to readouts that are held. freedom: degrees of freedom, above 2.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+    freedom: float
+
+    @property
+    def scale(self) -> np.ndarray:
+        """The scale matrix (J, J); the covariance is freedom / (freedom - 2) times as large."""
+        return self.root @ self.root.T
+
+    def sample(self, seeds: Sequence[int], temperature: float = 1.0) -> np.ndarray:
+        """One person for each seed: (N, J).
+
+        temperature: of the deviations from the mean; at 0 everybody is the mean.
+        """
+        size = len(self.mean)
+        drawn = normal(seeds, size, PERSON)
+        if self.root.shape[1] > size:
+            drawn = np.concatenate([drawn, normal(seeds, self.root.shape[1] - size, HELD)], axis=1)
+        return self.mean + temperature * self.lengths(seeds) * (drawn @ self.root.T)
+
+    def lengths(self, seeds: Sequence[int]) -> np.ndarray:
+        """√(ν / χ²), which makes a Gaussian a Student-t: (N, 1); Wilson and Hilferty 1931."""
+        ninth = 2 / (9 * self.freedom)
+        root = 1 - ninth + math.sqrt(ninth) * normal(seeds, 1, LENGTH)
+        return np.maximum(root, 0.3) ** -1.5
+
+    def held(self, rows: np.ndarray, values: np.ndarray, root: np.ndarray) -> Posterior:
+        """The distribution with readouts moved to values, and nothing else but what goes with them.
+
+        rows: (R, J). values: (R,), the readouts' means afterwards. root: (R, D), a root of their
+        scale matrix afterwards; zeros: they no longer vary. What is independent of the readouts
+        stays; each person is moved as Matheron's rule has it, along their covariance.
+        """
+        if not len(rows):
+            return self
+        across = rows @ self.root  # (R, C)
+        variance = across @ across.T
+        variance = variance + JITTER * np.diag(np.diag(variance) + JITTER)
+        gain = np.linalg.solve(variance, across @ self.root.T).T  # (J, R)
+        mean = self.mean + gain @ (values - rows @ self.mean)
+        kept = self.root - gain @ across
+        return replace(self, mean=mean, root=np.concatenate([kept, gain @ root], axis=1))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A posterior after a choice, and how many samples it rests on, from 1 to `NUM_WEIGHTED`."""
+
+    posterior: Posterior
+    effective: float
+
+
+def choose(
+    posterior: Posterior,
+    rows: np.ndarray,
+    shown: np.ndarray,
+    picked: Sequence[int],
+    sharpness: float,
+) -> Choice:
+    """The posterior after some of the people shown were picked as the nearest.
+
+    rows: (R, J), readouts that say how alike people are, by distance. shown: (N, J). picked:
+    indices of N. sharpness: a pick's log probability falls by this much per squared distance.
+
+    Samples are weighted by how probable the picks are if they were the person meant; the readouts
+    are held at the weighted mean and covariance (Kong, Liu and Wong 1994 for the effective size).
+    A choice that would rest on fewer than `LEAST_EFFECTIVE` samples counts for less.
+    """
+    across = rows @ posterior.root
+    scale = across @ across.T
+    size = len(scale)
+    root = np.linalg.cholesky(scale + JITTER * (np.trace(scale) / size + JITTER) * np.eye(size))
+    middle = rows @ posterior.mean
+    samples = middle + normal(range(NUM_WEIGHTED), size, CHOICE) @ root.T
+    away = ((samples[:, None] - (shown @ rows.T)[None]) ** 2).sum(axis=2)  # (samples, N)
+    weights, effective = _weights(-sharpness * away, picked)
+    mean = weights @ samples
+    off = (samples - mean) * np.sqrt(weights)[:, None]
+    found = off.T @ off + JITTER * np.trace(scale) / size * np.eye(size)
+    return Choice(posterior.held(rows, mean, np.linalg.cholesky(found)), effective)
+
+
+def _weights(logits: np.ndarray, picked: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Weights of samples, which sum to 1, and their effective number. logits: (samples, N)."""
+    largest = logits.max(axis=1, keepdims=True)
+    every = largest[:, 0] + np.log(np.exp(logits - largest).sum(axis=1))
+    likelihood = (logits[:, list(picked)] - every[:, None]).mean(axis=1)
+    for _ in range(20):
+        weights = np.exp(likelihood - likelihood.max())
+        weights = weights / weights.sum()
+        effective = float(1 / (weights**2).sum())
+        if effective >= LEAST_EFFECTIVE:
+            break
+        likelihood = 0.7 * likelihood
+    return weights, effective

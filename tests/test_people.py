@@ -1,0 +1,184 @@
+"""People drawn from statistics: seeds, what is held, choosing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_studio.drawings import mesh, shape_prior
+from s2f_studio.faces import people, posterior
+from s2f_utils.networks import noise
+
+NUM, DRAWN = 12, 8  # components of appearance, and those that are drawn
+NUM_SHAPE = len(shape_prior.shapes()[2])
+SIZE = DRAWN + NUM_SHAPE
+
+
+def root_of(rng: np.random.Generator, by: float) -> np.ndarray:
+    """A lower triangular root of a scale matrix that is no diagonal."""
+    off = rng.normal(size=(SIZE, SIZE))
+    return by * np.linalg.cholesky(off @ off.T / SIZE + np.eye(SIZE))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A file of people with random statistics, as the tools write it."""
+    rng = np.random.default_rng(0)
+    num_values = 2 * NUM + 2 * NUM_SHAPE + 1 + len(people.WORN)
+    num_rows = len(people.LEVELS) + 3 * len(people.COLOURS)
+    steps = np.linalg.qr(rng.normal(size=(3 * 64 * 64, NUM)))[0]
+    path = tmp_path_factory.mktemp("people") / "people.npz"
+    np.savez_compressed(
+        path,
+        mean=rng.normal(0, 0.1, 3 * 64 * 64).astype(np.float16),
+        weight=rng.uniform(0.5, 1.5, 3 * 64 * 64).astype(np.float16),
+        steps=(127 * steps / np.abs(steps).max()).round().astype(np.int8),
+        scale=np.full(NUM, np.abs(steps).max() / 127),
+        deviation=np.linspace(9, 1, NUM),
+        slope=rng.normal(0, 0.1, (num_values, SIZE)).astype(np.float16),
+        centre=np.zeros(num_values),
+        middle=rng.normal(0, 0.1, SIZE),
+        careful=root_of(rng, 0.5),
+        crude=root_of(rng, 1.0),
+        freedom=9.0,
+        rows=rng.normal(size=(num_rows, SIZE)),
+        at_zero=np.zeros(num_rows),
+        per_level=np.ones(num_rows),
+        within=np.full(num_rows, 0.1),
+        alike=np.eye(SIZE)[:6],
+        sharpness=0.5,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def everybody(file):
+    return people.People.load(file)
+
+
+def drawing(crude: float = 0.6, **asked) -> people.Drawing:
+    """A drawing whose mouth is neither closed nor open, of somebody who wears glasses."""
+    points = mesh.mean_shape(256).astype(np.float64)
+    for place, by in ((15, -3.0), (5, 3.0)):
+        points[mesh.PARTS["mouth"][place], 1] = points[mesh.PARTS["mouth"]][:, 1].mean() + by / 2
+    average = np.random.default_rng(1).normal(size=NUM)
+    return people.Drawing(average, crude, {"glasses": 1.0}, points, asked=asked)
+
+
+def read(everybody: people.People, drawn: people.Drawn) -> np.ndarray:
+    """All readouts of people: (N, R)."""
+    return np.concatenate([drawn.codes[:, :DRAWN], drawn.shapes], axis=1) @ everybody.rows.T
+
+
+@pytest.mark.parametrize("num, stream", [(1, 0), (5, 11), (64, 3)])
+def test_numbers_are_those_that_the_networks_draw(num, stream):
+    seeds = [0, 1, 7, 123456789, 2**31 - 1]
+    there = noise.normal(torch.tensor(seeds), num, stream).numpy()
+    assert np.allclose(posterior.normal(seeds, num, stream), there, atol=2e-4)
+
+
+def test_a_seed_is_one_person_whoever_else_is_drawn(everybody):
+    alone = everybody.draw(drawing(), [5])
+    among = everybody.draw(drawing(), [3, 5, 9])
+    assert np.array_equal(alone.codes[0], among.codes[1])
+    assert np.array_equal(alone.shapes[0], among.shapes[1])
+    assert np.abs(among.codes[0] - among.codes[1]).max() > 0.1
+    assert alone.codes.shape == (1, NUM) and not alone.codes[:, DRAWN:].any()
+
+
+def test_at_temperature_0_everybody_is_the_mean(everybody):
+    drawn = everybody.draw(drawing(), range(4), temperature=0.0)
+    assert np.allclose(drawn.codes, drawn.codes[0])
+    assert np.allclose(drawn.codes[0, :DRAWN], everybody.given(drawing()).mean[:DRAWN])
+
+
+def test_samples_have_the_mean_and_covariance_of_the_posterior(everybody):
+    given = everybody.given(drawing())
+    drawn = given.sample(range(40_000))
+    expected = given.scale * given.freedom / (given.freedom - 2)
+    assert np.allclose(drawn.mean(axis=0), given.mean, atol=0.06)
+    assert np.allclose(np.cov(drawn.T), expected, atol=0.07 * np.diag(expected).max())
+
+
+def test_what_is_worn_is_the_same_for_every_seed(everybody):
+    values = read(everybody, everybody.draw(drawing(), range(50)))
+    assert np.allclose(values[:, :3], [1, -1, -1], atol=2e-3)
+    assert (values[:, 3:].std(axis=0) > 0.2).all()
+
+
+def test_an_open_mouth_holds_for_every_seed_unless_a_smile_is_asked_for(everybody):
+    opened = drawing()
+    opened.points[mesh.PARTS["mouth"][5], 1] += 20
+    assert opened.lips == 1
+    smile = people.LEVELS.index("smile")
+    values = read(everybody, everybody.draw(opened, range(20)))[:, smile]
+    assert np.allclose(values, 1, atol=2e-3)
+    asked = people.Drawing(opened.average, 0.6, opened.worn, opened.points, asked={"smile": -1.0})
+    values = read(everybody, everybody.draw(asked, range(20)))[:, smile]
+    assert abs(values.mean() + 1) < 0.1 and values.std() > 0.02
+
+
+@pytest.mark.parametrize("colour", [(0.6, 0.2, 0.0), (-0.5, -0.6, -0.7)])
+def test_an_asked_colour_is_met_and_the_rest_stays_free(everybody, colour):
+    asked = drawing(skin=np.array(colour))
+    values = read(everybody, everybody.draw(asked, range(200)))
+    first = len(people.LEVELS)
+    assert np.allclose(values[:, first : first + 3].mean(axis=0), colour, atol=0.05)
+    free = read(everybody, everybody.draw(drawing(), range(200)))
+    assert values[:, first + 3].std() > 0.5 * free[:, first + 3].std()
+
+
+def test_codes_of_pictures_of_codes_are_these_codes(everybody):
+    codes = np.random.default_rng(2).normal(0, 0.1, (3, NUM))
+    small = everybody.mean + (codes * everybody.deviation) @ everybody.components.T / (
+        everybody.weight
+    )
+    pictures = small.reshape(3, 3, 64, 64).repeat(2, axis=2).repeat(2, axis=3)
+    assert np.allclose(everybody.code(pictures), codes, atol=0.03)
+
+
+def test_pictures_are_enlarged_as_torch_does(everybody):
+    codes = np.random.default_rng(3).normal(0, 0.02, (2, NUM))
+    flat = everybody.mean + (codes * everybody.deviation) @ everybody.components.T / (
+        everybody.weight
+    )
+    torch_own = torch.nn.functional.interpolate(
+        torch.from_numpy(flat.reshape(2, 3, 64, 64)), scale_factor=2, mode="bilinear"
+    )
+    assert np.allclose(everybody.picture(codes), torch_own.clamp(-1.2, 1.2).numpy())
+
+
+def test_choices_lead_to_the_person_meant(everybody):
+    """An oracle picks the two that are nearest to somebody, in five rounds of eight."""
+    given = everybody.given(drawing())
+    wanted = given.sample([777])[0]
+    chosen: list[tuple[int, ...]] = []
+    away = []
+    for turn in range(5):
+        seeds = range(8 * turn, 8 * turn + 8)
+        drawn = everybody.draw(drawing(), seeds, chosen=chosen)
+        away.append(np.linalg.norm((drawn.codes[:, :6] - wanted[:6]), axis=1))
+        near = np.argsort(away[-1])[:2]
+        chosen.append(tuple(seeds[n] for n in near))
+    assert away[-1].mean() < 0.8 * away[0].mean()
+    assert drawn.effective >= posterior.LEAST_EFFECTIVE
+    before = everybody.draw(drawing(), range(8, 16), chosen=chosen[:1])
+    again = everybody.draw(drawing(), range(8, 16), chosen=[list(chosen[0])])
+    assert np.array_equal(before.codes, again.codes)
+    worn = read(everybody, everybody.draw(drawing(), range(8), chosen=chosen))[:, :3]
+    assert np.allclose(worn, [1, -1, -1], atol=5e-3)
+
+
+def test_a_choice_that_nearly_nobody_fits_counts_for_less(everybody):
+    given = everybody.given(drawing())
+    far = given.mean + 60 * given.root[:, :8].T
+    choice = posterior.choose(given, everybody.alike, far, [0], everybody.sharpness)
+    assert posterior.LEAST_EFFECTIVE <= choice.effective < posterior.NUM_WEIGHTED
+    assert np.isfinite(choice.posterior.mean).all()
+
+
+@pytest.mark.parametrize("picks", [(), (3, 9)])
+def test_a_round_has_picks_of_one_eight(everybody, picks):
+    with pytest.raises(ValueError, match="one eight"):
+        everybody.draw(drawing(), [0], chosen=[picks])
