@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 
 from s2f_utils import networks
+from s2f_utils.methods import losses
 from s2f_utils.methods.config import (
     BatchSize,
     ConstantShare,
@@ -20,7 +21,6 @@ from s2f_utils.methods.config import (
     SizePx,
     TrainConfig,
 )
-from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 
 
@@ -106,7 +106,7 @@ class CGAN(Method):
             fake_b = self.net_g(a)
             logits = self.net_d(torch.cat([b, fake_b.detach()]))  # (2·B, 1)
         logits_real, logits_fake = logits.chunk(2)
-        terms_d = {"loss_d": Term(discriminator_loss(logits_real, logits_fake, kind))}
+        terms_d = {"loss_d": Term(losses.discriminator_loss(logits_real, logits_fake, kind))}
         ctx.descend(terms_d, self.opt_d)
 
         self.net_d.eval()
@@ -114,8 +114,10 @@ class CGAN(Method):
             logits_fake = self.net_d(fake_b)
         self.net_d.train()
         terms_g = {
-            "loss_gan": Term(adversarial_loss(logits_fake, True, kind), ctx.live["lambda_gan"]),
-            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+            "loss_gan": Term(
+                losses.adversarial_loss(logits_fake, True, kind), ctx.live["lambda_gan"]
+            ),
+            "loss_l1": Term(losses.l1_loss(fake_b, b), ctx.live["lambda_l1"]),
         }
         ctx.descend(terms_g, self.opt_g)
         return terms_d | terms_g

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.infer.stages import generate
+from s2f_utils.methods import losses
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
-from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import DIRECTIONS
@@ -251,9 +251,9 @@ class CycleGAN(Method):
             inputs = (b, a if with_identity else None, fake_b)
             fake_a, same_a, rec_a = _each(self.net_g_sketch, *inputs)
             rec_b = self.net_g_photo(fake_a)
-        loss_cycle_sketch, loss_cycle_photo = l1_loss(rec_a, a), l1_loss(rec_b, b)
+        loss_cycle_sketch, loss_cycle_photo = losses.l1_loss(rec_a, a), losses.l1_loss(rec_b, b)
         if with_identity:
-            loss_same_sketch, loss_same_photo = l1_loss(same_a, a), l1_loss(same_b, b)
+            loss_same_sketch, loss_same_photo = losses.l1_loss(same_a, a), losses.l1_loss(same_b, b)
 
         # The generators learn to deceive the discriminators of their domains.
         pairs = {}  # by domain, real and fake pictures in pretrained features
@@ -270,8 +270,8 @@ class CycleGAN(Method):
                         self.net_d_photo(fake_b),
                         self.net_d_sketch(fake_a),
                     )
-                loss_photo = adversarial_loss(logits_photo, True, kind)
-                loss_sketch = adversarial_loss(logits_sketch, True, kind)
+                loss_photo = losses.adversarial_loss(logits_photo, True, kind)
+                loss_sketch = losses.adversarial_loss(logits_sketch, True, kind)
         weight_gan = ctx.live["lambda_gan"]
         weight_sketch, weight_photo = (
             ctx.live["lambda_cycle_sketch"],
@@ -308,7 +308,7 @@ class CycleGAN(Method):
         fakes = pool.query(distributed.gather(fake.detach().float()))
         fakes = self.precision.images(distributed.local_rows(fakes))
         logits_real, logits_fake = _each(net_d, real, fakes)
-        return discriminator_loss(logits_real, logits_fake, self.config.gan_loss)
+        return losses.discriminator_loss(logits_real, logits_fake, self.config.gan_loss)
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:

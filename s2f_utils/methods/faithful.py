@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import nn
 
 from s2f_utils import networks
+from s2f_utils.methods import losses
 from s2f_utils.methods.config import (
     FAST,
     BatchSize,
@@ -30,7 +31,6 @@ from s2f_utils.methods.config import (
     TrainConfig,
     need,
 )
-from s2f_utils.methods.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.networks import pretrained
 
@@ -154,11 +154,11 @@ class Faithful(Method):
             fake_b = self.net_g(a)
         fake_b = fake_b.float()
         terms = {
-            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
-            "loss_ssim": Term(ssim_loss(fake_b, b), ctx.live["lambda_ssim"]),
+            "loss_l1": Term(losses.l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+            "loss_ssim": Term(losses.ssim_loss(fake_b, b), ctx.live["lambda_ssim"]),
         }
         if self.config.lambda_perceptual:
-            loss = perceptual_loss(fake_b, b)
+            loss = losses.perceptual_loss(fake_b, b)
             terms["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
         ctx.descend(terms, self.opt_g, self.config.max_norm)
         return terms

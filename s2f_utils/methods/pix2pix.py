@@ -5,8 +5,6 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 import torch
@@ -14,8 +12,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from s2f_utils import networks
+from s2f_utils.methods import losses
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
-from s2f_utils.methods.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks import pretrained
@@ -175,15 +173,14 @@ class Pix2Pix(Method):
             fake_b = self.net_g(a)  # (B, 3, H, W)
             logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
             logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
-        terms_d = {"loss_d": Term(discriminator_loss(logits_real, logits_fake, kind))}
+        terms_d = {"loss_d": Term(losses.discriminator_loss(logits_real, logits_fake, kind))}
         ctx.descend(terms_d, self.opt_d)
 
         # The generator learns to deceive the discriminator, and to approach the ground truth.
         with frozen(self.net_d), ctx.autocast():
             logits = self.net_d(torch.cat([a, fake_b], dim=1))
-        loss_gan = adversarial_loss(logits, True, kind)
-        perceptual = functools.partial(perceptual_loss, fake_b, b)
-        return terms_d | self.step_generator(fake_b, b, loss_gan, perceptual, ctx)
+        loss_gan = losses.adversarial_loss(logits, True, kind)
+        return terms_d | self.step_generator(fake_b, b, loss_gan, ctx)
 
     def step_projected(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """The same step against a projected discriminator (Sauer et al. 2021): both losses use the
@@ -197,24 +194,25 @@ class Pix2Pix(Method):
         ctx.descend(terms_d, self.opt_d)
         with frozen(self.net_d):
             loss_gan = pair.loss_gan()
-        return terms_d | self.step_generator(fake_b, b, loss_gan, pair.loss_perceptual, ctx)
+        return terms_d | self.step_generator(fake_b, b, loss_gan, ctx, pair)
 
     def step_generator(
         self,
         fake_b: Tensor,
         b: Tensor,
         loss_gan: Tensor,
-        perceptual: Callable[[], Tensor],
         ctx: Context,
+        pair: ProjectedPair | None = None,
     ) -> dict[str, Term]:
         """The generator's half of a step, the same for every discriminator: all its losses, and
-        its descent on them. perceptual: computes that loss, where it is part of the training.
+        its descent on them. pair: of a projected discriminator, whose features are reused.
         """
         terms = {
             "loss_gan": Term(loss_gan, ctx.live["lambda_gan"]),
-            "loss_l1": Term(l1_loss(fake_b, b), ctx.live["lambda_l1"]),
+            "loss_l1": Term(losses.l1_loss(fake_b, b), ctx.live["lambda_l1"]),
         }
         if self.config.lambda_perceptual:
-            terms["loss_perceptual"] = Term(perceptual(), ctx.live["lambda_perceptual"])
+            loss = pair.loss_perceptual() if pair else losses.perceptual_loss(fake_b, b)
+            terms["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
         ctx.descend(terms, self.opt_g)
         return terms
