@@ -7,6 +7,7 @@ import pytest
 from s2f_utils.data import read_manifest
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
+from s2f_utils.train.schedule import lr_factor
 from s2f_utils.train.tracking import read_log
 
 BUDGET_S = 100.0
@@ -42,7 +43,7 @@ def trained(run, seconds_of):
     """
     factors, likely = [], []
     while run.images_seen < run.total_images:
-        factors.append(run.lr_factor())
+        factors.append(lr_factor(run))
         run.images_seen += 2
         run.spend(seconds_of(run.spent_s))
         likely.append(run.total_images)
@@ -60,7 +61,7 @@ def test_the_budget_is_kept_on_a_machine_that_changes(start, seconds_of):
     factors, likely = trained(run, seconds_of)
     assert BUDGET_S <= run.spent_s <= BUDGET_S + 2
     assert factors == sorted(factors, reverse=True) and factors[0] == 1
-    assert factors[-1] < 0.05 and run.lr_factor() == 0  # it has come down with the time
+    assert factors[-1] < 0.05 and lr_factor(run) == 0  # it has come down with the time
     assert run.share_done == 1 and likely[-1] == run.images_seen
     if seconds_of(30) == 0.1 == seconds_of(90):
         assert set(likely) <= set(range(1998, 2004))
@@ -69,7 +70,7 @@ def test_the_budget_is_kept_on_a_machine_that_changes(start, seconds_of):
 def test_the_rates_fall_in_the_share_of_time_that_is_not_constant(start):
     run, factors = start(constant_share=0.6), []
     for run.spent_s in (0.0, 0.5 * BUDGET_S, 0.8 * BUDGET_S, BUDGET_S):
-        factors.append(run.lr_factor())
+        factors.append(lr_factor(run))
     assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
 
 
@@ -94,7 +95,7 @@ def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatc
 
     assert train(run, step=step, progress=False) == "done"
     assert 5 < time.monotonic() - began < 12
-    assert run.images_seen == run.total_images < 10**6 and run.lr_factor() == 0
+    assert run.images_seen == run.total_images < 10**6 and lr_factor(run) == 0
     rows, events = read_log(run.folder)
     assert (
         len(rows) > 10 and len([e for e in events if e["event"] == "sample"]) > 5

@@ -22,7 +22,7 @@ from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.loop import make_batch, train
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.schedule import lr_factor
+from s2f_utils.train.schedule import decay_by_epoch, lr_factor
 from s2f_utils.train.tracking import read_log
 
 EVERYTHING = {
@@ -396,7 +396,7 @@ def test_learning_rate_follows_the_published_schedule(tiny, manifest, tmp_path):
     factors = []
     for epoch in range(200):
         run.images_seen = epoch * length
-        factors.append(run.lr_factor())
+        factors.append(lr_factor(run))
     assert factors == pytest.approx([1 - max(0, epoch + 1 - 100) / 101 for epoch in range(200)])
 
 
@@ -409,7 +409,7 @@ def test_the_schedule_reaches_every_optimiser(tiny, manifest, tmp_path):
             lambda opt, *_, name=name: rates[name].extend(group["lr"] for group in opt.param_groups)
         )
     assert train(run, progress=False) == "done"
-    factors = [lr_factor(seen, 24, 0.5, len(run.data)) for seen in range(0, 24, 2)]
+    factors = [decay_by_epoch(seen, 24, 0.5, len(run.data)) for seen in range(0, 24, 2)]
     straight = [1.0] * 6 + [1.0, 10 / 12, 8 / 12, 6 / 12, 4 / 12, 2 / 12]
     assert factors == pytest.approx(straight, abs=0.04)
     assert rates["lr_g"] == pytest.approx([1e-3 * factor for factor in factors])
@@ -596,7 +596,7 @@ def test_short_trainings_fall_with_every_image(tiny, manifest, tmp_path):
     run.data.photos.paths *= 1000  # 13,000 pairs: a thirteenth of one pass
     factors = []
     for run.images_seen in (0, 400, 700, 1000):
-        factors.append(run.lr_factor())
+        factors.append(lr_factor(run))
     assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0], abs=0.002)
 
 

@@ -31,6 +31,7 @@ from s2f_utils.train.saving import (
     save,
     write_sheet,
 )
+from s2f_utils.train.schedule import lr_factor
 from s2f_utils.train.state import TrainingRun
 
 
@@ -220,7 +221,7 @@ def decide(
     return (
         "",
         num + -num % distributed.world_size(),
-        run.lr_factor(),
+        lr_factor(run),
     )  # all ranks have the same share
 
 

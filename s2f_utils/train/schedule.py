@@ -1,11 +1,31 @@
-"""The learning rates' factor during training: 1 at first, then linearly towards 0."""
+"""The learning rates' schedule: before each step the loop asks `lr_factor` by what all live
+learning rates are multiplied. Another schedule begins there, with a setting in
+`methods/config.py` to choose it; CONTRIBUTING.md has an example.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from s2f_utils.train.state import TrainingRun
 
 FEW_EPOCHS = 10  # from here on the factor changes once an epoch, as published
 
 
-def lr_factor(
+def lr_factor(run: TrainingRun) -> float:
+    """The factor for a run's next step: 1 at first, then linearly towards 0.
+
+    Of a run, `share_done` is from 0 to 1, by images or by the time budget, whichever ends first;
+    `images_seen`, `total_images` and `epoch_images` count images.
+    """
+    constant_share = run.config.constant_share
+    if run.config.time_budget_s:
+        return decay_by_share(run.share_done, constant_share)
+    return decay_by_epoch(run.images_seen, run.total_images, constant_share, run.epoch_images)
+
+
+def decay_by_epoch(
     images_seen: int, total_images: int, constant_share: float, epoch_images: int
 ) -> float:
     """The factor after `images_seen` images of a training of `total_images`.
@@ -25,10 +45,8 @@ def lr_factor(
     return max(0.0, 1.0 - falling / (periods - constant + 1))
 
 
-def lr_factor_of_budget(share_done: float, constant_share: float) -> float:
-    """The factor of a training with a time budget, of which `share_done` is over:
-    a straight line to 0.
-    """
+def decay_by_share(share_done: float, constant_share: float) -> float:
+    """The factor after this share of a training, from 0 to 1: 1, then a straight line to 0."""
     if constant_share >= 1:
         return 1.0
     return min(1.0, (1 - share_done) / (1 - constant_share))

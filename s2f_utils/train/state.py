@@ -26,7 +26,6 @@ from s2f_utils.networks.info import ModelInfo
 from s2f_utils.train.augment import PairedAffine
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.live import LiveValues
-from s2f_utils.train.schedule import lr_factor, lr_factor_of_budget
 from s2f_utils.train.tracking import RunLog
 
 VERSION = 2  # of the resume file
@@ -144,6 +143,11 @@ class TrainingRun:
         share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
         return min(1.0, max(share, self.spent_s / budget) if budget else share)
 
+    @property
+    def epoch_images(self) -> int:
+        """The images of an epoch: each training picture in all its copies."""
+        return len(self.data) * self.config.copies
+
     def spend(self, seconds: float) -> None:
         """Count the time of a step and all that followed it.
 
@@ -155,14 +159,6 @@ class TrainingRun:
             self.total_images = (
                 self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
             )
-
-    def lr_factor(self) -> float:
-        """The factor of the live learning rates: `schedule`."""
-        share = self.config.constant_share
-        if self.config.time_budget_s:
-            return lr_factor_of_budget(self.share_done, share)
-        epoch_images = len(self.data) * self.config.copies
-        return lr_factor(self.images_seen, self.total_images, share, epoch_images)
 
     # Losses
 
@@ -215,7 +211,7 @@ class TrainingRun:
         means = self.mean_losses()
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
-        epoch = round(self.images_seen / (len(self.data) * self.config.copies), 4)
+        epoch = round(self.images_seen / self.epoch_images, 4)
         rates = {name: self.live[name] * factor for name in self.model.optimizers}
         row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
         row |= {
