@@ -1,9 +1,17 @@
-"""What is added from outside comes in through the door that the project's own things use."""
+"""What is added from outside comes in through the door that the project's own things use; the
+examples in CONTRIBUTING.md work as they stand there.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,20 +28,63 @@ from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
 from s2f_utils.train.tracking import read_log
+from tests.conftest import ROOT
+
+
+def example(title: str, language: str = "python") -> str:
+    """The code below a heading of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.search(rf"### {title}\n.*?```{language}\n(.*?)```", text, re.DOTALL)[1]
+
+
+def apply(diff: str, root: Path) -> None:
+    """Apply a diff: "--- file" begins a file's hunks, "@@" another hunk of it."""
+    for part in diff.split("--- ")[1:]:
+        name, _, hunks = part.partition("\n")
+        path = root / name
+        text = path.read_text(encoding="utf-8")
+        for hunk in re.split(r"(?m)^@@.*\n", hunks):
+            lines = hunk.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if line[0] != "+")
+            after = "".join(line[1:] for line in lines if line[0] != "-")
+            assert text.count(before) == 1, f"{name} has no single {before!r}"
+            text = text.replace(before, after)
+        path.write_text(text, encoding="utf-8")
+
+
+def test_the_examples_of_a_loss_and_a_schedule_are_trained(faces_manifest, tmp_path):
+    """In a copy of the library, three steps: the loss is logged, and may be changed; the rates are
+    a cosine's.
+    """
+    unneeded = shutil.ignore_patterns("__pycache__", "shipped")
+    shutil.copytree(ROOT / "s2f_utils", tmp_path / "s2f_utils", ignore=unneeded)
+    for title in ("A loss term", "A schedule"):
+        apply(example(title, "diff"), tmp_path)
+    length = ["size_px=32", "load_size_px=34", "total_images=12", "log_every_images=4"]
+    settings = [*length, "lambda_edges=10", "schedule=cosine"]
+    command = [sys.executable, "-m", "s2f_utils", "train", "pix2pix", "--profile", "fast"]
+    command += ["--data", str(faces_manifest), "--no-scores", "--device", "cpu"]
+    command += [f"--set={setting}" for setting in settings]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, timeout=300
+    )
+    assert done.returncode == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    rows = read_log(folder)[0]
+    assert all(row["loss_edges"] > 0 for row in rows)
+    assert [row["lr_g"] for row in rows] == pytest.approx([2e-4, 1.5e-4, 0.5e-4])
+    assert json.loads((folder / "controls.json").read_text())["lambda_edges"] == 10
 
 
 @pytest.fixture()
 def own_metrics():
-    """Two metrics that another package might bring: one of pairs, one of sets; each is a function
-    and an entry.
-    """
+    """Two metrics that another package might bring: one of pairs, the example, and one of sets."""
     from s2f_utils import metrics
+    from s2f_utils.metrics import structure
 
     before = dict(metrics.METRICS)
-
-    @metrics.metric(higher_is_better=False, digits=1)
-    def redness(fake, real):
-        return abs(float(fake[..., 0].mean()) - float(real[..., 0].mean()))
+    names = dict(vars(structure))
+    exec(example("A metric"), names)
 
     @metrics.metric(
         of="sets",
@@ -48,7 +99,7 @@ def own_metrics():
         return abs(means[0] - means[1])
 
     with pytest.raises(ValueError, match="there is a metric 'ssim' already"):
-        metrics.metric(name="ssim", higher_is_better=True, digits=1)(redness)
+        metrics.metric(name="ssim", higher_is_better=True, digits=1)(names["redness"])
     yield metrics
     metrics.METRICS.clear()
     metrics.METRICS.update(before)
@@ -72,7 +123,7 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
         == 0
     )
     shown = capsys.readouterr().out
-    assert "REDNESS ↓" in shown and "all's brightness ↓" in shown
+    assert "REDNESS (grey levels) ↓" in shown and "all's brightness ↓" in shown
     row = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["rows"][
         "sketch"
     ]
@@ -98,7 +149,9 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
     assert row["redness"] == pytest.approx(by_hand.mean(), abs=1e-5)
     assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()), abs=1e-5)
     assert (
-        f"{row['brightness']:.2f}" in page and "REDNESS ↓" in page and "all's brightness ↓" in page
+        f"{row['brightness']:.2f}" in page
+        and "REDNESS (grey levels) ↓" in page
+        and "all's brightness ↓" in page
     )
     assert "redness" in own_metrics.group("all") and "brightness" in own_metrics.group("sets")
     assert main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "ugliness"]) == 2
@@ -108,35 +161,14 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
 
 @pytest.fixture()
 def own_layout():
-    """A layout that another package might bring: face-01-drawn.png beside face-01-taken.png, all in
-    one folder.
-    """
+    """The example of a layout: 1-drawn.png beside 1-taken.png, all in one folder."""
     from data_prep import layouts
-    from data_prep.layouts.layout import Candidate, Collection, Layout
-
-    def recognise(tree, options):
-        return all(picture.stem.endswith(("-drawn", "-taken")) for picture in tree.pictures)
-
-    def collect(tree, options):
-        by_stem = {picture.stem: picture for picture in tree.pictures}
-        photos = [picture for stem, picture in by_stem.items() if stem.endswith("-taken")]
-        pairs = [
-            Candidate(
-                by_stem[p.stem.replace("taken", "drawn")],
-                p,
-                "toy",
-                id=p.stem.removesuffix("-taken"),
-            )
-            for p in photos
-        ]
-        return Collection(pairs, notes=["a toy"])
 
     before = dict(layouts.LAYOUTS)
-    toy = Layout(
-        "toy", "side by side in one folder", "1-drawn.png, 1-taken.png", recognise, collect
-    )
-    layouts.register(toy)
-    yield toy
+    names = {}
+    exec(example("A data layout"), names)
+    layouts.register(names["LAYOUT"])
+    yield names["LAYOUT"]
     layouts.LAYOUTS.clear()
     layouts.LAYOUTS.update(before)
 
@@ -154,16 +186,22 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
                 tmp_path / "raw" / f"face-{n}-{side}.png", np.tile(shade[:, None, None], (1, 48, 3))
             )
     assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / "set"), "--size", "32"]) == 0
-    assert "layout toy, 4 pairs" in capsys.readouterr().out
+    assert "layout drawn-taken, 4 pairs" in capsys.readouterr().out
     with open(tmp_path / "set" / "manifest.csv", newline="", encoding="utf-8") as file:
         assert {(row["id"], row["source"]) for row in csv.DictReader(file)} == {
-            (f"face-{n}", "toy") for n in range(4)
+            (f"face-{n}", "raw") for n in range(4)
         }
-    named = [f"toy:{tmp_path / 'raw'}", str(tmp_path / "named"), "--layout", "toy", "--dry-run"]
+    named = [
+        f"drawn-taken:{tmp_path / 'raw'}",
+        str(tmp_path / "named"),
+        "--layout",
+        "drawn-taken",
+        "--dry-run",
+    ]
     assert main(["pairs", *named]) == 0 and main(["pairs", str(tmp_path / "raw"), *named[1:]]) == 0
     assert len(diagnose(tmp_path / "raw", progress=False).subjects) == 4
-    assert "toy: side by side in one folder" in layouts.expected_trees()
-    with pytest.raises(DataPrepError, match="there is a layout 'toy' already"):
+    assert f"drawn-taken: {own_layout.description}" in layouts.expected_trees()
+    with pytest.raises(DataPrepError, match="there is a layout 'drawn-taken' already"):
         layouts.register(own_layout)
 
 
