@@ -13,8 +13,8 @@ import numpy as np
 
 from s2f_studio.attributes import COLOURED, as_tone
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.paper import advice
 from s2f_studio.drawings.prepare import Drawing, prepare_for
+from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
 from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest
@@ -67,11 +67,14 @@ def translate(
     which nobody waits for any more ends. Raises Refusal if there is no face or the picture cannot
     be used, and what the model raises.
     """
-    drawing = prepare(picture, request, model.info)
+    # drawings/prepare.py: the paper cleaned, the face found, upright, and cropped to 256 pixels.
+    drawing = prepare_or_refuse(picture, request, model.info)
+    # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
-    made = []
+    # The shipped model's `answer_squares`: landmarks, the average face, a person, its shape.
     pictures = model.answer([drawing.image] * len(requests), list(requests))
+    made = []
     for name, one, face in zip(names, requests, pictures, strict=True):
         if request.enhance and restorer is not None:
             check()
@@ -80,10 +83,10 @@ def translate(
     return Answer(drawing, tuple(made), remarks_on(drawing, request, model.info, len(made)))
 
 
-def prepare(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
-    """The picture as a model reads it: paper cleaned, face found and upright.
+def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
+    """The picture as a model reads it (`drawings.prepare.prepare_for`).
 
-    Raises Refusal if there is no face.
+    Raises Refusal if it shows no face, or cannot be used.
     """
     try:
         drawing = prepare_for(

@@ -11,6 +11,7 @@ from PIL import Image
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import cleanup, paper
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.verdict import verdict
 from s2f_studio.remarks import Remark
 from s2f_utils.pictures import faces, images, sketches
 
@@ -43,7 +44,7 @@ def some():
 
 
 def kinds(pictures):
-    return [paper.verdict(picture).kind for picture in pictures]
+    return [verdict(picture).kind for picture in pictures]
 
 
 def test_drawings_are_known_in_every_style_and_on_photographed_paper(some):
@@ -116,11 +117,11 @@ def test_few_lines_on_a_large_grey_sheet_stay():
     )
     sheet = np.full((1754, 1240, 3), 255, np.uint8)
     sheet[500 : 500 + drawing.height, 300 : 300 + width] = np.asarray(drawing)
-    assert paper.verdict(sheet).kind == "drawing"
+    assert verdict(sheet).kind == "drawing"
     scan = np.clip(
         sheet * 0.88 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255
     ).astype(np.uint8)
-    assert paper.verdict(scan).kind == "drawing"
+    assert verdict(scan).kind == "drawing"
     lines = cleanup.clean(scan, sheet=False).image
     assert lines.min() < 60 and np.percentile(lines, 90) == 255
     empty = np.clip(
@@ -191,7 +192,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
     for seed, name in enumerate(("plain-man", "beard")):
         drawing = drawings.example(name)
         dark = in_a_shadow(drawing, seed)
-        assert paper.verdict(dark).kind == "photo"
+        assert verdict(dark).kind == "photo"
         ready = drawings.prepare(dark, points=points)
         assert ready.verdict.kind == "drawing" and ready.warnings == (Remark("shadow"),)
         assert np.percentile(ready.paper, 30) > 240 and ready.paper.min() < 60
@@ -199,7 +200,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
         kept = drawings.prepare(dark, points=points, clean="never")
         assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
-        seen = paper.verdict(face.photo)
+        seen = verdict(face.photo)
         assert seen.kind != "drawing" and paper.in_even_light(face.photo, seen) is None
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import cleanup, paper
+from s2f_studio.drawings import cleanup
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.verdict import TONES_FROM, verdict
 from s2f_utils.cli.main import main
 from s2f_utils.pictures import images
 from tests.test_drawings import on_a_desk, rgb
@@ -117,9 +118,9 @@ def some():
 
 
 def test_drawings_with_smudged_tones_are_drawings(some):
-    seen = [paper.verdict(smudged(face)) for face in some]
-    assert sum(verdict.tones >= paper.TONES_FROM for verdict in seen) >= 4  # these were photos once
-    assert [verdict.kind for verdict in seen].count("drawing") >= 6
+    seen = [verdict(smudged(face)) for face in some]
+    assert sum(one.tones >= TONES_FROM for one in seen) >= 4  # these were photos once
+    assert [one.kind for one in seen].count("drawing") >= 6
 
 
 # --- several faces ---

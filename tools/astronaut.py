@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
-from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.verdict import verdict
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet as sheet_of
 from s2f_studio.translate import Face, translate
@@ -42,7 +42,7 @@ def main() -> None:
     request = DrawingRequest(candidates=3, align="never", clean="never")
     answer = translate(sketch, request, infer.load(device="cpu"))
     found = (Face("its sketch", sketch, {}), *answer.faces)
-    shown = drawings.Drawing(photo, whole, matrix, face, paper.verdict(whole), ())
+    shown = drawings.Drawing(photo, whole, matrix, face, verdict(whole), ())
     print(images.save(args.out, sheet_of(shown, found, title="a photo"), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]

@@ -2,9 +2,8 @@
 the paper.
 
 `prepare` prepares a drawing, `prepare_for` a picture for any model; both return a `Drawing` with
-all results. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`. A
-face is selected by None (the largest, of equally large ones the most central), "left", "right", or
-its number from the left, 1 for the first.
+all results. A picture is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`;
+a face is selected as in `face_finding`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,17 @@ import numpy as np
 
 from s2f_studio.drawings import background
 from s2f_studio.drawings.cleanup import LINES_BELOW
+from s2f_studio.drawings.face_finding import (
+    Which,
+    find_any,
+    parse_face_choice,
+    points_inside,
+    upright_face,
+)
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.drawings.paper import Verdict, advice, clean_paper, detector_problem
+from s2f_studio.drawings.paper import clean_paper
+from s2f_studio.drawings.verdict import Verdict, advice
 from s2f_studio.remarks import Remark
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.networks.info import ModelInfo
@@ -40,16 +47,6 @@ EXAMPLES = (
     "turned",
     "few-lines",
 )
-RATHER_SURE = 0.85  # score of the upright drawing from which each turn is tested with a single view
-# Margin by which a turned view must win; turned, the ten examples score lower by 0.09 or more
-SURER = 0.05
-INK_BELOW = 60  # grey levels below the paper
-# Score from which one of several faces counts; in 526 single drawings no second one exceeds 0.3.
-ENOUGH = 0.7
-LARGE_ENOUGH = 0.3  # of the largest one's width; smaller ones are in the background
-AS_LARGE = 0.85  # of the largest one's width
-
-Which = str | int | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Drawing:
     image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W,
     3), the sheet, cut out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from
     the paper's pixels to the image's.
-    face: on the paper. verdict: of `paper.verdict` on the paper before cleaning, in even light.
+    face: on the paper. verdict: on the paper before cleaning, in even light.
     Matrix, face and verdict are None for an unprepared picture. warnings: for the user, most
     important first; empty if all is well.
     corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing,
@@ -215,184 +212,3 @@ def onto_paper(
         made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return images.rounded(laid * share + prepared.paper * (1 - share))
-
-
-def parse_face_choice(which: Which) -> Which:
-    """A face selection as None, "left", "right" or a number, also from text. ValueError for
-    anything else.
-    """
-    text = "" if which is None else str(which).strip().lower()
-    if text in ("", "auto", "left", "right"):
-        return text if text in ("left", "right") else None
-    if text.isdecimal() and int(text):
-        return int(text)
-    raise ValueError(
-        f"a face is selected by left, right, or its number from the left; got {which!r}"
-    )
-
-
-def choose(found: Sequence[faces.Face], which: Which, shape: tuple[int, ...]) -> int:
-    """Index, left to right, of the selected face in a picture of this shape (H, W, …).
-
-    which: as `parse_face_choice` returns it. Raises FaceError if there is no such face.
-    """
-    if not found:
-        raise faces.FaceError(
-            "no face was found that could be chosen: give the eyes and the mouth by hand"
-        )
-    if which is None:
-        widest, centre = max(face.box[2] for face in found), np.array(shape[1::-1]) / 2
-        large = [n for n, face in enumerate(found) if face.box[2] >= AS_LARGE * widest]
-        return min(large, key=lambda n: float(np.hypot(*(found[n].middle - centre))))
-    if which in ("left", "right"):
-        return 0 if which == "left" else len(found) - 1
-    if which > len(found):
-        raise faces.FaceError(
-            f"there is no face {which}: {len(found)} found, counted from the left"
-        )
-    return which - 1
-
-
-def points_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> faces.Face:
-    """The face of manually placed points.
-
-    Raises FaceError if they are outside a picture of this shape (H, W, …).
-    """
-    face, (height, width) = faces.face_from_points(points), shape[:2]
-    if (np.asarray(points) < -0.5).any() or (
-        np.asarray(points) > [width - 0.5, height - 0.5]
-    ).any():
-        raise faces.FaceError(
-            f"the points lie outside of the picture, which is {width} x {height} pixels"
-        )
-    return face
-
-
-def find_any(
-    picture: np.ndarray,
-    *,
-    drawing: bool = True,
-    points: np.ndarray | Sequence | None = None,
-    face: Which = None,
-) -> tuple[faces.Face, list[Remark]]:
-    """The face of a drawing or a photo, with whatever detector is available, and remarks for the
-    user.
-
-    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available;
-    scikit-image's cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError
-    for points that are not a face or are outside, and if the selected face does not exist.
-    """
-    if points is not None:
-        return points_inside(points, picture.shape), []
-    problem, which = detector_problem(), parse_face_choice(face)
-    if problem:
-        return _completed(picture, which, None, problem, drawing, [])
-    seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
-    detected, about = _among_others(seen, picture.shape, which, drawing)
-    detected = detected or (
-        faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture)
-    )
-    return _completed(picture, which, detected, problem, drawing, about)
-
-
-def _among_others(
-    seen: Sequence[faces.Face], shape: tuple[int, ...], which: Which, drawing: bool
-) -> tuple[faces.Face | None, list[Remark]]:
-    """The selected face and remarks, if several of the detected faces count; else a single sure one
-    of a drawing, or None.
-    """
-    found = faces.nms(
-        sorted((face for face in seen if face.score >= ENOUGH), key=lambda face: -face.score)
-    )
-    widest = max((face.box[2] for face in found), default=0)
-    found = sorted(
-        (f for f in found if f.box[2] >= LARGE_ENOUGH * widest), key=lambda face: face.middle[0]
-    )
-    if len(found) < 2:
-        is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
-        return (found[0] if is_sure else None), []
-    taken, sides = choose(found, which, shape), shape[1::-1] * 2
-    boxes = [
-        [round(float(v) / side, 4) for v, side in zip(face.box, sides, strict=True)]
-        for face in found
-    ]
-    return found[taken], [Remark("faces", {"num": len(found), "taken": taken + 1, "boxes": boxes})]
-
-
-def _completed(
-    picture: np.ndarray,
-    which: Which,
-    detected: faces.Face | None,
-    problem: str,
-    drawing: bool,
-    about: list[Remark],
-) -> tuple[faces.Face, list[Remark]]:
-    """The detected face with its landmarks refined, or the best guess, and remarks for the user.
-
-    problem: why there is no detector, or "". about: remarks on other faces. Raises FaceError if a
-    second face is selected and there is only one.
-    """
-    if isinstance(which, int) and which > 1 and not about:
-        choose([detected] if detected else [], which, picture.shape)
-    if detected:
-        face = faces.refined(picture, detected, drawing, alone=not about)
-        rough = [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
-        return face, [*about, *rough]
-    face = faces.find_face(picture, fallback="cascade", detector="none")
-    remarks = [Remark("no-face" if face.method == "centre" else "rough-face")]
-    if problem:
-        remarks.append(Remark("no-detector", {"problem": problem.partition(" (")[0]}))
-    return _centre_of_ink(picture) if face.method == "centre" and drawing else face, remarks
-
-
-def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
-    """The default centred face, placed on the inked area."""
-    grey = drawing.mean(axis=2)
-    rows, columns = np.nonzero(grey < np.median(grey) - INK_BELOW)
-    if len(rows) < 16:
-        return faces.centre_face(drawing.shape[:2])
-    (top, bottom), (left, right) = (np.percentile(at, (0.5, 99.5)) for at in (rows, columns))
-    side = 1.2 * max(16.0, min(bottom - top, right - left))  # shoulders and long hair do not count
-    corner = np.array([(left + right) / 2, (top + bottom) / 2]) - side / 2
-    face = faces.centre_face((round(side), round(side)))
-    box = (face.box[0] + corner[0], face.box[1] + corner[1], *face.box[2:])
-    return replace(face, landmarks=face.landmarks + corner, box=box)
-
-
-def upright_face(
-    paper: np.ndarray, points: np.ndarray | None, which: Which
-) -> tuple[np.ndarray, faces.Face, list[Remark]]:
-    """The paper, turned if need be, the face on it, and remarks for the user."""
-    if points is not None:
-        return paper, *find_any(paper, points=points)
-    if problem := detector_problem():
-        return paper, *_completed(paper, which, None, problem, True, [])
-    seen, turned = faces.detect(paper, min_score=faces.LOWEST_SCORE), paper
-    detected, about = _among_others(seen, paper.shape, which, drawing=True)
-    if detected is None:
-        turned, detected, seen = _surest_turn(paper, seen)
-        if turned is not paper:
-            one_of, about = _among_others(seen, turned.shape, which, drawing=True)
-            detected = one_of or detected
-    face, remarks = _completed(turned, which, detected, "", True, about)
-    return turned, face, remarks if turned is paper else [Remark("turned"), *remarks]
-
-
-def _surest_turn(
-    paper: np.ndarray, seen: list[faces.Face]
-) -> tuple[np.ndarray, faces.Face | None, list[faces.Face]]:
-    """The paper in the quarter turn with the highest detector score, if that beats the upright
-    score; its face, and all faces detected in that view. seen: those of the upright view.
-    """
-    upright = faces.detect_drawn(paper, plain=seen)
-    best, score_to_beat = (paper, upright, seen), upright.score + SURER if upright else 0.0
-    if upright and upright.score >= faces.DRAWING_SCORE:
-        return best
-    views = 1 if upright and upright.score >= RATHER_SURE else 6
-    for quarters in (1, 2, 3):
-        turned = np.ascontiguousarray(np.rot90(paper, quarters))
-        there = faces.detect(turned, min_score=faces.LOWEST_SCORE)
-        face = faces.detect_drawn(turned, views=views, plain=there)
-        if face and face.score > score_to_beat:
-            best, score_to_beat = (turned, face, there), face.score
-    return best

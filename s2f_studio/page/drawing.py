@@ -16,7 +16,7 @@ import numpy as np
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.page.reply import crop_facts
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import prepare
+from s2f_studio.translate import prepare_or_refuse
 from s2f_utils import weights
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
@@ -88,7 +88,7 @@ def cropped(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> di
     and what `reply.crop_facts` says. Raises Refusal, of code "no-face" if there seems to be none.
     """
     always = request.model_copy(update={"align": "always"})
-    prepared = prepare(picture, always, replace(info, size_px=DRAWING_PX))
+    prepared = prepare_or_refuse(picture, always, replace(info, size_px=DRAWING_PX))
     drawing = prepared.image
     if info.reads == "map":
         drawing = masks.resize(drawing, MAP_PX)
