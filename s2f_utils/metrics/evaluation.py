@@ -20,8 +20,8 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
 from s2f_utils.metrics.leaks import Contamination, contamination_of, refuse_leaks, these_pairs
-from s2f_utils.metrics.pairs import complete, digest_of_pairs, load_pairs
 from s2f_utils.metrics.registry import Pictures, smallest
+from s2f_utils.metrics.scored_pairs import complete, digest_of_pairs, load_pairs
 from s2f_utils.pictures import images
 
 BATCH = 16

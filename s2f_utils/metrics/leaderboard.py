@@ -20,8 +20,8 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.metrics import retrieval, structure
 from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, load_outputs, output_file
 from s2f_utils.metrics.leaks import Contamination
-from s2f_utils.metrics.pairs import digest_of_pairs
 from s2f_utils.metrics.registry import METRICS, check_names
+from s2f_utils.metrics.scored_pairs import digest_of_pairs
 from s2f_utils.pictures import images, viz
 
 FILTERED = "filtered"
