@@ -75,9 +75,10 @@ is_stamp() {
 UV=
 if [ "${S2F_UV:-}" != no ] && command -v uv >/dev/null 2>&1; then UV=uv; fi
 
+# Compiled once, by both: else the first imports wait, and all of them where nothing may be written (torch: 2 to 4 s).
 install() { # what to install, as pip and uv both understand it
     if [ -n "$UV" ]; then
-        uv pip install --python "$(python_in_venv)" "$@"
+        uv pip install --compile-bytecode --python "$(python_in_venv)" "$@"
     else
         "$(python_in_venv)" -m pip install --disable-pip-version-check "$@"
     fi

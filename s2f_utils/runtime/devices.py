@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import platform
 import re
@@ -110,7 +111,6 @@ def machine_facts() -> dict[str, str]:
     import numpy
     import psutil
     import torch
-    import torchvision
 
     processor = platform.processor() or platform.machine()
     if model := re.search(r"^model name\s*: (.+)$", _processor(), re.MULTILINE):
@@ -121,7 +121,7 @@ def machine_facts() -> dict[str, str]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": importlib.metadata.version("torchvision"),
         "numpy": numpy.__version__,
         "system": platform.system(),
     }
