@@ -19,10 +19,11 @@ FINE = 24  # channels of the last level
 
 
 class ResizeConv2d(nn.Module):
-    """Enlarge by nearest neighbours and convolve (3 × 3): (N, I, H, W) → (N, O, 2H, 2W).
+    """Enlarge bilinearly and convolve (3 × 3): (N, I, H, W) → (N, O, 2H, 2W).
 
-    Done at once, as a transposed convolution whose kernel is the 3 × 3 one spread over two
-    pixels: the same sum in four steps in place of nine.
+    Done as a transposed convolution whose kernel is the 3 × 3 one spread over two pixels (which is
+    to enlarge by nearest neighbours and convolve, in four steps in place of nine), and the blur
+    that makes bilinear interpolation of nearest neighbours. Without it, hair was woven.
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
@@ -32,7 +33,7 @@ class ResizeConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv_transpose2d(x, self.spread(), self.bias, stride=2, padding=1)
+        return blur(F.conv_transpose2d(x, self.spread(), self.bias, stride=2, padding=1))
 
     def spread(self) -> Tensor:
         """The kernel of the transposed convolution: (I, O, 4, 4)."""
@@ -48,6 +49,13 @@ class ResizeConv2d(nn.Module):
         nearest = torch.linalg.pinv(spread)  # (3, 4)
         kernel = torch.einsum("ap,bq,iopq->oiab", nearest, nearest, transposed.float())
         self.weight.copy_(kernel.flip(2, 3))
+
+
+def blur(x: Tensor) -> Tensor:
+    """Average with the neighbours, by 1, 2, 1: (N, C, H, W) → the same shape."""
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = x[..., :-2] + 2 * x[..., 1:-1] + x[..., 2:]
+    return (x[..., :-2, :] + 2 * x[..., 1:-1, :] + x[..., 2:, :]) / 16
 
 
 class Renderer(nn.Module):
@@ -72,8 +80,12 @@ class Renderer(nn.Module):
         self.finish = nn.Sequential(
             nn.Conv2d(FINE + num_inputs, FINE, 3, padding=1),
             nn.LeakyReLU(0.2),
+            nn.Conv2d(FINE, FINE, 3, padding=1),
+            nn.LeakyReLU(0.2),
             nn.Conv2d(FINE, 3, 3, padding=1),
         )
+        nn.init.dirac_(self.finish[2].weight)
+        nn.init.zeros_(self.finish[2].bias)
         nn.init.normal_(self.finish[-1].weight, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
