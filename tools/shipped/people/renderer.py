@@ -133,7 +133,7 @@ def spoiled(codes: Tensor) -> Tensor:
 
 
 def invented(codes: Tensor, near: Tensor) -> Tensor:
-    """Codes (N, K) with the variance of people, whose correlation with given ones is near (N, 1)."""
+    """Codes (N, K) with people's variance; near (N, 1): their correlation with the given ones."""
     temperature = 0.7 + 0.3 * torch.rand(len(codes), 1)
     drawn = temperature * torch.randn_like(codes) * (codes != 0)
     return near * codes + (1 - near.square()).sqrt() * drawn
