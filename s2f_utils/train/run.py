@@ -51,65 +51,46 @@ def open_run(
     `inference.find_generator`, whose generator (and nothing else) a new run starts from. Raises
     DataError, ConfigError or CheckpointError before anything is written.
     """
-    config, kind, is_first = (
-        resolved.config,
-        find_method(resolved.method),
-        distributed.is_rank_zero(),
-    )
-    name, rows, ranks = name or resolved.method, manifest.split("train"), distributed.world_size()
-    if not rows:
-        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    if config.batch_size % ranks:
-        raise ConfigError(
-            f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
-        )
+    config, kind = resolved.config, find_method(resolved.method)
+    is_first = distributed.is_rank_zero()  # only rank zero writes files
+    name, rows = name or resolved.method, _training_rows(manifest, config)
     device, total = runtime.pick_device(device), _length(resolved, rows)
 
-    # The run to resume: all ranks find the same one, and read its state. Only rank zero writes
-    # files.
+    # The run to resume: all ranks find the same one, and read its state.
     begins = _beginning(init) if resume in ("auto", "never") or init else {}
     folder, state = _find_run(resume, runs, name, resolved, rows, begins)
     is_new = folder is None
 
     # Networks and data.
     model = _model(resolved, device, init, total, folder)
-    precision = model.precision
-    ema = {}
-    for direction, net in model.generators.items() if config.ema_half_life_images else ():
-        ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
-        precision.place(ema[direction].net)
-    where = torch.device("cpu") if kind.from_cpu else precision.device
+    ema = _averages(model)
+    where = torch.device("cpu") if kind.from_cpu else model.precision.device
     data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
 
     # The folder: a new one once the pictures have been read and all checks have passed.
     if is_first:
-        states = 2 if is_new else 1  # one is written while the previous one still exists
-        check_space(
-            folder or Path(runs), model, copies=4 * states + 2
-        )  # 4: weights, 2 moments, average; 2: generators
-        saved = None if is_new else folder / generator_file()
-        card = checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
+        # 4: weights, 2 moments, average; a state is written while the previous one still exists;
+        # 2: generators.
+        check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
+        card = _card_of(folder)
         pictures = card.pictures or leaks.hash_pictures(data, progress)
         folder = folder or runtime.new_run_folder(runs, name)
     folder = distributed.broadcast(folder)
-    live = LiveValues(
-        *_live(model, config, total), controls=folder / "controls.json" if is_first else None
-    )
-    trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else []
+    values, ranges = _live(model, config, total)
     run = TrainingRun(
-        resolved.method,
-        config,
-        folder,
-        model,
-        [row.id for row in rows],
-        data,
-        samples,
-        live,
-        RunLog(folder),
-        precision,
-        total,
-        ema,
-        trackers,
+        method=resolved.method,
+        config=config,
+        folder=folder,
+        model=model,
+        data_ids=[row.id for row in rows],
+        data=data,
+        samples=samples,
+        live=LiveValues(values, ranges, controls=folder / "controls.json" if is_first else None),
+        log=RunLog(folder),
+        precision=model.precision,
+        longest_images=total,
+        ema=ema,
+        trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
         fit=manifest.settings.get("fit", "stretch"),
     )
 
@@ -120,15 +101,9 @@ def open_run(
         if is_new:
             _write_config(run, resolved, manifest, begins)
         else:
-            run.log.event("resume", images=run.images_seen)
-            print(
-                f"{folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where "
-                "it was last saved"
-            )
-            for path in folder.rglob(".*.part"):  # half-written files of a killed process
-                path.unlink(missing_ok=True)
+            _report_resumed(run)
         run.card = _card(run, manifest, pictures, card)
-        live.write_controls()
+        run.live.write_controls()
     return run
 
 
@@ -146,6 +121,20 @@ def finished(
     rows = manifest.split("train")
     folder, state, end = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
     return folder if folder and state["images_seen"] >= end == state["total_images"] else None
+
+
+def _training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
+    """The rows to train on. Raises DataError where there are none, ConfigError for a batch that the
+    processes cannot share.
+    """
+    rows, ranks = manifest.split("train"), distributed.world_size()
+    if not rows:
+        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    if config.batch_size % ranks:
+        raise ConfigError(
+            f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
+        )
+    return rows
 
 
 def _find_run(
@@ -251,6 +240,17 @@ def _model(
     return model
 
 
+def _averages(model: Method) -> dict[str, checkpoints.EMA]:
+    """The averages of the model's generators, by direction; {} where none are kept."""
+    half_life = model.config.ema_half_life_images
+    if not half_life:
+        return {}
+    ema = {name: checkpoints.EMA(net, half_life) for name, net in model.generators.items()}
+    for average in ema.values():
+        model.precision.place(average.net)
+    return ema
+
+
 def _live(
     model: Method, config: TrainConfig, total: int
 ) -> tuple[dict[str, float], dict[str, Range]]:
@@ -291,6 +291,23 @@ def _write_config(
         "ranks": distributed.world_size(),
     }
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
+
+
+def _report_resumed(run: TrainingRun) -> None:
+    """Say where a run goes on, and delete the half-written files of a killed process."""
+    run.log.event("resume", images=run.images_seen)
+    print(
+        f"{run.folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where it was"
+        " last saved"
+    )
+    for path in run.folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
+def _card_of(folder: Path | None) -> ModelInfo:
+    """The card in a run's generator; an empty one where there is none yet."""
+    saved = folder / generator_file() if folder else None
+    return checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
 
 
 def _card(
