@@ -142,7 +142,7 @@ def restorer_of(net: nn.Module, device: torch.device, info: ModelInfo) -> Restor
     from s2f_utils.infer.torch_engine import TorchEngine
 
     precision = runtime.pick_precision(device, "float32")
-    stage = Restored(precision.prepare(net), precision)
+    stage = Restored(precision.place(net), precision)
     info = dataclasses.replace(info, direction=FROM_DEGRADED, size_px=stage.inputs["picture"][1])
     return Restorer(TorchEngine({"restore": stage}, precision), info, net)
 

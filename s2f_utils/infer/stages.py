@@ -59,7 +59,7 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 class Stage(nn.Module):
-    """A step of a network that has been prepared (`Precision.prepare`).
+    """A step of a network that is in place (`Precision.place`).
 
     inputs: by name, the data type and the shape after the batch, letters for free sizes. outputs:
     the names of the outputs.
@@ -82,9 +82,12 @@ class Translated(Stage):
 
     def forward(self, picture: Tensor) -> Tensor:
         x = signed(picture)
+        x = (x + 1) / 2 if self.values == "unit" else x
+        with self.precision.autocast():
+            made = self.net(self.precision.images(x))
         if self.values == "unit":
-            return to_uint8(2 * self.net(self.precision.images((x + 1) / 2)).clamp(0, 1) - 1)
-        return to_uint8(self.net(self.precision.images(x)))
+            made = 2 * made.float().clamp(0, 1) - 1
+        return to_uint8(made)
 
 
 class AsPublished(nn.Module):
@@ -105,8 +108,6 @@ class AsPublished(nn.Module):
                 f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer"
             )
         self.net = copy.deepcopy(net).eval()
-        # `Precision.prepare`'s, which would run the original.
-        self.net.__dict__.pop("forward", None)
         for module in self.net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 # Without statistics of its own, eval mode uses the batch's.
@@ -212,20 +213,16 @@ class Restored(Stage):
 def build_plain_stages(net: nn.Module, precision: Precision, values: str = VALUES[0]) -> Stages:
     """The stages of a network that translates in one pass, also as published if requested."""
 
-    def as_published() -> Translated:
-        published = AsPublished(net)
-        precision.prepare(published.net)
-        return Translated(published, precision, values)
-
+    precision.place(net)
     return {
-        "translate": Translated(precision.prepare(net), precision, values),
-        MODES[1]: as_published,
+        "translate": Translated(net, precision, values),
+        MODES[1]: lambda: Translated(AsPublished(net), precision, values),
     }
 
 
 def build_style_stages(net: PSP | StyleGAN2, precision: Precision) -> Stages:
     """The stages of a generator, and of its encoder if it has one."""
-    precision.prepare(net)
+    precision.place(net)
     if isinstance(net, StyleGAN2):
         return {
             "chance": functools.partial(SampleLatents, net, precision, None),

@@ -20,7 +20,7 @@ GPU_FLAGS = threading.RLock()
 
 
 class TorchEngine(Engine):
-    """Stages run by PyTorch on one device; their networks have been prepared (`Precision.prepare`).
+    """Stages run by PyTorch on one device; their networks are in place (`Precision.place`).
 
     A stage that is built at its first use is built once, also by threads that ask at the same time.
     """
