@@ -96,6 +96,15 @@ def test_imports_in_the_docs_work():
         exec(line, {})
 
 
+@pytest.mark.parametrize("program", ["s2f", "data_prep"])
+def test_help_explains_every_argument_where_it_is_listed(program, capsys):
+    names = re.findall(r"(?m)^│ ([a-z]+) ", help_of(program, "--help", capsys))
+    assert names
+    for name in names:
+        text = help_of(program, name, capsys)
+        assert "Args:" not in text, f"{program} {name}: its docstring's arguments are not parsed"
+
+
 def test_every_command_is_in_the_docs(capsys):
     listed = re.findall(r"(?m)^│ ([a-z]+) ", help_of("s2f", "--help", capsys))
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

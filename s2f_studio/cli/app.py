@@ -29,8 +29,7 @@ def app(
     Args:
         port: the app is at http://localhost:5000
         host: 127.0.0.1: for this machine alone; 0.0.0.0: for other machines of the same network,
-        too, whose pictures
-            travel to this one
+            too, whose pictures travel to this one
         runs: folder of runs whose models are offered beside the shipped ones
         check: start, let one drawing be answered, and end
         trusted_proxy: address of a proxy in front of the app, whose X-Forwarded-For tells visitors

@@ -37,9 +37,9 @@ def push(
         private: for you alone; of a repository that is made now
         branch: send to this branch (default: main)
         licence: the hub's name of the licence that you give it: mit, cc-by-nc-4.0, …; other: none
-        is chosen
+            is chosen
         i_may_publish: the owners of the training data allow it, though their terms limit what may
-        be passed on
+            be passed on
         dry_run: print the card and what would be sent, and stop
         yes: do not ask before sending
     """

@@ -61,7 +61,7 @@ def faces(
         psi: truncation: 1 as varied as in training, 0 the mean face (default: 0.7; with INPUTS 1)
         strength: of what is mixed in, from 0 to 1
         layers: which styles come from chance: open (as the encoder learned it), coarse, middle,
-        fine, or 5-9
+            fine, or 5-9
     """
     from s2f_utils import infer
     from s2f_utils.pictures import images

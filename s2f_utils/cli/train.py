@@ -43,19 +43,18 @@ def train(
     """Train a network on a data set; leaves a run folder.
 
     Args:
-        method: pix2pix, cyclegan (without pairs), cgan, faithful, expect, render,
-        stylegan2, psp, restore
+        method: pix2pix, cyclegan (without pairs), cgan, faithful, expect, render, stylegan2, psp,
+            restore
         data: folder with a manifest.csv, or the file itself
         profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred
-        pairs of your own at
-            256 px: faithful); default: S2F_PROFILE, else demo
+            pairs of your own at 256 px: faithful); default: S2F_PROFILE, else demo
         settings: change one setting, such as epochs=50, or tracker=wandb; repeatable;
-        --list-settings shows all
+            --list-settings shows all
         list_settings: print a method's settings and what they mean, and stop
         runs: where the run folder is made
         name: name of the run, after its number; default: METHOD-PROFILE
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run;
-        or a run
+            or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_scores: do not score the model on the validation split
     """
