@@ -109,7 +109,6 @@ class Faithful(Method):
     """The residual U-Net and its AdamW."""
 
     Config = FaithfulConfig
-    gpu_format = "contiguous"
     # "small" is for a hundred pairs of your own, which are soon memorised; chosen on CUHK's 88
     # (docs/models.md).
     profiles = {
@@ -128,6 +127,11 @@ class Faithful(Method):
         "fast": _TINY,
     }
     init_networks = ("resunet",)
+
+    @classmethod
+    def memory_format(cls, config: FaithfulConfig, device: torch.device) -> str:
+        """As `Method.memory_format`."""
+        return "contiguous" if device.type == "cuda" else "channels_last"
 
     def build(self, config: FaithfulConfig) -> None:
         if config.lambda_perceptual:

@@ -110,14 +110,14 @@ def discriminator_feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor
     length 1, averaged over layers; a scalar ≥ 0. As LPIPS (R. Zhang et al. 2018, eq. 1) without its
     learned weights.
     """
-    apart = [
+    distances = [
         (F.normalize(f.float(), dim=1) - F.normalize(r.detach().float(), dim=1))
         .square()
         .sum(1)
         .mean()
         for f, r in zip(fake, real, strict=True)
     ]
-    return torch.stack(apart).mean()
+    return torch.stack(distances).mean()
 
 
 def style_norm(styles: Tensor, mean: Tensor) -> Tensor:

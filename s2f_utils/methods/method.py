@@ -152,8 +152,6 @@ class Method(ABC):
     read_data: ClassVar[Callable[..., Data] | None] = None
     from_cpu = False  # a step's input a stays on the CPU, which processes it before the GPU
 
-    # The faster memory format; "contiguous" where a norm has no other kernel.
-    cpu_format = gpu_format = "channels_last"
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -216,8 +214,10 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The memory format that is usually faster for these settings on such a device."""
-        return cls.gpu_format if device.type == "cuda" else cls.cpu_format
+        """The memory format that is usually faster for these settings on such a device:
+        "channels_last", or "contiguous" where a norm has no other kernel.
+        """
+        return "channels_last"
 
     @property
     def generators(self) -> dict[str, nn.Module]:
