@@ -10,7 +10,7 @@ from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.faces import people, posterior
 from s2f_utils.networks import noise
 
-NUM, DRAWN = 12, 8  # components of appearance, and those that are drawn
+NUM, DRAWN = 100, 8  # components of appearance, and those that are drawn
 NUM_SHAPE = len(shape_prior.shapes()[2])
 SIZE = DRAWN + NUM_SHAPE
 
@@ -25,17 +25,11 @@ def root_of(rng: np.random.Generator, by: float) -> np.ndarray:
 def file(tmp_path_factory):
     """A file of people with random statistics, as the tools write it."""
     rng = np.random.default_rng(0)
-    num_values = 2 * NUM + 2 * NUM_SHAPE + 1 + len(people.WORN)
+    num_values = 5 * people.NUM_SEEN // 2 + 2 * NUM_SHAPE + 2 + len(people.WORN)
     num_rows = len(people.LEVELS) + 3 * len(people.COLOURS)
-    steps = np.linalg.qr(rng.normal(size=(3 * 64 * 64, NUM)))[0]
     path = tmp_path_factory.mktemp("people") / "people.npz"
     np.savez_compressed(
         path,
-        mean=rng.normal(0, 0.1, 3 * 64 * 64).astype(np.float16),
-        weight=rng.uniform(0.5, 1.5, 3 * 64 * 64).astype(np.float16),
-        steps=(127 * steps / np.abs(steps).max()).round().astype(np.int8),
-        scale=np.full(NUM, np.abs(steps).max() / 127),
-        deviation=np.linspace(9, 1, NUM),
         slope=rng.normal(0, 0.1, (num_values, SIZE)).astype(np.float16),
         centre=np.zeros(num_values),
         middle=rng.normal(0, 0.1, SIZE),
@@ -48,6 +42,7 @@ def file(tmp_path_factory):
         within=np.full(num_rows, 0.1),
         alike=np.eye(SIZE)[:6],
         sharpness=0.5,
+        num_components=NUM,
     )
     return path
 
@@ -127,26 +122,6 @@ def test_an_asked_colour_is_met_and_the_rest_stays_free(everybody, colour):
     assert np.allclose(values[:, first : first + 3].mean(axis=0), colour, atol=0.05)
     free = read(everybody, everybody.draw(drawing(), range(200)))
     assert values[:, first + 3].std() > 0.5 * free[:, first + 3].std()
-
-
-def test_codes_of_pictures_of_codes_are_these_codes(everybody):
-    codes = np.random.default_rng(2).normal(0, 0.1, (3, NUM))
-    small = everybody.mean + (codes * everybody.deviation) @ everybody.components.T / (
-        everybody.weight
-    )
-    pictures = small.reshape(3, 3, 64, 64).repeat(2, axis=2).repeat(2, axis=3)
-    assert np.allclose(everybody.code(pictures), codes, atol=0.03)
-
-
-def test_pictures_are_enlarged_as_torch_does(everybody):
-    codes = np.random.default_rng(3).normal(0, 0.02, (2, NUM))
-    flat = everybody.mean + (codes * everybody.deviation) @ everybody.components.T / (
-        everybody.weight
-    )
-    torch_own = torch.nn.functional.interpolate(
-        torch.from_numpy(flat.reshape(2, 3, 64, 64)), scale_factor=2, mode="bilinear"
-    )
-    assert np.allclose(everybody.picture(codes), torch_own.clamp(-1.2, 1.2).numpy())
 
 
 def test_choices_lead_to_the_person_meant(everybody):

@@ -11,7 +11,7 @@ Shapes: A components of appearance, K of which are drawn, S components of shape,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ WORN = ("glasses", "beard", "hat")
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
 COLOURS = ("skin", "hair")
 EIGHT = 8  # people in a round of choosing
-PICTURE_PX, SIDE_PX = 128, 64  # of pictures, and of the components
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
+DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
+NUM_SEEN = 96  # components of the average face that the mean is linear in
+HALF_CRUDE = 0.4  # crudeness from which deviations are counted
 WORN_WEIGHT = 3.0  # of what is worn among what the mean is linear in: ridge shrinks it less
 CAREFUL, CRUDE = 0.2, 0.7  # crudeness up to which, and from which on, one scale matrix applies
 
@@ -38,14 +40,13 @@ class Drawing:
     average: (A,), the code of its average face. crude: from 0 to 1. worn: `WORN`, each 0 or 1, as
     decided from drawing and request. asked: what is asked for, of `LEVELS` from -1 to 1
     ("presents": as a man to as a woman) and of `COLOURS` (RGB in [-1, 1]). points: (164, 2), as
-    `mesh` orders them, and off: (164,), how far each may be off (`Landmarks.off_by_hand`).
+    `mesh` orders them, in any position and size.
     """
 
     average: np.ndarray
     crude: float
     worn: Mapping[str, float]
     points: np.ndarray
-    off: np.ndarray | float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -75,17 +76,13 @@ class Drawn:
 class People:
     """The statistics of people; made by `load`.
 
-    Appearance: mean, weight (P,), P = 3 · 64 · 64; components (P, A); deviation (A,). Posterior:
-    slope (V, J), centre (V,), middle (J,) of the regression; careful, crude (J, J), roots of the
-    scale matrices; freedom. Readouts: rows (R, J); values at 0, and what one level adds (R,);
-    within (R,), how far people of one level vary. alike (D, J): readouts whose distance says how
-    alike two people are. sharpness: as `posterior.choose` has it.
+    slope (V, J), centre (V,), middle (J,): of the regression. careful, crude: (J, J), roots of the
+    scale matrices. freedom: degrees of freedom. rows: (R, J), readouts; at_zero, per_level: (R,),
+    their values at level 0, and what one level adds; within: (R,), how far people of one level
+    vary. alike: (D, J), readouts whose distance says how alike two people are. sharpness: as
+    `posterior.choose` has it. num_components: A.
     """
 
-    mean: np.ndarray
-    weight: np.ndarray
-    components: np.ndarray
-    deviation: np.ndarray
     slope: np.ndarray
     centre: np.ndarray
     middle: np.ndarray
@@ -98,44 +95,29 @@ class People:
     within: np.ndarray
     alike: np.ndarray
     sharpness: float
+    num_components: int
 
     @classmethod
     def load(cls, path: str | Path) -> People:
         """Read the file that `tools.shipped.people.posterior` wrote."""
         with np.load(path) as file:
-            kept = {name: file[name].astype(np.float64) for name in file.files}
-        kept["components"] = kept.pop("steps") * kept.pop("scale")
-        for name in ("freedom", "sharpness"):
-            kept[name] = float(kept[name])
-        return cls(**kept)
+            kept = {one.name: file[one.name].astype(np.float64) for one in fields(cls)}
+        numbers = {name: float(kept[name]) for name in ("freedom", "sharpness")}
+        return cls(**kept | numbers | {"num_components": int(kept["num_components"])})
 
     @property
     def num_shape(self) -> int:
         """How many of the J coordinates are the shape's; they come last."""
         return len(shape_prior.shapes()[2])
 
-    def code(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures (N, 3, 128, 128) in [-1, 1], in the mean shape's frame → codes (N, A)."""
-        small = np.asarray(pictures, np.float64)
-        small = small.reshape(len(small), 3, SIDE_PX, 2, SIDE_PX, 2).mean(axis=(3, 5))
-        centred = (small.reshape(len(small), -1) - self.mean) * self.weight
-        return centred @ self.components / self.deviation
-
-    def picture(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (N, A) → pictures (N, 3, 128, 128), about in [-1, 1], bilinearly enlarged."""
-        flat = self.mean + (codes * self.deviation) @ self.components.T / self.weight
-        pictures = flat.reshape(len(flat), 3, SIDE_PX, SIDE_PX)
-        return np.clip(_doubled(_doubled(pictures, 2), 3), -1.2, 1.2)
-
     def given(self, drawing: Drawing) -> Posterior:
         """The distribution of people who could be meant by a drawing.
 
         What is worn, closed or open lips, and what is asked for hold for everybody.
         """
-        shape = shape_prior.coordinates(drawing.points, drawing.off)
+        shape = drawn_shape(drawing.points)
         values = linear_in(drawing.average, shape, drawing.crude, worn_of(drawing.worn))
         mean = self.middle + (values - self.centre) @ self.slope
-        mean[-len(shape) :] += shape
         root = blended(self.careful, self.crude, drawing.crude)
         posterior = Posterior(mean, root, self.freedom)
         return posterior.held(*self._decided(drawing))
@@ -177,7 +159,7 @@ class People:
             posterior, effective = choice.posterior, choice.effective
         people = posterior.sample(seeds, temperature)
         num = people.shape[1] - self.num_shape
-        codes = np.zeros((len(people), len(self.deviation)), np.float32)
+        codes = np.zeros((len(people), self.num_components), np.float32)
         codes[:, :num] = people[:, :num]
         return Drawn(codes, people[:, num:].astype(np.float32), effective)
 
@@ -212,6 +194,12 @@ def points_of(shape: np.ndarray) -> np.ndarray:
     return mean + ((shape * spread) @ components).reshape(-1, 2)
 
 
+def drawn_shape(points: np.ndarray) -> np.ndarray:
+    """The likely shape of drawn points (164, 2), whatever the drawing is like: (S,)."""
+    scale = mesh.eye_distance(points) / mesh.eye_distance(mesh.mean_shape(mesh.FACE_PX))
+    return shape_prior.coordinates(points, float(DRAWN_OFF_PX * scale))
+
+
 def worn_of(worn: Mapping[str, float]) -> np.ndarray:
     """What is worn as numbers: (3,), 0 or 1."""
     return np.array([worn.get(name, 0.0) for name in WORN])
@@ -221,8 +209,10 @@ def linear_in(
     average: np.ndarray, shape: np.ndarray, crude: np.ndarray | float, worn: np.ndarray
 ) -> np.ndarray:
     """What the mean is linear in: average (…, A), shape (…, S), crude (…), worn (…, 3)."""
-    crude = np.asarray(crude)[..., None]
-    parts = [average, average * crude, shape, shape * crude, crude, WORN_WEIGHT * worn]
+    how = np.asarray(crude)[..., None] - HALF_CRUDE
+    average = average[..., :NUM_SEEN]
+    coarse = average[..., : NUM_SEEN // 2] * how**2
+    parts = [average, average * how, coarse, shape, shape * how, how, how**2, WORN_WEIGHT * worn]
     return np.concatenate(parts, axis=-1)
 
 
@@ -239,12 +229,3 @@ def _first_of_eight(picks: Sequence[int]) -> int:
             f"a round of choosing has seeds of one eight (0 to 7, 8 to 15, …), got {list(picks)}"
         )
     return EIGHT * eights.pop()
-
-
-def _doubled(pictures: np.ndarray, axis: int) -> np.ndarray:
-    """Enlarge bilinearly along an axis, as `align_corners=False` has it."""
-    pictures = np.moveaxis(pictures, axis, 0)
-    before = np.concatenate([pictures[:1], pictures[:-1]])
-    after = np.concatenate([pictures[1:], pictures[-1:]])
-    both = np.stack([0.25 * before + 0.75 * pictures, 0.75 * pictures + 0.25 * after], axis=1)
-    return np.moveaxis(both.reshape(-1, *pictures.shape[1:]), 0, axis)

@@ -1,8 +1,9 @@
 """Appearance space: principal components of photos in the mean shape's frame (Cootes et al. 2001).
 
-`python -m tools.shipped.people.appearance DATA FILE`, DATA as `prepare` leaves it. A face is its
-mean plus components times a code, whose values have mean 0 and variance 1 over training people
-and their mirror images. Shapes: N people, K components, P = 3 · 64 · 64 values of a picture.
+`python -m tools.shipped.people.appearance DATA FILE`, DATA as `prepare` and `hats` leave it. A face
+is its mean plus components times a code, whose values have mean 0 and variance 1 over training
+people and their mirror images, a tenth of them in painted hats.
+Shapes: N people, K components, P = 3 · 64 · 64 values of a picture.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from tools.shipped.people import running
 
 SIDE_PX, NUM_COMPONENTS = 64, 160
 LEAST_INSIDE = 0.92  # of a portrait's frame, for a person to be learned from
-POWERS = {"mouth": 0.7, "presents": 0.6, "age": 0.4, "skin": 0.5}
+POWERS = {"mouth": 0.7, "presents": 0.8, "age": 0.4, "skin": 0.6}
+HAIR_PX = 45  # hair lies within half of this around the face
+HATS = 0.1  # the share of people in painted hats
 STEPS = 127  # of a component's values in the file
 
 
@@ -80,7 +83,7 @@ def large(flat: Tensor) -> Tensor:
 
 
 def region_weights() -> Tensor:
-    """How much each value counts: the face thrice, eyes and mouth four times the rest."""
+    """How much each value counts: hair 1.7, the face 3.4, eyes and mouth 4.6 times."""
     size_px = 2 * SIDE_PX
     face = torch.from_numpy(np.asarray(inside_face(), np.float32)).clamp(0, 1)
     points = mesh.mean_shape(size_px)
@@ -89,10 +92,20 @@ def region_weights() -> Tensor:
     for x, y in mesh.five_of(points)[[0, 1, 3, 4]]:
         far = ((right - x) / 13) ** 2 + ((down - y) / 8) ** 2
         parts = torch.maximum(parts, torch.exp(-0.5 * far).float())
-    weight = F.avg_pool2d((0.4 + 0.8 * face + 0.4 * parts)[None, None], 2)[0, 0]
+    hair = (hair_zone(face) - face).clamp_min(0)
+    weight = F.avg_pool2d((0.4 + 0.95 * face + 0.5 * parts + 0.3 * hair)[None, None], 2)[0, 0]
     for edge in (weight[:, :4], weight[:, -4:], weight[:4], weight[-4:]):
         edge *= 0.5
     return weight.flatten().repeat(3)
+
+
+def hair_zone(face: Tensor) -> Tensor:
+    """The face and what lies around it down to the mouth, where hair is: (128, 128), 0 to 1."""
+    wide = F.max_pool2d(face[None, None], HAIR_PX, 1, HAIR_PX // 2)[0, 0]
+    mouth = float(mesh.five_of(mesh.mean_shape(2 * SIDE_PX))[3:, 1].mean())
+    down = torch.arange(len(face))[:, None]
+    above = ((mouth + 8 - down) / 16).clamp(0, 1)
+    return F.avg_pool2d((wide * above)[None, None], 9, 1, 4)[0, 0]
 
 
 def is_whole(people: dict[str, np.ndarray]) -> np.ndarray:
@@ -100,11 +113,16 @@ def is_whole(people: dict[str, np.ndarray]) -> np.ndarray:
     return (people["inside"] >= 128).mean(axis=(1, 2)) >= LEAST_INSIDE
 
 
-def fit(photos: Tensor, balance: Tensor, num: int = NUM_COMPONENTS) -> Appearance:
-    """Components of photos (N, 3, 128, 128) and mirror images, weighted by `balance` (N,)."""
-    flat = torch.cat([small(photos), small(photos.flip(3))])
-    share = torch.cat([balance, balance]).float()
-    share = share / share.sum()
+def fit(photos: Tensor, balance: Tensor, hats: Tensor, num: int = NUM_COMPONENTS) -> Appearance:
+    """Components of photos (N, 3, 128, 128) and mirror images, weighted by `balance` (N,).
+
+    hats: (M, 3, 128, 128), people in painted hats, `HATS` of the weight together.
+    """
+    share = (1 - HATS) * balance / balance.sum()
+    share = torch.cat([share, torch.full((len(hats),), HATS / len(hats), dtype=share.dtype)])
+    everybody = torch.cat([photos, hats])
+    flat = torch.cat([small(everybody), small(everybody.flip(3))])
+    share = 0.5 * torch.cat([share, share]).float()
     mean, weight = share @ flat, region_weights()
     scaled = (flat - mean) * weight * share.sqrt()[:, None]
     _, singular, components = torch.svd_lowrank(scaled, q=num + 20, niter=4)
@@ -120,12 +138,15 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
+    torch.manual_seed(0)
     people = running.read_people(args.data)
     chosen = is_whole(people) & (people["split"] == "train")
     photos = running.pixels(people["photo"][chosen])
-    appearance = fit(photos, running.balanced(people["labels"][chosen], POWERS))
+    with np.load(args.data / "hats.npz") as file:
+        hats = running.pixels(file["photo"])
+    appearance = fit(photos, running.balanced(people["labels"][chosen], POWERS), hats)
     appearance.save(args.file)
-    print(f"{chosen.sum()} people, {args.file.stat().st_size / 1e6:.2f} MB")
+    print(f"{chosen.sum()} people, {len(hats)} hats, {args.file.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

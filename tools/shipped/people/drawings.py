@@ -1,18 +1,15 @@
-"""What is expected of drawings of people, for the posterior.
+"""What is expected of drawings of people whom nothing learned from, for the posterior.
 
 `python -m tools.shipped.people.drawings PORTRAITS DATA`, PORTRAITS and DATA as for `prepare`.
 Writes DATA/drawings.npz with, for each validation and test person, the average face of three
 scribbles and of one careful drawing ("expected", (M, 3, 128, 128), uint8), the name of the
 person, how crude the drawing is by the finder's word, its points ("points", (M, 164, 2), in
-aligned pixels of 256 px), how far each may be off ("off", (M, 164)), and which glasses, beard and
-hat were seen in it. With --training N it does so for N training people, whom the average face
-knows, into DATA/drawings-training.npz, which is written anew after each 50 of them.
+aligned pixels of 256 px), and which glasses, beard and hat were seen in it.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -42,32 +39,19 @@ def drawings_of(portraits: PortraitSet, number: int) -> list[np.ndarray]:
     return [np.repeat(one[..., None], 3, axis=2) if one.ndim == 2 else one for one in made]
 
 
-def write(path: Path, columns: Mapping[str, list]) -> None:
-    """Write all drawings so far, complete or not at all."""
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **{name: np.array(values) for name, values in columns.items()})
-    partial.replace(path)
-
-
 def main() -> None:
     """Draw the people, and note what is expected of each drawing."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("portraits", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--training", type=int, default=0, metavar="N")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     held = set(running.read_people(args.data)["name"])
     entries = [one for one in portraits_in(args.portraits) if one.name in held]
-    entries = [one for one in entries if (one.split == "train") == bool(args.training)]
-    if args.training:
-        order = np.random.default_rng(0).permutation(len(entries))
-        entries = [entries[n] for n in order[: args.training]]
-    file = args.data / ("drawings-training.npz" if args.training else "drawings.npz")
+    entries = [one for one in entries if one.split != "train"]
     portraits, model = PortraitSet(entries), s2f.load(EXPECTED, device="cpu")
-    names = ("name", "crude", "points", "off", "expected", *SEEN)
-    columns: dict[str, list] = {name: [] for name in names}
+    columns: dict[str, list] = {name: [] for name in ("name", "crude", "points", "expected", *SEEN)}
     for number, entry in enumerate(entries):
         made = drawings_of(portraits, number)
         found = find_all_landmarks(made)
@@ -77,14 +61,14 @@ def main() -> None:
             columns["name"].append(entry.name)
             columns["crude"].append(seen.flags["crude"])
             columns["points"].append(seen.points)
-            columns["off"].append(seen.off_by_hand)
             columns["expected"].append(np.clip(255 * face[:3] + 0.5, 0, 255).astype(np.uint8))
             for name in SEEN:
                 columns[name].append(seen.flags[name])
-        if number % 50 == 49:
-            print(f"{number + 1} of {len(entries)}", flush=True)
-            write(file, columns)
-    write(file, columns)
+        if number % 50 == 0:
+            print(f"{number} of {len(entries)}", flush=True)
+    partial = args.data / "drawings.partial.npz"
+    np.savez(partial, **{name: np.array(values) for name, values in columns.items()})
+    partial.rename(args.data / "drawings.npz")
 
 
 if __name__ == "__main__":

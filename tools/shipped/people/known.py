@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import mesh, shape_prior
-from s2f_studio.faces.people import People, linear_in
+from s2f_studio.faces.people import drawn_shape, linear_in
 from tools.shipped.people import running
 from tools.shipped.people.appearance import Appearance, is_whole
 
@@ -39,9 +39,10 @@ class Known:
 
 @dataclass
 class Everybody:
-    """All whole portraits and their mirror images: codes (N, A), shapes (N, S), in the standard
-    deviations of `shape_prior`; photos uint8 (N, 128, 128, 3); labels (N,), dictionaries; levels,
-    {name: (N,)} from -1 to 1, NaN where unknown; training: bool (N,).
+    """All whole portraits, their mirror images, and training people in painted hats: codes (N, A),
+    shapes (N, S), in the standard deviations of `shape_prior`; photos uint8 (N, 128, 128, 3);
+    labels (N,), dictionaries; levels, {name: (N,)} from -1 to 1, NaN where unknown; training: bool
+    (N,); painted: bool (N,).
     """
 
     codes: np.ndarray
@@ -50,12 +51,13 @@ class Everybody:
     labels: np.ndarray
     levels: dict[str, np.ndarray]
     training: np.ndarray
+    painted: np.ndarray
 
 
 def codes_of(appearance: Appearance, photos: np.ndarray) -> np.ndarray:
     """Codes of pictures, uint8 (N, 128, 128, 3): float64 (N, A)."""
     found = [
-        appearance.code(running.pixels(photos[first : first + 256])).double().numpy()
+        appearance.code(running.pixels(photos[first : first + 256].copy())).double().numpy()
         for first in range(0, len(photos), 256)
     ]
     return np.concatenate(found)
@@ -66,12 +68,9 @@ def mirrored_points(points: np.ndarray) -> np.ndarray:
     return (points * [-1, 1] + [ALIGNED_PX - 1, 0])[:, mesh.mirror()]
 
 
-def shapes_of(points: np.ndarray, off: Sequence | float) -> np.ndarray:
-    """Likely shapes of points (N, 164, 2): (N, S)."""
-    offs = np.broadcast_to(off, len(points)) if np.ndim(off) == 0 else off
-    return np.stack(
-        [shape_prior.coordinates(one, how) for one, how in zip(points, offs, strict=True)]
-    )
+def shapes_of(points: np.ndarray) -> np.ndarray:
+    """Shapes of points found in photos, (N, 164, 2): (N, S)."""
+    return np.stack([shape_prior.coordinates(one, TRUE_OFF_PX) for one in points])
 
 
 def levels_of(labels: Mapping[str, str]) -> dict[str, float]:
@@ -88,19 +87,30 @@ def levels_of(labels: Mapping[str, str]) -> dict[str, float]:
 
 
 def everybody(folder: Path, appearance: Appearance) -> tuple[Everybody, dict[str, np.ndarray]]:
-    """All whole portraits and their mirror images; and the columns of `prepare` for them."""
+    """All of them; and the columns of `prepare` for those that are neither mirrored nor painted."""
     kept = running.read_people(folder)
     kept = {name: column[is_whole(kept)] for name, column in kept.items()}
-    photos = np.concatenate([kept["photo"], kept["photo"][:, :, ::-1]])
-    points = np.concatenate([kept["points"], mirrored_points(kept["points"])])
+    place = {name: number for number, name in enumerate(kept["name"])}
+    with np.load(folder / "hats.npz") as file:
+        hats, wearers = file["photo"], np.array([place[name] for name in file["name"]])
+    num = len(kept["name"])
+    who = np.concatenate([np.arange(num), np.arange(num), wearers])
+    photos = np.concatenate([kept["photo"], kept["photo"][:, :, ::-1], hats])
+    shapes = [shapes_of(points) for points in (kept["points"], mirrored_points(kept["points"]))]
+    painted = np.arange(len(who)) >= 2 * num
     levels = [levels_of(labels) for labels in kept["labels"]]
+    columns = {name: np.array([one[name] for one in levels])[who] for name in levels[0]}
+    columns["hat"][painted] = 1.0
+    for name in ("hair_length", "curls"):
+        columns[name][painted] = np.nan
     found = Everybody(
         codes_of(appearance, photos),
-        shapes_of(points, TRUE_OFF_PX),
+        np.concatenate([*shapes, shapes[0][wearers]]),
         photos,
-        np.tile(kept["labels"], 2),
-        {name: np.tile([one[name] for one in levels], 2) for name in levels[0]},
-        np.tile(kept["split"] == "train", 2),
+        kept["labels"][who],
+        columns,
+        kept["split"][who] == "train",
+        painted,
     )
     return found, kept
 
@@ -110,10 +120,7 @@ def read(folder: Path, file: Path, num: int) -> tuple[Known, Everybody]:
     appearance = Appearance.load(file)
     people, kept = everybody(folder, appearance)
     place = {name: number for number, name in enumerate(kept["name"])}
-    parts = []
-    for path in sorted(folder.glob("drawings*.npz")):
-        if "partial" not in path.name:
-            parts += _drawings(path, place, appearance, people, kept, num)
+    parts = _drawings(folder / "drawings.npz", place, appearance, people, kept, num)
     return Known(**{k: np.concatenate([part[k] for part in parts]) for k in parts[0]}), people
 
 
@@ -135,14 +142,13 @@ def _drawings(
     half = len(kept["name"])
     found = []
     for side in (0, 1):
-        faces, points, off = drawn["expected"].transpose(0, 2, 3, 1), drawn["points"], drawn["off"]
+        faces, points = drawn["expected"].transpose(0, 2, 3, 1), drawn["points"]
         if side:
-            faces, points, off = faces[:, :, ::-1], mirrored_points(points), off[:, mesh.mirror()]
-        shapes = shapes_of(points, off)
+            faces, points = faces[:, :, ::-1], mirrored_points(points)
+        shapes = np.stack([drawn_shape(one) for one in points])
         average = codes_of(appearance, faces)
-        true = np.concatenate(
-            [people.codes[who + side * half, :num], people.shapes[who + side * half] - shapes], 1
-        )
+        there = who + side * half
+        true = np.concatenate([people.codes[there, :num], people.shapes[there]], axis=1)
         found.append(
             {
                 "values": linear_in(average, shapes, drawn["crude"], worn),
@@ -153,8 +159,3 @@ def _drawings(
             }
         )
     return found
-
-
-def studio(path: Path) -> People:
-    """The studio's file."""
-    return People.load(path)

@@ -5,11 +5,11 @@ and `drawings`, APPEARANCE the components. Writes FILE, which `s2f_studio.faces.
 beside it a CSV file with what was measured.
 
 The mean is linear (ridge regression) in `people.linear_in`: the code of the average face, the
-likely shape, both also times how crude the drawing is, and what is worn. The rest is a multivariate
+drawn shape, both also times how crude the drawing is, and what is worn. The rest is a multivariate
 Student-t: its scale matrix is a blend of two by crudeness, its degrees of freedom are chosen by
 likelihood. Heavy tails say that some drawings mislead more than most.
 
-Shapes: M drawings, J coordinates (codes, then how far the true shape is from the drawn likely one),
+Shapes: M drawings, J coordinates, the code's and the shape's,
 V values that the mean is linear in.
 """
 
@@ -29,11 +29,12 @@ from s2f_studio.faces import people
 from tools.shipped.people import readouts
 from tools.shipped.people.known import Known, read
 
-FOLDS = 5
-RIDGES = (100.0, 300.0, 1000.0, 3000.0)
-FREEDOMS = (4.0, 6.0, 9.0, 14.0, 22.0, 40.0, 100.0, 1e4)  # the last is as good as Gaussian
+FOLDS, SIZE_FOLDS = 5, 3
+RIDGES = (250.0, 400.0, 700.0)
+FREEDOMS = (5.0, 7.0, 10.0, 15.0)
+SIZES = np.arange(0.7, 1.11, 0.02)  # factors of the scale matrices' roots
 CAREFUL, CRUDE = 0.35, 0.5  # crudeness below, above: what the two scale matrices are fitted on
-SHRUNK = 0.15  # of the scale matrices, towards the diagonal
+SHRUNK = 0.2  # of the scale matrices, towards the diagonal
 COVERAGES = (0.5, 0.8, 0.95)
 
 
@@ -53,10 +54,11 @@ class Fitted:
         return self.middle + (data.values - self.centre) @ self.slope
 
 
-def fit(data: Known, ridge: float, freedom: float | None = None) -> Fitted:
-    """The posterior of some drawings; residuals are of people whom the regression did not see.
+def fit(data: Known, ridge: float) -> Fitted:
+    """The posterior of some drawings.
 
-    freedom: None: the likeliest of `FREEDOMS`.
+    Residuals are of people whom the regression did not see; degrees of freedom and the scale
+    matrices' size are the likeliest for people whom those matrices did not see.
     """
     centre, middle = data.values.mean(axis=0), data.true.mean(axis=0)
     residuals = np.zeros_like(data.true)
@@ -65,15 +67,33 @@ def fit(data: Known, ridge: float, freedom: float | None = None) -> Fitted:
         slope = _ridge(data.values[~out] - centre, data.true[~out] - middle, ridge)
         residuals[out] = data.true[out] - middle - (data.values[out] - centre) @ slope
     slope = _ridge(data.values - centre, data.true - middle, ridge)
-    best = None
-    for choice in FREEDOMS if freedom is None else (freedom,):
-        careful = _scale_root(residuals[data.crude < CAREFUL], choice)
-        crude = _scale_root(residuals[data.crude > CRUDE], choice)
-        fitted = Fitted(slope, centre, middle, careful, crude, choice)
-        likelihood = float(log_likelihood(fitted, residuals, data.crude).mean())
-        if best is None or likelihood > best[0]:
-            best = likelihood, fitted
-    return best[1]
+    found = [(*_likeliest_size(data, residuals, freedom), freedom) for freedom in FREEDOMS]
+    _, size, freedom = max(found)
+    roots = [size * root for root in _roots(residuals, data.crude, freedom)]
+    return Fitted(slope, centre, middle, *roots, freedom)
+
+
+def _roots(residuals: np.ndarray, crude: np.ndarray, freedom: float) -> list[np.ndarray]:
+    """Roots of the scale matrices of careful and of crude drawings."""
+    groups = (crude < CAREFUL, crude > CRUDE)
+    return [_scale_root(residuals[group], freedom) for group in groups]
+
+
+def _likeliest_size(data: Known, residuals: np.ndarray, freedom: float) -> tuple[float, float]:
+    """The highest mean log likelihood of people left out, and the factor of the roots that has
+    it.
+    """
+    squared, log_det = np.zeros(len(residuals)), np.zeros(len(residuals))
+    for fold in range(SIZE_FOLDS):
+        out = (data.person // 2) % SIZE_FOLDS == fold
+        roots = _roots(residuals[~out], data.crude[~out], freedom)
+        squared[out], log_det[out] = distances(*roots, residuals[out], data.crude[out])
+    num = residuals.shape[1]
+    found = []
+    for size in SIZES:
+        fits = student_t(squared / size**2, log_det + num * math.log(size), num, freedom)
+        found.append((float(fits.mean()), size))
+    return max(found)
 
 
 def _ridge(values: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray:
@@ -82,7 +102,7 @@ def _ridge(values: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray:
     return np.linalg.solve(square, values.T @ wanted)
 
 
-def _scale_root(residuals: np.ndarray, freedom: float, rounds: int = 12) -> np.ndarray:
+def _scale_root(residuals: np.ndarray, freedom: float, rounds: int = 7) -> np.ndarray:
     """The lower root of a Student-t's scale matrix, by expectation maximisation: (J, J)."""
     num, size = residuals.shape
     weight = np.ones(num)
@@ -99,24 +119,25 @@ def _squared(root: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     return (solve_triangular(root, residuals.T, lower=True) ** 2).sum(axis=0)
 
 
-def distances(fitted: Fitted, residuals: np.ndarray, crude: np.ndarray) -> np.ndarray:
-    """Squared distances of residuals (M, J), each by the scale of its drawing: (M,)."""
-    found = np.empty(len(residuals))
-    for number, (residual, how) in enumerate(zip(residuals, crude, strict=True)):
-        root = people.blended(fitted.careful, fitted.crude, how)
-        found[number] = _squared(root, residual[None])[0]
-    return found
+def distances(
+    careful: np.ndarray, crude: np.ndarray, residuals: np.ndarray, how: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances of residuals (M, J), each by the scale of its drawing, and the logarithms
+    of that scale's root's determinant: (M,) each. how: (M,), how crude the drawings are.
+    """
+    squared, log_det = np.empty(len(residuals)), np.empty(len(residuals))
+    for number, residual in enumerate(residuals):
+        root = people.blended(careful, crude, how[number])
+        squared[number] = _squared(root, residual[None])[0]
+        log_det[number] = np.log(np.diag(root)).sum()
+    return squared, log_det
 
 
-def log_likelihood(fitted: Fitted, residuals: np.ndarray, crude: np.ndarray) -> np.ndarray:
-    """Log density of a Student-t at residuals (M, J): (M,)."""
-    size, freedom = residuals.shape[1], fitted.freedom
-    diagonal = [np.diag(people.blended(fitted.careful, fitted.crude, how)) for how in crude]
-    squared = distances(fitted, residuals, crude)
-    constant = math.lgamma((freedom + size) / 2) - math.lgamma(freedom / 2)
-    constant -= size / 2 * math.log(freedom * math.pi)
-    log_det = np.log(diagonal).sum(axis=1)
-    return constant - log_det - (freedom + size) / 2 * np.log1p(squared / freedom)
+def student_t(squared: np.ndarray, log_det: np.ndarray, num: int, freedom: float) -> np.ndarray:
+    """Log density of a Student-t of `num` dimensions: (M,)."""
+    constant = math.lgamma((freedom + num) / 2) - math.lgamma(freedom / 2)
+    constant -= num / 2 * math.log(freedom * math.pi)
+    return constant - log_det - (freedom + num) / 2 * np.log1p(squared / freedom)
 
 
 def gaussian_log_likelihood(codes: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarray:
@@ -151,8 +172,8 @@ def evaluate(fitted: Fitted, test: Known, prior: np.ndarray, num_codes: int) -> 
     residuals = true - marginal.expectation(test)
     centre = prior.mean(axis=0)
     root = np.linalg.cholesky(np.cov(prior.T) + 1e-4 * np.eye(num_codes))
-    gain = log_likelihood(marginal, residuals, test.crude)
-    squared = distances(marginal, residuals, test.crude)
+    squared, log_det = distances(marginal.careful, marginal.crude, residuals, test.crude)
+    gain = student_t(squared, log_det, num_codes, fitted.freedom)
     return {
         "crude": test.crude,
         "gain": gain - gaussian_log_likelihood(true, centre, root),
@@ -191,10 +212,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("appearance", type=Path)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--coordinates", type=int, default=64, help="of the codes, that are drawn")
+    parser.add_argument("--coordinates", type=int, default=96, help="of the codes, that are drawn")
     args = parser.parse_args()
     data, everybody = read(args.data, args.appearance, args.coordinates)
-    prior = everybody.codes[everybody.training][:, : args.coordinates]
+    prior = everybody.codes[everybody.training & ~everybody.painted][:, : args.coordinates]
     rows = [measure(data, prior, ridge) for ridge in RIDGES]
     best = max(rows, key=lambda row: row["gain"])
     with open(args.file.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
@@ -211,6 +232,7 @@ def write(file: Path, appearance: Path, fitted: Fitted, found: Mapping[str, np.n
     """Write the studio's file: components as they are, all else in float16."""
     with np.load(appearance) as kept:
         arrays = {name: kept[name] for name in kept.files}
+    arrays["num_components"] = np.array(len(arrays["deviation"]))
     arrays |= {name: np.asarray(value, np.float16) for name, value in vars(fitted).items()}
     arrays |= {name: np.asarray(value, np.float16) for name, value in found.items()}
     partial = file.with_suffix(".partial.npz")

@@ -7,7 +7,8 @@ import functools
 import numpy as np
 
 from s2f_studio.drawings import mesh
-from s2f_studio.faces.people import LEVELS, PICTURE_PX
+from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_studio.faces.people import LEVELS
 from s2f_studio.faces.regions import cheeks_and_above
 from tools.shipped.people import running
 from tools.shipped.people.appearance import POWERS
@@ -67,12 +68,12 @@ def cheek_colours(photos: np.ndarray) -> np.ndarray:
 @functools.cache
 def cheeks() -> np.ndarray:
     """Where the mean shape's cheeks are: bool (128, 128)."""
-    return cheeks_and_above(PICTURE_PX)[0]
+    return cheeks_and_above(MEAN_PX)[0]
 
 
 def hair_colours(photos: np.ndarray) -> np.ndarray:
     """The median colour of a band above the forehead: (N, 3) in [-1, 1]."""
-    oval = mesh.mean_shape(PICTURE_PX)[mesh.PARTS["oval"]]
+    oval = mesh.mean_shape(MEAN_PX)[mesh.PARTS["oval"]]
     top, high, middle = oval[:, 1].min(), np.ptp(oval[:, 1]), oval[:, 0].mean()
     rows = slice(max(0, round(top - HAIR_ROWS[1] * high)), max(2, round(top - HAIR_ROWS[0] * high)))
     columns = slice(round(middle - 0.2 * high), round(middle + 0.2 * high))
