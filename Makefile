@@ -19,10 +19,11 @@ SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN     := $(S2F_VENV)/$(SCRIPTS)
 PY      := "$(BIN)/python"
 
-# One thread a worker; a file, or a notebook with its cells, stays on one worker. Bytecode is kept, also where the
-# shell says otherwise: some 60 processes import the library.
+# One thread a worker; a file, or a notebook with its cells, stays on one worker. Notebooks take longest and come first,
+# so that no worker is alone with one at the end. Bytecode is kept, also where the shell says otherwise: some 60
+# processes import the library.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= S2F_PROFILE=fast S2F_STRICT=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile \
-	--nbval-lax --nbval-current-env tests notebooks
+	--no-loadscope-reorder --nbval-lax --nbval-current-env notebooks tests
 
 # Weights & Biases never asks for a login or a network here; a run that wants it names its own mode.
 export WANDB_MODE ?= offline

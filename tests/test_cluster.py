@@ -23,39 +23,22 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
-    """The file of a Dask scheduler with two workers, in processes of their own."""
+    """The file of a Dask scheduler, and its worker: a process of its own with two threads."""
+    from distributed import Client, LocalCluster
+
     folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = open(folder / "log.txt", "ab")  # noqa: SIM115 (the processes keep it)
-
-    def start(what: str, *options: str) -> subprocess.Popen:
-        line = [
-            sys.executable,
-            "-m",
-            f"distributed.cli.dask_{what}",
-            "--no-dashboard",
-            "--scheduler-file",
-            str(file),
-        ]
-        return subprocess.Popen([*line, *options], cwd=ROOT, env=env, stdout=log, stderr=log)
-
-    processes = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
-    wait_until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
-    options = ("--no-nanny", "--nthreads", "1", "--local-directory", str(folder))
-    processes += [start("worker", *options) for _ in range(2)]
-    yield file, processes
-    for process in processes:
-        process.kill()
-        process.wait()
-    log.close()
-
-
-def wait_until(holds) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    line = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    line += ["--no-nanny", "--no-dashboard", "--nthreads", "2", "--local-directory", str(folder)]
+    options = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": False}
+    with LocalCluster(n_workers=0, **options) as cluster, (folder / "log.txt").open("ab") as log:
+        with Client(cluster) as client:
+            client.write_scheduler_file(str(file))
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        worker = subprocess.Popen(line, cwd=ROOT, env=env, stdout=log, stderr=log)
+        yield file, worker
+        worker.kill()
+        worker.wait()
 
 
 def process_of(number: int) -> int:
@@ -63,10 +46,8 @@ def process_of(number: int) -> int:
     return os.getpid()
 
 
-def test_a_cluster_writes_the_files_of_the_local_pool(
-    scheduler, folders, tmp_path, monkeypatch, capsys
-):
-    file, processes = scheduler
+def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_path, monkeypatch):
+    file, worker = scheduler
     photo = folders / "photos" / "anna1.png"
     photo.write_bytes(photo.read_bytes()[:200])
     monkeypatch.chdir(tmp_path)
@@ -76,9 +57,7 @@ def test_a_cluster_writes_the_files_of_the_local_pool(
         main(["doctor", folders.name, "--fix", f"{name}/mended", *workers])
     assert contents(tmp_path / "local") == contents(tmp_path / "cluster")
     pids = run_jobs(process_of, [(n,) for n in range(40)], workers=str(file), progress=False)
-    assert set(pids.values()) == {process.pid for process in processes[1:]} and sorted(
-        pids
-    ) == list(range(40))
+    assert set(pids.values()) == {worker.pid} and sorted(pids) == list(range(40))
     with pytest.raises(ZeroDivisionError):
         run_jobs(divmod, [(1, n) for n in (1, 2, 0, 3)], workers=str(file), progress=False)
 

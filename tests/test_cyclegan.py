@@ -228,7 +228,7 @@ def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
 
 def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
     run = start(
-        manifest, tmp_path, total_images=600, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3
+        manifest, tmp_path, total_images=200, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3
     )
     train(run, progress=False)
     rows = read_log(run.folder)[0]

