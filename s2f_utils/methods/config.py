@@ -14,7 +14,7 @@ from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
 # Common to the profiles "fast".
-FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}
+FAST = {"total_images": 96, "ema_half_life_images": 40.0, "num_samples": 4}
 # Settings that may change when a run resumes: its length, how often it reports and saves, and where
 # to.
 MAY_DIFFER = {

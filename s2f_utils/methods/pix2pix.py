@@ -108,7 +108,7 @@ class Pix2Pix(Method):
             "batch_size": 4,
             "base_filters": 16,
             "disc_filters": 16,
-            "total_images": 480,
+            "total_images": 160,
         },
     }
     init_networks = ("unet",)
