@@ -40,8 +40,7 @@ def file(tmp_path_factory):
         at_zero=np.zeros(num_rows),
         per_level=np.ones(num_rows),
         within=np.full(num_rows, 0.1),
-        alike=np.eye(SIZE)[:6],
-        sharpness=0.5,
+        alike=np.where(np.arange(SIZE) < 6, 0.5, 0.0),
         num_components=NUM,
     )
     return path
@@ -148,7 +147,7 @@ def test_choices_lead_to_the_person_meant(everybody):
 def test_a_choice_that_nearly_nobody_fits_counts_for_less(everybody):
     given = everybody.given(drawing())
     far = given.mean + 60 * given.root[:, :8].T
-    choice = posterior.choose(given, everybody.alike, far, [0], everybody.sharpness)
+    choice = posterior.choose(given, everybody.alike, far, [0])
     assert posterior.LEAST_EFFECTIVE <= choice.effective < posterior.NUM_WEIGHTED
     assert np.isfinite(choice.posterior.mean).all()
 

@@ -25,6 +25,7 @@ WORN = ("glasses", "beard", "hat")
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
 COLOURS = ("skin", "hair")
 EIGHT = 8  # people in a round of choosing
+NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
 DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
 NUM_SEEN = 96  # components of the average face that the mean is linear in
@@ -79,8 +80,7 @@ class People:
     slope (V, J), centre (V,), middle (J,): of the regression. careful, crude: (J, J), roots of the
     scale matrices. freedom: degrees of freedom. rows: (R, J), readouts; at_zero, per_level: (R,),
     their values at level 0, and what one level adds; within: (R,), how far people of one level
-    vary. alike: (D, J), readouts whose distance says how alike two people are. sharpness: as
-    `posterior.choose` has it. num_components: A.
+    vary. alike: (J,), as `posterior.choose` has it. num_components: A.
     """
 
     slope: np.ndarray
@@ -94,7 +94,6 @@ class People:
     per_level: np.ndarray
     within: np.ndarray
     alike: np.ndarray
-    sharpness: float
     num_components: int
 
     @classmethod
@@ -102,7 +101,7 @@ class People:
         """Read the file that `tools.shipped.people.posterior` wrote."""
         with np.load(path) as file:
             kept = {one.name: file[one.name].astype(np.float64) for one in fields(cls)}
-        numbers = {name: float(kept[name]) for name in ("freedom", "sharpness")}
+        numbers = {"freedom": float(kept["freedom"])}
         return cls(**kept | numbers | {"num_components": int(kept["num_components"])})
 
     @property
@@ -148,8 +147,9 @@ class People:
         """One person for each seed (N,), after rounds of choosing.
 
         chosen: for each round the seeds of those who were picked, out of the eight with the same
-        `seed // 8`, drawn at this temperature after the rounds before. Without its last round it is
-        what was shown before. Raises ValueError for a round without picks, or of several eights.
+        `seed // 8`, drawn after the rounds before; a round's temperature is `NARROWER` of the one
+        before. Without its last round it is what was shown before. Raises ValueError for a round
+        without picks, or of several eights.
         """
         posterior, effective = self.given(drawing), float("nan")
         for picks in chosen:
@@ -157,6 +157,7 @@ class People:
             shown = posterior.sample(range(first, first + EIGHT), temperature)
             choice = self.nearer(posterior, shown, [seed - first for seed in picks])
             posterior, effective = choice.posterior, choice.effective
+            temperature = NARROWER * temperature
         people = posterior.sample(seeds, temperature)
         num = people.shape[1] - self.num_shape
         codes = np.zeros((len(people), self.num_components), np.float32)
@@ -165,7 +166,7 @@ class People:
 
     def nearer(self, posterior: Posterior, shown: np.ndarray, picked: Sequence[int]) -> Choice:
         """The distribution after some of the people shown, (N, J), were picked as the nearest."""
-        return choose(posterior, self.alike, shown, picked, self.sharpness)
+        return choose(posterior, self.alike, shown, picked)
 
 
 def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:

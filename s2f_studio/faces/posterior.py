@@ -109,29 +109,27 @@ class Choice:
 
 
 def choose(
-    posterior: Posterior,
-    rows: np.ndarray,
-    shown: np.ndarray,
-    picked: Sequence[int],
-    sharpness: float,
+    posterior: Posterior, alike: np.ndarray, shown: np.ndarray, picked: Sequence[int]
 ) -> Choice:
     """The posterior after some of the people shown were picked as the nearest.
 
-    rows: (R, J), readouts that say how alike people are, by distance. shown: (N, J). picked:
-    indices of N. sharpness: a pick's log probability falls by this much per squared distance.
+    alike: (J,), how much a squared difference in each coordinate counts: a pick's log probability
+    falls by their sum. shown: (N, J). picked: indices of N.
 
-    Samples are weighted by how probable the picks are if they were the person meant; the readouts
-    are held at the weighted mean and covariance (Kong, Liu and Wong 1994 for the effective size).
+    How probable the picks are depends on the person meant along the differences between those
+    shown alone. Samples of these N - 1 readouts are weighted by it, and the readouts are held at
+    the weighted mean and covariance (Kong, Liu and Wong 1994 for the effective number of samples).
     A choice that would rest on fewer than `LEAST_EFFECTIVE` samples counts for less.
     """
+    rows = 2 * (shown[:-1] - shown[-1]) * alike  # (N - 1, J)
     across = rows @ posterior.root
     scale = across @ across.T
     size = len(scale)
     root = np.linalg.cholesky(scale + JITTER * (np.trace(scale) / size + JITTER) * np.eye(size))
-    middle = rows @ posterior.mean
-    samples = middle + normal(range(NUM_WEIGHTED), size, CHOICE) @ root.T
-    away = ((samples[:, None] - (shown @ rows.T)[None]) ** 2).sum(axis=2)  # (samples, N)
-    weights, effective = _weights(-sharpness * away, picked)
+    drawn = normal(range(NUM_WEIGHTED), size, CHOICE)
+    samples = rows @ posterior.mean + drawn @ root.T  # (samples, N - 1)
+    logits = np.concatenate([samples, np.zeros((NUM_WEIGHTED, 1))], axis=1)
+    weights, effective = _weights(logits - (shown**2) @ alike, picked)
     mean = weights @ samples
     off = (samples - mean) * np.sqrt(weights)[:, None]
     found = off.T @ off + JITTER * np.trace(scale) / size * np.eye(size)

@@ -12,7 +12,7 @@ from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.faces.people import drawn_shape, linear_in
 from tools.shipped.people import running
-from tools.shipped.people.appearance import Appearance, is_whole
+from tools.shipped.people.appearance import POWERS, Appearance, is_whole
 
 ALIGNED_PX = 256
 TRUE_OFF_PX = 1.0  # how far points found in a photo may be off
@@ -30,6 +30,8 @@ class Known:
     crude: np.ndarray
     true: np.ndarray
     person: np.ndarray
+    weight: np.ndarray
+    photo: np.ndarray
     split: np.ndarray
 
     def some(self, chosen: np.ndarray) -> Known:
@@ -155,6 +157,8 @@ def _drawings(
                 "crude": drawn["crude"],
                 "true": true,
                 "person": kept["person"][who].astype(np.int64),
+                "weight": running.balanced(kept["labels"][who], POWERS).numpy(),
+                "photo": there,
                 "split": kept["split"][who],
             }
         )

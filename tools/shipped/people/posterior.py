@@ -1,13 +1,14 @@
 """What a drawing says about who is meant, as the studio's file of people.
 
-`python -m tools.shipped.people.posterior DATA APPEARANCE FILE`, DATA with the files of `prepare`
-and `drawings`, APPEARANCE the components. Writes FILE, which `s2f_studio.faces.people` reads, and
-beside it a CSV file with what was measured.
+`python -m tools.shipped.people.posterior DATA APPEARANCE FILE`, DATA with the files of `prepare`,
+`hats` and `drawings`, APPEARANCE the components. Writes FILE, which `s2f_studio.faces.people`
+reads. `benchmarks/drawn_people.py` measures it.
 
 The mean is linear (ridge regression) in `people.linear_in`: the code of the average face, the
 drawn shape, both also times how crude the drawing is, and what is worn. The rest is a multivariate
 Student-t: its scale matrix is a blend of two by crudeness, its degrees of freedom are chosen by
-likelihood. Heavy tails say that some drawings mislead more than most.
+likelihood. Heavy tails say that some drawings mislead more than most. Rare looks weigh more, as
+among training people: a drawing that says nothing of skin means people of all skins.
 
 Shapes: M drawings, J coordinates, the code's and the shape's,
 V values that the mean is linear in.
@@ -16,7 +17,6 @@ V values that the mean is linear in.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ from tools.shipped.people import readouts
 from tools.shipped.people.known import Known, read
 
 FOLDS, SIZE_FOLDS = 5, 3
-RIDGES = (250.0, 400.0, 700.0)
+COORDINATES = 96  # of the codes, that are drawn
+RIDGE = 400.0  # the likeliest for people left out among 200, 400, 1000 and 3000
 FREEDOMS = (5.0, 7.0, 10.0, 15.0)
 SIZES = np.arange(0.7, 1.11, 0.02)  # factors of the scale matrices' roots
 CAREFUL, CRUDE = 0.35, 0.5  # crudeness below, above: what the two scale matrices are fitted on
@@ -54,29 +55,32 @@ class Fitted:
         return self.middle + (data.values - self.centre) @ self.slope
 
 
-def fit(data: Known, ridge: float) -> Fitted:
+def fit(data: Known, ridge: float = RIDGE) -> Fitted:
     """The posterior of some drawings.
 
     Residuals are of people whom the regression did not see; degrees of freedom and the scale
     matrices' size are the likeliest for people whom those matrices did not see.
     """
-    centre, middle = data.values.mean(axis=0), data.true.mean(axis=0)
+    centre = np.average(data.values, axis=0, weights=data.weight)
+    middle = np.average(data.true, axis=0, weights=data.weight)
     residuals = np.zeros_like(data.true)
     for fold in range(FOLDS):
         out = data.person % FOLDS == fold
-        slope = _ridge(data.values[~out] - centre, data.true[~out] - middle, ridge)
+        slope = _ridge(data.some(~out), centre, middle, ridge)
         residuals[out] = data.true[out] - middle - (data.values[out] - centre) @ slope
-    slope = _ridge(data.values - centre, data.true - middle, ridge)
+    slope = _ridge(data, centre, middle, ridge)
     found = [(*_likeliest_size(data, residuals, freedom), freedom) for freedom in FREEDOMS]
     _, size, freedom = max(found)
-    roots = [size * root for root in _roots(residuals, data.crude, freedom)]
+    roots = [size * root for root in _roots(residuals, data, freedom)]
     return Fitted(slope, centre, middle, *roots, freedom)
 
 
-def _roots(residuals: np.ndarray, crude: np.ndarray, freedom: float) -> list[np.ndarray]:
+def _roots(residuals: np.ndarray, data: Known, freedom: float) -> list[np.ndarray]:
     """Roots of the scale matrices of careful and of crude drawings."""
-    groups = (crude < CAREFUL, crude > CRUDE)
-    return [_scale_root(residuals[group], freedom) for group in groups]
+    return [
+        _scale_root(residuals[chosen], data.weight[chosen], freedom)
+        for chosen in groups(data.crude).values()
+    ]
 
 
 def _likeliest_size(data: Known, residuals: np.ndarray, freedom: float) -> tuple[float, float]:
@@ -86,28 +90,34 @@ def _likeliest_size(data: Known, residuals: np.ndarray, freedom: float) -> tuple
     squared, log_det = np.zeros(len(residuals)), np.zeros(len(residuals))
     for fold in range(SIZE_FOLDS):
         out = (data.person // 2) % SIZE_FOLDS == fold
-        roots = _roots(residuals[~out], data.crude[~out], freedom)
+        roots = _roots(residuals[~out], data.some(~out), freedom)
         squared[out], log_det[out] = distances(*roots, residuals[out], data.crude[out])
     num = residuals.shape[1]
     found = []
     for size in SIZES:
         fits = student_t(squared / size**2, log_det + num * math.log(size), num, freedom)
-        found.append((float(fits.mean()), size))
+        found.append((float(fits.mean()), float(size)))
     return max(found)
 
 
-def _ridge(values: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray:
-    """Ridge regression: (V, J)."""
-    square = values.T @ values + ridge * np.eye(values.shape[1])
-    return np.linalg.solve(square, values.T @ wanted)
+def _ridge(data: Known, centre: np.ndarray, middle: np.ndarray, ridge: float) -> np.ndarray:
+    """Ridge regression of what is true on what is seen, weighted: (V, J)."""
+    values = data.values - centre
+    weighted = (values * data.weight[:, None]).T
+    square = weighted @ values + ridge * np.eye(values.shape[1])
+    return np.linalg.solve(square, weighted @ (data.true - middle))
 
 
-def _scale_root(residuals: np.ndarray, freedom: float, rounds: int = 7) -> np.ndarray:
-    """The lower root of a Student-t's scale matrix, by expectation maximisation: (J, J)."""
-    num, size = residuals.shape
-    weight = np.ones(num)
+def _scale_root(
+    residuals: np.ndarray, often: np.ndarray, freedom: float, rounds: int = 7
+) -> np.ndarray:
+    """The lower root of a Student-t's scale matrix, by expectation maximisation: (J, J). often:
+    (M,), how much each residual counts.
+    """
+    size = residuals.shape[1]
+    weight = np.ones(len(residuals))
     for _ in range(rounds):
-        scale = (weight[:, None] * residuals).T @ residuals / num
+        scale = ((often * weight)[:, None] * residuals).T @ residuals / often.sum()
         scale = (1 - SHRUNK) * scale + SHRUNK * np.diag(np.diag(scale))
         root = np.linalg.cholesky(scale + 1e-4 * np.eye(size))
         weight = (freedom + size) / (freedom + _squared(root, residuals))
@@ -182,11 +192,15 @@ def evaluate(fitted: Fitted, test: Known, prior: np.ndarray, num_codes: int) -> 
     }
 
 
+def groups(crude: np.ndarray) -> dict[str, np.ndarray]:
+    """Which drawings count as careful, and which as crude: bool (M,) each."""
+    return {"careful": crude < CAREFUL, "crude": crude > CRUDE}
+
+
 def summary(found: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Means of `evaluate`, for careful and crude drawings."""
     row = {}
-    groups = {"careful": found["crude"] < CAREFUL, "crude": found["crude"] > CRUDE}
-    for name, chosen in groups.items():
+    for name, chosen in groups(found["crude"]).items():
         row[f"left_{name}"] = float(found["left"][chosen].mean())
         row[f"gain_{name}"] = float(found["gain"][chosen].mean())
         for level in COVERAGES:
@@ -195,37 +209,15 @@ def summary(found: Mapping[str, np.ndarray]) -> dict[str, float]:
     return row
 
 
-def measure(data: Known, prior: np.ndarray, ridge: float) -> dict[str, float]:
-    """`summary` for people left out, in folds."""
-    parts = []
-    for fold in range(FOLDS):
-        out = (data.person // FOLDS) % FOLDS == fold
-        fitted = fit(data.some(~out), ridge)
-        parts.append(evaluate(fitted, data.some(out), prior, prior.shape[1]))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {"ridge": ridge, "freedom": fitted.freedom} | summary(joined)
-
-
 def main() -> None:
-    """Choose the ridge by likelihood on people left out; fit on all; write both."""
+    """Fit to all people whom the average face did not see, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("appearance", type=Path)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--coordinates", type=int, default=96, help="of the codes, that are drawn")
     args = parser.parse_args()
-    data, everybody = read(args.data, args.appearance, args.coordinates)
-    prior = everybody.codes[everybody.training & ~everybody.painted][:, : args.coordinates]
-    rows = [measure(data, prior, ridge) for ridge in RIDGES]
-    best = max(rows, key=lambda row: row["gain"])
-    with open(args.file.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(best))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: round(value, 4) for name, value in row.items()})
-    print(best)
-    fitted = fit(data, best["ridge"])
-    write(args.file, args.appearance, fitted, readouts.fit(everybody, args.coordinates))
+    data, everybody = read(args.data, args.appearance, COORDINATES)
+    write(args.file, args.appearance, fit(data), readouts.fit(everybody, COORDINATES))
 
 
 def write(file: Path, appearance: Path, fitted: Fitted, found: Mapping[str, np.ndarray]) -> None:

@@ -17,8 +17,7 @@ from tools.shipped.people.known import Everybody
 RIDGE = 30.0
 HAIR_ROWS = (0.04, 0.18)  # above the forehead, in heights of the face
 BALD = -0.5  # hair length below which the band above the forehead shows no hair
-ALIKE = 32  # components that say how alike two people are
-SHARPNESS = 0.05
+ALIKE = 0.3  # how much a code's squared difference counts in a choice; by people left out
 
 
 def fit(people: Everybody, num: int) -> dict[str, np.ndarray]:
@@ -37,9 +36,9 @@ def fit(people: Everybody, num: int) -> dict[str, np.ndarray]:
     columns = dict(
         zip(names, (np.array(column) for column in zip(*found, strict=True)), strict=True)
     )
-    alike = np.zeros((ALIKE, known.shape[1]))
-    alike[:, :ALIKE] = np.eye(ALIKE)
-    return columns | {"alike": alike, "sharpness": np.float64(SHARPNESS)}
+    alike = np.zeros(known.shape[1])
+    alike[:num] = ALIKE
+    return columns | {"alike": alike}
 
 
 def _level(
