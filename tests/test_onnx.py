@@ -468,7 +468,7 @@ def test_onnxruntime_tells_nobody(tmp_path):
     )
     trace = tmp_path / "trace"
     watched = (
-        ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)]
+        ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto", "-o", str(trace)]
         if shutil.which("strace")
         else []
     )

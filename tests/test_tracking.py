@@ -176,7 +176,7 @@ def tracked(faces_manifest, tmp_path_factory):
     for number, stop_at in enumerate((10, 99)):
         trace = runs / f"trace-{number}"
         watched = (
-            ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)]
+            ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto", "-o", str(trace)]
             if shutil.which("strace")
             else []
         )
