@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from s2f_studio.drawings import shape_prior
 from s2f_utils import weights
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
@@ -52,6 +53,7 @@ BATCH, INVENTED = 16, 5
 LEAST_COMPONENTS = 40
 CODE_NOISE = 0.12
 BLANK_SHARE = 0.55  # of people, whose lines are left out
+WORN_SHARES = (0.2, 0.2, 0.08)  # of glasses, beards, and hats among invented people
 NEAR_ENOUGH = 0.5  # correlation of an invented code with the person's whose lines it gets
 NORM_IMAGES = 17_600  # after which batch norm's statistics stay as they are
 LR_G, LR_D, BETAS = 3e-4, 2e-4, (0.0, 0.99)
@@ -72,10 +74,36 @@ class Batch:
     known: Tensor
 
 
+class Worn:
+    """Glasses, beard, and hat of a code: there or not, nothing in between.
+
+    Read from the file of people: a readout (3, K) of codes, and its value without and with each.
+    """
+
+    def __init__(self, path: Path, num_components: int) -> None:
+        with np.load(path) as file:
+            rows, at_zero, per_level = (
+                torch.from_numpy(file[name][: len(WORN_SHARES)].astype(np.float32))
+                for name in ("rows", "at_zero", "per_level")
+            )
+            num_shape = len(shape_prior.shapes()[2])
+        self.rows = F.pad(rows[:, :-num_shape], (0, num_components - rows.shape[1] + num_shape))
+        self.values = torch.stack([at_zero - per_level, at_zero + per_level])  # (2, 3)
+        self.back = torch.linalg.pinv(self.rows)  # (K, 3)
+
+    def decided(self, codes: Tensor, chance: torch.Generator | None = None) -> Tensor:
+        """Codes (N, K) that wear each thing, or do not, by `WORN_SHARES`; else the likeliest."""
+        shares = torch.tensor(WORN_SHARES)
+        is_worn = torch.rand(len(codes), len(shares), generator=chance) < shares
+        wanted = torch.where(is_worn, self.values[1], self.values[0])
+        return codes + (wanted - codes @ self.rows.T) @ self.back.T
+
+
 class People:
     """Training people, shown in balance, and held-out ones."""
 
-    def __init__(self, folder: Path, appearance: Appearance) -> None:
+    def __init__(self, folder: Path, appearance: Appearance, worn: Worn) -> None:
+        self.worn = worn
         people = running.read_people(folder)
         whole = is_whole(people)
         self.appearance = appearance
@@ -85,12 +113,24 @@ class People:
         self.lines = torch.from_numpy(people["lines"][training])
         powers = POWERS | {"mouth": 1.0, "glasses": 0.3}
         self.balance = running.balanced(people["labels"][training], powers)
+        self._add_hats(folder / "hats.npz")
         self.codes = torch.stack(
             [self._codes(False), self._codes(True)]
         )  # (2, N, K), mirrored last
         self.held_photo = running.pixels(people["photo"][held])
         self.held_lines = torch.from_numpy(people["lines"][held])[:, :, None].float() / 127.5 - 1
         self.held_code = appearance.code(self.held_photo)
+
+    def _add_hats(self, path: Path) -> None:
+        """Show people in painted hats, too, without lines: `WORN_SHARES` of all that is shown."""
+        with np.load(path) as file:
+            hats = torch.from_numpy(file["photo"])
+        share = WORN_SHARES[2] / (1 - WORN_SHARES[2]) * self.balance.sum() / len(hats)
+        self.photo = torch.cat([self.photo, hats])
+        self.lines = torch.cat(
+            [self.lines, self.lines.new_full((len(hats), *self.lines.shape[1:]), 255)]
+        )
+        self.balance = torch.cat([self.balance, share.expand(len(hats))])
 
     def _codes(self, mirrored: bool) -> Tensor:
         found = []
@@ -116,7 +156,8 @@ class People:
         blank = (torch.rand(BATCH) < BLANK_SHARE) | (~known & (near[:, 0] < NEAR_ENOUGH))
         lines = torch.where(blank.view(-1, 1, 1, 1), torch.ones_like(lines), lines)
         codes = spoiled(self.codes[mirrored.long(), who])
-        codes = torch.where(known[:, None], codes, invented(codes, near))
+        strangers = self.worn.decided(invented(codes, near)) * (codes != 0)
+        codes = torch.where(known[:, None], codes, strangers)
         return Batch(photo, self.appearance.picture(codes), lines, known.float())
 
 
@@ -282,6 +323,7 @@ class Training:
         restored = self.rendered(codes[:num])
         drawn = 0.85 * torch.randn(num, codes.shape[1], generator=chance)
         drawn[:, 128:] = 0
+        drawn = people.worn.decided(drawn, chance)
         photos = people.held_features
         row = {"images": self.images, "minutes": self.seconds / 60}
         row |= {
@@ -304,6 +346,7 @@ class Training:
         for _ in range(2):
             drawn = 0.85 * torch.randn(SHOWN, codes.shape[1], generator=chance)
             drawn[:, 128:] = 0
+            drawn = people.worn.decided(drawn, chance)
             rows += [people.appearance.picture(drawn), self.rendered(drawn)]
         running.save_sheet(self.folder / f"sheet-{self.images:07d}.png", rows)
 
@@ -324,7 +367,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     (args.state / "pid").write_text(str(os.getpid()))
-    people = People(args.data, Appearance.load(args.state / "appearance.npz"))
+    appearance = Appearance.load(args.state / "appearance.npz")
+    worn = Worn(args.state / "people.npz", len(appearance.deviation))
+    people = People(args.data, appearance, worn)
     training = Training(people, args.state)
     saved = shown = time.monotonic()
     print(f"{len(people.photo)} people, {len(people.held_photo)} held out", flush=True)
