@@ -182,7 +182,7 @@ def by_dlib(measured: Measured, everybody: Everybody, num: int) -> dict[str, lis
         near = [np.linalg.norm(group - true, axis=1).min() for group in (answers, some)]
         found["nearer"].append(bool(near[0] < near[1]))
         found["people"].append(true[0])
-    for number in measured.one_each(crude=True)[: num // 2]:
+    for number in measured.one_each(crude=True)[: num // 3]:
         drawn = measured.given(number).sample(range(8), TEMPERATURE)
         found["apart"].append(descriptors(measured.faces(drawn)))
         true = descriptors(everybody.photos[measured.test.photo[number]][None])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -88,11 +90,22 @@ def test_at_temperature_0_everybody_is_the_mean(everybody):
 
 
 def test_samples_have_the_mean_and_covariance_of_the_posterior(everybody):
-    given = everybody.given(drawing())
+    given = replace(everybody.given(drawing()), freedom=1e4)  # as good as Gaussian
     drawn = given.sample(range(40_000))
-    expected = given.scale * given.freedom / (given.freedom - 2)
     assert np.allclose(drawn.mean(axis=0), given.mean, atol=0.06)
-    assert np.allclose(np.cov(drawn.T), expected, atol=0.07 * np.diag(expected).max())
+    assert np.allclose(np.cov(drawn.T), given.scale, atol=0.07 * np.diag(given.scale).max())
+
+
+def test_lengths_are_a_student_t_s_and_nobody_is_drawn_beyond_what_renderers_know(everybody):
+    given = everybody.given(drawing())
+    lengths = given.lengths(range(20_000))[:, 0]
+    assert abs((lengths**2).mean() - given.freedom / (given.freedom - 2)) < 0.05
+    base = replace(given, freedom=1e6)
+    for temperature in (0.5, 1.0):
+        away = given.sample(range(200), temperature) - given.mean
+        usual = base.sample(range(200), temperature) - given.mean
+        far = np.linalg.norm(away, axis=1) / np.linalg.norm(usual, axis=1) * temperature
+        assert np.allclose(far, np.minimum(temperature * lengths[:200], posterior.MOST), rtol=0.01)
 
 
 def test_what_is_worn_is_the_same_for_every_seed(everybody):

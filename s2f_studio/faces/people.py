@@ -10,6 +10,7 @@ Shapes: A components of appearance, K of which are drawn, S components of shape,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.faces.posterior import Choice, Posterior, choose
 
+FITTED = Path(__file__).with_name("people.npz")
 WORN = ("glasses", "beard", "hat")
 # Readouts that can be held; all from -1 to 1, but colours: RGB in [-1, 1].
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
@@ -167,6 +169,12 @@ class People:
     def nearer(self, posterior: Posterior, shown: np.ndarray, picked: Sequence[int]) -> Choice:
         """The distribution after some of the people shown, (N, J), were picked as the nearest."""
         return choose(posterior, self.alike, shown, picked)
+
+
+@functools.cache
+def shipped() -> People:
+    """The package's own file. Raises FileNotFoundError if it is not there."""
+    return People.load(FITTED)
 
 
 def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:

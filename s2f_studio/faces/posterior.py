@@ -18,6 +18,7 @@ FIRST = 12  # as in `s2f_utils.networks.noise`
 PERSON, HELD, LENGTH, CHOICE = 11, 12, 13, 14  # streams of random numbers
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
+MOST = 1.25  # deviations, as a Student-t's length times the temperature
 JITTER = 1e-6  # of a readout's variance, added before it is divided by
 
 
@@ -68,13 +69,15 @@ class Posterior:
     def sample(self, seeds: Sequence[int], temperature: float = 1.0) -> np.ndarray:
         """One person for each seed: (N, J).
 
-        temperature: of the deviations from the mean; at 0 everybody is the mean.
+        temperature: of the deviations from the mean; at 0 everybody is the mean. Temperature times
+        a Student-t's length is at most `MOST`: beyond it no renderer has seen faces.
         """
         size = len(self.mean)
         drawn = normal(seeds, size, PERSON)
         if self.root.shape[1] > size:
             drawn = np.concatenate([drawn, normal(seeds, self.root.shape[1] - size, HELD)], axis=1)
-        return self.mean + temperature * self.lengths(seeds) * (drawn @ self.root.T)
+        far = np.minimum(temperature * self.lengths(seeds), max(MOST, temperature))
+        return self.mean + far * (drawn @ self.root.T)
 
     def lengths(self, seeds: Sequence[int]) -> np.ndarray:
         """√(ν / χ²), which makes a Gaussian a Student-t: (N, 1); Wilson and Hilferty 1931."""

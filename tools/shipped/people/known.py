@@ -12,9 +12,11 @@ from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.faces.people import drawn_shape, linear_in
 from tools.shipped.people import running
-from tools.shipped.people.appearance import POWERS, Appearance, is_whole
+from tools.shipped.people.appearance import Appearance, is_whole
 
 ALIGNED_PX = 256
+# Weaker than for the components: rare people with large weights make matrices of a few people.
+BALANCED = {"skin": 0.6, "presents": 0.4}
 TRUE_OFF_PX = 1.0  # how far points found in a photo may be off
 
 
@@ -157,7 +159,7 @@ def _drawings(
                 "crude": drawn["crude"],
                 "true": true,
                 "person": kept["person"][who].astype(np.int64),
-                "weight": running.balanced(kept["labels"][who], POWERS).numpy(),
+                "weight": running.balanced(kept["labels"][who], BALANCED).numpy(),
                 "photo": there,
                 "split": kept["split"][who],
             }

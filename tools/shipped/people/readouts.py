@@ -60,8 +60,8 @@ def _level(
 
 
 def cheek_colours(photos: np.ndarray) -> np.ndarray:
-    """The mean colour of each person's cheeks: (N, 3) in [-1, 1]. photos: (N, 128, 128, 3)."""
-    return photos[:, cheeks()].mean(axis=1) / 127.5 - 1
+    """The median colour of each person's cheeks: (N, 3) in [-1, 1]. photos: (N, 128, 128, 3)."""
+    return np.median(photos[:, cheeks()], axis=1) / 127.5 - 1
 
 
 @functools.cache
