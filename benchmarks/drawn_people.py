@@ -33,7 +33,6 @@ NUM_CHOOSING = 12  # people in a fold
 ROUNDS, FORTY, PICKED = 5, 40, 2
 GROUPS = ("light", "tan", "dark")
 WITHIN_DEGREES = 8.0
-SKIN = slice(len(people.LEVELS), len(people.LEVELS) + 3)  # of the readouts
 TEMPERATURE = 0.85
 FACE_PX = 256
 LEVELS = np.arange(0.05, 1.0, 0.05).round(2).tolist()  # of the calibration curve
@@ -64,10 +63,11 @@ class Measured:
 
     def with_skin(self, number: int, colour: np.ndarray) -> Posterior:
         """The posterior with a skin asked for, RGB in [-1, 1]."""
-        rows = self.read_out["rows"][SKIN]
-        values = self.read_out["at_zero"][SKIN] + colour * self.read_out["per_level"][SKIN]
-        within = np.diag(self.read_out["within"][SKIN])
-        return self.given(number).held(rows, values, within)
+        at = people.places_of("skin")
+        rows, kept = self.read_out["rows"][at], self.read_out["rows"][people.places_of("wall")]
+        values = self.read_out["at_zero"][at] + colour * self.read_out["per_level"][at]
+        within = np.diag(self.read_out["within"][at])
+        return self.given(number).held(rows, values, within, kept)
 
     def faces(self, drawn: np.ndarray) -> np.ndarray:
         """Pictures of people (N, J): uint8 (N, 128, 128, 3)."""

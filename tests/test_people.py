@@ -43,6 +43,8 @@ def file(tmp_path_factory):
         per_level=np.ones(num_rows),
         within=np.full(num_rows, 0.1),
         alike=np.where(np.arange(SIZE) < 6, 0.5, 0.0),
+        hat_mean=np.full(SIZE, 0.5),
+        hat_root=rng.normal(size=(SIZE, 2)),
         num_components=NUM,
     )
     return path
@@ -134,6 +136,20 @@ def test_an_asked_colour_is_met_and_the_rest_stays_free(everybody, colour):
     assert np.allclose(values[:, first : first + 3].mean(axis=0), colour, atol=0.05)
     free = read(everybody, everybody.draw(drawing(), range(200)))
     assert values[:, first + 3].std() > 0.5 * free[:, first + 3].std()
+    wall = people.places_of("wall")
+    assert np.allclose(values[:, wall], free[:, wall], atol=2e-3)
+
+
+def test_a_hat_is_put_on_and_changes_nothing_else(everybody):
+    bare = everybody.draw(drawing(), range(30))
+    asked = drawing()
+    hats = everybody.draw(replace(asked, worn=asked.worn | {"hat": 1.0}), range(30))
+    added = (hats.codes - bare.codes)[:, :DRAWN]
+    root = everybody.hat_root[:DRAWN]
+    # Whatever the value of "hat" in the regression adds is alike for everybody.
+    across = added - added.mean(axis=0)
+    explained = root @ np.linalg.lstsq(root, across.T, rcond=None)[0]
+    assert np.allclose(explained.T, across, atol=1e-5) and across.std() > 0.3
 
 
 def test_choices_lead_to_the_person_meant(everybody):

@@ -25,7 +25,7 @@ FITTED = Path(__file__).with_name("people.npz")
 WORN = ("glasses", "beard", "hat")
 # Readouts that can be held; all from -1 to 1, but colours: RGB in [-1, 1].
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
-COLOURS = ("skin", "hair")
+COLOURS = ("skin", "hair", "wall")  # the wall's is never asked
 EIGHT = 8  # people in a round of choosing
 NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
@@ -42,7 +42,7 @@ class Drawing:
 
     average: (A,), the code of its average face. crude: from 0 to 1. worn: `WORN`, each 0 or 1, as
     decided from drawing and request. asked: what is asked for, of `LEVELS` from -1 to 1
-    ("presents": as a man to as a woman) and of `COLOURS` (RGB in [-1, 1]). points: (164, 2), as
+    ("presents": as a man to as a woman) and of skin and hair (RGB in [-1, 1]). points: (164, 2), as
     `mesh` orders them, in any position and size.
     """
 
@@ -82,7 +82,8 @@ class People:
     slope (V, J), centre (V,), middle (J,): of the regression. careful, crude: (J, J), roots of the
     scale matrices. freedom: degrees of freedom. rows: (R, J), readouts; at_zero, per_level: (R,),
     their values at level 0, and what one level adds; within: (R,), how far people of one level
-    vary. alike: (J,), as `posterior.choose` has it. num_components: A.
+    vary. alike: (J,), as `posterior.choose` has it. hat_mean: (J,), hat_root: (J, H), what a hat
+    adds. num_components: A.
     """
 
     slope: np.ndarray
@@ -96,6 +97,8 @@ class People:
     per_level: np.ndarray
     within: np.ndarray
     alike: np.ndarray
+    hat_mean: np.ndarray
+    hat_root: np.ndarray
     num_components: int
 
     @classmethod
@@ -120,24 +123,35 @@ class People:
         values = linear_in(drawing.average, shape, drawing.crude, worn_of(drawing.worn))
         mean = self.middle + (values - self.centre) @ self.slope
         root = blended(self.careful, self.crude, drawing.crude)
-        posterior = Posterior(mean, root, self.freedom)
-        return posterior.held(*self._decided(drawing))
+        posterior = self._levels_held(Posterior(mean, root, self.freedom), drawing)
+        posterior = self._colours_held(posterior, drawing.asked)
+        if not drawing.worn.get("hat"):
+            return posterior
+        return posterior.plus(self.hat_mean, self.hat_root)
 
-    def _decided(self, drawing: Drawing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What holds for everybody: rows (R', J), values (R',) and their root (R', R')."""
+    def _levels_held(self, posterior: Posterior, drawing: Drawing) -> Posterior:
+        """The posterior with what is worn, lips and asked levels held."""
         rows, values, within = [], [], []
         for name, level, varies in decided(drawing):
             at = LEVELS.index(name)
             rows.append(self.rows[at])
             values.append(self.at_zero[at] + level * self.per_level[at])
             within.append(self.within[at] if varies else 0.0)
-        for number, name in enumerate(COLOURS):
-            if name in drawing.asked:
-                at = slice(len(LEVELS) + 3 * number, len(LEVELS) + 3 * number + 3)
-                rows.extend(self.rows[at])
-                values.extend(self.at_zero[at] + drawing.asked[name] * self.per_level[at])
-                within.extend(self.within[at])
-        return np.reshape(rows, (-1, len(self.middle))), np.array(values), np.diag(within)
+        return posterior.held(np.array(rows), np.array(values), np.diag(within))
+
+    def _colours_held(self, posterior: Posterior, asked: Mapping[str, Any]) -> Posterior:
+        """The posterior with asked colours held; the wall stays as it is, and the skin where it is
+        not asked.
+        """
+        names = [name for name in COLOURS if name in asked]
+        if not names:
+            return posterior
+        at = np.concatenate([places_of(name) for name in names])
+        colours = np.concatenate([np.asarray(asked[name], np.float64) for name in names])
+        others = [places_of(name) for name in ("skin", "wall") if name not in names]
+        values = self.at_zero[at] + colours * self.per_level[at]
+        kept = self.rows[np.concatenate(others)]
+        return posterior.held(self.rows[at], values, np.diag(self.within[at]), kept)
 
     def draw(
         self,
@@ -181,7 +195,9 @@ def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
     """What holds for everybody who is drawn: name, level from -1 to 1, and whether people vary
     around it.
     """
-    worn = [(name, 2.0 * drawing.worn.get(name, 0.0) - 1, False) for name in WORN]
+    # Everybody is drawn without a hat; it is put on afterwards.
+    worn = [(name, 2.0 * drawing.worn.get(name, 0.0) - 1, False) for name in WORN if name != "hat"]
+    worn.append(("hat", -1.0, False))
     asked = [
         (name, float(drawing.asked[name]), True)
         for name in LEVELS
@@ -192,9 +208,14 @@ def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
     return worn + asked
 
 
+def places_of(colour: str) -> np.ndarray:
+    """Where a colour's three readouts are among all of them."""
+    return len(LEVELS) + 3 * COLOURS.index(colour) + np.arange(3)
+
+
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.75 + 0.2 * min(1.0, max(0.0, crude))
+    return 0.8 + 0.2 * min(1.0, max(0.0, crude))
 
 
 def points_of(shape: np.ndarray) -> np.ndarray:

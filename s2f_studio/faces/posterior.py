@@ -85,22 +85,32 @@ class Posterior:
         root = 1 - ninth + math.sqrt(ninth) * normal(seeds, 1, LENGTH)
         return np.maximum(root, 0.3) ** -1.5
 
-    def held(self, rows: np.ndarray, values: np.ndarray, root: np.ndarray) -> Posterior:
+    def held(
+        self, rows: np.ndarray, values: np.ndarray, root: np.ndarray, kept: np.ndarray | None = None
+    ) -> Posterior:
         """The distribution with readouts moved to values, and nothing else but what goes with them.
 
         rows: (R, J). values: (R,), the readouts' means afterwards. root: (R, D), a root of their
-        scale matrix afterwards; zeros: they no longer vary. What is independent of the readouts
-        stays; each person is moved as Matheron's rule has it, along their covariance.
+        scale matrix afterwards; zeros: they no longer vary. kept: (R', J), further readouts, which
+        stay as they are in each person. What is independent of the readouts stays; each person is
+        moved as Matheron's rule has it, along their covariance.
         """
         if not len(rows):
             return self
-        across = rows @ self.root  # (R, C)
+        every = rows if kept is None else np.concatenate([rows, kept])
+        across = every @ self.root  # (R + R', C)
         variance = across @ across.T
         variance = variance + JITTER * np.diag(np.diag(variance) + JITTER)
-        gain = np.linalg.solve(variance, across @ self.root.T).T  # (J, R)
+        gain = np.linalg.solve(variance, across @ self.root.T).T[:, : len(rows)]  # (J, R)
         mean = self.mean + gain @ (values - rows @ self.mean)
-        kept = self.root - gain @ across
-        return replace(self, mean=mean, root=np.concatenate([kept, gain @ root], axis=1))
+        moved = self.root - gain @ across[: len(rows)]
+        return replace(self, mean=mean, root=np.concatenate([moved, gain @ root], axis=1))
+
+    def plus(self, mean: np.ndarray, root: np.ndarray) -> Posterior:
+        """The distribution of people with something added: its mean (J,), a root (J, D) of its
+        scale matrix.
+        """
+        return replace(self, mean=self.mean + mean, root=np.concatenate([self.root, root], axis=1))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tools.shipped.people.appearance import Appearance, is_whole
 
 ALIGNED_PX = 256
 # Weaker than for the components: rare people with large weights make matrices of a few people.
-BALANCED = {"skin": 0.6, "presents": 0.4}
+BALANCED = {"skin": 0.75, "presents": 0.4}
 TRUE_OFF_PX = 1.0  # how far points found in a photo may be off
 
 
@@ -46,7 +46,7 @@ class Everybody:
     """All whole portraits, their mirror images, and training people in painted hats: codes (N, A),
     shapes (N, S), in the standard deviations of `shape_prior`; photos uint8 (N, 128, 128, 3);
     labels (N,), dictionaries; levels, {name: (N,)} from -1 to 1, NaN where unknown; training: bool
-    (N,); painted: bool (N,).
+    (N,); painted: bool (N,); wearers: the numbers of those who were painted, without their hats.
     """
 
     codes: np.ndarray
@@ -56,6 +56,7 @@ class Everybody:
     levels: dict[str, np.ndarray]
     training: np.ndarray
     painted: np.ndarray
+    wearers: np.ndarray
 
 
 def codes_of(appearance: Appearance, photos: np.ndarray) -> np.ndarray:
@@ -115,6 +116,7 @@ def everybody(folder: Path, appearance: Appearance) -> tuple[Everybody, dict[str
         columns,
         kept["split"][who] == "train",
         painted,
+        wearers,
     )
     return found, kept
 

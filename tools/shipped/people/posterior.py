@@ -31,9 +31,9 @@ from tools.shipped.people.known import Known, read
 
 FOLDS, SIZE_FOLDS = 5, 3
 COORDINATES = 96  # of the codes, that are drawn
-RIDGE = 400.0  # the likeliest for people left out among 200, 400, 1000 and 3000
-FREEDOMS = (5.0, 7.0, 10.0, 15.0)
-SIZES = np.arange(0.7, 1.11, 0.02)  # factors of the scale matrices' roots
+RIDGE = 400.0  # likelier for people left out than 1000 or 3000
+FREEDOMS = (5.0, 7.0)  # with more, tails of people left out are too heavy for the ellipsoids
+SIZES = np.arange(0.8, 1.61, 0.02)  # factors of the scale matrices' roots
 CAREFUL, CRUDE = 0.35, 0.5  # crudeness below, above: what the two scale matrices are fitted on
 SHRUNK = 0.2  # of the scale matrices, towards the diagonal
 COVERAGES = (0.5, 0.8, 0.95)
@@ -59,7 +59,7 @@ def fit(data: Known, ridge: float = RIDGE) -> Fitted:
     """The posterior of some drawings.
 
     Residuals are of people whom the regression did not see; degrees of freedom and the scale
-    matrices' size are the likeliest for people whom those matrices did not see.
+    matrices' size are the likeliest for codes of people whom those matrices did not see.
     """
     centre = np.average(data.values, axis=0, weights=data.weight)
     middle = np.average(data.true, axis=0, weights=data.weight)
@@ -91,8 +91,10 @@ def _likeliest_size(data: Known, residuals: np.ndarray, freedom: float) -> tuple
     for fold in range(SIZE_FOLDS):
         out = (data.person // 2) % SIZE_FOLDS == fold
         roots = _roots(residuals[~out], data.some(~out), freedom)
-        squared[out], log_det[out] = distances(*roots, residuals[out], data.crude[out])
-    num = residuals.shape[1]
+        of_codes = [root[:COORDINATES, :COORDINATES] for root in roots]
+        codes = residuals[out, :COORDINATES]
+        squared[out], log_det[out] = distances(*of_codes, codes, data.crude[out])
+    num = COORDINATES
     found = []
     for size in SIZES:
         fits = student_t(squared / size**2, log_det + num * math.log(size), num, freedom)
