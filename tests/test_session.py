@@ -28,10 +28,13 @@ def test_a_blank_is_open_right_or_wrong_with_a_reason(monkeypatch, capsys):
     monkeypatch.setenv("S2F_STRICT", "1")
     assert session.filled(..., 1.0, "a sum") is False
     assert session.filled(torch.ones(2), np.ones(2), "ones") is True
+    assert session.filled(1 + 2j, 1 + 2j, "a complex number") is True
     assert capsys.readouterr().out.splitlines()[0].startswith("✗ blank")
     for answer, reason in ((2.0, "give 1, yours gives 2"), (-1.0, "the sign"), ([1.0], "shape")):
         with pytest.raises(AssertionError, match=reason):
             session.filled(answer, 1.0, "a sum", {"the sign is wrong": -1.0})
+    with pytest.raises(AssertionError, match="off by 4"):
+        session.filled(1 - 2j, 1 + 2j, "a complex number")
     with pytest.raises(AssertionError, match="numbers, got str"):
         session.filled("one", 1.0, "a sum")
     monkeypatch.delenv("S2F_STRICT")

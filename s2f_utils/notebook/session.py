@@ -133,10 +133,13 @@ def _difference(answer: Any, expected: Any, mistakes: Mapping[str, Any]) -> str:
 
 
 def _numbers(value: Any) -> np.ndarray:
-    """A number, array or tensor as float64."""
+    """A number, array or tensor as float64; complex numbers as their two parts, last."""
     if hasattr(value, "detach"):
         value = value.detach().float().cpu()
-    return np.asarray(value, dtype=np.float64)
+    numbers = np.asarray(value)
+    if np.iscomplexobj(numbers):
+        numbers = np.stack([numbers.real, numbers.imag], axis=-1)
+    return numbers.astype(np.float64)
 
 
 def mount_drive(folder: Path) -> None:
