@@ -147,13 +147,11 @@ def choosing(measured: Measured) -> list[float]:
     found = []
     for number in measured.one_each(crude=True)[:NUM_CHOOSING]:
         true = measured.test.true[number]
-        found.append(
-            chosen(
-                measured,
-                number,
-                lambda drawn, true=true: np.linalg.norm((drawn - true)[:, :COORDINATES], axis=1),
-            )
-        )
+
+        def away(drawn: np.ndarray, true: np.ndarray = true) -> np.ndarray:
+            return np.linalg.norm((drawn - true)[:, :COORDINATES], axis=1)
+
+        found.append(chosen(measured, number, away))
     return found
 
 
@@ -168,11 +166,11 @@ def by_dlib(measured: Measured, everybody: Everybody, num: int) -> dict[str, lis
     nearer to the person than eight samples without a drawing; how far eight answers to a crude
     drawing are apart; `chosen`.
     """
-    prior = everybody.codes[everybody.training, :COORDINATES]
+    prior = everybody.codes[everybody.training & ~everybody.painted, :COORDINATES]
     rng = np.random.default_rng(0)
     nobody = Posterior(prior.mean(axis=0), np.linalg.cholesky(np.cov(prior.T)), 1e4)
     seeds = rng.integers(2**31, size=num * people.EIGHT)
-    without = descriptors(measured.faces(nobody.sample(seeds)))
+    without = descriptors(measured.faces(nobody.sample(seeds, TEMPERATURE)))
     found: dict[str, list] = {"nearer": [], "apart": [], "chosen": [], "people": []}
     for turn, number in enumerate(measured.one_each(crude=False)[:num]):
         photo = everybody.photos[measured.test.photo[number]]
@@ -186,15 +184,11 @@ def by_dlib(measured: Measured, everybody: Everybody, num: int) -> dict[str, lis
         drawn = measured.given(number).sample(range(8), TEMPERATURE)
         found["apart"].append(descriptors(measured.faces(drawn)))
         true = descriptors(everybody.photos[measured.test.photo[number]][None])
-        found["chosen"].append(
-            chosen(
-                measured,
-                number,
-                lambda drawn, true=true: np.linalg.norm(
-                    descriptors(measured.faces(drawn)) - true, axis=1
-                ),
-            )
-        )
+
+        def away(drawn: np.ndarray, true: np.ndarray = true) -> np.ndarray:
+            return np.linalg.norm(descriptors(measured.faces(drawn)) - true, axis=1)
+
+        found["chosen"].append(chosen(measured, number, away))
     return found
 
 
@@ -223,6 +217,45 @@ def table(found: dict) -> str:
     return common.markdown(["measure", "people left out", "goal"], rows)
 
 
+def by_group(asked: list[dict]) -> dict[str, dict[str, float]]:
+    """Of each skin group: how many people, the mean deviation, the share within 8°."""
+    found = {}
+    for group in GROUPS:
+        off = np.array([one["off"] for one in asked if one["group"] == group])
+        within = float((np.abs(off) <= WITHIN_DEGREES).mean())
+        found[group] = {"num": len(off), "mean": float(off.mean()), "within": within}
+    return found
+
+
+def curve(found: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    """The share of true codes inside the ellipsoids of `LEVELS`, for careful and crude drawings."""
+    shares = {}
+    for group, of_group in posterior.groups(found["crude"]).items():
+        inside = found["share"][of_group][:, None] <= np.array(LEVELS)
+        shares[group] = inside.mean(axis=0).round(3).tolist()
+    return shares
+
+
+def measure(folds: list[Measured], everybody: Everybody) -> dict:
+    """All that needs no recogniser."""
+    prior = everybody.codes[everybody.training & ~everybody.painted][:, :COORDINATES]
+    parts, asked, unasked, ratios = [], [], [], []
+    for measured in folds:
+        parts.append(posterior.evaluate(measured.fitted, measured.test, prior, COORDINATES))
+        asked += asked_skin(measured, everybody)
+        unasked += unasked_tones(measured)
+        ratios += choosing(measured)
+        print(f"fold {len(parts)} of {len(folds)}", flush=True)
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {
+        "calibration": posterior.summary(joined),
+        "curve": curve(joined),
+        "asked_skin": by_group(asked),
+        "dark": dark_share(everybody, unasked),
+        "choosing": float(np.mean(ratios)),
+    }
+
+
 def main() -> None:
     """Measure all, write results/drawn_people.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -234,39 +267,15 @@ def main() -> None:
     data, everybody = read(args.data, args.appearance, COORDINATES)
     appearance = Appearance.load(args.appearance)
     read_out = readouts.fit(everybody, COORDINATES)
-    prior = everybody.codes[everybody.training & ~everybody.painted][:, :COORDINATES]
-    parts, asked, unasked, ratios = [], [], [], []
-    results: dict = {}
-    for fold in range(posterior.FOLDS):
-        measured = Measured(data, fold, appearance, read_out)
-        parts.append(posterior.evaluate(measured.fitted, measured.test, prior, COORDINATES))
-        asked += asked_skin(measured, everybody)
-        unasked += unasked_tones(measured)
-        ratios += choosing(measured)
-        print(f"fold {fold + 1} of {posterior.FOLDS}", flush=True)
-        if args.dlib and not fold:
-            seen = by_dlib(measured, everybody, args.dlib)
-            results["dlib"] = {
-                "nearer": float(np.mean(seen["nearer"])),
-                "spread": spread(np.stack(seen["apart"]), np.stack(seen["people"])),
-                "choosing": float(np.mean(seen["chosen"])),
-            }
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    shares = {
-        group: [float((joined["share"][chosen] <= level).mean()) for level in LEVELS]
-        for group, chosen in posterior.groups(joined["crude"]).items()
-    }
-    results |= {"calibration": posterior.summary(joined), "curve": shares}
-    results["asked_skin"] = {
-        group: {
-            "num": len(off),
-            "mean": float(off.mean()),
-            "within": float((np.abs(off) <= WITHIN_DEGREES).mean()),
+    folds = [Measured(data, fold, appearance, read_out) for fold in range(posterior.FOLDS)]
+    results = measure(folds, everybody)
+    if args.dlib:
+        seen = by_dlib(folds[0], everybody, args.dlib)
+        results["dlib"] = {
+            "nearer": float(np.mean(seen["nearer"])),
+            "spread": spread(np.stack(seen["apart"]), np.stack(seen["people"])),
+            "choosing": float(np.mean(seen["chosen"])),
         }
-        for group in GROUPS
-        if len(off := np.array([one["off"] for one in asked if one["group"] == group]))
-    }
-    results |= {"dark": dark_share(everybody, unasked), "choosing": float(np.mean(ratios))}
     common.write("drawn_people", results, table)
 
 

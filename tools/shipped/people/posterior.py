@@ -6,12 +6,11 @@ reads. `benchmarks/drawn_people.py` measures it.
 
 The mean is linear (ridge regression) in `people.linear_in`: the code of the average face, the
 drawn shape, both also times how crude the drawing is, and what is worn. The rest is a multivariate
-Student-t: its scale matrix is a blend of two by crudeness, its degrees of freedom are chosen by
-likelihood. Heavy tails say that some drawings mislead more than most. Rare looks weigh more, as
-among training people: a drawing that says nothing of skin means people of all skins.
+Student-t, whose scale matrix is a blend of two by crudeness. Heavy tails say that some drawings
+mislead more than most. Rare looks weigh more, as among training people: a drawing that says nothing
+of skin means people of all skins.
 
-Shapes: M drawings, J coordinates, the code's and the shape's,
-V values that the mean is linear in.
+Shapes: M drawings, J coordinates, the code's and the shape's, V values that the mean is linear in.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from tools.shipped.people.known import Known, read
 FOLDS, SIZE_FOLDS = 5, 3
 COORDINATES = 96  # of the codes, that are drawn
 RIDGE = 400.0  # likelier for people left out than 1000 or 3000
-FREEDOMS = (5.0, 7.0)  # with more, tails of people left out are too heavy for the ellipsoids
+FREEDOM = 12.0  # ellipsoids for people left out hold too much with 7, too little with 15
 SIZES = np.arange(0.8, 1.61, 0.02)  # factors of the scale matrices' roots
 CAREFUL, CRUDE = 0.35, 0.5  # crudeness below, above: what the two scale matrices are fitted on
 SHRUNK = 0.2  # of the scale matrices, towards the diagonal
@@ -58,8 +57,8 @@ class Fitted:
 def fit(data: Known, ridge: float = RIDGE) -> Fitted:
     """The posterior of some drawings.
 
-    Residuals are of people whom the regression did not see; degrees of freedom and the scale
-    matrices' size are the likeliest for codes of people whom those matrices did not see.
+    Residuals are of people whom the regression did not see; the scale matrices' size is
+    the likeliest for codes of people whom those matrices did not see.
     """
     centre = np.average(data.values, axis=0, weights=data.weight)
     middle = np.average(data.true, axis=0, weights=data.weight)
@@ -69,37 +68,34 @@ def fit(data: Known, ridge: float = RIDGE) -> Fitted:
         slope = _ridge(data.some(~out), centre, middle, ridge)
         residuals[out] = data.true[out] - middle - (data.values[out] - centre) @ slope
     slope = _ridge(data, centre, middle, ridge)
-    found = [(*_likeliest_size(data, residuals, freedom), freedom) for freedom in FREEDOMS]
-    _, size, freedom = max(found)
-    roots = [size * root for root in _roots(residuals, data, freedom)]
-    return Fitted(slope, centre, middle, *roots, freedom)
+    size = _likeliest_size(data, residuals)
+    roots = [size * root for root in _roots(residuals, data)]
+    return Fitted(slope, centre, middle, *roots, FREEDOM)
 
 
-def _roots(residuals: np.ndarray, data: Known, freedom: float) -> list[np.ndarray]:
+def _roots(residuals: np.ndarray, data: Known) -> list[np.ndarray]:
     """Roots of the scale matrices of careful and of crude drawings."""
     return [
-        _scale_root(residuals[chosen], data.weight[chosen], freedom)
+        _scale_root(residuals[chosen], data.weight[chosen])
         for chosen in groups(data.crude).values()
     ]
 
 
-def _likeliest_size(data: Known, residuals: np.ndarray, freedom: float) -> tuple[float, float]:
-    """The highest mean log likelihood of people left out, and the factor of the roots that has
-    it.
-    """
+def _likeliest_size(data: Known, residuals: np.ndarray) -> float:
+    """The factor of the roots that has the highest log likelihood of people left out."""
     squared, log_det = np.zeros(len(residuals)), np.zeros(len(residuals))
     for fold in range(SIZE_FOLDS):
         out = (data.person // 2) % SIZE_FOLDS == fold
-        roots = _roots(residuals[~out], data.some(~out), freedom)
+        roots = _roots(residuals[~out], data.some(~out))
         of_codes = [root[:COORDINATES, :COORDINATES] for root in roots]
         codes = residuals[out, :COORDINATES]
         squared[out], log_det[out] = distances(*of_codes, codes, data.crude[out])
     num = COORDINATES
     found = []
     for size in SIZES:
-        fits = student_t(squared / size**2, log_det + num * math.log(size), num, freedom)
+        fits = student_t(squared / size**2, log_det + num * math.log(size), num, FREEDOM)
         found.append((float(fits.mean()), float(size)))
-    return max(found)
+    return max(found)[1]
 
 
 def _ridge(data: Known, centre: np.ndarray, middle: np.ndarray, ridge: float) -> np.ndarray:
@@ -110,9 +106,7 @@ def _ridge(data: Known, centre: np.ndarray, middle: np.ndarray, ridge: float) ->
     return np.linalg.solve(square, weighted @ (data.true - middle))
 
 
-def _scale_root(
-    residuals: np.ndarray, often: np.ndarray, freedom: float, rounds: int = 7
-) -> np.ndarray:
+def _scale_root(residuals: np.ndarray, often: np.ndarray, rounds: int = 7) -> np.ndarray:
     """The lower root of a Student-t's scale matrix, by expectation maximisation: (J, J). often:
     (M,), how much each residual counts.
     """
@@ -122,7 +116,7 @@ def _scale_root(
         scale = ((often * weight)[:, None] * residuals).T @ residuals / often.sum()
         scale = (1 - SHRUNK) * scale + SHRUNK * np.diag(np.diag(scale))
         root = np.linalg.cholesky(scale + 1e-4 * np.eye(size))
-        weight = (freedom + size) / (freedom + _squared(root, residuals))
+        weight = (FREEDOM + size) / (FREEDOM + _squared(root, residuals))
     return root
 
 
