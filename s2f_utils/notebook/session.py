@@ -70,10 +70,13 @@ def _save_figures_as_jpeg() -> None:
     with contextlib.suppress(ImportError):
         from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from PIL import ImageFile
 
         if get_ipython() is not None:
             options = {"quality": 92, "subsampling": 0, "optimize": True, "progressive": True}
             set_matplotlib_formats("jpeg", pil_kwargs=options)
+            # Pillow's buffer must hold the file: pictures of noise need more than a byte a pixel.
+            ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2**24)
 
 
 def _device_name(device: torch.device) -> str:
