@@ -1,6 +1,6 @@
 """Several processes that train one model, started by torchrun, over torch.distributed.
 
-The batch is the global batch: each rank steps on an equal share of it, and `Method.descend`
+The batch is the global batch: each rank steps on an equal share of it, and `Context.descend`
 averages the gradients. All ranks draw the random numbers of the global batch and keep those of
 their share, so N ranks learn what one process learns. Outside of `local_batch`, and in a single
 process, nothing is exchanged.

@@ -1,4 +1,4 @@
-"""Prepare a new training run, or resume one: `open_run`. `training.loop.train` trains it."""
+"""Prepare a new training run, or resume one: `open_run`. `train.loop.train` trains it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def open_run(
     `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same
     settings, pairs and initial model, else starts a new one; "never" starts a new one; a folder
     resumes that run, and raises CheckpointError if it does not fit. `init`: the model, as in
-    `inference.find_generator`, whose generator (and nothing else) a new run starts from. Raises
+    `infer.find_generator`, whose generator (and nothing else) a new run starts from. Raises
     DataError, ConfigError or CheckpointError before anything is written.
     """
     config, kind = resolved.config, find_method(resolved.method)
