@@ -41,7 +41,10 @@ class PictureStore:
     def __init__(
         self, paths: Sequence[Path], size_px: int, device: torch.device, maps: Sequence[Path] = ()
     ) -> None:
-        self.paths, self.maps, self.size_px, self.device = list(paths), list(maps), size_px, device
+        self.paths = list(paths)
+        self.maps = list(maps)
+        self.size_px = size_px
+        self.device = device
         self.channels = 6 if paths and maps else 3
         self._tensor: Tensor | None = None
 
@@ -106,12 +109,10 @@ class Data:
         paired: bool = True,
         progress: bool = False,
     ) -> None:
-        self.sketches, self.photos, self.paired, self.device = (
-            sketches,
-            photos,
-            paired,
-            photos.device,
-        )
+        self.sketches = sketches
+        self.photos = photos
+        self.paired = paired
+        self.device = photos.device
         need = sum(len(store) * store.channels * store.size_px**2 for store in (sketches, photos))
         self.resident = need < 0.4 * free_bytes(self.device)
         for store in (sketches, photos):
@@ -216,9 +217,8 @@ def unpaired_data(
     in an order of their own each.
     """
     sides = [row.sketch for row in sketches], [row.photo for row in photos]
-    return Data(
-        *(PictureStore(side, size_px, device) for side in sides), paired=False, progress=progress
-    )
+    stores = [PictureStore(side, size_px, device) for side in sides]
+    return Data(*stores, paired=False, progress=progress)
 
 
 def unpaired_rows(
@@ -284,9 +284,9 @@ def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
             f" 'python -m data_prep pairs {path.parent.parent} OUT --align face', or --fit pad "
             "or stretch"
         )
-    return (
-        image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
-    )
+    if image.shape[:2] == (size_px, size_px):
+        return image
+    return images.resize(image, size_px, "stretch")
 
 
 def free_bytes(device: torch.device) -> int:

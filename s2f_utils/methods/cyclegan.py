@@ -270,17 +270,13 @@ class CycleGAN(Method):
             else:
                 kind = self.config.gan_loss
                 with ctx.autocast():
-                    logits_photo, logits_sketch = (
-                        self.net_d_photo(fake_b),
-                        self.net_d_sketch(fake_a),
-                    )
+                    logits_photo = self.net_d_photo(fake_b)
+                    logits_sketch = self.net_d_sketch(fake_a)
                 loss_photo = losses.adversarial_loss(logits_photo, True, kind)
                 loss_sketch = losses.adversarial_loss(logits_sketch, True, kind)
         weight_gan = ctx.live["lambda_gan"]
-        weight_sketch, weight_photo = (
-            ctx.live["lambda_cycle_sketch"],
-            ctx.live["lambda_cycle_photo"],
-        )
+        weight_sketch = ctx.live["lambda_cycle_sketch"]
+        weight_photo = ctx.live["lambda_cycle_photo"]
         share = ctx.live["lambda_identity"]
         terms_g = {
             "loss_gan_photo": Term(loss_photo, weight_gan),

@@ -82,10 +82,8 @@ class PretrainedFeatures(nn.Module):
         check(name)
         self.name, self.backbone = name, BACKBONES[name]
         net = _network(self.backbone)
-        self.stem, self.stages = (
-            _fused(nn.Sequential(net.conv_stem, net.bn1)),
-            nn.ModuleList(map(_fused, net.blocks)),
-        )
+        self.stem = _fused(nn.Sequential(net.conv_stem, net.bn1))
+        self.stages = nn.ModuleList(map(_fused, net.blocks))
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> PretrainedFeatures:

@@ -184,12 +184,10 @@ class PSP(Network):
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
         """What its encoder's channels say, and the size of its generator."""
-        direction, size_px = (
-            WAYS[args["encoder"]["in_channels"]],
-            args["decoder"].get("size_px", 1024),
-        )
         return ModelInfo(
-            direction=direction, supports=frozenset({"seed", "styles"}), size_px=size_px
+            direction=WAYS[args["encoder"]["in_channels"]],
+            supports=frozenset({"seed", "styles"}),
+            size_px=args["decoder"].get("size_px", 1024),
         )
 
     def forward(self, x: Tensor) -> Tensor:

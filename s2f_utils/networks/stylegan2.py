@@ -108,11 +108,9 @@ class EqualLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.weight * self.scale, self.bias * self.lr_mul
-        return (
-            F.leaky_relu(F.linear(x, weight) + bias, 0.2) * GAIN
-            if self.activate
-            else F.linear(x, weight, bias)
-        )
+        if self.activate:
+            return F.leaky_relu(F.linear(x, weight) + bias, 0.2) * GAIN
+        return F.linear(x, weight, bias)
 
 
 class EqualConv2d(nn.Module):
@@ -123,11 +121,9 @@ class EqualConv2d(nn.Module):
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
-        self.scale, self.stride, self.padding = (
-            1 / math.sqrt(in_channels * kernel**2),
-            stride,
-            padding,
-        )
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        self.stride = stride
+        self.padding = padding
 
     def forward(self, x: Tensor, gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
         """The convolution, plus a bias where there is one, all times `gain`."""
@@ -208,10 +204,8 @@ class StyledConv(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = ModulatedConv2d(in_channels, out_channels, 3, style_dim, upsample=upsample)
-        self.noise, self.activate = (
-            nn.ParameterDict({"weight": torch.zeros(1)}),
-            bias_of(out_channels),
-        )
+        self.noise = nn.ParameterDict({"weight": torch.zeros(1)})
+        self.activate = bias_of(out_channels)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
         x, scale = self.conv.scaled(x, style)

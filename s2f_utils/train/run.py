@@ -255,20 +255,18 @@ def _live(
     model: Method, config: TrainConfig, total: int
 ) -> tuple[dict[str, float], dict[str, Range]]:
     """The values that may change during training, and their limits."""
-    batch, every = (
-        float(config.batch_size),
-        float(config.sample_every_images or max(config.batch_size, total // 20)),
-    )
+    batch = float(config.batch_size)
+    every = float(config.sample_every_images or max(config.batch_size, total // 20))
     values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
     ranges = config.live_ranges() | {
         "augment": Range(0.0, 2.0),
         "batch_size": Range(1.0, max(16.0, 2 * batch)),
         "sample_every": Range(1.0, max(1e9, every), log=True),
     }
-    for name, r in ranges.items():  # a setting outside the slider's range extends it
-        ranges[name] = dataclasses.replace(
-            r, low=min(r.low, values[name]), high=max(r.high, values[name])
-        )
+    for name, limits in ranges.items():  # a setting outside the slider's range extends it
+        low = min(limits.low, values[name])
+        high = max(limits.high, values[name])
+        ranges[name] = dataclasses.replace(limits, low=low, high=high)
     return values, ranges
 
 

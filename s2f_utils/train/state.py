@@ -128,12 +128,9 @@ class TrainingRun:
     @property
     def last_saved(self) -> str:
         """The state that a resume would start from, in words."""
-        is_there = self.resume_path.is_file()
-        return (
-            f"what was saved at image {self.saved_at} is still there"
-            if is_there
-            else "nothing was saved yet"
-        )
+        if self.resume_path.is_file():
+            return f"what was saved at image {self.saved_at} is still there"
+        return "nothing was saved yet"
 
     @property
     def share_done(self) -> float:
@@ -223,11 +220,9 @@ class TrainingRun:
         return row
 
     def _diverged(self, wrong: list[str]) -> TrainingDiverged:
-        saved = (
-            f"the last good state is {self.resume_path}"
-            if self.resume_path.exists()
-            else "nothing was saved yet"
-        )
+        saved = "nothing was saved yet"
+        if self.resume_path.exists():
+            saved = f"the last good state is {self.resume_path}"
         self.log.event("diverged", images=self.images_seen, what=wrong)
         what_to_do = "lower the learning rate, or use precision=float32"
         return TrainingDiverged(
