@@ -34,33 +34,50 @@ def training_data(
     """The pictures to train on, and those of the sheets of samples:
     validation pairs, if there are any.
     """
-    val, num, size_px = manifest.split("val"), config.num_samples, config.size_px
+    val = manifest.split("val")
     chosen = val or rows
+    num = config.num_samples
     if method.data == "unpaired":
-        sketches, photos = unpaired_rows(rows, config.apart, config.seed)
-        data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
-        if pairs := [row for row in chosen if row.sketch and row.photo]:
-            return data, paired_data(pairs[:num], size_px, device)
-        sketches = [row for row in chosen if row.sketch] or sketches
-        photos = [row for row in chosen if row.photo] or photos
-        return data, unpaired_data(sketches[:num], photos[:num], size_px, device)
+        return _data_without_pairs(config, rows, chosen, device, progress)
     if method.data == "custom":
         read = partial(method.read_data, manifest)
         places = np.linspace(0, len(chosen) - 1, min(num, len(chosen))).round()
-        few = [chosen[int(place)] for place in places]  # neighbours may show the same person
+        shown = [chosen[int(place)] for place in places]  # neighbours may show the same person
     elif method.data == "photos":
-        read, few = photo_data, [row for row in (*val, *rows) if row.photo]
+        read = photo_data
+        shown = [row for row in (*val, *rows) if row.photo]
     else:
-        given = (
-            "sketch" if config.direction in DIRECTIONS else config.direction.partition("-to-")[0]
-        )
+        given = "sketch"  # both of these directions learn from pairs of a sketch and a photo
+        if config.direction not in DIRECTIONS:
+            given = config.direction.partition("-to-")[0]
         read = partial(paired_data, given=given)
-        few = [
-            row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])
-        ] or chosen
-    return read(rows, config.load_size_px, device, progress=progress), read(
-        few[:num], size_px, device
-    )
+        shown = [row for row in chosen if _is_whole(row, given)] or chosen
+    data = read(rows, config.load_size_px, device, progress=progress)
+    return data, read(shown[:num], config.size_px, device)
+
+
+def _data_without_pairs(
+    config: TrainConfig, rows: list[Row], chosen: list[Row], device: torch.device, progress: bool
+) -> tuple[Data, Data]:
+    """As `training_data`, for a method that learns without pairs.
+
+    chosen: rows for the samples; pairs among them are preferred, as they have a ground truth.
+    """
+    num, size_px = config.num_samples, config.size_px
+    sketches, photos = unpaired_rows(rows, config.apart, config.seed)
+    data = unpaired_data(sketches, photos, config.load_size_px, device, progress=progress)
+    pairs = [row for row in chosen if row.sketch and row.photo]
+    if pairs:
+        return data, paired_data(pairs[:num], size_px, device)
+    sketches = [row for row in chosen if row.sketch] or sketches
+    photos = [row for row in chosen if row.photo] or photos
+    return data, unpaired_data(sketches[:num], photos[:num], size_px, device)
+
+
+def _is_whole(row: Row, given: str) -> bool:
+    """Whether a row has a photo and all that an input of this kind, a key of `GIVEN`, needs."""
+    needed = (*GIVEN[given], "photo")
+    return all(getattr(row, what) for what in needed)
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> Batch:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tqdm.auto import tqdm
@@ -187,45 +187,56 @@ def train(
     return reason
 
 
+class Decision(NamedTuple):
+    """What a training does next.
+
+    reason: why it ends, as `train` returns it; "" to go on. num: images in the next step of all
+    ranks; 0: no step, for it ends or is paused. factor: of all live learning rates in that step.
+    """
+
+    reason: str
+    num: int = 0
+    factor: float = 0.0
+
+
 def decide(
     run: TrainingRun,
     notify: Callable[..., None],
     interrupted: threading.Event,
     steps: int,
     until: float,
-) -> tuple[str, int, float]:
+) -> Decision:
     """Apply what widgets, callbacks or controls.json changed since the last step, and return what
-    to do next: the reason to end, the number of images in the next step (0: the end, or a pause),
-    and the learning rates' factor.
+    to do next.
+
     steps: steps done in this chunk, which ends after the time `until`, once a step is done or
     during a pause.
     """
     live, is_over = run.live, time.monotonic() >= until
     if run.images_seen >= run.total_images:
-        return "done", 0, 0.0
+        return Decision("done")
     if is_over and steps:
-        return "chunk", 0, 0.0
+        return Decision("chunk")
     for change in live.poll():
         run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
         notify("on_change", change)
     if problem := live.take_problem():
         run.log.problem(problem)
-    if interrupted.is_set() or live.asked("stop"):
-        return "interrupted" if interrupted.is_set() else "stopped", 0, 0.0
+    if interrupted.is_set():
+        return Decision("interrupted")
+    if live.asked("stop"):
+        return Decision("stopped")
     if live.asked("pause") and not live.asked("step"):
         time.sleep(0.05)
         notify("on_idle")
-        return "chunk" if is_over else "", 0, 0.0
+        return Decision("chunk" if is_over else "")
     live.done("step")
     num = min(round(live["batch_size"]), run.longest_images - run.images_seen)
-    return (
-        "",
-        num + -num % distributed.world_size(),
-        lr_factor(run),
-    )  # all ranks have the same share
+    num += -num % distributed.world_size()  # all ranks have the same share
+    return Decision("", num, lr_factor(run))
 
 
-def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[str, int, float]:
+def agree(run: TrainingRun, decision: Decision | None) -> Decision:
     """Broadcast rank zero's decision, live values and random generator's state to all ranks."""
     if distributed.world_size() == 1:
         return decision
