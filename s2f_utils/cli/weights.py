@@ -31,11 +31,9 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
     else:
         for name, what in {**table.SHIPPED, **table.SHIPPED_RESTORERS, **table.FINDERS}.items():
             path = table.shipped(name)
-            where = (
-                f"{path.stat().st_size / 1e6:.1f} MB; {path}"
-                if path.is_file()
-                else "not in this version"
-            )
+            where = "not in this version"
+            if path.is_file():
+                where = f"{path.stat().st_size / 1e6:.1f} MB; {path}"
             print(f"{name}: {what}; {_learned_from(path)}MIT, comes with the project; {where}")
         for name, entry in table.WEIGHTS.items():
             try:

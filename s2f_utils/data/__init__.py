@@ -55,13 +55,11 @@ def terms_of(settings: Mapping[str, Any]) -> list[str]:
     """The licence terms in a manifest's settings; of older sets of CUFS by their layout;
     [] where unknown.
     """
-    terms, is_cufs = (
-        settings.get("terms") or (),
-        "cufs" in str(settings.get("layout", "")).split("+"),
-    )
-    return sorted(
-        {*([terms] if isinstance(terms, str) else terms), *([CUFS_TERMS] if is_cufs else ())}
-    )
+    given = settings.get("terms") or ()
+    terms = {given} if isinstance(given, str) else set(given)
+    if "cufs" in str(settings.get("layout", "")).split("+"):
+        terms.add(CUFS_TERMS)
+    return sorted(terms)
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:

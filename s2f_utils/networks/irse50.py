@@ -37,13 +37,11 @@ class Bottleneck(nn.Module):
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
-        self.shortcut_layer = (
-            nn.MaxPool2d(1, stride)
-            if before == after
-            else nn.Sequential(
-                nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
-            )
-        )
+        if before == after:
+            self.shortcut_layer = nn.MaxPool2d(1, stride)
+        else:
+            widened = nn.Conv2d(before, after, 1, stride, bias=False)
+            self.shortcut_layer = nn.Sequential(widened, nn.BatchNorm2d(after))
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(before),
             nn.Conv2d(before, after, 3, 1, 1, bias=False),

@@ -104,16 +104,15 @@ def resolve(
         others = " and ".join(name for name, other in METHODS.items() if profile in other.profiles)
         raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
     has_gpu = pick_device().type != "cpu" if has_gpu is None else has_gpu
-    on_cpu, has_length = f"{profile} on a CPU", bool({"total_images", "epochs"} & set(yours))
-    layers = {
-        f"profile {profile}": kind.profiles.get(profile, {}),
-        f"profile {on_cpu}": {} if has_gpu else kind.profiles.get(on_cpu, {}),
-        "the model it begins with": begun_with or {},
-        "your length": {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0}
-        if has_length
-        else {},
-        "yours": yours,
-    }
+    # Where values come from, and which; later ones replace earlier ones.
+    layers = {f"profile {profile}": kind.profiles.get(profile, {})}
+    if not has_gpu:
+        on_cpu = f"{profile} on a CPU"
+        layers[f"profile {on_cpu}"] = kind.profiles.get(on_cpu, {})
+    layers["the model it begins with"] = begun_with or {}
+    if "total_images" in yours or "epochs" in yours:
+        layers["your length"] = {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0}
+    layers["yours"] = yours
     values: dict[str, Any] = {}
     origin = dict.fromkeys(kind.Config.model_fields, "paper")
     for source, layer in layers.items():

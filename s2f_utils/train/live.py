@@ -98,11 +98,8 @@ class LiveValues:
                 f"{', '.join([*self.ranges, *COMMANDS])}"
             )
         low, high = self.ranges[name].low, self.ranges[name].high
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not low <= value <= high
-        ):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and low <= value <= high):
             raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
         return float(value)
 
@@ -131,11 +128,8 @@ class LiveValues:
         self._stamp = stamp
         try:
             wanted = dict(json.loads(self._controls.read_text(encoding="utf-8")))
-        except (
-            OSError,
-            TypeError,
-            ValueError,
-        ) as error:  # half written by an editor: the next version is read
+        # Half written by an editor: the next version is read.
+        except (OSError, TypeError, ValueError) as error:
             self.problem = f"{CONTROLS} was not understood ({error}); the values stay as they are"
             return
         for name, value in wanted.items():
