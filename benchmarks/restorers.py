@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import common
 import inside
@@ -31,23 +32,27 @@ from s2f_utils.pictures import degradations, faces, images, viz
 
 SIZE_PX, FIRST = 256, "restorer-256"
 METRICS = ("psnr", "ssim", "l1", "sharpness")
-AMOUNTS, RADII, BALANCES = (
-    (0.25, 0.5, 1.0, 2.0),
-    (1.0, 2.0, 4.0),
-    (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
-)
+AMOUNTS = (0.25, 0.5, 1.0, 2.0)
+RADII = (1.0, 2.0, 4.0)
+BALANCES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 TRANSLATOR = "pix2pix-128"
 Method = Callable[[np.ndarray, degradations.Degradation], np.ndarray]
 
 
-def damaged(
-    photo: np.ndarray, number: int, strength: str
-) -> tuple[np.ndarray, np.ndarray, degradations.Degradation]:
-    """The small picture that is left, the same enlarged, and what was done."""
+class Damaged(NamedTuple):
+    """The small picture that is left of a photo, the same enlarged, and what was done."""
+
+    small: np.ndarray
+    enlarged: np.ndarray
+    how: degradations.Degradation
+
+
+def damaged(photo: np.ndarray, number: int, strength: str) -> Damaged:
+    """A photo, damaged at this strength. number: another one, other damage."""
     rng = np.random.default_rng(number)
     how = degradations.draw(rng, len(photo), degradations.STRENGTHS[strength])
     found = degradations.stages(photo, how, rng)
-    return found["jpeg"], found["degraded"], how
+    return Damaged(found["jpeg"], found["degraded"], how)
 
 
 def unsharp(radius: float, amount: float) -> Method:
@@ -72,12 +77,13 @@ def wiener(balance: float) -> Method:
     return method
 
 
-def best(methods: Mapping[str, Method], bad: list, photos: np.ndarray) -> str:
+def best(methods: Mapping[str, Method], bad: list[Damaged], photos: np.ndarray) -> str:
     """The method with the highest PSNR on these."""
-    made = {
-        name: np.stack([method(b, how) for _, b, how in bad]) for name, method in methods.items()
-    }
-    return max(made, key=lambda name: metrics.measure(made[name], photos, ("psnr",))["psnr"].mean())
+    psnr = {}
+    for name, method in methods.items():
+        made = np.stack([method(one.enlarged, one.how) for one in bad])
+        psnr[name] = metrics.measure(made, photos, ("psnr",))["psnr"].mean()
+    return max(psnr, key=psnr.get)
 
 
 def measured(made: np.ndarray, photos: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,33 +98,105 @@ def after_translation(
     rows: list[Row], photos: np.ndarray, own: restorers.Restorer
 ) -> dict[str, dict[str, float]]:
     """Answers to pencil sketches, as they are and restored; the paired difference of each score."""
-    model, mask = (
-        s2f.load(TRANSLATOR),
-        inside.mask_of(inside.outline_of(faces.TEMPLATE * SIZE_PX), photos[0].shape),
-    )
+    model = s2f.load(TRANSLATOR)
     made = [images.resize(model.translate(images.load_rgb(row.sketch)), SIZE_PX) for row in rows]
-    sides, true, found = (
-        (np.stack(made), np.stack([own.restore(one) for one in made])),
-        identities(photos),
-        [],
-    )
-    for side in sides:
-        near = [
-            inside.similarity_inside(one, photo, mask)
-            for one, photo in zip(side, photos, strict=True)
-        ]
-        values = {key: np.array([one[key] for one in near]) for key in near[0]}
-        values["sharpness"] = metrics.measure(side, photos, ("sharpness",))["sharpness"]
-        found.append(values | {"likeness": np.linalg.norm(identities(side) - true, axis=1)})
-    before = {f"{k}_before": metrics.bootstrap_mean(v) for k, v in found[0].items()}
-    gain = {
-        f"{k}_difference": metrics.paired_difference(found[1][k], v) for k, v in found[0].items()
+    restored = [own.restore(one) for one in made]
+    true = identities(photos)
+    before = measured_inside(np.stack(made), photos, true)
+    after = measured_inside(np.stack(restored), photos, true)
+    scores = {f"{k}_before": metrics.bootstrap_mean(v) for k, v in before.items()}
+    for k, v in before.items():
+        scores[f"{k}_difference"] = metrics.paired_difference(after[k], v)
+    return common.rounded(scores)
+
+
+def measured_inside(
+    made: np.ndarray, photos: np.ndarray, true: np.ndarray
+) -> dict[str, np.ndarray]:
+    """As `measured`, but for similarity, which is that inside the face."""
+    outline = inside.outline_of(faces.TEMPLATE * SIZE_PX)
+    mask = inside.mask_of(outline, photos[0].shape)
+    near = []
+    for one, photo in zip(made, photos, strict=True):
+        near.append(inside.similarity_inside(one, photo, mask))
+    values = {}
+    for key in near[0]:
+        values[key] = np.array([one[key] for one in near])
+    values |= metrics.measure(made, photos, ("sharpness",))
+    values["likeness"] = np.linalg.norm(identities(made) - true, axis=1)
+    return values
+
+
+def answers(
+    strength: str,
+    photos: np.ndarray,
+    known: np.ndarray,
+    own: Mapping[str, restorers.Restorer],
+) -> dict[str, np.ndarray]:
+    """Photos damaged at one strength, and what each method makes of them: {label: uint8 (N, H, W,
+    3)}. known: photos of validation people, by which the settings are chosen.
+    """
+    sharpen = {f"radius {r:g}, amount {a:g}": unsharp(r, a) for r in RADII for a in AMOUNTS}
+    balance = {f"balance {b:g}": wiener(b) for b in BALANCES}
+    tried = [damaged(photo, 1000 + n, strength) for n, photo in enumerate(known)]
+    sharpest = best(sharpen, tried, known)
+    balanced = best(balance, tried, known)
+
+    bad = [damaged(photo, n, strength) for n, photo in enumerate(photos)]
+    made = {
+        "damaged": [one.enlarged for one in bad],
+        "bicubic": [bicubic(one.small) for one in bad],
+        f"unsharp masking ({sharpest})": [sharpen[sharpest](one.enlarged, one.how) for one in bad],
+        f"Wiener's filter ({balanced})": [balance[balanced](one.enlarged, one.how) for one in bad],
     }
-    return common.rounded(before | gain)
+    for label, restorer in own.items():
+        made[label] = [restorer.restore(one.enlarged) for one in bad]
+    return {label: np.stack(side) for label, side in made.items()}
 
 
-def main() -> None:
-    """Measure and write results/restorers.json."""
+def bicubic(small: np.ndarray) -> np.ndarray:
+    """A small picture, enlarged to `SIZE_PX`."""
+    enlarged = Image.fromarray(small).resize((SIZE_PX, SIZE_PX), Image.Resampling.BICUBIC)
+    return np.asarray(enlarged)
+
+
+def scores_of(
+    made: Mapping[str, np.ndarray], photos: np.ndarray, true: np.ndarray, who: list[str]
+) -> dict[str, dict]:
+    """The scores of each method's answers, and how far those of `FIRST` are from them.
+
+    true: as in `measured`. who: the person in each photo.
+    """
+    values = {label: measured(side, photos, true) for label, side in made.items()}
+    rows = {}
+    for label, side in made.items():
+        found = {k: metrics.bootstrap_mean(v) for k, v in values[label].items()}
+        patch = metrics.patch_test(side, photos, who)
+        repeated = metrics.Repeated(patch.per_image[None], patch.fold_of[None])
+        found["patch_auc"] = metrics.bootstrap_repeated(repeated)
+        gain = {k: metrics.paired_difference(values[FIRST][k], v) for k, v in values[label].items()}
+        rows[label] = common.rounded(found) | {"difference": common.rounded(gain)}
+    return rows
+
+
+def people_of(rows: list[Row]) -> list[Row]:
+    """The first row of each person, from the last person on. Left out is a set of which some
+    restorers once learned a part.
+    """
+    first: dict[str, Row] = {}
+    for row in reversed(rows):
+        if "_portraits__" not in row.id:
+            first[row.identity] = row
+    return list(first.values())
+
+
+def photos_of(rows: list[Row]) -> np.ndarray:
+    """Their photos, uint8 (N, H, W, 3)."""
+    return np.stack([images.load_rgb(row.photo) for row in rows])
+
+
+def arguments() -> argparse.Namespace:
+    """What the command was given."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument(
@@ -126,67 +204,29 @@ def main() -> None:
     )
     parser.add_argument("--num", type=int, default=100, help="test people (default: 100)")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of sixteen")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and write results/restorers.json."""
+    args = arguments()
     manifest = read_manifest(args.data / "manifest-sharp.csv")
-    rows = [
-        row for row in manifest.split("test") if "_portraits__" not in row.id
-    ]  # of which some were learned from, once
-    test, val = (
-        list({row.identity: row for row in reversed(rows)}.values())[: args.num],
-        manifest.split("val"),
-    )
-    photos, known = (np.stack([images.load_rgb(row.photo) for row in rows]) for rows in (test, val))
+    test = people_of(manifest.split("test"))[: args.num]
+    photos, known = photos_of(test), photos_of(manifest.split("val"))
     who, true = [row.identity for row in test], identities(photos)
-    given = dict(one.partition("=")[::2] for one in args.restorer) | {FIRST: weights.RESTORER}
-    own = {label: restorers.load(file, "cpu") for label, file in given.items()}
-    sharpen = {f"radius {r:g}, amount {a:g}": unsharp(r, a) for r in RADII for a in AMOUNTS}
-    balance = {f"balance {b:g}": wiener(b) for b in BALANCES}
+    files = dict(one.partition("=")[::2] for one in args.restorer) | {FIRST: weights.RESTORER}
+    own = {label: restorers.load(file, "cpu") for label, file in files.items()}
     results = {
         "num": len(test),
         "strengths": {},
         "after": after_translation(test, photos, own[FIRST]),
     }
     for strength in degradations.STRENGTHS:
-        tried = [damaged(photo, 1000 + n, strength) for n, photo in enumerate(known)]
-        chosen = {
-            name: best(some, tried, known)
-            for name, some in (("unsharp", sharpen), ("wiener", balance))
-        }
-        bad = [damaged(photo, n, strength) for n, photo in enumerate(photos)]
-        cubic = [
-            Image.fromarray(small).resize((SIZE_PX, SIZE_PX), Image.Resampling.BICUBIC)
-            for small, _, _ in bad
-        ]
-        made = {
-            "damaged": [b for _, b, _ in bad],
-            "bicubic": list(map(np.asarray, cubic)),
-            f"unsharp masking ({chosen['unsharp']})": [
-                sharpen[chosen["unsharp"]](b, how) for _, b, how in bad
-            ],
-            f"Wiener's filter ({chosen['wiener']})": [
-                balance[chosen["wiener"]](b, how) for _, b, how in bad
-            ],
-            **{label: [net.restore(b) for _, b, _ in bad] for label, net in own.items()},
-        }
-        sides = {name: np.stack(side) for name, side in made.items()}
-        values, rows = {name: measured(side, photos, true) for name, side in sides.items()}, {}
-        for name, side in sides.items():
-            found = {k: metrics.bootstrap_mean(v) for k, v in values[name].items()}
-            patch = metrics.patch_test(side, photos, who)
-            repeated = metrics.Repeated(patch.per_image[None], patch.fold_of[None])
-            found["patch_auc"] = metrics.bootstrap_repeated(repeated)
-            gain = {
-                k: metrics.paired_difference(values[FIRST][k], values[name][k])
-                for k in values[name]
-            }
-            rows[name] = common.rounded(found) | {"difference": common.rounded(gain)}
-        results["strengths"][strength] = rows
+        made = answers(strength, photos, known, own)
+        results["strengths"][strength] = scores_of(made, photos, true, who)
         if args.sheets:
             some = [n for n, row in enumerate(test) if SHOWN in row.id][:SHEET]
-            shown = [
-                [side[n] for n in some]
-                for side in (photos, *(made[name] for name in ("damaged", *own)))
-            ]
+            shown = [photos[some], *(made[label][some] for label in ("damaged", *own))]
             images.save(args.sheets / f"restored-{strength}.png", viz.sheet(shown), generated=True)
     common.write("restorers", results, tables)
 
