@@ -53,7 +53,8 @@ BATCH, INVENTED = 16, 5
 LEAST_COMPONENTS = 40
 CODE_NOISE = 0.12
 BLANK_SHARE = 0.55  # of people, whose lines are left out
-WORN_SHARES = (0.2, 0.2, 0.08)  # of glasses, beards, and hats among invented people
+WORN_SHARES = (0.2, 0.2, 0.0)  # of glasses, beards, and hats among invented people
+HATS_SHOWN = 0.05  # share of people in painted hats among those shown
 NEAR_ENOUGH = 0.5  # correlation of an invented code with the person's whose lines it gets
 NORM_IMAGES = 17_600  # after which batch norm's statistics stay as they are
 LR_G, LR_D, BETAS = 3e-4, 2e-4, (0.0, 0.99)
@@ -122,10 +123,15 @@ class People:
         self.held_code = appearance.code(self.held_photo)
 
     def _add_hats(self, path: Path) -> None:
-        """Show people in painted hats, too, without lines: `WORN_SHARES` of all that is shown."""
+        """Show people in painted hats, too, without lines: `HATS_SHOWN` of all.
+
+        Their codes stay whole: with fewer components some had a hat that their code did not show,
+        and the renderer put patches of hats onto anybody.
+        """
         with np.load(path) as file:
             hats = torch.from_numpy(file["photo"])
-        share = WORN_SHARES[2] / (1 - WORN_SHARES[2]) * self.balance.sum() / len(hats)
+        self.has_hat = torch.cat([torch.zeros(len(self.photo)), torch.ones(len(hats))]).bool()
+        share = HATS_SHOWN / (1 - HATS_SHOWN) * self.balance.sum() / len(hats)
         self.photo = torch.cat([self.photo, hats])
         self.lines = torch.cat(
             [self.lines, self.lines.new_full((len(hats), *self.lines.shape[1:]), 255)]
@@ -155,7 +161,8 @@ class People:
         near = 0.85 * torch.rand(BATCH, 1)
         blank = (torch.rand(BATCH) < BLANK_SHARE) | (~known & (near[:, 0] < NEAR_ENOUGH))
         lines = torch.where(blank.view(-1, 1, 1, 1), torch.ones_like(lines), lines)
-        codes = spoiled(self.codes[mirrored.long(), who])
+        whole = self.codes[mirrored.long(), who]
+        codes = torch.where(self.has_hat[who, None], whole, spoiled(whole))
         strangers = self.worn.decided(invented(codes, near)) * (codes != 0)
         codes = torch.where(known[:, None], codes, strangers)
         return Batch(photo, self.appearance.picture(codes), lines, known.float())
