@@ -164,7 +164,7 @@ def main() -> None:
     work = Path(kept.name)
     true_meshes = meshes_of(args.mesh, true, work) if args.mesh else None
     for name, (made, seconds) in table.items():
-        path = weights.shipped(weights.RENDER if name == weights.DEFAULT else name)
+        path = weights.shipped(weights.EXPECT if name == weights.DEFAULT else name)
         path = Path(also[name], "generator.safetensors") if name in also else path
         facts = (
             {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)}

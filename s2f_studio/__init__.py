@@ -2,7 +2,8 @@
 on `s2f_utils`, which finds it by its entry point (`plugin`).
 
 A drawing's way is `translate.translate`: `drawings.prepare` cleans its paper and finds its face;
-the model (`render.model`, `faces.average_face`) finds the landmarks (`drawings.landmarks`), warps
-the drawing to the mean shape, runs the networks (`faces.networks.expect`, `render.network`), and
-warps the answer back to the landmarks. `sheet` writes answers as files, `page.reply` as JSON.
+the model (`faces.model`) finds the landmarks (`drawings.landmarks`), warps the drawing to the mean
+shape, asks for the average face (`faces.average_face`), draws a person around it (`faces.people`),
+restores the photo (`faces.stages.person`), and warps it to the person's shape. `sheet` writes
+answers as files, `page.reply` as JSON.
 """

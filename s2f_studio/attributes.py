@@ -19,7 +19,6 @@ TRAITS: dict[str, tuple[str, dict[str, float]]] = {
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
 TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
-TEXTURED = ("age", "smile", "curls")  # those of `TRAITS` in a face's texture
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
 COLOURED = ("skin", "hair")

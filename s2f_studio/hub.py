@@ -15,7 +15,6 @@ from typing import Any
 from s2f_utils.networks.info import (
     DIRECTIONS,
     MEASURES,
-    RENDERS,
     SCORES,
     ModelInfo,
     made_by,
@@ -24,7 +23,7 @@ from s2f_utils.networks.info import (
 from s2f_utils.pictures.images import GENERATED_NOTE
 
 TEMPLATE = Path(__file__).with_name("readme.md.jinja")
-README, EXPECTED = "README.md", "expected.safetensors"
+README = "README.md"
 LIMITING = re.compile(
     r"redistribut|agreement|research|non-commercial|ask its authors", re.IGNORECASE
 )
@@ -79,10 +78,7 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = "other") -> Pac
     path = given / generator_file() if given.is_dir() else given
     card = _card_of(path)
     names = [generator_file(way) for way in DIRECTIONS] if given.is_dir() else []
-    sources = {
-        name: path.with_name(name)
-        for name in (*names, *([EXPECTED] if card.task == RENDERS else []))
-    }
+    sources = {name: path.with_name(name) for name in names}
     sources = {generator_file(): path} | {
         name: source for name, source in sources.items() if source.is_file()
     }

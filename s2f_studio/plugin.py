@@ -11,25 +11,23 @@ def networks() -> dict[str, Any]:
     """Classes of networks by the names in files' headers."""
     from s2f_studio.drawings.landmark_net import LandmarkNet
     from s2f_studio.faces.networks.expect import Expect
-    from s2f_studio.render.network import Render, RenderJudge
+    from s2f_studio.faces.networks.person import Person
 
-    return {"finder": LandmarkNet, "expect": Expect, "render": Render, "render-judge": RenderJudge}
+    return {"finder": LandmarkNet, "expect": Expect, "person": Person}
 
 
 def methods() -> dict[str, Any]:
     """Training methods by name."""
     from s2f_studio.faces.method import ExpectMethod
-    from s2f_studio.render.method import RenderMethod
 
-    return {"expect": ExpectMethod, "render": RenderMethod}
+    return {"expect": ExpectMethod}
 
 
 def models() -> dict[str, Any]:
     """Classes of models by the names of their networks."""
-    from s2f_studio.faces.average_face import ExpectModel
-    from s2f_studio.render.model import RenderModel
+    from s2f_studio.faces.model import FaceModel
 
-    return {"expect": ExpectModel, "render": RenderModel}
+    return {FaceModel.NETWORK: FaceModel}
 
 
 def commands() -> dict[str, Any]:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
-ANSWERS = ("auto", "expected", "rendered")  # kinds of answer, for models with several
-_, EXPECTED, RENDERED = ANSWERS
+ANSWERS = PERSON, AVERAGE = ("person", "average")  # kinds of answer, for models with several
 LIKELY = 0.8  # default: most of the way to a likely face
+MAX_TEMPERATURE = 1.5
+MAX_ROUNDS = 20
 MAX_CANDIDATES = 8
+FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
 AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)
 
@@ -90,6 +92,32 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
+def parse_chosen(given: Any) -> tuple[tuple[int, ...], ...]:
+    """The seeds picked in each round: ((3, 5), (9,)), also from "3,5;9".
+
+    Raises ValueError.
+    """
+    if isinstance(given, str):
+        given = [part.split(",") for part in given.split(";") if part]
+    try:
+        chosen = tuple(tuple(map(int, picked)) for picked in given or ())
+    except (TypeError, ValueError):
+        chosen = ((-1,),)
+    if len(chosen) > MAX_ROUNDS or not all(
+        picked and all(0 <= seed <= MAX_SEED for seed in picked) for picked in chosen
+    ):
+        raise ValueError(
+            "chosen must be the seeds picked in each round, as in 3,5;9: at most"
+            f" {MAX_ROUNDS} rounds"
+        )
+    return chosen
+
+
+def chosen_text(chosen: tuple[tuple[int, ...], ...]) -> str:
+    """What `parse_chosen` reads."""
+    return ";".join(",".join(map(str, picked)) for picked in chosen)
+
+
 def _checked_face(given: str) -> str:
     from s2f_studio.drawings.prepare import parse_face_choice
 
@@ -111,6 +139,12 @@ Points = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{SHARE_PATTERN}(,{SHARE_PATTERN}){{5}}$"}),
     AS_TEXT,
 ]
+Chosen = Annotated[
+    tuple[tuple[int, ...], ...],
+    BeforeValidator(parse_chosen),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(,\d+)*(;\d+(,\d+)*)*)?$"}),
+    AS_TEXT,
+]
 
 
 class DrawingRequest(Request):
@@ -129,13 +163,27 @@ class DrawingRequest(Request):
     strength: Share = Field(0.5, description="of enhance: 0 leaves the photo, 1 invents most")
     answer: Literal[ANSWERS] = Field(
         ANSWERS[0],
-        description="expected is what such a drawing means on average, rendered, as auto, a photo"
-        " of somebody who fits it",
+        description="person is one whom the drawing could mean, average the average of all",
+    )
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=MAX_TEMPERATURE,
+        description="of a person: how freely one is drawn: 0: always the likeliest, 1: as people"
+        " differ; default: the cruder the drawing, the more freely",
+    )
+    chosen: Chosen = Field(
+        (),
+        description="the seeds that were nearest to the person whom you mean, of the eight of each"
+        " round, as in 3,5;9: the next people are drawn around them",
     )
     likely: Share = Field(
-        LIKELY,
-        description="of expected and rendered: 0: the shape as it is drawn, 1: one that people"
-        " have",
+        LIKELY, description="0: the shape as it is drawn, 1: one that people have"
+    )
+    frame: Literal[FRAMES] = Field(
+        FRAMES[0],
+        description="paper: the answer laid back onto the drawing; person: without the person's"
+        " background",
     )
     person: Person = Field(
         default_factory=dict,
@@ -184,14 +232,16 @@ class DrawingRequest(Request):
         if not chooses and "styles" not in info.supports:
             return [("answer", self)]
         first = self.model_copy(update={"fit": "square"})
-        if chooses and self.answer == ANSWERS[0]:
-            first = first.model_copy(update={"answer": RENDERED})
-        named = [(first.answer if chooses else "answer", first)]
-        if self.candidates > 1 and chooses and first.answer == RENDERED:
-            named.append((EXPECTED, first.model_copy(update={"answer": EXPECTED})))
+        if chooses and self.answer == AVERAGE:
+            return [(AVERAGE, first)]
+        name = PERSON if chooses else "variation"
+        named = [(PERSON if chooses else "answer", first)]
+        if self.candidates > 1 and chooses:
+            named.append((AVERAGE, first.model_copy(update={"answer": AVERAGE})))
         for number in range(1, self.candidates - len(named) + 1):
             seed = (self.seed + number) % (MAX_SEED + 1)
-            named.append((f"variation {number}", first.model_copy(update={"seed": seed})))
+            shown = number + 1 if chooses else number
+            named.append((f"{name} {shown}", first.model_copy(update={"seed": seed})))
         return named
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from s2f_studio.drawings.prepare import Drawing, framed
-from s2f_studio.translate import Answer, Face
+from s2f_studio.translate import Answer
 from s2f_utils import runtime
 from s2f_utils.pictures import images, masks
 
@@ -22,19 +21,17 @@ def write_answer(
     out: str | Path,
     stem: str = "drawing",
     *,
-    frame: str = "square",
     kind: str = "photo",
 ) -> tuple[Path, ...]:
     """Write an answer's faces into the folder `out`, and before them, if there are several, a sheet
     of them. Returns the files, the sheet first.
 
-    frame: as in `prepare.framed`. kind: names a single answer's file. Existing files are never
-    overwritten. Raises ValueError for another frame, OSError.
+    kind: names a single answer's file. Existing files are never overwritten. Raises OSError.
     """
     out = Path(out)
     pictures = {}
     for face in answer.faces:
-        pictures[face.name.replace(" ", "-")] = framed(face.picture, answer.drawing, frame)
+        pictures[face.name.replace(" ", "-")] = face.picture
     if len(pictures) == 1:
         stem = runtime.free_stem(out, f"{stem}-{kind}", [".png"])
         (picture,), (face,) = pictures.values(), answer.faces
@@ -42,7 +39,7 @@ def write_answer(
         return (file,)
     names = ["candidates", *pictures]
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
-    whole = sheet(answer.drawing, answer.faces, frame=frame)
+    whole = sheet(answer)
     files = [images.save(out / f"{stem}-candidates.png", whole, generated=True)]
     for face, (name, picture) in zip(answer.faces, pictures.items(), strict=True):
         notes = {"candidate": face.name, **face.notes}
@@ -50,24 +47,18 @@ def write_answer(
     return tuple(files)
 
 
-def sheet(
-    drawing: Drawing,
-    faces: tuple[Face, ...],
-    *,
-    frame: str = "square",
-    title: str = "your drawing",
-) -> np.ndarray:
+def sheet(answer: Answer, title: str = "your drawing") -> np.ndarray:
     """The drawing and its answers with their names and the note that they are generated: uint8
     (H, W, 3), up to six in a row.
 
-    frame: as in `prepare.framed`. title: the drawing's name.
+    title: the drawing's name.
     """
-    first = drawing.image if frame == "square" else drawing.paper
+    first = answer.drawing.paper if answer.is_on_paper else answer.drawing.image
     if first.ndim == 2:
         first = masks.colour(first)
     tiles = [_tile(first)]
-    tiles += [_tile(framed(face.picture, drawing, frame)) for face in faces]
-    return _arranged(tiles, [title, *(face.name for face in faces)])
+    tiles += [_tile(face.picture) for face in answer.faces]
+    return _arranged(tiles, [title, *(face.name for face in answer.faces)])
 
 
 def _arranged(tiles: list[Image.Image], names: list[str]) -> np.ndarray:

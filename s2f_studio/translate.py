@@ -13,11 +13,11 @@ import numpy as np
 
 from s2f_studio.attributes import COLOURED, as_tone
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.prepare import Drawing, prepare_for
+from s2f_studio.drawings.prepare import Drawing, framed, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
-from s2f_studio.request import ANSWERS, LIKELY, DrawingRequest
+from s2f_studio.request import LIKELY, PERSON, DrawingRequest, chosen_text
 from s2f_utils import weights
 from s2f_utils.infer.restorers import RestoreError
 from s2f_utils.infer.translator import Model
@@ -47,11 +47,15 @@ class Face:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answers to one picture: the prepared picture, the faces, and remarks for the user."""
+    """The answers to one picture: the prepared picture, the faces, and remarks for the user.
+
+    is_on_paper: the faces are laid back onto the picture.
+    """
 
     drawing: Drawing
     faces: tuple[Face, ...]
     remarks: tuple[Remark, ...]
+    is_on_paper: bool = False
 
 
 def translate(
@@ -69,6 +73,8 @@ def translate(
     """
     # drawings/prepare.py: the paper cleaned, the face found, upright, and cropped to 256 pixels.
     drawing = prepare_or_refuse(picture, request, model.info)
+    if request.frame != "square" and drawing.matrix is None:
+        raise Refusal(422, f"frame {request.frame} needs a picture that is aligned: give align")
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
@@ -79,8 +85,10 @@ def translate(
         if request.enhance and restorer is not None:
             check()
             face = enhance(face, request, restorer)
-        made.append(Face(name, face, notes_of(one, model.info, restorer)))
-    return Answer(drawing, tuple(made), remarks_on(drawing, request, model.info, len(made)))
+        laid = framed(face, drawing, request.frame)
+        made.append(Face(name, laid, notes_of(one, model.info, restorer)))
+    remarks = remarks_on(drawing, request, model.info, len(made))
+    return Answer(drawing, tuple(made), remarks, request.frame != "square")
 
 
 def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
@@ -162,11 +170,11 @@ def remarks_on(
 ) -> tuple[Remark, ...]:
     """The remarks on a picture and its answers, most important first."""
     remarks = [*drawing.warnings]
-    if "answer" in info.supports and request.answer == ANSWERS[0]:
+    if "answer" in info.supports and request.answer == PERSON:
         degree = drawing.shows.flags["crude"]
         if degree > CRUDE_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-    if request.candidates > 1 and num_answers == 1:
+    if "answer" not in info.supports and request.candidates > 1 and num_answers == 1:
         remarks.append(Remark("one-answer", {"model": info.name}))
     return tuple(remarks)
 
@@ -176,6 +184,10 @@ def notes_of(request: DrawingRequest, info: ModelInfo, restorer: Model | None) -
     notes = {"model": info.name, "seed": str(request.seed)}
     if "answer" in info.supports:
         notes["answer"] = request.answer
+        if request.temperature is not None:
+            notes["temperature"] = f"{request.temperature:g}"
+        if request.chosen:
+            notes["chosen"] = chosen_text(request.chosen)
     if "likely" in info.supports and request.likely != LIKELY:
         notes["likely"] = f"{request.likely:g}"
     if "person" in info.supports:

@@ -11,7 +11,7 @@ import pytest
 from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
-from s2f_studio.faces import average_face
+from s2f_studio.faces import model as face_model
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import write_answer
 from s2f_studio.translate import translate
@@ -31,14 +31,11 @@ def crude():
 
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.info.supports
-    assert "answer" not in infer.load(weights.EXPECT, "cpu").info.supports
-    for answer, expected in (("auto", ["crude"]), ("expected", []), ("rendered", [])):
+    for answer, expected in (("person", ["crude"]), ("average", [])):
         request = DrawingRequest(answer=answer, align="never", clean="never")
         assert [remark.code for remark in translate(crude, request, model).remarks] == expected
-    assert np.array_equal(model.translate(crude), model.translate(crude, answer="rendered"))
-    with pytest.raises(
-        ValueError, match="answer: input should be 'auto', 'expected' or 'rendered'"
-    ):
+    assert np.array_equal(model.translate(crude), model.translate(crude, answer="person"))
+    with pytest.raises(ValueError, match="answer: input should be 'person' or 'average'"):
         model.translate(crude, answer="faithful")
 
 
@@ -47,12 +44,12 @@ def test_files_say_which_answer_they_are(model, tmp_path):
     answer = translate(drawings.example("few-lines"), request, model)
     files = write_answer(answer, tmp_path)
     notes = [images.read_notes(path) for path in files[1:]]
-    assert [one["answer"] for one in notes] == ["rendered", "expected", "rendered"]
-    assert [one["candidate"] for one in notes] == ["rendered", "expected", "variation 1"]
+    assert [one["answer"] for one in notes] == ["person", "average", "person"]
+    assert [one["candidate"] for one in notes] == ["person", "average", "person 2"]
     assert [path.stem for path in files[1:]] == [
-        "drawing-rendered",
-        "drawing-expected",
-        "drawing-variation-1",
+        "drawing-person",
+        "drawing-average",
+        "drawing-person-2",
     ]
 
 
@@ -68,7 +65,7 @@ def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
 @pytest.mark.parametrize("size", [(16, 16), (40, 900), (3000, 3000)])
 def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
     picture = np.full((*size, 3), 255, np.uint8)
-    for answer in ("auto", "expected", "rendered"):
+    for answer in ("person", "average"):
         made = model.translate(picture, answer=answer)
         assert (
             max(made.shape) == 256
@@ -87,7 +84,7 @@ def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monk
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     landmarks.finder.cache_clear()
     model = infer.load(device="cpu")
-    for answer in ("auto", "expected", "rendered"):
+    for answer in ("person", "average"):
         with pytest.raises(
             weights.WeightsError, match="not there, or damaged: install the package again"
         ) as raised:
@@ -108,13 +105,13 @@ def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch
 
 def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypatch):
     square = drawings.prepare(drawings.example("hat")).image
-    find, analysed = average_face.find_landmarks, []
+    find, analysed = face_model.find_landmarks, []
     monkeypatch.setattr(
-        average_face,
+        face_model,
         "find_landmarks",
         lambda *given: analysed.append(len(given[0])) or find(*given),
     )
-    requests = [DrawingRequest(seed=seed, answer="expected") for seed in range(3)]
+    requests = [DrawingRequest(seed=seed, answer="average") for seed in range(3)]
     model.answer([square] * 3, requests)
     assert len(analysed) == 1
     kept = weakref.ref(find(square))

@@ -123,20 +123,18 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
     sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
     found = {
         kind: client.post("/api/translate", data={"answer": kind}, **sent).json()
-        for kind in ("auto", "expected", "rendered")
+        for kind in ("person", "average")
     }
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
-    assert np.array_equal(pictures["auto"], pictures["rendered"])
-    assert not np.array_equal(pictures["auto"], pictures["expected"])
+    assert not np.array_equal(pictures["person"], pictures["average"])
     told = {
         kind: sum("leaves much open" in one for one in answer["warnings"])
         for kind, answer in found.items()
     }
-    assert told == {"auto": 1, "expected": 0, "rendered": 0}
+    assert told == {"person": 1, "average": 0}
     notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
-    kinds = {"auto": "rendered", "expected": "expected", "rendered": "rendered"}
-    assert {kind: one["answer"] for kind, one in notes.items()} == kinds
-    for gone in ("best", "faithful"):
+    assert {kind: one["answer"] for kind, one in notes.items()} == {kind: kind for kind in found}
+    for gone in ("rendered", "faithful"):
         refused = client.post("/api/translate", data={"answer": gone}, **sent)
         assert refused.status_code == 422 and "answer" in refused.json()["detail"]
     models = {one["id"]: one["chooses"] for one in client.get("/api/models").json()["models"]}
@@ -146,8 +144,8 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
 @pytest.mark.parametrize(
     ("fields", "names", "said"),
     [
-        ({}, ["rendered", "expected", "variation 1"], 1),
-        ({"answer": "expected"}, ["expected", "variation 1", "variation 2"], 0),
+        ({}, ["person", "average", "person 2"], 1),
+        ({"answer": "average"}, ["average"], 0),
     ],
 )
 def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said):
@@ -157,7 +155,7 @@ def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, 
     assert [one["name"] for one in found["pictures"]] == names
     assert sum("leaves much open" in one for one in found["warnings"]) == said
     kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
-    assert kinds == {name: "expected" if name == "expected" else names[0] for name in names}
+    assert kinds == {name: name.split()[0] for name in names}
     by_name = {one["name"]: shown(one["png"]) for one in found["pictures"]}
     alone = ask(client, upload, headers=AS_JSON, **{"answer": kinds[names[0]], **fields}).json()
     assert np.array_equal(by_name[names[0]], shown(alone["pictures"][0]["png"]))
@@ -176,7 +174,7 @@ def test_several_answers_are_of_the_seeds_that_they_name(client):
 
 @pytest.mark.detector
 def test_points_are_found_on_the_upload_and_can_be_given(client):
-    found = ask(client, headers=AS_JSON, answer="expected").json()
+    found = ask(client, headers=AS_JSON, answer="average").json()
     assert found["face_found"] and not found["warnings"]
     (left, right, mouth) = found["points"]
     assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]
@@ -450,20 +448,13 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 
 
 def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_reads(tmp_path):
-    sizes = {}
-    for name in (weights.EXPECT, weights.RENDER):
-        folder = tmp_path / name
-        folder.mkdir()
-        shutil.copy(weights.shipped(name), folder / "generator.safetensors")
-        shutil.copy(weights.shipped(weights.EXPECT), folder / "expected.safetensors")
-        sizes[name] = weights.shipped(name).stat().st_size / 1e6
-    listed = Catalogue(tmp_path).list()
-    for name in sizes:
-        choice, info = listed[f"run:{name}"], infer.load(tmp_path / name).info
-        found = (choice.size_px, choice.layout, choice.chooses)
-        assert found == (info.size_px, info.layout, "answer" in info.supports)
-    assert listed[f"run:{weights.EXPECT}"].size_mb == pytest.approx(sizes[weights.EXPECT])
-    assert listed[f"run:{weights.RENDER}"].size_mb == pytest.approx(sum(sizes.values()))
+    (tmp_path / "mine").mkdir()
+    shutil.copy(weights.shipped(weights.EXPECT), tmp_path / "mine" / "generator.safetensors")
+    choice, info = Catalogue(tmp_path).list()["run:mine"], infer.load(tmp_path / "mine").info
+    found = (choice.size_px, choice.layout, choice.chooses)
+    assert found == (info.size_px, info.layout, "answer" in info.supports)
+    read = [weights.shipped(name).stat().st_size for name in (weights.EXPECT, weights.PERSON)]
+    assert choice.size_mb == pytest.approx(sum(read) / 1e6)
 
 
 def test_an_upload_is_refused_as_such_and_the_server_lives(client):
@@ -502,7 +493,7 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "fit": ("stretch", None),
     "seed": ("3", {}),
     "detail": ("1", None),
-    "answer": ("expected", {}),
+    "answer": ("average", {}),
     "likely": ("0", {}),
     "person": ("age=1", {}),
     "large": ("true", {}),

@@ -355,10 +355,10 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     images.save(drawing, drawings.example("few-lines"))
     told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--candidates", "2"]
     assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
-    made = images.load_rgb(tmp_path / "out" / "d-rendered.png")
+    made = images.load_rgb(tmp_path / "out" / "d-person.png")
     ready = drawings.prepare(drawings.example("few-lines")).image
     model, person = infer.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
-    ours = model.translate(ready, answer="rendered", likely=0.0, person=person, large=True)
+    ours = model.translate(ready, answer="person", likely=0.0, person=person, large=True)
     assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
     for wrong, said in (
         (["--person", "shoes=1"], "person has the attributes"),

@@ -19,11 +19,11 @@ from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmark_stage import FindLandmarks
 from s2f_studio.drawings.landmarks import find_all_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
 from s2f_studio.drawings.regions import filled
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
-from s2f_studio.faces.stages.expect import Warped
-from s2f_studio.faces.stages.place import PLAIN, Placed
+from s2f_studio.faces.stages.expect import ToMeanShape
+from s2f_studio.faces.stages.place import Placed
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.infer import load
@@ -266,34 +266,22 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 
 
 def laid(face: np.ndarray, points: np.ndarray, side_px: int = FACE_PX) -> np.ndarray:
-    """A person, float32 (256, 256, 4), at points before the plain wall: uint8 (side_px, side_px,
-    3).
-    """
+    """A face, float32 (128, 128, 3), at points: uint8 (side_px, side_px, 3)."""
     coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
-    people = face.transpose(2, 0, 1)[None].astype(np.float32)
-    return TorchEngine({"lay": Placed(side_px)}).run("lay", people, coarse[None], np.array([-1]))[
-        0
-    ][0]
+    engine = TorchEngine({"lay": Placed(side_px)})
+    return engine.run("lay", face.transpose(2, 0, 1)[None].astype(np.float32), coarse[None])[0][0]
 
 
 def test_an_answer_bent_back_lies_at_the_drawings_shape():
     points = mesh.mean_shape(FACE_PX) + [10, -6]
-    face = np.zeros((FACE_PX, FACE_PX, 4), np.float32)
-    face[..., 0] = 0.8
-    face[filled(mesh.mean_shape(FACE_PX)[mesh.PARTS["lips"]], FACE_PX) > 0, :3] = (0.2, 0.1, 0.9)
-    face[..., 3] = filled(mesh.mean_shape(FACE_PX)[mesh.PARTS["oval"]], FACE_PX)
-    face[..., :3] *= face[..., 3:]
+    face = np.full((MEAN_PX, MEAN_PX, 3), (0.8, 0.0, 0.0), np.float32)
+    face[filled(mesh.mean_shape(MEAN_PX)[mesh.PARTS["lips"]], MEAN_PX) > 0] = (0.2, 0.1, 0.9)
     made = laid(face, points)
     lips, oval = (filled(points[mesh.PARTS[part]], FACE_PX) > 0 for part in ("lips", "oval"))
-    inner = lips & (
-        filled(
-            points[mesh.PARTS["lips"]].mean(0)
-            + 0.5 * (points[mesh.PARTS["lips"]] - points[mesh.PARTS["lips"]].mean(0)),
-            FACE_PX,
-        )
-        > 0
-    )
-    assert (made[inner, 2] > 120).all() and (made[0, 0] == PLAIN).all()
+    middle = points[mesh.PARTS["lips"]].mean(0)
+    inner = filled(middle + 0.5 * (points[mesh.PARTS["lips"]] - middle), FACE_PX) > 0
+    assert (made[inner & lips, 2] > 120).all()
+    assert (made[0, 0] == made[-1, -1]).all(), "beyond the frame its edge is continued"
     skin = made[oval & ~lips]
     assert ((skin[:, 0] > 100) & (skin[:, 1] < 60)).mean() > 0.9
     large = laid(face, points, 2 * FACE_PX)
@@ -306,7 +294,7 @@ def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
     rng = np.random.default_rng(2)
     points = (mean - 64) @ np.array([[0.9, 0.1], [-0.1, 0.9]]) + 60 + rng.normal(0, 2, mean.shape)
     wanted = warping.field_by(warping.fixed_field(mean, 128), mean, points, 128)
-    made = Warped().where(torch.from_numpy(points[None]).float())[0].numpy()
+    made = ToMeanShape().where(torch.from_numpy(points[None]).float())[0].numpy()
     assert np.abs(made - wanted).max() < 0.02  # pixels
 
 
@@ -426,7 +414,7 @@ def stroke_residue(made, drawing, mask):
     return float((fine[0] * fine[1]).sum() / np.sqrt((fine[0] ** 2).sum() * (fine[1] ** 2).sum()))
 
 
-def test_the_expected_face_has_no_lines_of_the_drawing():
+def test_the_average_face_has_no_lines_of_the_drawing():
     """Fine detail of the answer hardly goes with the drawing's lines, beside an answer with faint
     lines on it.
     """
@@ -435,10 +423,10 @@ def test_the_expected_face_has_no_lines_of_the_drawing():
     mask = (
         cv2.fillPoly(np.zeros(drawing.shape[:2], np.uint8), [np.rint(outline).astype(int)], 1) > 0
     )
-    expected = model.translate(drawing, answer="expected")
-    traced = images.rounded(0.9 * expected + 0.1 * drawing)
-    left, kept = (stroke_residue(picture, drawing, mask) for picture in (expected, traced))
+    average = model.translate(drawing, answer="average")
+    traced = images.rounded(0.9 * average + 0.1 * drawing)
+    left, kept = (stroke_residue(picture, drawing, mask) for picture in (average, traced))
     print(left, kept)
     assert left < 0.5 * kept
-    skin = expected[100:200, 100:156].reshape(-1, 3).mean(axis=0)
+    skin = average[100:200, 100:156].reshape(-1, 3).mean(axis=0)
     assert skin[0] > skin[2] + 15  # a face, not the wall

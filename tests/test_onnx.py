@@ -88,11 +88,12 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
 
 
 QUESTIONS = {
-    "rendered": {},
+    "person": {},
     "another": {"seed": 3},
     "large": {"large": True, "seed": 1},
-    "expected": {"answer": "expected", "likely": 0.2},
-    "tones": {"answer": "expected", "seed": 5},
+    "average": {"answer": "average", "likely": 0.2},
+    "chosen": {"seed": 9, "chosen": "3,5", "temperature": 1.0},
+    "paper": {"frame": "paper", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
 }
 
@@ -108,7 +109,7 @@ def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, asked):
 @pytest.mark.slow
 def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
     exported = infer.load(folder)
-    for asked in ({}, {"answer": "expected", "likely": 0.2}):
+    for asked in ({}, {"answer": "average", "likely": 0.2}):
         wanted = shipped.translate(drawn("plain-man"), **asked)
         assert apart(exported.translate(drawn("plain-man"), **asked), wanted) <= LEVELS
     for fact in ("direction", "size_px", "supports", "layout", "reads"):
@@ -291,7 +292,7 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
 def test_weights_are_the_same_without_pytorch():
     for name in (
-        weights.RENDER,
+        weights.PERSON,
         "photo-to-sketch",
         "map-to-face-128",
     ):  # float16, int8, and whole numbers among them
@@ -424,7 +425,7 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
         ("translate", "photo-to-sketch", "photo.png", "--out", "made"),
         (
             "translate",
-            "sketch-to-photo-rendered",
+            "sketch-to-photo-expected",
             "drawing.png",
             "--out",
             "made",
@@ -439,7 +440,7 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
         assert done.returncode == 0, done.stderr
     made = images.load_rgb(tmp_path / "made" / "drawing-photo.png")
     picture = images.load_rgb(tmp_path / "drawing.png")
-    assert apart(made, shipped.translate(picture, answer="rendered")) <= LEVELS
+    assert apart(made, shipped.translate(picture, answer="person")) <= LEVELS
     assert len(list((tmp_path / "made").glob("drawing-*.png"))) == 9
 
 

@@ -188,7 +188,7 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 
 
 @needs_node
-@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-128"])
+@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-expected", "map-to-face-128"])
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'
@@ -221,8 +221,8 @@ STATE = """
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
       reads: "sketch", chooses: true, answers: 8, size_px: 256 };
-    const about = { query: { seed: 0, answer: "auto", likely: 0.8 }, starts: { sketch: ["a"] },
-      start: "a", preview: "expected" };
+    const about = { query: { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [] }, starts: { sketch: ["a"] },
+      start: "a", preview: "average" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
       progress: async () => "", async translate() { return answer; } };
     const state = new State(host);

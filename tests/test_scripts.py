@@ -83,7 +83,7 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
     first, last, preview, num = on_page(f"""
       await state.ask();
       tell(asked[0]);
-      await state.set({{ answer: "expected", seed: 4, strength: 0.5 }});
+      await state.set({{ answer: "average", seed: 4, strength: 0.5 }});
       await state.set({{ person: {{ age: 1, hair: "#b05a28" }}, likely: 0 }});
       tell(asked.at(-1));
       await state.draw("{PNG}BBBB", false, true);
@@ -93,7 +93,7 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
     assert (first["seed"], first["answer"]) == (usual["seed"], usual["answer"])
     assert "enhance" not in first
     request = DrawingRequest.of(last)
-    assert (request.answer, request.seed, last["likely"]) == ("expected", 4, 0)
+    assert (request.answer, request.seed, last["likely"]) == ("average", 4, 0)
     assert request.person == {"age": 1.0, "hair": "#b05a28"}
     assert request.enhance and request.strength == 0.5
     assert preview["answer"] == page.PREVIEW and preview["enhance"] is False and num == 4

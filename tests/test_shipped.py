@@ -19,7 +19,7 @@ from tests.test_cli import command
 def test_the_shipped_files_are_here_and_small():
     sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
-    others = {weights.EXPECT: ("expect", 128), weights.RENDER: ("render", 256)}
+    others = {weights.EXPECT: ("expect", 128)}
     lessons = {"pix2pix-128": ("unet", 128), "faces-64": ("stylegan2", 64)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
     lessons |= dict.fromkeys(("sketch-to-face-128", "map-to-face-128"), ("psp", 128))
@@ -35,6 +35,9 @@ def test_the_shipped_files_are_here_and_small():
         assert all(value.isfinite().all() for value in net.state_dict().values())
     net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
     assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
+    assert all(value.isfinite().all() for value in net.state_dict().values())
+    net, meta = checkpoints.load_network(weights.shipped(weights.PERSON))
+    assert net.name == "person" and int(meta["images_seen"]) >= 5_000
     assert all(value.isfinite().all() for value in net.state_dict().values())
 
 
@@ -114,7 +117,7 @@ def drawn(strangers):
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
     model = infer.load(device="cpu")
     made = np.stack(
-        [model.translate(one, answer="expected", likely=0.0) for one in drawn["sketch"]]
+        [model.translate(one, answer="average", likely=0.0) for one in drawn["sketch"]]
     ).astype(float)
 
     def error(answer, truth):
@@ -149,9 +152,7 @@ def test_offline_in_one_command(no_detector, tmp_path):
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
     names = {path.stem.removeprefix("mine-") for path in (tmp_path / "out").iterdir()}
-    assert (
-        names == {"candidates", "rendered", "expected", "variation-1"} and "leaves much open" in err
-    )
+    assert names == {"candidates", "person", "average", "person-2"} and "leaves much open" in err
 
 
 def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without_a_detector(

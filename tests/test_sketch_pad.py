@@ -99,7 +99,7 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     for changes in (
         {"likely": 0.0},
         {"person": {"age": 1.0}},
-        {"answer": "expected"},
+        {"answer": "average"},
         {"seed": 3},
         {"enhance": True, "strength": 1.0},
     ):
@@ -116,7 +116,7 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     assert images.read_notes(path) == {
         "model": "sketch-to-photo",
         "seed": "0",
-        "answer": "rendered",
+        "answer": "person",
         "likely": "0.5",
         "age": "1",
         "hair": "#ffd080",
@@ -140,7 +140,7 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
     assert pad.query.person["age"] == 1.0
 
 
-@pytest.mark.parametrize("answer", ["rendered", "expected"])
+@pytest.mark.parametrize("answer", ["person", "average"])
 def test_a_face_is_that_of_somebody_with_the_tone(answer):
     """By its cheeks, in CIELAB."""
     pad, colours, found = make(start="plain-man"), ("#f0d0b8", "#c08058", "#5a3a28"), []
@@ -161,7 +161,7 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
     assert all(np.argmin(row) == n for n, row in enumerate(far)), far
 
 
-@pytest.mark.parametrize("answer", ["rendered", "expected"])
+@pytest.mark.parametrize("answer", ["person", "average"])
 def test_hair_has_the_colour_that_is_said(pad, answer):
     lightness = []
     for colour in ("#201008", "#ffd080"):
@@ -278,10 +278,10 @@ def test_the_page_is_answered_and_the_pad_holds_what_it_shows(page, pad):
 
 
 def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
-    pad.set(answer="expected", person={"hair": "#b05a28", "age": 0.5})
+    pad.set(answer="average", person={"hair": "#b05a28", "age": 0.5})
     pad.begin_with("long-hair")
     settings = page.pad["settings"]
-    assert settings["answer"] == "expected"
+    assert settings["answer"] == "average"
     assert settings["person"] == {"hair": "#b05a28", "age": 0.5}
     assert page.pad["drawings"]["sketch"]["start"] == "long-hair"
     face = pad.translate()

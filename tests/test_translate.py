@@ -43,9 +43,9 @@ def test_three_answers_and_a_sheet_that_says_they_are_generated(answer, tmp_path
     files = write_answer(answer, tmp_path, "anna")
     assert [path.name for path in files] == [
         "anna-candidates.png",
-        "anna-rendered.png",
-        "anna-expected.png",
-        "anna-variation-1.png",
+        "anna-person.png",
+        "anna-average.png",
+        "anna-person-2.png",
     ]
     for path in files:
         with Image.open(path) as picture:
@@ -65,13 +65,14 @@ def test_nothing_is_overwritten(answer, tmp_path):
     assert all(path.name.startswith("drawing-2-") for path in second)  # one number for all
 
 
-def test_back_into_the_papers_frame(answer, drawing, model, tmp_path):
-    files = write_answer(answer, tmp_path, frame="paper")
+def test_back_into_the_papers_frame(drawing, model, tmp_path):
+    answer = answer_to(model, drawing, frame="paper")
+    files = write_answer(answer, tmp_path)
     laid = images.load_rgb(files[1])
     assert laid.shape == drawing.shape
     tall = np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255)
-    tall_answer = answer_to(model, tall, answer="expected")
-    height, width = sheet(tall_answer.drawing, tall_answer.faces, frame="paper").shape[:2]
+    tall_answer = answer_to(model, tall, answer="average", frame="paper")
+    height, width = sheet(tall_answer).shape[:2]
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     assert width >= pen.textlength(images.GENERATED_NOTE) and height > 1000
     back = faces.inverse(answer.drawing.matrix)
@@ -79,7 +80,8 @@ def test_back_into_the_papers_frame(answer, drawing, model, tmp_path):
     above, centre = faces.transform(corners, back).round().astype(int)
     assert above[1] > 4
     assert np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
-    made = answer.faces[0].picture[SIZE // 2, SIZE // 2]
+    request = DrawingRequest(frame="paper")
+    made = model.answer([answer.drawing.image], [request])[0][SIZE // 2, SIZE // 2]
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
 
 
@@ -102,11 +104,11 @@ def test_the_answers_path_is_printed_and_opened_where_there_is_a_screen(
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
     command = ["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "o"), "--open"]
     monkeypatch.setenv("DISPLAY", ":0")
-    assert cli.main([*command, "--candidates", "1", "--answer", "expected"]) == 0
+    assert cli.main([*command, "--candidates", "1", "--answer", "average"]) == 0
     file = tmp_path / "o" / "d-photo.png"
     assert file.is_file() and str(file) in capsys.readouterr().out and opened == [file.as_uri()]
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
-    assert cli.main([*command, "--candidates", "1", "--answer", "expected"]) == 0
+    assert cli.main([*command, "--candidates", "1", "--answer", "average"]) == 0
     assert "there is no screen here" in capsys.readouterr().err and len(opened) == 1

@@ -1,4 +1,4 @@
-"""The command `s2f finetune`: all stages from a drawing to a face go on with pairs of one's own."""
+"""The command `s2f finetune`: the average face for a drawing goes on with pairs of one's own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def finetune(
     *,
     data: Path,
     runs: Path = Path("runs"),
-    minutes: Annotated[float, Parameter(validator=Number(gt=0))] = 25.0,
+    minutes: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
     device: Device = "auto",
 ) -> None:
-    """Go on with the shipped models, on a hundred pairs of your own.
+    """Go on with the shipped model, on a hundred pairs of your own.
 
-    Fine-tunes what says which face is expected, and what renders it, on a set of pairs with points.
-    The same command goes on where it was stopped. What it leaves is a model: s2f translate RUN
-    drawing.jpg
+    Fine-tunes the average face for a drawing, around which people are drawn, on a set of pairs with
+    points. The same command goes on where it was stopped. What it leaves is a model: s2f translate
+    RUN drawing.jpg
 
         python -m data_prep landmarks data/mine data/mine-points
         s2f finetune --data data/mine-points
@@ -30,9 +30,9 @@ def finetune(
     Args:
         data: folder, as 'python -m data_prep landmarks' leaves it
         runs: where the run folders are made
-        minutes: of training in all
+        minutes: of training
     """
-    from s2f_studio.faces import finetune as stages
+    from s2f_studio.faces import finetune as training
 
-    made = stages.finetune(data, runs, minutes=minutes, device=device)
+    made = training.finetune(data, runs, minutes=minutes, device=device)
     print(f"{made}: use it with 's2f translate {made} drawing.jpg'")

@@ -24,8 +24,8 @@ OWN_WORDS = {
     "no-face": f"{WORDS['no-face']} {POINTS_HINT}",
     "faces": f"{WORDS['faces']} (--face left, right, or a number)",
     "cut": f"{WORDS['cut']} (--clean whole)",
-    "crude": "the drawing leaves much open: 'rendered' is one photo of the face that it means;"
-    " 'expected' invents less",
+    "crude": "the drawing leaves much open: 'person' is one of many whom it could mean; 'average'"
+    " invents less",
     "photo": f"{WORDS['photo']}, with --align always; a drawing is cleaned up nevertheless with"
     " --clean always",
 }
@@ -60,7 +60,6 @@ def translate(
     request: Annotated[DrawingRequest, Parameter("*", group="Request")] = USUAL,
     eyes: Eyes = None,
     mouth: Mouth = None,
-    frame: Literal["square", "paper", "person"] = "square",
     values: Literal["signed", "unit"] = "signed",
     open: bool = False,
     device: Device = "auto",
@@ -82,7 +81,6 @@ def translate(
             .pth file, or a name
         eyes: eye on the left, eye on the right, in pixels as shown
         mouth: middle of the mouth; with --eyes
-        frame: paper: lay the picture back onto the drawing; person: without the person's background
         values: what the network is given: signed: [-1, 1]; unit: [0, 1], as Person Face Sketches'
             app does by mistake
         open: show the first answer where there is a screen
@@ -101,7 +99,7 @@ def translate(
     written: list[Path] = []
 
     def answer(path: Path) -> None:
-        written.extend(_answer(path, request, points, model, restorer, out, frame, warn_once))
+        written.extend(_answer(path, request, points, model, restorer, out, warn_once))
 
     warn_once = _warner()
     status = options.each_picture(paths, answer, f"translated into {out}")
@@ -117,7 +115,6 @@ def _answer(
     model: Any,
     restorer: Any,
     out: Path,
-    frame: str,
     report: Callable[[Path, Remark], None],
 ) -> tuple[Path, ...]:
     """Answer one picture, write its files, and report its remarks."""
@@ -134,7 +131,7 @@ def _answer(
         request = DrawingRequest.of(request.model_dump() | {"points": shares})
     answer = answer_to(picture, request, model, restorer)
     kind = model.info.direction.rsplit("-", 1)[1]
-    files = sheet.write_answer(answer, out, path.stem, frame=frame, kind=kind)
+    files = sheet.write_answer(answer, out, path.stem, kind=kind)
     for remark in answer.remarks:
         report(path, remark)
     tqdm.write(f"{path.name}: {files[0]}")

@@ -34,7 +34,6 @@ from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
 CLEAN = ("auto", "always", "never", "whole")
-FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair",
     "plain-man",
@@ -177,10 +176,8 @@ def example(name: str) -> np.ndarray:
 
 def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
     """A model's answer, uint8 (S, S, 3): unchanged ("square"), or pasted onto the drawing, with its
-    background ("paper") or without ("person"). Raises ValueError for other frames.
+    background ("paper") or without ("person").
     """
-    if frame not in FRAMES:
-        raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     return made if frame == "square" else onto_paper(made, prepared, person=frame == "person")
 
 

@@ -53,13 +53,16 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
 
 
 def regularize(
-    points: np.ndarray, amount: float = 1.0, off: np.ndarray | float | None = None
+    points: np.ndarray,
+    amount: float = 1.0,
+    off: np.ndarray | float | None = None,
+    values: np.ndarray | None = None,
 ) -> np.ndarray:
     """Move a face's points (164, 2) towards a likely face: float64 (164, 2), in the same position,
     size and rotation.
 
-    amount: from 0, unchanged, to 1, the likely face. off: as in `coordinates`. Raises ValueError
-    for another amount.
+    amount: from 0, unchanged, to 1, the likely face. off: as in `coordinates`. values: the likely
+    face's coordinates, (K,); None: those of the points. Raises ValueError for another amount.
     """
     if not 0 <= amount <= 1:
         raise ValueError(f"likely must be from 0 to 1, got {amount:g}")
@@ -67,6 +70,7 @@ def regularize(
     if not amount:
         return points.copy()
     mean, components, spread = shapes()
-    shape = mean + ((coordinates(points, off) * spread) @ components).reshape(-1, 2)
+    values = coordinates(points, off) if values is None else values
+    shape = mean + ((values * spread) @ components).reshape(-1, 2)
     wanted = transform(shape, inverse(similarity(points, mean)))
     return points + amount * (wanted - points)

@@ -144,7 +144,7 @@ def description_file(model: str | Path) -> Path:
     """The file that describes a model's graphs, which are beside it: in the model's folder, or else
     the shipped model's of this name; it may not exist.
     """
-    name = weights.RENDER if str(model) == weights.DEFAULT else str(model)
+    name = weights.EXPECT if str(model) == weights.DEFAULT else str(model)
     own = Path(model) / DESCRIPTION
     return own if own.is_file() else weights.GRAPHS / f"{name}.json"
 

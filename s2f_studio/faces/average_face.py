@@ -1,39 +1,29 @@
-"""The face a drawing depicts: averaged (`expected`), or as photos of possible people (`rendered`).
+"""The average face of all whom a drawing could mean, in the mean shape's frame.
 
-Pixel work is done by stages (`faces.stages`, `render.stage`); this module makes the decisions
-between them.
+Pixel work is done by stages (`faces.stages.expect`); this module makes the decisions between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from s2f_studio.attributes import COLOURED, TOLD, WORN, as_tone
-from s2f_studio.drawings import mesh, shape_prior, warping
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings import shape_prior
+from s2f_studio.drawings.landmarks import Landmarks
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
-from s2f_studio.request import ANSWERS, DrawingRequest
-from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
-from s2f_utils.networks.info import ALIGNED
+from s2f_studio.request import DrawingRequest
+from s2f_utils.infer.engine import Engine
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from s2f_utils.runtime import Precision
-
-_, EXPECTED, RENDERED = ANSWERS
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
 # The finder mistakes hair drawn down to the brows for a hat: how much hair is above them decides.
 HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
-SURELY, HAT_SURE = 0.95, 0.5
+SURELY = 0.95
+WORN_FROM = {"glasses": 0.5, "beard": 0.3, "hat": 0.5}  # scores from which each counts as worn
 SCRAWLED_FROM = 0.4  # from this "crude" score on, the hat thresholds for crude drawings apply
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 
@@ -65,167 +55,83 @@ class NetworkInput:
         return np.array([name in self.added for name in ADDED], np.float32)
 
 
-@dataclass
-class ExpectModel(Translator):
-    """The average face of a drawing; made by `load`.
+def average_faces(
+    engine: Engine,
+    squares: np.ndarray,
+    found: Sequence[Landmarks],
+    asks: Sequence[DrawingRequest],
+) -> np.ndarray:
+    """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of
+    person and hair, float32 (N, 5, 128, 128) in [0, 1].
 
-    It finds a drawing's landmarks, warps it to the mean shape, predicts the face in that frame, and
-    warps that back.
+    A drawing outweighs the requested attributes, so each is amplified in its own region, a
+    beard below the nose, as in classifier-free guidance (Ho and Salimans 2022): the change in
+    the network's output times a factor is added to the answer. Elsewhere the answer stays as
+    it is without the request. There are three rounds, one for each size of factor: what a round
+    amplifies must be the effect of its own attributes alone.
     """
+    missing = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
+    asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
+    requested = [{name for name in ask.person if name in TOLD} for ask in asks]
+    worn = [names & set(WORN) for names in requested]
+    others = [names - new for names, new in zip(requested, missing, strict=True)]
+    inputs = [NetworkInput(*parts) for parts in zip(squares, found, asks, strict=True)]
 
-    Request = DrawingRequest
-    SUPPORTS = frozenset({"likely", "person"})
-    PRECISION = "float32"
+    # To begin with: the drawings and what the finder reads in them, nothing of the request.
+    output = _network_output(engine, [one.without_request() for one in inputs])
+    answer = output.copy()
+    # Round 1, factor 1: what the finder reads of glasses, beard and hat is withdrawn where the
+    # request mentions them.
+    unread = [one.without(names) for one, names in zip(inputs, requested, strict=True)]
+    _amplify(engine, answer, output, unread, worn, dict.fromkeys(WORN, 1.0))
+    # Round 2, small factors: missing accessories are drawn onto the drawing, which shows well.
+    drawn = [
+        replace(one.without(names), added=new)
+        for one, names, new in zip(inputs, others, missing, strict=True)
+    ]
+    _amplify(engine, answer, output, drawn, missing, ADDED_GUIDANCE)
+    # Round 3, the large factor: all other attributes, which the network only gets as numbers.
+    complete = [replace(one, added=new) for one, new in zip(inputs, missing, strict=True)]
+    _amplify(engine, answer, output, complete, others, {})
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        # The side of the drawings; the network works at a smaller one.
-        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED)
+    turned = [shape_prior.coordinates(one.points, one.off_by_hand)[0] for one in found]
+    return engine.run("settle", answer, np.array(turned, np.float32))[0]
 
-    @classmethod
-    def build_stages(
-        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
-    ) -> dict[str, Any]:
-        """As `Translator.build_stages`."""
-        from s2f_studio.faces.stages import expect, place
 
-        return {
-            "expect": expect.Expected(precision.prepare(net), precision.images),
-            "guide": expect.Guided(),
-            "settle": expect.Refined(),
-            "lay": place.Placed(FACE_PX),
-            "lay_large": place.Placed(LARGER * FACE_PX),
-        }
+def _amplify(
+    engine: Engine,
+    answer: np.ndarray,
+    output: np.ndarray,
+    inputs: Sequence[NetworkInput],
+    attributes: Sequence[Collection[str]],
+    factors: Mapping[str, float],
+) -> None:
+    """One round of `average_faces`: run the network on inputs that differ from the last round's in
+    these attributes, and add the change, amplified, to the answer.
 
-    def answer_squares(
-        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
-    ) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; S is FACE_PX."""
-        check_mode(self.info.network, asks)
-        found = self.landmarks(squares)
-        made: dict[int, np.ndarray] = {}
-        for part in parts_of(range(len(squares)), self.at_once):
-            people = self.people(squares[part], [found[n] for n in part], [asks[n] for n in part])
-            for n, person in zip(part, people, strict=True):
-                points = shape_prior.regularize(
-                    found[n].points, asks[n].likely, found[n].off_by_hand
-                )
-                made[n] = self.place_on_points(person, points, asks[n])
-        return [made[n] for n in range(len(squares))]
+    answer: so far; output: the network's in the last round; both (N, 5, 128, 128), updated in
+    place. attributes: of each drawing; those without any are left as they are. factors: as
+    `regions.guidance`.
+    """
+    affected = [n for n, names in enumerate(attributes) if names]
+    if not affected:
+        return
+    new_output = _network_output(engine, [inputs[n] for n in affected])
+    strengths = np.stack([guidance(attributes[n], factors) for n in affected])
+    answer[affected] = engine.run(
+        "guide", answer[affected], output[affected], new_output, strengths
+    )[0]
+    output[affected] = new_output
 
-    def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
-        """The landmarks of each square; the same drawing is analysed only once."""
-        found: dict[bytes, Landmarks] = {}
-        for square in squares:
-            content = square.tobytes()
-            if content not in found:
-                found[content] = find_landmarks(square, self.engine)
-        return [found[square.tobytes()] for square in squares]
 
-    def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
-        """As `Translator.translate_batch`: the default answer, at the drawn shape, to be scored."""
-        return np.stack(
-            self.answer_squares(batch, [DrawingRequest(mode=mode, likely=0.0)] * len(batch))
-        )
-
-    def place_on_points(
-        self, person: np.ndarray, points: np.ndarray, ask: DrawingRequest
-    ) -> np.ndarray:
-        """Warp a person, (4, P, P), from the mean shape to points (164, 2), in front of a
-        background: uint8 (S, S, 3); S is P, or twice that for a large answer.
-        """
-        coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
-        stage = "lay_large" if ask.large else "lay"
-        background = np.array([self.background(ask)])
-        (pictures,) = self.engine.run(stage, person[None], coarse[None], background)
-        return pictures[0]
-
-    def background(self, ask: DrawingRequest) -> int:
-        """The number of the background behind the person (`stages.place.backdrop`)."""
-        return -1
-
-    def people(
-        self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
-    ) -> np.ndarray:
-        """People to return, in the mean shape: colours times the person's mask, and that mask,
-        float32 (N, 4, P, P); P is FACE_PX.
-        """
-        return self.expected(squares, found, asks)[1]
-
-    def expected(
-        self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The average faces of drawings, uint8 (N, P, P, 3), in the mean shape: colours, masks of
-        person and hair, float32 (N, 5, 128, 128) in [0, 1]; the people, (N, 4, P, P); the tones
-        used, (N, 6).
-
-        A drawing outweighs the requested attributes, so each is amplified in its own region, a
-        beard below the nose, as in classifier-free guidance (Ho and Salimans 2022): the change in
-        the network's output times a factor is added to the answer. Elsewhere the answer stays as
-        it is without the request. There are three rounds, one for each size of factor: what a round
-        amplifies must be the effect of its own attributes alone.
-        """
-        missing = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
-        asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
-        requested = [{name for name in ask.person if name in TOLD} for ask in asks]
-        worn = [names & set(WORN) for names in requested]
-        others = [names - new for names, new in zip(requested, missing, strict=True)]
-        inputs = [NetworkInput(*parts) for parts in zip(squares, found, asks, strict=True)]
-
-        # To begin with: the drawings and what the finder reads in them, nothing of the request.
-        output, tones = self._network_output([one.without_request() for one in inputs])
-        answer = output.copy()
-        # Round 1, factor 1: what the finder reads of glasses, beard and hat is withdrawn where the
-        # request mentions them.
-        unread = [one.without(names) for one, names in zip(inputs, requested, strict=True)]
-        self._amplify(answer, output, unread, worn, dict.fromkeys(WORN, 1.0))
-        # Round 2, small factors: missing accessories are drawn onto the drawing, which shows well.
-        drawn = [
-            replace(one.without(names), added=new)
-            for one, names, new in zip(inputs, others, missing, strict=True)
-        ]
-        self._amplify(answer, output, drawn, missing, ADDED_GUIDANCE)
-        # Round 3, the large factor: all other attributes, which the network only gets as numbers.
-        complete = [replace(one, added=new) for one, new in zip(inputs, missing, strict=True)]
-        self._amplify(answer, output, complete, others, {})
-
-        turned = [shape_prior.coordinates(one.points, one.off_by_hand)[0] for one in found]
-        return (*self.engine.run("settle", answer, np.array(turned, np.float32)), tones)
-
-    def _amplify(
-        self,
-        answer: np.ndarray,
-        output: np.ndarray,
-        inputs: Sequence[NetworkInput],
-        attributes: Sequence[Collection[str]],
-        factors: Mapping[str, float],
-    ) -> None:
-        """One round of `expected`: run the network on inputs that differ from the last round's in
-        these attributes, and add the change, amplified, to the answer.
-
-        answer: so far; output: the network's in the last round; both (N, 5, 128, 128), updated in
-        place. attributes: of each drawing; those without any are left as they are. factors: as
-        `regions.guidance`.
-        """
-        affected = [n for n, names in enumerate(attributes) if names]
-        if not affected:
-            return
-        new_output, _ = self._network_output([inputs[n] for n in affected])
-        strengths = np.stack([guidance(attributes[n], factors) for n in affected])
-        answer[affected] = self.engine.run(
-            "guide", answer[affected], output[affected], new_output, strengths
-        )[0]
-        output[affected] = new_output
-
-    def _network_output(self, inputs: Sequence[NetworkInput]) -> tuple[np.ndarray, np.ndarray]:
-        """The network's raw output, (N, 5, 128, 128), and the tones used, (N, 6)."""
-        squares = np.stack([one.square for one in inputs])
-        points = np.stack([one.found.points for one in inputs]).astype(np.float32)
-        attributes = np.stack([attribute_vector(one.found, one.ask) for one in inputs])
-        added = np.stack([one.added_vector for one in inputs])
-        tones = np.stack([tones_of(one.ask) for one in inputs])
-        seeds = np.array([one.ask.seed or -1 for one in inputs])
-        return self.engine.run("expect", squares, points, attributes, added, tones, seeds)
+def _network_output(engine: Engine, inputs: Sequence[NetworkInput]) -> np.ndarray:
+    """The network's raw output, (N, 5, 128, 128)."""
+    squares = np.stack([one.square for one in inputs])
+    points = np.stack([one.found.points for one in inputs]).astype(np.float32)
+    attributes = np.stack([attribute_vector(one.found, one.ask) for one in inputs])
+    added = np.stack([one.added_vector for one in inputs])
+    tones = np.stack([tones_of(one.ask) for one in inputs])
+    return engine.run("expect", squares, points, attributes, added, tones)[0]
 
 
 def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
@@ -262,10 +168,10 @@ def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
     return ask.model_copy(update={"person": inferred | dict(ask.person)})
 
 
-def wears_hat(ask: DrawingRequest, found: Landmarks) -> bool:
-    """Whether the answer should have a hat."""
-    hat = resolve_attributes(ask, found).person.get("hat")
-    return found.flags["hat"] > HAT_SURE if hat is None else hat > 0
+def is_worn(name: str, ask: DrawingRequest, found: Landmarks) -> bool:
+    """Whether the answer should have glasses, a beard or a hat: one of `WORN_FROM`."""
+    asked = resolve_attributes(ask, found).person.get(name)
+    return found.flags[name] > WORN_FROM[name] if asked is None else asked > 0
 
 
 def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:

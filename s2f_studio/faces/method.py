@@ -180,7 +180,6 @@ class ExpectMethod(Method):
         a, b = batch
         config = self.config
         tones = tones_of(b)
-        self.net_g.learn_tones(distributed.gather(tones))
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
         worn = half_known(a[:, 3:6], config.worn_share)
         traits = sometimes(a[:, 6:], config.trait_share)

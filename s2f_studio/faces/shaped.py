@@ -128,9 +128,7 @@ class ShapedData(Data):
     """The pairs of one split, warped to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S),
     uint8.
 
-    larger: the photos' side as a multiple of the drawings'. folded: add a plane with the person's
-    fold, from the column `fold`; 0 without one. Raises DataError if a row has no sketch, photo,
-    mask or points.
+    Raises DataError if a row has no sketch, photo, mask or points.
     """
 
     def __init__(
@@ -140,8 +138,6 @@ class ShapedData(Data):
         size_px: int,
         device: torch.device,
         *,
-        larger: int = 1,
-        folded: bool = False,
         progress: bool = False,
     ) -> None:
         for pair in pairs:
@@ -157,16 +153,9 @@ class ShapedData(Data):
             [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS
         )
         told = [told_in(pair) for pair in pairs]
-        if folded:
-            told = [
-                row + [float(p.attributes.get("fold") == "1")]
-                for row, p in zip(told, pairs, strict=True)
-            ]
         sketches = WarpedSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
         people = [pair.mask for pair in pairs]
-        photos = WarpedPhotos(
-            [pair.photo for pair in pairs], true, people, larger * size_px, device
-        )
+        photos = WarpedPhotos([pair.photo for pair in pairs], true, people, size_px, device)
         super().__init__(sketches, photos, progress=progress)
 
 

@@ -17,13 +17,12 @@ from urllib.parse import quote
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.engines import running as engines
 from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
+from s2f_studio.faces.model import FaceModel
 from s2f_studio.refusal import Refusal, without_folders
-from s2f_studio.render.model import RenderModel, expected_by
 from s2f_studio.request import DIRECTIONS
 from s2f_utils import infer, networks, weights
 from s2f_utils.infer import Model
-from s2f_utils.infer.finding import find_generator
-from s2f_utils.networks.info import RENDERS, RESTORES, TRANSLATES, ModelInfo
+from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 DEFAULT = {
@@ -216,10 +215,10 @@ class Catalogue:
 
 
 def _size_mb(file: Path, network: str) -> float:
-    """Of all files that a run's model reads: a rendering one reads the average face's as well."""
+    """Of all files that a run's model reads."""
     files = [file]
-    if network == "render":
-        files.append(find_generator(expected_by(file)))
+    if network == FaceModel.NETWORK:
+        files += FaceModel.more_files(file)
     return sum(one.stat().st_size for one in files) / 1e6
 
 
@@ -247,13 +246,11 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     }
     if about.task == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    if about.task not in (TRANSLATES, RENDERS) or direction not in DIRECTIONS:
+    if about.task != TRANSLATES or direction not in DIRECTIONS:
         return None
-    if (
-        about.task == RENDERS or network == "expect"
-    ):  # they read faces of this size, though their networks are smaller
-        common |= {"size_px": FACE_PX, "direction": direction, "chooses": network == "render"}
-        return Choice(which, title, answers=8 if about.task == RENDERS else 1, **common)
+    if network == FaceModel.NETWORK:  # it reads drawings of this size, though its networks less
+        common |= {"size_px": FACE_PX, "direction": direction, "chooses": True}
+        return Choice(which, title, answers=8, **common)
     layout = "aligned" if header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if "styles" in about.supports else 1
     return Choice(which, title, direction=direction, answers=answers, layout=layout, **common)
@@ -276,8 +273,8 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
         return None
     knows = set(spec["knows"])
     common |= {
-        "chooses": spec["kind"] == RenderModel.__name__,
-        "answers": 8 if knows & {"seed", "styles"} else 1,
+        "chooses": spec["kind"] == FaceModel.__name__,
+        "answers": 8 if knows & {"answer", "styles"} else 1,
     }
     return Choice(
         _id_of(folder),
@@ -293,7 +290,7 @@ def _shipped() -> list[Choice]:
         path.stem: path.stat().st_size / 1e6
         for path in weights.SHIPPED_FOLDER.glob("*.safetensors")
     }
-    both = sum(mb[name] for name in (weights.EXPECT, weights.RENDER, weights.FINDER))
+    both = sum(mb[name] for name in (weights.EXPECT, weights.PERSON, weights.FINDER))
     return [
         Choice(
             weights.DEFAULT,

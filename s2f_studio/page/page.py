@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.page import drawing
-from s2f_studio.request import defaults
+from s2f_studio.request import AVERAGE, defaults
 from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")
@@ -27,7 +27,7 @@ FILES = {
     for path in sorted((*STATIC.iterdir(), *PICTURES.iterdir()))
     if path.suffix in TYPES and path != INDEX
 }
-PREVIEW = "expected"  # the answer while a stroke is drawn: rendering takes longer
+PREVIEW = AVERAGE  # the answer while a stroke is drawn: it is there sooner
 # `masks.CLASSES` in users' words.
 LABELS = (
     "background",

@@ -108,7 +108,7 @@ class SketchPad:
         return drawing.STARTS[self.info.reads]
 
     def set(self, **changes: Any) -> None:
-        """Change settings (`DrawingRequest`): `pad.set(answer="expected", person={"age": 1.0})`.
+        """Change settings (`DrawingRequest`): `pad.set(answer="average", person={"age": 1.0})`.
 
         Raises ValueError for an unknown field, or a value out of range.
         """
@@ -225,6 +225,8 @@ class SketchPad:
             "seed": query.seed,
             "answer": query.answer,
             "likely": query.likely,
+            "temperature": query.temperature,
+            "chosen": [list(picked) for picked in query.chosen],
             "person": dict(query.person),
             "strength": query.strength if query.enhance else 0.0,
         }

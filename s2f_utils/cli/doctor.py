@@ -82,7 +82,7 @@ def _gpu() -> Line:
 def _own_models() -> Line:
     from s2f_utils import weights
 
-    names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS]
+    names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.PARTS]
     missing = [name for name in names if not weights.shipped(name).is_file()]
     if missing:
         return BAD, "own models", f"{', '.join(missing)} missing: install the project again"

@@ -43,7 +43,7 @@ def train(
     """Train a network on a data set; leaves a run folder.
 
     Args:
-        method: pix2pix, cyclegan (without pairs), cgan, faithful, expect, render, stylegan2, psp,
+        method: pix2pix, cyclegan (without pairs), cgan, faithful, expect, stylegan2, psp,
             restore
         data: folder with a manifest.csv, or the file itself
         profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred

@@ -29,7 +29,7 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
         for name in asked:
             print(f"{name}: {table.shipped(name) or table.get(name)}")
     else:
-        for name, what in {**table.SHIPPED, **table.SHIPPED_RESTORERS, **table.FINDERS}.items():
+        for name, what in {**table.SHIPPED, **table.SHIPPED_RESTORERS, **table.PARTS}.items():
             path = table.shipped(name)
             where = "not in this version"
             if path.is_file():

@@ -31,7 +31,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     Raises FileNotFoundError, WeightsError, or ImportError without the hub's client.
     """
     if str(model) == weights.DEFAULT and not Path(model).exists():
-        model = weights.RENDER
+        model = weights.EXPECT
     if shipped := weights.shipped(str(model)):
         return shipped
     if str(model) in weights.model_names():

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2f_utils import runtime, weights
 from s2f_utils.extensions import contributed
@@ -17,7 +17,6 @@ from s2f_utils.networks.info import (
     ALIGNED,
     DIRECTIONS,
     DRAWS,
-    RENDERS,
     RESTORES,
     TO_FACES,
     TRANSLATES,
@@ -28,8 +27,6 @@ from s2f_utils.weights import hub
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from s2f_utils.runtime import Precision
 
 
 def model_classes() -> dict[str, type[Translator]]:
@@ -114,15 +111,6 @@ def load_for_drawings(
     return model
 
 
-def stages_of(model: str | Path, precision: Precision) -> dict[str, Any]:
-    """The stages, by PyTorch, of a model that is part of another one."""
-    from s2f_utils.networks import checkpoints
-
-    net, _ = checkpoints.load_network(find_generator(model))
-    model_class = model_classes().get(net.name, Translator)
-    return model_class.build_stages(net.requires_grad_(False), precision, model)
-
-
 def _load_by_torch(
     model: str | Path,
     device: str,
@@ -176,7 +164,7 @@ def load_translator(path: Path) -> tuple[nn.Module, ModelInfo]:
     if task == RESTORES:
         advice = "which restores photos: use it with 's2f enhance'"
         raise UnknownNetworkError(f"{path}: is a {net.name}, {advice}")
-    if task not in (TRANSLATES, DRAWS, RENDERS):
+    if task not in (TRANSLATES, DRAWS):
         raise UnknownNetworkError(
             f"{path}: is a {net.name}, which {task} pictures: give a generator"
         )

@@ -331,14 +331,13 @@ def _card(
 
 
 def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The run's parents (its initial model, and the models whose answers it learns): name, SHA-256,
-    and what their cards say of their training. pictures: this run's; a parent with the same ones
-    refers to them.
+    """The run's parents (its initial model): name, SHA-256, and what its card says of its training.
+
+    pictures: this run's; a parent with the same ones refers to them.
     """
-    config, parents = run.config, []
+    parents = []
     init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
-    experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
-    for name in filter(None, map(str.strip, (init, *experts.split(",")))):
+    for name in (init,) if init else ():
         parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
         with contextlib.suppress(
             FileNotFoundError, ImportError, ValueError

@@ -55,12 +55,11 @@ SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = SHIPPED_FOLDER / "graphs"
 FACES = "faces-64"
-EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
-DEFAULT = "sketch-to-photo"  # of RENDER's file, and EXPECT's
+EXPECT, PERSON, FINDER = "sketch-to-photo-expected", "sketch-to-photo-person", "finder"
+DEFAULT = "sketch-to-photo"  # of EXPECT's file, and PERSON's
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
-    RENDER: "a believable photo of that face",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "notebook 02's pix2pix, trained long: from a made sketch to a photo, 128 px",
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
@@ -72,8 +71,9 @@ SHIPPED: dict[str, str] = {
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
 }
 
-FINDERS: dict[str, str] = {
-    FINDER: "the points of a face in a drawing or a photo, and what else is there"
+PARTS: dict[str, str] = {  # of models, and none by themselves
+    FINDER: "the points of a face in a drawing or a photo, and what else is there",
+    PERSON: "the photo of a person whom a drawing could mean",
 }
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {
@@ -95,7 +95,7 @@ def cache_folder() -> Path:
 
 def shipped(name: str) -> Path | None:
     """The file of one of our own models, None for any other name."""
-    if name in SHIPPED or name in SHIPPED_RESTORERS or name in FINDERS:
+    if name in SHIPPED or name in SHIPPED_RESTORERS or name in PARTS:
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 

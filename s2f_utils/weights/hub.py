@@ -28,7 +28,7 @@ NAME = re.compile(
     r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?"
 )
 GENERATOR = "generator.safetensors"
-OURS = [GENERATOR, "generator-*-to-*.safetensors", "expected.safetensors"]
+OURS = [GENERATOR, "generator-*-to-*.safetensors"]
 COMMIT = re.compile(r"[0-9a-f]{40}")
 TIMEOUT_S = 30.0
 

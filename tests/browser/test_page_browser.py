@@ -134,8 +134,8 @@ def test_it_only_draws(page):
 
 def test_what_is_drawn_and_set_survives_a_reload(page):
     other_face(page, lambda: slide(page, "Shape", 0.2))
-    other_face(page, lambda: page.get_by_label("kind of answer").select_option("expected"))
-    assert picture_of(page.evaluate(FACE)).text["s2f:answer"] == "expected"
+    other_face(page, lambda: page.get_by_label("kind of answer").select_option("average"))
+    assert picture_of(page.evaluate(FACE)).text["s2f:answer"] == "average"
     other_face(page, lambda: stroke(page, (0.2, 0.2), (0.3, 0.25)))
     before = page.evaluate(PAPER), page.evaluate(FACE)
     page.reload()
@@ -171,10 +171,10 @@ ASK = """async ([name, fields]) => {
 }"""
 # What the page asks for, which the model is asked for in Python (`candidates_for`).
 REQUESTS = {
-    "rendered": {},
+    "person": {},
     "another": {"seed": 3},
     "large": {"seed": 1, "large": True},
-    "expected": {"answer": "expected", "likely": 0.2},
+    "average": {"answer": "average", "likely": 0.2},
     "as drawn": {"seed": 2, "likely": 0.0},
 }
 

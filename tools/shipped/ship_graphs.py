@@ -36,7 +36,7 @@ class Store:
         self.constants: dict[str, np.ndarray] = {}
         self.places: dict[bytes, tuple[str, int]] = {}  # {digest: (file, first byte)}
         self.end = 0  # of the constants
-        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS):
+        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.PARTS):
             first, path = 0, weights.shipped(name)
             for tensor in tensors_of(path).values():
                 self.places.setdefault(_digest(tensor), (path.name, first))

@@ -189,9 +189,6 @@ SHARPER = {
     "total_images": 8_000,
     "ema_half_life_images": 1_000.0,
 }
-# What `tools/shipped/fit_codes.py` leaves in the folder of runs; what says which face is expected
-# of the other half of people.
-CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
 TO_SKETCH = DIRECTIONS[1]
 # Real faces in colour with made sketches, and with maps as well: what the lessons learn from.
 OPEN_FACES, OPEN_MAPS = "open-faces", "open-maps"
@@ -219,20 +216,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     ),
     "expected-fold-0": ("expect", "scribbles/manifest-fold-0.csv", None, {"total_images": 20_000}),
     "expected-fold-1": ("expect", "scribbles/manifest-fold-1.csv", None, {"total_images": 20_000}),
-    "rendered-first": ("render", "scribbles", CODES, {"expected_by": ",".join(FOLDS)}),
-    "sketch-to-photo-rendered": (
-        "render",
-        "scribbles",
-        "rendered-first",
-        {
-            "total_images": 24_000,
-            "lr_g": 2e-4,
-            "lr_d": 3e-4,
-            "constant_share": 0.6,
-            "ema_half_life_images": 1_000.0,
-            "lambda_projected": 0.3,
-        },
-    ),
     "photo-to-sketch": (
         "faithful",
         "photo-to-sketch",
@@ -299,7 +282,6 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
         if init is None:
             raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
     has_gpu = runtime.pick_device("auto").type != "cpu"
-    settings = _with_experts(name, settings, runs)
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     trained = finished(resolved, manifest, runs, name=name, init=init)
     if trained is None:
@@ -319,16 +301,6 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
     _ship(name, manifest, trained, seconds)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path
-
-
-def _with_experts(name: str, settings: dict, runs: Path) -> dict:
-    """The settings, with the two runs that say which face is expected."""
-    if "expected_by" not in settings:
-        return settings
-    experts = [runtime.last_run_folder(runs, one) for one in FOLDS]
-    if None in experts:
-        raise SystemExit(f"{name} needs {' and '.join(FOLDS)}: make them first")
-    return settings | {"expected_by": ",".join(map(str, experts))}
 
 
 def _seconds(run: Path) -> float:
@@ -381,12 +353,7 @@ def _sets_of(manifest: Manifest) -> set[str]:
 
 
 def _beginning(name: str, runs: Path) -> Path | None:
-    """What a model begins with: a run, that run's part of the way, the codes' file, or a shipped
-    model.
-    """
-    if name == CODES:
-        file = runs / f"{CODES}.safetensors"
-        return file if file.is_file() else None
+    """What a model begins with: a run, that run's part of the way, or a shipped model."""
     folder = runtime.last_run_folder(runs, name)
     if folder and (folder / PART).is_file():
         return folder / PART

@@ -5,8 +5,6 @@ Shapes: N drawings, S = 128 pixels. Everything is in the frame of the mean shape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,13 +14,10 @@ from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network, twice
-from s2f_utils.networks.noise import as_seeds, normal
 
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")
 CHANNELS = 3 + len(TOLD)
-MOST = 2.0  # standard deviations of sampled tones from their mean, at most
-HUES = 0.5  # the spread along the axes of hues, relative to training's
 
 
 class Expect(Network):
@@ -79,7 +74,7 @@ class Expect(Network):
         self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
         self.out = nn.Conv2d(first, 5, 3, 1, 1)
         num_values = 3 * len(TONES)
-        # The mean and the covariance of the tones in training.
+        # Of training's tones: files have them, and nothing reads them any more.
         self.register_buffer("tone_mean", torch.zeros(num_values))
         self.register_buffer("tone_spread", torch.zeros(num_values, num_values))
 
@@ -119,42 +114,3 @@ class Expect(Network):
         first = state["toned.0.weight"]
         state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
         self.load_state_dict(state)
-
-    @torch.no_grad()
-    def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
-        """Update the running mean and covariance of training's tones, (N, 6), from which
-        `draw_tones` samples.
-        """
-        known = tones.isfinite().all(dim=1)
-        # Selecting would wait for a GPU; there, unknown tones get weight 0 instead.
-        if tones.device.type == "cpu":
-            tones, known = tones[known], known[known]
-        num, known = known.sum().clamp_min(1), known.float()[:, None]
-        amount = momentum * known.sum().clamp_max(1)
-        tones = torch.where(known > 0, tones.float(), self.tone_mean)
-        self.tone_mean.lerp_((tones * known).sum(dim=0) / num, amount)
-        away = (tones - self.tone_mean) * known
-        self.tone_spread.lerp_(away.T @ away / num, amount)
-
-    def draw_tones(
-        self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None
-    ) -> Tensor:
-        """Random tones, (N, 6), from the normal distribution of training's, clipped at `MOST` along
-        its axes; the same for a seed. Along all but the two widest axes, the lightness of skin and
-        of hair, it has half the spread: far out there, skin is purple and hair is green.
-
-        within: precomputed `tone_axes`. Raises ValueError for an untrained network.
-        """
-        axes, widths = within or self.tone_axes()
-        # Projected onto the axes, so that the signs that these happen to have do not matter.
-        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)
-        return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
-
-    def tone_axes(self) -> tuple[Tensor, Tensor]:
-        """Principal axes of training's tones, columns of (6, 6), and the spread on them, (6,)."""
-        if not self.tone_spread.any():
-            raise ValueError("this network was trained without tones")
-        values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())
-        widths = values.clamp_min(0).sqrt()
-        widths[:-2] *= HUES
-        return tuple(one.to(self.tone_mean.device, torch.float32) for one in (axes, widths))

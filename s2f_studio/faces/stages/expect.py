@@ -1,6 +1,6 @@
 """From a drawing and its landmarks to the average face, in the frame of the mean shape.
 
-Shapes: N drawings, S = 128 pixels of the mean shape's frame, P = 256 of drawings and people.
+Shapes: N drawings, S = 128 pixels of the mean shape's frame, P = 256 of drawings.
 """
 
 from __future__ import annotations
@@ -16,21 +16,17 @@ from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
 from s2f_studio.engines import plane
-from s2f_studio.engines.plane import doubled
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
-from s2f_utils.infer.stages import F32, I64, U8, channels_first
+from s2f_utils.infer.stages import F32, U8, channels_first
 
 TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
 
 
-class Warped(nn.Module):
-    """Drawings warped to the mean shape, as `Expect` reads them.
-
-    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`,
-    from 0 to 1, NaN if unknown; added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N,
-    10, S, S) in [-1, 1].
+class ToMeanShape(nn.Module):
+    """Drawings warped to the mean shape: picture uint8 (N, P, P, 3) and points (N, 164, 2), its
+    pixels → (N, 1, S, S) in [-1, 1], 1 is paper, and the source of each pixel (N, S, S, 2).
     """
 
     def __init__(self) -> None:
@@ -43,19 +39,11 @@ class Warped(nn.Module):
         self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
         ring = torch.from_numpy(warping.ring(SIDE_PX)).float()
         self.register_buffer("ring", ring, persistent=False)
-        ink = np.stack([added_ink(name) for name in ADDED])
-        self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
 
-    def forward(self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         small = F.avg_pool2d(channels_first(picture).mean(1, keepdim=True), FACE_PX // SIDE_PX)
         where = self.where((points + 0.5) * (SIDE_PX / FACE_PX) - 0.5)
-        bent = plane.taken(small, where, 255.0)
-        ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)
-        by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (
-            SHIFT_SHARE * SIDE_PX
-        )
-        known = (2 * told - 1).nan_to_num(0.0)[:, :, None, None].expand(-1, -1, SIDE_PX, SIDE_PX)
-        return torch.cat([bent * (1 - ink) / 127.5 - 1, by.clamp(-1, 1), known], dim=1)
+        return plane.taken(small, where, 255.0) / 127.5 - 1, where
 
     def where(self, points: Tensor) -> Tensor:
         """The source, in drawings with these points, of the mean shape's pixels: (N, S, S, 2)."""
@@ -75,12 +63,34 @@ class Warped(nn.Module):
         return plane.spread(coarse.view(-1, side, side, 2), SIDE_PX, warping.STEP_PX)
 
 
+class Warped(nn.Module):
+    """What `Expect` reads of drawings.
+
+    In: picture and points as `ToMeanShape`; told (N, 7) as `TOLD`, from 0 to 1, NaN if unknown;
+    added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N, 10, S, S) in [-1, 1].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_mean_shape = ToMeanShape()
+        ink = np.stack([added_ink(name) for name in ADDED])
+        self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
+
+    def forward(self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor) -> Tensor:
+        warped, where = self.to_mean_shape(picture, points)
+        ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)
+        by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (
+            SHIFT_SHARE * SIDE_PX
+        )
+        known = (2 * told - 1).nan_to_num(0.0)[:, :, None, None].expand(-1, -1, SIDE_PX, SIDE_PX)
+        return torch.cat([(warped + 1) * (1 - ink) - 1, by.clamp(-1, 1), known], dim=1)
+
+
 class Expected(nn.Module):
     """The output of `Expect` for drawings.
 
     In: as `Warped`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN to leave them to the
-    network; seed int64 (N,), for random tones instead of NaN, -1 for none. Out: raw (N, 5, S, S),
-    colours and logits; tones (N, 6), those used.
+    network. Out: raw (N, 5, S, S), colours and logits.
     """
 
     inputs = {
@@ -89,32 +99,17 @@ class Expected(nn.Module):
         "told": (F32, len(TOLD)),
         "added": (F32, len(ADDED)),
         "tones": (F32, 6),
-        "seed": (I64,),
     }
-    outputs = ("raw", "tones_taken")
+    outputs = ("raw",)
 
     def __init__(self, net: Expect, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
         super().__init__()
         self.net, self.bent, self.images = net, Warped(), images
-        if net.tone_spread.any():
-            axes, widths = net.tone_axes()
-            self.register_buffer("axes", axes, persistent=False)
-            self.register_buffer("widths", widths, persistent=False)
 
     def forward(
-        self,
-        picture: Tensor,
-        points: Tensor,
-        told: Tensor,
-        added: Tensor,
-        tones: Tensor,
-        seed: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        if hasattr(self, "axes"):
-            drawn = self.net.draw_tones(seed.clamp_min(0), (self.axes, self.widths))
-            is_drawn = (tones != tones) & (seed >= 0)[:, None]
-            tones = torch.where(is_drawn, drawn, tones)
-        return self.net(self.images(self.bent(picture, points, told, added)), tones), tones
+        self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor, tones: Tensor
+    ) -> Tensor:
+        return self.net(self.images(self.bent(picture, points, told, added)), tones)
 
 
 class Guided(nn.Module):
@@ -147,23 +142,20 @@ class Refined(nn.Module):
     In this frame photos show only smears of that side: inside the face it is blended with the near
     side's mirror image, more so the further the head is turned. In: raw (N, 5, S, S); turned (N,),
     in standard deviations of shapes. Out: expected (N, 5, S, S), colours, masks of person and hair
-    in [0, 1]; people (N, 4, P, P), colours times the person's mask, and that mask: the average
-    face.
+    in [0, 1]: the average face.
     """
 
     inputs = {"raw": (F32, 5, SIDE_PX, SIDE_PX), "turned": (F32,)}
-    outputs = ("expected", "people")
+    outputs = ("expected",)
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("face", torch.from_numpy(inside_face())[None, None], persistent=False)
 
-    def forward(self, raw: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, raw: Tensor, turned: Tensor) -> Tensor:
         expected = torch.cat([0.5 + 0.5 * raw[:, :3].clamp(-1, 1), raw[:, 3:].sigmoid()], dim=1)
         much = ((turned.abs() - TURNED[0]) / (TURNED[1] - TURNED[0])).clamp(0, 1).view(-1, 1, 1, 1)
         across = torch.arange(SIDE_PX, device=raw.device) + 0.5 - SIDE_PX / 2
         side = torch.where(turned > 0, 1.0, -1.0).view(-1, 1, 1, 1) * across
         far = much * self.face * torch.sigmoid(-side / 2.5)
-        expected = expected * (1 - far) + expected.flip(3) * far
-        people = torch.cat([expected[:, :3] * expected[:, 3:4], expected[:, 3:4]], dim=1)
-        return expected, doubled(people).clamp(0, 1)
+        return expected * (1 - far) + expected.flip(3) * far

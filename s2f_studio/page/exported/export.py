@@ -30,6 +30,7 @@ SHARED = (
     "paper.js",
     "state.js",
     "store.js",
+    "strip.js",
     "strokes.js",
 )
 

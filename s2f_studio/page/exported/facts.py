@@ -11,7 +11,7 @@ import numpy as np
 from s2f_studio import attributes
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, regions
+from s2f_studio.faces import average_face, model, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
@@ -63,7 +63,7 @@ def facts_of_page() -> dict[str, Any]:
         },
         "attributes": {
             "told": list(attributes.TOLD),
-            "textured": list(attributes.TEXTURED),
+            "worn": list(attributes.WORN),
             "flags": list(attributes.FOUND_FLAGS),
             "parts": list(attributes.FOUND_PARTS),
             "added": list(regions.ADDED),
@@ -73,7 +73,8 @@ def facts_of_page() -> dict[str, Any]:
             "hat_from": average_face.HAT_FROM,
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
-            "hat_sure": average_face.HAT_SURE,
+            "worn_from": average_face.WORN_FROM,
+            "careful": model.CAREFUL,
             "scrawled_from": average_face.SCRAWLED_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,

@@ -5,9 +5,11 @@ import { button, make, select, slider } from "./dom.js";
 const WIDTHS = { sketch: { max: 40, value: 4 }, map: { max: 30, value: 8 } };
 const FIRST_PART = 13; // hair
 const ANSWERS = [
-  ["auto", "one person who fits"],
-  ["expected", "the average of all"],
+  ["person", "one person who fits"],
+  ["average", "the average of all"],
 ];
+const FREELY = { min: 0, max: 1.5, step: 0.05 };
+const USUALLY = 0.85; // about what follows from a drawing, where nothing is set
 const SHARE = { min: 0, max: 1, step: 0.05 };
 const BOTH_WAYS = { min: -1, max: 1, step: 0.1 };
 const THREE = { min: -1, max: 1, step: 1 };
@@ -128,6 +130,8 @@ function person(state) {
 export function settings(state) {
   const setShape = (likely) => state.set({ likely });
   const shape = slider("Shape", ["my lines", "a likely face"], SHARE, setShape);
+  const setFreely = (temperature) => state.set({ temperature });
+  const freely = slider("How freely", ["the likeliest", "anybody"], FREELY, setFreely);
   const answers = select("kind of answer", (answer) => state.set({ answer }));
   const known = person(state);
   const enhance = (value) => state.set({ strength: value });
@@ -135,18 +139,20 @@ export function settings(state) {
   const models = select("model", (model) => state.choose({ model }));
   const answer = labelled("Answer", answers.node);
   const model = labelled("Model", models.node);
-  const parts = [answer, shape.box, strength.box, model, known.box];
+  const parts = [answer, freely.box, shape.box, strength.box, model, known.box];
   const box = make("div", { class: "s2f-settings" }, ...parts);
 
   function show() {
     const { settings: now, model: chosen } = state;
     answers.show(ANSWERS, now.answer);
+    freely.put(now.temperature ?? USUALLY);
     shape.put(now.likely);
     known.show(now.person);
     strength.put(now.strength);
     const alike = state.models.filter((one) => one.direction === chosen.direction);
     models.show(alike.map(({ id, title }) => [id, title]), now.model);
     answer.hidden = !chosen.chooses;
+    freely.box.hidden = !chosen.chooses || now.answer !== "person";
     shape.box.hidden = !chosen.chooses;
     known.box.hidden = !chosen.chooses || !state.about.person;
     strength.box.hidden = !state.canEnhance;

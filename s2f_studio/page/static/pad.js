@@ -6,7 +6,7 @@ import { Crop } from "./crop.js";
 import { button, make, plainButton, select } from "./dom.js";
 import { saveAs } from "./files.js";
 import { Paper, drawGuide } from "./paper.js";
-import { NUM_FACES } from "./state.js";
+import { Strip } from "./strip.js";
 import { Strokes } from "./strokes.js";
 
 const PREVIEW_MS = 300; // between two previews, at least
@@ -34,7 +34,6 @@ class Pad {
     this.isEmpty = false;
     this.nextPreview = 0;
     this.loading = null; // a drawing that is being put on the paper
-    this.inStrip = null; // the seeds of the faces in sight
     this.crop = new Crop(state);
     this.toolbar = toolbar(this);
     this.palette = palette(state.about.labels, () => this.choose("brush"));
@@ -45,9 +44,8 @@ class Pad {
     this.root = make("div", { ...named, ...keys });
     this.status = make("p", { class: "s2f-status", role: "status", "aria-live": "polite" });
     const sides = [this.drawingSide(), this.answerSide()];
-    const group = { role: "group", "aria-label": "eight faces" };
-    this.strip = make("div", { class: "s2f-faces", ...group });
-    const parts = [...sides, this.strip, this.settings.box];
+    this.strip = new Strip(state);
+    const parts = [...sides, this.strip.box, this.settings.box];
     const desk = make("div", { class: "s2f-desk" }, ...parts);
     const note = make("p", { class: "s2f-note", role: "note" }, state.about.note);
     this.root.append(this.topBar(), desk, note, this.crop.dialog);
@@ -105,7 +103,7 @@ class Pad {
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });
     const hint = "Save as PNG; its metadata say that it is generated";
     this.saving = button("save", "Save", hint, () => this.save());
-    this.several = button("people", "", "", () => this.state.showFaces());
+    this.several = button("people", "", "", () => this.state.showEight());
     this.words = make("span");
     this.several.append(this.words);
     const actions = make("div", { class: "s2f-actions" }, this.several, this.saving);
@@ -268,31 +266,7 @@ class Pad {
     this.several.disabled = state.given.isEmpty;
     const hasSeveral = state.model.answers > 1;
     this.several.hidden = !hasSeveral;
-    this.strip.hidden = !hasSeveral || !faces.length;
-    this.showStrip();
-  }
-
-  showStrip() {
-    const { faces, settings: now } = this.state;
-    const seeds = faces.map((one) => one.seed).join();
-    if (seeds !== this.inStrip) { // else the tiles stay, and the focus on one of them
-      const tiles = Array.from({ length: NUM_FACES }, (_, n) => this.tile(faces[n]));
-      this.strip.replaceChildren(...tiles);
-    }
-    this.inStrip = seeds;
-    faces.forEach(({ seed }, n) => {
-      this.strip.children[n].setAttribute("aria-pressed", seed === now.seed);
-    });
-  }
-
-  // One of the eight, or its place while it is made.
-  tile(one) {
-    if (!one) return make("div", { class: "s2f-tile" });
-    const name = `answer ${one.seed + 1}`;
-    const choose = () => this.state.pick(one);
-    const named = { "aria-label": name, title: name };
-    const attributes = { type: "button", class: "s2f-tile", onclick: choose, ...named };
-    return make("button", attributes, make("img", { src: one.png, alt: "", draggable: "false" }));
+    this.strip.show();
   }
 }
 

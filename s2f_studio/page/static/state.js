@@ -1,6 +1,6 @@
 // What is drawn and set, and the face that follows: the same in the app, in a notebook and on the
 // exported page. A host answers requests and keeps nothing, so each carries the drawing and all
-// settings (s2f_studio/query.py).
+// settings (s2f_studio/request.py).
 
 import { blobOf, dataUri } from "./files.js";
 
@@ -14,6 +14,11 @@ const PHOTOS = ["sketch-to-photo", "map-to-photo"]; // what can be enhanced
 // "age=0.5,beard=1"
 function listed(values) {
   return Object.entries(values).map(([name, value]) => `${name}=${value}`).join(",");
+}
+
+// The first of the eight among whom a seed is.
+function firstOf(seed) {
+  return seed - (seed % NUM_FACES);
 }
 
 export class State {
@@ -45,13 +50,13 @@ export class State {
   }
 
   begin({ settings = {}, drawings = {}, face = "" }) {
-    const { seed, answer, likely } = this.about.query;
-    const usual = { seed, answer, likely, person: {}, strength: 0 };
+    const { seed, answer, likely, temperature, chosen } = this.about.query;
+    const usual = { seed, answer, likely, temperature, chosen, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
     if (!this.model) this.settings.model = this.models[0].id;
     this.drawings = { ...drawings };
     this.face = face;
-    this.faces = [];
+    this.forgetFaces();
     this.warnings = [];
     this.seconds = 0;
     this.epoch++;
@@ -145,7 +150,7 @@ export class State {
     this.warnings = [];
     this.epoch++;
     this.version++;
-    this.faces = [];
+    this.forgetFaces();
     const { uri } = this.given;
     this.view.shown(Boolean(uri));
     return uri ? this.changed() : this.start(this.starts[0]);
@@ -191,9 +196,13 @@ export class State {
 
   changed(isPreview = false) {
     this.version++;
-    this.faces = [];
+    this.forgetFaces();
     if (!isPreview) this.keep();
     return this.ask(isPreview);
+  }
+
+  forgetFaces() {
+    Object.assign(this, { faces: [], round: [], picks: [] });
   }
 
   keep() {
@@ -250,21 +259,38 @@ export class State {
   }
 
   fields() {
-    const { model, seed, answer, likely, person, strength } = this.settings;
+    const { model, seed, answer, likely, person, strength, chosen } = this.settings;
     const fields = { direction: this.model.direction, model, seed, align: "never", clean: "never" };
-    if (this.model.chooses) Object.assign(fields, { answer, likely, person: listed(person) });
+    if (this.model.chooses) {
+      Object.assign(fields, { answer, likely, person: listed(person), ...this.chosenFields(chosen) });
+    }
     const isEnhanced = strength > 0 && this.canEnhance;
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
-  // Eight people for one drawing, one after the other; then the next eight.
-  showFaces() {
-    const first = this.faces.length ? this.faces.at(-1).seed + 1 : this.settings.seed;
+  // How freely a person is drawn, and around whom: rounds of picked seeds, as "3,5;9".
+  chosenFields(rounds) {
+    if (!this.model.chooses) return {};
+    const { temperature } = this.settings;
+    const free = temperature === null ? {} : { temperature };
+    return { ...free, chosen: rounds.map((picks) => picks.join()).join(";") };
+  }
+
+  // Eight people for one drawing, one after the other, first those among whom the one in sight is;
+  // then the next eight.
+  showEight() {
+    const { faces, settings } = this;
+    if (faces.length) return this.showFaces(faces[0].seed + NUM_FACES, this.round);
+    return this.showFaces(firstOf(settings.seed), settings.chosen);
+  }
+
+  // The eight from a seed on, drawn around those who were picked in the rounds before.
+  showFaces(first, round, picks = []) {
     const version = ++this.version;
-    this.faces = [];
+    Object.assign(this, { faces: [], round, picks });
     return this.run(async () => {
       for (let seed = first; seed < first + NUM_FACES; seed++) {
-        const told = await this.translate({ seed });
+        const told = await this.translate({ seed, ...this.chosenFields(round) });
         if (version !== this.version) return; // something was drawn or set meanwhile
         this.faces.push({ seed, png: told.pictures[0].png });
         this.view.shown();
@@ -272,9 +298,27 @@ export class State {
     });
   }
 
-  // One of the eight: later strokes are answered with the same person.
+  // The next eight, around those who are picked.
+  moreAlike() {
+    return this.showFaces(this.faces[0].seed + NUM_FACES, [...this.round, this.picks]);
+  }
+
+  // The eight of the round before, and who was picked among them.
+  back() {
+    const picks = this.round.at(-1);
+    return this.showFaces(firstOf(picks[0]), this.round.slice(0, -1), picks);
+  }
+
+  // One of the eight, who is shown large; later strokes are answered with the same person. Picked
+  // again, one is no longer picked; of more than two, the last two are.
   pick({ seed, png }) {
-    this.settings.seed = seed;
+    if (this.picks.includes(seed)) {
+      this.picks = this.picks.filter((one) => one !== seed);
+      this.view.shown();
+      return null;
+    }
+    this.picks = [...this.picks, seed].slice(this.model.chooses ? -2 : -1);
+    Object.assign(this.settings, { seed, chosen: this.round });
     this.face = png;
     this.keep();
     this.view.shown();

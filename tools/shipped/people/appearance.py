@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_studio.drawings import mesh
+from s2f_studio.faces.networks import person
 from s2f_studio.faces.regions import inside_face
 from tools.shipped.people import running
 
@@ -28,31 +29,18 @@ HATS = 0.1  # the share of people in painted hats
 STEPS = 127  # of a component's values in the file
 
 
-class Appearance:
-    """Codes of pictures, and pictures of codes.
-
-    mean, weight: (P,), the mean picture and how much each value counts. components: (P, K),
-    orthonormal. deviation: (K,), the standard deviations of people along them.
-    """
+class Appearance(person.Appearance):
+    """The components, as a file: what each tensor is, `person.Appearance` says."""
 
     def __init__(self, mean: Tensor, weight: Tensor, components: Tensor, deviation: Tensor) -> None:
+        super().__init__(len(deviation))
         self.mean, self.weight = mean, weight
         self.components, self.deviation = components, deviation
 
-    def code(self, pictures: Tensor) -> Tensor:
-        """Pictures (N, 3, 128, 128) in [-1, 1] → codes (N, K)."""
-        centred = (small(pictures) - self.mean) * self.weight
-        return centred @ self.components / self.deviation
-
-    def picture(self, codes: Tensor) -> Tensor:
-        """Codes (N, K) → pictures (N, 3, 128, 128)."""
-        flat = self.mean + (codes * self.deviation) @ self.components.T / self.weight
-        return large(flat).clamp(-1.2, 1.2)
-
     def save(self, path: Path) -> None:
         """Write all as one file, a byte for each value of a component."""
-        scale = self.components.abs().amax(dim=0) / STEPS
-        steps = (self.components / scale).round().to(torch.int8)
+        scale = self.components.abs().amax(dim=1) / STEPS
+        steps = (self.components.T / scale).round().to(torch.int8)
         np.savez_compressed(
             path,
             mean=self.mean.half().numpy(),
@@ -67,19 +55,13 @@ class Appearance:
         """Read what `save` wrote."""
         with np.load(path) as file:
             kept = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
-        components = kept["steps"] * kept["scale"]
+        components = (kept["steps"] * kept["scale"]).T.contiguous()
         return cls(kept["mean"], kept["weight"], components, kept["deviation"])
 
 
 def small(pictures: Tensor) -> Tensor:
     """Pictures (N, 3, 128, 128) → (N, P)."""
     return F.avg_pool2d(pictures, 2).flatten(1)
-
-
-def large(flat: Tensor) -> Tensor:
-    """(N, P) → pictures (N, 3, 128, 128)."""
-    pictures = flat.view(-1, 3, SIDE_PX, SIDE_PX)
-    return F.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def region_weights() -> Tensor:
@@ -129,7 +111,7 @@ def fit(photos: Tensor, balance: Tensor, hats: Tensor, num: int = NUM_COMPONENTS
     kept = singular.square().cumsum(0) / scaled.square().sum()
     for number in (16, 32, 64, 96, 128, 160):
         print(f"{number} components keep {kept[number - 1]:.3f} of the weighted variance")
-    return Appearance(mean, weight, components[:, :num].contiguous(), singular[:num])
+    return Appearance(mean, weight, components[:, :num].T.contiguous(), singular[:num])
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import torch
 import s2f_utils as s2f
 from data_prep.make.portraits import PortraitSet
 from s2f_studio.drawings.landmarks import find_all_landmarks
+from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import DrawingRequest
 from s2f_utils.pictures import sketches
 from tools.shipped.people import running
@@ -56,7 +57,8 @@ def main() -> None:
         made = drawings_of(portraits, number)
         found = find_all_landmarks(made)
         with torch.no_grad():
-            expected = model.expected(np.stack(made), found, [DrawingRequest()] * len(made))[0]
+            requests = [DrawingRequest()] * len(made)
+            expected = average_faces(model.engine, np.stack(made), found, requests)
         for seen, face in zip(found, expected, strict=True):
             columns["name"].append(entry.name)
             columns["crude"].append(seen.flags["crude"])

@@ -21,6 +21,7 @@ import copy
 import functools
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from s2f_studio.drawings import shape_prior
+from s2f_studio.faces.networks.renderer import CODE, WIDTHS, Renderer, ResizeConv2d
 from s2f_utils import weights
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
@@ -47,7 +49,6 @@ from tools.shipped.people.discriminators import (
     hinge_d,
     hinge_g,
 )
-from tools.shipped.people.network import Renderer
 
 BATCH, INVENTED = 16, 5
 LEAST_COMPONENTS = 40
@@ -207,7 +208,7 @@ class Training:
         self.people, self.folder = people, state
         self.net_g = Renderer()
         unet = checkpoints.load_network(weights.shipped("pix2pix-128"))[0].state_dict()
-        self.net_g.begin_with({name: value.float() for name, value in unet.items()})
+        begin_with(self.net_g, {name: value.float() for name, value in unet.items()})
         self.net_d = nn.ModuleDict({"whole": ProjectedDiscriminator(width=64, sketch_channels=3)})
         for number, part in enumerate(PARTS):
             self.net_d[part] = ProjectedDiscriminator(width=48, sketch_channels=0, seed=1 + number)
@@ -356,6 +357,44 @@ class Training:
             drawn = people.worn.decided(drawn, chance)
             rows += [people.appearance.picture(drawn), self.rendered(drawn)]
         running.save_sheet(self.folder / f"sheet-{self.images:07d}.png", rows)
+
+
+@torch.no_grad()
+def begin_with(net: Renderer, unet: Mapping[str, Tensor]) -> None:
+    """Take over the weights of a pix2pix U-Net of the same widths, that saw sketches."""
+    lines = unet["model.model.0.weight"].sum(dim=1)
+    first = 0.02 * torch.randn_like(net.downs[0].weight)
+    first[:, CODE] = 0.7 * lines
+    net.downs[0].weight.copy_(first)
+    inside = "model.model.1.model."
+    last_level = len(WIDTHS) - 1
+    for level in range(1, last_level + 1):
+        net.downs[level].weight.copy_(unet[f"{inside}1.weight"])
+        up = net.ups[last_level - level]
+        up_norm = net.up_norms[last_level - level]
+        if level < last_level:
+            _copy_norm(net.down_norms[level - 1], unet, f"{inside}2.")
+            _fit(up, unet[f"{inside}5.weight"])
+            _copy_norm(up_norm, unet, f"{inside}6.")
+            inside += "3.model."
+        else:
+            _fit(up, unet[f"{inside}3.weight"])
+            _copy_norm(up_norm, unet, f"{inside}4.")
+    _fit(net.colours, unet["model.model.3.weight"])
+    net.colours.bias.copy_(unet["model.model.3.bias"])
+
+
+@torch.no_grad()
+def _fit(layer: ResizeConv2d, transposed: Tensor) -> None:
+    """Take over a transposed convolution's kernel (I, O, 4, 4), as nearly as can be."""
+    spread = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=torch.float32)
+    nearest = torch.linalg.pinv(spread)  # (3, 4)
+    kernel = torch.einsum("ap,bq,iopq->oiab", nearest, nearest, transposed.float())
+    layer.weight.copy_(kernel.flip(2, 3))
+
+
+def _copy_norm(norm: nn.BatchNorm2d, unet: Mapping[str, Tensor], prefix: str) -> None:
+    norm.load_state_dict({name: unet[prefix + name] for name in norm.state_dict()})
 
 
 def _distance(fake: list[Tensor], real: list[Tensor], some: slice) -> Tensor:

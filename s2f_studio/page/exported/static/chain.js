@@ -2,8 +2,11 @@
 // (s2f_studio/faces).
 
 import { FACTS } from "./facts.js";
-import { floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
-import { alignment, coarseField, coordinates, eyeDistance, five, likely, pairs } from "./shapes.js";
+import { drawPerson, usualTemperature } from "./people.js";
+import { colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
+import * as shapes from "./shapes.js";
+
+const { alignment, asPortrait, coarseField, coordinates, eyeDistance, five, likely, pairs } = shapes;
 
 const { attributes, looking, meaning, mesh } = FACTS;
 const FACE_PX = looking.look_px;
@@ -94,8 +97,8 @@ function inferred(found) {
   return said;
 }
 
-// What the network expects where this is known of the person, {name: from 0 to 1}.
-function expect(engine, given, { points }, known, seed) {
+// The average face where this is known of the person, {name: from 0 to 1}.
+function expect(engine, given, { points }, known) {
   return engine.run(
     "expect",
     pixels(given),
@@ -103,16 +106,14 @@ function expect(engine, given, { points }, known, seed) {
     floats(attributes.told.map((name) => known[name] ?? NaN), 1, attributes.told.length),
     floats(attributes.added.map(() => 0), 1, attributes.added.length), // nothing is drawn as well
     floats(Array(6).fill(NaN), 1, 6), // no tones are asked for
-    whole(seed || -1),
   );
 }
 
-// The average face in the mean shape: {expected, people, tones}. What is inferred is exaggerated
-// where it is seen, as in classifier-free guidance.
-async function expected(engine, given, found, said, seed) {
+// The average face in the mean shape. What is inferred is exaggerated where it is seen, as in
+// classifier-free guidance.
+async function averageFace(engine, given, found, said) {
   const names = Object.keys(said);
-  const first = await expect(engine, given, found, found.flags, seed);
-  let { raw } = first;
+  let { raw } = await expect(engine, given, found, found.flags);
   let last = raw;
   const unknown = { ...found.flags };
   const known = { ...found.flags };
@@ -122,42 +123,51 @@ async function expected(engine, given, found, said, seed) {
   }
   const steps = names.length ? [[unknown, 1], [known, meaning.guidance]] : [];
   for (const [flags, scale] of steps) {
-    const { raw: made } = await expect(engine, given, found, flags, seed);
+    const { raw: made } = await expect(engine, given, found, flags);
     const by = attributes.told.map((name) => (names.includes(name) ? scale : 0));
     const guided = await engine.run("guide", raw, last, made, floats(by, 1, by.length));
     raw = guided.guided;
     last = made;
   }
   const [turned] = coordinates(found.points, found.offByHand);
-  const settled = await engine.run("settle", raw, floats([turned], 1));
-  return { ...settled, tones: first.tones_taken };
+  return (await engine.run("settle", raw, floats([turned], 1))).expected;
 }
 
-// A person who might exist, made of the average.
-async function rendered(engine, { expected: face, tones }, found, said, seed) {
-  const traits = floats(attributes.textured.map((name) => said[name] ?? NaN), 1,
-    attributes.textured.length);
-  const { people, hair } = await engine.run("render", face, whole(seed), traits);
-  const isHat = said.hat === undefined ? found.flags.hat > meaning.hat_sure : said.hat > 0;
-  if (!isHat && !tones.data.some(Number.isFinite)) return people;
-  const hat = floats([Number(isHat)], 1);
-  return (await engine.run("finish", people, hair, tones, hat)).finished;
+// One of the people who could be meant, in the mean shape, and the coordinates of the shape.
+async function person(engine, given, found, said, average, { seed, temperature, chosen }) {
+  const { code } = await engine.run("code", average);
+  const { flags, points, offByHand } = found;
+  const worn = attributes.worn.map((name) => {
+    const isWorn = name in said ? said[name] > 0 : flags[name] > meaning.worn_from[name];
+    return Number(isWorn);
+  });
+  const drawing = { average: Array.from(code.data), crude: flags.crude, worn, points, offByHand };
+  const drawn = drawPerson(drawing, seed, temperature ?? usualTemperature(flags.crude), chosen);
+  const lines = Number(flags.crude < meaning.careful);
+  const { face } = await engine.run(
+    "render",
+    floats(drawn.code, 1, drawn.code.length),
+    pixels(given),
+    floats(points.flat(), 1, points.length, 2),
+    floats([lines], 1),
+    whole(seed),
+  );
+  return { face, shape: drawn.shape };
 }
 
 // The answer to a square drawing: {picture, degree}, a picture of FACE_PX or twice that, and how
-// crude the drawing is. ask: {seed, isAverage, likely, isLarge}.
-export async function answer(engine, drawing, { seed, isAverage, likely: amount, isLarge }) {
+// crude the drawing is. ask: {seed, temperature, chosen, isAverage, likely, isLarge}.
+export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
   const said = inferred(found);
-  const average = await expected(engine, given, found, said, seed);
-  const person = isAverage
-    ? average.people
-    : await rendered(engine, average, found, said, seed);
-  const field = coarseField(likely(found.points, amount, found.offByHand));
+  const average = await averageFace(engine, given, found, said);
+  const { face, shape } = ask.isAverage
+    ? { face: colours(average), shape: null }
+    : await person(engine, given, found, said, average, ask);
+  const field = coarseField(asPortrait(likely(found.points, ask.likely, found.offByHand, shape)));
   const side = Math.sqrt(field.length / 2);
-  const background = whole(isAverage ? -1 : seed);
-  const stage = isLarge ? "lay_large" : "lay";
-  const laid = await engine.run(stage, person, floats(field, 1, side, side, 2), background);
+  const stage = ask.isLarge ? "lay_large" : "lay";
+  const laid = await engine.run(stage, face, floats(field, 1, side, side, 2));
   return { picture: pictureOf(laid.picture), degree: found.flags.crude };
 }

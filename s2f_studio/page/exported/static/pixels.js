@@ -149,6 +149,11 @@ export function pixels({ width, height, data }) {
   return { type: "uint8", data, dims: [1, height, width, 3] };
 }
 
+// The colours of pictures with masks, as a picture that graphs take.
+export function colours({ data, dims: [num, , height, width] }) {
+  return floats(data.subarray(0, 3 * height * width), num, 3, height, width);
+}
+
 export function pictureOf({ data, dims: [, height, width] }) {
   return { width, height, data: new Uint8Array(data) };
 }

@@ -70,7 +70,7 @@ export function alignment(landmarks, sizePx) {
 
 // Solve a system of equations, rows as Float64Array, for several right sides; both are used up.
 // Gauss, with pivots.
-function solved(rows, sides) {
+export function solved(rows, sides) {
   const num = rows.length;
   const take = (row, from, share) => {
     for (let n = 0; n < num; n++) rows[row][n] -= share * rows[from][n];
@@ -113,11 +113,12 @@ export function coordinates(points, off) {
   return found.map(([value]) => Math.min(most, Math.max(-most, value)));
 }
 
-// A face's points on the way to a likely face: amount from 0, as they are, to 1.
-export function likely(points, amount, off) {
+// A face's points on the way to a likely face: amount from 0, as they are, to 1. own: the likely
+// face's coordinates; null: those of the points.
+export function likely(points, amount, off, own) {
   if (amount === 0) return points;
   const { mean: usual, components, spread } = shapes;
-  const values = coordinates(points, off).map((own, k) => own * spread[k]);
+  const values = (own ?? coordinates(points, off)).map((value, k) => value * spread[k]);
   const shape = usual.map((point, n) => point.map((value, axis) => {
     return value + dot(values, components.map((one) => one[2 * n + axis]));
   }));
@@ -125,6 +126,11 @@ export function likely(points, amount, off) {
   return points.map(([x, y], n) => {
     return [x + amount * (wanted[n][0] - x), y + amount * (wanted[n][1] - y)];
   });
+}
+
+// A face's points where a portrait has a face.
+export function asPortrait(points) {
+  return moved(points, similarity(points, mesh.mean));
 }
 
 function kernel(ax, ay, [bx, by]) {

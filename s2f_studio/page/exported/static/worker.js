@@ -7,31 +7,40 @@ import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
 const { about, crude, note_prefix: prefix } = FACTS;
-const FIRST = ["look", "expect", "guide", "settle", "render", "finish", "lay"]; // for an answer
+const FIRST = ["look", "expect", "guide", "settle", "code", "render", "lay"]; // for an answer
 const engine = new Engine((loading) => postMessage({ loading }));
 
 async function translated(file, fields) {
   const drawing = await decoded(file);
   const ask = {
     seed: Number(fields.seed ?? 0),
-    isAverage: fields.answer === "expected",
+    isAverage: fields.answer === "average",
     likely: Number(fields.likely ?? about.query.likely),
+    temperature: fields.temperature,
+    chosen: roundsOf(fields.chosen),
     isLarge: fields.large === true,
   };
   const { picture, degree } = await answer(engine, drawing, ask);
-  const isVague = degree > crude.from && fields.answer === "auto";
-  const png = await pngOf(picture, notesOf(ask));
+  const isVague = degree > crude.from && !ask.isAverage;
+  const png = await pngOf(picture, notesOf(ask, fields.chosen));
   return { pictures: [{ png }], warnings: isVague ? [crude.words] : [] };
 }
 
+// "3,5;9" → [[3, 5], [9]]
+function roundsOf(chosen) {
+  return chosen ? chosen.split(";").map((picks) => picks.split(",").map(Number)) : [];
+}
+
 // What a PNG says of its making.
-function notesOf({ seed, isAverage, likely }) {
+function notesOf({ seed, isAverage, likely, temperature }, chosen) {
   const notes = {
     Description: about.note,
     [`${prefix}model`]: FACTS.models[0].id,
     [`${prefix}seed`]: String(seed),
-    [`${prefix}answer`]: isAverage ? "expected" : "rendered",
+    [`${prefix}answer`]: isAverage ? "average" : "person",
   };
+  if (temperature !== undefined) notes[`${prefix}temperature`] = String(temperature);
+  if (chosen) notes[`${prefix}chosen`] = chosen;
   if (likely !== about.query.likely) notes[`${prefix}likely`] = String(likely);
   return notes;
 }

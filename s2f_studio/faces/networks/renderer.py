@@ -1,4 +1,4 @@
-"""The renderer: what is left of a photo in its code, lines or blank paper, and noise → the photo.
+"""The renderer: what a code keeps of a photo, lines or blank paper, and noise → the photo.
 
 A U-Net with the encoder and decoder of pix2pix-128 (Isola et al. 2017), whose transposed
 convolutions became "resize and convolve" (Odena et al. 2016), with a finer last level. Shapes: N
@@ -6,8 +6,6 @@ pictures, I and O channels in and out, H and W pixels, multiples of 32.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -41,14 +39,6 @@ class ResizeConv2d(nn.Module):
         padded = F.pad(flipped, (1, 1, 1, 1))
         rows = padded[:, :, 1:] + padded[:, :, :-1]
         return rows[..., 1:] + rows[..., :-1]
-
-    @torch.no_grad()
-    def fit(self, transposed: Tensor) -> None:
-        """Take over a transposed convolution's kernel (I, O, 4, 4), as nearly as can be."""
-        spread = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]], dtype=torch.float32)
-        nearest = torch.linalg.pinv(spread)  # (3, 4)
-        kernel = torch.einsum("ap,bq,iopq->oiab", nearest, nearest, transposed.float())
-        self.weight.copy_(kernel.flip(2, 3))
 
 
 def blur(x: Tensor) -> Tensor:
@@ -103,31 +93,3 @@ class Renderer(nn.Module):
         fine = F.leaky_relu(self.fine_norm(self.fine(x)), 0.2)
         detail = self.finish(torch.cat([fine, given.to(fine.dtype)], dim=1))
         return torch.tanh((self.colours(x) + detail).float())
-
-    @torch.no_grad()
-    def begin_with(self, unet: Mapping[str, Tensor]) -> None:
-        """Take over the weights of a pix2pix U-Net of the same widths, that saw sketches."""
-        lines = unet["model.model.0.weight"].sum(dim=1)
-        first = 0.02 * torch.randn_like(self.downs[0].weight)
-        first[:, CODE] = 0.7 * lines
-        self.downs[0].weight.copy_(first)
-        inside = "model.model.1.model."
-        last_level = len(WIDTHS) - 1
-        for level in range(1, last_level + 1):
-            self.downs[level].weight.copy_(unet[f"{inside}1.weight"])
-            up = self.ups[last_level - level]
-            up_norm = self.up_norms[last_level - level]
-            if level < last_level:
-                _copy_norm(self.down_norms[level - 1], unet, f"{inside}2.")
-                up.fit(unet[f"{inside}5.weight"])
-                _copy_norm(up_norm, unet, f"{inside}6.")
-                inside += "3.model."
-            else:
-                up.fit(unet[f"{inside}3.weight"])
-                _copy_norm(up_norm, unet, f"{inside}4.")
-        self.colours.fit(unet["model.model.3.weight"])
-        self.colours.bias.copy_(unet["model.model.3.bias"])
-
-
-def _copy_norm(norm: nn.BatchNorm2d, unet: Mapping[str, Tensor], prefix: str) -> None:
-    norm.load_state_dict({name: unet[prefix + name] for name in norm.state_dict()})
