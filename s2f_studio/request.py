@@ -103,14 +103,18 @@ def parse_chosen(given: Any) -> tuple[tuple[int, ...], ...]:
         chosen = tuple(tuple(map(int, picked)) for picked in given or ())
     except (TypeError, ValueError):
         chosen = ((-1,),)
-    if len(chosen) > MAX_ROUNDS or not all(
-        picked and all(0 <= seed <= MAX_SEED for seed in picked) for picked in chosen
-    ):
+    if len(chosen) > MAX_ROUNDS or not all(map(_are_of_one_round, chosen)):
         raise ValueError(
-            "chosen must be the seeds picked in each round, as in 3,5;9: at most"
-            f" {MAX_ROUNDS} rounds"
+            "chosen must be the seeds picked in each round, each of one eight (0 to 7, 8 to 15, …),"
+            f" as in 3,5;9, and at most {MAX_ROUNDS} rounds"
         )
     return chosen
+
+
+def _are_of_one_round(picked: tuple[int, ...]) -> bool:
+    return len({seed // MAX_CANDIDATES for seed in picked}) == 1 and (
+        0 <= min(picked) <= max(picked) <= MAX_SEED
+    )
 
 
 def chosen_text(chosen: tuple[tuple[int, ...], ...]) -> str:

@@ -221,8 +221,8 @@ STATE = """
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
       reads: "sketch", chooses: true, answers: 8, size_px: 256 };
-    const about = { query: { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [] }, starts: { sketch: ["a"] },
-      start: "a", preview: "average" };
+    const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [] };
+    const about = { query, starts: { sketch: ["a"] }, start: "a", preview: "average" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
       progress: async () => "", async translate() { return answer; } };
     const state = new State(host);

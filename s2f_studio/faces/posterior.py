@@ -19,6 +19,7 @@ PERSON, HELD, LENGTH, CHOICE = 11, 12, 13, 14  # streams of random numbers
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
 MOST = 1.25  # deviations, as a Student-t's length times the temperature
+ROUNDS, SOFTER = 20, 0.7  # so often, and by so much, it may be made to count for less
 JITTER = 1e-6  # of a readout's variance, added before it is divided by
 
 
@@ -154,11 +155,11 @@ def _weights(logits: np.ndarray, picked: Sequence[int]) -> tuple[np.ndarray, flo
     largest = logits.max(axis=1, keepdims=True)
     every = largest[:, 0] + np.log(np.exp(logits - largest).sum(axis=1))
     likelihood = (logits[:, list(picked)] - every[:, None]).mean(axis=1)
-    for _ in range(20):
+    for _ in range(ROUNDS):
         weights = np.exp(likelihood - likelihood.max())
         weights = weights / weights.sum()
         effective = float(1 / (weights**2).sum())
         if effective >= LEAST_EFFECTIVE:
             break
-        likelihood = 0.7 * likelihood
+        likelihood = SOFTER * likelihood
     return weights, effective

@@ -1,9 +1,10 @@
-"""Write the network that restores people into s2f_utils/weights/shipped: the components, and the
-renderer's averaged weights, in a byte for each.
+"""Write what draws people into the package: the network that restores their photos, and statistics.
 
-`python -m tools.shipped.ship_people STATE`, STATE the folder of the renderer's training
-(`tools.shipped.people.renderer`), with `appearance.npz` and `renderer.safetensors`. Then
-`python -m tools.shipped.ship_graphs`.
+`python -m tools.shipped.ship_people STATE`, STATE a folder with `renderer.safetensors`, of
+`tools.shipped.people.renderer`, and `people.npz`, of `tools.shipped.people.posterior`. The
+components and the renderer's averaged weights become sketch-to-photo-person.safetensors, a byte for
+each value; the rest of people.npz becomes s2f_studio/faces/people.npz. Then `python -m
+tools.shipped.ship_graphs`.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ import argparse
 import datetime
 from pathlib import Path
 
+import numpy as np
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data_prep.fetch.open_portraits import open_sets
+from s2f_studio.faces import people
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from tools.shipped.packed import learned_from
 from tools.shipped.people.appearance import Appearance
 
+APPEARANCE = ("mean", "weight", "steps", "scale", "deviation")  # of people.npz
 
-def ship(state: Path, path: Path) -> None:
+
+def ship_network(state: Path, path: Path) -> None:
     """Write the network of a training's folder to a file."""
-    appearance = Appearance.load(state / "appearance.npz")
+    appearance = Appearance.load(state / "people.npz")
     file = state / "renderer.safetensors"
     net = networks.build("person", num_components=len(appearance.deviation))
     net.appearance.load_state_dict(appearance.state_dict())
@@ -42,13 +47,24 @@ def ship(state: Path, path: Path) -> None:
     checkpoints.save_generator(path, net, meta, info, compact=True)
 
 
+def ship_statistics(state: Path, path: Path) -> None:
+    """Write the statistics without the components, in float32."""
+    with np.load(state / "people.npz") as file:
+        kept = {name: file[name] for name in file.files if name not in APPEARANCE}
+        kept = {name: values.astype(np.float32) for name, values in kept.items()}
+        np.savez_compressed(path, num_components=len(file["deviation"]), **kept)
+
+
 def main() -> None:
-    """Ship the renderer."""
+    """Ship both."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("state", type=Path)
-    path = weights.shipped(weights.PERSON)
-    ship(parser.parse_args().state, path)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    state = parser.parse_args().state
+    network = weights.shipped(weights.PERSON)
+    ship_network(state, network)
+    ship_statistics(state, people.FILE)
+    for path in (network, people.FILE):
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from s2f_studio import attributes
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, model, regions
+from s2f_studio.faces import average_face, model, people, posterior, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
@@ -61,6 +61,7 @@ def facts_of_page() -> dict[str, Any]:
             "looks": landmarks.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
+        "people": _facts_of_people(),
         "attributes": {
             "told": list(attributes.TOLD),
             "worn": list(attributes.WORN),
@@ -80,6 +81,49 @@ def facts_of_page() -> dict[str, Any]:
             "guidance": regions.GUIDANCE,
         },
     }
+
+
+def _facts_of_people() -> dict[str, Any]:
+    """What the scripts draw people by."""
+    shipped = people.shipped()
+    arrays = {
+        name: _rounded(value)
+        for name, value in vars(shipped).items()
+        if isinstance(value, np.ndarray)
+    }
+    least, most = people.usual_temperature(0.0), people.usual_temperature(1.0)
+    return {
+        **arrays,
+        "num_components": shipped.num_components,
+        "num_shape": shipped.num_shape,
+        "freedom": shipped.freedom,
+        "sharpness": shipped.sharpness,
+        "levels": list(people.LEVELS),
+        "closed": people.CLOSED,
+        "open": people.OPEN,
+        "worn_weight": people.WORN_WEIGHT,
+        "careful_to_crude": [people.CAREFUL, people.CRUDE],
+        "eight": people.EIGHT,
+        "temperature": [least, most - least],
+        "first": posterior.FIRST,
+        "streams": {
+            "person": posterior.PERSON,
+            "held": posterior.HELD,
+            "length": posterior.LENGTH,
+            "choice": posterior.CHOICE,
+        },
+        "num_weighted": posterior.NUM_WEIGHTED,
+        "least_effective": posterior.LEAST_EFFECTIVE,
+        "rounds": posterior.ROUNDS,
+        "softer": posterior.SOFTER,
+        "jitter": posterior.JITTER,
+    }
+
+
+def _rounded(values: np.ndarray) -> list[Any]:
+    """Numbers with the digits that float32 has."""
+    digits = np.char.mod("%.7g", values)
+    return digits.astype(np.float64).tolist()
 
 
 def script_of(facts: dict[str, Any]) -> str:

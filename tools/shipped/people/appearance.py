@@ -54,7 +54,8 @@ class Appearance(person.Appearance):
     def load(cls, path: Path) -> Appearance:
         """Read what `save` wrote."""
         with np.load(path) as file:
-            kept = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+            names = ("mean", "weight", "steps", "scale", "deviation")  # others may lie beside them
+            kept = {name: torch.from_numpy(file[name].astype(np.float32)) for name in names}
         components = (kept["steps"] * kept["scale"]).T.contiguous()
         return cls(kept["mean"], kept["weight"], components, kept["deviation"])
 

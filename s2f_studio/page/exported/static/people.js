@@ -1,0 +1,207 @@
+// Who could be meant by a drawing, one person for each seed: as in Python (s2f_studio/faces/people.py
+// and posterior.py), number by number. Matrices are arrays of rows.
+
+import { FACTS } from "./facts.js";
+import { coordinates, eyeDistance, solved } from "./shapes.js";
+
+const { attributes, mesh, people } = FACTS;
+const { careful, centre, crude, middle, slope } = people;
+const { eight: EIGHT, least_effective: LEAST_EFFECTIVE, num_weighted: NUM_WEIGHTED } = people;
+const { streams } = people;
+const WORDS = 2 ** 32;
+const STREAM = 0x9e3779b9;
+
+function hashed(x) {
+  let made = x ^ (x >>> 16);
+  made = Math.imul(made, 0x21f0aaad);
+  made ^= made >>> 15;
+  made = Math.imul(made, 0x735a2d97);
+  return (made ^ (made >>> 15)) >>> 0;
+}
+
+// So many numbers of a standard normal distribution for a seed.
+export function normal(seed, num, stream) {
+  const half = Math.ceil(num / 2);
+  const key = hashed((seed + people.first + STREAM * (stream + 1)) % WORDS);
+  const share = (n) => (hashed((key + STREAM * n) % WORDS) + 1) / WORDS;
+  const made = Array(2 * half);
+  for (let at = 0; at < half; at++) {
+    const away = Math.sqrt(-2 * Math.log(share(2 * at)));
+    const turn = 2 * Math.PI * share(2 * at + 1);
+    made[at] = away * Math.cos(turn);
+    made[half + at] = away * Math.sin(turn);
+  }
+  return made.slice(0, num);
+}
+
+function dot(a, b) {
+  let sum = 0;
+  for (let n = 0; n < a.length; n++) sum += a[n] * b[n];
+  return sum;
+}
+
+function clamp(value) {
+  return Math.min(1, Math.max(0, value));
+}
+
+// a times the transpose of b.
+function timesTransposed(a, b) {
+  return a.map((row) => b.map((other) => dot(row, other)));
+}
+
+function transposed(a) {
+  return a[0].map((_, n) => a.map((row) => row[n]));
+}
+
+function trace(a) {
+  return a.reduce((sum, row, n) => sum + row[n], 0);
+}
+
+// The lower triangular root of a symmetric matrix with something added to its diagonal.
+function cholesky(a, added) {
+  const root = a.map((row) => Array(row.length).fill(0));
+  for (let i = 0; i < a.length; i++) {
+    for (let j = 0; j <= i; j++) {
+      const left = a[i][j] + (i === j ? added : 0) - dot(root[i], root[j]);
+      root[i][j] = i === j ? Math.sqrt(left) : left / root[j][j];
+    }
+  }
+  return root;
+}
+
+// A posterior {mean, root} whose readouts `rows` have these means, and this root of their scale
+// matrix, and nothing else changed but what goes with them.
+function held({ mean, root }, rows, values, rootOfRows) {
+  if (!rows.length) return { mean, root };
+  const across = rows.map((row) => transposed(root).map((column) => dot(row, column)));
+  const variance = timesTransposed(across, across);
+  variance.forEach((row, n) => {
+    row[n] += people.jitter * (row[n] + people.jitter);
+  });
+  const sides = timesTransposed(across, root).map((row) => Float64Array.from(row));
+  const gain = transposed(solved(variance.map((row) => Float64Array.from(row)), sides)); // (J, R)
+  const by = rows.map((row, n) => values[n] - dot(row, mean));
+  const acrossColumns = transposed(across);
+  const added = transposed(rootOfRows);
+  return {
+    mean: mean.map((value, j) => value + dot(gain[j], by)),
+    root: root.map((row, j) => [
+      ...row.map((value, c) => value - dot(gain[j], acrossColumns[c])),
+      ...added.map((column) => dot(gain[j], column)),
+    ]),
+  };
+}
+
+function sample({ mean, root }, seed, temperature) {
+  const size = mean.length;
+  const drawn = normal(seed, size, streams.person);
+  const more = root[0].length - size;
+  if (more) drawn.push(...normal(seed, more, streams.held));
+  const ninth = 2 / (9 * people.freedom);
+  const [length] = normal(seed, 1, streams.length);
+  const far = Math.max(1 - ninth + Math.sqrt(ninth) * length, 0.3) ** -1.5;
+  return mean.map((value, j) => value + temperature * far * dot(root[j], drawn));
+}
+
+// Whether the drawn mouth is closed (-1) or open (1); null if it is in between.
+function lips(points) {
+  const [upper, lower] = [15, 5].map((n) => points[mesh.parts.mouth[n]]);
+  const gap = Math.hypot(upper[0] - lower[0], upper[1] - lower[1]) / eyeDistance(points);
+  if (gap < people.closed) return -1;
+  return gap > people.open ? 1 : null;
+}
+
+// The distribution of people who could be meant by a drawing.
+function given({ average, crude: degree, worn, points, offByHand }) {
+  const shape = coordinates(points, offByHand);
+  const scaled = (values) => values.map((value) => value * degree);
+  const wornValues = worn.map((value) => people.worn_weight * value);
+  const all = [...average, ...scaled(average), ...shape, ...scaled(shape), degree, ...wornValues];
+  const away = all.map((value, n) => value - centre[n]);
+  const first = middle.length - shape.length;
+  const mean = middle.map((value, j) => {
+    let sum = value + (j < first ? 0 : shape[j - first]);
+    for (let n = 0; n < away.length; n++) sum += away[n] * slope[n][j];
+    return sum;
+  });
+  const [low, high] = people.careful_to_crude;
+  const share = clamp((degree - low) / (high - low));
+  const root = careful.map((row, i) => {
+    return row.map((value, j) => (1 - share) * value + share * crude[i][j]);
+  });
+  const levels = attributes.worn.map((name, n) => [name, 2 * worn[n] - 1]);
+  const mouth = lips(points);
+  if (mouth !== null) levels.push(["smile", mouth]);
+  const places = levels.map(([name]) => people.levels.indexOf(name));
+  const rows = places.map((at) => people.rows[at]);
+  const values = places.map((at, n) => people.at_zero[at] + levels[n][1] * people.per_level[at]);
+  const still = places.map(() => Array(places.length).fill(0)); // nobody varies around them
+  return held({ mean, root }, rows, values, still);
+}
+
+// Weights of samples, which sum to 1. logits: a row for each sample. A choice that rests on few of
+// them counts for less.
+function weightsOf(logits, picked) {
+  let likelihood = logits.map((row) => {
+    const most = Math.max(...row);
+    const every = most + Math.log(row.reduce((sum, one) => sum + Math.exp(one - most), 0));
+    return picked.reduce((sum, n) => sum + row[n] - every, 0) / picked.length;
+  });
+  let weights = [];
+  for (let round = 0; round < people.rounds; round++) {
+    const most = likelihood.reduce((a, b) => Math.max(a, b));
+    const raw = likelihood.map((one) => Math.exp(one - most));
+    const total = raw.reduce((a, b) => a + b);
+    weights = raw.map((one) => one / total);
+    if (1 / dot(weights, weights) >= LEAST_EFFECTIVE) break;
+    likelihood = likelihood.map((one) => people.softer * one);
+  }
+  return weights;
+}
+
+// The posterior after some of the people shown were picked as the nearest.
+function nearer(posterior, shown, picked) {
+  const { alike: rows, jitter, sharpness } = people;
+  const columns = transposed(posterior.root);
+  const across = rows.map((row) => columns.map((column) => dot(row, column)));
+  const scale = timesTransposed(across, across);
+  const size = scale.length;
+  const root = cholesky(scale, jitter * (trace(scale) / size + jitter));
+  const centres = rows.map((row) => dot(row, posterior.mean));
+  const places = shown.map((one) => rows.map((row) => dot(row, one)));
+  const samples = Array.from({ length: NUM_WEIGHTED }, (_, seed) => {
+    const drawn = normal(seed, size, streams.choice);
+    return root.map((row, n) => centres[n] + dot(row, drawn));
+  });
+  const logits = samples.map((one) => places.map((place) => {
+    return -sharpness * place.reduce((sum, value, n) => sum + (one[n] - value) ** 2, 0);
+  }));
+  const weights = weightsOf(logits, picked);
+  const means = centres.map((_, n) => dot(weights, samples.map((one) => one[n])));
+  const off = means.map((mean, n) => {
+    return samples.map((one, k) => (one[n] - mean) * Math.sqrt(weights[k]));
+  });
+  const found = cholesky(timesTransposed(off, off), (jitter * trace(scale)) / size);
+  return held(posterior, rows, means, found);
+}
+
+// How freely people are drawn for a drawing so crude, unless it is asked for.
+export function usualTemperature(degree) {
+  const [least, more] = people.temperature;
+  return least + more * clamp(degree);
+}
+
+// The person of a seed: {code, shape}. rounds: of the rounds before, the seeds that were picked.
+export function drawPerson(drawing, seed, temperature, rounds) {
+  let posterior = given(drawing);
+  for (const picks of rounds) {
+    const first = picks[0] - (picks[0] % EIGHT);
+    const shown = Array.from({ length: EIGHT }, (_, n) => sample(posterior, first + n, temperature));
+    posterior = nearer(posterior, shown, picks.map((one) => one - first));
+  }
+  const person = sample(posterior, seed, temperature);
+  const num = person.length - people.num_shape;
+  const code = Array(people.num_components).fill(0);
+  for (let n = 0; n < num; n++) code[n] = person[n];
+  return { code, shape: person.slice(num) };
+}
