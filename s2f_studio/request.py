@@ -143,6 +143,10 @@ Points = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{SHARE_PATTERN}(,{SHARE_PATTERN}){{5}}$"}),
     AS_TEXT,
 ]
+Temperature = Annotated[
+    Annotated[float, Field(ge=0, le=MAX_TEMPERATURE, allow_inf_nan=False)] | None,
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_TEMPERATURE}),
+]
 Chosen = Annotated[
     tuple[tuple[int, ...], ...],
     BeforeValidator(parse_chosen),
@@ -169,10 +173,8 @@ class DrawingRequest(Request):
         ANSWERS[0],
         description="person is one whom the drawing could mean, average the average of all",
     )
-    temperature: float | None = Field(
+    temperature: Temperature = Field(
         None,
-        ge=0,
-        le=MAX_TEMPERATURE,
         description="of a person: how freely one is drawn: 0: always the likeliest, 1: as people"
         " differ; default: the cruder the drawing, the more freely",
     )

@@ -139,17 +139,49 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_dropped():
 
 def test_eight_faces_have_eight_seeds_and_one_is_kept():
     told = on_page("""
-      await state.showFaces();
+      await state.showEight();
       tell(state.faces.map((one) => one.seed));
       const fifth = state.faces[4];
       await state.pick(fifth);
       tell(state.settings.seed === fifth.seed, kept.settings.seed === fifth.seed);
-      await state.showFaces();
+      await state.showEight();
       tell(state.faces.length);
       state.set({ likely: 1 });
       tell(state.faces.length);
     """)
     assert len(set(told[0])) == 8 and told[1:] == [True, True, 8, 0]
+
+
+def test_choosing_leads_to_people_around_the_picks_and_back_a_round():
+    told = on_page("""
+      await state.showEight();
+      const [, , , fourth, , sixth] = state.faces;
+      await state.pick(fourth);
+      await state.pick(sixth);
+      await state.moreAlike();
+      tell(asked.at(-1).chosen, state.faces.map((one) => one.seed), state.picks);
+      await state.pick(state.faces[1]);
+      tell(asked.at(-1).seed, asked.at(-1).chosen, kept.settings.chosen);
+      await state.moreAlike();
+      tell(asked.at(-1).chosen, state.faces[0].seed);
+      await state.back();
+      tell(asked.at(-1).chosen, state.faces[0].seed, state.picks);
+      await state.back();
+      tell(asked.at(-1).chosen, state.faces[0].seed, state.picks, state.settings.seed);
+      await state.pick(state.faces[3]);
+      tell(state.picks);
+      await state.draw(png + "mine", false);
+      tell(asked.at(-1).chosen, asked.at(-1).seed);
+    """)
+    assert told[:3] == ["3,5", list(range(8, 16)), []]
+    assert told[3:6] == [9, "3,5", [[3, 5]]]
+    assert told[6:8] == ["3,5;9", 16]
+    assert told[8:11] == ["3,5", 8, [9]]
+    assert told[11:15] == ["", 0, [3, 5], 9]
+    assert told[15] == [5], "picked again, one is no longer picked"
+    assert told[16:] == ["3,5", 9], "a stroke is answered with the person who was picked last"
+    for chosen in ("3,5", "3,5;9"):
+        DrawingRequest.of({"chosen": chosen})
 
 
 def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():
