@@ -37,7 +37,7 @@ class Appearance(nn.Module):
     def code(self, pictures: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) in [-1, 1] → codes (N, K), of mean 0 and variance 1 over people."""
         small = F.avg_pool2d(pictures, 2).flatten(1)
-        return ((small - self.mean) * self.weight) @ self.components.T / self.deviation
+        return F.linear((small - self.mean) * self.weight, self.components) / self.deviation
 
     def picture(self, codes: Tensor) -> Tensor:
         """Codes (N, K) → pictures (N, 3, S, S)."""
