@@ -12,7 +12,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces import people
 from s2f_studio.faces.average_face import average_faces, missing_accessories
-from s2f_studio.faces.model import drawn_person
+from s2f_studio.faces.model import drawn_person, shipped_people
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
 from s2f_utils import infer, networks
@@ -126,7 +126,7 @@ def test_the_freer_the_more_they_differ_and_at_0_all_are_the_mean(face):
 @pytest.mark.parametrize("name", WORN)
 def test_what_is_worn_does_not_vary_with_the_seed(face, name):
     found, average = face
-    shipped = people.shipped()
+    shipped = shipped_people()
     row = shipped.rows[people.LEVELS.index(name)]
     for level in (-1.0, 1.0):
         requests = [DrawingRequest(seed=seed, person={name: level}) for seed in range(8)]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from s2f_utils.runtime import Precision
 
+PEOPLE = Path(__file__).with_name("people.npz")
 CAREFUL = 0.35  # below this "crude" score, the renderer sees the drawing's lines
 
 
@@ -170,6 +172,12 @@ class FaceModel(Translator):
         return np.stack(self.answer_squares(batch, [ask] * len(batch)))
 
 
+@functools.cache
+def shipped_people() -> people.People:
+    """The statistics of people that come with the package."""
+    return people.People.load(PEOPLE)
+
+
 def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> people.Drawn:
     """The person whom a request's seed draws. average: the code of the average face, (K,)."""
     drawing = people.Drawing(
@@ -177,13 +185,12 @@ def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> 
         crude=found.flags["crude"],
         worn={name: float(is_worn(name, ask, found)) for name in WORN},
         points=found.points,
-        off=found.off_by_hand,
         asked=asked_of(ask),
     )
     temperature = ask.temperature
     if temperature is None:
         temperature = people.usual_temperature(found.flags["crude"])
-    return people.shipped().draw(drawing, [ask.seed], temperature, ask.chosen)
+    return shipped_people().draw(drawing, [ask.seed], temperature, ask.chosen)
 
 
 def asked_of(ask: DrawingRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data_prep.fetch.open_portraits import open_sets
-from s2f_studio.faces import people
+from s2f_studio.faces.model import PEOPLE
+from s2f_studio.faces.people import People
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from tools.shipped.packed import learned_from
 from tools.shipped.people.appearance import Appearance
-
-APPEARANCE = ("mean", "weight", "steps", "scale", "deviation")  # of people.npz
 
 
 def ship_network(state: Path, path: Path) -> None:
@@ -50,9 +50,8 @@ def ship_network(state: Path, path: Path) -> None:
 def ship_statistics(state: Path, path: Path) -> None:
     """Write the statistics without the components, in float32."""
     with np.load(state / "people.npz") as file:
-        kept = {name: file[name] for name in file.files if name not in APPEARANCE}
-        kept = {name: values.astype(np.float32) for name, values in kept.items()}
-        np.savez_compressed(path, num_components=len(file["deviation"]), **kept)
+        kept = {one.name: file[one.name].astype(np.float32) for one in fields(People)}
+    np.savez_compressed(path, **kept)
 
 
 def main() -> None:
@@ -62,8 +61,8 @@ def main() -> None:
     state = parser.parse_args().state
     network = weights.shipped(weights.PERSON)
     ship_network(state, network)
-    ship_statistics(state, people.FILE)
-    for path in (network, people.FILE):
+    ship_statistics(state, PEOPLE)
+    for path in (network, PEOPLE):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

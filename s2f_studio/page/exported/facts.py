@@ -85,7 +85,7 @@ def facts_of_page() -> dict[str, Any]:
 
 def _facts_of_people() -> dict[str, Any]:
     """What the scripts draw people by."""
-    shipped = people.shipped()
+    shipped = model.shipped_people()
     arrays = {
         name: _rounded(value)
         for name, value in vars(shipped).items()
@@ -97,13 +97,16 @@ def _facts_of_people() -> dict[str, Any]:
         "num_components": shipped.num_components,
         "num_shape": shipped.num_shape,
         "freedom": shipped.freedom,
-        "sharpness": shipped.sharpness,
         "levels": list(people.LEVELS),
         "closed": people.CLOSED,
         "open": people.OPEN,
         "worn_weight": people.WORN_WEIGHT,
         "careful_to_crude": [people.CAREFUL, people.CRUDE],
+        "num_seen": people.NUM_SEEN,
+        "half_crude": people.HALF_CRUDE,
+        "drawn_off_px": people.DRAWN_OFF_PX,
         "eight": people.EIGHT,
+        "narrower": people.NARROWER,
         "temperature": [least, most - least],
         "first": posterior.FIRST,
         "streams": {

@@ -136,12 +136,12 @@ async function averageFace(engine, given, found, said) {
 // One of the people who could be meant, in the mean shape, and the coordinates of the shape.
 async function person(engine, given, found, said, average, { seed, temperature, chosen }) {
   const { code } = await engine.run("code", average);
-  const { flags, points, offByHand } = found;
+  const { flags, points } = found;
   const worn = attributes.worn.map((name) => {
     const isWorn = name in said ? said[name] > 0 : flags[name] > meaning.worn_from[name];
     return Number(isWorn);
   });
-  const drawing = { average: Array.from(code.data), crude: flags.crude, worn, points, offByHand };
+  const drawing = { average: Array.from(code.data), crude: flags.crude, worn, points };
   const drawn = drawPerson(drawing, seed, temperature ?? usualTemperature(flags.crude), chosen);
   const lines = Number(flags.crude < meaning.careful);
   const { face } = await engine.run(

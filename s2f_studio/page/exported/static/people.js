@@ -112,15 +112,19 @@ function lips(points) {
 }
 
 // The distribution of people who could be meant by a drawing.
-function given({ average, crude: degree, worn, points, offByHand }) {
-  const shape = coordinates(points, offByHand);
-  const scaled = (values) => values.map((value) => value * degree);
-  const wornValues = worn.map((value) => people.worn_weight * value);
-  const all = [...average, ...scaled(average), ...shape, ...scaled(shape), degree, ...wornValues];
+function given({ average, crude: degree, worn, points }) {
+  const offPx = (people.drawn_off_px * eyeDistance(points)) / eyeDistance(mesh.mean);
+  const shape = coordinates(points, points.map(() => offPx));
+  const how = degree - people.half_crude;
+  const times = (values, by) => values.map((value) => value * by);
+  const seen = average.slice(0, people.num_seen);
+  const coarse = times(seen.slice(0, people.num_seen / 2), how ** 2);
+  const ofLooks = [...seen, ...times(seen, how), ...coarse];
+  const all = [...ofLooks, ...shape, ...times(shape, how), how, how ** 2];
+  all.push(...times(worn, people.worn_weight));
   const away = all.map((value, n) => value - centre[n]);
-  const first = middle.length - shape.length;
   const mean = middle.map((value, j) => {
-    let sum = value + (j < first ? 0 : shape[j - first]);
+    let sum = value;
     for (let n = 0; n < away.length; n++) sum += away[n] * slope[n][j];
     return sum;
   });
@@ -161,21 +165,23 @@ function weightsOf(logits, picked) {
 
 // The posterior after some of the people shown were picked as the nearest.
 function nearer(posterior, shown, picked) {
-  const { alike: rows, jitter, sharpness } = people;
+  const { alike, jitter } = people;
+  const last = shown.at(-1);
+  const rows = shown.slice(0, -1).map((one) => {
+    return one.map((value, j) => 2 * (value - last[j]) * alike[j]);
+  });
   const columns = transposed(posterior.root);
   const across = rows.map((row) => columns.map((column) => dot(row, column)));
   const scale = timesTransposed(across, across);
   const size = scale.length;
   const root = cholesky(scale, jitter * (trace(scale) / size + jitter));
   const centres = rows.map((row) => dot(row, posterior.mean));
-  const places = shown.map((one) => rows.map((row) => dot(row, one)));
+  const lengths = shown.map((one) => one.reduce((sum, value, j) => sum + alike[j] * value ** 2, 0));
   const samples = Array.from({ length: NUM_WEIGHTED }, (_, seed) => {
     const drawn = normal(seed, size, streams.choice);
     return root.map((row, n) => centres[n] + dot(row, drawn));
   });
-  const logits = samples.map((one) => places.map((place) => {
-    return -sharpness * place.reduce((sum, value, n) => sum + (one[n] - value) ** 2, 0);
-  }));
+  const logits = samples.map((one) => [...one, 0].map((value, n) => value - lengths[n]));
   const weights = weightsOf(logits, picked);
   const means = centres.map((_, n) => dot(weights, samples.map((one) => one[n])));
   const off = means.map((mean, n) => {
@@ -194,12 +200,14 @@ export function usualTemperature(degree) {
 // The person of a seed: {code, shape}. rounds: of the rounds before, the seeds that were picked.
 export function drawPerson(drawing, seed, temperature, rounds) {
   let posterior = given(drawing);
+  let free = temperature;
   for (const picks of rounds) {
     const first = picks[0] - (picks[0] % EIGHT);
-    const shown = Array.from({ length: EIGHT }, (_, n) => sample(posterior, first + n, temperature));
+    const shown = Array.from({ length: EIGHT }, (_, n) => sample(posterior, first + n, free));
     posterior = nearer(posterior, shown, picks.map((one) => one - first));
+    free *= people.narrower;
   }
-  const person = sample(posterior, seed, temperature);
+  const person = sample(posterior, seed, free);
   const num = person.length - people.num_shape;
   const code = Array(people.num_components).fill(0);
   for (let n = 0; n < num; n++) code[n] = person[n];
