@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from s2f_studio.attributes import WORN
 from s2f_studio.drawings import mesh
@@ -12,7 +15,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces import people
 from s2f_studio.faces.average_face import average_faces, missing_accessories
-from s2f_studio.faces.model import drawn_person, shipped_people
+from s2f_studio.faces.model import CAREFUL, drawn_person
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
 from s2f_utils import infer, networks
@@ -57,7 +60,7 @@ def test_every_weight_learns_and_all_that_is_given_matters():
     with torch.no_grad():
         first = net(*given)
         for n in range(3):
-            other = [one - (k == n) for k, one in enumerate(given)]
+            other = [one - float(k == n) for k, one in enumerate(given)]
             assert not torch.allclose(net(*other), first)
 
 
@@ -77,9 +80,10 @@ def test_a_file_gives_the_network_back(tmp_path):
 def test_resize_and_convolve_is_what_its_name_says():
     torch.manual_seed(0)
     layer, x = ResizeConv2d(3, 4), torch.randn(2, 3, 5, 6)
-    larger = torch.nn.functional.interpolate(x, scale_factor=2)
+    larger = interpolate(x, scale_factor=2, mode="bilinear")
     wanted = torch.nn.functional.conv2d(larger, layer.weight, padding=1)
-    assert torch.allclose(layer(x), wanted, atol=1e-5)
+    inside = np.s_[..., 2:-2, 2:-2]
+    assert torch.allclose(layer(x)[inside], wanted[inside], atol=1e-5)
 
 
 def test_codes_and_pictures_of_them_are_inverse():
@@ -91,9 +95,10 @@ def test_codes_and_pictures_of_them_are_inverse():
     appearance.deviation.uniform_(0.5, 2)
     codes = 0.1 * torch.randn(4, 5)
     flat = appearance.mean + (codes * appearance.deviation) @ basis.T / appearance.weight
-    same = flat.view(4, 3, 64, 64).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert torch.allclose(appearance.code(same), codes, atol=1e-5)
-    assert torch.nn.functional.mse_loss(appearance.picture(codes), same) < 0.1 * same.var()
+    small = flat.view(4, 3, 64, 64)
+    assert torch.allclose(appearance.code(interpolate(small, scale_factor=2)), codes, atol=1e-5)
+    larger = interpolate(small, scale_factor=2, mode="bilinear")
+    assert torch.allclose(appearance.picture(codes), larger, atol=1e-6)
 
 
 # Who is drawn
@@ -116,7 +121,7 @@ def test_the_same_seed_is_the_same_person_and_others_are_others(model, square, f
 
 def test_the_freer_the_more_they_differ_and_at_0_all_are_the_mean(face):
     spread = [people_of(face, range(8), temperature=t).std(axis=0).mean() for t in (0.0, 0.5, 1.0)]
-    assert spread[0] == 0 and spread[2] == pytest.approx(2 * spread[1], rel=1e-3)
+    assert spread[0] < 1e-6 and 1.7 * spread[1] < spread[2] < 2.01 * spread[1]
     found, average = face
     mean = drawn_person(average, found, DrawingRequest(temperature=0.0))
     many = people_of(face, range(400), temperature=1.0).mean(axis=0)
@@ -126,7 +131,7 @@ def test_the_freer_the_more_they_differ_and_at_0_all_are_the_mean(face):
 @pytest.mark.parametrize("name", WORN)
 def test_what_is_worn_does_not_vary_with_the_seed(face, name):
     found, average = face
-    shipped = shipped_people()
+    shipped = people.shipped()
     row = shipped.rows[people.LEVELS.index(name)]
     for level in (-1.0, 1.0):
         requests = [DrawingRequest(seed=seed, person={name: level}) for seed in range(8)]
@@ -214,14 +219,14 @@ def test_what_is_said_of_a_person_changes_the_face_and_its_opposite_changes_it_t
     assert (towards * away).sum() / max(size, 1e-6) < 0.1  # apart, not both towards something else
 
 
-def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, square, monkeypatch):
-    given, run = [], model.engine.run
-
-    def watched(stage, *inputs):
-        given.extend([inputs] if stage == "render" else [])
-        return run(stage, *inputs)
-
-    monkeypatch.setattr(model.engine, "run", watched)
-    for picture in (square, drawn("few-lines")):
-        model.translate(picture)
-    assert [inputs[3].tolist() for inputs in given] == [[1.0], [0.0]]
+def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, square):
+    found = find_landmarks(square)
+    blank = np.full_like(square, 255)
+    average = average_faces(model.engine, square[None], [found], [DrawingRequest()])
+    for crude, shows in ((CAREFUL - 0.05, True), (CAREFUL + 0.05, False)):
+        seen = replace(found, flags=found.flags | {"crude": crude})
+        with_lines, without = (
+            model.faces(one[None], average, [seen], [DrawingRequest()])[0]
+            for one in (square, blank)
+        )
+        assert np.array_equal(with_lines, without) != shows

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 
     from s2f_utils.runtime import Precision
 
-PEOPLE = Path(__file__).with_name("people.npz")
-CAREFUL = 0.35  # below this "crude" score, the renderer sees the drawing's lines
+# Below this "crude" score the renderer sees the drawing's lines: FS2K's two careful styles, and
+# CUFS, have .15 to .27, the simple style and pen drawings .33 to .52.
+CAREFUL = 0.3
 
 
 @dataclass
@@ -172,12 +172,6 @@ class FaceModel(Translator):
         return np.stack(self.answer_squares(batch, [ask] * len(batch)))
 
 
-@functools.cache
-def shipped_people() -> people.People:
-    """The statistics of people that come with the package."""
-    return people.People.load(PEOPLE)
-
-
 def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> people.Drawn:
     """The person whom a request's seed draws. average: the code of the average face, (K,)."""
     drawing = people.Drawing(
@@ -190,7 +184,7 @@ def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> 
     temperature = ask.temperature
     if temperature is None:
         temperature = people.usual_temperature(found.flags["crude"])
-    return shipped_people().draw(drawing, [ask.seed], temperature, ask.chosen)
+    return people.shipped().draw(drawing, [ask.seed], temperature, ask.chosen)
 
 
 def asked_of(ask: DrawingRequest) -> dict[str, Any]:

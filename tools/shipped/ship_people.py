@@ -19,8 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data_prep.fetch.open_portraits import open_sets
-from s2f_studio.faces.model import PEOPLE
-from s2f_studio.faces.people import People
+from s2f_studio.faces.people import FITTED, People
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
@@ -61,8 +60,8 @@ def main() -> None:
     state = parser.parse_args().state
     network = weights.shipped(weights.PERSON)
     ship_network(state, network)
-    ship_statistics(state, PEOPLE)
-    for path in (network, PEOPLE):
+    ship_statistics(state, FITTED)
+    for path in (network, FITTED):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

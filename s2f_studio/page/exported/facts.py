@@ -85,7 +85,7 @@ def facts_of_page() -> dict[str, Any]:
 
 def _facts_of_people() -> dict[str, Any]:
     """What the scripts draw people by."""
-    shipped = model.shipped_people()
+    shipped = people.shipped()
     arrays = {
         name: _rounded(value)
         for name, value in vars(shipped).items()
@@ -103,6 +103,7 @@ def _facts_of_people() -> dict[str, Any]:
         "worn_weight": people.WORN_WEIGHT,
         "careful_to_crude": [people.CAREFUL, people.CRUDE],
         "num_seen": people.NUM_SEEN,
+        "most": posterior.MOST,
         "half_crude": people.HALF_CRUDE,
         "drawn_off_px": people.DRAWN_OFF_PX,
         "eight": people.EIGHT,

@@ -99,8 +99,9 @@ function sample({ mean, root }, seed, temperature) {
   if (more) drawn.push(...normal(seed, more, streams.held));
   const ninth = 2 / (9 * people.freedom);
   const [length] = normal(seed, 1, streams.length);
-  const far = Math.max(1 - ninth + Math.sqrt(ninth) * length, 0.3) ** -1.5;
-  return mean.map((value, j) => value + temperature * far * dot(root[j], drawn));
+  const long = Math.max(1 - ninth + Math.sqrt(ninth) * length, 0.3) ** -1.5;
+  const far = Math.min(temperature * long, Math.max(people.most, temperature));
+  return mean.map((value, j) => value + far * dot(root[j], drawn));
 }
 
 // Whether the drawn mouth is closed (-1) or open (1); null if it is in between.
