@@ -150,7 +150,7 @@ Temperature = Annotated[
 Chosen = Annotated[
     tuple[tuple[int, ...], ...],
     BeforeValidator(parse_chosen),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+(,\d+)*(;\d+(,\d+)*)*)?$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9,;]*$", "maxLength": 300}),
     AS_TEXT,
 ]
 

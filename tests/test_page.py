@@ -19,6 +19,7 @@ from PIL import Image
 
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import people
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
@@ -213,6 +214,26 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
     imports = 'import { Engine } from "./engine.js"; import { FACTS } from "./facts.js";'
     told = in_node(module, imports, code)
     assert [one.tolist() for one in told] == [[1, 1], [1, 1]]
+
+
+@needs_node
+@pytest.mark.parametrize("chosen", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
+def test_the_page_draws_the_people_that_python_draws(module, chosen):
+    rng = np.random.default_rng(0)
+    points = mesh.mean_shape(256) + rng.normal(0, 3, (mesh.NUM_POINTS, 2))
+    average = rng.normal(0, 1, people.shipped().num_components)
+    worn = {"glasses": 1.0, "beard": 0.0, "hat": 0.0}
+    wanted = people.shipped().draw(people.Drawing(average, 0.6, worn, points), [11], 0.8, chosen)
+    given = {"average": average.tolist(), "crude": 0.6, "worn": [1, 0, 0]}
+    given |= {"points": points.tolist()}
+    code = f"""
+        const made = drawPerson({json.dumps(given)}, 11, 0.8, {json.dumps(chosen)});
+        tell(made.code); tell(made.shape); tell([usualTemperature(0.6)]);"""
+    imports = 'import { drawPerson, usualTemperature } from "./people.js";'
+    codes, shape, usual = in_node(module, imports, code)
+    assert np.abs(codes - wanted.codes[0]).max() < 2e-3 < wanted.codes.std()
+    assert np.abs(shape - wanted.shapes[0]).max() < 2e-3
+    assert usual == pytest.approx(people.usual_temperature(0.6))
 
 
 STATE = """

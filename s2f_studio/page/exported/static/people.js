@@ -50,7 +50,7 @@ function timesTransposed(a, b) {
 }
 
 function transposed(a) {
-  return a[0].map((_, n) => a.map((row) => row[n]));
+  return Array.from(a[0], (_, n) => a.map((row) => row[n]));
 }
 
 function trace(a) {
