@@ -217,14 +217,15 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
+@pytest.mark.parametrize("hat", [0, 1], ids=["bare", "a hat"])
 @pytest.mark.parametrize("chosen", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
-def test_the_page_draws_the_people_that_python_draws(module, chosen):
+def test_the_page_draws_the_people_that_python_draws(module, chosen, hat):
     rng = np.random.default_rng(0)
     points = mesh.mean_shape(256) + rng.normal(0, 3, (mesh.NUM_POINTS, 2))
     average = rng.normal(0, 1, people.shipped().num_components)
-    worn = {"glasses": 1.0, "beard": 0.0, "hat": 0.0}
+    worn = {"glasses": 1.0, "beard": 0.0, "hat": float(hat)}
     wanted = people.shipped().draw(people.Drawing(average, 0.6, worn, points), [11], 0.8, chosen)
-    given = {"average": average.tolist(), "crude": 0.6, "worn": [1, 0, 0]}
+    given = {"average": average.tolist(), "crude": 0.6, "worn": [1, 0, hat]}
     given |= {"points": points.tolist()}
     code = f"""
         const made = drawPerson({json.dumps(given)}, 11, 0.8, {json.dumps(chosen)});

@@ -134,14 +134,22 @@ function given({ average, crude: degree, worn, points }) {
   const root = careful.map((row, i) => {
     return row.map((value, j) => (1 - share) * value + share * crude[i][j]);
   });
-  const levels = attributes.worn.map((name, n) => [name, 2 * worn[n] - 1]);
+  const isWorn = Object.fromEntries(attributes.worn.map((name, n) => [name, worn[n]]));
+  const { hat, ...others } = isWorn; // everybody is drawn without a hat; it is put on afterwards
+  const levels = Object.entries(others).map(([name, value]) => [name, 2 * value - 1]);
+  levels.push(["hat", -1]);
   const mouth = lips(points);
   if (mouth !== null) levels.push(["smile", mouth]);
   const places = levels.map(([name]) => people.levels.indexOf(name));
   const rows = places.map((at) => people.rows[at]);
   const values = places.map((at, n) => people.at_zero[at] + levels[n][1] * people.per_level[at]);
   const still = places.map(() => Array(places.length).fill(0)); // nobody varies around them
-  return held({ mean, root }, rows, values, still);
+  const bare = held({ mean, root }, rows, values, still);
+  if (!hat) return bare;
+  return {
+    mean: bare.mean.map((value, j) => value + people.hat_mean[j]),
+    root: bare.root.map((row, j) => [...row, ...people.hat_root[j]]),
+  };
 }
 
 // Weights of samples, which sum to 1. logits: a row for each sample. A choice that rests on few of
