@@ -28,6 +28,7 @@ from tests.browser.hands import (  # noqa: E402
     PAPER,
     SIZES,
     SLOWEST_S,
+    TILES,
     choose_way,
     eight,
     keep_picture,
@@ -112,6 +113,30 @@ def test_eight_faces_are_eight_people_and_one_stays(page):
     after = other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
     assert picture_of(after).text["s2f:seed"] == "3"
     assert page.locator(".s2f-faces").is_hidden()  # they are of another drawing
+
+
+def test_choosing_shows_people_around_the_picks_and_goes_back_a_round(page):
+    first = eight(page)
+    more = page.get_by_role("button", name="More like")
+    assert more.is_disabled()
+    for name in ("answer 4", "answer 6"):
+        page.get_by_role("button", name=name, exact=True).click()
+        settled(page)
+    assert more.inner_text() == "More like these two"
+    more.click()
+    until(page, f"before => {TILES}.length === 8 && {TILES}[0] !== before", arg=first[0])
+    settled(page)
+    keep_picture(page, "choosing")
+    page.get_by_role("button", name="answer 9", exact=True).click()
+    settled(page)
+    notes = picture_of(page.evaluate(FACE)).text
+    assert (notes["s2f:seed"], notes["s2f:chosen"]) == ("8", "3,5")
+    page.get_by_role("button", name="Back a round").click()
+    until(page, f"before => {TILES}.length === 8 && {TILES}[0] === before", arg=first[0])
+    settled(page)
+    assert page.evaluate(TILES) == first and not page.get_by_text("Back a round").is_visible()
+    pressed = page.locator(".s2f-tile[aria-pressed=true]")
+    assert [one.get_attribute("title") for one in pressed.all()] == ["answer 4", "answer 6"]
 
 
 def test_a_stroke_ends_what_is_still_asked_for(page):
