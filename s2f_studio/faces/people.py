@@ -215,7 +215,7 @@ def places_of(colour: str) -> np.ndarray:
 
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.8 + 0.2 * min(1.0, max(0.0, crude))
+    return 0.6 + 0.15 * min(1.0, max(0.0, crude))
 
 
 def points_of(shape: np.ndarray) -> np.ndarray:
