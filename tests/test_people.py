@@ -116,6 +116,14 @@ def test_what_is_worn_is_the_same_for_every_seed(everybody):
     assert (values[:, 3:].std(axis=0) > 0.2).all()
 
 
+@pytest.mark.parametrize("name", people.DRAWN)
+def test_drawn_hair_is_the_same_for_every_seed_unless_it_is_scribbled(everybody, name):
+    row = everybody.rows[people.LEVELS.index(name)]
+    drawn = everybody.given(drawing(crude=people.SCRIBBLE - 0.1)).root
+    scribbled = everybody.given(drawing(crude=people.SCRIBBLE)).root
+    assert np.linalg.norm(row @ drawn) < 0.01 < 0.1 < np.linalg.norm(row @ scribbled)
+
+
 def test_an_open_mouth_holds_for_every_seed_unless_a_smile_is_asked_for(everybody):
     opened = drawing()
     opened.points[mesh.PARTS["mouth"][5], 1] += 20

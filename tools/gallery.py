@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT))
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import infer, runtime  # noqa: E402  (the clone's)
 
-STATIC = ROOT / "s2f_studio" / "page" / "static"
 PICTURES = ROOT / "s2f_studio" / "page" / "gallery"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
@@ -47,24 +46,15 @@ FAILED = (
 
 
 def main() -> None:
+    """Write the pictures; `page/static/about.html` says what they show."""
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
-    """Write gallery.json and its pictures."""
     model = infer.load(device="cpu")
-    listed: dict[str, list[dict[str, str]]] = {}
-    for old in PICTURES.glob("gallery-*.webp"):
-        old.unlink()
     for kind, rows in (("good", GOOD), ("failed", FAILED)):
-        listed[kind] = []
-        for number, (name, asked, text) in enumerate(rows, start=1):
+        for number, (name, asked, _text) in enumerate(rows, start=1):
             drawing = drawings.prepare(drawings.example(name)).image
-            files = {"drawing": f"gallery-{name}.webp", "photo": f"gallery-{kind}-{number}.webp"}
-            for file, picture in zip(
-                files.values(), (drawing, model.translate(drawing, **asked)), strict=True
-            ):
-                _save(PICTURES / file, picture)
-            listed[kind].append({**files, "text": text})
-    runtime.write_json(STATIC / "gallery.json", listed)
-    print(sum(path.stat().st_size for path in PICTURES.glob("gallery*")) // 1000, "kB")
+            _save(PICTURES / f"gallery-{name}.webp", drawing)
+            answer = model.translate(drawing, **asked)
+            _save(PICTURES / f"gallery-{kind}-{number}.webp", answer)
 
 
 def _save(path: Path, picture: np.ndarray) -> None:

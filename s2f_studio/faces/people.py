@@ -31,6 +31,8 @@ NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
 DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
 NUM_SEEN = 96  # components of the average face that the mean is linear in
+DRAWN = ("hair_length", "presents")  # what also holds for everybody, unless a drawing is a scribble
+SCRIBBLE = 0.6  # crudeness from which on it is one
 HALF_CRUDE = 0.4  # crudeness from which deviations are counted
 WORN_WEIGHT = 3.0  # of what is worn among what the mean is linear in: ridge shrinks it less
 CAREFUL, CRUDE = 0.2, 0.7  # crudeness up to which, and from which on, one scale matrix applies
@@ -130,13 +132,19 @@ class People:
         return posterior.plus(self.hat_mean, self.hat_root)
 
     def _levels_held(self, posterior: Posterior, drawing: Drawing) -> Posterior:
-        """The posterior with what is worn, lips and asked levels held."""
+        """The posterior with what is worn or drawn, lips and asked levels held."""
         rows, values, within = [], [], []
         for name, level, varies in decided(drawing):
             at = LEVELS.index(name)
             rows.append(self.rows[at])
             values.append(self.at_zero[at] + level * self.per_level[at])
             within.append(self.within[at] if varies else 0.0)
+        for name in DRAWN:
+            if drawing.crude < SCRIBBLE and name not in drawing.asked:
+                row = self.rows[LEVELS.index(name)]
+                rows.append(row)
+                values.append(row @ posterior.mean)
+                within.append(0.0)
         return posterior.held(np.array(rows), np.array(values), np.diag(within))
 
     def _colours_held(self, posterior: Posterior, asked: Mapping[str, Any]) -> Posterior:
@@ -215,7 +223,7 @@ def places_of(colour: str) -> np.ndarray:
 
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.6 + 0.15 * min(1.0, max(0.0, crude))
+    return 0.35 + 0.35 * min(1.0, max(0.0, crude))
 
 
 def points_of(shape: np.ndarray) -> np.ndarray:

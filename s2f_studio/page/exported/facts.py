@@ -105,6 +105,8 @@ def _facts_of_people() -> dict[str, Any]:
         "num_seen": people.NUM_SEEN,
         "most": posterior.MOST,
         "half_crude": people.HALF_CRUDE,
+        "drawn": list(people.DRAWN),
+        "scribble": people.SCRIBBLE,
         "drawn_off_px": people.DRAWN_OFF_PX,
         "eight": people.EIGHT,
         "narrower": people.NARROWER,

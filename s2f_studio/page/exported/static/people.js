@@ -143,7 +143,12 @@ function given({ average, crude: degree, worn, points }) {
   const places = levels.map(([name]) => people.levels.indexOf(name));
   const rows = places.map((at) => people.rows[at]);
   const values = places.map((at, n) => people.at_zero[at] + levels[n][1] * people.per_level[at]);
-  const still = places.map(() => Array(places.length).fill(0)); // nobody varies around them
+  for (const name of degree < people.scribble ? people.drawn : []) {
+    const row = people.rows[people.levels.indexOf(name)];
+    rows.push(row);
+    values.push(dot(row, mean));
+  }
+  const still = rows.map(() => Array(rows.length).fill(0)); // nobody varies around them
   const bare = held({ mean, root }, rows, values, still);
   if (!hat) return bare;
   return {
