@@ -49,10 +49,12 @@ def test_its_still_says_what_is_seen_in_letters_that_its_font_has(pad, monkeypat
     assert said == ["the drawing, and the answer: sketch to photo, 256 px, seed 0"]
 
 
-def test_strokes_change_the_face_where_they_are(pad):
-    before = pad.face
+def test_strokes_change_the_average_face_where_they_are(pad):
+    given = pad.given
+    pad.set(answer="average")
+    before = pad.translate()
     assert before.shape == (256, 256, 3) and before.std() > 20
-    pad.set_drawing(stroked(pad.given, (180, 380), (330, 380), width=14))
+    pad.set_drawing(stroked(given, (180, 380), (330, 380), width=14))
     after = pad.translate()
     near, far = np.s_[175:205, 85:170], np.s_[:60, :60]
     assert changed(after[near], before[near]) > max(5, 5 * changed(after[far], before[far]))
