@@ -40,16 +40,17 @@ def test_precision_follows_the_hardware(monkeypatch):
             runtime.pick_precision(cpu, name)
 
 
-def test_prepared_network_answers_in_float32_and_trains_its_own_weights():
+def test_a_placed_network_runs_in_the_precision_and_trains_its_own_float32_weights():
     precision = runtime.pick_precision(torch.device("cpu"), "bfloat16")
     torch.manual_seed(0)
     net = networks.init_weights(networks.build("patchgan", in_channels=3, base_filters=8))
     x = torch.rand(1, 3, 64, 64)
     exact = net(x)
     keys = list(net.state_dict())
-    precision.prepare(net)
-    out = net(precision.images(x))
-    assert out.dtype == torch.float32 and list(net.state_dict()) == keys
+    precision.place(net)
+    with precision.autocast():
+        out = net(precision.images(x))
+    assert out.dtype == torch.bfloat16 and list(net.state_dict()) == keys
     assert 0 < (out - exact).abs().max() < 0.05 * exact.abs().max() + 0.02
     out.sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in net.parameters())

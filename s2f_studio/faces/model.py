@@ -62,9 +62,9 @@ class FaceModel(Translator):
         from s2f_utils.networks import checkpoints
 
         renderer = checkpoints.load_network(weights.shipped(weights.PERSON))[0]
-        renderer = precision.prepare(renderer.requires_grad_(False))
+        renderer = precision.place(renderer.requires_grad_(False))
         return {
-            "expect": expect.Expected(precision.prepare(net), precision.images),
+            "expect": expect.Expected(precision.place(net), precision.images),
             "guide": expect.Guided(),
             "settle": expect.Refined(),
             "code": person.Coded(renderer),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2f_utils.runtime.devices import cpu_has_bfloat16
 
@@ -47,28 +46,8 @@ class Precision:
                     tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         return net
 
-    def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
-        """Place a network, and let its forward pass run in this precision;
-        what it returns is float32 again.
-        """
-        import torch
-
-        self.place(net)
-        if self.dtype != torch.float32:
-            plain_forward = type(net).forward
-
-            @functools.wraps(plain_forward)
-            def forward(*inputs: torch.Tensor, **options: Any) -> torch.Tensor:
-                with torch.autocast(self.device.type, self.dtype):
-                    return _float32(plain_forward(net, *inputs, **options))
-
-            net.forward = forward
-        return net
-
     def autocast(self) -> torch.autocast:
-        """Parts of a prepared network that are called by themselves run in this precision inside of
-        it.
-        """
+        """Forward passes inside of it run in this number format."""
         import torch
 
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
@@ -90,13 +69,6 @@ class Precision:
         return torch.amp.GradScaler(
             self.device.type, init_scale=2.0**12, enabled=self.dtype == torch.float16
         )
-
-
-def _float32(output: Any) -> Any:
-    """A tensor, or lists of tensors, in float32."""
-    if isinstance(output, list | tuple):
-        return type(output)(map(_float32, output))
-    return output.float()
 
 
 def pick_precision(
