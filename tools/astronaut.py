@@ -19,7 +19,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.verdict import verdict
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet as sheet_of
-from s2f_studio.translate import Face, translate
+from s2f_studio.translate import Answer, Face, translate
 from s2f_utils import infer, weights
 from s2f_utils.infer import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
@@ -43,7 +43,8 @@ def main() -> None:
     answer = translate(sketch, request, infer.load(device="cpu"))
     found = (Face("its sketch", sketch, {}), *answer.faces)
     shown = drawings.Drawing(photo, whole, matrix, face, verdict(whole), ())
-    print(images.save(args.out, sheet_of(shown, found, title="a photo"), generated=True))
+    sheet = sheet_of(Answer(shown, found, ()), title="a photo")
+    print(images.save(args.out, sheet, generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]
     done = enhance.enhance(bad, weights.RESTORER, found=[face])
