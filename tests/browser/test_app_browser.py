@@ -137,6 +137,8 @@ def test_choosing_shows_people_around_the_picks_and_goes_back_a_round(page):
     assert page.evaluate(TILES) == first and not page.get_by_text("Back a round").is_visible()
     pressed = page.locator(".s2f-tile[aria-pressed=true]")
     assert [one.get_attribute("title") for one in pressed.all()] == ["answer 4", "answer 6"]
+    other_face(page, lambda: stroke(page, (0.3, 0.92), (0.7, 0.92)))
+    assert page.locator(".s2f-faces").is_hidden()  # they are of another drawing
 
 
 def test_a_stroke_ends_what_is_still_asked_for(page):
