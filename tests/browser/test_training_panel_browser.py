@@ -136,7 +136,8 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
     with jupyter(folder, FRONT) as address:
         steered = Steered(browser, address, folder)
         page = steered.page
-        page.wait_for_selector(CURVES, state="attached")
+        # Before its training the notebook draws faces, and trains a toy and a bare loop.
+        page.wait_for_selector(CURVES, state="attached", timeout=5000 * SLOWEST_S)
         drawn = steered.other_curves(steered.curves())
         steered.panel().scroll_into_view_if_needed()
         for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
@@ -179,7 +180,7 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
         panel.get_by_text("ended: stopped").wait_for()
         page.get_by_text(re.compile(r"^stopped after \d+ images")).wait_for()
         page.get_by_text(
-            re.compile("the best answer without a network")
+            re.compile("with a discriminator: ")
         ).first.wait_for()  # the next cells run
         steered.shown("stopped")
 
@@ -195,11 +196,7 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
     before = [row for row in rows if row["images"] <= changes[0]["images"]]
     assert before and all(row["lr_g"] / row["lr_d"] == pytest.approx(4.0) for row in before)
     ends = [event["reason"] for event in events if event["event"] == "end"]
-    assert ends == [
-        "chunk",
-        "chunk",
-        "stopped",
-    ]  # two by the cell that measures how long it will take
+    assert ends == ["stopped"]
     check_whole(steered.folder, events[-1]["images"])
     assert steered.errors == []
     page.close()
