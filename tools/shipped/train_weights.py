@@ -100,7 +100,7 @@ PIX2PIX_PAIR = PIX2PIX | {
     "base_filters": 32,
     "lambda_l1": 10.0,
     "lambda_perceptual": 0.0,
-    "total_images": 40_000,
+    "total_images": 20_000,
     "ema_half_life_images": 1_500.0,
 }
 # The lesson of notebook 03: without pairs, each person on one side only, and projected
