@@ -15,6 +15,7 @@ from s2f_utils.networks import noise
 NUM, DRAWN = 100, 8  # components of appearance, and those that are drawn
 NUM_SHAPE = len(shape_prior.shapes()[2])
 SIZE = DRAWN + NUM_SHAPE
+STRANGERS = 1500
 
 
 def root_of(rng: np.random.Generator, by: float) -> np.ndarray:
@@ -37,7 +38,7 @@ def file(tmp_path_factory):
         middle=rng.normal(0, 0.1, SIZE),
         careful=root_of(rng, 0.5),
         crude=root_of(rng, 1.0),
-        freedom=9.0,
+        strangers=np.round(rng.normal(size=(STRANGERS, SIZE)) / people.STEP).astype(np.int8),
         rows=rng.normal(size=(num_rows, SIZE)),
         at_zero=np.zeros(num_rows),
         per_level=np.ones(num_rows),
@@ -92,22 +93,46 @@ def test_at_temperature_0_everybody_is_the_mean(everybody):
 
 
 def test_samples_have_the_mean_and_covariance_of_the_posterior(everybody):
-    given = replace(everybody.given(drawing()), freedom=1e4)  # as good as Gaussian
-    drawn = given.sample(range(40_000))
-    assert np.allclose(drawn.mean(axis=0), given.mean, atol=0.06)
-    assert np.allclose(np.cov(drawn.T), given.scale, atol=0.07 * np.diag(given.scale).max())
-
-
-def test_lengths_are_a_student_t_s_and_nobody_is_drawn_beyond_what_renderers_know(everybody):
+    """Also where strangers lean: they are drawn by likelihood, and what that adds is taken off."""
     given = everybody.given(drawing())
-    lengths = given.lengths(range(20_000))[:, 0]
-    assert abs((lengths**2).mean() - given.freedom / (given.freedom - 2)) < 0.05
-    base = replace(given, freedom=1e6)
-    for temperature in (0.5, 1.0):
-        away = given.sample(range(200), temperature) - given.mean
-        usual = base.sample(range(200), temperature) - given.mean
-        far = np.linalg.norm(away, axis=1) / np.linalg.norm(usual, axis=1) * temperature
-        assert np.allclose(far, np.minimum(temperature * lengths[:200], posterior.MOST), rtol=0.01)
+    given = replace(given, wanted=given.wanted[:0]).leaning(np.ones(SIZE))
+    assert np.linalg.norm(given.lean) == pytest.approx(posterior.MOST_LEAN)
+    drawn = given.sample(range(12_000))
+    assert np.allclose(drawn.mean(axis=0), given.mean, atol=0.15)
+    assert np.allclose(np.cov(drawn.T), given.scale, atol=0.2 * np.diag(given.scale).max())
+
+
+def who(given: posterior.Posterior, seeds) -> np.ndarray:
+    """The numbers of the strangers whose deviations seeds have: (N,)."""
+    drawn = given.deviations(seeds) + np.sqrt(1 - posterior.LOOSE**2) * given.lean
+    away = np.linalg.norm(drawn[:, None] - given.strangers, axis=2)
+    return away.argmin(axis=1)
+
+
+def test_the_eight_of_a_round_are_eight_people(everybody):
+    given = everybody.given(drawing())
+    for first in (0, 8, 80):
+        assert len(set(who(given, range(first, first + 8)))) == 8
+    assert len(set(who(given, range(0, 320, 8)))) > 20
+
+
+def test_strangers_are_drawn_who_have_what_is_held_and_lean_to_the_drawing(everybody):
+    given = everybody.given(drawing())
+    drawn = given.strangers[who(given, range(400))]
+    assert (drawn @ given.lean).mean() > 0.5 * np.linalg.norm(given.lean) ** 2
+    misfits = [
+        ((some @ given.wanted[:, :-1].T - given.wanted[:, -1]) ** 2).sum(axis=1).mean()
+        for some in (drawn, given.strangers)
+    ]
+    assert misfits[0] < 0.7 * misfits[1]
+
+
+def test_other_drawings_mean_other_people_for_the_same_seed(everybody):
+    one = drawing()
+    other = replace(one, average=-9 * one.average, worn={})
+    seeds = range(0, 320, 8)
+    drawn = [who(everybody.given(some), seeds) for some in (one, other)]
+    assert (drawn[0] != drawn[1]).mean() > 0.5
 
 
 def test_what_is_worn_is_the_same_for_every_seed(everybody):
@@ -144,8 +169,10 @@ def test_an_asked_colour_is_met_and_the_rest_stays_free(everybody, colour):
     assert np.allclose(values[:, first : first + 3].mean(axis=0), colour, atol=0.05)
     free = read(everybody, everybody.draw(drawing(), range(200)))
     assert values[:, first + 3].std() > 0.5 * free[:, first + 3].std()
-    wall = people.places_of("wall")
-    assert np.allclose(values[:, wall], free[:, wall], atol=2e-3)
+    walls = everybody.rows[people.places_of("wall")]
+    with_it, without = everybody.given(asked), everybody.given(drawing())
+    assert np.allclose(walls @ with_it.mean, walls @ without.mean, atol=2e-3)
+    assert np.allclose(walls @ with_it.root[:, :SIZE], walls @ without.root[:, :SIZE], atol=2e-3)
 
 
 def test_a_hat_is_put_on_and_changes_nothing_else(everybody):
@@ -154,7 +181,7 @@ def test_a_hat_is_put_on_and_changes_nothing_else(everybody):
     hats = everybody.draw(replace(asked, worn=asked.worn | {"hat": 1.0}), range(30))
     added = (hats.codes - bare.codes)[:, :DRAWN]
     root = everybody.hat_root[:DRAWN]
-    # Whatever the value of "hat" in the regression adds is alike for everybody.
+    # What it adds in the mean is alike for everybody.
     across = added - added.mean(axis=0)
     explained = root @ np.linalg.lstsq(root, across.T, rcond=None)[0]
     assert np.allclose(explained.T, across, atol=1e-5) and across.std() > 0.3

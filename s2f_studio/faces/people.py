@@ -2,8 +2,8 @@
 
 In the mean shape's frame faces are nearly Gaussian along principal components (active appearance
 models: Cootes, Edwards and Taylor 2001). A drawing says where its people lie; a seed draws one of
-them; choosing among eight moves the distribution towards those that were chosen. No network, and
-no PyTorch. `tools.shipped.people` fits the file.
+them, who resembles somebody; choosing among eight moves the distribution towards those that were
+chosen. No network, and no PyTorch. `tools.shipped.people` fits the file.
 
 Shapes: A components of appearance, K of which are drawn, S components of shape, J = K + S.
 """
@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import mesh, shape_prior
-from s2f_studio.faces.posterior import Choice, Posterior, choose
+from s2f_studio.faces.posterior import EIGHT, Choice, Posterior, choose
 
 FITTED = Path(__file__).with_name("people.npz")
 WORN = ("glasses", "beard", "hat")
 # Readouts that can be held; all from -1 to 1, but colours: RGB in [-1, 1].
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
 COLOURS = ("skin", "hair", "wall")  # the wall's is never asked
-EIGHT = 8  # people in a round of choosing
+STEP = 1 / 32  # of a stranger's deviations in the file
 NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
 DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
@@ -82,10 +82,10 @@ class People:
     """The statistics of people; made by `load`.
 
     slope (V, J), centre (V,), middle (J,): of the regression. careful, crude: (J, J), roots of the
-    scale matrices. freedom: degrees of freedom. rows: (R, J), readouts; at_zero, per_level: (R,),
-    their values at level 0, and what one level adds; within: (R,), how far people of one level
-    vary. alike: (J,), as `posterior.choose` has it. hat_mean: (J,), hat_root: (J, H), what a hat
-    adds. num_components: A.
+    covariances. strangers: (P, J), as `Posterior` has them, in `STEP`. rows: (R, J), readouts;
+    at_zero, per_level: (R,), their values at level 0, and what one level adds; within: (R,), how
+    far people of one level vary. alike: (J,), as `posterior.choose` has it. hat_mean: (J,),
+    hat_root: (J, H), what a hat adds. num_components: A.
     """
 
     slope: np.ndarray
@@ -93,7 +93,7 @@ class People:
     middle: np.ndarray
     careful: np.ndarray
     crude: np.ndarray
-    freedom: float
+    strangers: np.ndarray
     rows: np.ndarray
     at_zero: np.ndarray
     per_level: np.ndarray
@@ -108,8 +108,7 @@ class People:
         """Read the file that `tools.shipped.people.posterior` wrote."""
         with np.load(path) as file:
             kept = {one.name: file[one.name].astype(np.float64) for one in fields(cls)}
-        numbers = {"freedom": float(kept["freedom"])}
-        return cls(**kept | numbers | {"num_components": int(kept["num_components"])})
+        return cls(**kept | {"num_components": int(kept["num_components"])})
 
     @property
     def num_shape(self) -> int:
@@ -122,10 +121,12 @@ class People:
         What is worn, closed or open lips, and what is asked for hold for everybody.
         """
         shape = drawn_shape(drawing.points)
-        values = linear_in(drawing.average, shape, drawing.crude, worn_of(drawing.worn))
+        worn = worn_of({**drawing.worn, "hat": 0.0})  # who is drawn does not depend on a hat
+        values = linear_in(drawing.average, shape, drawing.crude, worn)
         mean = self.middle + (values - self.centre) @ self.slope
         root = blended(self.careful, self.crude, drawing.crude)
-        posterior = self._levels_held(Posterior(mean, root, self.freedom), drawing)
+        posterior = Posterior(mean, root, STEP * self.strangers).leaning(mean - self.middle)
+        posterior = self._levels_held(posterior, drawing)
         posterior = self._colours_held(posterior, drawing.asked)
         if not drawing.worn.get("hat"):
             return posterior
@@ -145,7 +146,8 @@ class People:
                 rows.append(row)
                 values.append(row @ posterior.mean)
                 within.append(0.0)
-        return posterior.held(np.array(rows), np.array(values), np.diag(within))
+        rows, values = np.array(rows), np.array(values)
+        return posterior.wanting(rows, values).held(rows, values, np.diag(within))
 
     def _colours_held(self, posterior: Posterior, asked: Mapping[str, Any]) -> Posterior:
         """The posterior with asked colours held; the wall stays as it is, and the skin where it is
@@ -158,8 +160,8 @@ class People:
         colours = np.concatenate([np.asarray(asked[name], np.float64) for name in names])
         others = [places_of(name) for name in ("skin", "wall") if name not in names]
         values = self.at_zero[at] + colours * self.per_level[at]
-        kept = self.rows[np.concatenate(others)]
-        return posterior.held(self.rows[at], values, np.diag(self.within[at]), kept)
+        rows, kept = self.rows[at], self.rows[np.concatenate(others)]
+        return posterior.wanting(rows, values).held(rows, values, np.diag(self.within[at]), kept)
 
     def draw(
         self,
@@ -170,10 +172,11 @@ class People:
     ) -> Drawn:
         """One person for each seed (N,), after rounds of choosing.
 
-        chosen: for each round the seeds of those who were picked, out of the eight with the same
-        `seed // 8`, drawn after the rounds before; a round's temperature is `NARROWER` of the one
-        before. Without its last round it is what was shown before. Raises ValueError for a round
-        without picks, or of several eights.
+        The eight of one round, seeds with the same `seed // 8`, are different people, the likeliest
+        first, as a rule. chosen: for each round the seeds of those who were picked, of one eight,
+        drawn after the rounds before; a round's temperature is `NARROWER` of the one before.
+        Without its last round it is what was shown before. Raises ValueError for a round without
+        picks, or of several eights.
         """
         posterior, effective = self.given(drawing), float("nan")
         for picks in chosen:

@@ -1,24 +1,31 @@
-"""Distributions of people: multivariate Student-t, readouts held at values, and choices.
+"""Distributions of people: what a seed draws, readouts held at values, and choices.
 
 A person is a vector of J coordinates, appearance first, then shape. A readout is a number that is
-linear in them, such as how much of a beard there is or a cheek's red. R: readouts, N: people.
+linear in them, such as how much of a beard there is or a cheek's red. R: readouts, N: people, P:
+strangers.
+
+Deviations from a mean are not Gaussian numbers: they are those of strangers, people who do not
+exist but could. Of a Gaussian's samples, many had a ghost of a fringe or half a shadow.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 FIRST = 12  # as in `s2f_utils.networks.noise`
-PERSON, HELD, LENGTH, CHOICE = 11, 12, 13, 14  # streams of random numbers
+PERSON, HELD, WHO, CHOICE = 11, 12, 13, 14  # streams of random numbers
+EIGHT = 8  # people who are drawn together, all different: seeds 0 to 7, 8 to 15, …
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
-MOST = 1.25  # deviations, as a Student-t's length times the temperature
+MOST_LEAN = 1.2  # deviations; with more, few strangers would be drawn for most seeds
+PULL = 1.5  # of the log likelihood of a stranger, where a readout is held
+LOOSE = 0.25  # Gaussian deviations, drawn at random, of what is added to a stranger's
 ROUNDS, SOFTER = 20, 0.7  # so often, and by so much, it may be made to count for less
 JITTER = 1e-6  # of a readout's variance, added before it is divided by
 
@@ -52,39 +59,67 @@ def _hashed(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Posterior:
-    """A multivariate Student-t distribution of people.
+    """A distribution of people around a mean.
 
-    mean: (J,). root: (J, C), C ≥ J; root @ root.T is the scale matrix. Its first J columns belong
-    to the person, the others to readouts that are held. freedom: degrees of freedom, above 2.
+    mean: (J,). root: (J, C), C ≥ J; root @ root.T is the covariance. Its first J columns belong to
+    the person, the others to readouts that are held. strangers: (P, J), whose deviations are drawn,
+    of mean 0 and covariance 1. lean: (J,), to where those who are drawn tend. wanted: (R, J + 1), a
+    stranger's likelihood falls by the squares of the first columns times it minus the last.
     """
 
     mean: np.ndarray
     root: np.ndarray
-    freedom: float
+    strangers: np.ndarray
+    lean: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    wanted: np.ndarray = field(default_factory=lambda: np.zeros((0, 1)))
 
     @property
     def scale(self) -> np.ndarray:
-        """The scale matrix (J, J); the covariance is freedom / (freedom - 2) times as large."""
+        """The covariance (J, J)."""
         return self.root @ self.root.T
 
     def sample(self, seeds: Sequence[int], temperature: float = 1.0) -> np.ndarray:
         """One person for each seed: (N, J).
 
-        temperature: of the deviations from the mean; at 0 everybody is the mean. Temperature times
-        a Student-t's length is at most `MOST`: beyond it no renderer has seen faces.
+        temperature: of the deviations from the mean; at 0 everybody is the mean.
         """
         size = len(self.mean)
-        drawn = normal(seeds, size, PERSON)
+        drawn = self.deviations(seeds)
         if self.root.shape[1] > size:
             drawn = np.concatenate([drawn, normal(seeds, self.root.shape[1] - size, HELD)], axis=1)
-        far = np.minimum(temperature * self.lengths(seeds), max(MOST, temperature))
-        return self.mean + far * (drawn @ self.root.T)
+        return self.mean + temperature * (drawn @ self.root.T)
 
-    def lengths(self, seeds: Sequence[int]) -> np.ndarray:
-        """√(ν / χ²), which makes a Gaussian a Student-t: (N, 1); Wilson and Hilferty 1931."""
-        ninth = 2 / (9 * self.freedom)
-        root = 1 - ninth + math.sqrt(ninth) * normal(seeds, 1, LENGTH)
-        return np.maximum(root, 0.3) ** -1.5
+    def deviations(self, seeds: Sequence[int]) -> np.ndarray:
+        """A stranger's for each seed, and a little noise: (N, J).
+
+        Which one follows the distribution: strangers are drawn by their likelihood, the eight of
+        one round without putting back (Gumbel's numbers, ranked: Kool and others 2019). By how much
+        those who are drawn lean, in the mean, is taken off.
+        """
+        size = len(self.mean)
+        likelihood = self.strangers @ np.broadcast_to(self.lean, size)
+        if len(self.wanted):
+            misfit = self.strangers @ self.wanted[:, :-1].T - self.wanted[:, -1]
+            likelihood = likelihood - PULL / 2 * (misfit**2).sum(axis=1)
+        ranked = {of: _ranked(likelihood, of) for of in {seed // EIGHT for seed in seeds}}
+        who = [ranked[seed // EIGHT][seed % EIGHT] for seed in seeds]
+        noise = normal(seeds, size, PERSON)
+        return math.sqrt(1 - LOOSE**2) * (self.strangers[who] - self.lean) + LOOSE * noise
+
+    def leaning(self, by: np.ndarray) -> Posterior:
+        """The distribution whose strangers lean further by (J,); nothing else is changed."""
+        lean = self.lean + by
+        return replace(self, lean=lean * min(1.0, MOST_LEAN / max(np.linalg.norm(lean), 1e-9)))
+
+    def wanting(self, rows: np.ndarray, values: np.ndarray) -> Posterior:
+        """The distribution whose strangers have readouts, rows (R, J), near to values (R,)."""
+        if not len(rows):
+            return self
+        across = (rows @ self.root)[:, : len(self.mean)]
+        spread = np.linalg.norm(across, axis=1) + JITTER
+        wanted = np.column_stack([across, values - rows @ self.mean]) / spread[:, None]
+        known = self.wanted if len(self.wanted) else wanted[:0]
+        return replace(self, wanted=np.concatenate([known, wanted]))
 
     def held(
         self, rows: np.ndarray, values: np.ndarray, root: np.ndarray, kept: np.ndarray | None = None
@@ -147,7 +182,15 @@ def choose(
     mean = weights @ samples
     off = (samples - mean) * np.sqrt(weights)[:, None]
     found = off.T @ off + JITTER * np.trace(scale) / size * np.eye(size)
-    return Choice(posterior.held(rows, mean, np.linalg.cholesky(found)), effective)
+    moved = posterior.held(rows, mean, np.linalg.cholesky(found))
+    return Choice(moved.leaning(moved.mean - posterior.mean), effective)
+
+
+def _ranked(likelihood: np.ndarray, key: int) -> np.ndarray:
+    """Numbers of strangers in the order in which they are drawn: (P,)."""
+    num = len(likelihood)
+    drawn = normal([key], 2 * num, WHO)[0] ** 2
+    return np.argsort(np.log((drawn[:num] + drawn[num:]) / 2) - likelihood, kind="stable")
 
 
 def _weights(logits: np.ndarray, picked: Sequence[int]) -> tuple[np.ndarray, float]:

@@ -47,9 +47,9 @@ def ship_network(state: Path, path: Path) -> None:
 
 
 def ship_statistics(state: Path, path: Path) -> None:
-    """Write the statistics without the components, in float32."""
+    """Write the statistics without the components, as they are."""
     with np.load(state / "people.npz") as file:
-        kept = {one.name: file[one.name].astype(np.float32) for one in fields(People)}
+        kept = {one.name: file[one.name] for one in fields(People)}
     np.savez_compressed(path, **kept)
 
 

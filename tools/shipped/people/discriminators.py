@@ -17,13 +17,20 @@ from s2f_utils.networks import pretrained
 from s2f_utils.networks.projected import COARSE, ProjectedDiscriminator
 
 ENLARGED = 2  # times, so that features see parts at a scale nearer to their own
-# left, top, right, bottom in the mean shape's frame of 128 px
-PARTS = {"eyes": (32, 44, 96, 76), "mouth": (40, 78, 88, 110)}
+# left, top, right, bottom in the mean shape's frame of 128 px; the side is the left one: ear, hair
+PARTS = {
+    "eyes": (32, 44, 96, 76),
+    "mouth": (40, 78, 88, 110),
+    "hairline": (28, 4, 100, 44),
+    "side": (0, 40, 40, 112),
+}
+OFTEN = {"eyes": 0.35, "mouth": 0.2, "hairline": 0.2, "side": 0.25}  # which part is looked at
 
 
-def crop(pictures: Tensor, part: str) -> Tensor:
-    """A part of pictures (N, 3, 128, 128), enlarged."""
+def crop(pictures: Tensor, part: str, mirrored: bool = False) -> Tensor:
+    """A part of pictures (N, 3, 128, 128), or of their mirror images, enlarged."""
     left, top, right, bottom = PARTS[part]
+    pictures = pictures.flip(3) if mirrored else pictures
     cut = pictures[:, :, top:bottom, left:right]
     return F.interpolate(cut, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
 
@@ -53,6 +60,37 @@ class PixelDiscriminator(nn.Sequential):
             layers.append(nn.LeakyReLU(0.2))
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
         super().__init__(*layers)
+
+
+def discriminators() -> nn.ModuleDict:
+    """Of whole faces, which also sees their codes, of each part, and of pixels."""
+    found = nn.ModuleDict({"whole": ProjectedDiscriminator(width=64, sketch_channels=3)})
+    for number, part in enumerate(PARTS):
+        found[part] = ProjectedDiscriminator(width=48, sketch_channels=0, seed=1 + number)
+    found["pixels"] = PixelDiscriminator()
+    return found
+
+
+@torch.no_grad()
+def believed(net_d: nn.ModuleDict, pictures: Tensor) -> Tensor:
+    """How much each discriminator takes pictures (N, 3, 128, 128) for photos: (N, 2 + parts)."""
+    nowhere = torch.zeros(len(pictures))
+    views = {"whole": [pictures]}
+    for part in PARTS:
+        sides = (False, True) if part == "side" else (False,)
+        views[part] = [crop(pictures, part, mirrored) for mirrored in sides]
+    found = []
+    for part, some in views.items():
+        net, logits = net_d[part], []
+        for view in some:
+            projected = net.project(pretrained.features_of(view))
+            if part == "whole":
+                logits += conditional_logits(net, projected, pictures, nowhere)
+            else:
+                logits += net(projected)
+        found.append(torch.stack([one.mean(dim=(1, 2, 3)) for one in logits]).mean(dim=0))
+    found.append(net_d["pixels"](pictures).mean(dim=(1, 2, 3)))
+    return torch.stack(found, dim=1)
 
 
 def hinge_d(logits_real: Sequence[Tensor], logits_fake: Sequence[Tensor]) -> Tensor:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.faces import people
-from tools.shipped.people import readouts
+from tools.shipped.people import readouts, strangers
 from tools.shipped.people.known import Known, read
 
 FOLDS, SIZE_FOLDS = 5, 3
@@ -212,16 +212,32 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     args = parser.parse_args()
     data, everybody = read(args.data, args.appearance, COORDINATES)
-    write(args.file, args.appearance, fit(data), readouts.fit(everybody, COORDINATES))
+    deviations, root = strangers.shipped(everybody, COORDINATES)
+    found = readouts.fit(everybody, COORDINATES) | drawing_by(fit(data), root)
+    write(args.file, args.appearance, found, deviations)
 
 
-def write(file: Path, appearance: Path, fitted: Fitted, found: Mapping[str, np.ndarray]) -> None:
-    """Write the studio's file: components as they are, all else in float16."""
+def drawing_by(fitted: Fitted, people_root: np.ndarray) -> dict[str, np.ndarray]:
+    """What people are drawn by: the regression, and roots of covariances that move strangers as
+    little as can be. people_root: as `strangers.shipped` has it.
+    """
+    wider = fitted.freedom / (fitted.freedom - 2)  # a Student-t's covariance than its scale
+    kept = {name: getattr(fitted, name) for name in ("slope", "centre", "middle")}
+    for name in ("careful", "crude"):
+        root = getattr(fitted, name)
+        kept[name] = strangers.nearest_root(wider * root @ root.T, people_root)
+    return kept
+
+
+def write(
+    file: Path, appearance: Path, found: Mapping[str, np.ndarray], deviations: np.ndarray
+) -> None:
+    """Write the studio's file: components and strangers as they are, all else in float16."""
     with np.load(appearance) as kept:
         arrays = {name: kept[name] for name in kept.files}
     arrays["num_components"] = np.array(len(arrays["deviation"]))
-    arrays |= {name: np.asarray(value, np.float16) for name, value in vars(fitted).items()}
     arrays |= {name: np.asarray(value, np.float16) for name, value in found.items()}
+    arrays["strangers"] = deviations
     partial = file.with_suffix(".partial.npz")
     np.savez_compressed(partial, **arrays)
     partial.replace(file)

@@ -102,6 +102,14 @@ def cheek_colours(photos: np.ndarray) -> np.ndarray:
     return np.median(photos[:, cheeks()], axis=1) / 127.5 - 1
 
 
+def cheek_sides(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The median colours of the left and of the right cheek: (N, 3) each in [-1, 1]."""
+    left = cheeks() & (np.arange(MEAN_PX) < MEAN_PX // 2)
+    sides = (np.median(photos[:, one], axis=1) for one in (left, cheeks() & ~left))
+    left_colours, right_colours = (one / 127.5 - 1 for one in sides)
+    return left_colours, right_colours
+
+
 @functools.cache
 def cheeks() -> np.ndarray:
     """Where the mean shape's cheeks are: bool (128, 128)."""

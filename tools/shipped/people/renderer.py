@@ -6,9 +6,9 @@ weights; given again, it goes on where it stopped. STATE gets `state.pt`, `curve
 `renderer.safetensors`.
 
 Each batch has people whose photo is known, restored from a random number of components with a
-little noise, half of them with lines; and invented people, whose codes are drawn from the
-Gaussian around somebody's, for whom there is no photo: the discriminators alone see these, and
-their colours are held to the code's. Those near to somebody may have this person's lines.
+little noise, half of them with lines; and invented people, `strangers`, for whom there is no photo:
+the discriminators alone see these, and their colours are held to the code's. Those near to somebody
+may have this person's lines.
 
 Batch norm's statistics are fixed after the first `NORM_IMAGES`: with a batch's own, half of it with
 lines, the averaged renderer painted red blotches on foreheads that training never saw.
@@ -22,7 +22,6 @@ import functools
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -32,160 +31,28 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from s2f_studio.drawings import shape_prior
 from s2f_studio.faces.networks.renderer import CODE, WIDTHS, Renderer, ResizeConv2d
 from s2f_utils import weights
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.pretrained import features_of, stride_distance
-from s2f_utils.networks.projected import ProjectedDiscriminator
 from tools.shipped.people import running
-from tools.shipped.people.appearance import POWERS, Appearance, is_whole
+from tools.shipped.people.appearance import Appearance
 from tools.shipped.people.discriminators import (
-    PARTS,
-    PixelDiscriminator,
+    OFTEN,
     conditional_logits,
     crop,
+    discriminators,
     hinge_d,
     hinge_g,
 )
+from tools.shipped.people.shown import BATCH, INVENTED, SHOWN, SHOWN_COMPONENTS, People, Worn
 
-BATCH, INVENTED = 16, 5
-LEAST_COMPONENTS = 40
-CODE_NOISE = 0.12
-BLANK_SHARE = 0.55  # of people, whose lines are left out
-WORN_SHARES = (0.2, 0.2, 0.0)  # of glasses, beards, and hats among invented people
-HATS_SHOWN = 0.05  # share of people in painted hats among those shown
-NEAR_ENOUGH = 0.5  # correlation of an invented code with the person's whose lines it gets
 NORM_IMAGES = 17_600  # after which batch norm's statistics stay as they are
 LR_G, LR_D, BETAS = 3e-4, 2e-4, (0.0, 0.99)
 FALLING_S = 1500.0  # before the end, in which learning rates fall
-PERCEPTUAL, COLOURS, L1, PART_PERCEPTUAL, INVENTED_COLOURS = 4.0, 6.0, 3.0, 1.5, 5.0
+PERCEPTUAL, COLOURS, L1, PART_PERCEPTUAL, INVENTED_COLOURS = 4.0, 6.0, 2.0, 1.5, 5.0
 SAVE_S, SHOW_S = 200.0, 600.0
-SHOWN, SHOWN_COMPONENTS = 10, 96
-SYNTHETIC = "faker-portraits"  # never a true photo in a measure
-
-
-@dataclass
-class Batch:
-    """Photos (B, 3, 128, 128), their code images, lines, and whether each code is that photo's."""
-
-    photo: Tensor
-    code: Tensor
-    lines: Tensor
-    known: Tensor
-
-
-class Worn:
-    """Glasses, beard, and hat of a code: there or not, nothing in between.
-
-    Read from the file of people: a readout (3, K) of codes, and its value without and with each.
-    """
-
-    def __init__(self, path: Path, num_components: int) -> None:
-        with np.load(path) as file:
-            rows, at_zero, per_level = (
-                torch.from_numpy(file[name][: len(WORN_SHARES)].astype(np.float32))
-                for name in ("rows", "at_zero", "per_level")
-            )
-            num_shape = len(shape_prior.shapes()[2])
-        self.rows = F.pad(rows[:, :-num_shape], (0, num_components - rows.shape[1] + num_shape))
-        self.values = torch.stack([at_zero - per_level, at_zero + per_level])  # (2, 3)
-        self.back = torch.linalg.pinv(self.rows)  # (K, 3)
-
-    def decided(self, codes: Tensor, chance: torch.Generator | None = None) -> Tensor:
-        """Codes (N, K) that wear each thing, or do not, by `WORN_SHARES`; else the likeliest."""
-        shares = torch.tensor(WORN_SHARES)
-        is_worn = torch.rand(len(codes), len(shares), generator=chance) < shares
-        wanted = torch.where(is_worn, self.values[1], self.values[0])
-        return codes + (wanted - codes @ self.rows.T) @ self.back.T
-
-
-class People:
-    """Training people, shown in balance, and held-out ones."""
-
-    def __init__(self, folder: Path, appearance: Appearance, worn: Worn) -> None:
-        self.worn = worn
-        people = running.read_people(folder)
-        whole = is_whole(people)
-        self.appearance = appearance
-        training = whole & (people["split"] == "train")
-        held = whole & (people["split"] != "train") & (running.set_of(people["name"]) != SYNTHETIC)
-        self.photo = torch.from_numpy(people["photo"][training])
-        self.lines = torch.from_numpy(people["lines"][training])
-        powers = POWERS | {"mouth": 1.0, "glasses": 0.3}
-        self.balance = running.balanced(people["labels"][training], powers)
-        self._add_hats(folder / "hats.npz")
-        self.codes = torch.stack(
-            [self._codes(False), self._codes(True)]
-        )  # (2, N, K), mirrored last
-        self.held_photo = running.pixels(people["photo"][held])
-        self.held_lines = torch.from_numpy(people["lines"][held])[:, :, None].float() / 127.5 - 1
-        self.held_code = appearance.code(self.held_photo)
-
-    def _add_hats(self, path: Path) -> None:
-        """Show people in painted hats, too, without lines: `HATS_SHOWN` of all.
-
-        Their codes stay whole: with fewer components some had a hat that their code did not show,
-        and the renderer put patches of hats onto anybody.
-        """
-        with np.load(path) as file:
-            hats = torch.from_numpy(file["photo"])
-        self.has_hat = torch.cat([torch.zeros(len(self.photo)), torch.ones(len(hats))]).bool()
-        share = HATS_SHOWN / (1 - HATS_SHOWN) * self.balance.sum() / len(hats)
-        self.photo = torch.cat([self.photo, hats])
-        self.lines = torch.cat(
-            [self.lines, self.lines.new_full((len(hats), *self.lines.shape[1:]), 255)]
-        )
-        self.balance = torch.cat([self.balance, share.expand(len(hats))])
-
-    def _codes(self, mirrored: bool) -> Tensor:
-        found = []
-        for some in self.photo.split(256):
-            pictures = running.pixels(some)
-            found.append(self.appearance.code(pictures.flip(3) if mirrored else pictures))
-        return torch.cat(found)
-
-    @functools.cached_property
-    def held_features(self) -> Tensor:
-        """The judge's features of held-out photos."""
-        return running.judged(self.held_photo)
-
-    def draw(self) -> Batch:
-        """A batch; its last `INVENTED` codes belong to nobody."""
-        who = torch.multinomial(self.balance, BATCH, replacement=True)
-        mirrored = torch.rand(BATCH) < 0.5
-        photo = _mirror(running.pixels(self.photo[who]), mirrored)
-        style = torch.randint(self.lines.shape[1], (BATCH,))
-        lines = _mirror(self.lines[who, style][:, None].float() / 127.5 - 1, mirrored)
-        known = torch.arange(BATCH) < BATCH - INVENTED
-        near = 0.85 * torch.rand(BATCH, 1)
-        blank = (torch.rand(BATCH) < BLANK_SHARE) | (~known & (near[:, 0] < NEAR_ENOUGH))
-        lines = torch.where(blank.view(-1, 1, 1, 1), torch.ones_like(lines), lines)
-        whole = self.codes[mirrored.long(), who]
-        codes = torch.where(self.has_hat[who, None], whole, spoiled(whole))
-        strangers = self.worn.decided(invented(codes, near)) * (codes != 0)
-        codes = torch.where(known[:, None], codes, strangers)
-        return Batch(photo, self.appearance.picture(codes), lines, known.float())
-
-
-def _mirror(pictures: Tensor, mirrored: Tensor) -> Tensor:
-    return torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(3), pictures)
-
-
-def spoiled(codes: Tensor) -> Tensor:
-    """Codes (N, K) with a random number of components, half of them with a little noise."""
-    num, most = codes.shape
-    kept = LEAST_COMPONENTS * (most / LEAST_COMPONENTS) ** torch.rand(num, 1)
-    noise = CODE_NOISE * torch.randn_like(codes) * (torch.rand(num, 1) < 0.5)
-    return (codes + noise) * (torch.arange(most)[None] < kept)
-
-
-def invented(codes: Tensor, near: Tensor) -> Tensor:
-    """Codes (N, K) with people's variance; near (N, 1): their correlation with the given ones."""
-    temperature = 0.7 + 0.3 * torch.rand(len(codes), 1)
-    drawn = temperature * torch.randn_like(codes) * (codes != 0)
-    return near * codes + (1 - near.square()).sqrt() * drawn
 
 
 def fix_norms(net: nn.Module) -> None:
@@ -209,10 +76,7 @@ class Training:
         self.net_g = Renderer()
         unet = checkpoints.load_network(weights.shipped("pix2pix-128"))[0].state_dict()
         begin_with(self.net_g, {name: value.float() for name, value in unet.items()})
-        self.net_d = nn.ModuleDict({"whole": ProjectedDiscriminator(width=64, sketch_channels=3)})
-        for number, part in enumerate(PARTS):
-            self.net_d[part] = ProjectedDiscriminator(width=48, sketch_channels=0, seed=1 + number)
-        self.net_d["pixels"] = PixelDiscriminator()
+        self.net_d = discriminators()
         self.ema = copy.deepcopy(self.net_g).eval().requires_grad_(False)
         self.opt_g = torch.optim.Adam(self.net_g.parameters(), LR_G, betas=BETAS, fused=True)
         self.opt_d = torch.optim.Adam(self.net_d.parameters(), LR_D, betas=BETAS, fused=True)
@@ -259,7 +123,8 @@ class Training:
         if self.images >= NORM_IMAGES:
             fix_norms(self.net_g)
         batch = self.people.draw()
-        part = "eyes" if torch.rand(()) < 0.6 else "mouth"
+        part = list(OFTEN)[int(torch.multinomial(torch.tensor(list(OFTEN.values())), 1))]
+        seen = functools.partial(crop, part=part, mirrored=bool(torch.rand(()) < 0.5))
         with torch.autocast("cpu", torch.bfloat16):
             fake = self.net_g(inputs(batch.code, batch.lines))
         change = SharedChange(BATCH)
@@ -267,9 +132,9 @@ class Training:
         shifted_code = change.places(batch.code)
         with torch.no_grad():
             real_whole = features_of(changed_real)
-            real_part = features_of(crop(batch.photo, part))
+            real_part = features_of(seen(batch.photo))
         fake_whole = features_of(changed_fake)
-        fake_part = features_of(crop(fake, part))
+        fake_part = features_of(seen(fake))
         whole, of_part, pixels = self.net_d["whole"], self.net_d[part], self.net_d["pixels"]
 
         def logits(features: list, features_part: list, pictures: Tensor) -> list[Tensor]:
@@ -324,14 +189,11 @@ class Training:
     def measure(self) -> None:
         """Held-out people restored, and invented ones, against held-out photos."""
         people = self.people
-        chance = torch.Generator().manual_seed(5)
         num = len(people.held_photo) // 2
         codes = people.held_code.clone()
         codes[:, SHOWN_COMPONENTS:] = 0
         restored = self.rendered(codes[:num])
-        drawn = 0.85 * torch.randn(num, codes.shape[1], generator=chance)
-        drawn[:, 128:] = 0
-        drawn = people.worn.decided(drawn, chance)
+        drawn = people.strangers(num)
         photos = people.held_features
         row = {"images": self.images, "minutes": self.seconds / 60}
         row |= {
@@ -350,11 +212,7 @@ class Training:
         rows += [people.held_photo[some], people.appearance.picture(codes), self.rendered(codes)]
         lines = people.held_lines[some, 0]
         rows += [lines.expand(-1, 3, -1, -1), self.rendered(codes, lines)]
-        chance = torch.Generator().manual_seed(3)
-        for _ in range(2):
-            drawn = 0.85 * torch.randn(SHOWN, codes.shape[1], generator=chance)
-            drawn[:, 128:] = 0
-            drawn = people.worn.decided(drawn, chance)
+        for drawn in people.strangers(2 * SHOWN).split(SHOWN):
             rows += [people.appearance.picture(drawn), self.rendered(drawn)]
         running.save_sheet(self.folder / f"sheet-{self.images:07d}.png", rows)
 

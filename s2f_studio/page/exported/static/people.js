@@ -8,6 +8,7 @@ const { attributes, mesh, people } = FACTS;
 const { careful, centre, crude, middle, slope } = people;
 const { eight: EIGHT, least_effective: LEAST_EFFECTIVE, num_weighted: NUM_WEIGHTED } = people;
 const { streams } = people;
+const STRANGERS = people.strangers.map((one) => one.map((value) => people.step * value));
 const WORDS = 2 ** 32;
 const STREAM = 0x9e3779b9;
 
@@ -69,10 +70,11 @@ function cholesky(a, added) {
   return root;
 }
 
-// A posterior {mean, root} whose readouts `rows` have these means, and this root of their scale
+// A posterior {mean, root, lean, wanted} whose readouts `rows` have these means, and this root of their scale
 // matrix, and nothing else changed but what goes with them.
-function held({ mean, root }, rows, values, rootOfRows) {
-  if (!rows.length) return { mean, root };
+function held(posterior, rows, values, rootOfRows) {
+  if (!rows.length) return posterior;
+  const { mean, root } = posterior;
   const across = rows.map((row) => transposed(root).map((column) => dot(row, column)));
   const variance = timesTransposed(across, across);
   variance.forEach((row, n) => {
@@ -84,6 +86,7 @@ function held({ mean, root }, rows, values, rootOfRows) {
   const acrossColumns = transposed(across);
   const added = transposed(rootOfRows);
   return {
+    ...posterior,
     mean: mean.map((value, j) => value + dot(gain[j], by)),
     root: root.map((row, j) => [
       ...row.map((value, c) => value - dot(gain[j], acrossColumns[c])),
@@ -92,16 +95,48 @@ function held({ mean, root }, rows, values, rootOfRows) {
   };
 }
 
-function sample({ mean, root }, seed, temperature) {
+// Strangers' numbers in the order in which the people of eight seeds are drawn.
+function ranked({ lean, wanted }, eighth) {
+  const drawn = normal(eighth, 2 * STRANGERS.length, streams.who);
+  const late = STRANGERS.map((one, n) => {
+    const misfits = wanted.map(({ across, value }) => (dot(across, one) - value) ** 2);
+    const likelihood = dot(lean, one) - (people.pull / 2) * misfits.reduce((a, b) => a + b, 0);
+    const gumbel = Math.log((drawn[n] ** 2 + drawn[STRANGERS.length + n] ** 2) / 2);
+    return gumbel - likelihood;
+  });
+  return late.map((_, n) => n).sort((a, b) => late[a] - late[b] || a - b);
+}
+
+function sample(posterior, seed, temperature) {
+  const { mean, root, lean } = posterior;
   const size = mean.length;
-  const drawn = normal(seed, size, streams.person);
+  const stranger = STRANGERS[ranked(posterior, Math.floor(seed / EIGHT))[seed % EIGHT]];
+  const noise = normal(seed, size, streams.person);
+  const rest = Math.sqrt(1 - people.loose ** 2);
+  const drawn = noise.map((value, j) => rest * (stranger[j] - lean[j]) + people.loose * value);
   const more = root[0].length - size;
   if (more) drawn.push(...normal(seed, more, streams.held));
-  const ninth = 2 / (9 * people.freedom);
-  const [length] = normal(seed, 1, streams.length);
-  const long = Math.max(1 - ninth + Math.sqrt(ninth) * length, 0.3) ** -1.5;
-  const far = Math.min(temperature * long, Math.max(people.most, temperature));
-  return mean.map((value, j) => value + far * dot(root[j], drawn));
+  return mean.map((value, j) => value + temperature * dot(root[j], drawn));
+}
+
+// A posterior whose strangers lean further by a vector.
+function leaning(posterior, by) {
+  const lean = posterior.lean.map((value, j) => value + by[j]);
+  const most = Math.min(1, people.most_lean / Math.max(Math.sqrt(dot(lean, lean)), 1e-9));
+  return { ...posterior, lean: lean.map((value) => most * value) };
+}
+
+// A posterior whose strangers have readouts near to values.
+function wanting(posterior, rows, values) {
+  const { mean, root } = posterior;
+  const columns = transposed(root).slice(0, mean.length);
+  const wanted = rows.map((row, n) => {
+    const across = columns.map((column) => dot(row, column));
+    const spread = Math.sqrt(dot(across, across)) + people.jitter;
+    const value = (values[n] - dot(row, mean)) / spread;
+    return { across: across.map((one) => one / spread), value };
+  });
+  return { ...posterior, wanted: [...posterior.wanted, ...wanted] };
 }
 
 // Whether the drawn mouth is closed (-1) or open (1); null if it is in between.
@@ -122,7 +157,10 @@ function given({ average, crude: degree, worn, points }) {
   const coarse = times(seen.slice(0, people.num_seen / 2), how ** 2);
   const ofLooks = [...seen, ...times(seen, how), ...coarse];
   const all = [...ofLooks, ...shape, ...times(shape, how), how, how ** 2];
-  all.push(...times(worn, people.worn_weight));
+  const isWorn = Object.fromEntries(attributes.worn.map((name, n) => [name, worn[n]]));
+  const { hat, ...others } = isWorn; // everybody is drawn without a hat; it is put on afterwards
+  const without = attributes.worn.map((name) => others[name] ?? 0);
+  all.push(...times(without, people.worn_weight));
   const away = all.map((value, n) => value - centre[n]);
   const mean = middle.map((value, j) => {
     let sum = value;
@@ -134,8 +172,6 @@ function given({ average, crude: degree, worn, points }) {
   const root = careful.map((row, i) => {
     return row.map((value, j) => (1 - share) * value + share * crude[i][j]);
   });
-  const isWorn = Object.fromEntries(attributes.worn.map((name, n) => [name, worn[n]]));
-  const { hat, ...others } = isWorn; // everybody is drawn without a hat; it is put on afterwards
   const levels = Object.entries(others).map(([name, value]) => [name, 2 * value - 1]);
   levels.push(["hat", -1]);
   const mouth = lips(points);
@@ -149,9 +185,12 @@ function given({ average, crude: degree, worn, points }) {
     values.push(dot(row, mean));
   }
   const still = rows.map(() => Array(rows.length).fill(0)); // nobody varies around them
-  const bare = held({ mean, root }, rows, values, still);
+  const lean = mean.map(() => 0);
+  const free = leaning({ mean, root, lean, wanted: [] }, mean.map((one, j) => one - middle[j]));
+  const bare = held(wanting(free, rows, values), rows, values, still);
   if (!hat) return bare;
   return {
+    ...bare,
     mean: bare.mean.map((value, j) => value + people.hat_mean[j]),
     root: bare.root.map((row, j) => [...row, ...people.hat_root[j]]),
   };
@@ -202,7 +241,8 @@ function nearer(posterior, shown, picked) {
     return samples.map((one, k) => (one[n] - mean) * Math.sqrt(weights[k]));
   });
   const found = cholesky(timesTransposed(off, off), (jitter * trace(scale)) / size);
-  return held(posterior, rows, means, found);
+  const moved = held(posterior, rows, means, found);
+  return leaning(moved, moved.mean.map((value, j) => value - posterior.mean[j]));
 }
 
 // How freely people are drawn for a drawing so crude, unless it is asked for.
