@@ -1,9 +1,9 @@
 """People who do not exist, believable ones: blends of two training people who look alike.
 
 `python -m tools.shipped.people.strangers DATA STATE` chooses those that are shipped anew, once
-there is a renderer: of three blends, one stays, by the discriminators' word (as Azadi et al. 2019 reject
-samples). DATA as `prepare` leaves it, STATE with appearance.npz, state.pt, and people.npz, which is
-rewritten.
+there is a renderer: of three blends, one stays, by the discriminators' word (as Azadi et al. 2019
+reject samples). DATA as `prepare` leaves it, STATE with appearance.npz, state.pt, and people.npz,
+which is rewritten.
 
 Samples of a Gaussian have hair, walls and shadows that nobody has: ghosts of a fringe, patches on
 foreheads. Between two people with like hair, light and wall there is somebody else with such hair.
