@@ -345,20 +345,18 @@ def restoration() -> Schematic:
 
 
 def metrics() -> Schematic:
-    """06: three questions, and who answers each."""
-    s = Schematic(250, "Three questions about a generated photo")
-    made = s.box(90, 80, "generated photo", "picture", width=130)
-    true = s.box(90, 180, "true photo", "picture", width=130)
+    """06: two questions, and what answers each."""
+    s = Schematic(190, "Two questions about a generated photo")
+    made = s.box(90, 60, "generated photo", "picture", width=130)
+    true = s.box(90, 130, "true photo", "picture", width=130)
     faithful = s.box(380, 60, "Faithful?\nSSIM, PSNR, L1: pixel by pixel", "loss", width=250)
     real = s.box(380, 130, "Real?\npatch test, sharpness, Fréchet", "loss", width=250)
-    who = s.box(380, 200, "Who?\nidentity, retrieval", "loss", width=250)
-    for target in (faithful, real, who):
+    for target in (faithful, real):
         s.arrow(made.side("right"), target.side("left"))
         s.arrow(true.side("right"), target.side("left"))
     s.note(525, 64, "blur is rewarded", "start")
     s.note(525, 126, "needs many pictures,", "start")
     s.note(525, 144, "forgives the wrong person", "start")
-    s.note(525, 204, "means little where artists saw the photo", "start")
     return s
 
 
