@@ -2,8 +2,7 @@
 
 `python -m tools.shipped.denoiser DATA STATE --minutes 60`, DATA as `tools.shipped.people.prepare`
 leaves it, STATE any folder outside of the project. Given again, it goes on where it stopped.
-STATE gets `state.pt`, `curve.csv`, a sheet, and `denoiser-32.safetensors`, which notebook 08 loads
-where it lies in `s2f_utils/weights/shipped`.
+STATE gets `state.pt`, `curve.csv`, a sheet, and `denoiser-32.safetensors`.
 """
 
 from __future__ import annotations
