@@ -24,7 +24,7 @@ from people import identities, spread
 from s2f_studio.faces import people
 from s2f_studio.faces.posterior import Posterior, choose
 from s2f_utils.pictures.images import rounded
-from tools.shipped.people import posterior, readouts, running
+from tools.shipped.people import posterior, readouts, running, strangers
 from tools.shipped.people.appearance import POWERS, Appearance
 from tools.shipped.people.known import Everybody, Known, read
 from tools.shipped.people.posterior import COORDINATES
@@ -39,11 +39,24 @@ LEVELS = np.arange(0.05, 1.0, 0.05).round(2).tolist()  # of the calibration curv
 
 
 class Measured:
-    """A posterior fitted without the people of one fold, and what it is measured on."""
+    """A posterior fitted without the people of one fold, and what it is measured on.
 
-    def __init__(self, data: Known, fold: int, appearance: Appearance, read_out: Mapping) -> None:
+    drawn_from: strangers' deviations, and the root of people's covariance (`strangers.shipped`).
+    """
+
+    def __init__(
+        self,
+        data: Known,
+        fold: int,
+        appearance: Appearance,
+        read_out: Mapping,
+        drawn_from: tuple[np.ndarray, np.ndarray],
+    ) -> None:
         out = (data.person // posterior.FOLDS) % posterior.FOLDS == fold
         self.fitted = posterior.fit(data.some(~out))
+        steps, people_root = drawn_from
+        self.strangers = people.STEP * steps
+        self.roots = posterior.drawing_by(self.fitted, people_root)
         self.test = data.some(out)
         self.appearance, self.read_out = appearance, read_out
 
@@ -58,8 +71,8 @@ class Measured:
         """The posterior of one drawing, nothing held."""
         fitted, test = self.fitted, self.test
         mean = fitted.middle + (test.values[number] - fitted.centre) @ fitted.slope
-        root = people.blended(fitted.careful, fitted.crude, test.crude[number])
-        return Posterior(mean, root, fitted.freedom)
+        root = people.blended(self.roots["careful"], self.roots["crude"], test.crude[number])
+        return Posterior(mean, root, self.strangers).leaning(mean - fitted.middle)
 
     def with_skin(self, number: int, colour: np.ndarray) -> Posterior:
         """The posterior with a skin asked for, RGB in [-1, 1]."""
@@ -67,7 +80,7 @@ class Measured:
         rows, kept = self.read_out["rows"][at], self.read_out["rows"][people.places_of("wall")]
         values = self.read_out["at_zero"][at] + colour * self.read_out["per_level"][at]
         within = np.diag(self.read_out["within"][at])
-        return self.given(number).held(rows, values, within, kept)
+        return self.given(number).wanting(rows, values).held(rows, values, within, kept)
 
     def faces(self, drawn: np.ndarray) -> np.ndarray:
         """Pictures of people (N, J): uint8 (N, 128, 128, 3)."""
@@ -166,9 +179,9 @@ def by_dlib(measured: Measured, everybody: Everybody, num: int) -> dict[str, lis
     nearer to the person than eight samples without a drawing; how far eight answers to a crude
     drawing are apart; `chosen`.
     """
-    prior = everybody.codes[everybody.training & ~everybody.painted, :COORDINATES]
+    middle, root = strangers.spread(everybody, COORDINATES)
     rng = np.random.default_rng(0)
-    nobody = Posterior(prior.mean(axis=0), np.linalg.cholesky(np.cov(prior.T)), 1e4)
+    nobody = Posterior(middle, root, measured.strangers)
     seeds = rng.integers(2**31, size=num * people.EIGHT)
     without = descriptors(measured.faces(nobody.sample(seeds, TEMPERATURE)))
     found: dict[str, list] = {"nearer": [], "apart": [], "chosen": [], "people": []}
@@ -267,7 +280,10 @@ def main() -> None:
     data, everybody = read(args.data, args.appearance, COORDINATES)
     appearance = Appearance.load(args.appearance)
     read_out = readouts.fit(everybody, COORDINATES)
-    folds = [Measured(data, fold, appearance, read_out) for fold in range(posterior.FOLDS)]
+    drawn_from = strangers.shipped(everybody, COORDINATES)
+    folds = [
+        Measured(data, fold, appearance, read_out, drawn_from) for fold in range(posterior.FOLDS)
+    ]
     results = measure(folds, everybody)
     if args.dlib:
         seen = by_dlib(folds[0], everybody, args.dlib)
