@@ -71,28 +71,6 @@ def discriminators() -> nn.ModuleDict:
     return found
 
 
-@torch.no_grad()
-def believed(net_d: nn.ModuleDict, pictures: Tensor) -> Tensor:
-    """How much each discriminator takes pictures (N, 3, 128, 128) for photos: (N, 2 + parts)."""
-    nowhere = torch.zeros(len(pictures))
-    views = {"whole": [pictures]}
-    for part in PARTS:
-        sides = (False, True) if part == "side" else (False,)
-        views[part] = [crop(pictures, part, mirrored) for mirrored in sides]
-    found = []
-    for part, some in views.items():
-        net, logits = net_d[part], []
-        for view in some:
-            projected = net.project(pretrained.features_of(view))
-            if part == "whole":
-                logits += conditional_logits(net, projected, pictures, nowhere)
-            else:
-                logits += net(projected)
-        found.append(torch.stack([one.mean(dim=(1, 2, 3)) for one in logits]).mean(dim=0))
-    found.append(net_d["pixels"](pictures).mean(dim=(1, 2, 3)))
-    return torch.stack(found, dim=1)
-
-
 def hinge_d(logits_real: Sequence[Tensor], logits_fake: Sequence[Tensor]) -> Tensor:
     """The discriminator's hinge loss, summed over heads, half of it for each side."""
     losses = [

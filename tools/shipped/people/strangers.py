@@ -1,10 +1,5 @@
 """People who do not exist, believable ones: blends of two training people who look alike.
 
-`python -m tools.shipped.people.strangers DATA STATE` chooses those that are shipped anew, once
-there is a renderer: of three blends, one stays, by the discriminators' word (as Azadi et al. 2019
-reject samples). DATA as `prepare` leaves it, STATE with appearance.npz, state.pt, and people.npz,
-which is rewritten.
-
 Samples of a Gaussian have hair, walls and shadows that nobody has: ghosts of a fringe, patches on
 foreheads. Between two people with like hair, light and wall there is somebody else with such hair.
 Shapes: N people, K components, J coordinates, the code's and the shape's, P strangers.
@@ -12,25 +7,20 @@ Shapes: N people, K components, J coordinates, the code's and the shape's, P str
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from s2f_studio.faces.networks.renderer import Renderer
 from s2f_studio.faces.people import STEP
-from tools.shipped.people import known, readouts, running
-from tools.shipped.people.appearance import POWERS, Appearance
-from tools.shipped.people.discriminators import believed, discriminators
+from tools.shipped.people import readouts, running
+from tools.shipped.people.appearance import POWERS
 from tools.shipped.people.known import Everybody
 
 COARSE = 24  # components in which people are alike or not: hair, light, skin, wall
 NUM_ALIKE = 24  # people with whom each may be blended
 MOST_SHARE = 0.5  # of the other person
 LOOSE = 0.2  # deviations, drawn at random, of what is added to a blend
-NUM_SHIPPED, ONE_OF = 768, 3
+NUM_SHIPPED = 768
 LEAST_SHARE = 0.2  # among shipped ones: none is a training person
 MOST_VIVID, MOST_UNEVEN = 0.45, 0.3  # of the wall's, and between the cheeks, of 2
 
@@ -128,48 +118,3 @@ def nearest_root(covariance: np.ndarray, people: np.ndarray) -> np.ndarray:
     between Gaussians: Olkin and Pukelsheim 1982). people: (J, J), the root that `shipped` found.
     """
     return np.linalg.solve(people, symmetric_root(people @ covariance @ people))
-
-
-@torch.no_grad()
-def judged(blends: np.ndarray, num: int, state: Path) -> np.ndarray:
-    """How much their rendered photos are taken for photos: (N,); as many standard deviations above
-    the mean, over all discriminators.
-    """
-    appearance, kept = Appearance.load(state / "appearance.npz"), torch.load(state / "state.pt")
-    net_g, net_d = Renderer().eval(), discriminators().eval()
-    net_g.load_state_dict(kept["ema"])
-    net_d.load_state_dict(kept["net_d"])
-    codes = torch.zeros(len(blends), len(appearance.deviation))
-    codes[:, :num] = torch.from_numpy(blends[:, :num])
-    found = []
-    for some in codes.split(32):
-        code = appearance.picture(some)
-        noise = torch.randn(len(code), 1, *code.shape[2:])
-        with torch.autocast("cpu", torch.bfloat16):
-            face = net_g(torch.cat([code, torch.ones_like(noise), noise], dim=1))
-        found.append(believed(net_d, face.float().clamp(-1, 1)))
-    scores = torch.cat(found)
-    return ((scores - scores.mean(dim=0)) / scores.std(dim=0)).mean(dim=1).numpy()
-
-
-def main() -> None:
-    """Choose strangers, and rewrite the file of people."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("state", type=Path)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    everybody = known.everybody(args.data, Appearance.load(args.state / "appearance.npz"))[0]
-    file = args.state / "people.npz"
-    with np.load(file) as read:
-        arrays = dict(read)
-    num = arrays["strangers"].shape[1] - everybody.shapes.shape[1]
-    blends = blends_of(everybody, num, ONE_OF * NUM_SHIPPED)
-    best = np.argsort(-judged(blends, num, args.state))[:NUM_SHIPPED]
-    arrays["strangers"] = steps(blends[best], *spread(everybody, num))
-    np.savez_compressed(file, **arrays)
-    print(f"{NUM_SHIPPED} of {len(blends)}: {file.stat().st_size / 1e6:.2f} MB")
-
-
-if __name__ == "__main__":
-    main()
