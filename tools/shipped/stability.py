@@ -233,8 +233,6 @@ def main() -> None:
     print(f"{len(photos.training)} photos, {len(photos.held_out)} held out", flush=True)
     runs = [Run(name, photos) for name in RUNS]
     turns = resume(args.state, runs)
-    if turns:
-        save(args.state, runs, turns)
     while sum(run.seconds for run in runs) < 60 * args.minutes * len(runs):
         turns += 1
         for run in runs:
@@ -245,6 +243,10 @@ def main() -> None:
             row = {name: round(value, 3) for name, value in run.rows[-1].items()}
             print(f"{run.name}, {run.seconds:.0f} s: {row} {run.measures[-1:]}", flush=True)
         save(args.state, runs, turns)
+    for run in runs:
+        if run.images not in {row["images"] for row in run.measures}:
+            run.measure()
+    save(args.state, runs, turns)
 
 
 if __name__ == "__main__":
