@@ -22,8 +22,7 @@ from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
 from s2f_studio.drawings.regions import filled
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
-from s2f_studio.faces.stages.expect import ToMeanShape
-from s2f_studio.faces.stages.place import Placed
+from s2f_studio.faces.stages import Laid, ToMeanShape
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.infer import load
@@ -268,7 +267,7 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 def laid(face: np.ndarray, points: np.ndarray, side_px: int = FACE_PX) -> np.ndarray:
     """A face, float32 (128, 128, 3), at points: uint8 (side_px, side_px, 3)."""
     coarse = warping.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
-    engine = TorchEngine({"lay": Placed(side_px)})
+    engine = TorchEngine({"lay": Laid(side_px)})
     return engine.run("lay", face.transpose(2, 0, 1)[None].astype(np.float32), coarse[None])[0][0]
 
 

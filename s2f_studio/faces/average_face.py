@@ -1,6 +1,6 @@
 """The average face of all whom a drawing could mean, in the mean shape's frame.
 
-Pixel work is done by stages (`faces.stages.expect`); this module makes the decisions between them.
+Pixel work is done by stages (`faces.stages`); this module makes the decisions between them.
 """
 
 from __future__ import annotations

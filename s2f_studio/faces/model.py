@@ -58,19 +58,19 @@ class FaceModel(Translator):
         cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`. net: of the average face."""
-        from s2f_studio.faces.stages import expect, person, place
+        from s2f_studio.faces import stages
         from s2f_utils.networks import checkpoints
 
         renderer = checkpoints.load_network(weights.shipped(weights.PERSON))[0]
         renderer = precision.place(renderer.requires_grad_(False))
         return {
-            "expect": expect.Expected(precision.place(net), precision.images),
-            "guide": expect.Guided(),
-            "settle": expect.Refined(),
-            "code": person.Coded(renderer),
-            "render": person.Rendered(renderer),
-            "lay": place.Placed(FACE_PX),
-            "lay_large": place.Placed(LARGER * FACE_PX),
+            "expect": stages.Expected(precision.place(net), precision.images),
+            "guide": stages.Guided(),
+            "settle": stages.Settled(),
+            "code": stages.Coded(renderer),
+            "render": stages.Rendered(renderer),
+            "lay": stages.Laid(FACE_PX),
+            "lay_large": stages.Laid(LARGER * FACE_PX),
         }
 
     @classmethod

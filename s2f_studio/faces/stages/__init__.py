@@ -1,1 +1,0 @@
-"""Steps of an answer as networks, so that PyTorch and onnxruntime run the same."""
