@@ -191,7 +191,6 @@ WITHOUT_TORCH = (
 )
 NETWORKS = {
     "s2f_studio.drawings.landmark_net",
-    "s2f_studio.drawings.landmark_stage",
     "s2f_utils.data.stores",
 }
 

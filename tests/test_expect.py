@@ -17,7 +17,7 @@ from data_prep.make import portraits
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.landmark_stage import FindLandmarks
+from s2f_studio.drawings.landmark_net import FindLandmarks
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
 from s2f_studio.drawings.regions import filled

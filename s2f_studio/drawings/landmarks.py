@@ -87,7 +87,7 @@ def _finder_of(path: Path, engine: str) -> Engine:
         found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # loads it now, not at the first picture
         return found
-    from s2f_studio.drawings.landmark_stage import FindLandmarks
+    from s2f_studio.drawings.landmark_net import FindLandmarks
     from s2f_utils.infer.torch_engine import TorchEngine
     from s2f_utils.networks import checkpoints
 
