@@ -1,13 +1,15 @@
 """From a drawing to faces: `translate` is what every front end calls.
 
 The command (`cli.translate`), the app (`server.service`) and the notebook's pad (`page.widget`)
-differ only in where the picture comes from and where the answers go.
+differ only in where the picture comes from and where the answers go: `write_answer` writes files,
+`page.reply` JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,11 +20,12 @@ from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
 from s2f_studio.request import LIKELY, PERSON, DrawingRequest, chosen_text
-from s2f_utils import weights
+from s2f_studio.sheet import sheet
+from s2f_utils import runtime, weights
 from s2f_utils.infer.restorers import RestoreError
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.pictures import faces, masks
+from s2f_utils.pictures import faces, images, masks
 
 LEAST_SKIN = 0.01  # of a label map
 # Mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls.
@@ -199,3 +202,33 @@ def notes_of(request: DrawingRequest, info: ModelInfo, restorer: Model | None) -
     if request.enhance and restorer is not None:
         notes["restorer"] = f"{restorer.info.name}, strength {request.strength:g}"
     return notes
+
+
+def write_answer(
+    answer: Answer, out: str | Path, stem: str = "drawing", *, kind: str = "photo"
+) -> tuple[Path, ...]:
+    """Write an answer's faces as PNGs into the folder `out`, and before them, if there are several,
+    a sheet of the drawing and all of them. Returns the files, the sheet first.
+
+    kind: names a single answer's file. Existing files are never overwritten. Raises OSError.
+    """
+    out = Path(out)
+    if len(answer.faces) == 1:
+        (face,) = answer.faces
+        stem = runtime.free_stem(out, f"{stem}-{kind}", [".png"])
+        file = images.save(out / f"{stem}.png", face.picture, generated=True, notes=face.notes)
+        return (file,)
+    endings = [f"-{face.name.replace(' ', '-')}.png" for face in answer.faces]
+    stem = runtime.free_stem(out, stem, ["-candidates.png", *endings])
+    drawing = answer.drawing.paper if answer.is_on_paper else answer.drawing.image
+    whole = sheet(
+        [masks.shown(drawing), *(face.picture for face in answer.faces)],
+        ["your drawing", *(face.name for face in answer.faces)],
+    )
+    files = [images.save(out / f"{stem}-candidates.png", whole, generated=True)]
+    for face, ending in zip(answer.faces, endings, strict=True):
+        notes = {"candidate": face.name, **face.notes}
+        files.append(
+            images.save(out / f"{stem}{ending}", face.picture, generated=True, notes=notes)
+        )
+    return tuple(files)

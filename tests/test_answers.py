@@ -13,8 +13,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.faces import model as face_model
 from s2f_studio.request import DrawingRequest
-from s2f_studio.sheet import write_answer
-from s2f_studio.translate import translate
+from s2f_studio.translate import translate, write_answer
 from s2f_utils import infer, weights
 from s2f_utils.pictures import images
 

@@ -31,7 +31,7 @@ from s2f_studio.page.uploads import picture_in  # noqa: E402
 from s2f_studio.server import api, server  # noqa: E402
 from s2f_studio.server.service import Limits  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
-from s2f_utils.pictures import images  # noqa: E402
+from s2f_utils.pictures import images, masks  # noqa: E402
 from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,7 +122,7 @@ def test_an_upload_is_cropped_for_the_pad(client):
     told = given(hostile.GOOD["PNG"]()).json()
     assert picture_in(told["drawing"]).shape == (512, 512, 3) and "drawing" not in told["codes"]
     assert not [one for one in told["warnings"] if "s2f " in one]
-    labels = images.png_of(drawing.shown(drawing.start_of("map", "map-3")))
+    labels = images.png_of(masks.shown(drawing.start_of("map", "map-3")))
     of_map = given(labels, model="map-to-face-128").json()
     assert picture_in(of_map["drawing"]).shape == (256, 256, 3)
     example = images.png_of(drawings.example("beard"))

@@ -248,7 +248,7 @@ def question(pad, **fields):
         "person": ",".join(f"{name}={value}" for name, value in now["person"].items()),
         **fields,
     }
-    return {"kind": "translate", "picture": picture_uri(drawing.shown(pad.given)), "fields": asked}
+    return {"kind": "translate", "picture": picture_uri(masks.shown(pad.given)), "fields": asked}
 
 
 def asked(page, content, n=1):

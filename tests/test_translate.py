@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.request import DrawingRequest
-from s2f_studio.sheet import sheet, write_answer
-from s2f_studio.translate import translate
+from s2f_studio.sheet import sheet
+from s2f_studio.translate import translate, write_answer
 from s2f_utils import cli, infer
 from s2f_utils.pictures import faces, images
 
@@ -72,7 +72,8 @@ def test_back_into_the_papers_frame(drawing, model, tmp_path):
     assert laid.shape == drawing.shape
     tall = np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255)
     tall_answer = answer_to(model, tall, answer="average", frame="paper")
-    height, width = sheet(tall_answer).shape[:2]
+    pictures = [tall, tall_answer.faces[0].picture]
+    height, width = sheet(pictures, ["your drawing", "average"]).shape[:2]
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     assert width >= pen.textlength(images.GENERATED_NOTE) and height > 1000
     back = faces.inverse(answer.drawing.matrix)

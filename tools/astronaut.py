@@ -15,11 +15,9 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
-from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.verdict import verdict
 from s2f_studio.request import DrawingRequest
-from s2f_studio.sheet import sheet as sheet_of
-from s2f_studio.translate import Answer, Face, translate
+from s2f_studio.sheet import sheet
+from s2f_studio.translate import translate
 from s2f_utils import infer, weights
 from s2f_utils.infer import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
@@ -41,15 +39,14 @@ def main() -> None:
     sketch = infer.load("photo-to-sketch", "cpu").translate(photo)
     request = DrawingRequest(candidates=3, align="never", clean="never")
     answer = translate(sketch, request, infer.load(device="cpu"))
-    found = (Face("its sketch", sketch, {}), *answer.faces)
-    shown = drawings.Drawing(photo, whole, matrix, face, verdict(whole), ())
-    sheet = sheet_of(Answer(shown, found, ()), title="a photo")
-    print(images.save(args.out, sheet, generated=True))
+    pictures = [photo, sketch, *(face.picture for face in answer.faces)]
+    names = ["a photo", "its sketch", *(face.name for face in answer.faces)]
+    print(images.save(args.out, sheet(pictures, names), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]
     done = enhance.enhance(bad, weights.RESTORER, found=[face])
-    sheet = viz.sheet([np.stack([bad, done.image, whole])])
-    print(images.save(args.out.with_name(f"{args.out.stem}-enhanced.png"), sheet, generated=True))
+    row = viz.sheet([np.stack([bad, done.image, whole])])
+    print(images.save(args.out.with_name(f"{args.out.stem}-enhanced.png"), row, generated=True))
 
 
 if __name__ == "__main__":

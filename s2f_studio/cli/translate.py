@@ -120,8 +120,8 @@ def _answer(
     """Answer one picture, write its files, and report its remarks."""
     from tqdm.auto import tqdm
 
-    from s2f_studio import sheet
     from s2f_studio.translate import translate as answer_to
+    from s2f_studio.translate import write_answer
     from s2f_utils.pictures import images, masks
 
     picture = masks.load(path) if model.info.reads == "map" else images.load_rgb(path)
@@ -131,7 +131,7 @@ def _answer(
         request = DrawingRequest.of(request.model_dump() | {"points": shares})
     answer = answer_to(picture, request, model, restorer)
     kind = model.info.direction.rsplit("-", 1)[1]
-    files = sheet.write_answer(answer, out, path.stem, kind=kind)
+    files = write_answer(answer, out, path.stem, kind=kind)
     for remark in answer.remarks:
         report(path, remark)
     tqdm.write(f"{path.name}: {files[0]}")

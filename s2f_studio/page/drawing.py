@@ -93,7 +93,7 @@ def cropped(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> di
     if info.reads == "map":
         drawing = masks.resize(drawing, MAP_PX)
     about = crop_facts(prepared, prepared.warnings, info)
-    return {"drawing": images.picture_uri(shown(drawing)), **about}
+    return {"drawing": images.picture_uri(masks.shown(drawing)), **about}
 
 
 def start_of(reads: str, name: str) -> np.ndarray:
@@ -113,8 +113,3 @@ def _placed_start(reads: str, name: str, _with_detector: bool) -> np.ndarray:
     if reads == "sketch":
         return placed(drawings.example(name), reads)
     return placed(images.load_rgb(FOLDER / f"{name}.webp"), reads)
-
-
-def shown(given: np.ndarray) -> np.ndarray:
-    """A drawing as it is, or a map in its colours: uint8 (P, P, 3)."""
-    return masks.colour(given) if given.ndim == 2 else given

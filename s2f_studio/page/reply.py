@@ -34,14 +34,12 @@ def as_json(
     answer: Answer, info: ModelInfo, seconds: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """An answer for JSON. seconds: how long its parts took."""
-    image = answer.drawing.image
-    shown = masks.colour(image) if image.ndim == 2 else image
     return {
         "model": info.name,
         "direction": info.direction,
         "note": images.GENERATED_NOTE,
         **crop_facts(answer.drawing, answer.remarks, info),
-        "given": images.data_uri(images.png_of(shown)),
+        "given": images.data_uri(images.png_of(masks.shown(answer.drawing.image))),
         "pictures": [_picture(face) for face in answer.faces],
         "seconds": dict(seconds or {}),
     }

@@ -22,7 +22,7 @@ from s2f_utils import infer, weights
 from s2f_utils.infer import Model
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.notebook import stills
-from s2f_utils.pictures import images, viz
+from s2f_utils.pictures import images, masks, viz
 
 AS_DRAWN = {"align": "never", "clean": "never"}  # a pad's drawing is aligned already
 
@@ -180,7 +180,7 @@ class SketchPad:
         """The drawing and its answer side by side, uint8 (H, W, 3): shown in place of a pad without
         a kernel.
         """
-        given = drawing.shown(self.given)
+        given = masks.shown(self.given)
         face = np.full_like(given, 255) if self.face is None else self.face
         name = TITLES.get(self.info.name, self.info.name).replace(
             "→", "to"
@@ -214,7 +214,7 @@ class SketchPad:
         """The pad's state, in the page's format (`static/state.js`)."""
         query = self.query
         given = {
-            "uri": images.picture_uri(drawing.shown(self.given)),
+            "uri": images.picture_uri(masks.shown(self.given)),
             "isEmpty": bool(drawing.is_empty(self.given)),
             "start": self.start,
             "warnings": [],
@@ -262,7 +262,7 @@ class SketchPad:
         kind = content.get("kind")
         if kind == "start":
             start = drawing.start_of(content["reads"], content["name"])
-            return {"drawing": images.picture_uri(drawing.shown(start))}
+            return {"drawing": images.picture_uri(masks.shown(start))}
         if kind not in ("translate", "look", "crop"):
             raise ValueError(f"the pad does not know {kind!r}: run the cell again")
         query = DrawingRequest.of(content["fields"])

@@ -18,7 +18,7 @@ from s2f_studio.request import DrawingRequest, form_schema
 from s2f_studio.server.docs import docs_page
 from s2f_studio.server.guard import Guard
 from s2f_studio.server.service import Service
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, masks
 
 FIELD_BYTES = 2000  # the longest value of a form's field
 TEXT = {"type": "string"}
@@ -282,7 +282,7 @@ def _add_files(app: Any, about: dict[str, Any]) -> None:
 
     @functools.lru_cache(maxsize=100)
     def png_of(reads: str, name: str) -> bytes:
-        return images.png_of(drawing.shown(drawing.start_of(reads, name)))
+        return images.png_of(masks.shown(drawing.start_of(reads, name)))
 
     @app.get("/app/starts/{reads}/{name}", include_in_schema=False)
     async def starts(reads: str, name: str) -> Response:

@@ -63,6 +63,11 @@ def colour(labels: np.ndarray) -> np.ndarray:
     return PALETTE[labels]
 
 
+def shown(picture: np.ndarray) -> np.ndarray:
+    """A map, uint8 (H, W), in `PALETTE`, or a picture, uint8 (H, W, 3), as it is."""
+    return colour(picture) if picture.ndim == 2 else picture
+
+
 def from_colours(picture: np.ndarray) -> np.ndarray:
     """The map of a picture in the data set's colours, uint8 (H, W, 3) → (H, W).
 
