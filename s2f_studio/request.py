@@ -233,22 +233,28 @@ class DrawingRequest(Request):
         return np.asarray(self.points, dtype=np.float64) * shape[1::-1] - 0.5
 
     def candidates_for(self, info: ModelInfo) -> list[tuple[str, Self]]:
-        """One named request for each candidate; a model with one answer to a picture gets one."""
-        chooses = "answer" in info.supports
-        if not chooses and "styles" not in info.supports:
-            return [("answer", self)]
-        first = self.model_copy(update={"fit": "square"})
-        if chooses and self.answer == AVERAGE:
-            return [(AVERAGE, first)]
-        name = PERSON if chooses else "variation"
-        named = [(PERSON if chooses else "answer", first)]
-        if self.candidates > 1 and chooses:
-            named.append((AVERAGE, first.model_copy(update={"answer": AVERAGE})))
-        for number in range(1, self.candidates - len(named) + 1):
-            seed = (self.seed + number) % (MAX_SEED + 1)
-            shown = number + 1 if chooses else number
-            named.append((f"{name} {shown}", first.model_copy(update={"seed": seed})))
-        return named
+        """One named request for each candidate; a model with one answer to a picture gets one.
+
+        A model of people gets, after the person of this seed, their average, then further seeds.
+        """
+        square = self.model_copy(update={"fit": "square"})
+        if "answer" in info.supports:
+            average = (AVERAGE, square.model_copy(update={"answer": AVERAGE}))
+            if self.answer == AVERAGE:
+                return [average]
+            named = [(PERSON, square), average][: self.candidates]
+            further = square.with_further_seeds(self.candidates - len(named))
+            return named + [(f"{PERSON} {n}", one) for n, one in enumerate(further, 2)]
+        if "styles" in info.supports:
+            named = [("answer", square)]
+            further = square.with_further_seeds(self.candidates - 1)
+            return named + [(f"variation {n}", one) for n, one in enumerate(further, 1)]
+        return [("answer", self)]
+
+    def with_further_seeds(self, count: int) -> list[Self]:
+        """This request with each of the next seeds."""
+        seeds = [(self.seed + n) % (MAX_SEED + 1) for n in range(1, count + 1)]
+        return [self.model_copy(update={"seed": seed}) for seed in seeds]
 
 
 def form_schema() -> dict[str, dict[str, Any]]:

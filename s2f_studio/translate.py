@@ -15,7 +15,7 @@ import numpy as np
 
 from s2f_studio.attributes import COLOURED, as_tone
 from s2f_studio.drawings import mesh
-from s2f_studio.drawings.prepare import Drawing, framed, prepare_for
+from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -76,7 +76,8 @@ def translate(
     """
     # drawings/prepare.py: the paper cleaned, the face found, upright, and cropped to 256 pixels.
     drawing = prepare_or_refuse(picture, request, model.info)
-    if request.frame != "square" and drawing.matrix is None:
+    is_on_paper = request.frame != "square"
+    if is_on_paper and drawing.matrix is None:
         raise Refusal(422, f"frame {request.frame} needs a picture that is aligned: give align")
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
@@ -88,10 +89,11 @@ def translate(
         if request.enhance and restorer is not None:
             check()
             face = enhance(face, request, restorer)
-        laid = framed(face, drawing, request.frame)
-        made.append(Face(name, laid, notes_of(one, model.info, restorer)))
+        if is_on_paper:
+            face = onto_paper(face, drawing, person=request.frame == "person")
+        made.append(Face(name, face, notes_of(one, model.info, restorer)))
     remarks = remarks_on(drawing, request, model.info, len(made))
-    return Answer(drawing, tuple(made), remarks, request.frame != "square")
+    return Answer(drawing, tuple(made), remarks, is_on_paper)
 
 
 def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:

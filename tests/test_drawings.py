@@ -236,9 +236,8 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     on_sheet[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].photo
     behind[60 : 60 + SIZE, 300 : 300 + SIZE] = some[3].mask == 0
     photo = faces.warp(on_sheet, ready.matrix, SIZE)
-    whole, person = (
-        drawings.framed(photo, ready, frame).astype(int) for frame in ("paper", "person")
-    )
+    whole = drawings.onto_paper(photo, ready).astype(int)
+    person = drawings.onto_paper(photo, ready, person=True).astype(int)
     assert np.abs(whole - wide)[behind].mean() > 20 > 4 * np.abs(person - wide)[behind].mean()
     assert np.array_equal(
         person[y - 20 : y + 20, x - 20 : x + 20], whole[y - 20 : y + 20, x - 20 : x + 20]

@@ -85,16 +85,20 @@ def translate(
             app does by mistake
         open: show the first answer where there is a screen
     """
-    from s2f_utils import runtime
-    from s2f_utils.infer import find_pictures
+    from s2f_utils import runtime, weights
+    from s2f_utils.infer import find_pictures, load, restorers
+    from s2f_utils.infer.enhance import Enhancer
 
     name, inputs = _model_and_inputs(inputs, request.direction)
     paths = find_pictures(inputs)
     options.check_out(out, inputs, "drawings")
     points = _points(eyes, mouth, request, len(paths))
     runtime.seed_everything(request.seed)
-    model = _load(name, request.direction, values, device, engine)
-    restorer = _load_restorer(device, engine) if request.enhance else None
+    direction = request.direction or None
+    model = load(name or weights.DEFAULT, device, direction=direction, values=values, engine=engine)
+    restorer = None
+    if request.enhance:
+        restorer = Enhancer(restorers.load(weights.RESTORER, device, engine=engine))
     request = _with_defaults(request, is_shipped=name is None)
     written: list[Path] = []
 
@@ -183,21 +187,6 @@ def _model_and_inputs(inputs: list[str], direction: str) -> tuple[str | None, li
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
     return (None if first == DEFAULT else first), others
-
-
-def _load(name: str | None, direction: str, values: str, device: str, engine: str) -> Any:
-    from s2f_utils.infer import load
-    from s2f_utils.weights import DEFAULT
-
-    return load(name or DEFAULT, device, direction=direction or None, values=values, engine=engine)
-
-
-def _load_restorer(device: str, engine: str) -> Any:
-    from s2f_utils import weights
-    from s2f_utils.infer import restorers
-    from s2f_utils.infer.enhance import Enhancer
-
-    return Enhancer(restorers.load(weights.RESTORER, device, engine=engine))
 
 
 def _show(path: Path) -> None:

@@ -33,6 +33,7 @@ from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
+RIM = 0.04  # width of the soft rim of an answer on paper, a share of its side
 CLEAN = ("auto", "always", "never", "whole")
 EXAMPLES = (
     "long-hair",
@@ -174,22 +175,12 @@ def example(name: str) -> np.ndarray:
     return images.load_rgb(Path(__file__).with_name("examples") / f"{name}.png")
 
 
-def framed(made: np.ndarray, prepared: Drawing, frame: str = "square") -> np.ndarray:
-    """A model's answer, uint8 (S, S, 3): unchanged ("square"), or pasted onto the drawing, with its
-    background ("paper") or without ("person").
-    """
-    return made if frame == "square" else onto_paper(made, prepared, person=frame == "person")
-
-
-def onto_paper(
-    made: np.ndarray, prepared: Drawing, *, feather: float = 0.04, person: bool = False
-) -> np.ndarray:
+def onto_paper(made: np.ndarray, prepared: Drawing, *, person: bool = False) -> np.ndarray:
     """Paste a model's answer back over the face on the paper: uint8 (S, S, 3) → uint8 like
     `prepared.paper`.
 
-    feather: width of the soft rim, a share of the image's side. person: leave the person's
-    background out (`background.person_mask`); parts mistaken for background, such as loose curls,
-    stay as drawn.
+    person: leave the person's background out (`background.person_mask`); parts mistaken for
+    background, such as loose curls, stay as drawn.
     """
     import cv2
 
@@ -198,7 +189,7 @@ def onto_paper(
     matrix = scale * prepared.matrix + np.array([0, 0, (scale - 1) / 2])
     back = faces.inverse(matrix)
     inside = np.zeros((size_px, size_px), np.float32)
-    rim = max(1, round(feather * size_px))
+    rim = max(1, round(RIM * size_px))
     inside[rim:-rim, rim:-rim] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
     if person:

@@ -86,10 +86,10 @@ class FaceModel(Translator):
         found = self.landmarks(squares)
         averages = self.averages(squares, found, asks)
         answers = []
-        for part in parts_of(range(len(squares)), self.at_once):
-            some = [squares[part], averages[part], *([x[n] for n in part] for x in (found, asks))]
-            faces, shapes = self.faces(*some)
-            for n, face, shape in zip(part, faces, shapes, strict=True):
+        for start in range(0, len(squares), self.at_once):
+            part = slice(start, start + self.at_once)
+            faces, shapes = self.faces(squares[part], averages[part], found[part], asks[part])
+            for n, (face, shape) in enumerate(zip(faces, shapes, strict=True), start):
                 answers.append(self.place(face, shape, found[n], asks[n]))
         return answers
 
@@ -113,8 +113,9 @@ class FaceModel(Translator):
         firsts = [keys.index(key) for key in dict.fromkeys(keys)]
         made = {}
         for part in parts_of(firsts, self.at_once):
-            some = [squares[part], *([x[n] for n in part] for x in (found, asks))]
-            made |= zip((keys[n] for n in part), average_faces(self.engine, *some), strict=True)
+            some_found, some_asks = [found[n] for n in part], [asks[n] for n in part]
+            faces = average_faces(self.engine, squares[part], some_found, some_asks)
+            made |= zip([keys[n] for n in part], faces, strict=True)
         return np.stack([made[key] for key in keys])
 
     def faces(
