@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils.notebook import click_face, divider, strength_slider
-from tests.test_enhance import RED, face_at, flat
+from s2f_utils.notebook import click_face, divider
 from tests.test_translate import POINTS, drawing  # noqa: F401  (fixtures)
 
 pytest.importorskip("anywidget")
@@ -50,21 +49,3 @@ def test_a_divider_holds_both_pictures_and_where_the_line_is():
     assert shown(divider(large, large).before).shape == (384, 768, 3)
     with pytest.raises(ValueError, match="must be of one shape"):
         divider(dark, light[:20])
-
-
-def test_the_slider_goes_from_the_photo_to_invented_detail():
-    photo = flat(200, 200)
-    box = strength_slider(photo, RED, found=[face_at(100, 100, 120)])
-    red = []
-    for value in (0.0, 0.5, 1.0):
-        box.strength.value = value
-        assert (shown(box.divider.after) == box.picture).all()
-        red.append(int(box.picture[100, 100, 0]))
-    assert (box.picture[:20] == photo[:20]).all() and (shown(box.divider.before) == photo).all()
-    assert red[0] == 90 and red[2] > 200 and abs(red[1] - (red[0] + red[2]) / 2) <= 1
-    texts = " ".join(
-        child.value
-        for child in box.children
-        if hasattr(child, "value") and isinstance(child.value, str)
-    )
-    assert "invented detail" in texts and "not evidence" in texts

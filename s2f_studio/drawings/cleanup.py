@@ -16,6 +16,7 @@ from s2f_utils.pictures.images import luminance, rounded
 LINES_BELOW = 200  # grey level of lines on cleaned paper, at most
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
+RIM = 0.1  # width of the strip along the edges with no drawing, a share of each side
 SHEET_PX = 400  # the longer side at which a sheet is searched for
 # A sheet's side is a straight step from light to dark. Points along it, reach to both sides, in
 # pixels of `SHEET_PX`.
@@ -28,43 +29,23 @@ STRAIGHT_FROM = 0.6
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A cleaned drawing, uint8 (H, W), and what was done: the sheet's corners in the original ((4,
-    2) pixels, clockwise from the top left, None if no sheet was found), the share of pixels that
-    were ink at the rim and were removed, and the ratio between the paper's brightest and darkest
-    part.
+    """A cleaned drawing, uint8 (H, W), and the sheet's corners in the original, (4, 2) pixels,
+    clockwise from the top left, None if no sheet was found.
     """
 
     image: np.ndarray
     corners: np.ndarray | None
-    rim_share: float
-    shadow_ratio: float
 
 
-def clean(
-    drawing: np.ndarray,
-    *,
-    sheet: bool = True,
-    shadows: str = "soft",
-    strength: float = 1.0,
-    rim: float = 0.1,
-) -> Cleaned:
+def clean(drawing: np.ndarray, *, sheet: bool = True) -> Cleaned:
     """Straighten the sheet, even out the paper, stretch the contrast, clear the rim.
 
-    sheet: find a sheet of paper on a darker background, and cut it out. shadows: "soft" for light
-    that changes slowly over the paper, "hard" for a shadow with edges (large dark areas of the
-    drawing also become lighter).
-    strength: of the contrast, 0.25 (pale lines stay pale) to 4. rim: width of the strip along the
-    edges that is searched for the sheet's edges and for handwriting, a share of each side, 0 (leave
-    it) to 0.25.
+    sheet: find a sheet of paper on a darker background, and cut it out.
     """
-    if not 0 <= rim <= 0.25:
-        raise ValueError(f"rim must be from 0 to 0.25, got {rim:g}")
     corners = find_sheet(drawing) if sheet else None
     picture = drawing if corners is None else straighten(drawing, corners)
-    flat, ratio = flatten_paper(picture, shadows=shadows)
-    lines = stretch_contrast(flat, strength=strength)
-    cleared = clear_rim(lines, rim) if rim else lines
-    return Cleaned(cleared, corners, float(np.mean((lines < 128) & (cleared >= 128))), ratio)
+    flat, _ = flatten_paper(picture)
+    return Cleaned(clear_rim(stretch_contrast(flat)), corners)
 
 
 def _grey(drawing: np.ndarray) -> np.ndarray:
@@ -266,14 +247,11 @@ def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> n
     return cv2.resize(local, grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
+def stretch_contrast(flat: np.ndarray) -> np.ndarray:
     """Make the paper white and the darkest lines nearly black: uint8 (H, W) → uint8 (H, W).
 
-    Values within the paper's noise become white. strength: the exponent applied after that, 0.25 to
-    4. A page without lines stays white.
+    Values within the paper's noise become white. A page without lines stays white.
     """
-    if not 0.25 <= strength <= 4:
-        raise ValueError(f"strength must be from 0.25 to 4, got {strength:g}")
     values = flat.astype(np.float32)
     paper = float(np.percentile(values, 75))
     noise = 1.4826 * float(np.median(np.abs(values[values >= paper - 25] - paper)))
@@ -283,17 +261,17 @@ def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
     if ink.size < max(16, 1e-4 * values.size):
         return np.full(flat.shape, 255, np.uint8)
     black = float(np.percentile(ink, 10))
-    lines = np.clip((values - black) / (white - black), 0, 1) ** strength
+    lines = np.clip((values - black) / (white - black), 0, 1)
     return rounded(15 + 240 * lines)
 
 
-def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:
+def clear_rim(lines: np.ndarray) -> np.ndarray:
     """Whiten content at the edges that does not belong to the drawing: the sheet's edges, and
     handwriting.
 
-    lines: uint8 (H, W), dark on white. rim: width of the strip, a share of each side. A connected
-    piece of ink (gaps up to 0.6 % of the longer side are closed) that lies entirely in the strip is
-    removed; so is a long thin one along an edge. Ink that reaches further into the picture stays.
+    lines: uint8 (H, W), dark on white. A connected piece of ink (gaps up to 0.6 % of the longer
+    side are closed) that lies entirely in the strip of `RIM` is removed; so is a long thin one
+    along an edge. Ink that reaches further into the picture stays.
     """
     import cv2
 
@@ -301,7 +279,7 @@ def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:
     gap = max(1, round(0.006 * max(lines.shape)))
     ink = cv2.dilate((lines < 200).astype(np.uint8), np.ones((gap, gap), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    across, down = rim * width, rim * height
+    across, down = RIM * width, RIM * height
     gone = np.zeros(count, bool)
     for label in range(1, count):
         left, top, wide, high = boxes[label, :4]

@@ -13,7 +13,6 @@ _PLACES = {
     "click_face": "controls",
     "face_sliders": "controls",
     "divider": "controls",
-    "strength_slider": "controls",
     "table": "session",
 }
 __all__ = list(_PLACES)

@@ -20,7 +20,6 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path, free_stem
 
 if TYPE_CHECKING:
-    from s2f_utils.infer.restorers import Restorer
     from s2f_utils.infer.styles import StyleModel
 
 STATIC = Path(__file__).with_name("static")
@@ -168,31 +167,6 @@ def divider(
     left, _ = _shrunk(before, COMPARED_PX)
     right, _ = _shrunk(after, COMPARED_PX)
     return _classes()["divider"](before=left, after=right, labels=list(labels))
-
-
-def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
-    """A slider from the photo to what is invented, over a divider.
-
-    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`, without enlarging. The
-    widget's `picture` is what is shown at right, `strength` the slider.
-    """
-    import ipywidgets as w
-
-    from s2f_utils.infer.enhance import enhance
-
-    whole = enhance(photo, restorer, **(options | {"strength": 1.0})).image.astype(np.float32)
-    strength = w.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
-    ends = w.HTML("<small>0: the photo · 1: invented detail</small>")
-    shown = divider(photo, photo)
-
-    def draw() -> np.ndarray:
-        picture = images.rounded(photo + strength.value * (whole - photo))
-        shown.after, _ = _shrunk(picture, COMPARED_PX)
-        return picture
-
-    box = _following({"strength": strength}, [ends, shown], draw)
-    box.divider = shown
-    return box
 
 
 def face_sliders(model: StyleModel, w_plus: np.ndarray, picture: np.ndarray) -> Any:

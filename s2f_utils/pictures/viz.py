@@ -219,31 +219,6 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
     axes.grid(alpha=0.25, linewidth=0.5)
 
 
-def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """SSIM against the patch test's area (Blau and Michaeli 2018), each point drawn as its number
-    in the legend.
-
-    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.add_subplot()
-    colours = {"model": "C0", "other model": "C2", "control": "C1", "trivial": "0.45"}
-    for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
-        short = textwrap.shorten(label, 40, placeholder=" …")
-        size = 80 * len(str(number))
-        axes.scatter(x, y, size, colours[kind], f"${number}$", zorder=3, linewidths=0, label=short)
-    axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":", label="coin toss")
-    axes.set(
-        xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos"
-    )
-    axes.set_ylim(0.4, 1.05)
-    axes.margins(x=0.1)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
-    return figure
-
-
 def picture_grid(
     rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()
 ) -> Figure:

@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 
 from data_prep.fetch import open_portraits
-from s2f_studio.drawings import mesh
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 
 
@@ -68,16 +67,6 @@ def _picture(data: bytes) -> np.ndarray:
     """A photo (S, S, 3), or grey planes above each other (K * S, S)."""
     picture = Image.open(io.BytesIO(data))
     return np.asarray(picture if picture.format == "JPEG" else picture.convert("L"))
-
-
-def lips_area() -> Tensor:
-    """Where the lips of the mean shape lie, without what is between them: bool (S, S)."""
-    import cv2
-
-    mean, mask = mesh.mean_shape(SIZE_PX), np.zeros((SIZE_PX, SIZE_PX), np.uint8)
-    for part, value in (("lips", 1), ("mouth", 0)):
-        cv2.fillPoly(mask, [np.rint(mean[mesh.PARTS[part]]).astype(np.int32)], value)
-    return torch.from_numpy(mask > 0)
 
 
 def learned_from(sets: Iterable[str]) -> list[str]:
