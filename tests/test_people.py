@@ -135,6 +135,30 @@ def test_other_drawings_mean_other_people_for_the_same_seed(everybody):
     assert (drawn[0] != drawn[1]).mean() > 0.5
 
 
+@pytest.mark.parametrize("name", ["age", "smile", "glasses", "beard", "hair_length"])
+@pytest.mark.parametrize("level", [-1.0, 1.0])
+def test_whoever_is_asked_to_be_older_or_to_smile_stays_the_same_person(everybody, name, level):
+    """Only what goes with the wish changes: the rest of a deviation is that of the same person."""
+    seeds = range(0, 320, 8)
+    without, asked = drawing(), drawing(**{name: level})
+    before, after = (everybody.given(one) for one in (without, asked))
+    assert np.array_equal(before.deviations(seeds), after.deviations(seeds))
+    drawn = [everybody.draw(one, seeds) for one in (without, asked)]
+    moved = np.concatenate([drawn[1].codes - drawn[0].codes, drawn[1].shapes - drawn[0].shapes], 1)
+    apart = np.linalg.svd(moved - moved.mean(axis=0), compute_uv=False)
+    free = 1 + 3 * (name == "age")  # older hair may be grey
+    assert (apart > 0.01 * np.linalg.norm(drawn[0].codes)).sum() <= free
+    row = read(everybody, drawn[1])[:, people.LEVELS.index(name)]
+    assert abs(row.mean() - level) < 0.1
+
+
+def test_who_has_an_asked_skin_is_drawn_by_it(everybody):
+    """Strangers with such a skin, rather than others with their skin repainted."""
+    seeds = range(0, 320, 8)
+    given = [everybody.given(drawing(skin=np.full(3, tone))) for tone in (-1.0, 1.0)]
+    assert (who(given[0], seeds) != who(given[1], seeds)).mean() > 0.05
+
+
 def test_what_is_worn_is_the_same_for_every_seed(everybody):
     values = read(everybody, everybody.draw(drawing(), range(50)))
     assert np.allclose(values[:, :3], [1, -1, -1], atol=2e-3)

@@ -196,10 +196,8 @@ def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(model, squar
     assert missing_accessories(DrawingRequest(), found) == set()
     asked = DrawingRequest(person={name: 1.0})
     assert not missing_accessories(asked, find_landmarks(drawn(name)))
-    # Of the likeliest person: what is asked may also change who is drawn.
     bare, worn = (
-        model.translate(square, person=one, frame="paper", temperature=0.0).astype(int)
-        for one in ({}, {name: 1.0})
+        model.translate(square, person=one, frame="paper").astype(int) for one in ({}, {name: 1.0})
     )
     change = np.abs(worn - bare).mean(axis=2)
     where = np.concatenate([found.points[mesh.PARTS[part]] for part in there])
@@ -213,7 +211,7 @@ def test_what_is_said_of_a_person_changes_the_face_and_its_opposite_changes_it_t
     model, square, name
 ):
     less, none, more = (
-        model.translate(square, person=said, temperature=0.0).astype(float)
+        model.translate(square, person=said).astype(float)
         for said in ({name: -1.0}, {}, {name: 1.0})
     )
     assert np.abs(more - less).mean() > 1.5

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TRAITS, WORN
+from s2f_studio.attributes import COLOURED, TOLD, WORN
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
@@ -84,7 +84,7 @@ class FaceModel(Translator):
         """As `Translator.answer_squares`; S is FACE_PX."""
         check_mode(self.info.network, asks)
         found = self.landmarks(squares)
-        averages = self.averages(squares, found, asks)
+        averages = self.averages(squares, found, [average_of(ask) for ask in asks])
         answers = []
         for start in range(0, len(squares), self.at_once):
             part = slice(start, start + self.at_once)
@@ -173,12 +173,20 @@ class FaceModel(Translator):
         return np.stack(self.answer_squares(batch, [ask] * len(batch)))
 
 
+def average_of(ask: DrawingRequest) -> DrawingRequest:
+    """What is asked of the average face: for a person nothing, as the statistics were fitted."""
+    return ask if ask.answer == AVERAGE else ask.model_copy(update={"person": {}})
+
+
 def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> people.Drawn:
-    """The person whom a request's seed draws. average: the code of the average face, (K,)."""
+    """The person whom a request's seed draws.
+
+    average: the code of the average face where nothing is asked for, (K,).
+    """
     drawing = people.Drawing(
         average=average,
         crude=found.flags["crude"],
-        worn={name: float(is_worn(name, ask, found)) for name in WORN},
+        worn={name: float(is_worn(name, average_of(ask), found)) for name in WORN},
         points=found.points,
         asked=asked_of(ask),
     )
@@ -189,8 +197,8 @@ def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> 
 
 
 def asked_of(ask: DrawingRequest) -> dict[str, Any]:
-    """What is asked for of the person, besides what is worn: from -1 to 1; colours as RGB (3,)."""
-    asked = {name: value for name, value in ask.person.items() if name in TRAITS}
+    """What is asked for of the person: from -1 to 1; colours as RGB (3,)."""
+    asked = {name: value for name, value in ask.person.items() if name in TOLD}
     colours = tones_of(ask).reshape(len(COLOURED), 3)
     asked |= {name: colours[n] for n, name in enumerate(COLOURED) if name in ask.person}
     return asked

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,10 @@ CAREFUL, CRUDE = 0.2, 0.7  # crudeness up to which, and from which on, one scale
 class Drawing:
     """What is known of one drawing.
 
-    average: (A,), the code of its average face. crude: from 0 to 1. worn: `WORN`, each 0 or 1, as
-    decided from drawing and request. asked: what is asked for, of `LEVELS` from -1 to 1
-    ("presents": as a man to as a woman) and of skin and hair (RGB in [-1, 1]). points: (164, 2), as
-    `mesh` orders them, in any position and size.
+    average: (A,), the code of its average face, whatever is asked for. crude: from 0 to 1. worn:
+    `WORN`, each 0 or 1, as drawn. asked: what is asked for, of `LEVELS` from -1 to 1 ("presents":
+    as a man to as a woman; something is worn above 0) and of skin and hair (RGB in [-1, 1]).
+    points: (164, 2), as `mesh` orders them, in any position and size.
     """
 
     average: np.ndarray
@@ -53,6 +53,12 @@ class Drawing:
     worn: Mapping[str, float]
     points: np.ndarray
     asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def wears(self) -> dict[str, float]:
+        """What is worn, as drawn unless it is asked for: each 0 or 1."""
+        asked = {name: float(self.asked[name] > 0) for name in WORN if name in self.asked}
+        return {**self.worn, **asked}
 
     @property
     def lips(self) -> float | None:
@@ -118,7 +124,9 @@ class People:
     def given(self, drawing: Drawing) -> Posterior:
         """The distribution of people who could be meant by a drawing.
 
-        What is worn, closed or open lips, and what is asked for hold for everybody.
+        What is worn, closed or open lips, and what is asked for hold for everybody. Whose
+        deviations a seed has follows the drawing and the colours asked for: with another age,
+        another smile or a beard it is the same person, changed.
         """
         shape = drawn_shape(drawing.points)
         worn = worn_of({**drawing.worn, "hat": 0.0})  # who is drawn does not depend on a hat
@@ -128,12 +136,24 @@ class People:
         posterior = Posterior(mean, root, STEP * self.strangers).leaning(mean - self.middle)
         posterior = self._levels_held(posterior, drawing)
         posterior = self._colours_held(posterior, drawing.asked)
-        if not drawing.worn.get("hat"):
+        if not drawing.wears.get("hat"):
             return posterior
         return posterior.plus(self.hat_mean, self.hat_root)
 
     def _levels_held(self, posterior: Posterior, drawing: Drawing) -> Posterior:
-        """The posterior with what is worn or drawn, lips and asked levels held."""
+        """The posterior with what is worn or drawn, lips and asked levels held; strangers are
+        wanted who fit what is drawn. Age and colours stay, hair's unless an age is asked for.
+        """
+        rows, values, _ = self._levels(posterior, replace(drawing, asked={}))
+        posterior = posterior.wanting(rows, values)
+        rows, values, within = self._levels(posterior, drawing)
+        kept = self.rows[kept_places(drawing.asked)]
+        return posterior.held(rows, values, np.diag(within), kept)
+
+    def _levels(
+        self, posterior: Posterior, drawing: Drawing
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is decided of levels: rows (R, J), values (R,), how far people vary there (R,)."""
         rows, values, within = [], [], []
         for name, level, varies in decided(drawing):
             at = LEVELS.index(name)
@@ -146,8 +166,7 @@ class People:
                 rows.append(row)
                 values.append(row @ posterior.mean)
                 within.append(0.0)
-        rows, values = np.array(rows), np.array(values)
-        return posterior.wanting(rows, values).held(rows, values, np.diag(within))
+        return np.array(rows), np.array(values), np.array(within)
 
     def _colours_held(self, posterior: Posterior, asked: Mapping[str, Any]) -> Posterior:
         """The posterior with asked colours held; the wall stays as it is, and the skin where it is
@@ -207,7 +226,7 @@ def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
     around it.
     """
     # Everybody is drawn without a hat; it is put on afterwards.
-    worn = [(name, 2.0 * drawing.worn.get(name, 0.0) - 1, False) for name in WORN if name != "hat"]
+    worn = [(name, 2 * drawing.wears.get(name, 0.0) - 1, False) for name in WORN if name != "hat"]
     worn.append(("hat", -1.0, False))
     asked = [
         (name, float(drawing.asked[name]), True)
@@ -222,6 +241,13 @@ def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
 def places_of(colour: str) -> np.ndarray:
     """Where a colour's three readouts are among all of them."""
     return len(LEVELS) + 3 * COLOURS.index(colour) + np.arange(3)
+
+
+def kept_places(asked: Mapping[str, Any]) -> np.ndarray:
+    """Where the readouts are that stay where levels are held: (R,). Older hair may be grey."""
+    colours = [name for name in COLOURS if name != "hair" or "age" not in asked]
+    age = [] if "age" in asked else [np.array([LEVELS.index("age")])]
+    return np.concatenate([*(places_of(name) for name in colours), *age])
 
 
 def usual_temperature(crude: float) -> float:

@@ -108,6 +108,7 @@ def _facts_of_people() -> dict[str, Any]:
         "loose": posterior.LOOSE,
         "half_crude": people.HALF_CRUDE,
         "drawn": list(people.DRAWN),
+        "kept": people.kept_places({}).tolist(),
         "scribble": people.SCRIBBLE,
         "drawn_off_px": people.DRAWN_OFF_PX,
         "eight": posterior.EIGHT,

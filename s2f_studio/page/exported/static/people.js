@@ -71,19 +71,21 @@ function cholesky(a, added) {
 }
 
 // A posterior {mean, root, lean, wanted} whose readouts `rows` have these means, and this root of their scale
-// matrix, and nothing else changed but what goes with them.
-function held(posterior, rows, values, rootOfRows) {
+// matrix, and nothing else changed but what goes with them; the readouts `kept` stay.
+function held(posterior, rows, values, rootOfRows, kept = []) {
   if (!rows.length) return posterior;
   const { mean, root } = posterior;
-  const across = rows.map((row) => transposed(root).map((column) => dot(row, column)));
+  const columns = transposed(root);
+  const across = [...rows, ...kept].map((row) => columns.map((column) => dot(row, column)));
   const variance = timesTransposed(across, across);
   variance.forEach((row, n) => {
     row[n] += people.jitter * (row[n] + people.jitter);
   });
   const sides = timesTransposed(across, root).map((row) => Float64Array.from(row));
-  const gain = transposed(solved(variance.map((row) => Float64Array.from(row)), sides)); // (J, R)
+  const gains = transposed(solved(variance.map((row) => Float64Array.from(row)), sides));
+  const gain = gains.map((row) => row.slice(0, rows.length)); // (J, R)
   const by = rows.map((row, n) => values[n] - dot(row, mean));
-  const acrossColumns = transposed(across);
+  const acrossColumns = transposed(across.slice(0, rows.length));
   const added = transposed(rootOfRows);
   return {
     ...posterior,
@@ -187,7 +189,8 @@ function given({ average, crude: degree, worn, points }) {
   const still = rows.map(() => Array(rows.length).fill(0)); // nobody varies around them
   const lean = mean.map(() => 0);
   const free = leaning({ mean, root, lean, wanted: [] }, mean.map((one, j) => one - middle[j]));
-  const bare = held(wanting(free, rows, values), rows, values, still);
+  const kept = people.kept.map((at) => people.rows[at]);
+  const bare = held(wanting(free, rows, values), rows, values, still, kept);
   if (!hat) return bare;
   return {
     ...bare,
