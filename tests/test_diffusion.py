@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from data_prep.procedural_faces.synthetic import draw_face
+from s2f_utils import weights
 from s2f_utils.notebook import diffusion
+from s2f_utils.pictures import images, sketches
 
 
 def test_shares_fall_from_nearly_all_to_nearly_nothing():
@@ -84,3 +88,35 @@ def test_some_sketches_are_hidden():
     diffusion.loss(net, torch.zeros(2000, 3, 2, 2), ink, diffusion.shares())
     hidden = (seen[0] == diffusion.NO_SKETCH).all(dim=(1, 2, 3)).float().mean().item()
     assert hidden == pytest.approx(diffusion.HIDDEN, abs=0.03)
+
+
+def test_the_trained_denoiser_finds_the_noise_and_reads_the_sketch():
+    """On drawn faces, of which it saw none, with sketches made as those of its training."""
+    faces = [draw_face(n, size_px=128, seed=991).photo for n in range(8)]
+    lines = [
+        np.repeat(sketches.make_sketch(face, "pencil")[..., None], 3, axis=2) for face in faces
+    ]
+    photos, paper = (
+        images.to_tensor(np.stack([images.resize(one, 32) for one in side]))
+        for side in (faces, lines)
+    )
+    ink = (1 - paper[:, :1]) / 2
+    net, level = diffusion.trained(), 900
+    noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    share = diffusion.shares()[level]
+    x, t = diffusion.mix(photos, noise, share), torch.full((8,), level)
+    given = {"own": ink, "other": ink.flip(0), "none": torch.full_like(ink, diffusion.NO_SKETCH)}
+    with torch.no_grad():  # the mean squared error of v
+        off = {
+            kind: (net(x, t, one) - noise).square().mean() / share for kind, one in given.items()
+        }
+    assert off["own"] < 0.15 and off["own"] < 0.8 * off["none"] and off["own"] < 0.6 * off["other"]
+
+
+def test_a_missing_denoiser_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
+    with pytest.raises(weights.WeightsError, match="install the package again"):
+        diffusion.trained()
+    (tmp_path / diffusion.TRAINED).write_bytes(b"no weights")
+    with pytest.raises(weights.WeightsError, match="install the package again"):
+        diffusion.trained()

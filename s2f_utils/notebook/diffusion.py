@@ -12,7 +12,11 @@ import math
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from s2f_utils import weights
 
 NUM_LEVELS = 1000
 NO_SKETCH = -1.0  # the plane of ink, from 0 to 1, where no sketch is given
@@ -20,6 +24,7 @@ HIDDEN = 0.15  # share of the sketches that training hides
 LEVEL_FEATURES = 64
 WIDTHS = (32, 64, 96)
 GROUPS = 8
+TRAINED = "denoiser-32.safetensors"
 
 
 def shares() -> Tensor:
@@ -99,6 +104,22 @@ class Denoiser(nn.Module):
         y = self.up1(torch.cat([F.interpolate(y, scale_factor=2), fine], dim=1), level)
         share = self.share[t].view(-1, 1, 1, 1)
         return (1 - share).sqrt() * x + share.sqrt() * self.head(F.silu(y))  # (N, 3, H, W)
+
+
+def trained() -> Denoiser:
+    """`Denoiser` in eval mode, for faces of 32 px, as tools/shipped/denoiser.py trained it for an
+    hour of one core.
+
+    Raises WeightsError where its file is missing or damaged.
+    """
+    path, net = weights.SHIPPED_FOLDER / TRAINED, Denoiser()
+    try:
+        net.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise weights.WeightsError(
+            f"{path}: not there, or damaged: install the package again ({error})"
+        ) from error
+    return net.eval()
 
 
 def waves(t: Tensor) -> Tensor:
