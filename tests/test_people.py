@@ -102,23 +102,16 @@ def test_samples_have_the_mean_and_covariance_of_the_posterior(everybody):
     assert np.allclose(np.cov(drawn.T), given.scale, atol=0.2 * np.diag(given.scale).max())
 
 
-def who(given: posterior.Posterior, seeds) -> np.ndarray:
-    """The numbers of the strangers whose deviations seeds have: (N,)."""
-    drawn = given.deviations(seeds) + np.sqrt(1 - posterior.LOOSE**2) * given.lean
-    away = np.linalg.norm(drawn[:, None] - given.strangers, axis=2)
-    return away.argmin(axis=1)
-
-
 def test_the_eight_of_a_round_are_eight_people(everybody):
     given = everybody.given(drawing())
     for first in (0, 8, 80):
-        assert len(set(who(given, range(first, first + 8)))) == 8
-    assert len(set(who(given, range(0, 320, 8)))) > 20
+        assert len(set(given.who(range(first, first + 8)))) == 8
+    assert len(set(given.who(range(0, 320, 8)))) > 20
 
 
 def test_strangers_are_drawn_who_have_what_is_held_and_lean_to_the_drawing(everybody):
     given = everybody.given(drawing())
-    drawn = given.strangers[who(given, range(400))]
+    drawn = given.strangers[given.who(range(400))]
     assert (drawn @ given.lean).mean() > 0.5 * np.linalg.norm(given.lean) ** 2
     misfits = [
         ((some @ given.wanted[:, :-1].T - given.wanted[:, -1]) ** 2).sum(axis=1).mean()
@@ -131,7 +124,7 @@ def test_other_drawings_mean_other_people_for_the_same_seed(everybody):
     one = drawing()
     other = replace(one, average=-9 * one.average, worn={})
     seeds = range(0, 320, 8)
-    drawn = [who(everybody.given(some), seeds) for some in (one, other)]
+    drawn = [everybody.given(some).who(seeds) for some in (one, other)]
     assert (drawn[0] != drawn[1]).mean() > 0.5
 
 
@@ -156,7 +149,7 @@ def test_who_has_an_asked_skin_is_drawn_by_it(everybody):
     """Strangers with such a skin, rather than others with their skin repainted."""
     seeds = range(0, 320, 8)
     given = [everybody.given(drawing(skin=np.full(3, tone))) for tone in (-1.0, 1.0)]
-    assert (who(given[0], seeds) != who(given[1], seeds)).mean() > 0.05
+    assert (given[0].who(seeds) != given[1].who(seeds)).mean() > 0.05
 
 
 def test_what_is_worn_is_the_same_for_every_seed(everybody):

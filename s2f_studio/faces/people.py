@@ -252,7 +252,7 @@ def kept_places(asked: Mapping[str, Any]) -> np.ndarray:
 
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.35 + 0.35 * min(1.0, max(0.0, crude))
+    return 0.6 + 0.3 * min(1.0, max(0.0, crude))
 
 
 def points_of(shape: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ exist but could. Of a Gaussian's samples, many had a ghost of a fringe or half a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,13 +18,12 @@ import numpy as np
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 FIRST = 12  # as in `s2f_utils.networks.noise`
-PERSON, HELD, WHO, CHOICE = 11, 12, 13, 14  # streams of random numbers
+HELD, WHO, CHOICE = 12, 13, 14  # streams of random numbers
 EIGHT = 8  # people who are drawn together, all different: seeds 0 to 7, 8 to 15, …
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
 MOST_LEAN = 1.2  # deviations; with more, few strangers would be drawn for most seeds
 PULL = 1.5  # of the log likelihood of a stranger, where a readout is held
-LOOSE = 0.25  # Gaussian deviations, drawn at random, of what is added to a stranger's
 ROUNDS, SOFTER = 20, 0.7  # so often, and by so much, it may be made to count for less
 JITTER = 1e-6  # of a readout's variance, added before it is divided by
 
@@ -90,21 +88,26 @@ class Posterior:
         return self.mean + temperature * (drawn @ self.root.T)
 
     def deviations(self, seeds: Sequence[int]) -> np.ndarray:
-        """A stranger's for each seed, and a little noise: (N, J).
+        """A stranger's for each seed, less where those who are drawn lean: (N, J)."""
+        return self.strangers[self.who(seeds)] - self.lean
 
-        Which one follows the distribution: strangers are drawn by their likelihood, the eight of
-        one round without putting back (Gumbel's numbers, ranked: Kool and others 2019). By how much
-        those who are drawn lean, in the mean, is taken off.
+    def who(self, seeds: Sequence[int]) -> np.ndarray:
+        """The number of the stranger of each seed: (N,).
+
+        They are drawn by likelihood, the eight of one round without putting back (Gumbel's numbers,
+        ranked: Kool and others 2019).
         """
-        size = len(self.mean)
-        likelihood = self.strangers @ np.broadcast_to(self.lean, size)
-        if len(self.wanted):
-            misfit = self.strangers @ self.wanted[:, :-1].T - self.wanted[:, -1]
-            likelihood = likelihood - PULL / 2 * (misfit**2).sum(axis=1)
+        likelihood = self.likelihood()
         ranked = {of: _ranked(likelihood, of) for of in {seed // EIGHT for seed in seeds}}
-        who = [ranked[seed // EIGHT][seed % EIGHT] for seed in seeds]
-        noise = normal(seeds, size, PERSON)
-        return math.sqrt(1 - LOOSE**2) * (self.strangers[who] - self.lean) + LOOSE * noise
+        return np.array([ranked[seed // EIGHT][seed % EIGHT] for seed in seeds])
+
+    def likelihood(self) -> np.ndarray:
+        """The logarithm of each stranger's: (P,)."""
+        found = self.strangers @ np.broadcast_to(self.lean, len(self.mean))
+        if not len(self.wanted):
+            return found
+        misfit = self.strangers @ self.wanted[:, :-1].T - self.wanted[:, -1]
+        return found - PULL / 2 * (misfit**2).sum(axis=1)
 
     def leaning(self, by: np.ndarray) -> Posterior:
         """The distribution whose strangers lean further by (J,); nothing else is changed."""

@@ -105,7 +105,6 @@ def _facts_of_people() -> dict[str, Any]:
         "num_seen": people.NUM_SEEN,
         "most_lean": posterior.MOST_LEAN,
         "pull": posterior.PULL,
-        "loose": posterior.LOOSE,
         "half_crude": people.HALF_CRUDE,
         "drawn": list(people.DRAWN),
         "kept": people.kept_places({}).tolist(),
@@ -116,7 +115,6 @@ def _facts_of_people() -> dict[str, Any]:
         "temperature": [least, most - least],
         "first": posterior.FIRST,
         "streams": {
-            "person": posterior.PERSON,
             "held": posterior.HELD,
             "who": posterior.WHO,
             "choice": posterior.CHOICE,

@@ -97,26 +97,33 @@ function held(posterior, rows, values, rootOfRows, kept = []) {
   };
 }
 
-// Strangers' numbers in the order in which the people of eight seeds are drawn.
-function ranked({ lean, wanted }, eighth) {
-  const drawn = normal(eighth, 2 * STRANGERS.length, streams.who);
-  const late = STRANGERS.map((one, n) => {
+// The logarithm of each stranger's likelihood.
+function likelihoodOf({ lean, wanted }) {
+  return STRANGERS.map((one) => {
     const misfits = wanted.map(({ across, value }) => (dot(across, one) - value) ** 2);
-    const likelihood = dot(lean, one) - (people.pull / 2) * misfits.reduce((a, b) => a + b, 0);
-    const gumbel = Math.log((drawn[n] ** 2 + drawn[STRANGERS.length + n] ** 2) / 2);
-    return gumbel - likelihood;
+    return dot(lean, one) - (people.pull / 2) * misfits.reduce((a, b) => a + b, 0);
+  });
+}
+
+// Strangers' numbers in the order in which the people of eight seeds are drawn.
+function ranked(likelihood, eighth) {
+  const drawn = normal(eighth, 2 * STRANGERS.length, streams.who);
+  const late = likelihood.map((one, n) => {
+    return Math.log((drawn[n] ** 2 + drawn[STRANGERS.length + n] ** 2) / 2) - one;
   });
   return late.map((_, n) => n).sort((a, b) => late[a] - late[b] || a - b);
 }
 
+// A stranger's deviations, less where those who are drawn lean.
+function deviations(posterior, seed) {
+  const order = ranked(likelihoodOf(posterior), Math.floor(seed / EIGHT));
+  return STRANGERS[order[seed % EIGHT]].map((value, j) => value - posterior.lean[j]);
+}
+
 function sample(posterior, seed, temperature) {
-  const { mean, root, lean } = posterior;
-  const size = mean.length;
-  const stranger = STRANGERS[ranked(posterior, Math.floor(seed / EIGHT))[seed % EIGHT]];
-  const noise = normal(seed, size, streams.person);
-  const rest = Math.sqrt(1 - people.loose ** 2);
-  const drawn = noise.map((value, j) => rest * (stranger[j] - lean[j]) + people.loose * value);
-  const more = root[0].length - size;
+  const { mean, root } = posterior;
+  const drawn = deviations(posterior, seed);
+  const more = root[0].length - mean.length;
   if (more) drawn.push(...normal(seed, more, streams.held));
   return mean.map((value, j) => value + temperature * dot(root[j], drawn));
 }
