@@ -9,6 +9,9 @@ A narrower set than before: `OFFICIAL` portraits in colour whose eyes are `LEAST
 nearly whole in the frame, each shown as it is and mirrored, rare looks more often. One kind of
 picture is easier to learn than all: plain walls, even light, a face from the front. Casual
 portraits, stock photos and made pictures are left out.
+
+Half of each batch has the random numbers of a photo (`codes`) and is held near to it, by features
+and colours; the other half has random ones.
 """
 
 from __future__ import annotations
@@ -29,22 +32,30 @@ from torch import Tensor, nn
 
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.pretrained import features_of
-from tools.shipped.faces.discriminator import GROUP, FacesDiscriminator, crop
+from s2f_utils.networks.pretrained import features_of, stride_distance
+from tools.shipped.faces.codes import Codes, fit_mapping
+from tools.shipped.faces.discriminator import FacesDiscriminator, crop
 from tools.shipped.people import running
 
-BATCH = 2 * GROUP
+BATCH = 16
 OFFICIAL = ("congress-118", "portraits", "uk-mps-2017", "br-deputados")
 LEAST_EYES_PX, LEAST_INSIDE = 31.0, 0.9
 POWERS = {"mouth": 1.0, "glasses": 0.4, "presents": 0.6, "skin": 0.5, "age": 0.4}
-LR_G, LR_WHOLE, LR_PART, LR_VARIETY, BETAS = 1.2e-3, 1.2e-4, 2e-4, 1e-3, (0.0, 0.99)
+LR_G, LR_WHOLE, LR_PART, BETAS = 1.2e-3, 1.2e-4, 2e-4, (0.0, 0.99)
+# The mapping's weights are kept a hundred times as large, so that it hardly learns at LR_G.
+LR_MAPPING = 0.3
 WARM_UP_IMAGES = 1_600  # in which the generator's rate rises, for Adam begins anew
 FALLING_S = 1500.0  # before the end, in which learning rates fall
-MIXING = 0.5  # share of faces whose styles come from two draws
+MIXING = 0.5  # share of random faces whose styles come from two draws
+OF_PHOTOS = 8  # of a batch have the numbers of a photo
+NOISE = 0.1  # added to these
+# Weights of what holds them near to the photo; their gradients are half as long as those of the
+# discriminator.
+NEAR, NEAR_PART, COLOURS = 8.0, 4.0, 300.0
 SAVE_S, SHOW_S = 200.0, 600.0
 SHOWN_PER_ROW, SHOWN_ROWS = 12, 2
 PSI = 0.7
-TERMS = ("d_whole", "d_variety", "d_part", "loss_g")
+TERMS = ("d_whole", "d_part", "loss_gan", "loss_near")
 
 
 class People:
@@ -61,6 +72,10 @@ class People:
         self.photo = torch.from_numpy(people["aligned"][training])
         self.balance = running.balanced(people["labels"][training], POWERS)
         self.held_photo = running.pixels(people["aligned"][held])
+
+    def codes(self, num: int) -> Codes:
+        """The principal components of the training photos."""
+        return Codes(self.photo, self.balance, num)
 
     @functools.cached_property
     def held_features(self) -> Tensor:
@@ -85,17 +100,25 @@ class Training:
         whole = checkpoints.load_network(init / "discriminator.safetensors")[0].float()
         self.net_d = FacesDiscriminator(whole.state_dict()).train().requires_grad_(True)
         self.ema = copy.deepcopy(self.net_g).eval().requires_grad_(False)
-        self.opt_g = torch.optim.Adam(self.net_g.parameters(), LR_G, betas=BETAS, fused=True)
+        mapping = list(self.net_g.style.parameters())
+        others = [x for name, x in self.net_g.named_parameters() if not name.startswith("style.")]
+        groups = [{"params": others}, {"params": mapping}]
+        self.opt_g = torch.optim.Adam(groups, LR_G, betas=BETAS, fused=True)
         of_parts = [*self.net_d["eyes"].parameters(), *self.net_d["mouth"].parameters()]
         groups = [
             {"params": list(self.net_d["whole"].parameters())},
             {"params": of_parts},
-            {"params": list(self.net_d["variety"].parameters())},
         ]
         self.opt_d = torch.optim.Adam(groups, LR_WHOLE, betas=BETAS, fused=True)
         self.images, self.seconds = 0, 0.0
         self.means: dict[str, float] = {}
+        self.has_codes = False
         self.resume()
+        self.codes = people.codes(self.net_g.style_dim)
+        if not self.has_codes:
+            print(f"styles found of faces: {fit_mapping(self.net_g, self.codes):.2f}", flush=True)
+            self.ema.style.load_state_dict(self.net_g.style.state_dict())
+            self.has_codes = True
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """All that has a state."""
@@ -111,26 +134,32 @@ class Training:
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         self.images, self.seconds = state["images"], state["seconds"]
-        self.means = state["means"]
+        self.means, self.has_codes = state["means"], state.get("has_codes", False)
         torch.set_rng_state(state["chance"])
 
     def save(self) -> None:
         """Write the state, and the averaged generator by itself in float16."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"images": self.images, "seconds": self.seconds, "means": self.means}
+        state["has_codes"] = self.has_codes
         running.save_state(self.folder / "state.pt", state | {"chance": torch.get_rng_state()})
         half = {name: value.half().contiguous() for name, value in self.ema.state_dict().items()}
         partial = self.folder / "generator.partial"
         save_file(half, partial, {"network": "stylegan2", "images_seen": str(self.images)})
         partial.replace(self.folder / "generator.safetensors")
 
-    def generated(self) -> Tensor:
-        """A batch of generated faces, some of them with two draws' styles."""
+    def generated(self, photo: Tensor) -> Tensor:
+        """A batch of faces: the first with the numbers of `photo`, the others with random ones,
+        some of these with two draws' styles.
+        """
         layers = self.net_g.num_layers
-        w = self.net_g.map(torch.randn(2, BATCH, self.net_g.style_dim).flatten(0, 1))
+        z = torch.randn(2, BATCH, self.net_g.style_dim)
+        z[0, :OF_PHOTOS] = self.codes.of(photo[:OF_PHOTOS]) + NOISE * z[0, :OF_PHOTOS]
+        w = self.net_g.map(z.flatten(0, 1))
         first, other = w.view(2, BATCH, 1, -1).expand(-1, -1, layers, -1)
         turn_at = torch.randint(1, layers, (BATCH, 1, 1))
         turn_at = torch.where(torch.rand(BATCH, 1, 1) < MIXING, turn_at, layers)
+        turn_at[:OF_PHOTOS] = layers
         styles = torch.where(torch.arange(layers)[None, :, None] < turn_at, first, other)
         with torch.autocast("cpu", torch.bfloat16):
             return self.net_g(styles, input_is_latent=True).float()
@@ -139,21 +168,22 @@ class Training:
         """One step of the discriminator, one of the generator. left_s: the time left."""
         falling = min(1.0, 0.05 + left_s / FALLING_S)
         warm = min(1.0, (self.images + BATCH) / WARM_UP_IMAGES)
-        rates = [LR_G * warm, LR_WHOLE, LR_PART, LR_VARIETY]
+        rates = [LR_G * warm, LR_MAPPING * warm, LR_WHOLE, LR_PART]
         for group, rate in zip(
             (*self.opt_g.param_groups, *self.opt_d.param_groups), rates, strict=True
         ):
             group["lr"] = rate * falling
         part = "eyes" if torch.rand(()) < 0.6 else "mouth"
-        photo, fake = self.people.draw(), self.generated()
+        photo = self.people.draw()
+        fake = self.generated(photo)
         change = SharedChange(BATCH)
         with torch.no_grad():
             real = (features_of(change(photo)), features_of(crop(photo, part)))
         made = (features_of(change(fake)), features_of(crop(fake, part)))
 
         cut_off = [[x.detach() for x in features] for features in made]
-        logits_real = self.net_d.logits(*real, part, is_real=True)
-        logits_fake = self.net_d.logits(*cut_off, part, is_real=False)
+        logits_real = self.net_d.logits(*real, part)
+        logits_fake = self.net_d.logits(*cut_off, part)
         sides = list(zip(logits_real, logits_fake, strict=True))
         losses = [0.5 * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f in sides]
         loss_d = torch.stack(losses).sum()
@@ -162,27 +192,43 @@ class Training:
         self.opt_d.step()
 
         self.net_d.requires_grad_(False)
-        logits = self.net_d.logits(*made, part, is_real=False)
-        loss_g = -torch.stack([one.mean() for one in logits]).sum()
+        logits = self.net_d.logits(*made, part)
+        loss_gan = -torch.stack([one.mean() for one in logits]).sum()
+        near = slice(OF_PHOTOS)
+        loss_near = NEAR * _distance(made[0], real[0], near)
+        loss_near = loss_near + NEAR_PART * _distance(made[1], real[1], near)
+        coarse = [F.avg_pool2d(one[near], 8) for one in (fake, photo)]
+        loss_near = loss_near + COLOURS * F.l1_loss(*coarse)
         self.opt_g.zero_grad(set_to_none=True)
-        loss_g.backward()
+        (loss_gan + loss_near).backward()
         self.opt_g.step()
         self.net_d.requires_grad_(True)
 
         self.images += BATCH
         running.follow(self.ema, self.net_g, self.images // BATCH)
-        whole, variety, of_part = losses[:4], losses[4], losses[5:]
-        terms = (torch.stack(whole).mean(), variety, torch.stack(of_part).mean(), loss_g)
+        num_whole = len(losses) // 2
+        whole, of_part = losses[:num_whole], losses[num_whole:]
+        terms = (
+            torch.stack(whole).mean(),
+            torch.stack(of_part).mean(),
+            loss_gan,
+            loss_near,
+        )
         for name, value in zip(TERMS, terms, strict=True):
             now = float(value.detach())
             if not np.isfinite(now):
                 raise FloatingPointError(f"{name} is {now} after {self.images} images")
             self.means[name] = self.means.get(name, now) * 0.98 + 0.02 * now
 
+    def random_faces(self, num: int, psi: float, seed: int) -> Tensor:
+        """The averaged generator's faces (num, 3, 128, 128) for random numbers."""
+        dims = self.ema.style_dim
+        generator = torch.Generator().manual_seed(seed)
+        return self.faces(torch.randn(num, dims, generator=generator), psi)
+
     @torch.no_grad()
-    def faces(self, num: int, psi: float, seed: int) -> Tensor:
+    def faces(self, z: Tensor, psi: float) -> Tensor:
         """The averaged generator's faces, with its stored noise, styles pulled to the mean."""
-        z = torch.randn(num, self.ema.style_dim, generator=torch.Generator().manual_seed(seed))
         mean = self.ema.mean_latent()
         w = mean + psi * (self.ema.map(z) - mean)
         made = []
@@ -196,16 +242,25 @@ class Training:
         """Faces at psi 1 against held-out photos."""
         photos = self.people.held_features
         row = {"images": self.images, "minutes": self.seconds / 60}
-        row |= running.halves(running.judged(self.faces(len(photos) // 2, 1.0, seed=2)), photos)
+        row |= running.halves(
+            running.judged(self.random_faces(len(photos) // 2, 1.0, seed=2)), photos
+        )
         means = {name: self.means.get(name, float("nan")) for name in TERMS}
         running.note(self.folder / "curve.csv", row | means)
 
     def show(self) -> None:
-        """A sheet: rows at psi .7, and at 1."""
+        """A sheet: rows at psi .7, at 1, held-out photos, and faces with their numbers."""
         num = SHOWN_PER_ROW * SHOWN_ROWS
-        rows = [*self.faces(num, PSI, seed=0).split(SHOWN_PER_ROW)]
-        rows += self.faces(num, 1.0, seed=1).split(SHOWN_PER_ROW)
+        rows = [*self.random_faces(num, PSI, seed=0).split(SHOWN_PER_ROW)]
+        rows += self.random_faces(num, 1.0, seed=1).split(SHOWN_PER_ROW)
+        held = self.people.held_photo[:SHOWN_PER_ROW]
+        rows += [held, self.faces(self.codes.of(held), 1.0)]
         running.save_sheet(self.folder / f"sheet-{self.images:07d}.png", rows)
+
+
+def _distance(fake: list[Tensor], real: list[Tensor], some: slice) -> Tensor:
+    """Mean distance of features of some of a batch."""
+    return stride_distance([x[some] for x in fake], [x[some] for x in real]).mean()
 
 
 def main() -> None:
