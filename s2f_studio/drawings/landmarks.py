@@ -116,9 +116,8 @@ def find_all_landmarks(
 
 
 def find_landmarks(picture: np.ndarray, finding: Engine | None = None) -> Landmarks:
-    """As `find_all_landmarks`, of one picture. finding: an engine that may have a finder."""
-    has_finder = finding is not None and finding.has("look")
-    return find_all_landmarks([picture], finding if has_finder else None)[0]
+    """As `find_all_landmarks`, of one picture."""
+    return find_all_landmarks([picture], finding)[0]
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:

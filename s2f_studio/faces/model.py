@@ -94,12 +94,16 @@ class FaceModel(Translator):
         return answers
 
     def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
-        """The landmarks of each square; the same drawing is analysed only once."""
+        """The landmarks of each square; the same drawing is analysed only once.
+
+        The finder is the shipped one, or the one that was exported with the model.
+        """
+        own_finder = self.engine if self.engine.has("look") else None
         found: dict[bytes, Landmarks] = {}
         for square in squares:
             content = square.tobytes()
             if content not in found:
-                found[content] = find_landmarks(square, self.engine)
+                found[content] = find_landmarks(square, own_finder)
         return [found[square.tobytes()] for square in squares]
 
     def averages(
@@ -115,7 +119,8 @@ class FaceModel(Translator):
         for part in parts_of(firsts, self.at_once):
             some_found, some_asks = [found[n] for n in part], [asks[n] for n in part]
             faces = average_faces(self.engine, squares[part], some_found, some_asks)
-            made |= zip([keys[n] for n in part], faces, strict=True)
+            for n, face in zip(part, faces, strict=True):
+                made[keys[n]] = face
         return np.stack([made[key] for key in keys])
 
     def faces(
