@@ -136,8 +136,9 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
     with jupyter(folder, FRONT) as address:
         steered = Steered(browser, address, folder)
         page = steered.page
-        # Before its training the notebook draws faces, and trains a toy and a bare loop.
-        page.wait_for_selector(CURVES, state="attached", timeout=5000 * SLOWEST_S)
+        # Before its training the notebook draws faces, and trains a toy and a bare loop. With four
+        # processes a core, more than five minutes.
+        page.wait_for_selector(CURVES, state="attached", timeout=15_000 * SLOWEST_S)
         drawn = steered.other_curves(steered.curves())
         steered.panel().scroll_into_view_if_needed()
         for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
