@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import skimage.metrics
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import common  # noqa: E402
+import goals  # noqa: E402
 import gpu  # noqa: E402
 import inside  # noqa: E402
 import people  # noqa: E402
@@ -34,6 +37,14 @@ def test_spread_and_likeness():
     assert people.spread(photos.reshape(30, 8, 6), photos) == pytest.approx(1, abs=0.05)
     assert people.too_like(photos[:9], photos[99:], photos[:50]) == 1
     assert people.too_like(photos[:9] + 9, photos[99:], photos[:50]) == 0
+
+
+@pytest.mark.parametrize("goal", goals.GOALS, ids=lambda goal: goal[1])
+def test_every_goal_is_read_from_what_its_script_wrote(goal):
+    name, _, _, value = goal
+    found = json.loads((common.SAVED / f"{name}.json").read_text(encoding="utf-8"))
+    numbers = [float(number) for number in value(found["results"]).split(", ")]
+    assert numbers and np.isfinite(numbers).all()
 
 
 def test_mouths():
