@@ -300,25 +300,32 @@ def stylegan_psp() -> Schematic:
     return s
 
 
-def stylegan_layer() -> Schematic:
-    """04b: one layer, and what keeps the discriminator in its place."""
-    s = Schematic(290, "A layer of StyleGAN2; R1 and ADA")
-    x = s.box(70, 80, "x\nC × H × W", "picture", width=96)
-    scale = s.box(215, 80, "modulate\nweight × s", "network")
-    norm = s.box(365, 80, "demodulate\n÷ its length", "network", width=116)
-    conv = s.box(510, 80, "3 × 3\nconvolution", "network")
-    add = s.box(650, 80, "+ noise, bias\nLeakyReLU", "plain", width=116)
-    w = s.box(215, 165, "s = A(w)", "vector", height=34)
-    s.arrow(x.side("right"), (455, 65), via=[(118, 35), (455, 35)])
-    s.arrow(scale.side("right"), norm.side("left"))
-    s.arrow(norm.side("right"), conv.side("left"))
-    s.arrow(conv.side("right"), add.side("left"))
-    s.arrow(w.side("top"), scale.side("bottom"))
-    s.arrow(add.side("right"), (775, 80))
-    s.box(250, 245, "R1: ½ γ ‖∇D(real)‖²", "loss", width=180, height=34)
-    s.box(545, 245, "ADA: augment with probability p", "loss", width=240, height=34)
-    s.note(250, 215, "D may not be steep at real pictures")
-    s.note(545, 215, "p rises while D is too sure of real pictures")
+def stability() -> Schematic:
+    """04b: a step of training, and what keeps it stable."""
+    s = Schematic(300, "StyleGAN2's training: R1, ADA and path length")
+    photos = s.box(330, 70, "photos b\nN × 3 × 64 × 64", "picture", width=130)
+    z = s.box(50, 165, "z\nN × 128", "vector", width=72)
+    gen = s.box(175, 165, "generator G\nz → w → picture", "network", width=124)
+    fakes = s.box(330, 165, "fakes G(z)\nN × 3 × 64 × 64", "picture", width=130)
+    change = s.box(485, 118, "augment\nwith probability p", "plain", width=124)
+    disc = s.box(635, 118, "discriminator D\nN logits", "network", width=128)
+    losses = s.box(757, 118, "losses\nD and G", "loss", width=68)
+    r1 = s.box(635, 40, "R1: ½ γ ‖∇D(b)‖²", "loss", width=150, height=34)
+    ada = s.box(635, 210, "ADA: mean sign of D(b)", "loss", width=180, height=34)
+    path = s.box(175, 245, "path length: (‖Jᵀy‖ − a)²", "loss", width=190, height=34)
+    s.arrow(z.side("right"), gen.side("left"))
+    s.arrow(gen.side("right"), fakes.side("left"))
+    s.arrow(photos.side("right"), (423, 108), via=[(409, 70), (409, 108)])
+    s.arrow(fakes.side("right"), (423, 128), via=[(409, 165), (409, 128)])
+    s.arrow(change.side("right"), disc.side("left"))
+    s.arrow(disc.side("right"), losses.side("left"))
+    s.arrow(r1.side("bottom"), disc.side("top"))
+    s.arrow(disc.side("bottom"), ada.side("top"))
+    s.arrow(ada.side("left"), change.side("bottom"), via=[(485, 210)])
+    s.arrow(path.side("top"), gen.side("bottom"))
+    s.note(718, 45, "keeps D flat", "start")
+    s.note(565, 250, "p rises while D is too sure of the photos, else it falls")
+    s.note(175, 283, "steps of one length in w change the picture alike")
     return s
 
 
@@ -415,7 +422,7 @@ SCHEMATICS: tuple[Callable[[], Schematic], ...] = (
     cyclegan,
     hidden_message,
     stylegan_psp,
-    stylegan_layer,
+    stability,
     restoration,
     metrics,
     drawing,

@@ -40,6 +40,7 @@ SHARED = {
     "width": 64,
     "channel_multiplier": 0.25,
     "lambda_path": 0.0,
+    "noise_from_images": 1_000_000_000,  # never: with noise, early faces are all dots
     "augment_disc": "none",
     "ada_images": 20_000.0,
     "r1_gamma": 3.0,
