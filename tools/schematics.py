@@ -386,7 +386,7 @@ def drawing() -> Schematic:
     s.arrow(face.side("left"), back.side("right"))
     s.arrow(shape.side("right"), back.side("left"))
     s.arrow(back.side("bottom"), photo.side("top"))
-    s.note(600, 235, "A careful drawing says a third")
+    s.note(600, 235, "A careful drawing says a quarter")
     s.note(600, 253, "of a face; the rest is a guess.")
     return s
 
