@@ -147,8 +147,8 @@ def chosen(measured: Measured, number: int, away: Callable[[np.ndarray], np.ndar
     forty = code_distance(given.sample(range(1000, 1000 + FORTY), TEMPERATURE))
     temperature = TEMPERATURE
     for turn in range(ROUNDS):
-        first = people.EIGHT * turn
-        shown = given.sample(range(first, first + people.EIGHT), temperature)
+        first = people.PER_ROUND * turn
+        shown = given.sample(range(first, first + people.PER_ROUND), temperature)
         picked = np.argsort(away(shown))[:PICKED]
         given = choose(given, alike, shown, picked.tolist()).posterior
         temperature *= people.NARROWER
@@ -182,14 +182,14 @@ def by_dlib(measured: Measured, everybody: Everybody, num: int) -> dict[str, lis
     middle, root = strangers.spread(everybody, COORDINATES)
     rng = np.random.default_rng(0)
     nobody = Posterior(middle, root, measured.strangers)
-    seeds = rng.integers(2**31, size=num * people.EIGHT)
+    seeds = rng.integers(2**31, size=num * people.PER_ROUND)
     without = descriptors(measured.faces(nobody.sample(seeds, TEMPERATURE)))
     found: dict[str, list] = {"nearer": [], "apart": [], "chosen": [], "people": []}
     for turn, number in enumerate(measured.one_each(crude=False)[:num]):
         photo = everybody.photos[measured.test.photo[number]]
         true = descriptors(photo[None])
         answers = descriptors(measured.faces(measured.given(number).sample(range(8), TEMPERATURE)))
-        some = without[people.EIGHT * turn : people.EIGHT * (turn + 1)]
+        some = without[people.PER_ROUND * turn : people.PER_ROUND * (turn + 1)]
         near = [np.linalg.norm(group - true, axis=1).min() for group in (answers, some)]
         found["nearer"].append(bool(near[0] < near[1]))
         found["people"].append(true[0])

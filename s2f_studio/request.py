@@ -19,7 +19,8 @@ ANSWERS = PERSON, AVERAGE = ("person", "average")  # kinds of answer, for models
 LIKELY = 0.8  # default: most of the way to a likely face
 MAX_TEMPERATURE = 1.5
 MAX_ROUNDS = 20
-MAX_CANDIDATES = 8
+PER_ROUND = 8  # people shown together, all different: seeds 0 to 7, 8 to 15, …
+MAX_CANDIDATES = PER_ROUND  # one request can ask for a whole round
 FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
 AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)
@@ -112,7 +113,7 @@ def parse_chosen(given: Any) -> tuple[tuple[int, ...], ...]:
 
 
 def _are_of_one_round(picked: tuple[int, ...]) -> bool:
-    return len({seed // MAX_CANDIDATES for seed in picked}) == 1 and (
+    return len({seed // PER_ROUND for seed in picked}) == 1 and (
         0 <= min(picked) <= max(picked) <= MAX_SEED
     )
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import mesh, shape_prior
-from s2f_studio.faces.posterior import EIGHT, Choice, Posterior, choose
+from s2f_studio.faces.posterior import Choice, Posterior, choose
+from s2f_studio.request import PER_ROUND
 
 FITTED = Path(__file__).with_name("people.npz")
 WORN = ("glasses", "beard", "hat")
@@ -200,7 +201,7 @@ class People:
         posterior, effective = self.given(drawing), float("nan")
         for picks in chosen:
             first = _first_of_eight(picks)
-            shown = posterior.sample(range(first, first + EIGHT), temperature)
+            shown = posterior.sample(range(first, first + PER_ROUND), temperature)
             choice = self.nearer(posterior, shown, [seed - first for seed in picks])
             posterior, effective = choice.posterior, choice.effective
             temperature = NARROWER * temperature
@@ -290,9 +291,9 @@ def blended(careful: np.ndarray, crude: np.ndarray, share: float) -> np.ndarray:
 
 
 def _first_of_eight(picks: Sequence[int]) -> int:
-    eights = {seed // EIGHT for seed in picks}
+    eights = {seed // PER_ROUND for seed in picks}
     if len(eights) != 1:
         raise ValueError(
             f"a round of choosing has seeds of one eight (0 to 7, 8 to 15, …), got {list(picks)}"
         )
-    return EIGHT * eights.pop()
+    return PER_ROUND * eights.pop()

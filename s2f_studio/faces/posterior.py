@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from s2f_studio.request import PER_ROUND
+
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 FIRST = 12  # as in `s2f_utils.networks.noise`
 HELD, WHO, CHOICE = 12, 13, 14  # streams of random numbers
-EIGHT = 8  # people who are drawn together, all different: seeds 0 to 7, 8 to 15, …
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
 MOST_LEAN = 1.2  # deviations; with more, few strangers would be drawn for most seeds
@@ -98,8 +99,8 @@ class Posterior:
         ranked: Kool and others 2019).
         """
         likelihood = self.likelihood()
-        ranked = {of: _ranked(likelihood, of) for of in {seed // EIGHT for seed in seeds}}
-        return np.array([ranked[seed // EIGHT][seed % EIGHT] for seed in seeds])
+        ranked = {of: _ranked(likelihood, of) for of in {seed // PER_ROUND for seed in seeds}}
+        return np.array([ranked[seed // PER_ROUND][seed % PER_ROUND] for seed in seeds])
 
     def likelihood(self) -> np.ndarray:
         """The logarithm of each stranger's: (P,)."""

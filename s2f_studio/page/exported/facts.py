@@ -15,6 +15,7 @@ from s2f_studio.faces import average_face, model, people, posterior, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
+from s2f_studio.request import PER_ROUND
 from s2f_studio.translate import CRUDE_FROM
 from s2f_utils import weights
 from s2f_utils.pictures import images
@@ -110,7 +111,7 @@ def _facts_of_people() -> dict[str, Any]:
         "kept": people.kept_places({}).tolist(),
         "scribble": people.SCRIBBLE,
         "drawn_off_px": people.DRAWN_OFF_PX,
-        "eight": posterior.EIGHT,
+        "eight": PER_ROUND,
         "narrower": people.NARROWER,
         "temperature": [least, most - least],
         "first": posterior.FIRST,
