@@ -23,7 +23,7 @@ HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
 SURELY = 0.95
-WORN_FROM = {"glasses": 0.5, "beard": 0.3, "hat": 0.5}  # scores from which each counts as worn
+WORN_FROM = 0.5  # the score from which glasses count as worn; a beard and a hat are decided before
 SCRAWLED_FROM = 0.4  # from this "crude" score on, the hat thresholds for crude drawings apply
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 
@@ -169,9 +169,12 @@ def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
 
 
 def is_worn(name: str, ask: DrawingRequest, found: Landmarks) -> bool:
-    """Whether the answer should have glasses, a beard or a hat: one of `WORN_FROM`."""
+    """Whether the answer should have one of `WORN`.
+
+    `resolve_attributes` has decided of a beard, and of a hat unless its score is beyond doubt.
+    """
     asked = resolve_attributes(ask, found).person.get(name)
-    return found.flags[name] > WORN_FROM[name] if asked is None else asked > 0
+    return found.flags[name] > WORN_FROM if asked is None else asked > 0
 
 
 def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:

@@ -138,7 +138,7 @@ async function person(engine, given, found, said, average, { seed, temperature, 
   const { code } = await engine.run("code", average);
   const { flags, points } = found;
   const worn = attributes.worn.map((name) => {
-    const isWorn = name in said ? said[name] > 0 : flags[name] > meaning.worn_from[name];
+    const isWorn = name in said ? said[name] > 0 : flags[name] > meaning.worn_from;
     return Number(isWorn);
   });
   const drawing = { average: Array.from(code.data), crude: flags.crude, worn, points };
