@@ -30,8 +30,9 @@ from s2f_utils.pictures import faces, images, masks
 LEAST_SKIN = 0.01  # of a label map
 # Mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls.
 VAGUE = 0.235
-# From this "crude" score on, a drawing leaves much open, and the user is warned (docs/drawings.md).
-CRUDE_FROM = 0.25
+# From this "crude" score on the user is told that much is left open; careful portraits have .15 to
+# .27 (`faces.model.LINES_BELOW`).
+OPEN_FROM = 0.25
 NO_FACE = (
     "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
     " anyway"
@@ -177,7 +178,7 @@ def remarks_on(
     remarks = [*drawing.warnings]
     if "answer" in info.supports and request.answer == PERSON:
         degree = drawing.shows.flags["crude"]
-        if degree > CRUDE_FROM:
+        if degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
     if "answer" not in info.supports and request.candidates > 1 and num_answers == 1:
         remarks.append(Remark("one-answer", {"model": info.name}))

@@ -161,8 +161,8 @@ def test_what_is_worn_is_the_same_for_every_seed(everybody):
 @pytest.mark.parametrize("name", people.DRAWN)
 def test_drawn_hair_is_the_same_for_every_seed_unless_it_is_scribbled(everybody, name):
     row = everybody.rows[people.LEVELS.index(name)]
-    drawn = everybody.given(drawing(crude=people.SCRIBBLE - 0.1)).root
-    scribbled = everybody.given(drawing(crude=people.SCRIBBLE)).root
+    drawn = everybody.given(drawing(crude=people.DRAWN_BELOW - 0.1)).root
+    scribbled = everybody.given(drawing(crude=people.DRAWN_BELOW)).root
     assert np.linalg.norm(row @ drawn) < 0.01 < 0.1 < np.linalg.norm(row @ scribbled)
 
 

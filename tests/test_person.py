@@ -15,7 +15,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces import people
 from s2f_studio.faces.average_face import average_faces, missing_accessories
-from s2f_studio.faces.model import CAREFUL, drawn_person
+from s2f_studio.faces.model import LINES_BELOW, drawn_person
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
 from s2f_utils import infer, networks
@@ -224,7 +224,7 @@ def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, squ
     found = find_landmarks(square)
     blank = np.full_like(square, 255)
     average = average_faces(model.engine, square[None], [found], [DrawingRequest()])
-    for crude, shows in ((CAREFUL - 0.05, True), (CAREFUL + 0.05, False)):
+    for crude, shows in ((LINES_BELOW - 0.05, True), (LINES_BELOW + 0.05, False)):
         seen = replace(found, flags=found.flags | {"crude": crude})
         with_lines, without = (
             model.faces(one[None], average, [seen], [DrawingRequest()])[0]

@@ -22,9 +22,9 @@ NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
 HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 # Hat thresholds for (careful, crude) drawings; they accept 45 of 49 crude hats.
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
+CRUDE_HATS_FROM = 0.4  # "crude" score from which the latter apply: scribbled hair looks like a hat
 SURELY = 0.95
 WORN_FROM = 0.5  # the score from which glasses count as worn; a beard and a hat are decided before
-SCRAWLED_FROM = 0.4  # from this "crude" score on, the hat thresholds for crude drawings apply
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 
 
@@ -157,7 +157,7 @@ def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
     """
     inferred = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
-        crude = int(found.flags["crude"] > SCRAWLED_FROM)
+        crude = int(found.flags["crude"] > CRUDE_HATS_FROM)
         is_hat = found.flags["hat"] > HAT_FROM[crude] and found.hair_above < MOST_HAIR[crude]
         if not is_hat:
             inferred["hat"] = -1.0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Below this "crude" score the renderer sees the drawing's lines: FS2K's two careful styles, and
 # CUFS, have .15 to .27, the simple style and pen drawings .33 to .52.
-CAREFUL = 0.3
+LINES_BELOW = 0.3
 
 
 @dataclass
@@ -145,7 +145,7 @@ class FaceModel(Translator):
             drawn = drawn_person(average, found[n], asks[n])
             code[:], shapes[n] = drawn.codes[0], drawn.shapes[0]
         points = np.stack([found[n].points for n in who]).astype(np.float32)
-        lines = np.array([found[n].flags["crude"] < CAREFUL for n in who], np.float32)
+        lines = np.array([found[n].flags["crude"] < LINES_BELOW for n in who], np.float32)
         seeds = np.array([asks[n].seed for n in who])
         (faces[who],) = self.engine.run("render", codes, squares[who], points, lines, seeds)
         return faces, shapes

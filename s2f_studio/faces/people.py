@@ -32,11 +32,13 @@ NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
 DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
 NUM_SEEN = 96  # components of the average face that the mean is linear in
-DRAWN = ("hair_length", "presents")  # what also holds for everybody, unless a drawing is a scribble
-SCRIBBLE = 0.6  # crudeness from which on it is one
-HALF_CRUDE = 0.4  # crudeness from which deviations are counted
+DRAWN = ("hair_length", "presents")  # what holds for everybody, unless a drawing is a scribble
+DRAWN_BELOW = 0.6  # crudeness below which `DRAWN` holds: a scribble's hair may mean nothing
+MIDDLE_CRUDE = 0.4  # crudeness at which what the mean is linear in has no terms of crudeness
 WORN_WEIGHT = 3.0  # of what is worn among what the mean is linear in: ridge shrinks it less
-CAREFUL, CRUDE = 0.2, 0.7  # crudeness up to which, and from which on, one scale matrix applies
+# Crudeness up to which the careful covariance applies, and from which on the crude one; between
+# them the two are blended, for they were fitted below .35 and above .5.
+CAREFUL_TO, CRUDE_FROM = 0.2, 0.7
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class People:
             values.append(self.at_zero[at] + level * self.per_level[at])
             within.append(self.within[at] if varies else 0.0)
         for name in DRAWN:
-            if drawing.crude < SCRIBBLE and name not in drawing.asked:
+            if drawing.crude < DRAWN_BELOW and name not in drawing.asked:
                 row = self.rows[LEVELS.index(name)]
                 rows.append(row)
                 values.append(row @ posterior.mean)
@@ -277,7 +279,7 @@ def linear_in(
     average: np.ndarray, shape: np.ndarray, crude: np.ndarray | float, worn: np.ndarray
 ) -> np.ndarray:
     """What the mean is linear in: average (…, A), shape (…, S), crude (…), worn (…, 3)."""
-    how = np.asarray(crude)[..., None] - HALF_CRUDE
+    how = np.asarray(crude)[..., None] - MIDDLE_CRUDE
     average = average[..., :NUM_SEEN]
     coarse = average[..., : NUM_SEEN // 2] * how**2
     parts = [average, average * how, coarse, shape, shape * how, how, how**2, WORN_WEIGHT * worn]
@@ -286,7 +288,7 @@ def linear_in(
 
 def blended(careful: np.ndarray, crude: np.ndarray, share: float) -> np.ndarray:
     """The root of the scale matrix for a drawing so crude, from that of careful and crude ones."""
-    weight = min(1.0, max(0.0, (share - CAREFUL) / (CRUDE - CAREFUL)))
+    weight = min(1.0, max(0.0, (share - CAREFUL_TO) / (CRUDE_FROM - CAREFUL_TO)))
     return (1 - weight) * careful + weight * crude
 
 

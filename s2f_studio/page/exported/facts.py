@@ -16,7 +16,7 @@ from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
 from s2f_studio.request import PER_ROUND
-from s2f_studio.translate import CRUDE_FROM
+from s2f_studio.translate import OPEN_FROM
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
@@ -33,7 +33,7 @@ def facts_of_page() -> dict[str, Any]:
         "models": [listed[MODEL].listed()],
         "note_prefix": images.NOTE_PREFIX,
         "hair_at_rim": images.HAIR_AT_RIM,
-        "crude": {"from": CRUDE_FROM, "words": HERE["crude"]},
+        "crude": {"from": OPEN_FROM, "words": HERE["crude"]},
         "mesh": {
             "parts": {name: places.tolist() for name, places in mesh.PARTS.items()},
             "five": mesh.FIVE.tolist(),
@@ -76,8 +76,8 @@ def facts_of_page() -> dict[str, Any]:
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
             "worn_from": average_face.WORN_FROM,
-            "careful": model.CAREFUL,
-            "scrawled_from": average_face.SCRAWLED_FROM,
+            "careful": model.LINES_BELOW,
+            "scrawled_from": average_face.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,
         },
@@ -102,14 +102,14 @@ def _facts_of_people() -> dict[str, Any]:
         "closed": people.CLOSED,
         "open": people.OPEN,
         "worn_weight": people.WORN_WEIGHT,
-        "careful_to_crude": [people.CAREFUL, people.CRUDE],
+        "careful_to_crude": [people.CAREFUL_TO, people.CRUDE_FROM],
         "num_seen": people.NUM_SEEN,
         "most_lean": posterior.MOST_LEAN,
         "pull": posterior.PULL,
-        "half_crude": people.HALF_CRUDE,
+        "half_crude": people.MIDDLE_CRUDE,
         "drawn": list(people.DRAWN),
         "kept": people.kept_places({}).tolist(),
-        "scribble": people.SCRIBBLE,
+        "scribble": people.DRAWN_BELOW,
         "drawn_off_px": people.DRAWN_OFF_PX,
         "eight": PER_ROUND,
         "narrower": people.NARROWER,
