@@ -224,7 +224,7 @@ def test_the_page_draws_the_people_that_python_draws(module, chosen, hat):
     points = mesh.mean_shape(256) + rng.normal(0, 3, (mesh.NUM_POINTS, 2))
     average = rng.normal(0, 1, people.shipped().num_components)
     worn = {"glasses": 1.0, "beard": 0.0, "hat": float(hat)}
-    wanted = people.shipped().draw(people.Drawing(average, 0.5, worn, points), [11], 0.8, chosen)
+    wanted = people.shipped().draw(people.Evidence(average, 0.5, worn, points), [11], 0.8, chosen)
     given = {"average": average.tolist(), "crude": 0.5, "worn": [1, 0, hat]}
     given |= {"points": points.tolist()}
     code = f"""

@@ -56,13 +56,13 @@ def everybody(file):
     return people.People.load(file)
 
 
-def drawing(crude: float = 0.6, **asked) -> people.Drawing:
+def drawing(crude: float = 0.6, **asked) -> people.Evidence:
     """A drawing whose mouth is neither closed nor open, of somebody who wears glasses."""
     points = mesh.mean_shape(256).astype(np.float64)
     for place, by in ((15, -3.0), (5, 3.0)):
         points[mesh.PARTS["mouth"][place], 1] = points[mesh.PARTS["mouth"]][:, 1].mean() + by / 2
     average = np.random.default_rng(1).normal(size=NUM)
-    return people.Drawing(average, crude, {"glasses": 1.0}, points, asked=asked)
+    return people.Evidence(average, crude, {"glasses": 1.0}, points, asked=asked)
 
 
 def read(everybody: people.People, drawn: people.Drawn) -> np.ndarray:
@@ -173,7 +173,7 @@ def test_an_open_mouth_holds_for_every_seed_unless_a_smile_is_asked_for(everybod
     smile = people.LEVELS.index("smile")
     values = read(everybody, everybody.draw(opened, range(20)))[:, smile]
     assert np.allclose(values, 1, atol=2e-3)
-    asked = people.Drawing(opened.average, 0.6, opened.worn, opened.points, asked={"smile": -1.0})
+    asked = people.Evidence(opened.average, 0.6, opened.worn, opened.points, asked={"smile": -1.0})
     values = read(everybody, everybody.draw(asked, range(20)))[:, smile]
     assert abs(values.mean() + 1) < 0.1 and values.std() > 0.02
 

@@ -131,7 +131,7 @@ class FaceModel(Translator):
         asks: Sequence[DrawingRequest],
     ) -> tuple[np.ndarray, list[np.ndarray | None]]:
         """Faces in the mean shape, float32 (N, 3, 128, 128) in [0, 1], and their shapes'
-        coordinates, (K,), None for the likely shape of the drawing.
+        coordinates as `shape_prior` has them, (K,), None for the likely shape of the drawing.
 
         squares: drawings, uint8 (N, P, P, 3). averages: as `averages`.
         """
@@ -186,9 +186,9 @@ def average_of(ask: DrawingRequest) -> DrawingRequest:
 def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> people.Drawn:
     """The person whom a request's seed draws.
 
-    average: the code of the average face where nothing is asked for, (K,).
+    average: the code of the average face where nothing is asked for, (A,).
     """
-    drawing = people.Drawing(
+    evidence = people.Evidence(
         average=average,
         crude=found.flags["crude"],
         worn={name: float(is_worn(name, average_of(ask), found)) for name in WORN},
@@ -198,7 +198,7 @@ def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> 
     temperature = ask.temperature
     if temperature is None:
         temperature = people.usual_temperature(found.flags["crude"])
-    return people.shipped().draw(drawing, [ask.seed], temperature, ask.chosen)
+    return people.shipped().draw(evidence, [ask.seed], temperature, ask.chosen)
 
 
 def asked_of(ask: DrawingRequest) -> dict[str, Any]:

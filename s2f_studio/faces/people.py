@@ -42,8 +42,8 @@ CAREFUL_TO, CRUDE_FROM = 0.2, 0.7
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """What is known of one drawing.
+class Evidence:
+    """What is known of one drawing, which people are drawn by.
 
     average: (A,), the code of its average face, whatever is asked for. crude: from 0 to 1. worn:
     `WORN`, each 0 or 1, as drawn. asked: what is asked for, of `LEVELS` from -1 to 1 ("presents":
@@ -124,47 +124,47 @@ class People:
         """How many of the J coordinates are the shape's; they come last."""
         return len(shape_prior.shapes()[2])
 
-    def given(self, drawing: Drawing) -> Posterior:
+    def given(self, evidence: Evidence) -> Posterior:
         """The distribution of people who could be meant by a drawing.
 
         What is worn, closed or open lips, and what is asked for hold for everybody. Whose
         deviations a seed has follows the drawing and the colours asked for: with another age,
         another smile or a beard it is the same person, changed.
         """
-        shape = drawn_shape(drawing.points)
-        worn = worn_of({**drawing.worn, "hat": 0.0})  # who is drawn does not depend on a hat
-        values = linear_in(drawing.average, shape, drawing.crude, worn)
+        shape = drawn_shape(evidence.points)
+        worn = worn_of({**evidence.worn, "hat": 0.0})  # who is drawn does not depend on a hat
+        values = linear_in(evidence.average, shape, evidence.crude, worn)
         mean = self.middle + (values - self.centre) @ self.slope
-        root = blended(self.careful, self.crude, drawing.crude)
+        root = blended(self.careful, self.crude, evidence.crude)
         posterior = Posterior(mean, root, STEP * self.strangers).leaning(mean - self.middle)
-        posterior = self._levels_held(posterior, drawing)
-        posterior = self._colours_held(posterior, drawing.asked)
-        if not drawing.wears.get("hat"):
+        posterior = self._levels_held(posterior, evidence)
+        posterior = self._colours_held(posterior, evidence.asked)
+        if not evidence.wears.get("hat"):
             return posterior
         return posterior.plus(self.hat_mean, self.hat_root)
 
-    def _levels_held(self, posterior: Posterior, drawing: Drawing) -> Posterior:
+    def _levels_held(self, posterior: Posterior, evidence: Evidence) -> Posterior:
         """The posterior with what is worn or drawn, lips and asked levels held; strangers are
         wanted who fit what is drawn. Age and colours stay, hair's unless an age is asked for.
         """
-        rows, values, _ = self._levels(posterior, replace(drawing, asked={}))
+        rows, values, _ = self._levels(posterior, replace(evidence, asked={}))
         posterior = posterior.wanting(rows, values)
-        rows, values, within = self._levels(posterior, drawing)
-        kept = self.rows[kept_places(drawing.asked)]
+        rows, values, within = self._levels(posterior, evidence)
+        kept = self.rows[kept_places(evidence.asked)]
         return posterior.held(rows, values, np.diag(within), kept)
 
     def _levels(
-        self, posterior: Posterior, drawing: Drawing
+        self, posterior: Posterior, evidence: Evidence
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is decided of levels: rows (R, J), values (R,), how far people vary there (R,)."""
         rows, values, within = [], [], []
-        for name, level, varies in decided(drawing):
+        for name, level, varies in decided(evidence):
             at = LEVELS.index(name)
             rows.append(self.rows[at])
             values.append(self.at_zero[at] + level * self.per_level[at])
             within.append(self.within[at] if varies else 0.0)
         for name in DRAWN:
-            if drawing.crude < DRAWN_BELOW and name not in drawing.asked:
+            if evidence.crude < DRAWN_BELOW and name not in evidence.asked:
                 row = self.rows[LEVELS.index(name)]
                 rows.append(row)
                 values.append(row @ posterior.mean)
@@ -187,7 +187,7 @@ class People:
 
     def draw(
         self,
-        drawing: Drawing,
+        evidence: Evidence,
         seeds: Sequence[int],
         temperature: float = 1.0,
         chosen: Sequence[Sequence[int]] = (),
@@ -200,7 +200,7 @@ class People:
         Without its last round it is what was shown before. Raises ValueError for a round without
         picks, or of several eights.
         """
-        posterior, effective = self.given(drawing), float("nan")
+        posterior, effective = self.given(evidence), float("nan")
         for picks in chosen:
             first = _first_of_eight(picks)
             shown = posterior.sample(range(first, first + PER_ROUND), temperature)
@@ -224,20 +224,20 @@ def shipped() -> People:
     return People.load(FITTED)
 
 
-def decided(drawing: Drawing) -> list[tuple[str, float, bool]]:
+def decided(evidence: Evidence) -> list[tuple[str, float, bool]]:
     """What holds for everybody who is drawn: name, level from -1 to 1, and whether people vary
     around it.
     """
     # Everybody is drawn without a hat; it is put on afterwards.
-    worn = [(name, 2 * drawing.wears.get(name, 0.0) - 1, False) for name in WORN if name != "hat"]
+    worn = [(name, 2 * evidence.wears.get(name, 0.0) - 1, False) for name in WORN if name != "hat"]
     worn.append(("hat", -1.0, False))
     asked = [
-        (name, float(drawing.asked[name]), True)
+        (name, float(evidence.asked[name]), True)
         for name in LEVELS
-        if name in drawing.asked and name not in WORN
+        if name in evidence.asked and name not in WORN
     ]
-    if "smile" not in drawing.asked and drawing.lips is not None:
-        asked.append(("smile", drawing.lips, False))
+    if "smile" not in evidence.asked and evidence.lips is not None:
+        asked.append(("smile", evidence.lips, False))
     return worn + asked
 
 
@@ -260,8 +260,8 @@ def usual_temperature(crude: float) -> float:
 
 def points_of(shape: np.ndarray) -> np.ndarray:
     """The points of a shape (S,), in standard deviations: (164, 2), in pixels of 256."""
-    mean, components, spread = shape_prior.shapes()
-    return mean + ((shape * spread) @ components).reshape(-1, 2)
+    mean, components, deviations = shape_prior.shapes()
+    return mean + ((shape * deviations) @ components).reshape(-1, 2)
 
 
 def drawn_shape(points: np.ndarray) -> np.ndarray:
