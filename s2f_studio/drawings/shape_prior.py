@@ -37,7 +37,7 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
     `USUAL_OFF_PX`. Less certain points weigh less, and the mean more (the maximum a posteriori
     under normal distributions).
     """
-    mean, components, spread = shapes()
+    mean, components, deviations = shapes()
     laid = similarity(points, mean)
     scale = float(np.sqrt(np.linalg.det(laid[:, :2])))
     off_px = (
@@ -46,7 +46,7 @@ def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np
         else np.broadcast_to(scale * np.asarray(off), len(mean))
     )
     sure = np.repeat(1 / np.maximum(off_px, USUAL_OFF_PX) ** 2, 2)
-    basis = components * spread[:, None]  # (K, 328), in standard deviations
+    basis = components * deviations[:, None]  # (K, 328), in standard deviations
     system = (basis * sure) @ basis.T + np.eye(len(basis))
     away = (transform(points, laid) - mean).ravel()
     return np.clip(np.linalg.solve(system, (basis * sure) @ away), -MOST, MOST)
@@ -69,8 +69,8 @@ def regularize(
     points = np.asarray(points, np.float64)
     if not amount:
         return points.copy()
-    mean, components, spread = shapes()
+    mean, components, deviations = shapes()
     values = coordinates(points, off) if values is None else values
-    shape = mean + ((values * spread) @ components).reshape(-1, 2)
+    shape = mean + ((values * deviations) @ components).reshape(-1, 2)
     wanted = transform(shape, inverse(similarity(points, mean)))
     return points + amount * (wanted - points)

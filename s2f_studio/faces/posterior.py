@@ -120,8 +120,8 @@ class Posterior:
         if not len(rows):
             return self
         across = (rows @ self.root)[:, : len(self.mean)]
-        spread = np.linalg.norm(across, axis=1) + JITTER
-        wanted = np.column_stack([across, values - rows @ self.mean]) / spread[:, None]
+        size = np.linalg.norm(across, axis=1) + JITTER
+        wanted = np.column_stack([across, values - rows @ self.mean]) / size[:, None]
         known = self.wanted if len(self.wanted) else wanted[:0]
         return replace(self, wanted=np.concatenate([known, wanted]))
 

@@ -58,11 +58,11 @@ class ToMeanShape(nn.Module):
         """The source, in drawings with these points, of the mean shape's pixels: (N, S, S, 2)."""
         middle = points.mean(1, keepdim=True)
         away = points - middle
-        spread = self.mean.square().sum()
+        size = self.mean.square().sum()
         # The similarity from the mean shape, as a complex number.
-        real = (self.mean * away).sum((1, 2)) / spread
+        real = (self.mean * away).sum((1, 2)) / size
         cross = self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]
-        imaginary = cross.sum(1) / spread
+        imaginary = cross.sum(1) / size
         turn = torch.stack(
             [torch.stack([real, -imaginary], 1), torch.stack([imaginary, real], 1)], 1
         )
@@ -228,7 +228,8 @@ class Laid(nn.Module):
     def forward(self, face: Tensor, coarse: Tensor) -> Tensor:
         scale = self.side_px // FACE_PX
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, warping.STEP_PX * scale)
-        for _ in range(self.side_px // MEAN_PX // 2):
+        num_doublings = (self.side_px // MEAN_PX).bit_length() - 1  # log2: 128 to 256 or to 512
+        for _ in range(num_doublings):
             face = plane.doubled(face)
         grid = (2 * where + 1) / self.side_px - 1
         laid = F.grid_sample(face, grid, "bilinear", "border", align_corners=False)

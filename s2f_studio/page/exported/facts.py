@@ -26,7 +26,7 @@ MODEL = weights.DEFAULT
 
 def facts_of_page() -> dict[str, Any]:
     """All of it, as JSON has it."""
-    mean, components, spread = shape_prior.shapes()
+    mean, components, deviations = shape_prior.shapes()
     listed = Catalogue(None, official=False).list()
     return {
         "about": page.about() | {"person": False},
@@ -42,7 +42,7 @@ def facts_of_page() -> dict[str, Any]:
         "shapes": {
             "mean": mean.tolist(),
             "components": components.tolist(),
-            "spread": spread.tolist(),
+            "spread": deviations.tolist(),
             "most": shape_prior.MOST,
             "usual_off_px": shape_prior.USUAL_OFF_PX,
         },
