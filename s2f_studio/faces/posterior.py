@@ -66,6 +66,13 @@ class Posterior:
     stranger's likelihood falls by the squares of the first columns times it minus the last.
     """
 
+    # A seed's person is x = mean + temperature · root (z - lean), z a stranger, who is drawn with a
+    # probability in proportion to exp(z · lean - PULL / 2 · Σ (a · z - b)²), (a, b) in wanted.
+    # lean: where the drawing's mean lies, seen from the mean of all people. exp(z · lean) is larger
+    # for strangers on that side, who look as the drawing does. Of normal z it moves the mean from 0
+    # to lean and leaves the covariance: z - lean has the mean 0 again, and x the drawing's mean.
+    # wanted: a · z = b says that the readout, r · x, has its value v: a = r root, b = v - r · mean,
+    # both divided by |a|, so that a misfit is counted in the readout's standard deviations.
     mean: np.ndarray
     root: np.ndarray
     strangers: np.ndarray
@@ -138,6 +145,8 @@ class Posterior:
         if not len(rows):
             return self
         every = rows if kept is None else np.concatenate([rows, kept])
+        # x + G (target - r x), with G = cov(x, (r, k) x) var((r, k) x)⁻¹, the columns of the held
+        # readouts r only: r x becomes its target, and k x, those kept, has no part in the move.
         across = every @ self.root  # (R + R', C)
         variance = across @ across.T
         variance = variance + JITTER * np.diag(np.diag(variance) + JITTER)
