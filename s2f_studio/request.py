@@ -197,7 +197,13 @@ class DrawingRequest(Request):
         description="what is known of the person, as age=0.5,hair=#332211:"
         f" {' and '.join(COLOURED)} as colours, {', '.join(TOLD)} from -1 to 1",
     )
-    candidates: int = Field(1, ge=1, le=MAX_CANDIDATES, description="how many answers")
+    candidates: int = Field(
+        1,
+        ge=1,
+        le=MAX_CANDIDATES,
+        description="how many answers: a person, the average, further people; one if the average is"
+        " asked for",
+    )
     clean: Literal["auto", "always", "never", "whole"] = Field(
         "auto",
         description="clean the paper up; whole: as auto, but no sheet is cut out of the picture",

@@ -180,8 +180,10 @@ def remarks_on(
         degree = drawing.shows.flags["crude"]
         if degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-    if "answer" not in info.supports and request.candidates > 1 and num_answers == 1:
-        remarks.append(Remark("one-answer", {"model": info.name}))
+    if request.candidates > num_answers:
+        has_people = "answer" in info.supports
+        one = Remark("one-average") if has_people else Remark("one-answer", {"model": info.name})
+        remarks.append(one)
     return tuple(remarks)
 
 

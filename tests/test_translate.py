@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.remarks import WORDS
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet
 from s2f_studio.translate import translate, write_answer
@@ -57,6 +58,12 @@ def test_three_answers_and_a_sheet_that_says_they_are_generated(answer, tmp_path
     assert images.load_rgb(files[0]).shape[1] == 4 * 256
 
 
+def test_the_average_is_one_answer_and_a_remark_says_so_where_several_are_asked(model, drawing):
+    answer = answer_to(model, drawing, answer="average")
+    assert [face.name for face in answer.faces] == ["average"]
+    assert "one-average" in {remark.code for remark in answer.remarks}
+
+
 def test_nothing_is_overwritten(answer, tmp_path):
     first = write_answer(answer, tmp_path)
     before = first[0].read_bytes()
@@ -105,9 +112,10 @@ def test_the_answers_path_is_printed_and_opened_where_there_is_a_screen(
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
     command = ["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "o"), "--open"]
     monkeypatch.setenv("DISPLAY", ":0")
-    assert cli.main([*command, "--candidates", "1", "--answer", "average"]) == 0
-    file = tmp_path / "o" / "d-photo.png"
-    assert file.is_file() and str(file) in capsys.readouterr().out and opened == [file.as_uri()]
+    assert cli.main([*command, "--answer", "average"]) == 0
+    file, (out, err) = tmp_path / "o" / "d-photo.png", capsys.readouterr()
+    assert file.is_file() and str(file) in out and opened == [file.as_uri()]
+    assert WORDS["one-average"] not in err  # the command's own default is one as well
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")

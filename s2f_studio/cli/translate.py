@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from cyclopts import Parameter, Token
 
 from s2f_studio.remarks import WORDS, Remark
-from s2f_studio.request import DrawingRequest
+from s2f_studio.request import AVERAGE, DrawingRequest
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Device, Engine, Out, warn
 
@@ -83,7 +83,7 @@ def translate(
         mouth: middle of the mouth; with --eyes
         values: what the network is given: signed: [-1, 1]; unit: [0, 1], as Person Face Sketches'
             app does by mistake
-        open: show the first answer where there is a screen
+        open: show the sheet of answers, or the only answer, where there is a screen
     """
     from s2f_utils import runtime, weights
     from s2f_utils.infer import find_pictures, load, restorers
@@ -146,7 +146,9 @@ def _with_defaults(request: DrawingRequest, *, is_shipped: bool) -> DrawingReque
     """The request with this command's defaults: it warns of a face that it does not find; the
     shipped model gives several answers; the user's models get pictures as they are.
     """
-    usual = {"insist": True, "candidates": NUM_CANDIDATES} if is_shipped else {"insist": True}
+    usual: dict[str, Any] = {"insist": True}
+    if is_shipped and request.answer != AVERAGE:
+        usual["candidates"] = NUM_CANDIDATES
     if not is_shipped and request.points is None and not request.face:
         usual["align"] = "never"
     changes = {name: value for name, value in usual.items() if name not in request.model_fields_set}
