@@ -40,7 +40,7 @@ class FaceModel(Translator):
 
     It finds a drawing's landmarks, warps it to the mean shape, and predicts the average face there.
     The average face's code says where among all people those lie whom the drawing could mean; a
-    seed draws one of them, a network restores the photo, and that is warped to the person's shape.
+    seed draws one of them, a network renders the photo, and that is warped to the person's shape.
     """
 
     NETWORK = "expect"  # whose files it opens
@@ -75,7 +75,7 @@ class FaceModel(Translator):
 
     @classmethod
     def more_files(cls, model: str | Path) -> tuple[Path, ...]:
-        """The file of the network that restores photos."""
+        """The file of the network that renders photos."""
         return (weights.shipped(weights.PERSON),)
 
     def answer_squares(

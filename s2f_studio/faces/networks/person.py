@@ -1,5 +1,5 @@
 """A person's photo in the mean shape's frame, from a code: principal components (Cootes, Edwards
-and Taylor 1998), and a network that restores what they leave out.
+and Taylor 1998), and a network that renders the photo, with what they leave out.
 
 Shapes: N people, K components, S = 128 pixels, P = 3 · 64 · 64 values of a picture.
 """
