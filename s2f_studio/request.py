@@ -202,7 +202,7 @@ class DrawingRequest(Request):
         ge=1,
         le=MAX_CANDIDATES,
         description="how many answers: a person, the average, further people; one if the average is"
-        " asked for",
+        " asked for; without this option the command makes three of a drawing",
     )
     clean: Literal["auto", "always", "never", "whole"] = Field(
         "auto",
