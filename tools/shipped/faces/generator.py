@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.pretrained import features_of, stride_distance
+from s2f_utils.networks.pretrained import features_of
 from tools.shipped.faces.codes import Codes, fit_mapping
 from tools.shipped.faces.discriminator import FacesDiscriminator, crop
 from tools.shipped.people import running
@@ -93,7 +93,7 @@ class People:
 class Training:
     """The generator, its discriminator, their optimisers, and for how long they learned."""
 
-    def __init__(self, people: People, state: Path, init: Path) -> None:
+    def __init__(self, people: People, state: Path, init: Path, new_mapping: bool) -> None:
         self.people, self.folder = people, state
         self.net_g = checkpoints.load_network(init / "generator.safetensors")[0].float()
         self.net_g.train().requires_grad_(True)
@@ -112,13 +112,11 @@ class Training:
         self.opt_d = torch.optim.Adam(groups, LR_WHOLE, betas=BETAS, fused=True)
         self.images, self.seconds = 0, 0.0
         self.means: dict[str, float] = {}
-        self.has_codes = False
-        self.resume()
         self.codes = people.codes(self.net_g.style_dim)
-        if not self.has_codes:
+        self.resume()
+        if new_mapping and not self.images:
             print(f"styles found of faces: {fit_mapping(self.net_g, self.codes):.2f}", flush=True)
             self.ema.style.load_state_dict(self.net_g.style.state_dict())
-            self.has_codes = True
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """All that has a state."""
@@ -134,14 +132,13 @@ class Training:
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         self.images, self.seconds = state["images"], state["seconds"]
-        self.means, self.has_codes = state["means"], state.get("has_codes", False)
+        self.means = state["means"]
         torch.set_rng_state(state["chance"])
 
     def save(self) -> None:
         """Write the state, and the averaged generator by itself in float16."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"images": self.images, "seconds": self.seconds, "means": self.means}
-        state["has_codes"] = self.has_codes
         running.save_state(self.folder / "state.pt", state | {"chance": torch.get_rng_state()})
         half = {name: value.half().contiguous() for name, value in self.ema.state_dict().items()}
         partial = self.folder / "generator.partial"
@@ -195,8 +192,8 @@ class Training:
         logits = self.net_d.logits(*made, part)
         loss_gan = -torch.stack([one.mean() for one in logits]).sum()
         near = slice(OF_PHOTOS)
-        loss_near = NEAR * _distance(made[0], real[0], near)
-        loss_near = loss_near + NEAR_PART * _distance(made[1], real[1], near)
+        loss_near = NEAR * running.distance(made[0], real[0], near)
+        loss_near = loss_near + NEAR_PART * running.distance(made[1], real[1], near)
         coarse = [F.avg_pool2d(one[near], 8) for one in (fake, photo)]
         loss_near = loss_near + COLOURS * F.l1_loss(*coarse)
         self.opt_g.zero_grad(set_to_none=True)
@@ -258,17 +255,15 @@ class Training:
         running.save_sheet(self.folder / f"sheet-{self.images:07d}.png", rows)
 
 
-def _distance(fake: list[Tensor], real: list[Tensor], some: slice) -> Tensor:
-    """Mean distance of features of some of a batch."""
-    return stride_distance([x[some] for x in fake], [x[some] for x in real]).mean()
-
-
 def main() -> None:
     """Train until a time."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("state", type=Path)
     parser.add_argument("--init", type=Path, required=True, help="folder with both networks")
+    parser.add_argument(
+        "--new-mapping", action="store_true", help="the generator has not learned components yet"
+    )
     parser.add_argument("--until", type=datetime.fromisoformat, required=True, metavar="TIME")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -276,7 +271,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     (args.state / "pid").write_text(str(os.getpid()))
     people = People(args.data)
-    training = Training(people, args.state, args.init)
+    training = Training(people, args.state, args.init, args.new_mapping)
     saved = shown = time.monotonic()
     print(f"{len(people.photo)} people, {len(people.held_photo)} held out", flush=True)
     if not training.images:

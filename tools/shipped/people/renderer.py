@@ -35,7 +35,7 @@ from s2f_studio.faces.networks.renderer import CODE, WIDTHS, Renderer, ResizeCon
 from s2f_utils import weights
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.pretrained import features_of, stride_distance
+from s2f_utils.networks.pretrained import features_of
 from tools.shipped.people import running
 from tools.shipped.people.appearance import Appearance
 from tools.shipped.people.discriminators import (
@@ -150,8 +150,8 @@ class Training:
         self.net_d.requires_grad_(False)
         terms = {"loss_gan": hinge_g(logits(fake_whole, fake_part, fake))}
         known = slice(BATCH - INVENTED)
-        terms["loss_perceptual"] = PERCEPTUAL * _distance(fake_whole, real_whole, known)
-        terms["loss_part"] = PART_PERCEPTUAL * _distance(fake_part, real_part, known)
+        terms["loss_perceptual"] = PERCEPTUAL * running.distance(fake_whole, real_whole, known)
+        terms["loss_part"] = PART_PERCEPTUAL * running.distance(fake_part, real_part, known)
         terms["loss_l1"] = L1 * F.l1_loss(fake[known], batch.photo[known])
         coarse = F.avg_pool2d(fake, 8)
         terms["loss_colours"] = COLOURS * F.l1_loss(
@@ -253,11 +253,6 @@ def _fit(layer: ResizeConv2d, transposed: Tensor) -> None:
 
 def _copy_norm(norm: nn.BatchNorm2d, unet: Mapping[str, Tensor], prefix: str) -> None:
     norm.load_state_dict({name: unet[prefix + name] for name in norm.state_dict()})
-
-
-def _distance(fake: list[Tensor], real: list[Tensor], some: slice) -> Tensor:
-    """Mean distance of features of some of a batch."""
-    return stride_distance([x[some] for x in fake], [x[some] for x in real]).mean()
 
 
 def main() -> None:

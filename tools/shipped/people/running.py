@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2f_utils.metrics.distribution import frechet_distance, manifold_coverage
-from s2f_utils.networks.pretrained import features_of
+from s2f_utils.networks.pretrained import features_of, stride_distance
 
 JUDGE = "efficientnet-lite2"  # features that no training sees
 DIVISIONS = 10
@@ -60,6 +60,11 @@ def judged(pictures: Tensor) -> Tensor:
     """The judge's features of pictures (N, 3, H, W), averaged over all places: float64 (N, F)."""
     found = [features_of(some, JUDGE)[-1].mean(dim=(2, 3)) for some in pictures.split(32)]
     return torch.cat(found).double()
+
+
+def distance(fake: Sequence[Tensor], real: Sequence[Tensor], some: slice) -> Tensor:
+    """Mean distance of features of some of a batch, a scalar."""
+    return stride_distance([x[some] for x in fake], [x[some] for x in real]).mean()
 
 
 def halves(generated: Tensor, photos: Tensor) -> dict[str, float]:
