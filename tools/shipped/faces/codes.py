@@ -25,21 +25,29 @@ INVERTED, PASSES, RATE = 4_000, 60, 1.0
 
 
 class Codes:
-    """Principal components of photos and their mirror images.
+    """Pictures → z, along principal components.
 
-    photos: uint8 (N, 128, 128, 3). often: float64 (N,), how often each is shown. num: components.
+    mean: float32 (3 · 64 · 64,), the mean photo. scaled: float32 (3 · 64 · 64, N), pixels → z.
     """
 
-    def __init__(self, photos: Tensor, often: Tensor, num: int) -> None:
-        rows = torch.cat([self.small(some) for some in photos.split(256)])
+    def __init__(self, mean: Tensor, scaled: Tensor) -> None:
+        self.mean, self.scaled = mean, scaled
+        self.weight = face_weight().repeat(3).sqrt()
+
+    @classmethod
+    def of_photos(cls, photos: Tensor, often: Tensor, num: int) -> Codes:
+        """The first `num` components of photos and their mirror images.
+
+        photos: uint8 (N, 128, 128, 3). often: float64 (N,), how often each is shown.
+        """
+        rows = torch.cat([cls.small(some) for some in photos.split(256)])
         mirrored = rows.view(-1, 3, SIDE_PX, SIDE_PX).flip(3).flatten(1)
         rows = torch.cat([rows, mirrored])
         share = (often.float() / often.float().sum()).repeat(2) / 2
-        self.mean = share @ rows
-        self.weight = face_weight().repeat(3).sqrt()
-        rows = (rows - self.mean) * self.weight * share.sqrt()[:, None]
+        mean = share @ rows
+        rows = (rows - mean) * face_weight().repeat(3).sqrt() * share.sqrt()[:, None]
         variances, sides = torch.linalg.eigh(rows @ rows.T)  # smaller than that of the pixels
-        self.scaled = rows.T @ (sides[:, -num:] / variances[-num:]).flip(1)  # pixels → z
+        return cls(mean, rows.T @ (sides[:, -num:] / variances[-num:]).flip(1))
 
     @staticmethod
     def small(photos: Tensor) -> Tensor:

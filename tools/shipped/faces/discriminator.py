@@ -1,5 +1,5 @@
-"""What tells generated faces from photos: whole faces, and parts of them. N pictures, H and W
-pixels.
+"""What tells generated faces from photos: whole faces, parts of them, and pixels. N
+pictures, H and W pixels.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.networks.projected import ProjectedDiscriminator
+from tools.shipped.people.discriminators import PixelDiscriminator
 
 ENLARGED = 2  # times, so that features see parts at a scale nearer to their own
 # left, top, right, bottom in pictures of 128 px whose eyes and mouth are aligned
@@ -24,18 +25,22 @@ def crop(pictures: Tensor, part: str) -> Tensor:
 
 
 class FacesDiscriminator(nn.ModuleDict):
-    """Heads for whole faces, eyes, and mouth."""
+    """Heads for whole faces, eyes, and mouth, and one for plain pixels."""
 
     def __init__(self, whole: Mapping[str, Tensor]) -> None:
         nets: dict[str, nn.Module] = {"whole": ProjectedDiscriminator(width=64, sketch_channels=0)}
         nets["whole"].load_state_dict(whole)
         for number, part in enumerate(PARTS):
             nets[part] = ProjectedDiscriminator(width=48, sketch_channels=0, seed=1 + number)
+        nets["pixels"] = PixelDiscriminator()
         super().__init__(nets)
 
     def logits(
-        self, features: Sequence[Tensor], of_part: Sequence[Tensor], part: str
+        self, features: Sequence[Tensor], of_part: Sequence[Tensor], part: str, pictures: Tensor
     ) -> list[Tensor]:
-        """Logits of all heads for features of whole faces, then for those of one part of them."""
+        """Logits of all heads for features of whole faces, for those of one part of them, and
+        for the pictures themselves (N, 3, 128, 128).
+        """
         whole, net_part = self["whole"], self[part]
-        return [*whole(whole.project(features)), *net_part(net_part.project(of_part))]
+        found = [*whole(whole.project(features)), *net_part(net_part.project(of_part))]
+        return [*found, self["pixels"](pictures)]

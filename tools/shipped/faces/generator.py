@@ -55,14 +55,14 @@ NEAR, NEAR_PART, COLOURS = 8.0, 4.0, 300.0
 SAVE_S, SHOW_S = 200.0, 600.0
 SHOWN_PER_ROW, SHOWN_ROWS = 12, 2
 PSI = 0.7
-TERMS = ("d_whole", "d_part", "loss_gan", "loss_near")
+TERMS = ("d_whole", "d_part", "d_pixels", "loss_gan", "loss_near")
 
 
 class People:
     """Training photos, shown in balance, and held-out ones."""
 
     def __init__(self, folder: Path) -> None:
-        people = running.read_people(folder)
+        people = running.read_people(folder) | running.read_plain(folder)
         chosen = np.isin(running.set_of(people["name"]), OFFICIAL)
         chosen &= (people["eyes_px"] >= LEAST_EYES_PX) & (people["aligned_inside"] >= LEAST_INSIDE)
         training, held = (
@@ -75,7 +75,7 @@ class People:
 
     def codes(self, num: int) -> Codes:
         """The principal components of the training photos."""
-        return Codes(self.photo, self.balance, num)
+        return Codes.of_photos(self.photo, self.balance, num)
 
     @functools.cached_property
     def held_features(self) -> Tensor:
@@ -108,6 +108,7 @@ class Training:
         groups = [
             {"params": list(self.net_d["whole"].parameters())},
             {"params": of_parts},
+            {"params": list(self.net_d["pixels"].parameters())},
         ]
         self.opt_d = torch.optim.Adam(groups, LR_WHOLE, betas=BETAS, fused=True)
         self.images, self.seconds = 0, 0.0
@@ -165,7 +166,7 @@ class Training:
         """One step of the discriminator, one of the generator. left_s: the time left."""
         falling = min(1.0, 0.05 + left_s / FALLING_S)
         warm = min(1.0, (self.images + BATCH) / WARM_UP_IMAGES)
-        rates = [LR_G * warm, LR_MAPPING * warm, LR_WHOLE, LR_PART]
+        rates = [LR_G * warm, LR_MAPPING * warm, LR_WHOLE, LR_PART, LR_PART]
         for group, rate in zip(
             (*self.opt_g.param_groups, *self.opt_d.param_groups), rates, strict=True
         ):
@@ -179,8 +180,8 @@ class Training:
         made = (features_of(change(fake)), features_of(crop(fake, part)))
 
         cut_off = [[x.detach() for x in features] for features in made]
-        logits_real = self.net_d.logits(*real, part)
-        logits_fake = self.net_d.logits(*cut_off, part)
+        logits_real = self.net_d.logits(*real, part, photo)
+        logits_fake = self.net_d.logits(*cut_off, part, fake.detach())
         sides = list(zip(logits_real, logits_fake, strict=True))
         losses = [0.5 * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f in sides]
         loss_d = torch.stack(losses).sum()
@@ -189,7 +190,7 @@ class Training:
         self.opt_d.step()
 
         self.net_d.requires_grad_(False)
-        logits = self.net_d.logits(*made, part)
+        logits = self.net_d.logits(*made, part, fake)
         loss_gan = -torch.stack([one.mean() for one in logits]).sum()
         near = slice(OF_PHOTOS)
         loss_near = NEAR * running.distance(made[0], real[0], near)
@@ -203,11 +204,11 @@ class Training:
 
         self.images += BATCH
         running.follow(self.ema, self.net_g, self.images // BATCH)
-        num_whole = len(losses) // 2
-        whole, of_part = losses[:num_whole], losses[num_whole:]
+        num_whole = len(losses) // 2  # as many heads as for a part; the last one is of pixels
         terms = (
-            torch.stack(whole).mean(),
-            torch.stack(of_part).mean(),
+            torch.stack(losses[:num_whole]).mean(),
+            torch.stack(losses[num_whole:-1]).mean(),
+            losses[-1],
             loss_gan,
             loss_near,
         )

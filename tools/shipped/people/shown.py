@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_studio.drawings import shape_prior
+from s2f_studio.drawings import mesh, shape_prior
 from tools.shipped.people import running, strangers
 from tools.shipped.people.appearance import POWERS, Appearance, is_whole
 
@@ -26,6 +26,7 @@ WORN_SHARES = (0.2, 0.2, 0.0)  # of glasses, beards, and hats among invented peo
 HATS_SHOWN = 0.05  # share of people in painted hats among those shown
 NEAR_ENOUGH = 0.2  # the other person's share in a blend, up to which it gets the first one's lines
 SHOWN, SHOWN_COMPONENTS = 10, 96
+MOST_TURNED = 0.2  # the nose's tip from between eyes and mouth, of the eyes' distance
 SYNTHETIC = "faker-portraits"  # never a true photo in a measure
 
 
@@ -69,8 +70,8 @@ class People:
 
     def __init__(self, folder: Path, appearance: Appearance, worn: Worn) -> None:
         self.worn = worn
-        people = running.read_people(folder)
-        whole = is_whole(people)
+        people = running.read_people(folder) | running.read_plain(folder)
+        whole = is_whole(people) & is_frontal(people["points"])
         self.appearance = appearance
         training = whole & (people["split"] == "train")
         held = whole & (people["split"] != "train") & (running.set_of(people["name"]) != SYNTHETIC)
@@ -78,7 +79,7 @@ class People:
         self.lines = torch.from_numpy(people["lines"][training])
         powers = POWERS | {"mouth": 1.0, "glasses": 0.3}
         self.balance = running.balanced(people["labels"][training], powers)
-        self._add_hats(folder / "hats.npz")
+        self._add_hats(folder / "plain-hats.npz")
         self.codes = torch.stack(
             [self._codes(False), self._codes(True)]
         )  # (2, N, K), mirrored last
@@ -159,6 +160,16 @@ class People:
             known[:, None], codes, self.invented(who, mirrored, share) * (codes != 0)
         )
         return Batch(photo, self.appearance.picture(codes), lines, known.float())
+
+
+def is_frontal(points: np.ndarray) -> np.ndarray:
+    """Whether each face looks ahead: bool (N,); points: (N, 164, 2).
+
+    The half of a turned face that is hardly seen is torn wide in the mean shape's frame.
+    """
+    five = mesh.five_of(points)
+    middle = (five[:, :2].mean(axis=1) + five[:, 3:].mean(axis=1)) / 2
+    return np.abs(five[:, 2, 0] - middle[:, 0]) <= MOST_TURNED * mesh.eye_distance(points)
 
 
 def _mirror(pictures: Tensor, mirrored: Tensor) -> Tensor:
