@@ -154,6 +154,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
             "no features of",
         ),
         ("restore", {"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
+        ("restore", {"decoder": "prior", "residual": True}, "residual must be false"),
     ],
 )
 def test_impossible_values_are_refused(method, change, message):

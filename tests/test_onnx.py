@@ -250,6 +250,24 @@ def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
         infer.load(folder)
 
 
+def test_a_restorer_whose_decoder_is_a_stylegan2_answers_as_in_pytorch(tmp_path):
+    torch.manual_seed(0)
+    args, direction = OF_STYLES["gfpgan"]
+    net = networks.build("gfpgan", **args, stylegan_decoder=FACES).eval()
+    for name, value in net.named_parameters():
+        if name.endswith("noise.weight"):
+            value.data.fill_(0.5)
+    meta = {"direction": direction, "size_px": 32}
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, meta)
+    own = restorers.load(path, "cpu")
+    made = restorers.load(export(Enhancer(own), tmp_path / "out"))
+    face = draw_face(2, size_px=32).photo
+    wanted = [own.restore(face, seed) for seed in (0, 7)]
+    assert apart(*wanted) > 2 * LEVELS
+    for seed, one in zip((0, 7), wanted, strict=True):
+        assert apart(made.restore(face, seed), one) <= LEVELS
+
+
 def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
     net = networks.build("unet", **SMALL["unet"][0])
     path = checkpoints.save_generator(

@@ -14,11 +14,18 @@ import torch.nn.functional as F
 
 from s2f_utils import infer, networks, weights
 from s2f_utils.infer import restorers
-from s2f_utils.methods.losses import feature_distance, gram, style_distance
-from s2f_utils.methods.restore import component_loss, pyramid_loss
+from s2f_utils.methods.losses import (
+    component_loss,
+    feature_distance,
+    gram,
+    pyramid_loss,
+    style_distance,
+)
 from s2f_utils.networks import checkpoints
+from s2f_utils.networks.stylegan2 import sft
 from s2f_utils.pictures import images
-from s2f_utils.train.config import resolve
+from s2f_utils.runtime import ConfigError
+from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
@@ -151,6 +158,91 @@ def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp
         assert torch.allclose(found(photos), photos + change)
 
 
+SMALL_FACES = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 32, "channel_multiplier": 0.5}
+
+
+@pytest.fixture()
+def faces(tmp_path):
+    """The file of a StyleGAN2 whose layers have 32, 32, 16 and 16 channels, with noise."""
+    torch.manual_seed(1)
+    net = networks.build("stylegan2", **SMALL_FACES).eval()
+    for name, value in net.named_parameters():
+        if name.endswith("noise.weight"):
+            value.data.fill_(0.3)
+    return checkpoints.save_generator(tmp_path / "faces.safetensors", net, {"size_px": 32})
+
+
+def test_with_a_prior_a_restorer_begins_with_its_mean_face(manifest, tmp_path, faces):
+    given, _ = checkpoints.load_network(faces)
+    begun_with = settings_of(faces, "restore")
+    run = begin(manifest, tmp_path, init=faces, **begun_with)
+    net = run.model.net_g.eval()
+    photos = torch.rand(2, 3, 32, 32) * 2 - 1
+    random = {"input_is_latent": True, "randomize_noise": False}
+    styles = torch.randn(2, given.num_layers, given.style_dim)
+    with torch.inference_mode():
+        faces_of = given(styles, **random)
+        assert (net.stylegan_decoder([styles], (), **random)[0] - faces_of).abs().max() <= 1e-4
+        mean_face = given(given.mean_latent()[None], **random)
+        assert mean_face.std() > 0.1 and (net(photos) - mean_face).abs().max() <= 1e-4
+
+
+def test_sft_changes_the_last_channels_alone():
+    x = torch.arange(4.0).view(1, 4, 1, 1).expand(1, 4, 2, 2)
+    changed = sft(x, torch.full((1, 2, 2, 2), 3.0), torch.full((1, 2, 2, 2), 0.5))
+    assert changed[0, :, 1, 0].tolist() == [0.0, 1.0, 6.5, 9.5]
+
+
+def test_a_prior_stays_as_it_is_while_the_rest_learns(manifest, tmp_path, faces):
+    begun_with = settings_of(faces, "restore")
+    assert begun_with["decoder"] == "prior"
+    run = begin(manifest, tmp_path, init=faces, **begun_with, max_norm=0.5)
+    first = {name: value.clone() for name, value in run.model.net_g.named_parameters()}
+    train(run, callbacks=[StopAt(24)], progress=False)
+    run = begin(manifest, tmp_path, resume="auto", init=faces, **begun_with, max_norm=0.5)
+    assert run.images_seen == 24
+    assert train(run, progress=False) == "done"
+    given, _ = checkpoints.load_network(faces)
+    found, _ = checkpoints.load_network(run.folder / "generator.safetensors")
+    decoders = found.stylegan_decoder, run.model.net_g.stylegan_decoder
+    for decoder in decoders:
+        assert all(decoder.state_dict()[key].equal(x) for key, x in given.state_dict().items())
+    still = [name for name, x in run.model.net_g.named_parameters() if x.equal(first[name])]
+    assert still and all(name.startswith("stylegan_decoder.") for name in still)
+    restorer = restorers.load(run.folder, "cpu")
+    photo = images.resize(images.load_rgb(manifest.split("test")[0].photo), 32)
+    assert not np.array_equal(restorer.restore(photo, seed=1), restorer.restore(photo, seed=2))
+    again = settings_of(run.folder, "restore")  # a run that begins with this one keeps it as well
+    assert again == begun_with | {"residual": False}
+    further = begin(manifest, tmp_path / "again", init=run.folder, **again)
+    assert not any(x.requires_grad for x in further.model.net_g.stylegan_decoder.parameters())
+
+
+def test_without_a_prior_the_same_network_learns_all_of_its_decoder(manifest, tmp_path, faces):
+    sizes = settings_of(faces, "restore") | {"decoder": "stylegan2"}
+    run = begin(manifest, tmp_path, **sizes)
+    first = {name: value.clone() for name, value in run.model.net_g.named_parameters()}
+    train(run, progress=False)
+    still = [name for name, x in run.model.net_g.named_parameters() if x.equal(first[name])]
+    mapping = "stylegan_decoder.style."  # the U-Net's styles come without it
+    assert all(name.startswith(mapping) for name in still)
+
+
+def test_what_is_no_prior_is_refused(manifest, tmp_path, faces):
+    begun_with = settings_of(faces, "restore")
+    with pytest.raises(ConfigError, match="begins with a trained StyleGAN2: give it with --init"):
+        begin(manifest, tmp_path, decoder="prior")
+    with pytest.raises(ConfigError, match="is a stylegan2: give --set decoder=prior"):
+        begin(manifest, tmp_path, init=faces)
+    with pytest.raises(checkpoints.CheckpointError, match="size_px, num_style_feat, num_mlp"):
+        begin(manifest, tmp_path, init=faces, **begun_with | {"narrow": 0.125})
+    with pytest.raises(checkpoints.CheckpointError, match="is a gfpgan of"):
+        begin(manifest, tmp_path, init="restorer-256", **begun_with)
+    with pytest.raises(checkpoints.CheckpointError, match="which restore does not train"):
+        settings_of("sketch-to-face-128", "restore")
+    assert not list(tmp_path.glob("*restore*"))
+
+
 def test_learning_lowers_the_losses(manifest, tmp_path):
     torch.manual_seed(0)
     run = begin(
@@ -225,11 +317,14 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
         perceptual._loaded.cache_clear()
 
 
-def test_the_loss_of_components_sees_eyes_and_mouth():
-    photo, places = torch.rand(1, 3, 256, 256), ((120, 96), (120, 160), (185, 128), (70, 128))
+@pytest.mark.parametrize("size_px", [128, 256])
+def test_the_loss_of_components_sees_eyes_and_mouth(size_px):
+    unit = size_px // 32
+    photo = torch.rand(1, 3, size_px, size_px)
+    places = ((15, 12), (15, 20), (23, 16), (9, 16))  # eyes, mouth, and a forehead
     others = photo.repeat(4, 1, 1, 1)
-    for other, (y, x) in zip(others, places, strict=True):  # eyes, mouth, and a forehead
-        other[..., y - 8 : y + 8, x - 8 : x + 8] = 0
+    for other, (y, x) in zip(others, places, strict=True):
+        other[..., (y - 1) * unit : (y + 1) * unit, (x - 1) * unit : (x + 1) * unit] = 0
     found = [component_loss(other[None], photo).item() for other in others]
     assert min(found[:3]) > 0 == found[3]
 

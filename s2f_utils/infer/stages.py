@@ -27,7 +27,7 @@ from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.runtime import Precision
 
 U8, F32, I64 = "uint8", "float32", "int64"
-NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, followed by a number
+NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, then a number, or _ and a number
 FACES = 1 << 10  # the first noise stream for faces; the earlier ones are for the layers' noise
 
 
@@ -193,17 +193,18 @@ class Restored(Stage):
         super().__init__(net, precision)
         size_px = net.size_px
         self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
-        self.noises: dict[int, tuple[int, ...]] = {}
+        self.noises: dict[str, tuple[int, tuple[int, ...]]] = {}  # by name: number and shape
         for name, noise in net.named_buffers():
             if name.startswith(NOISE):
-                self.noises[int(name.removeprefix(NOISE))] = tuple(noise.shape)
+                layer = int(name.removeprefix(NOISE).lstrip("_"))
+                self.noises[name] = layer, tuple(noise.shape)
         # `functional_call` replaces the published network's noise until it ends.
         self._lock = threading.Lock()
 
     def forward(self, picture: Tensor, seed: Tensor) -> Tensor:
         drawn = {
-            f"{NOISE}{layer}": normal(seed, shape[-1] * shape[-2], layer).view(shape)
-            for layer, shape in self.noises.items()
+            name: normal(seed, shape[-1] * shape[-2], layer).view(shape)
+            for name, (layer, shape) in self.noises.items()
         }
         with contextlib.nullcontext() if torch.compiler.is_exporting() else self._lock:
             made = torch.func.functional_call(self.net, drawn, (signed(picture),))

@@ -27,10 +27,10 @@ def answering(init: str | Path, direction: str) -> nn.Module:
 def load_into(
     wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES
 ) -> None:
-    """Load a network into another of the same class and arguments, except dropout; if they differ,
-    CheckpointError, which names the settings to change.
+    """Load a network into another of the same class (or one derived from it) and arguments, except
+    dropout; if they differ, CheckpointError, which names the settings to change.
     """
-    if type(given) is not type(wanted) or _without_dropout(given.args) != _without_dropout(
+    if not isinstance(wanted, type(given)) or _without_dropout(given.args) != _without_dropout(
         wanted.args
     ):
         raise checkpoints.CheckpointError(

@@ -5,12 +5,15 @@ all take logits or images and return a scalar tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_utils.networks.resunet import grey_of
+from s2f_utils.pictures.faces.geometry import TEMPLATE
 from s2f_utils.runtime import to_device
 
 
@@ -158,3 +161,36 @@ def gram(features: Tensor) -> Tensor:
     """The Gram matrices of a layer's channels: (N, C, H, W) → (N, C, C), divided by C·H·W."""
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / features[0].numel()
+
+
+def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
+    """`perceptual_loss` at both eyes and at the mouth of aligned faces, (B, 3, S, S) in [-1, 1], S
+    a multiple of 128.
+
+    What GFPGAN's component losses look at, by pretrained features in place of three more
+    discriminators.
+    """
+    unit = b.shape[-1] // 8
+    # centres (x, y), shares of the side
+    eyes = TEMPLATE[:2]
+    mouth = TEMPLATE[3:].mean(axis=0, keepdims=True)
+    losses = []
+    for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
+        corners = 8 * unit * centres - unit * np.array([width / 2, 1])
+        left_top = np.rint(corners).astype(int).tolist()
+        crops = [
+            photos[..., y : y + 2 * unit, x : x + width * unit]
+            for photos in (fake_b, b)
+            for x, y in left_top
+        ]
+        fake, real = torch.cat(crops).chunk(2)
+        losses.append(perceptual_loss(fake, real))
+    return torch.stack(losses).mean()
+
+
+def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
+    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed;
+    photos: (B, 3, S, S).
+    """
+    small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
+    return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)

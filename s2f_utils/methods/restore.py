@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -32,14 +30,17 @@ from s2f_utils.methods.config import (
     TrainConfig,
     need,
 )
+from s2f_utils.methods.initial import load_into
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas
 from s2f_utils.methods.losses import (
+    component_loss,
     discriminator_feature_distance,
     feature_distance,
     l1_loss,
     logistic_loss_d,
     logistic_loss_g,
     perceptual_loss,
+    pyramid_loss,
     style_distance,
 )
 from s2f_utils.methods.method import Batch, Context, Term, frozen
@@ -48,17 +49,17 @@ from s2f_utils.methods.psp import identity_loss
 from s2f_utils.metrics.perceptual import network
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.info import FROM_DEGRADED
+from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.pictures import degradations, images
-from s2f_utils.pictures.faces.geometry import TEMPLATE
 from s2f_utils.runtime import distributed, to_device
 
 WORKERS = 4
+# The settings that a decoder's sizes follow from.
+PRIOR = "size_px, num_style_feat, num_mlp, channel_multiplier, and narrow, a 512th of its width"
 
 
 class RestoreConfig(TrainConfig):
-    """GFPGAN, Wang et al. 2021,
-    with the values of its published "simple" training, from scratch.
-    """
+    """GFPGAN, Wang et al. 2021, as in its published "simple" training, from scratch."""
 
     directions: ClassVar[tuple[str, ...]] = (FROM_DEGRADED,)
 
@@ -67,9 +68,7 @@ class RestoreConfig(TrainConfig):
     load_size_px: LoadSizePx = 512
     batch_size: BatchSize = 12
     total_images: TotalImages = 9_600_000
-    constant_share: ConstantShare = (
-        0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
-    )
+    constant_share: ConstantShare = 0.75  # published: halved at 600,000 and 700,000 steps
     ema_half_life_images: EmaHalfLifeImages = 10_000.0
     num_style_feat: int = Field(512, gt=0, description="values of a style")
     num_mlp: int = Field(
@@ -78,6 +77,10 @@ class RestoreConfig(TrainConfig):
     narrow: float = Field(1.0, gt=0, description="share of the published width")
     channel_multiplier: float = Field(
         2.0, gt=0, description="channels from 64 px on; the published files have 2"
+    )
+    decoder: Literal["clean", "stylegan2", "prior"] = Field(
+        "clean",
+        description="stylegan2: that of Karras et al.; prior: the initial model's, kept fixed",
     )
     residual: bool = Field(
         False,
@@ -142,18 +145,15 @@ class RestoreConfig(TrainConfig):
         need(self.perceptual == "vgg" or not self.lambda_style, text)
         text = (
             "lambda_components needs perceptual=efficientnet, whose features it compares, and "
-            "256 px or more"
+            "128 px or more"
         )
-        need(
-            not self.lambda_components
-            or (self.perceptual == "efficientnet" and self.size_px >= 256),
-            text,
-        )
+        fits = self.perceptual == "efficientnet" and self.size_px >= 128
+        need(fits or not self.lambda_components, text)
         fits = self.perceptual != "discriminator" or self.discriminator == "stylegan2"
-        need(
-            fits,
-            "a projected discriminator has no features of its own: choose perceptual=efficientnet",
-        )
+        text = "a projected discriminator has no features of its own: set perceptual=efficientnet"
+        need(fits, text)
+        text = f"residual must be false with decoder={self.decoder}, which paints whole faces"
+        need(self.decoder == "clean" or not self.residual, text)
         return self
 
 
@@ -204,15 +204,27 @@ class Restore(LogisticGAN):
             "lambda_id": 0.0,
         },
     }
-    init_networks = ("gfpgan",)
+    init_networks = ("gfpgan", "stylegan2")
     init_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones
 
     def build(self, config: RestoreConfig) -> None:
         sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
+        if config.decoder != "clean":
+            sizes["stylegan_decoder"] = {
+                "size_px": config.size_px,
+                "style_dim": config.num_style_feat,
+                "num_mlp": config.num_mlp,
+                "width": round(512 * config.narrow),
+                "channel_multiplier": config.channel_multiplier,
+            }
         net_g = networks.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
+        if config.decoder != "clean":
+            net_g.start_at_mean()
+        if config.decoder == "prior":
+            net_g.stylegan_decoder.requires_grad_(False)
         if config.discriminator == "projected":
             net_d = networks.build(
                 "projected", width=config.disc_width, sketch_channels=0, seed=config.seed
@@ -240,11 +252,34 @@ class Restore(LogisticGAN):
             given.paint_nothing()
         return given
 
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """As `LogisticGAN`; of a StyleGAN2 the settings with which it is the prior."""
+        if net.name != "stylegan2":
+            return super().settings_from(net, meta) | {"decoder": meta.get("decoder", "clean")}
+        kept = {name: net.args[name] for name in ("size_px", "num_mlp", "channel_multiplier")}
+        kept |= {"load_size_px": net.size_px, "num_style_feat": net.style_dim}
+        return kept | {"narrow": net.args["width"] / 512, "decoder": "prior"}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the decoder was trained, for a run that begins with this one."""
+        return {"decoder": self.config.decoder}
+
     def load_init(self, init: str | Path | None) -> None:
-        """As `LogisticGAN`; the losses' weights are downloaded now: WeightsError if they are
-        unavailable.
+        """As `LogisticGAN`, or a StyleGAN2 as the decoder: ConfigError where it is needed and not
+        given. The losses' weights are downloaded now: WeightsError if they are unavailable.
         """
-        super().load_init(init)
+        given = self.generator_of(init) if init else None
+        text = "decoder=prior begins with a trained StyleGAN2: give it with --init (a run or file)"
+        need(given is not None or self.config.decoder != "prior", text)
+        if isinstance(given, StyleGAN2):
+            text = f"{init}: is a stylegan2: give --set decoder=prior for a restorer with it"
+            need(self.config.decoder != "clean", text)
+            load_into(self.net_g.stylegan_decoder, given, init, PRIOR)
+            self.net_g.start_at_mean()
+        else:
+            super().load_init(init)
         if self.config.perceptual == "vgg":
             network("vgg19", self.precision.device)
         elif self.config.perceptual == "efficientnet":
@@ -361,36 +396,3 @@ class Restore(LogisticGAN):
             "fake_b": nets[self.config.direction](damaged),
             "b": to_device(b, damaged.device),
         }
-
-
-def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
-    """`perceptual_loss` at both eyes and at the mouth of aligned faces, (B, 3, S, S) in [-1, 1], S
-    a multiple of 256.
-
-    What GFPGAN's component losses look at, by pretrained features in place of three more
-    discriminators.
-    """
-    unit = b.shape[-1] // 8
-    # centres (x, y), shares of the side
-    eyes = TEMPLATE[:2]
-    mouth = TEMPLATE[3:].mean(axis=0, keepdims=True)
-    losses = []
-    for centres, width in ((eyes, 2), (mouth, 3)):  # in eighths of the side; each 2 high
-        corners = 8 * unit * centres - unit * np.array([width / 2, 1])
-        left_top = np.rint(corners).astype(int).tolist()
-        crops = [
-            photos[..., y : y + 2 * unit, x : x + width * unit]
-            for photos in (fake_b, b)
-            for x, y in left_top
-        ]
-        fake, real = torch.cat(crops).chunk(2)
-        losses.append(perceptual_loss(fake, real))
-    return torch.stack(losses).mean()
-
-
-def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
-    """The L1 losses of the U-Net's pictures, (B, 3, s, s) from 8 px to S, summed;
-    photos: (B, 3, S, S).
-    """
-    small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
-    return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)

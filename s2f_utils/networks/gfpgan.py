@@ -7,7 +7,7 @@ arXiv:2101.04061), under its keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from s2f_utils.networks.info import FROM_DEGRADED, RESTORES, ModelInfo
 from s2f_utils.networks.network import Network
+from s2f_utils.networks.stylegan2 import StyleGAN2
 
 
 def _published() -> type[nn.Module]:
@@ -24,6 +25,20 @@ def _published() -> type[nn.Module]:
     from spandrel.architectures.GFPGAN import GFPGAN as Published
 
     return Published
+
+
+class SFTStyleGAN2(StyleGAN2):
+    """Our StyleGAN2 with SFT, called as the published class calls its decoder."""
+
+    def forward(
+        self,
+        styles: Sequence[Tensor],
+        conditions: Sequence[Tensor],
+        return_latents: bool = False,
+        **options: Any,
+    ) -> tuple[Tensor, None]:
+        """styles: a list of one, (N, L, D). The faces (N, 3, S, S), and no styles."""
+        return super().forward(styles[0], conditions=conditions, **options), None
 
 
 class GFPGAN(Network):
@@ -36,6 +51,8 @@ class GFPGAN(Network):
     are led by the U-Net, else all.
     residual: what is painted is added to the damaged face, so that a small network need not paint
     again what is good; not published.
+    stylegan_decoder: the arguments of a StyleGAN2 of ours, which then is the decoder. The published
+    one is a simpler StyleGAN2, whose edges and widths differ: it cannot hold the weights of ours.
     """
 
     needs_contiguous = True  # the published code takes views that channels_last does not allow
@@ -50,6 +67,7 @@ class GFPGAN(Network):
         different_w: bool = True,
         sft_half: bool = True,
         residual: bool = False,
+        stylegan_decoder: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         published = _published()(
@@ -69,6 +87,16 @@ class GFPGAN(Network):
         self.num_style_feat = num_style_feat
         self.different_w, self.input_is_latent = different_w, True
         self.size_px, self.residual = size_px, residual
+        if stylegan_decoder:
+            self.stylegan_decoder = SFTStyleGAN2.build(**stylegan_decoder)
+            self._fit_conditions(sft_half)
+
+    def _fit_conditions(self, sft_half: bool) -> None:
+        """Give the U-Net's scales and shifts as many channels as the decoder's layers need."""
+        for layers in (self.condition_scale, self.condition_shift):
+            for layer, conv in zip(layers, self.stylegan_decoder.convs[::2], strict=True):
+                width = len(conv.activate.bias)
+                layer[2] = nn.Conv2d(layer[2].in_channels, width // (1 + sft_half), 3, padding=1)
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelInfo:
@@ -76,6 +104,19 @@ class GFPGAN(Network):
         return ModelInfo(
             RESTORES, FROM_DEGRADED, supports=frozenset({"seed"}), size_px=args.get("size_px", 512)
         )
+
+    def start_at_mean(self) -> None:
+        """Set all styles to the mean style of a StyleGAN2 decoder, SFT's scales to 1 and shifts to
+        0: whatever the damaged face, the decoder then paints its mean face.
+        """
+        decoder, last = self.stylegan_decoder, self.final_linear
+        with torch.no_grad():
+            last.weight.zero_()
+            last.bias.copy_(decoder.mean_latent().repeat(len(last.bias) // decoder.style_dim))
+            for layers, start in ((self.condition_scale, 1.0), (self.condition_shift, 0.0)):
+                for layer in layers:
+                    layer[2].weight.zero_()
+                    layer[2].bias.fill_(start)
 
     def paint_nothing(self) -> None:
         """Set what turns features into colours to zero:

@@ -233,6 +233,14 @@ class ToRGB(nn.Module):
             return out + self.upsample(skip)
 
 
+def sft(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Channel-split SFT (Wang et al. 2021, eq. 4): as many of the last channels of x, (N, C, H, W),
+    as `scale` and `shift` have, (N, c, H, W), are multiplied and added to; the first ones stay.
+    """
+    kept, led = x.tensor_split((x.shape[1] - scale.shape[1],), dim=1)
+    return torch.cat([kept, led * scale + shift], dim=1)
+
+
 def widths_of(size_px: int, width: int, channel_multiplier: float) -> list[int]:
     """The channels of the layers at 4, 8, … px: `width` up to 32 px, from there on fewer with each
     doubling.
@@ -295,11 +303,15 @@ class StyleGAN2(Network):
         )
 
     def forward(
-        self, styles: Tensor, input_is_latent: bool = False, randomize_noise: bool = True
+        self,
+        styles: Tensor,
+        input_is_latent: bool = False,
+        randomize_noise: bool = True,
+        conditions: Sequence[Tensor] = (),
     ) -> Tensor:
         """styles: z, (N, D) or (N, L, D), or w with `input_is_latent`. Noise is drawn from torch's
-        global generator, or the stored one where `randomize_noise` is off. Raises ValueError for
-        another shape of styles.
+        global generator, or the stored one where `randomize_noise` is off. conditions: as of
+        `synthesis`. Raises ValueError for another shape of styles.
         """
         if styles.shape[1:] not in ((self.style_dim,), (self.num_layers, self.style_dim)):
             shapes = f"(N, {self.style_dim}) or (N, {self.num_layers}, {self.style_dim})"
@@ -313,7 +325,7 @@ class StyleGAN2(Network):
         if randomize_noise:
             like = {"device": latent.device, "dtype": latent.dtype}
             noise = [distributed.randn(len(latent), *x.shape[1:], **like) for x in noise]
-        return self.synthesis(latent, noise)
+        return self.synthesis(latent, noise, conditions)
 
     def map(self, z: Tensor) -> Tensor:
         """Random values to styles: (N, D) → (N, D), or (N, L, D) → (N, L, D)."""
@@ -337,8 +349,12 @@ class StyleGAN2(Network):
         ]
         return [torch.where(own, x, one) for one, x in zip(drawn, stored, strict=True)]
 
-    def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """(N, L, D) and the noise → (N, 3, S, S)"""
+    def synthesis(
+        self, latent: Tensor, noise: Sequence[Tensor], conditions: Sequence[Tensor] = ()
+    ) -> Tensor:
+        """(N, L, D) and the noise → (N, 3, S, S). conditions: a scale and a shift for each size
+        from 8 px on, one after the other, for `sft` within the layers; none for StyleGAN2 as it is.
+        """
         latent = widened(latent)
         with full_float32(latent.device):
             x = self.input.input.expand(latent.shape[0], -1, -1, -1)
@@ -350,6 +366,8 @@ class StyleGAN2(Network):
             within = full_float32(x.device) if n < first_half else contextlib.nullcontext()
             with within:
                 x = self.convs[2 * n](x, latent[:, first], noise[first])
+                if conditions:
+                    x = sft(x, conditions[2 * n], conditions[2 * n + 1])
                 x = self.convs[2 * n + 1](x, latent[:, first + 1], noise[first + 1])
                 rgb = to_rgb(x, latent[:, first + 2], rgb)
         return rgb
