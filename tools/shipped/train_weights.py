@@ -70,6 +70,28 @@ RESTORER = {
     "log_every_images": 100,
     "sample_every_images": 1_000,
 }
+# Two that differ in one thing, at the size of faces-128, whose network is their decoder: with the
+# prior its weights are those of `faces-128` and stay fixed; without, they are learned as well.
+RESTORER_128 = RESTORER | {
+    "size_px": 128,
+    "load_size_px": 128,
+    "batch_size": 8,
+    "num_mlp": 4,
+    "narrow": 0.5,
+    "channel_multiplier": 0.5,
+    "decoder": "stylegan2",
+    "residual": False,
+    "lambda_pyramid": 0.25,
+    "lambda_perceptual": 0.2,
+    "lambda_components": 0.1,
+    "lambda_gan": 0.03,
+    "lr_g": 1e-3,
+    "total_images": 12_000,
+    "ema_half_life_images": 500.0,
+    "log_every_images": 200,
+    "sample_every_images": 1_000,
+    "num_samples": 12,
+}
 # The lesson of notebook 02: its network at its size, a little narrower, and a projected
 # discriminator.
 PIX2PIX = {
@@ -254,6 +276,13 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
     "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 12_000, "flip": 0.5}),  # not shipped
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
+    "restorer-128": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", None, RESTORER_128),
+    "restorer-128-prior": (
+        "restore",
+        f"{OPEN_FACES}/manifest-sharp.csv",
+        "faces-128",
+        RESTORER_128 | {"decoder": "prior"},
+    ),
 }
 # How far these go from the weights that they began with to those that their training reached
 # ("model soups", Wortsman et al. 2022): on validation people better than either.
@@ -263,6 +292,8 @@ COMPACT = {
     "sketch-to-face-128",
     "map-to-face-128",
     "restorer-256",
+    "restorer-128",
+    "restorer-128-prior",
     "photo-to-sketch",
     "pix2pix-128",
     "pix2pix-128-gan",
