@@ -134,12 +134,15 @@ class Training:
             part.load_state_dict(state[name])
         self.images, self.seconds = state["images"], state["seconds"]
         self.means = state["means"]
+        if "codes" in state:
+            self.codes = Codes(**state["codes"])
         torch.set_rng_state(state["chance"])
 
     def save(self) -> None:
         """Write the state, and the averaged generator by itself in float16."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"images": self.images, "seconds": self.seconds, "means": self.means}
+        state["codes"] = {"mean": self.codes.mean, "scaled": self.codes.scaled}
         running.save_state(self.folder / "state.pt", state | {"chance": torch.get_rng_state()})
         half = {name: value.half().contiguous() for name, value in self.ema.state_dict().items()}
         partial = self.folder / "generator.partial"
