@@ -36,6 +36,7 @@ WORDS: dict[str, str] = {
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights"
     " yunet' fetches it, or S2F_WEIGHTS names a folder that has it",
     # About answers.
+    "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"
     " its lines, and others would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",

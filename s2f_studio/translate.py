@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.attributes import COLOURED, as_tone
-from s2f_studio.drawings import mesh
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
@@ -30,6 +29,9 @@ from s2f_utils.pictures import faces, images, masks
 LEAST_SKIN = 0.01  # of a label map
 # Mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls.
 VAGUE = 0.235
+# The same, from which on too little is drawn to say who it is: faces with eyes, nose and mouth have
+# .03 to .08, an outline with eyes .14, a line .35.
+SPARSE_FROM = 0.12
 # From this "crude" score on the user is told that much is left open; careful portraits have .15 to
 # .27 (`faces.model.LINES_BELOW`).
 OPEN_FROM = 0.25
@@ -149,7 +151,7 @@ def _check_face(drawing: Drawing, request: DrawingRequest, info: ModelInfo) -> N
     is_unsure = bool(codes & {"no-face", "rough-face"})
     if not (is_unsure and info.reads == "sketch" and info.layout == "aligned"):
         return
-    if drawing.shows.off.mean() > VAGUE * mesh.eye_distance(drawing.shows.points):
+    if drawing.shows.vagueness > VAGUE:
         raise Refusal(422, NO_FACE, "no-face")
 
 
@@ -178,7 +180,9 @@ def remarks_on(
     remarks = [*drawing.warnings]
     if "answer" in info.supports and request.answer == PERSON:
         degree = drawing.shows.flags["crude"]
-        if degree > OPEN_FROM:
+        if drawing.shows.vagueness > SPARSE_FROM:
+            remarks.append(Remark("sparse"))
+        elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
     if request.candidates > num_answers:
         has_people = "answer" in info.supports

@@ -28,6 +28,13 @@ def crude():
     return drawings.prepare(drawings.example("few-lines")).image
 
 
+def test_of_a_drawing_that_is_hardly_one_it_is_said_that_it_is_too_little(model, crude):
+    drawn = crude.copy()
+    drawn[90:] = 255  # the hair alone
+    (remark,) = translate(drawn, DrawingRequest(align="never", clean="never"), model).remarks
+    assert remark.code == "sparse"
+
+
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.info.supports
     for answer, expected in (("person", ["crude"]), ("average", [])):

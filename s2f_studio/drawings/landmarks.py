@@ -50,6 +50,11 @@ class Landmarks:
         return (1 + BY_HAND * self.flags["crude"]) * self.off
 
     @property
+    def vagueness(self) -> float:
+        """The mean expected error of a point, in eye distances."""
+        return float(self.off.mean() / mesh.eye_distance(self.points))
+
+    @property
     def hair_above(self) -> float:
         """The share of hair in the person above the brows, from 0 (a hat, a bald head) to 1."""
         unit = mesh.eye_distance(self.points)

@@ -15,8 +15,9 @@ from s2f_studio.faces import average_face, model, people, posterior, regions
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
+from s2f_studio.remarks import WORDS
 from s2f_studio.request import PER_ROUND
-from s2f_studio.translate import OPEN_FROM
+from s2f_studio.translate import OPEN_FROM, SPARSE_FROM
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
@@ -34,6 +35,7 @@ def facts_of_page() -> dict[str, Any]:
         "note_prefix": images.NOTE_PREFIX,
         "hair_at_rim": images.HAIR_AT_RIM,
         "crude": {"from": OPEN_FROM, "words": HERE["crude"]},
+        "sparse": {"from": SPARSE_FROM, "words": WORDS["sparse"]},
         "mesh": {
             "parts": {name: places.tolist() for name, places in mesh.PARTS.items()},
             "five": mesh.FIVE.tolist(),

@@ -34,7 +34,9 @@ async function understood(engine, given) {
   const off = Array.from(seen.off.data);
   const offByHand = off.map((own) => (1 + looking.by_hand * flags.crude) * own);
   remembered.data = given.data;
-  remembered.found = { points: pairs(seen.points.data), offByHand, flags, parts };
+  const points = pairs(seen.points.data);
+  const vagueness = off.reduce((a, b) => a + b) / off.length / eyeDistance(points);
+  remembered.found = { points, offByHand, vagueness, flags, parts };
   return remembered.found;
 }
 
@@ -155,8 +157,9 @@ async function person(engine, given, found, said, average, { seed, temperature, 
   return { face, shape: drawn.shape };
 }
 
-// The answer to a square drawing: {picture, degree}, a picture of FACE_PX or twice that, and how
-// crude the drawing is. ask: {seed, temperature, chosen, isAverage, likely, isLarge}.
+// The answer to a square drawing: {picture, degree, vagueness}, a picture of FACE_PX or twice that,
+// how crude the drawing is, and how little of a face can be made out.
+// ask: {seed, temperature, chosen, isAverage, likely, isLarge}.
 export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
@@ -169,5 +172,6 @@ export async function answer(engine, drawing, ask) {
   const side = Math.sqrt(field.length / 2);
   const stage = ask.isLarge ? "lay_large" : "lay";
   const laid = await engine.run(stage, face, floats(field, 1, side, side, 2));
-  return { picture: pictureOf(laid.picture), degree: found.flags.crude };
+  const { flags, vagueness } = found;
+  return { picture: pictureOf(laid.picture), degree: flags.crude, vagueness };
 }

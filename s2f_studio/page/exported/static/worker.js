@@ -6,7 +6,7 @@ import { Engine, UNABLE } from "./engine.js";
 import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
-const { about, crude, note_prefix: prefix } = FACTS;
+const { about, crude, note_prefix: prefix, sparse } = FACTS;
 const FIRST = ["look", "expect", "guide", "settle", "code", "render", "lay"]; // for an answer
 const engine = new Engine((loading) => postMessage({ loading }));
 
@@ -20,10 +20,14 @@ async function translated(file, fields) {
     chosen: roundsOf(fields.chosen),
     isLarge: fields.large === true,
   };
-  const { picture, degree } = await answer(engine, drawing, ask);
-  const isVague = degree > crude.from && !ask.isAverage;
+  const { picture, degree, vagueness } = await answer(engine, drawing, ask);
   const png = await pngOf(picture, notesOf(ask, fields.chosen));
-  return { pictures: [{ png }], warnings: isVague ? [crude.words] : [] };
+  return { pictures: [{ png }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
+}
+
+function remarksOn(degree, vagueness) {
+  if (vagueness > sparse.from) return [sparse.words];
+  return degree > crude.from ? [crude.words] : [];
 }
 
 // "3,5;9" → [[3, 5], [9]]
