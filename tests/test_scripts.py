@@ -140,48 +140,122 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_dropped():
 def test_eight_faces_have_eight_seeds_and_one_is_kept():
     told = on_page("""
       await state.showEight();
-      tell(state.faces.map((one) => one.seed));
-      const fifth = state.faces[4];
-      await state.pick(fifth);
-      tell(state.settings.seed === fifth.seed, kept.settings.seed === fifth.seed);
+      const { faces } = state.rounds.now;
+      tell(faces.map((one) => one.seed));
+      const before = asked.length;
+      await state.pick(faces[4]);
+      tell(asked.length - before, state.face === faces[4].png);
+      tell(state.settings.seed === faces[4].seed, kept.settings.seed === faces[4].seed);
       await state.showEight();
-      tell(state.faces.length);
-      state.set({ likely: 1 });
-      tell(state.faces.length);
+      tell(state.rounds.now.faces.map((one) => one.seed));
     """)
-    assert len(set(told[0])) == 8 and told[1:] == [True, True, 8, 0]
+    assert told == [list(range(8)), 0, True, True, True, list(range(8, 16))]
 
 
-def test_choosing_leads_to_people_around_the_picks_and_back_a_round():
+def test_eight_faces_stay_after_a_change_and_are_made_anew_when_asked():
     told = on_page("""
       await state.showEight();
-      const [, , , fourth, , sixth] = state.faces;
+      const { now } = state.rounds;
+      const first = now.faces.map((one) => one.png);
+      await state.pick(now.faces[4]);
+      await state.set({ likely: 1 });
+      tell(now.faces.map((one) => one.png).join() === first.join(), now.picks, state.numFresh);
+      const before = asked.length;
+      await state.fillRound();
+      const anew = asked.slice(before);
+      tell(anew.map((one) => one.seed), anew.every((one) => one.likely === 1), state.numFresh);
+      tell(state.rounds.now === now, now.picks);
+      await state.set({ likely: 0.5 });
+      const half = state.fillRound();
+      await state.draw(png + "mine", false);
+      await half;
+      tell(state.numFresh, state.filling);
+      await state.pick(now.faces[2]);
+      tell(state.face !== now.faces[2].png, asked.at(-1).seed);
+    """)
+    assert told[:3] == [True, [4], 0]
+    assert told[3:] == [list(range(8)), True, 8, True, [4], 0, None, True, 2]
+
+
+def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before():
+    told = on_page("""
+      await state.showEight();
+      const third = state.rounds.now.faces[2];
+      const older = state.ask();
+      await state.pick(third);
+      await older;
+      tell(state.face === third.png, state.isBusy);
+    """)
+    assert told == [True, False]
+
+
+def test_choosing_leads_to_people_around_the_picks():
+    told = on_page("""
+      await state.showEight();
+      const [, , , fourth, , sixth] = state.rounds.now.faces;
       await state.pick(fourth);
       await state.pick(sixth);
       await state.moreAlike();
-      tell(asked.at(-1).chosen, state.faces.map((one) => one.seed), state.picks);
-      await state.pick(state.faces[1]);
-      tell(asked.at(-1).seed, asked.at(-1).chosen, kept.settings.chosen);
+      const { faces, picks, picked } = state.rounds.now;
+      tell(asked.at(-1).chosen, faces.map((one) => one.seed), picks);
+      tell(picked.map((one) => one.seed));
+      await state.pick(faces[1]);
+      tell(state.settings.seed, kept.settings.chosen);
       await state.moreAlike();
-      tell(asked.at(-1).chosen, state.faces[0].seed);
-      await state.back();
-      tell(asked.at(-1).chosen, state.faces[0].seed, state.picks);
-      await state.back();
-      tell(asked.at(-1).chosen, state.faces[0].seed, state.picks, state.settings.seed);
-      await state.pick(state.faces[3]);
-      tell(state.picks);
+      tell(asked.at(-1).chosen, state.rounds.now.first);
+      await state.pick(state.rounds.now.faces[0]);
+      await state.pick(state.rounds.now.faces[0]);
+      tell(state.rounds.now.picks);
       await state.draw(png + "mine", false);
       tell(asked.at(-1).chosen, asked.at(-1).seed);
     """)
-    assert told[:3] == ["3,5", list(range(8, 16)), []]
-    assert told[3:6] == [9, "3,5", [[3, 5]]]
+    assert told[:4] == ["3,5", list(range(8, 16)), [], [3, 5]]
+    assert told[4:6] == [9, [[3, 5]]]
     assert told[6:8] == ["3,5;9", 16]
-    assert told[8:11] == ["3,5", 8, [9]]
-    assert told[11:15] == ["", 0, [3, 5], 9]
-    assert told[15] == [5], "picked again, one is no longer picked"
-    assert told[16:] == ["3,5", 9], "a stroke is answered with the person who was picked last"
+    assert told[8] == [], "picked again, one is no longer picked"
+    assert told[9:] == ["3,5;9", 16], "a stroke is answered with the person who was picked last"
     for chosen in ("3,5", "3,5;9"):
         DrawingRequest.of({"chosen": chosen})
+
+
+def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
+    told = on_page("""
+      const seen = () => state.rounds.now.faces.map((one) => one.png).join();
+      await state.showEight();
+      await state.pick(state.rounds.now.faces[3]);
+      const first = seen();
+      await state.showEight();
+      const others = seen();
+      await state.pick(state.rounds.now.faces[1]);
+      await state.moreAlike();
+      const alike = seen();
+      const before = asked.length;
+      await state.back();
+      tell(seen() === others, state.rounds.now.picks);
+      await state.back();
+      tell(seen() === first, state.rounds.now.picks, state.rounds.canGoBack);
+      await state.forward();
+      await state.forward();
+      tell(seen() === alike, state.rounds.canGoForward, asked.length - before);
+      await state.back();
+      await state.showEight();
+      tell(state.rounds.now.first, state.rounds.canGoForward);
+    """)
+    assert told == [True, [9], True, [3], False, True, False, 0, 16, False]
+
+
+def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
+    told = on_page("""
+      await state.set({ seed: 9, chosen: [[3, 5]] });
+      await state.showEight();
+      tell(state.rounds.now.first, asked.at(-1).chosen);
+      await state.back();
+      const { first, picks, faces } = state.rounds.now;
+      tell(first, asked.at(-1).chosen, picks, faces.length, state.rounds.canGoBack);
+      await state.forward();
+      tell(state.rounds.now.first);
+    """)
+    assert told == [8, "3,5", 0, "", [3, 5], 8, False, 8]
 
 
 def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():

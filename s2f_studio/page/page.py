@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from s2f_studio.attributes import COLOURED, TOLD
 from s2f_studio.page import drawing
 from s2f_studio.request import AVERAGE, defaults
 from s2f_utils.pictures import faces, images, masks
@@ -55,8 +56,8 @@ LABELS = (
 def about(notice: str = "") -> dict[str, Any]:
     """The page's initial data, for JSON; `query` has the defaults of all fields of a request.
 
-    notice: a sentence that stays in sight, beside the note that faces are guesses. person: whether
-    the page offers what is known of the person.
+    notice: a sentence that stays in sight, beside the note that faces are guesses. person: the
+    attributes of a person that can be asked for.
     """
     return {
         "note": images.GENERATED_NOTE,
@@ -66,7 +67,7 @@ def about(notice: str = "") -> dict[str, Any]:
         "starts": {reads: list(names) for reads, names in drawing.STARTS.items()},
         "guide": faces.TEMPLATE.tolist(),
         "preview": PREVIEW,
-        "person": True,
+        "person": [*COLOURED, *TOLD],
         "labels": [[name, _hex(masks.PALETTE[n])] for n, name in enumerate(LABELS)],
     }
 

@@ -112,7 +112,7 @@ def upload(page, content: bytes, name: str = "drawing.png") -> None:
 
 def eight(page) -> list[str]:
     """Ask for eight faces, and wait for all."""
-    page.locator(".s2f-actions button", has_text="ight").click()
+    page.locator(".s2f-answer button", has_text="ight").click()
     until(page, f"{TILES}.length === 8", slowest_s=2 * SLOWEST_S)
     settled(page)
     return page.evaluate(TILES)

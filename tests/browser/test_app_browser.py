@@ -103,56 +103,121 @@ def test_undo_brings_the_face_back(page):
     settled(page)
 
 
-def test_eight_faces_are_eight_people_and_one_stays(page):
+def begun_again(page):
+    page.reload()
+    settled(page)
+    page.evaluate(CLOCK)
+
+
+def pick(page, *numbers: int) -> None:
+    for number in numbers:
+        page.get_by_role("button", name=f"answer {number}", exact=True).click()
+    settled(page)
+
+
+def pressed(page) -> list[str]:
+    return [
+        one.get_attribute("title") for one in page.locator(".s2f-tile[aria-pressed=true]").all()
+    ]
+
+
+def new_eight(page, name: str, before: list[str]) -> list[str]:
+    """The eight after a button was pressed, once none of those before is left."""
+    page.get_by_role("button", name=name).click()
+    gone = f"before => {TILES}.length === 8 && !{TILES}.some((one) => before.includes(one))"
+    until(page, gone, arg=before, slowest_s=2 * SLOWEST_S)
+    settled(page)
+    return page.evaluate(TILES)
+
+
+def requests_of(page) -> int:
+    return sum(url.endswith("/api/translate") for url in page.asked)
+
+
+def test_eight_faces_are_eight_people_and_one_is_shown_large(page):
     made = eight(page)
     assert len(set(made)) == 8
     keep_picture(page, "eight")
-    page.get_by_role("button", name="answer 4", exact=True).click()
-    settled(page)
-    assert page.evaluate(FACE) == made[3]
+    before = requests_of(page)
+    pick(page, 4)
+    assert page.evaluate(FACE) == made[3] and requests_of(page) == before
     after = other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
     assert picture_of(after).text["s2f:seed"] == "3"
-    assert page.locator(".s2f-faces").is_hidden()  # they are of another drawing
 
 
-def test_choosing_shows_people_around_the_picks_and_goes_back_a_round(page):
+def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
+    made = page.evaluate(TILES)
+    assert page.locator(".s2f-old").count() == 8 and pressed(page) == ["answer 4"]
+    anew = new_eight(page, "Show these eight again", made)
+    assert [picture_of(one).text["s2f:seed"] for one in anew] == [str(n) for n in range(8)]
+    assert page.locator(".s2f-old").count() == 0 and pressed(page) == ["answer 4"]
+    assert page.evaluate(FACE) == anew[3]
+    other_face(page, lambda: slide(page, "Shape", 0.3))
+    assert page.locator(".s2f-old").count() == 8
+    keep_picture(page, "old")
+    other_face(page, lambda: slide(page, "Shape", 0.8))
+    assert page.locator(".s2f-old").count() == 0  # the settings are those of the eight again
+
+
+def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
+    begun_again(page)
     first = eight(page)
     more = page.get_by_role("button", name="More like")
     assert more.is_disabled()
-    for name in ("answer 4", "answer 6"):
-        page.get_by_role("button", name=name, exact=True).click()
-        settled(page)
-    assert more.inner_text() == "More like these two"
-    more.click()
-    until(page, f"before => {TILES}.length === 8 && {TILES}[0] !== before", arg=first[0])
-    settled(page)
+    pick(page, 4, 6)
+    alike = new_eight(page, "More like these two", first)
     keep_picture(page, "choosing")
-    page.get_by_role("button", name="answer 9", exact=True).click()
-    settled(page)
+    shown = page.locator(".s2f-before img").all()
+    assert [one.get_attribute("src") for one in shown] == [first[3], first[5]]
+    pick(page, 9)
     notes = picture_of(page.evaluate(FACE)).text
     assert (notes["s2f:seed"], notes["s2f:chosen"]) == ("8", "3,5")
-    page.get_by_role("button", name="Back a round").click()
-    until(page, f"before => {TILES}.length === 8 && {TILES}[0] === before", arg=first[0])
-    settled(page)
-    assert page.evaluate(TILES) == first and not page.get_by_text("Back a round").is_visible()
-    pressed = page.locator(".s2f-tile[aria-pressed=true]")
-    assert [one.get_attribute("title") for one in pressed.all()] == ["answer 4", "answer 6"]
-    other_face(page, lambda: stroke(page, (0.3, 0.92), (0.7, 0.92)))
-    assert page.locator(".s2f-faces").is_hidden()  # they are of another drawing
+    others = new_eight(page, "Eight others", alike)
+    before = requests_of(page)
+    for name, wanted, picked in (
+        ("Back", alike, ["answer 9"]),
+        ("Back", first, ["answer 4", "answer 6"]),
+        ("Forward", alike, ["answer 9"]),
+        ("Forward", others, []),
+    ):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert page.evaluate(TILES) == wanted and pressed(page) == picked
+    assert page.get_by_role("button", name="Forward").is_disabled()
+    assert requests_of(page) == before
+
+
+def test_the_eight_lie_in_sight_where_they_are_asked_for(page):
+    """Whatever is open beside them."""
+    begun_again(page)
+    height = 800
+    page.set_viewport_size({**page.viewport_size, "height": height})
+    page.get_by_text("The person", exact=True).click()
+    page.evaluate("window.scrollTo(0, 0)")
+    page.get_by_role("button", name="Show eight faces").click()
+    page.locator(".s2f-tile img").first.wait_for()
+    page.wait_for_timeout(1000)  # it scrolls
+    tiles, large = (page.locator(one).bounding_box() for one in (".s2f-faces", ".s2f-face"))
+    assert 0 <= large["y"] < large["y"] + large["height"] <= tiles["y"]
+    assert tiles["y"] + tiles["height"] <= page.locator(".s2f-always").bounding_box()["y"]
+    width, before = SIZES[page.size][:2]
+    page.set_viewport_size({"width": width, "height": before})
 
 
 def test_a_stroke_ends_what_is_still_asked_for(page):
+    begun_again(page)
     page.get_by_role("button", name="Show eight faces").click()
     page.locator(".s2f-tile img").first.wait_for()
     other_face(page, lambda: stroke(page, (0.4, 0.92), (0.6, 0.92)))
+    num = page.locator(".s2f-tile img").count()
     page.wait_for_timeout(2000)
-    assert page.locator(".s2f-tile img").count() == 0
+    assert num < 8 and page.locator(".s2f-tile img").count() == num
 
 
 def test_a_face_is_saved_larger_and_says_what_it_is(page):
     name, picture = saved(page)
     shown = picture_of(page.evaluate(FACE))
-    assert name == "sketch-to-photo.png" and picture.size == (512, 512)
+    seed = shown.text["s2f:seed"]
+    assert name == f"sketch-to-photo-{seed}.png" and picture.size == (512, 512)
     assert picture.text["Description"] == shown.text["Description"] == images.GENERATED_NOTE
     apart = np.asarray(picture.reduce(2)).astype(int) - np.asarray(shown)
     assert np.abs(apart).mean() < 4  # the same face
@@ -177,10 +242,23 @@ def test_every_control_changes_the_answer(page):
     assert notes["s2f:likely"] == "0.1" and notes["s2f:age"] == "1"
 
 
-def begun_again(page):
-    page.reload()
-    settled(page)
-    page.evaluate(CLOCK)
+def test_colours_of_skin_and_hair_are_said_and_taken_back(page):
+    begun_again(page)
+    title = page.locator("summary")
+    title.click()
+    before, said = page.evaluate(FACE), title.inner_text()
+    for name in ("Skin: dark", "Hair colour: white"):
+        page.get_by_role("button", name=name).click()
+        settled(page)
+    keep_picture(page, "colours")
+    notes = picture_of(page.evaluate(FACE)).text
+    assert (notes["s2f:skin"], notes["s2f:hair"]) == ("#5a3825", "#d9d6d0")
+    darker = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[96:192, 96:160].mean()
+    assert darker < np.asarray(picture_of(before)).astype(int)[96:192, 96:160].mean() - 20
+    for name in ("Skin: dark", "Hair colour: white"):
+        page.get_by_role("button", name=name).click()
+        settled(page)
+    assert page.evaluate(FACE) == before and title.inner_text() == said
 
 
 def test_drawing_and_settings_survive_a_reload_and_can_be_put_away(page):

@@ -121,7 +121,7 @@ def test_strokes_undo_and_eight_faces_of_which_one_is_saved(page):
     settled(page)
     keep_picture(page, "page-eight")
     name, picture = saved(page)
-    assert name == "sketch-to-photo.png" and picture.size == (512, 512)
+    assert name == "sketch-to-photo-1.png" and picture.size == (512, 512)
     assert picture.text["s2f:seed"] == "1"
     assert picture.text["Description"] == images.GENERATED_NOTE
 

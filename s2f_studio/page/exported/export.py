@@ -28,6 +28,7 @@ SHARED = (
     "pad.css",
     "pad.js",
     "paper.js",
+    "rounds.js",
     "state.js",
     "store.js",
     "strip.js",

@@ -30,7 +30,7 @@ def facts_of_page() -> dict[str, Any]:
     mean, components, deviations = shape_prior.shapes()
     listed = Catalogue(None, official=False).list()
     return {
-        "about": page.about() | {"person": False},
+        "about": page.about() | {"person": []},
         "models": [listed[MODEL].listed()],
         "note_prefix": images.NOTE_PREFIX,
         "hair_at_rim": images.HAIR_AT_RIM,

@@ -8,20 +8,40 @@ const ANSWERS = [
   ["person", "one person who fits"],
   ["average", "the average of all"],
 ];
-const FREELY = { min: 0, max: 1.5, step: 0.05 };
-const USUALLY = 0.85; // about what follows from a drawing, where nothing is set
 const SHARE = { min: 0, max: 1, step: 0.05 };
 const BOTH_WAYS = { min: -1, max: 1, step: 0.1 };
 const THREE = { min: -1, max: 1, step: 1 };
 // Of a person: name, label, what the ends mean, the steps; in the middle nothing is said.
 const PERSON = [
+  ["presents", "Man or woman", ["man", "woman"], BOTH_WAYS],
   ["age", "Age", ["young", "old"], BOTH_WAYS],
   ["smile", "Mouth", ["closed", "smiling"], BOTH_WAYS],
-  ["hair_length", "Hair", ["short", "long"], BOTH_WAYS],
+  ["hair_length", "Hair length", ["short", "long"], BOTH_WAYS],
   ["curls", "Curls", ["straight", "curly"], BOTH_WAYS],
   ["glasses", "Glasses", ["no", "yes"], THREE],
   ["beard", "Beard", ["no", "yes"], THREE],
   ["hat", "Hat", ["no", "yes"], THREE],
+];
+const UNSAID = "not said";
+// Of skin, what cheeks have in photos, from light to dark.
+const COLOURS = [
+  ["skin", "Skin", {
+    "very light": "#ebc4b2",
+    light: "#e3a88f",
+    medium: "#cb8a6c",
+    tan: "#b0704c",
+    brown: "#8a5538",
+    dark: "#5a3825",
+  }],
+  ["hair", "Hair colour", {
+    black: "#1c1917",
+    "dark brown": "#3d2b20",
+    brown: "#6b4a32",
+    blond: "#c2a06a",
+    red: "#9a4a25",
+    grey: "#8f8b87",
+    white: "#d9d6d0",
+  }],
 ];
 
 // pad: has choose(tool), move(steps) and clear().
@@ -34,7 +54,7 @@ export function toolbar(pad) {
   const width = make("input", { type: "range", min: 1, "aria-label": "line width" });
   const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.move(-1));
   const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.move(1));
-  const clear = button("clear", "", "Clear the drawing", () => pad.clear());
+  const clear = button("clear", "Clear", "Clear the drawing", () => pad.clear());
   const wide = make("label", { class: "s2f-width", title: "line width" }, "Width", width);
   const bar = { class: "s2f-tools", role: "toolbar", "aria-label": "drawing tools" };
   const box = make("div", bar, ...Object.values(tools), wide, undo, redo, clear);
@@ -106,18 +126,44 @@ function labelled(text, node) {
   return make("label", { class: "s2f-field" }, make("span", {}, text), node);
 }
 
-// What is known of the person beside the drawing.
-function person(state) {
-  const rows = PERSON.map(([name, label, ends, range]) => {
-    const set = (value) => {
-      const { [name]: _, ...others } = state.settings.person;
-      state.set({ person: value === 0 ? others : { ...others, [name]: value } });
-    };
-    return { name, ...slider(label, ends, range, set) };
+// A row of colours, {name: colour}; one that is chosen again is taken back: onchange(null).
+function colours(label, shades, onchange) {
+  const nodes = Object.entries(shades).map(([shade, colour]) => {
+    const name = `${label}: ${shade}`;
+    const toggle = () => onchange(node.getAttribute("aria-pressed") === "true" ? null : colour);
+    const named = { "aria-label": name, title: name };
+    const node = make("button", { type: "button", class: "s2f-colour", onclick: toggle, ...named });
+    node.style.background = colour;
+    return node;
   });
-  const sliders = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box));
+  const row = make("div", { class: "s2f-colours" }, ...nodes);
+  const box = make("div", { class: "s2f-field" }, make("span", {}, label), row);
+  function put(value) {
+    Object.values(shades).forEach((colour, n) => {
+      nodes[n].setAttribute("aria-pressed", colour === value);
+    });
+  }
+  return { box, put };
+}
+
+// What is known of the person beside the drawing, of what the host knows.
+function person(state) {
+  const isKnown = ([name]) => state.about.person.includes(name);
+  const say = (name, value) => {
+    const { [name]: _, ...others } = state.settings.person;
+    state.set({ person: value ? { ...others, [name]: value } : others });
+  };
+  const swatches = COLOURS.filter(isKnown).map(([name, label, shades]) => {
+    return { name, ...colours(label, shades, (colour) => say(name, colour)) };
+  });
+  const sliders = PERSON.filter(isKnown).map(([name, label, [left, right], range]) => {
+    const meanings = [left, UNSAID, right];
+    return { name, ...slider(label, meanings, range, (value) => say(name, value)) };
+  });
+  const rows = [...swatches, ...sliders];
   const title = make("summary", {}, "The person");
-  const box = make("details", {}, title, sliders);
+  const fields = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box));
+  const box = make("details", {}, title, fields);
   function show(values) {
     for (const { name, put } of rows) put(values[name] ?? 0);
     const num = Object.keys(values).length;
@@ -130,8 +176,6 @@ function person(state) {
 export function settings(state) {
   const setShape = (likely) => state.set({ likely });
   const shape = slider("Shape", ["my lines", "a likely face"], SHARE, setShape);
-  const setFreely = (temperature) => state.set({ temperature });
-  const freely = slider("How freely", ["the likeliest", "anybody"], FREELY, setFreely);
   const answers = select("kind of answer", (answer) => state.set({ answer }));
   const known = person(state);
   const enhance = (value) => state.set({ strength: value });
@@ -139,22 +183,20 @@ export function settings(state) {
   const models = select("model", (model) => state.choose({ model }));
   const answer = labelled("Answer", answers.node);
   const model = labelled("Model", models.node);
-  const parts = [answer, freely.box, shape.box, strength.box, model, known.box];
+  const parts = [answer, shape.box, strength.box, model, known.box];
   const box = make("div", { class: "s2f-settings" }, ...parts);
 
   function show() {
     const { settings: now, model: chosen } = state;
     answers.show(ANSWERS, now.answer);
-    freely.put(now.temperature ?? USUALLY);
     shape.put(now.likely);
     known.show(now.person);
     strength.put(now.strength);
     const alike = state.models.filter((one) => one.direction === chosen.direction);
     models.show(alike.map(({ id, title }) => [id, title]), now.model);
     answer.hidden = !chosen.chooses;
-    freely.box.hidden = !chosen.chooses || now.answer !== "person";
     shape.box.hidden = !chosen.chooses;
-    known.box.hidden = !chosen.chooses || !state.about.person;
+    known.box.hidden = !chosen.chooses || !state.about.person.length;
     strength.box.hidden = !state.canEnhance;
     model.hidden = alike.length < 2;
     box.hidden = parts.every((one) => one.hidden);

@@ -56,12 +56,13 @@ export function select(label, onchange) {
   return { node, show };
 }
 
-// A slider; left and right say what its ends mean. put(value) leaves one that is being dragged.
-export function slider(label, [left, right], range, onchange) {
+// A slider; `meanings` say what its ends mean, and its middle. put(value) leaves one that is being
+// dragged.
+export function slider(label, meanings, range, onchange) {
   const attributes = { type: "range", "aria-label": label, ...range };
   const input = make("input", { ...attributes, onchange: () => onchange(Number(input.value)) });
-  const ends = make("small", {}, make("span", {}, left), make("span", {}, right));
-  const box = make("label", { class: "s2f-field" }, make("span", {}, label), input, ends);
+  const marks = make("small", {}, ...meanings.map((text) => make("span", {}, text)));
+  const box = make("label", { class: "s2f-field" }, make("span", {}, label), input, marks);
   function put(value) {
     if (!input.matches(":active")) input.value = value;
   }

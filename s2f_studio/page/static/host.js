@@ -52,5 +52,6 @@ export async function start(reads, name) {
 export async function progress(model) {
   const { waiting, models: loaded } = await json("health");
   if (!(model in loaded)) return "the model is being loaded …";
-  return waiting > 1 ? `${waiting - 1} others are being answered …` : "";
+  if (waiting < 2) return "";
+  return `waiting for ${waiting - 1} other ${waiting > 2 ? "requests" : "request"} …`;
 }

@@ -6,6 +6,7 @@ import { Crop } from "./crop.js";
 import { button, make, plainButton, select } from "./dom.js";
 import { saveAs } from "./files.js";
 import { Paper, drawGuide } from "./paper.js";
+import { NUM_FACES } from "./rounds.js";
 import { Strip } from "./strip.js";
 import { Strokes } from "./strokes.js";
 
@@ -103,13 +104,15 @@ class Pad {
     const spin = make("div", { class: "s2f-spin", "aria-hidden": "true" });
     const hint = "Save as PNG; its metadata say that it is generated";
     this.saving = button("save", "Save", hint, () => this.save());
-    this.several = button("people", "", "", () => this.state.showEight());
+    this.several = button("people", "", "", () => this.showEight());
     this.words = make("span");
     this.several.append(this.words);
-    const actions = make("div", { class: "s2f-actions" }, this.several, this.saving);
+    this.count = make("span", { class: "s2f-count" });
+    const parts = [this.several, this.count, this.saving];
+    const actions = make("div", { class: "s2f-actions" }, ...parts);
     const caption = make("figcaption", {}, this.answer);
-    const parts = [caption, stage("", this.face, spin), actions, this.status];
-    return make("figure", { class: "s2f-answer" }, ...parts);
+    const picture = stage("", this.face, spin);
+    return make("figure", { class: "s2f-answer" }, caption, picture, actions, this.status);
   }
 
   // What the tools ask for
@@ -189,7 +192,14 @@ class Pad {
   }
 
   async save() {
-    saveAs(await this.state.large(), `${this.state.model.direction}.png`);
+    const { model, settings, varies } = this.state;
+    const seed = varies ? `-${settings.seed}` : "";
+    saveAs(await this.state.large(), `${model.direction}${seed}.png`);
+  }
+
+  showEight() {
+    this.state.showEight();
+    this.strip.scrollIntoView();
   }
 
   startAnew() {
@@ -208,6 +218,7 @@ class Pad {
     this.root.classList.toggle("s2f-busy", this.state.isBusy);
     this.status.classList.toggle("s2f-wrong", isWrong);
     if (this.status.textContent !== text) this.status.textContent = text;
+    this.showSeveral();
   }
 
   // isNew: with another drawing.
@@ -255,17 +266,22 @@ class Pad {
 
   showAnswer() {
     const { state } = this;
-    const { face, faces } = state;
+    const { face } = state;
     this.face.style.visibility = face ? "visible" : "hidden";
     if (face && this.face.src !== face) this.face.src = face;
     this.saving.disabled = !face;
-    const words = faces.length ? "Eight others" : "Show eight faces";
-    this.words.textContent = words;
+  }
+
+  // Whether there are eight, or more of them to come.
+  showSeveral() {
+    const { given, filling, numFresh, rounds, varies } = this.state;
+    const words = rounds.isEmpty ? "Show eight faces" : "Eight others";
+    if (this.words.textContent !== words) this.words.textContent = words;
     this.several.title = `${words} for this drawing`;
     this.several.setAttribute("aria-label", this.several.title);
-    this.several.disabled = state.given.isEmpty;
-    const hasSeveral = state.model.answers > 1;
-    this.several.hidden = !hasSeveral;
+    this.several.disabled = given.isEmpty;
+    this.several.hidden = !varies;
+    this.count.textContent = filling ? `${numFresh} of ${NUM_FACES}` : "";
     this.strip.show();
   }
 }

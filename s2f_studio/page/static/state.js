@@ -3,8 +3,8 @@
 // settings (s2f_studio/request.py).
 
 import { blobOf, dataUri } from "./files.js";
+import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
 
-export const NUM_FACES = 8;
 const TICK_MS = 1000;
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
@@ -14,11 +14,6 @@ const PHOTOS = ["sketch-to-photo", "map-to-photo"]; // what can be enhanced
 // "age=0.5,beard=1"
 function listed(values) {
   return Object.entries(values).map(([name, value]) => `${name}=${value}`).join(",");
-}
-
-// The first of the eight among whom a seed is.
-function firstOf(seed) {
-  return seed - (seed % NUM_FACES);
 }
 
 export class State {
@@ -32,7 +27,6 @@ export class State {
     this.wanted = "";
     this.isAsking = false;
     this.epoch = 0; // what was asked in an earlier one is dropped
-    this.version = 0; // of what is drawn and set: a strip of faces belongs to one
     this.problem = "";
     this.progress = "";
   }
@@ -60,7 +54,6 @@ export class State {
     this.warnings = [];
     this.seconds = 0;
     this.epoch++;
-    this.version++;
   }
 
   // What the page reads
@@ -87,6 +80,27 @@ export class State {
 
   get canEnhance() {
     return this.hasRestorer && PHOTOS.includes(this.model.direction);
+  }
+
+  // Whether one drawing has several answers.
+  get varies() {
+    const { answer } = this.settings;
+    return this.model.answers > 1 && !(this.model.chooses && answer === "average");
+  }
+
+  // What a face is made of, but for its seed and who was chosen.
+  get basis() {
+    const { seed, chosen, ...others } = this.fields();
+    return JSON.stringify(others) + this.given.uri;
+  }
+
+  isOld(face) {
+    return face.basis !== this.basis;
+  }
+
+  // How many of the eight in sight are of what is drawn and set now.
+  get numFresh() {
+    return this.rounds.now.faces.filter((face) => !this.isOld(face)).length;
   }
 
   get isBusy() {
@@ -149,7 +163,6 @@ export class State {
     this.face = "";
     this.warnings = [];
     this.epoch++;
-    this.version++;
     this.forgetFaces();
     const { uri } = this.given;
     this.view.shown(Boolean(uri));
@@ -195,14 +208,15 @@ export class State {
   // Asking
 
   changed(isPreview = false) {
-    this.version++;
-    this.forgetFaces();
+    this.filling = null;
+    this.view.told(); // the eight are old now
     if (!isPreview) this.keep();
     return this.ask(isPreview);
   }
 
   forgetFaces() {
-    Object.assign(this, { faces: [], round: [], picks: [] });
+    this.rounds = new Rounds();
+    this.filling = null; // the round whose faces are asked for
   }
 
   keep() {
@@ -268,7 +282,7 @@ export class State {
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
-  // How freely a person is drawn, and around whom: rounds of picked seeds, as "3,5;9".
+  // How varied people are, and around whom they are drawn: rounds of picked seeds, as "3,5;9".
   chosenFields(rounds) {
     if (!this.model.chooses) return {};
     const { temperature } = this.settings;
@@ -276,58 +290,98 @@ export class State {
     return { ...free, chosen: rounds.map((picks) => picks.join()).join(";") };
   }
 
-  // Eight people for one drawing, one after the other, first those among whom the one in sight is;
-  // then the next eight.
+  // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
   showEight() {
-    const { faces, settings } = this;
-    if (faces.length) return this.showFaces(faces[0].seed + NUM_FACES, this.round);
-    return this.showFaces(firstOf(settings.seed), settings.chosen);
-  }
-
-  // The eight from a seed on, drawn around those who were picked in the rounds before.
-  showFaces(first, round, picks = []) {
-    const version = ++this.version;
-    Object.assign(this, { faces: [], round, picks });
-    return this.run(async () => {
-      for (let seed = first; seed < first + NUM_FACES; seed++) {
-        const told = await this.translate({ seed, ...this.chosenFields(round) });
-        if (version !== this.version) return; // something was drawn or set meanwhile
-        this.faces.push({ seed, png: told.pictures[0].png });
-        this.view.shown();
-      }
-    });
+    const { rounds, settings } = this;
+    const { first, chosen, picked } = rounds.now;
+    if (!rounds.isEmpty) return this.showRound({ first: first + NUM_FACES, chosen, picked });
+    return this.showRound({ first: firstOf(settings.seed), chosen: settings.chosen });
   }
 
   // The next eight, around those who are picked.
   moreAlike() {
-    return this.showFaces(this.faces[0].seed + NUM_FACES, [...this.round, this.picks]);
+    const { first, chosen, faces, picks } = this.rounds.now;
+    const picked = faces.filter(({ seed }) => picks.includes(seed));
+    return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, picks], picked });
   }
 
-  // The eight of the round before, and who was picked among them.
+  showRound(round) {
+    this.rounds.add(round);
+    return this.fillRound();
+  }
+
   back() {
-    const picks = this.round.at(-1);
-    return this.showFaces(firstOf(picks[0]), this.round.slice(0, -1), picks);
+    this.rounds.back();
+    return this.revisit();
+  }
+
+  forward() {
+    this.rounds.forward();
+    return this.revisit();
+  }
+
+  // The faces are there, unless the round was left before they all were.
+  revisit() {
+    this.filling = null;
+    if (!this.rounds.now.faces.some((face) => this.isOld(face))) return this.fillRound();
+    this.view.shown();
+    return null;
+  }
+
+  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one.
+  fillRound() {
+    const filling = { round: this.rounds.now, basis: this.basis };
+    this.filling = filling;
+    return this.run(async () => {
+      this.view.shown();
+      try {
+        await this.fill(filling);
+      } finally {
+        if (this.filling === filling) this.filling = null;
+      }
+    });
+  }
+
+  async fill(filling) {
+    const { round, basis } = filling;
+    for (let n = 0; n < NUM_FACES; n++) {
+      if (round.faces[n]?.basis === basis) continue;
+      const seed = round.first + n;
+      const told = await this.translate({ seed, ...this.chosenFields(round.chosen) });
+      if (this.filling !== filling) return; // something else is to be seen meanwhile
+      round.faces[n] = { seed, png: told.pictures[0].png, basis };
+      this.view.shown();
+    }
   }
 
   // One of the eight, who is shown large; later strokes are answered with the same person. Picked
   // again, one is no longer picked; of more than two, the last two are.
-  pick({ seed, png }) {
-    if (this.picks.includes(seed)) {
-      this.picks = this.picks.filter((one) => one !== seed);
+  pick(face) {
+    const { now } = this.rounds;
+    const { seed } = face;
+    if (now.picks.includes(seed)) {
+      now.picks = now.picks.filter((one) => one !== seed);
       this.view.shown();
       return null;
     }
-    this.picks = [...this.picks, seed].slice(this.model.chooses ? -2 : -1);
-    Object.assign(this.settings, { seed, chosen: this.round });
-    this.face = png;
+    now.picks = [...now.picks, seed].slice(this.model.chooses ? -2 : -1);
+    Object.assign(this.settings, { seed, chosen: now.chosen });
     this.keep();
+    const isOld = this.isOld(face);
+    if (!isOld) this.showFace(face.png);
     this.view.shown();
-    return this.ask();
+    return isOld || this.host.holdsFace ? this.ask() : null;
+  }
+
+  // A face that is there already, in place of those that are asked for.
+  showFace(png) {
+    Object.assign(this, { face: png, wanted: "", problem: "" });
+    this.epoch++;
   }
 
   // The face as a PNG's data address, with more pixels where the model has them.
   async large() {
-    const hasMore = this.model.size_px === 256 && !(this.settings.strength > 0);
+    const hasMore = this.model.size_px === 256;
     const told = hasMore && (await this.run(() => this.translate({ large: true })));
     return told ? told.pictures[0].png : this.face;
   }
@@ -337,7 +391,7 @@ export class State {
     if (this.problem) return [this.problem, !this.given.isEmpty];
     if (this.isBusy) return [this.progress || "working …", false];
     const news = this.isKept ? [] : [UNKEPT];
-    const answered = this.face ? [`answered in ${Math.round(1000 * this.seconds)} ms`] : [];
+    const answered = this.face ? [`answered in ${this.seconds.toFixed(1)} s`] : [];
     return [[...answered, ...this.warnings, ...news].join(" · "), false];
   }
 }

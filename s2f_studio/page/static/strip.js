@@ -1,49 +1,81 @@
-// Eight people for one drawing: pick the one or two that are nearest, see eight around them, or go
-// back a round.
+// Eight people for one drawing: pick the one or two that are nearest, see eight around them, and go
+// through the rounds that were shown.
 
-import { make, plainButton } from "./dom.js";
-import { NUM_FACES } from "./state.js";
+import { make, plainButton, slider } from "./dom.js";
+import { NUM_FACES } from "./rounds.js";
+
+const VARIED = { min: 0, max: 1.5, step: 0.05 };
+const USUALLY = 0.85; // about what follows from a drawing, where nothing is set
+
+function picture(png) {
+  return make("img", { src: png, alt: "", draggable: "false" });
+}
 
 export class Strip {
   constructor(state) {
     this.state = state;
-    this.inSight = null; // the people whose tiles these are
+    this.faces = []; // those on the tiles
+    this.picked = [];
     const group = { class: "s2f-faces", role: "group", "aria-label": "eight faces" };
-    this.tiles = make("div", group);
+    this.tiles = make("div", group, ...Array.from({ length: NUM_FACES }, () => this.tile()));
+    this.last = make("span");
+    this.before = make("div", { class: "s2f-before" }, "picked in the last round", this.last);
     this.more = plainButton("", () => state.moreAlike(), { class: "s2f-first" });
-    this.back = plainButton("Back a round", () => state.back());
-    this.hint = make("span", {}, "Pick the one or two that are nearest");
-    this.rounds = make("div", { class: "s2f-actions" }, this.more, this.back, this.hint);
-    this.box = make("div", { class: "s2f-strip" }, this.tiles, this.rounds);
+    this.again = plainButton("Show these eight again", () => state.fillRound());
+    this.back = plainButton("Back", () => state.back());
+    this.forward = plainButton("Forward", () => state.forward());
+    this.hint = make("span", {}, "Pick the nearest, two at most");
+    const vary = (temperature) => state.set({ temperature });
+    const ends = ["the likeliest", "anybody"];
+    this.varied = slider("How varied the faces are", ends, VARIED, vary);
+    const buttons = [this.again, this.more, this.back, this.forward, this.hint, this.varied.box];
+    const actions = make("div", { class: "s2f-actions" }, ...buttons);
+    this.box = make("div", { class: "s2f-strip" }, this.before, this.tiles, actions);
   }
 
   show() {
-    const { state } = this;
-    const { faces, picks, round } = state;
-    this.box.hidden = !faces.length;
-    const people = JSON.stringify([round, faces.map((one) => one.seed)]);
-    if (people !== this.inSight) { // else the tiles stay, and the focus on one of them
-      const tiles = Array.from({ length: NUM_FACES }, (_, n) => this.tile(faces[n]));
-      this.tiles.replaceChildren(...tiles);
-    }
-    this.inSight = people;
-    faces.forEach(({ seed }, n) => {
-      this.tiles.children[n].setAttribute("aria-pressed", picks.includes(seed));
-    });
-    this.rounds.hidden = !state.model.chooses;
+    const { rounds, model, settings, varies, filling, numFresh } = this.state;
+    const { picks, picked } = rounds.now;
+    this.box.hidden = rounds.isEmpty || !varies;
+    if (this.box.hidden) return;
+    this.showTiles(rounds.now);
+    if (picked !== this.picked) this.last.replaceChildren(...picked.map(({ png }) => picture(png)));
+    this.picked = picked;
+    this.before.hidden = !picked.length;
+    this.again.hidden = filling !== null || numFresh === NUM_FACES;
+    this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
     this.more.disabled = !picks.length;
-    this.hint.hidden = picks.length > 0;
-    this.back.hidden = !round.length;
+    this.hint.hidden = !model.chooses;
+    this.back.disabled = !rounds.canGoBack;
+    this.forward.disabled = !rounds.canGoForward;
+    this.varied.box.hidden = !model.chooses;
+    this.varied.put(settings.temperature ?? USUALLY);
+  }
+
+  // Tiles whose faces are the same stay, and the focus on one of them.
+  showTiles({ faces, picks }) {
+    for (let n = 0; n < NUM_FACES; n++) {
+      const face = faces[n];
+      if (face !== this.faces[n]) this.tiles.children[n].replaceWith(this.tile(face));
+      const tile = this.tiles.children[n];
+      if (face) tile.setAttribute("aria-pressed", picks.includes(face.seed));
+      tile.classList.toggle("s2f-old", Boolean(face) && this.state.isOld(face));
+    }
+    this.faces = [...faces];
   }
 
   // One of the eight, or its place while it is made.
-  tile(one) {
-    if (!one) return make("div", { class: "s2f-tile" });
-    const name = `answer ${one.seed + 1}`;
-    const choose = () => this.state.pick(one);
+  tile(face) {
+    if (!face) return make("div", { class: "s2f-tile" });
+    const name = `answer ${face.seed + 1}`;
+    const choose = () => this.state.pick(face);
     const named = { "aria-label": name, title: name };
     const attributes = { type: "button", class: "s2f-tile", onclick: choose, ...named };
-    return make("button", attributes, make("img", { src: one.png, alt: "", draggable: "false" }));
+    return make("button", attributes, picture(face.png));
+  }
+
+  scrollIntoView() {
+    this.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 }

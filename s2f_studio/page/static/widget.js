@@ -31,6 +31,7 @@ function kernel(model) {
   }
 
   return {
+    holdsFace: true, // the kernel's pad has the face that is in sight
     about: async () => model.get("about"),
     models: async () => ({ models: model.get("about").models }),
     async translate(file, fields, keeps) {
