@@ -19,6 +19,8 @@ TRAITS: dict[str, tuple[str, dict[str, float]]] = {
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
 TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
+PRESENTS = "presents"  # as a man (-1) to as a woman (1); only of people who are drawn
+LEVELS = (*TOLD, PRESENTS)  # all that can be asked of a person from -1 to 1
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
 COLOURED = ("skin", "hair")

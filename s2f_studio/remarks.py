@@ -40,6 +40,7 @@ WORDS: dict[str, str] = {
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"
     " its lines, and others would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
+    "average-presents": "presents has no effect on the average, only on people",
     "one-average": "a drawing has one average: for several answers ask for people",
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from s2f_studio.attributes import COLOURED, TOLD, as_tone
+from s2f_studio.attributes import COLOURED, LEVELS, as_tone
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
 
@@ -30,15 +30,16 @@ def parse_person(given: Any) -> dict[str, Any]:
     """What is known of a person, as {"age": 0.5, "hair": "#332211"} or "age=0.5,hair=#332211".
 
     "skin" and "hair" are colours (`attributes.as_tone`); "glasses", "beard" and "hat" (no to yes),
-    "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long) and "curls" are
-    numbers from -1 to 1. Raises ValueError for anything else.
+    "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long), "curls" and
+    "presents" (as a man to as a woman) are numbers from -1 to 1. Raises ValueError for anything
+    else.
     """
     person = _pairs(given) if isinstance(given, str) else dict(given or {})
     for name, value in person.items():
         if name in COLOURED:
             as_tone(value)
-        elif name not in TOLD:
-            known = ", ".join((*COLOURED, *TOLD))
+        elif name not in LEVELS:
+            known = ", ".join((*COLOURED, *LEVELS))
             raise ValueError(f"person has the attributes {known}, not {name!r}")
         else:
             person[name] = _level(name, value)
@@ -195,7 +196,8 @@ class DrawingRequest(Request):
     person: Person = Field(
         default_factory=dict,
         description="what is known of the person, as age=0.5,hair=#332211:"
-        f" {' and '.join(COLOURED)} as colours, {', '.join(TOLD)} from -1 to 1",
+        f" {' and '.join(COLOURED)} as colours, {', '.join(LEVELS)} from -1 to 1; presents: as a"
+        " man to as a woman, which changes people, not their average",
     )
     candidates: int = Field(
         1,

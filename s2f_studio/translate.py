@@ -7,18 +7,18 @@ differ only in where the picture comes from and where the answers go: `write_ans
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, as_tone
+from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
-from s2f_studio.request import LIKELY, PERSON, DrawingRequest, chosen_text
+from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
 from s2f_studio.sheet import sheet
 from s2f_utils import runtime, weights
 from s2f_utils.infer.restorers import RestoreError
@@ -95,7 +95,7 @@ def translate(
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
         made.append(Face(name, face, notes_of(one, model.info, restorer)))
-    remarks = remarks_on(drawing, request, model.info, len(made))
+    remarks = remarks_on(drawing, request, model.info, names)
     return Answer(drawing, tuple(made), remarks, is_on_paper)
 
 
@@ -174,9 +174,9 @@ def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.nd
 
 
 def remarks_on(
-    drawing: Drawing, request: DrawingRequest, info: ModelInfo, num_answers: int
+    drawing: Drawing, request: DrawingRequest, info: ModelInfo, names: Sequence[str]
 ) -> tuple[Remark, ...]:
-    """The remarks on a picture and its answers, most important first."""
+    """The remarks on a picture and its answers, which have these names, most important first."""
     remarks = [*drawing.warnings]
     if "answer" in info.supports and request.answer == PERSON:
         degree = drawing.shows.flags["crude"]
@@ -184,7 +184,9 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-    if request.candidates > num_answers:
+    if AVERAGE in names and PRESENTS in request.person:
+        remarks.append(Remark("average-presents"))
+    if request.candidates > len(names):
         has_people = "answer" in info.supports
         one = Remark("one-average") if has_people else Remark("one-answer", {"model": info.name})
         remarks.append(one)

@@ -45,6 +45,15 @@ def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crud
         model.translate(crude, answer="faithful")
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_said"), [({"candidates": 2}, True), ({"answer": "average"}, True), ({}, False)]
+)
+def test_where_the_average_is_shown_it_is_said_that_presents_is_of_people(model, fields, is_said):
+    request = DrawingRequest.of({"person": "presents=0.8", "insist": True} | fields)
+    remarks = translate(drawings.example("few-lines"), request, model).remarks
+    assert ("average-presents" in {remark.code for remark in remarks}) == is_said
+
+
 def test_files_say_which_answer_they_are(model, tmp_path):
     request = DrawingRequest(candidates=3, insist=True)
     answer = translate(drawings.example("few-lines"), request, model)

@@ -110,6 +110,17 @@ def people_of(face, seeds, **fields):
     return np.stack([drawn_person(average, found, one).codes[0] for one in requests])
 
 
+def readouts_of(face, name, **fields):
+    """A level as it is read off the people of eight seeds: (8,)."""
+    found, average = face
+    requests = [DrawingRequest(seed=seed, **fields) for seed in range(8)]
+    some = [drawn_person(average, found, one) for one in requests]
+    row = people.shipped().rows[people.LEVELS.index(name)]
+    num = len(row) - people.shipped().num_shape
+    whole = [np.concatenate([one.codes[0, :num], one.shapes[0]]) for one in some]
+    return np.stack(whole) @ row
+
+
 def test_the_same_seed_is_the_same_person_and_others_are_others(model, square, face):
     again = [model.translate(square, seed=seed) for seed in (3, 4, 3)]
     assert np.array_equal(again[0], again[2])
@@ -130,20 +141,21 @@ def test_the_freer_the_more_they_differ_and_at_0_all_are_the_mean(face):
 
 @pytest.mark.parametrize("name", WORN)
 def test_what_is_worn_does_not_vary_with_the_seed(face, name):
-    found, average = face
     shipped = people.shipped()
-    row = shipped.rows[people.LEVELS.index(name)]
     for level in (-1.0, 1.0):
-        requests = [DrawingRequest(seed=seed, person={name: level}) for seed in range(8)]
-        some = [drawn_person(average, found, one) for one in requests]
-        codes = np.stack([one.codes[0] for one in some])
-        num = len(row) - shipped.num_shape
-        whole = np.concatenate([codes[:, :num], np.stack([one.shapes[0] for one in some])], axis=1)
-        readouts = whole @ row
+        readouts = readouts_of(face, name, person={name: level})
         if name != "hat":  # of which there are many kinds
             assert np.ptp(readouts) < 1e-3
         wanted = shipped.at_zero[people.LEVELS.index(name)]
         assert ((readouts - wanted) * level > 0).all()
+
+
+def test_whoever_is_asked_for_as_a_man_or_a_woman_is_drawn_so(face):
+    shipped, place = people.shipped(), people.LEVELS.index("presents")
+    for level in (-0.8, 0.8):
+        readouts = readouts_of(face, "presents", person=f"presents={level}")
+        shown = (readouts - shipped.at_zero[place]) / shipped.per_level[place]
+        assert shown.mean() == pytest.approx(level, abs=0.15) and 0 < shown.std() < 0.4
 
 
 def test_choosing_comes_nearer_and_goes_back_a_round(face):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TOLD, WORN
+from s2f_studio.attributes import COLOURED, LEVELS, WORN
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
@@ -203,7 +203,7 @@ def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> 
 
 def asked_of(ask: DrawingRequest) -> dict[str, Any]:
     """What is asked for of the person: from -1 to 1; colours as RGB (3,)."""
-    asked = {name: value for name, value in ask.person.items() if name in TOLD}
+    asked = {name: value for name, value in ask.person.items() if name in LEVELS}
     colours = tones_of(ask).reshape(len(COLOURED), 3)
     asked |= {name: colours[n] for n, name in enumerate(COLOURED) if name in ask.person}
     return asked
