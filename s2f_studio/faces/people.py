@@ -11,7 +11,7 @@ Shapes: A components of appearance, K of which are drawn, S components of shape,
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -145,20 +145,27 @@ class People:
 
     def _levels_held(self, posterior: Posterior, evidence: Evidence) -> Posterior:
         """The posterior with what is worn or drawn, lips and asked levels held; strangers are
-        wanted who fit what is drawn. Age and colours stay, hair's unless an age is asked for.
+        wanted who fit what is drawn, whatever their lips. Age and colours stay, hair's unless an
+        age is asked for.
         """
-        rows, values, _ = self._levels(posterior, replace(evidence, asked={}))
+        drawn = replace(evidence, asked={})
+        rows, values, _ = self._levels(posterior, drawn, but=("smile",))
         posterior = posterior.wanting(rows, values)
         rows, values, within = self._levels(posterior, evidence)
         kept = self.rows[kept_places(evidence.asked)]
         return posterior.held(rows, values, np.diag(within), kept)
 
     def _levels(
-        self, posterior: Posterior, evidence: Evidence
+        self, posterior: Posterior, evidence: Evidence, but: Collection[str] = ()
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is decided of levels: rows (R, J), values (R,), how far people vary there (R,)."""
+        """What is decided of levels: rows (R, J), values (R,), how far people vary there (R,).
+
+        but: levels that are left out.
+        """
         rows, values, within = [], [], []
         for name, level, varies in decided(evidence):
+            if name in but:
+                continue
             at = LEVELS.index(name)
             rows.append(self.rows[at])
             values.append(self.at_zero[at] + level * self.per_level[at])
@@ -194,11 +201,10 @@ class People:
     ) -> Drawn:
         """One person for each seed (N,), after rounds of choosing.
 
-        The eight of one round, seeds with the same `seed // 8`, are different people, the likeliest
-        first, as a rule. chosen: for each round the seeds of those who were picked, of one eight,
-        drawn after the rounds before; a round's temperature is `NARROWER` of the one before.
-        Without its last round it is what was shown before. Raises ValueError for a round without
-        picks, or of several eights.
+        The eight of one round, seeds with the same `seed // 8`, are different people. chosen: for
+        each round the seeds of those who were picked, of one eight, drawn after the rounds before;
+        a round's temperature is `NARROWER` of the one before. Without its last round it is what was
+        shown before. Raises ValueError for a round without picks, or of several eights.
         """
         posterior, effective = self.given(evidence), float("nan")
         for picks in chosen:

@@ -23,6 +23,7 @@ FIRST = 12  # as in `s2f_utils.networks.noise`
 HELD, WHO, CHOICE = 12, 13, 14  # streams of random numbers
 NUM_WEIGHTED = 2048  # samples that a choice weighs
 LEAST_EFFECTIVE = 256.0  # of them; below it the choice counts for less
+NUM_LEANING = 12  # first coordinates that strangers lean in: the others follow every line
 MOST_LEAN = 1.2  # deviations; with more, few strangers would be drawn for most seeds
 PULL = 1.5  # of the log likelihood of a stranger, where a readout is held
 ROUNDS, SOFTER = 20, 0.7  # so often, and by so much, it may be made to count for less
@@ -102,12 +103,13 @@ class Posterior:
     def who(self, seeds: Sequence[int]) -> np.ndarray:
         """The number of the stranger of each seed: (N,).
 
-        They are drawn by likelihood, the eight of one round without putting back (Gumbel's numbers,
-        ranked: Kool and others 2019).
+        Each of the eight of a round has an eighth of the strangers for itself, whatever is drawn,
+        and takes one of them by likelihood: the eight are different people, and a small change of
+        the drawing is another person only where the two best of an eighth change places.
         """
         likelihood = self.likelihood()
-        ranked = {of: _ranked(likelihood, of) for of in {seed // PER_ROUND for seed in seeds}}
-        return np.array([ranked[seed // PER_ROUND][seed % PER_ROUND] for seed in seeds])
+        drawn = {of: _eight(likelihood, of) for of in {seed // PER_ROUND for seed in seeds}}
+        return np.array([drawn[seed // PER_ROUND][seed % PER_ROUND] for seed in seeds])
 
     def likelihood(self) -> np.ndarray:
         """The logarithm of each stranger's: (P,)."""
@@ -118,8 +120,10 @@ class Posterior:
         return found - PULL / 2 * (misfit**2).sum(axis=1)
 
     def leaning(self, by: np.ndarray) -> Posterior:
-        """The distribution whose strangers lean further by (J,); nothing else is changed."""
-        lean = self.lean + by
+        """The distribution whose strangers lean further by (J,), in the first `NUM_LEANING`
+        coordinates; nothing else is changed.
+        """
+        lean = self.lean + np.where(np.arange(len(by)) < NUM_LEANING, by, 0.0)
         return replace(self, lean=lean * min(1.0, MOST_LEAN / max(np.linalg.norm(lean), 1e-9)))
 
     def wanting(self, rows: np.ndarray, values: np.ndarray) -> Posterior:
@@ -199,11 +203,19 @@ def choose(
     return Choice(moved.leaning(moved.mean - posterior.mean), effective)
 
 
-def _ranked(likelihood: np.ndarray, key: int) -> np.ndarray:
-    """Numbers of strangers in the order in which they are drawn: (P,)."""
-    num = len(likelihood)
-    drawn = normal([key], 2 * num, WHO)[0] ** 2
-    return np.argsort(np.log((drawn[:num] + drawn[num:]) / 2) - likelihood, kind="stable")
+def _eight(likelihood: np.ndarray, key: int) -> list[int]:
+    """The numbers of the strangers whom the eight seeds of a round draw.
+
+    likelihood: (P,), the logarithm of each. Whoever is largest in the sum of it and Gumbel's
+    numbers is drawn in proportion to it (Maddison, Tarlow and Minka 2014).
+    """
+    # Two normal numbers for each: their direction, independent of how large they are, orders the
+    # strangers for the eighths.
+    one, other = normal([key], 2 * len(likelihood), WHO).reshape(2, -1)
+    order = np.argsort(np.arctan2(other, one), kind="stable")
+    gumbel = -np.log((one**2 + other**2) / 2)
+    eighths = [order[n::PER_ROUND] for n in range(PER_ROUND)]
+    return [part[np.argmax((likelihood + gumbel)[part])] for part in eighths]
 
 
 def _weights(logits: np.ndarray, picked: Sequence[int]) -> tuple[np.ndarray, float]:

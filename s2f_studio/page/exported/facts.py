@@ -106,6 +106,7 @@ def _facts_of_people() -> dict[str, Any]:
         "worn_weight": people.WORN_WEIGHT,
         "careful_to_crude": [people.CAREFUL_TO, people.CRUDE_FROM],
         "num_seen": people.NUM_SEEN,
+        "num_leaning": posterior.NUM_LEANING,
         "most_lean": posterior.MOST_LEAN,
         "pull": posterior.PULL,
         "half_crude": people.MIDDLE_CRUDE,

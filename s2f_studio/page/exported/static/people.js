@@ -105,19 +105,22 @@ function likelihoodOf({ lean, wanted }) {
   });
 }
 
-// Strangers' numbers in the order in which the people of eight seeds are drawn.
-function ranked(likelihood, eighth) {
-  const drawn = normal(eighth, 2 * STRANGERS.length, streams.who);
+// The number of the stranger whom a seed draws: the likeliest of its eighth, by Gumbel's numbers.
+function who(likelihood, seed) {
+  const num = STRANGERS.length;
+  const drawn = normal(Math.floor(seed / EIGHT), 2 * num, streams.who);
+  const turns = likelihood.map((_, n) => Math.atan2(drawn[num + n], drawn[n]));
+  const order = likelihood.map((_, n) => n).sort((a, b) => turns[a] - turns[b] || a - b);
   const late = likelihood.map((one, n) => {
-    return Math.log((drawn[n] ** 2 + drawn[STRANGERS.length + n] ** 2) / 2) - one;
+    return Math.log((drawn[n] ** 2 + drawn[num + n] ** 2) / 2) - one;
   });
-  return late.map((_, n) => n).sort((a, b) => late[a] - late[b] || a - b);
+  const eighth = order.filter((_, place) => place % EIGHT === seed % EIGHT);
+  return eighth.reduce((best, n) => (late[n] < late[best] ? n : best));
 }
 
 // A stranger's deviations, less where those who are drawn lean.
 function deviations(posterior, seed) {
-  const order = ranked(likelihoodOf(posterior), Math.floor(seed / EIGHT));
-  return STRANGERS[order[seed % EIGHT]].map((value, j) => value - posterior.lean[j]);
+  return STRANGERS[who(likelihoodOf(posterior), seed)].map((value, j) => value - posterior.lean[j]);
 }
 
 function sample(posterior, seed, temperature) {
@@ -128,9 +131,9 @@ function sample(posterior, seed, temperature) {
   return mean.map((value, j) => value + temperature * dot(root[j], drawn));
 }
 
-// A posterior whose strangers lean further by a vector.
+// A posterior whose strangers lean further by a vector, in the first coordinates.
 function leaning(posterior, by) {
-  const lean = posterior.lean.map((value, j) => value + by[j]);
+  const lean = posterior.lean.map((value, j) => value + (j < people.num_leaning ? by[j] : 0));
   const most = Math.min(1, people.most_lean / Math.max(Math.sqrt(dot(lean, lean)), 1e-9));
   return { ...posterior, lean: lean.map((value) => most * value) };
 }
@@ -183,21 +186,27 @@ function given({ average, crude: degree, worn, points }) {
   });
   const levels = Object.entries(others).map(([name, value]) => [name, 2 * value - 1]);
   levels.push(["hat", -1]);
-  const mouth = lips(points);
-  if (mouth !== null) levels.push(["smile", mouth]);
-  const places = levels.map(([name]) => people.levels.indexOf(name));
-  const rows = places.map((at) => people.rows[at]);
-  const values = places.map((at, n) => people.at_zero[at] + levels[n][1] * people.per_level[at]);
+  const rows = [];
+  const values = [];
+  const decide = ([name, level]) => {
+    const at = people.levels.indexOf(name);
+    rows.push(people.rows[at]);
+    values.push(people.at_zero[at] + level * people.per_level[at]);
+  };
+  levels.forEach(decide);
   for (const name of degree < people.scribble ? people.drawn : []) {
     const row = people.rows[people.levels.indexOf(name)];
     rows.push(row);
     values.push(dot(row, mean));
   }
-  const still = rows.map(() => Array(rows.length).fill(0)); // nobody varies around them
   const lean = mean.map(() => 0);
   const free = leaning({ mean, root, lean, wanted: [] }, mean.map((one, j) => one - middle[j]));
+  const fitting = wanting(free, rows, values); // whatever the lips of those who are drawn
+  const mouth = lips(points);
+  if (mouth !== null) decide(["smile", mouth]);
+  const still = rows.map(() => Array(rows.length).fill(0)); // nobody varies around them
   const kept = people.kept.map((at) => people.rows[at]);
-  const bare = held(wanting(free, rows, values), rows, values, still, kept);
+  const bare = held(fitting, rows, values, still, kept);
   if (!hat) return bare;
   return {
     ...bare,
