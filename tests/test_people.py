@@ -234,6 +234,18 @@ def test_choices_lead_to_the_person_meant(everybody):
     assert np.allclose(worn, [1, -1, -1], atol=5e-3)
 
 
+@pytest.mark.parametrize("colour", people.LIKE_PICKS)
+def test_whoever_is_drawn_after_a_choice_has_the_colours_of_the_picks(everybody, colour):
+    """They drifted back to those of all whom the drawing could mean."""
+    place = people.places_of(colour)
+    first = read(everybody, everybody.draw(drawing(), range(8)))[:, place]
+    picks = np.argsort(first.sum(axis=1))[:2]
+    after = everybody.draw(drawing(), range(8, 48), chosen=[picks.tolist()])
+    shown = read(everybody, after)[:, place]
+    assert np.allclose(shown.mean(axis=0), first[picks].mean(axis=0), atol=0.2 * first.std())
+    assert 0.1 * first.std() < shown.std(axis=0).mean() < 0.4 * first.std()
+
+
 def test_a_choice_that_nearly_nobody_fits_counts_for_less(everybody):
     given = everybody.given(drawing())
     far = given.mean + 60 * given.root[:, :8].T

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import mesh, shape_prior
-from s2f_studio.faces.posterior import Choice, Posterior, choose
+from s2f_studio.faces.posterior import Choice, Posterior, choose, root_of
 from s2f_studio.request import PER_ROUND
 
 FITTED = Path(__file__).with_name("people.npz")
@@ -28,6 +28,8 @@ WORN = ("glasses", "beard", "hat")
 LEVELS = (*WORN, "smile", "age", "hair_length", "curls", "presents")
 COLOURS = ("skin", "hair", "wall")  # the wall's is never asked
 STEP = 1 / 32  # of a stranger's deviations in the file
+LIKE_PICKS = ("skin", "hair")  # colours of which those who are chosen have the mean
+ALIKE = 0.3  # how much these vary after a choice, of what they did before the first
 NARROWER = 0.8  # each round's temperature, of the one before
 CLOSED, OPEN = 0.03, 0.1  # the inner lips' gap in eye distances: closed below, open above
 DRAWN_OFF_PX = 4.0  # of 256: how far drawn points may be off; what crudeness adds is learned
@@ -207,10 +209,11 @@ class People:
         shown before. Raises ValueError for a round without picks, or of several eights.
         """
         posterior, effective = self.given(evidence), float("nan")
+        spread = self.spread_of_colours(posterior)
         for picks in chosen:
             first = _first_of_eight(picks)
             shown = posterior.sample(range(first, first + PER_ROUND), temperature)
-            choice = self.nearer(posterior, shown, [seed - first for seed in picks])
+            choice = self.nearer(posterior, shown, [seed - first for seed in picks], spread)
             posterior, effective = choice.posterior, choice.effective
             temperature = NARROWER * temperature
         people = posterior.sample(seeds, temperature)
@@ -219,9 +222,24 @@ class People:
         codes[:, :num] = people[:, :num]
         return Drawn(codes, people[:, num:].astype(np.float32), effective)
 
-    def nearer(self, posterior: Posterior, shown: np.ndarray, picked: Sequence[int]) -> Choice:
-        """The distribution after some of the people shown, (N, J), were picked as the nearest."""
-        return choose(posterior, self.alike, shown, picked)
+    def spread_of_colours(self, posterior: Posterior) -> np.ndarray:
+        """How much skin and hair may vary after a choice: a root (6, 6) of their scale matrix."""
+        across = self.rows[_places_like_picks()] @ posterior.root
+        return ALIKE * root_of(across @ across.T)
+
+    def nearer(
+        self, posterior: Posterior, shown: np.ndarray, picked: Sequence[int], spread: np.ndarray
+    ) -> Choice:
+        """The distribution after some of the people shown, (N, J), were picked as the nearest.
+
+        The picks' differences from the others alone say little of colours, so that people would
+        drift back to usual ones: these are held at the picks' mean. spread: `spread_of_colours`
+        before the first choice.
+        """
+        choice = choose(posterior, self.alike, shown, picked)
+        rows, kept = self.rows[_places_like_picks()], self.rows[places_of("wall")]
+        colours = (shown[list(picked)] @ rows.T).mean(axis=0)
+        return replace(choice, posterior=choice.posterior.held(rows, colours, spread, kept))
 
 
 @functools.cache
@@ -250,6 +268,10 @@ def decided(evidence: Evidence) -> list[tuple[str, float, bool]]:
 def places_of(colour: str) -> np.ndarray:
     """Where a colour's three readouts are among all of them."""
     return len(LEVELS) + 3 * COLOURS.index(colour) + np.arange(3)
+
+
+def _places_like_picks() -> np.ndarray:
+    return np.concatenate([places_of(name) for name in LIKE_PICKS])
 
 
 def kept_places(asked: Mapping[str, Any]) -> np.ndarray:

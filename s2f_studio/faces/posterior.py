@@ -190,8 +190,7 @@ def choose(
     rows = 2 * (shown[:-1] - shown[-1]) * alike  # (N - 1, J)
     across = rows @ posterior.root
     scale = across @ across.T
-    size = len(scale)
-    root = np.linalg.cholesky(scale + JITTER * (np.trace(scale) / size + JITTER) * np.eye(size))
+    size, root = len(scale), root_of(scale)
     drawn = normal(range(NUM_WEIGHTED), size, CHOICE)
     samples = rows @ posterior.mean + drawn @ root.T  # (samples, N - 1)
     logits = np.concatenate([samples, np.zeros((NUM_WEIGHTED, 1))], axis=1)
@@ -201,6 +200,12 @@ def choose(
     found = off.T @ off + JITTER * np.trace(scale) / size * np.eye(size)
     moved = posterior.held(rows, mean, np.linalg.cholesky(found))
     return Choice(moved.leaning(moved.mean - posterior.mean), effective)
+
+
+def root_of(scale: np.ndarray) -> np.ndarray:
+    """The lower triangular root (R, R) of a scale matrix that may be singular."""
+    size = len(scale)
+    return np.linalg.cholesky(scale + JITTER * (np.trace(scale) / size + JITTER) * np.eye(size))
 
 
 def _eight(likelihood: np.ndarray, key: int) -> list[int]:

@@ -9,6 +9,7 @@ const { careful, centre, crude, middle, slope } = people;
 const { eight: EIGHT, least_effective: LEAST_EFFECTIVE, num_weighted: NUM_WEIGHTED } = people;
 const { streams } = people;
 const STRANGERS = people.strangers.map((one) => one.map((value) => people.step * value));
+const COLOURS = people.like_picks.map((at) => people.rows[at]);
 const WORDS = 2 ** 32;
 const STREAM = 0x9e3779b9;
 
@@ -235,8 +236,19 @@ function weightsOf(logits, picked) {
   return weights;
 }
 
-// The posterior after some of the people shown were picked as the nearest.
-function nearer(posterior, shown, picked) {
+// A root of how much skin and hair may vary after a choice.
+function spreadOfColours(posterior) {
+  const columns = transposed(posterior.root);
+  const across = COLOURS.map((row) => columns.map((column) => dot(row, column)));
+  const scale = timesTransposed(across, across);
+  const { alike_after: share, jitter } = people;
+  const root = cholesky(scale, jitter * (trace(scale) / scale.length + jitter));
+  return root.map((row) => row.map((value) => share * value));
+}
+
+// The posterior after some of the people shown were picked as the nearest; skin and hair have the
+// picks' mean.
+function nearer(posterior, shown, picked, spread) {
   const { alike, jitter } = people;
   const last = shown.at(-1);
   const rows = shown.slice(0, -1).map((one) => {
@@ -261,7 +273,11 @@ function nearer(posterior, shown, picked) {
   });
   const found = cholesky(timesTransposed(off, off), (jitter * trace(scale)) / size);
   const moved = held(posterior, rows, means, found);
-  return leaning(moved, moved.mean.map((value, j) => value - posterior.mean[j]));
+  const leant = leaning(moved, moved.mean.map((value, j) => value - posterior.mean[j]));
+  const colours = COLOURS.map((row) => {
+    return picked.reduce((sum, n) => sum + dot(row, shown[n]), 0) / picked.length;
+  });
+  return held(leant, COLOURS, colours, spread, people.wall.map((at) => people.rows[at]));
 }
 
 // How freely people are drawn for a drawing so crude, unless it is asked for.
@@ -273,11 +289,12 @@ export function usualTemperature(degree) {
 // The person of a seed: {code, shape}. rounds: of the rounds before, the seeds that were picked.
 export function drawPerson(drawing, seed, temperature, rounds) {
   let posterior = given(drawing);
+  const spread = spreadOfColours(posterior);
   let free = temperature;
   for (const picks of rounds) {
     const first = picks[0] - (picks[0] % EIGHT);
     const shown = Array.from({ length: EIGHT }, (_, n) => sample(posterior, first + n, free));
-    posterior = nearer(posterior, shown, picks.map((one) => one - first));
+    posterior = nearer(posterior, shown, picks.map((one) => one - first), spread);
     free *= people.narrower;
   }
   const person = sample(posterior, seed, free);
