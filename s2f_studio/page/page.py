@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TOLD
+from s2f_studio.attributes import COLOURED, LEVELS
 from s2f_studio.page import drawing
 from s2f_studio.request import AVERAGE, defaults
 from s2f_utils.pictures import faces, images, masks
@@ -67,7 +67,7 @@ def about(notice: str = "") -> dict[str, Any]:
         "starts": {reads: list(names) for reads, names in drawing.STARTS.items()},
         "guide": faces.TEMPLATE.tolist(),
         "preview": PREVIEW,
-        "person": [*COLOURED, *TOLD],
+        "person": [*COLOURED, *LEVELS],
         "labels": [[name, _hex(masks.PALETTE[n])] for n, name in enumerate(LABELS)],
     }
 

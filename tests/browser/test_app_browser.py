@@ -233,13 +233,15 @@ def test_every_control_changes_the_answer(page):
         lambda: slide(page, "Enhance", 1),
         lambda: slide(page, "Enhance", 0),
         lambda: slide(page, "Age", 1),
+        lambda: slide(page, "Man or woman", -1),
     ):
         faces.append(other_face(page, act))
     assert faces[0] == faces[2] and faces[3] == faces[5]
-    assert len(set(faces)) == 5
-    assert page.get_by_text("The person (1 set)").is_visible()
+    assert len(set(faces)) == 6
+    assert page.get_by_text("The person (2 set)").is_visible()
     notes = picture_of(faces[-1]).text
-    assert notes["s2f:likely"] == "0.1" and notes["s2f:age"] == "1"
+    assert notes["s2f:likely"] == "0.1"
+    assert (notes["s2f:age"], notes["s2f:presents"]) == ("1", "-1")
 
 
 def test_colours_of_skin_and_hair_are_said_and_taken_back(page):

@@ -263,7 +263,7 @@ export class State {
     if (epoch !== this.epoch) return;
     this.face = told.pictures[0].png;
     this.seconds = (performance.now() - begun) / 1000;
-    this.warnings = [...given.warnings, ...told.warnings];
+    if (!isPreview) this.warnings = [...given.warnings, ...told.warnings];
     this.view.shown();
   }
 

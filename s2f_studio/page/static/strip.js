@@ -34,7 +34,7 @@ export class Strip {
   }
 
   show() {
-    const { rounds, model, settings, varies, filling, numFresh } = this.state;
+    const { rounds, model, settings, given, varies, filling, numFresh } = this.state;
     const { picks, picked } = rounds.now;
     this.box.hidden = rounds.isEmpty || !varies;
     if (this.box.hidden) return;
@@ -42,10 +42,11 @@ export class Strip {
     if (picked !== this.picked) this.last.replaceChildren(...picked.map(({ png }) => picture(png)));
     this.picked = picked;
     this.before.hidden = !picked.length;
+    this.again.disabled = given.isEmpty;
     this.again.hidden = filling !== null || numFresh === NUM_FACES;
     this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
-    this.more.disabled = !picks.length;
+    this.more.disabled = !picks.length || given.isEmpty;
     this.hint.hidden = !model.chooses;
     this.back.disabled = !rounds.canGoBack;
     this.forward.disabled = !rounds.canGoForward;
