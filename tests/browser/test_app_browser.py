@@ -254,7 +254,7 @@ def test_colours_of_skin_and_hair_are_said_and_taken_back(page):
         settled(page)
     keep_picture(page, "colours")
     notes = picture_of(page.evaluate(FACE)).text
-    assert (notes["s2f:skin"], notes["s2f:hair"]) == ("#5a3825", "#d9d6d0")
+    assert (notes["s2f:skin"], notes["s2f:hair"]) == ("#6f4430", "#c4c0bb")
     darker = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[96:192, 96:160].mean()
     assert darker < np.asarray(picture_of(before)).astype(int)[96:192, 96:160].mean() - 20
     for name in ("Skin: dark", "Hair colour: white"):

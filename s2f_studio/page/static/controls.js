@@ -23,24 +23,24 @@ const PERSON = [
   ["hat", "Hat", ["no", "yes"], THREE],
 ];
 const UNSAID = "not said";
-// Of skin, what cheeks have in photos, from light to dark.
+// Of skin from light to dark, as cheeks are in photos; a photo of darker skin comes out damaged.
 const COLOURS = [
   ["skin", "Skin", {
     "very light": "#ebc4b2",
-    light: "#e3a88f",
-    medium: "#cb8a6c",
-    tan: "#b0704c",
+    light: "#e0a88e",
+    medium: "#c98a68",
+    tan: "#a86a46",
     brown: "#8a5538",
-    dark: "#5a3825",
+    dark: "#6f4430",
   }],
   ["hair", "Hair colour", {
     black: "#1c1917",
     "dark brown": "#3d2b20",
     brown: "#6b4a32",
-    blond: "#c2a06a",
+    blond: "#b0926c",
     red: "#9a4a25",
-    grey: "#8f8b87",
-    white: "#d9d6d0",
+    grey: "#85817d",
+    white: "#c4c0bb",
   }],
 ];
 
