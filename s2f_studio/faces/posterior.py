@@ -63,8 +63,9 @@ class Posterior:
 
     mean: (J,). root: (J, C), C ≥ J; root @ root.T is the covariance. Its first J columns belong to
     the person, the others to readouts that are held. strangers: (P, J), whose deviations are drawn,
-    of mean 0 and covariance 1. lean: (J,), to where those who are drawn tend. wanted: (R, J + 1), a
-    stranger's likelihood falls by the squares of the first columns times it minus the last.
+    of mean 0 and covariance about 1, the most usual first. lean: (J,), to where those who are drawn
+    tend. wanted: (R, J + 1), a stranger's likelihood falls by the squares of the first columns
+    times it minus the last.
     """
 
     # A seed's person is x = mean + temperature · root (z - lean), z a stranger, who is drawn with a
@@ -104,8 +105,9 @@ class Posterior:
         """The number of the stranger of each seed: (N,).
 
         Each of the eight of a round has an eighth of the strangers for itself, whatever is drawn,
-        and takes one of them by likelihood: the eight are different people, and a small change of
-        the drawing is another person only where the two best of an eighth change places.
+        the first one the most usual, and takes one of them by likelihood: the eight are different
+        people, and a small change of the drawing is another person only where the two best of an
+        eighth change places.
         """
         likelihood = self.likelihood()
         drawn = {of: _eight(likelihood, of) for of in {seed // PER_ROUND for seed in seeds}}
@@ -214,12 +216,9 @@ def _eight(likelihood: np.ndarray, key: int) -> list[int]:
     likelihood: (P,), the logarithm of each. Whoever is largest in the sum of it and Gumbel's
     numbers is drawn in proportion to it (Maddison, Tarlow and Minka 2014).
     """
-    # Two normal numbers for each: their direction, independent of how large they are, orders the
-    # strangers for the eighths.
     one, other = normal([key], 2 * len(likelihood), WHO).reshape(2, -1)
-    order = np.argsort(np.arctan2(other, one), kind="stable")
     gumbel = -np.log((one**2 + other**2) / 2)
-    eighths = [order[n::PER_ROUND] for n in range(PER_ROUND)]
+    eighths = np.array_split(np.arange(len(likelihood)), PER_ROUND)
     return [part[np.argmax((likelihood + gumbel)[part])] for part in eighths]
 
 

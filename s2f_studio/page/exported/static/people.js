@@ -106,17 +106,21 @@ function likelihoodOf({ lean, wanted }) {
   });
 }
 
+// Where an eighth of all begins; the first ones are larger by one where eight does not divide num.
+function eighthFrom(place, num) {
+  return place * Math.floor(num / EIGHT) + Math.min(place, num % EIGHT);
+}
+
 // The number of the stranger whom a seed draws: the likeliest of its eighth, by Gumbel's numbers.
 function who(likelihood, seed) {
   const num = STRANGERS.length;
   const drawn = normal(Math.floor(seed / EIGHT), 2 * num, streams.who);
-  const turns = likelihood.map((_, n) => Math.atan2(drawn[num + n], drawn[n]));
-  const order = likelihood.map((_, n) => n).sort((a, b) => turns[a] - turns[b] || a - b);
   const late = likelihood.map((one, n) => {
     return Math.log((drawn[n] ** 2 + drawn[num + n] ** 2) / 2) - one;
   });
-  const eighth = order.filter((_, place) => place % EIGHT === seed % EIGHT);
-  return eighth.reduce((best, n) => (late[n] < late[best] ? n : best));
+  const from = eighthFrom(seed % EIGHT, num);
+  const eighth = late.slice(from, eighthFrom((seed % EIGHT) + 1, num));
+  return from + eighth.indexOf(Math.min(...eighth));
 }
 
 // A stranger's deviations, less where those who are drawn lean.
