@@ -40,7 +40,7 @@ FAILED = (
     ("child", {}, "A child becomes an adult: all portraits that the networks know are of adults."),
     ("curls", {"seed": 1}, "Curls become waves: few portraits have any."),
     ("hat", {"seed": 2}, "A hat has no cloth and no shadow: hardly any portrait has one."),
-    ("glasses", {"seed": 6}, "Some seeds give skin in patches, and eyes that differ."),
+    ("beard", {"seed": 7}, "Some seeds have stains of colour at beards and lips."),
     ("turned", {"seed": 1}, "A head that is turned: the far side is guessed from the near one."),
 )
 
