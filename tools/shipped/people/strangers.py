@@ -22,6 +22,9 @@ MOST_SHARE = 0.5  # of the other person
 LOOSE = 0.2  # deviations, drawn at random, of what is added to a blend
 NUM_SHIPPED = 768
 LEAST_SHARE = 0.2  # among shipped ones: none is a training person
+# Normal draws are about 11 out, the root of how many coordinates there are; photos of people who are
+# much farther out than that have stains and shadows.
+MOST_FAR = 12.0
 MOST_VIVID, MOST_UNEVEN = 0.45, 0.3  # of the wall's, and between the cheeks, of 2
 
 
@@ -90,12 +93,11 @@ def blends_of(people: Everybody, num: int, how_many: int, seed: int = 0) -> np.n
 
 def steps(blends: np.ndarray, middle: np.ndarray, root: np.ndarray) -> np.ndarray:
     """Their deviations from training people's middle (J,), by their root, in `STEP`: int8, the most
-    usual first. Nobody is farther out than a normal draw usually is: photos of those were in
-    patches.
+    usual first. Nobody is farther out than `MOST_FAR`.
     """
     deviations = np.linalg.solve(root, (blends - middle).T).T
     far = np.linalg.norm(deviations, axis=1)
-    deviations *= np.minimum(1, np.sqrt(deviations.shape[1]) / far)[:, None]
+    deviations *= np.minimum(1, MOST_FAR / far)[:, None]
     deviations = deviations[far.argsort(kind="stable")]
     return np.clip(np.round(deviations / STEP), -127, 127).astype(np.int8)
 
