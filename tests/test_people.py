@@ -110,6 +110,16 @@ def test_the_eight_of_a_round_are_eight_people(everybody):
     assert len(set(given.who(range(3, 323, 8)))) > 20
 
 
+def test_the_eight_of_a_round_go_from_usual_to_unusual_people(everybody):
+    given = everybody.given(drawing())
+    for first in (0, 8):
+        found = given.who(range(first, first + 8))
+        assert (8 * found // len(given.strangers)).tolist() == list(range(8))
+    far = np.linalg.norm(people.STEP * people.shipped().strangers, axis=1)
+    assert (np.diff(far) > -0.05).all()  # as far as whole steps say
+    assert far[-1] < 12.1
+
+
 def test_a_small_change_of_a_drawing_changes_few_people(everybody):
     rng = np.random.default_rng(2)
     one = drawing()

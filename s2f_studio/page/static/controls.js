@@ -23,7 +23,7 @@ const PERSON = [
   ["hat", "Hat", ["no", "yes"], THREE],
 ];
 const UNSAID = "not said";
-// Of skin from light to dark, as cheeks are in photos; a photo of darker skin comes out damaged.
+// Of skin from light to dark, as cheeks are in photos; photos of darker skin come out dim.
 const COLOURS = [
   ["skin", "Skin", {
     "very light": "#ebc4b2",
