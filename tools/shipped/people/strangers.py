@@ -22,8 +22,8 @@ MOST_SHARE = 0.5  # of the other person
 LOOSE = 0.2  # deviations, drawn at random, of what is added to a blend
 NUM_SHIPPED = 768
 LEAST_SHARE = 0.2  # among shipped ones: none is a training person
-# Normal draws are about 11 out, the root of how many coordinates there are; photos of people who are
-# much farther out than that have stains and shadows.
+# Normal draws are about 11 out, the root of how many coordinates there are; photos of people who
+# are much farther out than that have stains and shadows.
 MOST_FAR = 12.0
 MOST_VIVID, MOST_UNEVEN = 0.45, 0.3  # of the wall's, and between the cheeks, of 2
 
