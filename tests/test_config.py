@@ -114,6 +114,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("cyclegan", {"disc_layers": 7}, "disc_layers must be at most 6"),
         ("psp", {"mix_from": 99}, "mix_from must be from 0 to"),
         ("psp", {"lambda_gan": 0.1}, "lambda_gan needs perceptual=efficientnet"),
+        ("psp", {"lambda_components": 0.1}, "lambda_components needs perceptual=efficientnet"),
         ("cyclegan", {"pool_size": -1}, "pool_size must be greater than or equal to 0"),
         ("cyclegan", {"direction": "photo-to-sketch"}, "learns both directions"),
         (

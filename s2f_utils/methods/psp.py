@@ -29,7 +29,12 @@ from s2f_utils.methods.config import (
     need,
 )
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
-from s2f_utils.methods.losses import discriminator_feature_distance, perceptual_loss, style_norm
+from s2f_utils.methods.losses import (
+    component_loss,
+    discriminator_feature_distance,
+    perceptual_loss,
+    style_norm,
+)
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.stylegan2 import StyleGAN2
@@ -83,6 +88,11 @@ class PSPConfig(TrainConfig):
             "weight of a projected discriminator's hinge loss, for sharper faces; not published"
         ),
     )
+    lambda_components: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description="weight of the perceptual distance at eyes and mouth alone; not published",
+    )
     lambda_w: Annotated[float, Range(0.0, 0.1)] = Field(
         0.005, ge=0, description="weight of the styles' distance from the mean style"
     )
@@ -122,6 +132,12 @@ class PSPConfig(TrainConfig):
         )
         fits = self.perceptual == "efficientnet" or not self.lambda_gan
         need(fits, "lambda_gan needs perceptual=efficientnet, whose features it uses")
+        fits = self.perceptual == "efficientnet" and self.size_px >= 128
+        text = (
+            "lambda_components needs perceptual=efficientnet, whose features it compares, and "
+            "128 px or more"
+        )
+        need(fits or not self.lambda_components, text)
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = (
             self.flip
@@ -299,6 +315,9 @@ class PSP(Method):
             terms[perceptual] = Term(pair.loss_perceptual(), ctx.live["lambda_lpips"])
         elif ctx.live["lambda_lpips"]:
             terms[perceptual] = Term(self.distance(fake_b, b), ctx.live["lambda_lpips"])
+        if self.config.lambda_components:
+            loss = component_loss(fake_b, b)
+            terms["loss_components"] = Term(loss, ctx.live["lambda_components"])
         if self.config.lambda_id and ctx.live["lambda_id"]:
             terms["loss_id"] = Term(identity_loss(fake_b, b), ctx.live["lambda_id"])
         ctx.descend(terms, self.opt_g)

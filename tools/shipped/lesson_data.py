@@ -5,7 +5,8 @@ with made sketches.
 open-portraits PORTRAITS` leaves it. Writes OUT/manifest.csv with a pencil, an ink and a contour
 sketch of each photo, OUT/manifest-photos.csv with each photo once, for methods that learn from
 photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With `--maps`, for pSp, each
-photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch. People keep the
+photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch, and
+OUT/manifest-mouths.csv has training people with closed mouths, four of ten, twice. People keep the
 split that all shipped models share.
 """
 
@@ -25,9 +26,12 @@ from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.make.write import write_manifest
 from s2f_studio.drawings import mesh
+from s2f_utils.pictures.masks import CLASSES
 from tools.shipped.portraits import portraits_in
 
 STYLES = ("pencil", "xdog", "contour")
+# Share of a map that is mouth: closed lips have .0006 to .001, and few faces more but below .002.
+CLOSED = 0.0016
 # least distance of the eyes in a portrait that a restorer learns from; aligned to 256 px they have
 # 63
 SHARP_PX = 55
@@ -46,10 +50,12 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
         else:
             link(entries, folder)
         manifest = make_pairs(folder, out, "photos", recipe=recipe, identity="^([^_]+)_")
-    if maps:
-        return
     with open(manifest, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["id"].endswith(f"-{STYLES[0]}")]
+        rows = list(csv.DictReader(file))
+    if maps:
+        write_manifest(out / "manifest-mouths.csv", rows + closed_again(rows, out))
+        return
+    rows = [row for row in rows if row["id"].endswith(f"-{STYLES[0]}")]
     apart = {}
     for entry in entries:
         left, right = mesh.five_of(entry.points)[:2]
@@ -68,6 +74,16 @@ def write_maps(entries: list[PortraitFile], folder: Path) -> None:
             file = folder / entry.split / side / f"{file_name(entry)}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(file)
+
+
+def closed_again(rows: list[dict[str, str]], out: Path) -> list[dict[str, str]]:
+    """The training rows whose map has next to nothing between the lips, by a second id."""
+    again = []
+    for row in rows:
+        inside = np.asarray(Image.open(out / row["mask"])) == CLASSES.index("mouth")
+        if row["split"] == "train" and inside.mean() < CLOSED:
+            again.append(row | {"id": f"{row['id']}-again"})
+    return again
 
 
 def link(entries: list[PortraitFile], folder: Path) -> None:

@@ -206,6 +206,7 @@ ENCODER |= {
 SHARPER = {
     "lambda_l2": 1.0,
     "lambda_gan": 0.1,
+    "lambda_components": 0.5,
     "lambda_w": 1e-3,
     "lr_g": 3e-4,
     "total_images": 8_000,
@@ -260,13 +261,13 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "map-first": ("psp", OPEN_MAPS, "faces-128", ENCODER | {"direction": "map-to-photo"}),
     "sketch-to-face-128": (
         "psp",
-        OPEN_MAPS,
+        f"{OPEN_MAPS}/manifest-mouths.csv",
         "sketch-first",
         ENCODER | {"direction": "sketch-to-photo"} | SHARPER,
     ),
     "map-to-face-128": (
         "psp",
-        OPEN_MAPS,
+        f"{OPEN_MAPS}/manifest-mouths.csv",
         "map-first",
         ENCODER | {"direction": "map-to-photo"} | SHARPER,
     ),
