@@ -230,14 +230,14 @@ def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
       await state.moreAlike();
       const alike = seen();
       const before = asked.length;
-      await state.back();
+      await state.go("back");
       tell(seen() === others, state.rounds.now.picks);
-      await state.back();
+      await state.go("back");
       tell(seen() === first, state.rounds.now.picks, state.rounds.canGoBack);
-      await state.forward();
-      await state.forward();
+      await state.go("forward");
+      await state.go("forward");
       tell(seen() === alike, state.rounds.canGoForward, asked.length - before);
-      await state.back();
+      await state.go("back");
       await state.showEight();
       tell(state.rounds.now.first, state.rounds.canGoForward);
     """)
@@ -249,10 +249,10 @@ def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
       await state.set({ seed: 9, chosen: [[3, 5]] });
       await state.showEight();
       tell(state.rounds.now.first, asked.at(-1).chosen);
-      await state.back();
+      await state.go("back");
       const { first, picks, faces } = state.rounds.now;
       tell(first, asked.at(-1).chosen, picks, faces.length, state.rounds.canGoBack);
-      await state.forward();
+      await state.go("forward");
       tell(state.rounds.now.first);
     """)
     assert told == [8, "3,5", 0, "", [3, 5], 8, False, 8]

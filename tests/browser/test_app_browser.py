@@ -148,7 +148,7 @@ def test_eight_faces_are_eight_people_and_one_is_shown_large(page):
 def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
     made = page.evaluate(TILES)
     assert page.locator(".s2f-old").count() == 8 and pressed(page) == ["answer 4"]
-    anew = new_eight(page, "Show these eight again", made)
+    anew = new_eight(page, "Make these eight anew", made)
     assert [picture_of(one).text["s2f:seed"] for one in anew] == [str(n) for n in range(8)]
     assert page.locator(".s2f-old").count() == 0 and pressed(page) == ["answer 4"]
     assert page.evaluate(FACE) == anew[3]
@@ -172,6 +172,10 @@ def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
     pick(page, 9)
     notes = picture_of(page.evaluate(FACE)).text
     assert (notes["s2f:seed"], notes["s2f:chosen"]) == ("8", "3,5")
+    page.get_by_role("button", name="answer 4, picked before").click()
+    assert page.evaluate(FACE) == first[3]
+    pick(page, 10, 10)  # taken back: the one who is still picked is shown, and would be saved
+    assert page.evaluate(FACE) == alike[0] and pressed(page) == ["answer 9"]
     others = new_eight(page, "Eight others", alike)
     before = requests_of(page)
     for name, wanted, picked in (
@@ -182,6 +186,8 @@ def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
     ):
         page.get_by_role("button", name=name, exact=True).click()
         assert page.evaluate(TILES) == wanted and pressed(page) == picked
+        if picked:  # the last one picked is shown, and would be saved
+            assert page.evaluate(FACE) == wanted[int(picked[-1].split()[1]) % 8 - 1]
     assert page.get_by_role("button", name="Forward").is_disabled()
     assert requests_of(page) == before
 

@@ -310,22 +310,13 @@ export class State {
     return this.fillRound();
   }
 
-  back() {
-    this.rounds.back();
-    return this.revisit();
-  }
-
-  forward() {
-    this.rounds.forward();
-    return this.revisit();
-  }
-
-  // The faces are there, unless the round was left before they all were.
-  revisit() {
+  // To the round before or after; way: "back" or "forward". The faces are there, unless the round
+  // was left before they all were.
+  go(way) {
+    this.rounds[way]();
     this.filling = null;
-    if (!this.rounds.now.faces.some((face) => this.isOld(face))) return this.fillRound();
-    this.view.shown();
-    return null;
+    const asked = this.showPick();
+    return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
   }
 
   // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one.
@@ -356,16 +347,26 @@ export class State {
 
   // One of the eight, who is shown large; later strokes are answered with the same person. Picked
   // again, one is no longer picked; of more than two, the last two are.
-  pick(face) {
+  pick({ seed }) {
     const { now } = this.rounds;
-    const { seed } = face;
-    if (now.picks.includes(seed)) {
-      now.picks = now.picks.filter((one) => one !== seed);
-      this.view.shown();
-      return null;
-    }
-    now.picks = [...now.picks, seed].slice(this.model.chooses ? -2 : -1);
-    Object.assign(this.settings, { seed, chosen: now.chosen });
+    const others = now.picks.filter((one) => one !== seed);
+    const isPicked = others.length < now.picks.length;
+    now.picks = isPicked ? others : [...others, seed].slice(this.model.chooses ? -2 : -1);
+    return this.showPick();
+  }
+
+  // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
+  showPick() {
+    const { now } = this.rounds;
+    const face = now.faces.find((one) => one?.seed === now.picks.at(-1));
+    if (face) return this.showPerson(face, now.chosen);
+    this.view.shown();
+    return null;
+  }
+
+  // One of a round, large. chosen: the seeds picked in each round before that one.
+  showPerson(face, chosen) {
+    Object.assign(this.settings, { seed: face.seed, chosen });
     this.keep();
     const isOld = this.isOld(face);
     if (!isOld) this.showFace(face.png);

@@ -21,10 +21,10 @@ export class Strip {
     this.last = make("span");
     this.before = make("div", { class: "s2f-before" }, "picked in the last round", this.last);
     this.more = plainButton("", () => state.moreAlike(), { class: "s2f-first" });
-    this.again = plainButton("Show these eight again", () => state.fillRound());
-    this.back = plainButton("Back", () => state.back());
-    this.forward = plainButton("Forward", () => state.forward());
-    this.hint = make("span", {}, "Pick the nearest, two at most");
+    this.again = plainButton("Make these eight anew", () => state.fillRound());
+    this.back = plainButton("Back", () => state.go("back"));
+    this.forward = plainButton("Forward", () => state.go("forward"));
+    this.hint = make("span", {}, "Pick the nearest, one or two");
     const vary = (temperature) => state.set({ temperature });
     const ends = ["the likeliest", "anybody"];
     this.varied = slider("How varied the faces are", ends, VARIED, vary);
@@ -39,7 +39,7 @@ export class Strip {
     this.box.hidden = rounds.isEmpty || !varies;
     if (this.box.hidden) return;
     this.showTiles(rounds.now);
-    if (picked !== this.picked) this.last.replaceChildren(...picked.map(({ png }) => picture(png)));
+    if (picked !== this.picked) this.last.replaceChildren(...picked.map((face) => this.small(face)));
     this.picked = picked;
     this.before.hidden = !picked.length;
     this.again.disabled = given.isEmpty;
@@ -64,6 +64,14 @@ export class Strip {
       tile.classList.toggle("s2f-old", Boolean(face) && this.state.isOld(face));
     }
     this.faces = [...faces];
+  }
+
+  // One who was picked in the round before, to be shown large.
+  small(face) {
+    const named = { "aria-label": `answer ${face.seed + 1}, picked before`, title: "show it large" };
+    const { state } = this;
+    const show = () => state.showPerson(face, state.rounds.now.chosen.slice(0, -1));
+    return make("button", { type: "button", onclick: show, ...named }, picture(face.png));
   }
 
   // One of the eight, or its place while it is made.
