@@ -244,6 +244,21 @@ def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
     assert told == [True, [9], True, [3], False, True, False, 0, 16, False]
 
 
+def test_what_was_set_comes_back_with_a_round():
+    told = on_page("""
+      await state.set({ person: { age: 1 } });
+      await state.showEight();
+      await state.set({ person: {}, temperature: 1.2 });
+      await state.showEight();
+      const before = asked.length;
+      await state.go("back");
+      tell(state.settings.person, state.settings.temperature, state.numFresh);
+      await state.go("forward");
+      tell(state.settings.person, state.settings.temperature, state.numFresh, asked.length - before);
+    """)
+    assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 0]
+
+
 def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
     told = on_page("""
       await state.set({ seed: 9, chosen: [[3, 5]] });

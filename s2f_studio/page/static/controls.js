@@ -1,6 +1,6 @@
 // The controls: tools above the paper, parts of a face to paint, and how the answer is made.
 
-import { button, make, select, slider } from "./dom.js";
+import { button, make, plainButton, select, slider } from "./dom.js";
 
 const WIDTHS = { sketch: { max: 40, value: 4 }, map: { max: 30, value: 8 } };
 const FIRST_PART = 13; // hair
@@ -162,11 +162,13 @@ function person(state) {
   });
   const rows = [...swatches, ...sliders];
   const title = make("summary", {}, "The person");
-  const fields = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box));
+  const unsay = plainButton("Say nothing", () => state.set({ person: {} }));
+  const fields = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box), unsay);
   const box = make("details", {}, title, fields);
   function show(values) {
     for (const { name, put } of rows) put(values[name] ?? 0);
     const num = Object.keys(values).length;
+    unsay.disabled = !num;
     title.textContent = num ? `The person (${num} set)` : "The person";
   }
   return { box, show };

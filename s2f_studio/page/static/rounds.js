@@ -17,7 +17,8 @@ export class Rounds {
 
   // The round in sight. first: its first seed. chosen: the seeds picked in each round before.
   // picked: the faces picked in the last of them. faces: {seed, png, basis}, in the order of seeds;
-  // basis: what they were made of. picks: the seeds picked.
+  // basis: what they were made of. picks: the seeds picked. said: what was set when they were asked
+  // for.
   get now() {
     return this.list[this.at] ?? NONE;
   }

@@ -27,8 +27,7 @@ export class State {
     this.wanted = "";
     this.isAsking = false;
     this.epoch = 0; // what was asked in an earlier one is dropped
-    this.problem = "";
-    this.progress = "";
+    Object.assign(this, { problem: "", progress: "" });
   }
 
   // now: of a host that knows what is drawn.
@@ -112,8 +111,7 @@ export class State {
   // Run one thing; whatever it throws, the page says so and can be used again.
   async run(act) {
     this.numRunning++;
-    this.problem = "";
-    this.progress = "";
+    Object.assign(this, { problem: "", progress: "" });
     const ticking = setInterval(() => this.tick(), TICK_MS);
     try {
       this.view.told();
@@ -310,11 +308,12 @@ export class State {
     return this.fillRound();
   }
 
-  // To the round before or after; way: "back" or "forward". The faces are there, unless the round
-  // was left before they all were.
+  // To the round before or after, with what was set there; way: "back" or "forward". The faces are
+  // there, unless the round was left before they all were.
   go(way) {
     this.rounds[way]();
     this.filling = null;
+    Object.assign(this.settings, this.rounds.now.said);
     const asked = this.showPick();
     return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
   }
@@ -323,6 +322,8 @@ export class State {
   fillRound() {
     const filling = { round: this.rounds.now, basis: this.basis };
     this.filling = filling;
+    const { person, temperature, likely } = this.settings;
+    filling.round.said = { person, temperature, likely };
     return this.run(async () => {
       this.view.shown();
       try {
