@@ -5,12 +5,15 @@ and whether skin becomes lighter or darker.
 results/lessons.json, whose table is in docs/results.md, and with `--sheets` the
 first sixteen answers of each, not the best. Pictures are at 128 px; the face is where aligned faces
 have it. `--mesh PYTHON`, that of an environment with mediapipe 0.10.14, measures positions and
-mouths, too.
+mouths, too. `--only person` measures that row anew and keeps the others, as they were saved.
+`average` and `person` are the default model's, in the drawn shape and place; a person's seed is
+the number of the picture.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -28,13 +31,9 @@ from s2f_utils.metrics.structure import gradient
 from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
-LESSONS = (
-    "pix2pix-128",
-    "cyclegan-128",
-    "sketch-to-face-128",
-    "sketch-to-photo-expected",
-    "sketch-to-photo",
-)
+BASELINES = ("sketch", "mean", "ridge")
+KINDS = {"average": weights.EXPECT, "person": weights.PERSON}  # the default model's kinds of answer
+LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", *KINDS)
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
 DARK_BELOW, LIGHT_FROM = (
@@ -51,10 +50,15 @@ def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
     """What a model makes of sketches, (N, 256, 256, 3) → (N, 128, 128, 3), and its seconds a
     picture.
     """
-    model = s2f.load(name)
+    model = s2f.load(weights.DEFAULT if name in KINDS else name)
+    asks = [{}] * len(sketches)
+    if name in KINDS:
+        asked = {"answer": name, "frame": "paper", "likely": 0.0}
+        asks = [{**asked, "seed": number} for number in range(len(sketches))]
     model.translate(sketches[0])
     start = time.perf_counter()
-    made = [model.translate(sketch) for sketch in sketches]  # they are aligned already
+    pairs = zip(sketches, asks, strict=True)
+    made = [model.translate(sketch, **ask) for sketch, ask in pairs]  # they are aligned already
     seconds = (time.perf_counter() - start) / len(made)
     return np.stack([images.resize(picture, SIZE_PX) for picture in made]), seconds
 
@@ -118,11 +122,43 @@ def _shift(degrees: np.ndarray) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure the lessons that are shipped, and answers that need no model."""
+def baseline(name: str, sketches: np.ndarray, known: np.ndarray, photos: np.ndarray) -> np.ndarray:
+    """What needs no network: uint8 like `sketches`, (N, 128, 128, 3). known, photos: the training
+    people's.
+    """
+    if name == "sketch":
+        return sketches
+    if name == "mean":
+        return np.broadcast_to(images.rounded(photos.mean(0)), sketches.shape)
+    features, of_sketches = (
+        baselines.sketch_features(some) for some in (known[:MOST_RIDGE], sketches)
+    )
+    flat = baselines.ridge(features, photos[:MOST_RIDGE].reshape(len(features), -1), of_sketches)
+    return images.rounded(flat).reshape(sketches.shape)
+
+
+def file_of(name: str, also: dict[str, str]) -> Path | None:
+    """The weights of a row; None for one without."""
+    if name in also:
+        return Path(also[name], "generator.safetensors")
+    return None if name in BASELINES else weights.shipped(KINDS.get(name, name))
+
+
+def saved(num: int) -> dict:
+    """The results that are there already. Raises SystemExit if they are of other people."""
+    path = common.RESULTS / "lessons.json"
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    if results["num"] != num:
+        raise SystemExit(f"{path.name} has {results['num']} people, not {num}: give that --num")
+    return results
+
+
+def arguments() -> argparse.Namespace:
+    """The command's."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--num", type=int, help="test people (default: all)")
+    parser.add_argument("--only", nargs="*", metavar="ROW", help="rows; the others are kept")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of sixteen answers")
     parser.add_argument(
         "--also",
@@ -134,12 +170,22 @@ def main() -> None:
     parser.add_argument(
         "--mesh", type=Path, metavar="PYTHON", help="of an environment with mediapipe 0.10.14"
     )
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure the lessons that are shipped, and answers that need no model."""
+    args = arguments()
+    also = dict(one.split("=", 1) for one in args.also)
+    names = args.only or (*BASELINES, *LESSONS, *also)
+    if unknown := set(names) - {*BASELINES, *LESSONS, *also}:
+        raise SystemExit(f"there is no row {', '.join(sorted(unknown))}")
     manifest = read_manifest(args.data / "manifest-photos.csv")
     people = {
         row.identity: row for row in reversed(manifest.split("test"))
     }  # the first picture of each
     test, train = list(people.values())[: args.num], manifest.split("train")
+    results = saved(len(test)) if args.only else {"num": len(test), "rows": {}}
     (sketches, large), (known, photos) = (
         evaluation.load_pairs(rows, size, "sketch-to-photo")
         for rows, size in ((test, 256), (train, SIZE_PX))
@@ -147,30 +193,19 @@ def main() -> None:
     true, small = (
         np.stack([images.resize(one, SIZE_PX) for one in some]) for some in (large, sketches)
     )
-    table = {
-        "sketch": (small, None),
-        "mean": (np.broadcast_to(images.rounded(photos.mean(0)), true.shape), None),
-    }
-    features = [baselines.sketch_features(one) for one in (known[:MOST_RIDGE], small)]
-    flat = baselines.ridge(
-        features[0], photos[:MOST_RIDGE].reshape(len(features[0]), -1), features[1]
-    )
-    table["ridge"] = (images.rounded(flat).reshape(true.shape), None)
-    also = dict(one.split("=", 1) for one in args.also)
-    for name in (*LESSONS, *also):
-        table[name] = answers_of(also.get(name, name), sketches)
-    results = {"num": len(test), "rows": {}, "at_random": faces_at_random(true, photos)}
+    if AT_RANDOM in names:
+        results["at_random"] = faces_at_random(true, photos)
     kept = tempfile.TemporaryDirectory()
     work = Path(kept.name)
     true_meshes = meshes_of(args.mesh, true, work) if args.mesh else None
-    for name, (made, seconds) in table.items():
-        path = weights.shipped(weights.EXPECT if name == weights.DEFAULT else name)
-        path = Path(also[name], "generator.safetensors") if name in also else path
-        facts = (
-            {"seconds": round(seconds, 4), "megabytes": round(path.stat().st_size / 1e6, 2)}
-            if path
-            else {}
-        )
+    for name in names:
+        facts, path = {"measured": common.provenance()}, file_of(name, also)
+        if path is None:
+            made = baseline(name, small, known, photos)
+        else:
+            made, seconds = answers_of(also.get(name, name), sketches)
+            facts["seconds"] = round(seconds, 4)
+            facts["megabytes"] = round(path.stat().st_size / 1e6, 2)
         if args.mesh:
             found = meshes_of(args.mesh, made, work)
             facts |= {"mesh_off": mesh_error(found, true_meshes), **mouths(found, true_meshes)}
