@@ -254,7 +254,8 @@ def test_what_was_set_comes_back_with_a_round():
       await state.go("back");
       tell(state.settings.person, state.settings.temperature, state.numFresh);
       await state.go("forward");
-      tell(state.settings.person, state.settings.temperature, state.numFresh, asked.length - before);
+      tell(state.settings.person, state.settings.temperature, state.numFresh);
+      tell(asked.length - before);
     """)
     assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 0]
 
