@@ -25,6 +25,16 @@ def test_the_shipped_runs_have_curves_of_equal_length_and_sixteen_faces_a_moment
     assert len(lengths) == 1
 
 
+def test_the_control_has_other_numbers_of_photos_and_the_same_length():
+    runs, shared = long_runs("photos")
+    others, same = long_runs("stability")
+    assert list(runs) == ["20 photos", "367 photos"] and shared == same
+    for run in runs.values():
+        seen, gap = run.curve("logit_training")
+        assert seen == others["neither"].curve("logit_training")[0] and np.isfinite(gap).all()
+        assert run.changes == {} and run.faces[int(seen[-1])].shape == (16, 64, 64, 3)
+
+
 def test_each_run_gets_its_own_rows_of_the_sheet(tmp_path, monkeypatch):
     """Each of two runs was shown twice; picture n of line m has the colour 40 m + 10 n."""
     colours = np.array([[40 * line + 10 * n for n in range(3)] for line in range(4)], np.uint8)

@@ -251,12 +251,8 @@ def hidden_message() -> Schematic:
     s.arrow(sketch.side("right"), net_g.side("left"))
     s.arrow(net_g.side("right"), back.side("left"))
     s.arrow((225, 108), (560, 108), via=[(225, 145), (560, 145)], dashed=True)
-    s.note(
-        390,
-        165,
-        "colours carried by changes of 2 grey levels of 255: nobody sees them, G reads them",
-    )
-    s.note(390, 35, "The cycle loss is small, and nothing about faces was learned.")
+    s.note(390, 165, "colours carried by a tint of a few grey levels: faint to us, enough for G")
+    s.note(390, 35, "The cycle loss is small, because a part of the answer travels inside F(b).")
     return s
 
 

@@ -5,6 +5,9 @@ leaves it, STATE any folder outside of the project. The four take turns, so that
 equally many images at any time. Given again, it goes on where it stopped. STATE gets `state.pt`,
 `faces.npz`, and what goes to s2f_utils/notebook/long_runs: `stability.json` and `stability.jpg`.
 
+With `--control` (and another STATE) it trains on 20 photos and on 367 instead, without R1 and ADA,
+and writes `photos.json` and `photos.jpg`: is it the number of photos that matters?
+
 StyleGAN2 at 64 px with its own discriminator. All four begin with equal weights and photos; apart
 from R1 and ADA all is equal. The photos: 100 senators and representatives of the training people;
 held out are those of the test and validation people, from whom nothing learns.
@@ -48,6 +51,7 @@ SHARED = {
 }
 ADA, R1 = {"augment_disc": "ada"}, {"r1_every": 16}
 RUNS = {"neither": {}, "R1": R1, "ADA": ADA, "R1 and ADA": R1 | ADA}
+CONTROL = {"20 photos": 20, "367 photos": 367}  # as "neither"; the 100 stand between them
 TURN_IMAGES = 2_000
 MEASURE_TURNS = 4  # between two measures by features
 SHOWN_AT = (0.1, 0.3, 0.6, 1.0)  # moments of the shipped sheet, shares of the training
@@ -64,7 +68,7 @@ class Photos:
         shown &= (people["eyes_px"] >= 31) & (people["aligned_inside"] >= 0.9)
         training = np.flatnonzero(shown & (people["split"] == "train"))
         order = np.random.default_rng(0).permutation(training)
-        self.training = small(people["aligned"][order[:NUM_PHOTOS]])
+        self.training = small(people["aligned"][order])
         self.held_out = small(people["aligned"][shown & (people["split"] != "train")])
         self.features = running.judged(enlarged(self.held_out))
         self.learned = running.judged(enlarged(self.training))
@@ -85,8 +89,9 @@ class Run:
 
     def __init__(self, name: str, photos: Photos) -> None:
         self.name, self.photos = name, photos
+        self.num_photos = CONTROL.get(name, NUM_PHOTOS)
         torch.manual_seed(0)
-        config = StyleGAN2.Config.create(SHARED | RUNS[name])
+        config = StyleGAN2.Config.create(SHARED | RUNS.get(name, {}))
         precision = runtime.pick_precision(torch.device("cpu"), "auto")
         self.model = StyleGAN2(config, precision)
         self.average = copy.deepcopy(self.model.net_g).eval()
@@ -115,7 +120,7 @@ class Run:
 
     def step(self) -> dict[str, float]:
         """One step of the library's method on a batch of photos, half of them mirrored."""
-        photos = self.photos.training[torch.randint(NUM_PHOTOS, (BATCH,))]
+        photos = self.photos.training[torch.randint(self.num_photos, (BATCH,))]
         mirrored = (torch.rand(BATCH) < 0.5).view(-1, 1, 1, 1)
         photos = self.model.precision.images(torch.where(mirrored, photos.flip(3), photos))
         where = {"images_seen": self.images, "steps": self.images // BATCH}
@@ -128,14 +133,14 @@ class Run:
     def row(self) -> dict[str, float]:
         """What D says, of pictures as they are, and its squared slope at training photos."""
         net_d, row = self.model.net_d, {"images": float(self.images)}
-        made = self.faces(NUM_PHOTOS, seed=1)
-        sides = {"training": self.photos.training, "held_out": self.photos.held_out, "made": made}
+        made, learned = self.faces(NUM_PHOTOS, seed=1), self.photos.training[: self.num_photos]
+        sides = {"training": learned, "held_out": self.photos.held_out, "made": made}
         for name, pictures in sides.items():
             with torch.no_grad():
                 logits = torch.cat([net_d(some) for some in pictures[:NUM_PHOTOS].split(20)])
             row[f"sign_{name}"] = logits.sign().mean().item()
             row[f"logit_{name}"] = logits.mean().item()
-        row["squared_slope"] = r1_penalty(net_d, self.photos.training[:32]).item()
+        row["squared_slope"] = r1_penalty(net_d, learned[:32]).item()
         spread = [side.std(dim=0).mean() for side in (made, self.photos.held_out[:NUM_PHOTOS])]
         return row | {"variety": (spread[0] / spread[1]).item(), "ada_p": self.model.ada.p}
 
@@ -150,8 +155,9 @@ class Run:
         """Against held-out photos by features, and how near faces are to the 100 photos."""
         features = running.judged(enlarged(self.faces(len(self.photos.held_out) // 2, seed=2)))
         row = {"images": float(self.images)} | running.halves(features, self.photos.features)
-        to_learned = torch.cdist(features, self.photos.learned).amin(1).mean()
-        of_others = torch.cdist(self.photos.features, self.photos.learned).amin(1).mean()
+        learned = self.photos.learned[: self.num_photos]
+        to_learned = torch.cdist(features, learned).amin(1).mean()
+        of_others = torch.cdist(self.photos.features, learned).amin(1).mean()
         self.measures.append(row | {"nearest_photo": float(to_learned / of_others)})
 
     def show(self) -> None:
@@ -187,23 +193,27 @@ class Run:
 
 def save(folder: Path, runs: list[Run], turns: int) -> None:
     """Write the state, then what the notebook reads."""
+    is_control = runs[0].name in CONTROL
+    target = folder / ("photos" if is_control else "stability")
+    shares = SHOWN_AT[-1:] if is_control else SHOWN_AT
     state = {run.name: run.state() for run in runs}
     running.save_state(folder / "state.pt", state | {"turns": turns})
     sheets = {f"{run.name}/{at}": sheet for run in runs for at, sheet in run.sheets.items()}
     np.savez_compressed(folder / "faces.npz", **sheets)
     curves = {run.name: run.curve() for run in runs}
-    shown = {run.name: moments(run) for run in runs}
+    shown = {run.name: moments(run, shares) for run in runs}
+    changes = {run.name: RUNS.get(run.name, {}) for run in runs}
     rounded = json.loads(json.dumps(curves), parse_float=lambda text: float(f"{float(text):.4g}"))
-    text = {"settings": SHARED, "changes": RUNS, "shown": shown}
-    (folder / "stability.json").write_text(json.dumps(text | {"runs": rounded}) + "\n")
+    text = {"settings": SHARED, "changes": changes, "shown": shown}
+    target.with_suffix(".json").write_text(json.dumps(text | {"runs": rounded}) + "\n")
     strips = [np.hstack(run.sheets[at]) for run in runs for at in shown[run.name]]
-    Image.fromarray(np.vstack(strips)).save(folder / "stability.jpg", quality=QUALITY)
+    Image.fromarray(np.vstack(strips)).save(target.with_suffix(".jpg"), quality=QUALITY)
 
 
-def moments(run: Run) -> list[int]:
+def moments(run: Run, shares: tuple[float, ...]) -> list[int]:
     """After how many images the shipped sheets were made."""
     known = np.array(sorted(run.sheets))
-    return [int(known[np.abs(known - share * known[-1]).argmin()]) for share in SHOWN_AT]
+    return [int(known[np.abs(known - share * known[-1]).argmin()]) for share in shares]
 
 
 def resume(folder: Path, runs: list[Run]) -> int:
@@ -226,13 +236,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("state", type=Path)
     parser.add_argument("--minutes", type=float, default=20.0, help="a run, in all (default: 20)")
+    parser.add_argument("--control", action="store_true", help="other numbers of photos")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.state.mkdir(parents=True, exist_ok=True)
     (args.state / "pid").write_text(str(os.getpid()))
     photos = Photos(args.data)
     print(f"{len(photos.training)} photos, {len(photos.held_out)} held out", flush=True)
-    runs = [Run(name, photos) for name in RUNS]
+    runs = [Run(name, photos) for name in (CONTROL if args.control else RUNS)]
     turns = resume(args.state, runs)
     while sum(run.seconds for run in runs) < 60 * args.minutes * len(runs):
         turns += 1
