@@ -12,6 +12,7 @@ _SHORT: dict[str, dict[str, Any]] = {
         "disc_filters": 16,
         "total_images": 3_000,
         "ema_half_life_images": 300.0,
+        "time_budget_s": 0.0,
     },
     "cyclegan": {
         "base_filters": 16,
