@@ -17,6 +17,7 @@ from s2f_utils import networks, runtime
 from s2f_utils.methods import losses, stylegan2
 from s2f_utils.methods.method import Context
 from s2f_utils.methods.projected import ProjectedPair, SharedChange
+from s2f_utils.methods.psp import PSP
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.train.config import find_method, resolve
 from s2f_utils.train.loop import train
@@ -253,6 +254,22 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     assert not paired or {"loss_d", "loss_gan", "loss_perceptual"} <= set(rows[0])
     assert method != "stylegan2" or ["loss_d" in row for row in rows] == [False] * 2 + [True] * 4
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
+
+
+def test_eyes_and_mouth_weigh_more_for_an_encoder_where_asked():
+    moved = []
+    for weight in (0.0, 50.0):
+        torch.manual_seed(0)
+        asked = {"size_px": 128, "load_size_px": 128, "decoder_px": 128, "lambda_lpips": 0.0}
+        asked |= {"perceptual": "efficientnet", "lambda_components": weight}
+        config = resolve("psp", "fast", asked).config
+        model = PSP(config, runtime.pick_precision(torch.device("cpu"), "float32"))
+        a, b = pictures(2, 128, 128), pictures(2, 128, 128)
+        torch.manual_seed(1)
+        found = take_step(model, a, b)
+        assert ("loss_components" in found) == (weight > 0)
+        moved.append(next(model.net_g.encoder.parameters()).detach().clone())
+    assert not torch.equal(*moved)
 
 
 def test_half_of_the_faces_are_made_of_the_codes_of_their_own_photos(
