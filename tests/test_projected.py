@@ -272,6 +272,32 @@ def test_eyes_and_mouth_weigh_more_for_an_encoder_where_asked():
     assert not torch.equal(*moved)
 
 
+def test_what_lies_beside_the_face_does_not_count_in_its_squared_error():
+    asked = {"size_px": 64, "load_size_px": 64, "decoder_px": 64, "lambda_l2_crop": 1.0}
+    config = resolve("psp", "fast", asked | {"lambda_lpips": 0.0}).config
+    model = PSP(config, runtime.pick_precision(torch.device("cpu"), "float32"))
+    a, b = pictures(2, 64, 64), pictures(2, 64, 64, seed=1)
+    wall, mouth = b.clone(), b.clone()
+    wall[:, :, :, :12] += 0.5
+    mouth[:, :, 46, 32] += 0.5
+    first, of_wall, of_mouth = (
+        take_step(model, a, photo, dict.fromkeys(model.live_values(), 0.0))
+        for photo in (b, wall, mouth)
+    )
+    assert of_wall["loss_l2"] != first["loss_l2"]
+    assert of_wall["loss_l2_crop"] == first["loss_l2_crop"] != of_mouth["loss_l2_crop"]
+
+
+def test_the_small_encoder_tells_pictures_apart_before_it_has_learned():
+    # With PyTorch's own start, what a picture changed was a hundredth of an answer.
+    torch.manual_seed(0)
+    encoder = networks.build("psp", kind="small", encoder={"num_styles": 12, "input_px": 128})
+    coarse = torch.rand(8, 1, 8, 8)
+    with torch.no_grad():
+        answers = encoder.eval().encoder(F.interpolate(coarse, size=128, mode="bilinear"))
+    assert answers.std(dim=0).mean() > 0.1 * answers.std()
+
+
 def test_half_of_the_faces_are_made_of_the_codes_of_their_own_photos(
     manifest, tmp_path, monkeypatch
 ):

@@ -163,6 +163,13 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / features[0].numel()
 
 
+def inner_face(pictures: Tensor) -> Tensor:
+    """What lies between brows and chin of aligned faces: (B, C, S, S) → (B, C, 5 S/8, S/2)."""
+    side = pictures.shape[-1]
+    x, y = np.rint(side * (TEMPLATE.mean(axis=0) - (1 / 4, 5 / 16))).astype(int).tolist()
+    return pictures[..., y : y + 5 * side // 8, x : x + side // 2]
+
+
 def component_loss(fake_b: Tensor, b: Tensor) -> Tensor:
     """`perceptual_loss` at both eyes and at the mouth of aligned faces, (B, 3, S, S) in [-1, 1], S
     a multiple of 128.

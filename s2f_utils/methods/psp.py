@@ -32,6 +32,7 @@ from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import (
     component_loss,
     discriminator_feature_distance,
+    inner_face,
     perceptual_loss,
     style_norm,
 )
@@ -92,6 +93,14 @@ class PSPConfig(TrainConfig):
         0.0,
         ge=0,
         description="weight of the perceptual distance at eyes and mouth alone; not published",
+    )
+    lambda_l2_crop: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+        0.0,
+        ge=0,
+        description=(
+            "weight of the mean squared error inside the face, from brows to chin, where walls and "
+            "clothes do not count; pSp's code has the same with a wider crop"
+        ),
     )
     lambda_w: Annotated[float, Range(0.0, 0.1)] = Field(
         0.005, ge=0, description="weight of the styles' distance from the mean style"
@@ -304,6 +313,9 @@ class PSP(Method):
             "loss_l2": Term(F.mse_loss(fake_b, b), ctx.live["lambda_l2"]),
             "loss_w": Term(style_norm(styles, self.net_g.latent_avg), ctx.live["lambda_w"]),
         }
+        if self.config.lambda_l2_crop:
+            loss = F.mse_loss(inner_face(fake_b), inner_face(b))
+            terms["loss_l2_crop"] = Term(loss, ctx.live["lambda_l2_crop"])
         terms_d: dict[str, Term] = {}
         perceptual = LOSS_NAMES[self.config.perceptual]  # a substitute for LPIPS has another name
         if self.config.lambda_gan:

@@ -138,6 +138,13 @@ class SmallPSPEncoder(Network):
         self.small_styles = style_blocks(
             num_styles, widths[-1], width, style_dim, side=input_px // 16
         )
+        for module in (*self.laterals.modules(), *self.small_styles.modules()):
+            if isinstance(module, nn.Conv2d):
+                # PyTorch's own start makes a signal three times as small in each layer.
+                nn.init.kaiming_normal_(module.weight, a=0.01)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, EqualLinear):
+                nn.init.normal_(module.weight, std=0.1)  # the first answers are near the mean face
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, F/2, S/2, S/2)

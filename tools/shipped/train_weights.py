@@ -187,15 +187,16 @@ ENCODER |= {
     "decoder_px": 128,
     "encoder": "small",
     "batch_size": 16,
-    "total_images": 20_000,
+    "total_images": 30_000,
     "constant_share": 0.5,
-    "lr_g": 1e-3,
+    "lr_g": 2e-3,
     "beta1": 0.9,
     "beta2": 0.99,
-    "ema_half_life_images": 2_000.0,
+    "ema_half_life_images": 1_000.0,
     "perceptual": "efficientnet",
-    "lambda_lpips": 1.0,
-    "lambda_l2": 1.0,
+    "lambda_lpips": 0.1,
+    "lambda_l2": 0.5,
+    "lambda_l2_crop": 4.0,
     "lambda_w": 0.0002,
     "mixing": 0.25,
     "mix_from": 5,
@@ -203,7 +204,8 @@ ENCODER |= {
 # Then with a discriminator beside it: against squared errors alone, faces stay flat and soft. For
 # the shipped two the run `faces-128` held what tools.shipped.faces.generator had made of it.
 SHARPER = {
-    "lambda_l2": 1.0,
+    "lambda_lpips": 1.0,
+    "lambda_l2_crop": 2.0,
     "lambda_gan": 0.1,
     "lambda_components": 0.5,
     "lambda_w": 1e-3,
@@ -255,13 +257,19 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "psp",
         OPEN_MAPS,
         "faces-128",
-        ENCODER | {"direction": "sketch-to-photo", "lambda_l2": 4.0},
+        ENCODER | {"direction": "sketch-to-photo"},
     ),
     "map-first": (
         "psp",
         OPEN_MAPS,
         "faces-128",
-        ENCODER | {"direction": "map-to-photo", "total_images": 14_000},
+        ENCODER
+        | {
+            "direction": "map-to-photo",
+            "lambda_lpips": 0.5,
+            "lambda_l2": 1.0,
+            "lambda_l2_crop": 1.0,
+        },
     ),
     "sketch-to-face-128": (
         "psp",
