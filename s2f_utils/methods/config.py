@@ -53,6 +53,16 @@ def need(holds: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def need_features_of_parts(config: TrainConfig) -> None:
+    """What `lambda_components` needs, of methods that have it."""
+    fits = config.perceptual == "efficientnet" and config.size_px >= 128
+    text = (
+        "lambda_components needs perceptual=efficientnet, whose features it compares, and "
+        "128 px or more"
+    )
+    need(fits or not config.lambda_components, text)
+
+
 def need_patches(disc_layers: int, size_px: int) -> None:
     """Raise ConfigError if a PatchGAN has too many layers for the picture's size."""
     most = size_px.bit_length() - 3

@@ -27,6 +27,7 @@ from s2f_utils.methods.config import (
     TotalImages,
     TrainConfig,
     need,
+    need_features_of_parts,
 )
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import (
@@ -141,12 +142,7 @@ class PSPConfig(TrainConfig):
         )
         fits = self.perceptual == "efficientnet" or not self.lambda_gan
         need(fits, "lambda_gan needs perceptual=efficientnet, whose features it uses")
-        fits = self.perceptual == "efficientnet" and self.size_px >= 128
-        text = (
-            "lambda_components needs perceptual=efficientnet, whose features it compares, and "
-            "128 px or more"
-        )
-        need(fits or not self.lambda_components, text)
+        need_features_of_parts(self)
         is_map = self.direction in ("map-to-photo", "both-to-photo")
         moved = (
             self.flip

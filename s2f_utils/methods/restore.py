@@ -29,6 +29,7 @@ from s2f_utils.methods.config import (
     TotalImages,
     TrainConfig,
     need,
+    need_features_of_parts,
 )
 from s2f_utils.methods.initial import load_into
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas
@@ -143,12 +144,7 @@ class RestoreConfig(TrainConfig):
             "VGG-19's features"
         )
         need(self.perceptual == "vgg" or not self.lambda_style, text)
-        text = (
-            "lambda_components needs perceptual=efficientnet, whose features it compares, and "
-            "128 px or more"
-        )
-        fits = self.perceptual == "efficientnet" and self.size_px >= 128
-        need(fits or not self.lambda_components, text)
+        need_features_of_parts(self)
         fits = self.perceptual != "discriminator" or self.discriminator == "stylegan2"
         text = "a projected discriminator has no features of its own: set perceptual=efficientnet"
         need(fits, text)

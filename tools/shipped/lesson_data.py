@@ -6,8 +6,8 @@ open-portraits PORTRAITS` leaves it. Writes OUT/manifest.csv with a pencil, an i
 sketch of each photo, OUT/manifest-photos.csv with each photo once, for methods that learn from
 photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With `--maps`, for pSp, each
 photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch, and
-OUT/manifest-mouths.csv has training people with closed mouths, four of ten, twice. People keep the
-split that all shipped models share.
+OUT/manifest-mouths.csv has training people before plain walls, as the generator learned them, and
+those with closed mouths, four of ten, twice. People keep the split that all shipped models share.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import csv
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -26,7 +27,9 @@ from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.make.write import write_manifest
 from s2f_studio.drawings import mesh
+from s2f_utils.pictures import images
 from s2f_utils.pictures.masks import CLASSES
+from tools.shipped.people.walls import plain
 from tools.shipped.portraits import portraits_in
 
 STYLES = ("pencil", "xdog", "contour")
@@ -53,6 +56,7 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if maps:
+        rows = [before_plain_wall(row, out) for row in rows]
         write_manifest(out / "manifest-mouths.csv", rows + closed_again(rows, out))
         return
     rows = [row for row in rows if row["id"].endswith(f"-{STYLES[0]}")]
@@ -74,6 +78,21 @@ def write_maps(entries: list[PortraitFile], folder: Path) -> None:
             file = folder / entry.split / side / f"{file_name(entry)}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(file)
+
+
+def before_plain_wall(row: dict[str, str], out: Path) -> dict[str, str]:
+    """A training row with a plain wall behind its person, whose photo this writes; others as they
+    are. A sketch's flag is no reason to paint spots.
+    """
+    if row["split"] != "train":
+        return row
+    labels = images.load_labels(out / row["mask"])
+    person = (labels != CLASSES.index("background")).astype(np.float32)
+    file = f"plain/{row['id']}.png"
+    (out / "plain").mkdir(exist_ok=True)
+    photo = plain(images.load_rgb(out / row["photo"]), cv2.GaussianBlur(person, (0, 0), 1.0))
+    images.save(out / file, photo)
+    return row | {"photo": file}
 
 
 def closed_again(rows: list[dict[str, str]], out: Path) -> list[dict[str, str]]:
