@@ -103,12 +103,6 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("pix2pix", {"epochs": float("inf")}, "epochs must be a finite number"),
         ("pix2pix", {"tracker": "mlflow"}, "tracker must be 'none', 'wandb' or 'tensorboard'"),
         ("pix2pix", {"discriminator": "stylegan"}, "must be 'patchgan', 'pixelgan' or 'projected'"),
-        (
-            "stylegan2",
-            {"lambda_perceptual": 1.0},
-            "lambda_perceptual needs discriminator=projected",
-        ),
-        ("stylegan2", {"disc_from_images": 8}, "disc_from_images needs lambda_perceptual"),
         ("pix2pix", {"disc_layers": 7}, "disc_layers must be at most 6 at 256 px, got 7"),
         ("pix2pix", {"num_downs": 9}, "num_downs must be 0 or from 5 to 8 at 256 px, got 9"),
         ("cyclegan", {"disc_layers": 7}, "disc_layers must be at most 6"),

@@ -1,6 +1,5 @@
 """StyleGAN2 (Karras et al. 2020): photos from random codes, against a regularised discriminator, or
-against a projected one (Sauer et al. 2021), with an additional encoder that learns from real photos
-(Larsen et al. 2016, "VAE-GAN").
+against a projected one (Sauer et al. 2021).
 
 Shapes: B photos in a batch, S = size_px, D style values, L layers.
 """
@@ -9,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from s2f_utils import networks
@@ -28,24 +26,16 @@ from s2f_utils.methods.config import (
     Range,
     TotalImages,
     TrainConfig,
-    need,
 )
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
 from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
 from s2f_utils.methods.method import Batch, Context, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
-from s2f_utils.networks import pretrained
 from s2f_utils.networks.info import FROM_NOISE
-from s2f_utils.networks.pretrained import features_of, stride_distance
-from s2f_utils.networks.stylegan2 import EqualLinear
 from s2f_utils.runtime import distributed, to_device
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
-PLACES = (4, 2)  # sides to which the encoder's features at strides 16 and 32 are averaged
-ENCODER_WIDTH = 320
-CODE_NOISE = 0.35  # standard deviation of the noise added to an encoded photo's code, which has 1
-LAMBDA_COLOUR = 4.0  # weight of the L1 loss of such a photo's colours, averaged over 8 × 8 pixels
 
 
 class StyleGAN2Config(TrainConfig):
@@ -76,9 +66,6 @@ class StyleGAN2Config(TrainConfig):
     )
     discriminator: Literal["stylegan2", "projected"] = "stylegan2"
     disc_filters: int = Field(64, gt=0, description="channels of a projected discriminator's heads")
-    disc_from_images: int = Field(
-        0, ge=0, description="with an encoder: the discriminator joins at this image, as in VQGAN"
-    )
     augment_disc: Literal["ada", "none"] = Field(
         "ada", description="augmentation of the discriminator's input"
     )
@@ -107,26 +94,8 @@ class StyleGAN2Config(TrainConfig):
     lr_d: float = Field(
         2.5e-3, gt=0, description="Adam's learning rate for the discriminator: 16/17"
     )
-    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
-        0.0,
-        ge=0,
-        description="above 0, half of a batch is generated from photos' codes, to look like them",
-    )
     beta1: float = Field(0.0, description="Adam's momentum")
     beta2: float = Field(0.99, description="Adam's second decay rate")
-
-    @model_validator(mode="after")
-    def check_stylegan2(self) -> Self:
-        """The settings fit each other."""
-        fits = self.discriminator == "projected" or not self.lambda_perceptual
-        need(fits, "lambda_perceptual needs discriminator=projected, whose features it uses")
-        fits = self.lambda_perceptual or not self.disc_from_images
-        need(
-            fits,
-            "disc_from_images needs lambda_perceptual: otherwise nothing is learned before that "
-            "image",
-        )
-        return self
 
 
 class StyleGAN2(LogisticGAN):
@@ -184,12 +153,6 @@ class StyleGAN2(LogisticGAN):
         self.net_d, self.opt_d = self.add(
             "net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every)
         )
-        if config.lambda_perceptual:
-            self.nets["encoder"] = self.precision.place(
-                distributed.sync_batch_norm(PhotoEncoder(config.style_dim))
-            )
-            both = nn.ModuleList([self.net_g, self.nets["encoder"]])
-            self.opt_g = self.optimize(both, "lr_g", betas=lazy_betas(config, path_every))
         for opt, every in ((self.opt_g, path_every), (self.opt_d, r1_every)):
             for group in opt.param_groups:  # saved with a run; an older run resumes without it
                 group["lr_share"] = lazy_share(every)
@@ -262,37 +225,14 @@ class StyleGAN2(LogisticGAN):
         return terms_d | terms_r1 | terms_g | terms_path
 
     def step_projected(self, batch: Batch, ctx: Context) -> dict[str, Term]:
-        """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S).
-
-        With an encoder the first half of the fakes is generated from the codes of real photos, and
-        compared with them: the generator gets a useful gradient even if the discriminator is always
-        right.
-        """
+        """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S)."""
         b = batch.b
-        has_disc = ctx.images_seen >= self.config.disc_from_images
-        num_encoded = 0
-        if "encoder" in self.nets:
-            num_encoded = len(b) // 2 if has_disc else len(b)
-        w = self.draw(len(b), ctx.live["mixing"])
-        if num_encoded:
-            w = torch.cat([self.encode(b, num_encoded), w[num_encoded:]])
-        with ctx.autocast():
-            fake_b = self.net_g(w, input_is_latent=True).float()
+        fake_b = self.generate(len(b), ctx)
         pair = ProjectedPair(self.net_d, None, b, fake_b, ctx)
-        terms_d: dict[str, Term] = {}
-        terms_g: dict[str, Term] = {}
-        if has_disc:
-            terms_d["loss_d"] = Term(pair.loss_d())
-            ctx.descend(terms_d, self.opt_d)
-            with frozen(self.net_d):
-                terms_g["loss_g"] = Term(pair.loss_gan(), ctx.live["lambda_gan"])
-        if num_encoded:
-            features_fake = [f[:num_encoded] for f in pair.features_fake]
-            features_real = [f[:num_encoded] for f in pair.features_real]
-            loss = stride_distance(features_fake, features_real).mean()
-            terms_g["loss_perceptual"] = Term(loss, ctx.live["lambda_perceptual"])
-            small_fake, small_real = (F.avg_pool2d(x[:num_encoded].float(), 8) for x in (fake_b, b))
-            terms_g["loss_colour"] = Term(F.l1_loss(small_fake, small_real), LAMBDA_COLOUR)
+        terms_d = {"loss_d": Term(pair.loss_d())}
+        ctx.descend(terms_d, self.opt_d)
+        with frozen(self.net_d):
+            terms_g = {"loss_g": Term(pair.loss_gan(), ctx.live["lambda_gan"])}
         ctx.descend(terms_g, self.opt_g)
         self.hold_noise(len(b), ctx)
         return terms_d | terms_g
@@ -302,14 +242,6 @@ class StyleGAN2(LogisticGAN):
         w = self.draw(num, ctx.live["mixing"])
         with ctx.autocast():
             return self.net_g(w, input_is_latent=True).float()
-
-    def encode(self, photos: Tensor, num: int) -> Tensor:
-        """Styles (num, L, D) of the first of these photos, by their codes with noise."""
-        code = self.nets["encoder"](features_of(photos))[:num]
-        with distributed.local_batch(num):
-            noise = to_device(distributed.randn(*code.shape), photos.device)
-        w = self.net_g.map(code + CODE_NOISE * noise)
-        return w[:, None].expand(-1, self.net_g.num_layers, -1)
 
     def path_step(self, num: int, ctx: Context) -> dict[str, Term]:
         """In every `path_every`-th step, path length regularisation on half a batch,
@@ -360,29 +292,3 @@ class StyleGAN2(LogisticGAN):
             mean + PSI * (net.map(z) - mean), input_is_latent=True, randomize_noise=False
         ).clamp(-1, 1)
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
-
-
-class PhotoEncoder(nn.Module):
-    """Pretrained features of real photos at strides 4 to 32 (`features_of`) → their codes (B, D),
-    of mean 0 and variance 1 over a batch, like the generator's noise.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        channels = pretrained.BACKBONES["efficientnet-lite0"].channels[2:]
-        num_features = sum(num * side**2 for num, side in zip(channels, PLACES, strict=True))
-        self.layers = nn.Sequential(
-            nn.BatchNorm1d(num_features, affine=False),
-            EqualLinear(num_features, ENCODER_WIDTH),
-            nn.GELU(),
-            EqualLinear(ENCODER_WIDTH, dim),
-            nn.BatchNorm1d(dim, affine=False),
-        )
-
-    def forward(self, features: list[Tensor]) -> Tensor:
-        coarse = zip(features[2:], PLACES, strict=True)
-        return self.layers(
-            torch.cat(
-                [F.adaptive_avg_pool2d(f.float(), side).flatten(1) for f, side in coarse], dim=1
-            )
-        )

@@ -147,42 +147,15 @@ CYCLEGAN = {
     "sample_every_images": 1_000,
     "num_samples": 12,
 }
-# The lesson of notebook 04, on real faces: a generator with an encoder beside it, then encoders of
-# sketches and maps.
-FACES = {
+# The lesson of notebook 04, on real faces: encoders of sketches and maps for a generator that
+# tools.shipped.faces.generator made. Its file lies in RUNS/0001-faces-128.
+ENCODER = {
     "size_px": 128,
     "load_size_px": 128,
-    "batch_size": 16,
     "style_dim": 128,
     "num_mlp": 4,
     "width": 256,
     "channel_multiplier": 0.5,
-    "lambda_path": 0.0,
-    "discriminator": "projected",
-    "lambda_perceptual": 1.0,
-    "disc_from_images": 10_000,
-    "lr_g": 2.5e-3,
-    "lr_d": 1e-4,
-    "mixing": 0.5,
-    "noise_from_images": 16_000,
-    "flip": 0.5,
-    "total_images": 120_000,
-    "constant_share": 0.6,
-    "ema_half_life_images": 2_000.0,
-    "sample_every_images": 2_000,
-}
-FURTHER = {
-    "disc_from_images": 0,
-    "noise_from_images": 0,
-    "lr_g": 2e-3,
-    "lr_d": 2.5e-4,
-    "total_images": 127_000,
-}
-ENCODER = {
-    key: FACES[key]
-    for key in ("size_px", "load_size_px", "style_dim", "num_mlp", "width", "channel_multiplier")
-}
-ENCODER |= {
     "decoder_px": 128,
     "encoder": "small",
     "batch_size": 16,
@@ -200,8 +173,7 @@ ENCODER |= {
     "mixing": 0.25,
     "mix_from": 5,
 }
-# Then with a discriminator beside it: against squared errors alone, faces stay flat and soft. For
-# the shipped two the run `faces-128` held what tools.shipped.faces.generator had made of it.
+# Then with a discriminator beside it: against squared errors alone, faces stay flat and soft.
 SHARPER = {
     "lambda_lpips": 1.0,
     "lambda_l2_crop": 2.0,
@@ -245,13 +217,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "photo-to-sketch",
         None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
-    ),
-    "faces-128-first": ("stylegan2", f"{OPEN_FACES}/manifest-photos.csv", None, FACES),
-    "faces-128": (
-        "stylegan2",
-        f"{OPEN_FACES}/manifest-photos.csv",
-        "faces-128-first",
-        FACES | FURTHER,
     ),
     "sketch-first": (
         "psp",
