@@ -82,6 +82,7 @@ class GFPGAN(Network):
         )
         for name, part in published.named_children():
             self.add_module(name, part)
+        self._keep_variance()
         # What its forward asks for.
         self.log_size = published.log_size
         self.num_style_feat = num_style_feat
@@ -90,6 +91,22 @@ class GFPGAN(Network):
         if stylegan_decoder:
             self.stylegan_decoder = SFTStyleGAN2.build(**stylegan_decoder)
             self._fit_conditions(sft_half)
+
+    def _keep_variance(self) -> None:
+        """Start the U-Net so that a signal stays as large from layer to layer (He et al. 2015).
+
+        PyTorch's own start, which the published code has, leaves a hundredth of it for the styles.
+        """
+        root_2 = 2**0.5  # a block adds two branches
+        with torch.no_grad():
+            for block in (*self.conv_body_down, *self.conv_body_up):
+                nn.init.kaiming_normal_(block.conv1.weight, a=0.2)
+                nn.init.kaiming_normal_(block.conv2.weight, a=0.2).div_(root_2)
+                nn.init.kaiming_normal_(block.skip.weight, nonlinearity="linear").div_(root_2)
+            others = [self.conv_body_first, self.final_conv]
+            others += [layer[0] for layer in (*self.condition_scale, *self.condition_shift)]
+            for layer in others:
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
 
     def _fit_conditions(self, sft_half: bool) -> None:
         """Give the U-Net's scales and shifts as many channels as the decoder's layers need."""

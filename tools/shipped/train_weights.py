@@ -85,7 +85,7 @@ RESTORER_PRIOR = RESTORER | {
     "lambda_components": 0.1,
     "lambda_gan": 0.03,
     "lr_g": 1e-3,
-    "total_images": 12_000,
+    "total_images": 8_000,
     "ema_half_life_images": 500.0,
     "log_every_images": 200,
     "sample_every_images": 1_000,
