@@ -187,6 +187,18 @@ def test_with_a_prior_a_restorer_begins_with_its_mean_face(manifest, tmp_path, f
         assert mean_face.std() > 0.1 and (net(photos) - mean_face).abs().max() <= 1e-4
 
 
+def test_styles_see_the_damaged_face_from_the_start():
+    # With PyTorch's own start a hundredth of what a picture changes arrived there.
+    torch.manual_seed(0)
+    net = networks.build("gfpgan", size_px=128, num_style_feat=16, num_mlp=2, narrow=0.25)
+    pictures = F.interpolate(torch.rand(4, 3, 8, 8) * 2 - 1, size=128, mode="bilinear")
+    arrived = []
+    net.final_linear.register_forward_pre_hook(lambda layer, given: arrived.append(given[0]))
+    with torch.no_grad():
+        net(pictures)
+    assert arrived[0].std(dim=0).mean() > 0.1 * pictures.std(dim=0).mean()
+
+
 def test_sft_changes_the_last_channels_alone():
     x = torch.arange(4.0).view(1, 4, 1, 1).expand(1, 4, 2, 2)
     changed = sft(x, torch.full((1, 2, 2, 2), 3.0), torch.full((1, 2, 2, 2), 0.5))
