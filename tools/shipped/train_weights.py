@@ -70,7 +70,7 @@ RESTORER = {
     "log_every_images": 100,
     "sample_every_images": 1_000,
 }
-# Its decoder has the weights of `faces-128`, which stay fixed.
+# With a generative prior: its decoder has the weights of `faces-128`, which stay fixed.
 RESTORER_PRIOR = RESTORER | {
     "size_px": 128,
     "load_size_px": 128,
