@@ -6,7 +6,7 @@ open-portraits PORTRAITS` leaves it. Writes OUT/manifest.csv with a pencil, an i
 sketch of each photo, OUT/manifest-photos.csv with each photo once, for methods that learn from
 photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With `--maps`, for pSp, each
 photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch, and
-OUT/manifest-mouths.csv has training people before plain walls, as the generator learned them, and
+OUT/manifest-plain.csv has training people before plain walls, as the generator learned them, and
 those with closed mouths, four of ten, twice. People keep the split that all shipped models share.
 """
 
@@ -57,7 +57,7 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
         rows = list(csv.DictReader(file))
     if maps:
         rows = [before_plain_wall(row, out) for row in rows]
-        write_manifest(out / "manifest-mouths.csv", rows + closed_again(rows, out))
+        write_manifest(out / "manifest-plain.csv", rows + closed_again(rows, out))
         return
     rows = [row for row in rows if row["id"].endswith(f"-{STYLES[0]}")]
     apart = {}

@@ -187,7 +187,7 @@ SHARPER = {
 TO_SKETCH = DIRECTIONS[1]
 # Real faces in colour with made sketches, and with maps as well: what the lessons learn from.
 OPEN_FACES, OPEN_MAPS = "open-faces", "open-maps"
-PLAIN_MAPS = f"{OPEN_MAPS}/manifest-mouths.csv"  # before plain walls, closed mouths twice
+PLAIN_MAPS = f"{OPEN_MAPS}/manifest-plain.csv"  # before plain walls, closed mouths twice
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on
 # the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
