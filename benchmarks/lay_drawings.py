@@ -108,7 +108,6 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", default=[weights.DEFAULT], metavar="NAME")
     args = parser.parse_args()
     recogniser()
-    weights.get("yunet")  # without the detector drawings would be cropped differently
     files = sorted(args.drawings.glob("*.png"))
     drawings = [prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files]
     people = references(args.data)

@@ -81,7 +81,6 @@ def pairs(
     method: Annotated[str, Parameter(group=SQUARE)] = Recipe.method,
     each: Annotated[bool, Parameter(group=SQUARE)] = False,
     fallback: Annotated[str, Parameter(group=SQUARE)] = Recipe.fallback,
-    detector: Annotated[str, Parameter(group=SQUARE)] = Recipe.detector,
     points: Annotated[Path | None, Parameter(group=SQUARE)] = None,
     style: Annotated[list[str] | None, Parameter(group=LOOKS)] = None,
     background: Annotated[str, Parameter(group=LOOKS)] = Recipe.background,
@@ -122,9 +121,7 @@ def pairs(
     each
         align photo and sketch each by its own face, not both by the photo's
     fallback
-        where no face is found: none, leave the pair out; cascade, a simpler detector; centre, guess
-    detector
-        yunet, fetched at its first use; none: go by --points and --fallback alone
+        where no face is found: none, leave the pair out; centre, guess
     points
         CSV of eyes and mouths marked by hand: name, left_eye_x, ... mouth_y (name: file name, or
         its path in SRC)
@@ -159,7 +156,6 @@ def pairs(
         zoom=zoom,
         each=each,
         fallback=fallback,
-        detector=detector,
         styles=tuple(dict.fromkeys(style or ())),
         background=background,
         clean=clean,

@@ -33,8 +33,6 @@ WORDS: dict[str, str] = {
     " the mouth by hand",
     "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the"
     " mouth by hand",
-    "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights"
-    " yunet' fetches it, or S2F_WEIGHTS names a folder that has it",
     # About answers.
     "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"

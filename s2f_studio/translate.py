@@ -146,9 +146,9 @@ def _check_face(drawing: Drawing, request: DrawingRequest, info: ModelInfo) -> N
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     if request.points is not None or request.insist:
         return
-    if "no-face" in codes and "no-detector" not in codes:
+    if "no-face" in codes:
         raise Refusal(422, NO_FACE, "no-face")
-    is_unsure = bool(codes & {"no-face", "rough-face"})
+    is_unsure = "rough-face" in codes
     if not (is_unsure and info.reads == "sketch" and info.layout == "aligned"):
         return
     if drawing.shows.vagueness > VAGUE:
@@ -163,12 +163,6 @@ def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.nd
         return restorer.answer([face], [request])[0]
     except faces.FaceError:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
-    except weights.WeightsError:
-        raise Refusal(
-            422,
-            "to enhance a picture that is not square takes the face detector, which is not on this"
-            " machine",
-        ) from None
     except (RestoreError, ValueError) as error:
         raise Refusal(422, without_folders(str(error))) from None
 

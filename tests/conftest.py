@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -11,46 +10,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("WANDB_MODE", "offline")
-SHARED_WEIGHTS = ROOT.parent / "shared" / "weights"
-if SHARED_WEIGHTS.is_dir():
-    os.environ.setdefault("S2F_WEIGHTS", str(SHARED_WEIGHTS))
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name, what needs the face detector, or a GPU, where it is not on this machine."""
-    from s2f_utils import weights
+    """Skip, by name, what needs a GPU, where there is none."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not on_gpu:
+        return
+    import torch
 
-    missing = {}
-    if not weights.find("yunet"):
-        missing["detector"] = (
-            "the face detector is not on this machine: see S2F_WEIGHTS in weights/__init__.py"
-        )
-    if any(item.get_closest_marker("gpu") for item in items):
-        import torch
-
-        if not torch.cuda.is_available():
-            missing["gpu"] = "no GPU"
-    for item in items:
-        for name, reason in missing.items():
-            if item.get_closest_marker(name):
-                item.add_marker(pytest.mark.skip(reason=reason))
+    if torch.cuda.is_available():
+        return
+    for item in on_gpu:
+        item.add_marker(pytest.mark.skip(reason="no GPU"))
 
 
 @pytest.fixture(autouse=True)
 def no_profile_from_outside(monkeypatch):
     """`make test` sets S2F_PROFILE for the notebooks; the tests choose their own."""
     monkeypatch.delenv("S2F_PROFILE", raising=False)
-
-
-@pytest.fixture()
-def no_detector(monkeypatch, tmp_path):
-    """A machine without the face detector, and without a network to fetch it from."""
-    from s2f_utils import weights
-
-    entry = dataclasses.replace(weights.WEIGHTS["yunet"], urls=("http://127.0.0.1:9/yunet.onnx",))
-    monkeypatch.setitem(weights.WEIGHTS, "yunet", entry)
-    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

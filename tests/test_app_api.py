@@ -172,7 +172,6 @@ def test_several_answers_are_of_the_seeds_that_they_name(client):
     )
 
 
-@pytest.mark.detector
 def test_points_are_found_on_the_upload_and_can_be_given(client):
     found = ask(client, headers=AS_JSON, answer="average").json()
     assert found["face_found"] and not found["warnings"]
@@ -189,7 +188,6 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
     assert 2 * near < far
 
 
-@pytest.mark.detector
 def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     scene, _ = on_a_desk(np.asarray(hostile.drawing((420, 510))))
     upload = hostile.saved(Image.fromarray(scene), "PNG")
@@ -207,7 +205,6 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     assert not any("sheet of paper" in text for text in whole["warnings"])
 
 
-@pytest.mark.detector
 def test_of_two_faces_one_is_chosen_by_side_or_number(client):
     sheet, starts = side_by_side(
         (drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300)
@@ -230,7 +227,6 @@ def test_of_two_faces_one_is_chosen_by_side_or_number(client):
     assert alone["num_faces"] == 1 and alone["faces"] == []
 
 
-@pytest.mark.detector
 def test_no_face_is_made_of_a_house_until_somebody_insists(client):
     refused = ask(client, hostile.house(), headers=AS_JSON)
     assert (
@@ -239,9 +235,9 @@ def test_no_face_is_made_of_a_house_until_somebody_insists(client):
         and "anyway" in refused.json()["detail"]
     )
     assert ask(client, hostile.house(), direction="photo-to-sketch").json()["code"] == "no-face"
-    assert (
-        ask(client, hostile.house(), headers=AS_JSON, insist="true").json()["face_found"] is False
-    )
+    found = ask(client, hostile.house(), headers=AS_JSON, insist="true").json()
+    assert not found["face_found"] and reply.CHECK in found["warnings"]
+    assert not re.search(r"--|s2f |/", " ".join(found["warnings"])), "a visitor knows no commands"
     assert (
         ask(client, hostile.house(), headers=AS_JSON, points="0.4,0.4,0.6,0.4,0.5,0.6").status_code
         == 200
@@ -258,16 +254,6 @@ def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
         "not-a-photo"
         in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
     )
-
-
-def test_without_the_detector_a_visitor_is_told_in_words_without_commands(
-    client, no_detector, monkeypatch
-):
-    monkeypatch.setenv("S2F_OFFLINE", "1")
-    found = ask(client, headers=AS_JSON).json()
-    assert not found["face_found"] and found["warnings"]
-    assert any("detector" in text for text in found["warnings"])
-    assert not re.search(r"--|s2f |/", " ".join(found["warnings"]))
 
 
 def test_both_directions_and_maps(client):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import face_finding
 from s2f_studio.drawings.face_finding import choose, parse_face_choice
 from s2f_studio.drawings.prepare import prepare_for
 from s2f_utils.networks.info import ModelInfo
@@ -56,7 +55,6 @@ def three(monkeypatch):
         face(450, 200, score=0.99),
         face(150, 200, 100.0, score=0.91),
     ]
-    monkeypatch.setattr(face_finding, "detector_problem", lambda: "")
     monkeypatch.setattr(faces, "detect", lambda *given, **options: seen)
     monkeypatch.setattr(faces, "refined", lambda picture, found, *given, **options: found)
     return np.full(SHAPE, 128, np.uint8)

@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 from packaging.utils import canonicalize_name
 
-from s2f_utils import cli
+from s2f_utils import cli, weights
 
 
 @pytest.fixture()
@@ -45,6 +45,7 @@ def test_a_sound_installation_is_told_with_versions(asked):
     status, told = asked()
     assert status == 0 and {state for state, _ in told.values()} <= {"ok", "--"}
     assert told["Python"][0] == told["packages"][0] == told["own models"][0] == "ok"
+    assert told["face detector"][0] == "ok"
     assert f"numpy {metadata.version('numpy')}" in told["packages"][1]
     assert f"torch {metadata.version('torch')}" in told["extra train"][1]
 
@@ -93,4 +94,11 @@ def test_damaged_weights_are_named_beside_all_the_rest(asked, monkeypatch, tmp_p
     )
     assert cli.main(["weights"]) == 0
     listed = capsys.readouterr().out
-    assert "yunet: " in listed and listed.count("; learned from congress-118, ") >= 9
+    assert listed.count("; learned from congress-118, ") >= 9
+    assert "; MIT, (c) Shiqi Yu, comes with the project; 0.2 MB; " in listed
+    assert cli.main(["weights", "yunet"]) == 0
+    assert weights.DETECTOR_FILE.name in capsys.readouterr().out
+    monkeypatch.setattr(weights, "DETECTOR_FILE", tmp_path / "GFPGANv1.4.pth")
+    _, told = asked()
+    assert told["face detector"][0] == "BAD"
+    assert "install the package again" in told["face detector"][1]

@@ -130,7 +130,6 @@ def test_few_lines_on_a_large_grey_sheet_stay():
     assert cleanup.clean(empty, sheet=False).image.min() == 255
 
 
-@pytest.mark.detector
 @pytest.mark.parametrize(
     ("name", "quarters"), [("plain-man", 1), ("long-hair", 2), ("plain-man", 3)]
 )
@@ -156,22 +155,16 @@ def test_points_may_be_tilted_but_not_outside(some):
         drawings.prepare(drawing, points=points * np.nan)
 
 
-def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
-    ready = drawings.prepare(rgb(some[0].sketch))
-    about_face, about_machine = ready.warnings
-    assert (ready.face.method, about_face.code) in (
-        ("cascade", "rough-face"),
-        ("centre", "no-face"),
-    )
-    assert "give the eyes and the mouth" in str(about_face)
-    assert about_machine.code == "no-detector" and "yunet" in about_machine.data["problem"]
-    assert "s2f weights yunet" in str(about_machine)
+def test_a_drawing_without_a_face_is_cropped_around_its_ink_with_a_remark():
+    house = np.full((300, 400, 3), 255, np.uint8)
+    house[160:260, [240, 339]] = house[[160, 259], 240:340] = 0
+    ready = drawings.prepare(house)
+    assert ready.face.method == "centre" and ready.warnings == (Remark("no-face"),)
+    assert np.abs(ready.face.middle - [290, 210]).max() < 20
+    assert "give the eyes and the mouth" in str(ready.warnings[0])
     blank = drawings.prepare(np.full((200, 160, 3), 255, np.uint8))
-    assert (
-        blank.face.method == "centre"
-        and len(blank.warnings) == 3
-        and blank.warnings[0] == Remark("no-lines")
-    )
+    assert blank.face.method == "centre"
+    assert blank.warnings == (Remark("no-lines"), Remark("no-face"))
 
 
 def in_a_shadow(drawing, seed):

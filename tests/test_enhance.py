@@ -172,7 +172,6 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     assert (first != second).any() and torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.detector
 def test_faces_are_found_whichever_way_they_are_turned():
     import skimage.data
 

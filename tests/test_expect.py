@@ -319,7 +319,6 @@ def test_a_found_face_follows_the_picture_however_it_lies():
         find_all_landmarks([photo[:, :200]], net)
 
 
-@pytest.mark.detector
 def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
     """Faces that the detector finds: drawn ones, and a picture without any."""
     from data_prep.procedural_faces.synthetic import draw_face

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_utils import weights
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.faces import detection
 
 NUM, SIZE = 12, 256
 
@@ -27,14 +29,12 @@ def error(face, true_landmarks):
     return np.hypot(*(face.landmarks - true_landmarks).T).max() / eyes
 
 
-@pytest.mark.detector
 def test_the_detector_finds_drawn_faces_and_their_landmarks(drawn, found):
     assert all(face.method == "yunet" and face.score > 0.9 and face.turn == 0 for face in found)
     errors = [error(face, true.landmarks) for face, true in zip(found, drawn, strict=True)]
     assert max(errors) < 0.3 and np.mean(errors) < 0.16
 
 
-@pytest.mark.detector
 def test_faces_in_line_drawings_are_found_too(drawn):
     sketches = [
         faces.find_face(np.repeat(face.sketch[..., None], 3, axis=2), drawing=True)
@@ -48,7 +48,6 @@ def test_faces_in_line_drawings_are_found_too(drawn):
     )
 
 
-@pytest.mark.detector
 @pytest.mark.parametrize("quarter", [1, 2, 3])
 def test_a_photo_that_lies_on_its_side_is_noticed_and_aligned_upright(drawn, found, quarter):
     for true, upright in list(zip(drawn, found, strict=True))[:4]:
@@ -61,7 +60,6 @@ def test_a_photo_that_lies_on_its_side_is_noticed_and_aligned_upright(drawn, fou
         assert np.abs(difference).mean() < 6
 
 
-@pytest.mark.detector
 def test_a_face_is_cut_out_alike_however_it_lies_in_the_picture(drawn):
     eyes = []
     for true in drawn:
@@ -147,17 +145,15 @@ def test_hand_given_points_are_taken_as_they_are(drawn):
         faces.find_face(drawn[2].photo, points=true[:2])
 
 
-@pytest.mark.detector
 def test_without_a_face_it_is_an_error_or_a_named_fallback():
     empty = np.full((120, 90, 3), 200, np.uint8)
     with pytest.raises(faces.FaceError, match="give the eyes and the mouth by hand"):
         faces.find_face(empty)
-    for fallback in ("cascade", "centre"):
-        face = faces.find_face(empty, fallback=fallback)
-        assert (face.method, face.score) == ("centre", 0.0)
-        matrix = faces.alignment(face.landmarks, 90)
-        np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, -15]], atol=1e-6)
-    with pytest.raises(ValueError, match="none, cascade, centre"):
+    face = faces.find_face(empty, fallback="centre")
+    assert (face.method, face.score) == ("centre", 0.0)
+    matrix = faces.alignment(face.landmarks, 90)
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, -15]], atol=1e-6)
+    with pytest.raises(ValueError, match="none, centre"):
         faces.find_face(empty, fallback="guess")
 
 
@@ -167,15 +163,23 @@ ASTRONAUT = np.array(
 )
 
 
-def test_the_cascade_is_tried_before_the_centre():
+def test_the_face_of_a_real_photo():
     from skimage import data
 
-    guessed = faces.find_face(data.astronaut(), fallback="cascade", detector="none")
-    assert guessed.method == "cascade"
-    assert error(guessed, ASTRONAUT) < 0.35
+    assert error(faces.find_face(data.astronaut()), ASTRONAUT) < 0.02
 
 
-@pytest.mark.detector
+@pytest.mark.parametrize("content", [None, b"a web page"], ids=["missing", "damaged"])
+def test_without_the_detectors_file_it_says_what_to_do(content, drawn, tmp_path, monkeypatch):
+    path = tmp_path / weights.DETECTOR_FILE.name
+    if content:
+        path.write_bytes(content)
+    monkeypatch.setattr(weights, "DETECTOR_FILE", path)
+    detection._detector.cache_clear()  # as in another process
+    with pytest.raises(weights.WeightsError, match=f"{path.name}.*install the package again"):
+        faces.find_face(drawn[0].photo)
+
+
 def test_large_and_small_pictures_and_bad_input():
     from skimage import data
 

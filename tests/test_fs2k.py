@@ -139,7 +139,6 @@ def test_a_print_is_of_the_source_and_is_handed_on(tmp_path):
     assert duplicates.find_duplicates(seen, ["train", "train", "test", "test"]) == []
 
 
-@pytest.mark.detector
 def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_doctor(tmp_path):
     """The same photo in both splits, but the face is found at another place the second time."""
     for n in range(14):

@@ -199,7 +199,6 @@ def test_what_is_sent_arrives_whole_although_nothing_waits(num):
     assert all(torch.equal(one.cpu(), other) for one, other in zip(arrived, expected, strict=True))
 
 
-@pytest.mark.detector
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 1.0), ("auto", 4.0)])
 @pytest.mark.parametrize("asked", [{"answer": "average"}, {"seed": 3}], ids=str)
 def test_answers_are_those_of_a_cpu(asked, precision, levels):

@@ -90,7 +90,6 @@ def test_what_was_cut_is_said_and_can_be_undone():
     assert away.corners is None
 
 
-@pytest.mark.detector
 def test_a_cut_through_a_face_is_not_made(monkeypatch):
     scene, matrix = on_a_desk(drawings.example("plain-man"))
     across = cv2.perspectiveTransform(
@@ -150,7 +149,6 @@ def column_of(face, starts):
     return int(np.searchsorted(starts, face.landmarks[2, 0])) - 1
 
 
-@pytest.mark.detector
 def test_two_faces_are_told_and_one_can_be_chosen(couple):
     sheet, starts = couple
     ready = drawings.prepare(sheet)
@@ -183,7 +181,6 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
     assert np.hypot(*away.T).max() < 0.1 * alone.face.eye_distance
 
 
-@pytest.mark.detector
 def test_the_command_line_takes_a_face(couple, tmp_path, capsys):
     images.save(tmp_path / "two.png", couple[0])
     asked = [

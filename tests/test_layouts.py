@@ -181,7 +181,6 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
 # Recipes
 
 
-@pytest.mark.detector
 def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, drawn):
     face = drawn[5]
     for name, picture in (("s", face.sketch), ("p", face.photo)):
@@ -202,7 +201,6 @@ def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, d
     assert made.notes["face"] == "yunet" and float(made.notes["score"]) > 0.9
 
 
-@pytest.mark.detector
 def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, drawn, capsys):
     for n in range(6):
         photo = np.full((SIZE, SIZE, 3), 120, np.uint8) if n == 2 else drawn[n].photo
@@ -211,7 +209,7 @@ def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, 
     make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe)
     assert "2" not in {row["id"] for row in read(tmp_path / "out")}
     assert "no face found" in capsys.readouterr().err
-    guess = Recipe(size_px=64, align="face", styles=("pencil",), fallback="cascade")
+    guess = Recipe(size_px=64, align="face", styles=("pencil",), fallback="centre")
     make_pairs(tmp_path / "src", tmp_path / "guessed", recipe=guess)
     shown = capsys.readouterr()
     assert "5 by yunet, 1 by centre" in shown.out and "guessed: look at 2" in shown.err
@@ -250,24 +248,6 @@ def test_points_by_hand(tmp_path, drawn, capsys):
         table.write_text(content)
         with pytest.raises(DataPrepError, match=message):
             make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
-
-
-def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, no_detector, capsys):
-    for n in range(4):
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-    recipe = Recipe(size_px=64, align="face", styles=("pencil",))
-    with pytest.raises(
-        DataPrepError, match=r"detector is missing.*--points; 4 of 4 pairs lack them.*--fallback"
-    ):
-        make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe)
-    assert not (tmp_path / "never").exists()
-    make_pairs(
-        tmp_path / "src", tmp_path / "guessed", recipe=replace(recipe, fallback="centre"), workers=2
-    )
-    shown = capsys.readouterr()
-    assert shown.err.count("--fallback centre replaces it") == 1 and "4 by centre" in shown.out
-    settings = json.loads((tmp_path / "guessed" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["detector"] == "none"
 
 
 @pytest.mark.parametrize(

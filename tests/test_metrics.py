@@ -271,7 +271,6 @@ def test_what_is_too_small_is_not_measured(photo):
     assert list(metrics.measure([small], [small], ("ssim", "ms_ssim"))) == ["ssim"]
 
 
-@pytest.mark.detector
 def test_landmarks_move_with_the_face():
     from data_prep.procedural_faces.synthetic import draw_face
 

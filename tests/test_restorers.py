@@ -58,7 +58,6 @@ def offered(published, server, monkeypatch, tmp_path):
             use="restorer",
         )
         monkeypatch.setitem(weights.WEIGHTS, entry.name, changed)
-        weights._failed.clear()
         return tmp_path / "sketch-to-face"
 
     return offer
@@ -77,7 +76,6 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert restorers.load("auto", "cpu").info.name == "gfpgan-1.4"
 
 
-@pytest.mark.detector
 def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     import skimage.data
 

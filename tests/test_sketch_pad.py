@@ -86,7 +86,6 @@ def test_drawings_that_are_none_are_refused(pad):
         pad.begin_with("nobody")
 
 
-@pytest.mark.detector
 def test_a_photographed_drawing_is_laid_where_the_model_knows_faces(pad):
     sheet = np.full((900, 700, 3), 205, np.uint8)  # grey paper, the drawing off its middle
     sheet[60:440, 280:660] = np.minimum(images.resize(pad.given, 380, "stretch"), 205)

@@ -19,7 +19,6 @@ from data_prep.fetch import open_portraits
 from data_prep.fetch.transfer import Original, fetch_all
 from data_prep.files import TABLES
 from data_prep.messages import indented, say, warn, warn_some
-from s2f_utils import weights
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights import download
 
@@ -102,7 +101,7 @@ def fetch_set(
     entry, is_open = SETS[name], name == "open-portraits"
     if (sets or source) and not is_open:
         raise DataPrepError("--sets and --from belong to open-portraits")
-    if out and (name == "yunet" or entry.kaggle):
+    if out and entry.kaggle:
         raise DataPrepError(f"{name} goes into a cache, and its place is shown: leave OUT out")
     chosen = open_portraits.open_sets(sets) if is_open else {}
     say(entry.what)
@@ -120,10 +119,6 @@ def fetch_set(
 
 
 def _fetch_entry(entry: NamedSet, target: Path, progress: bool) -> Path:
-    if entry.name == "yunet":
-        file = weights.get("yunet")
-        say(f"it is here: {printable(file)}")
-        return file
     if entry.name == "portraits":
         return fetch_files(portrait_files(), target, progress=progress)
     if entry.kaggle:

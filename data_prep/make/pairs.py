@@ -28,7 +28,7 @@ from data_prep.make.split_list import SplitList, read_split_list
 from data_prep.make.unpaired import unpaired_plan
 from data_prep.make.write import PHOTO, SKETCH, Item, SetPlan, write_set
 from data_prep.messages import NUM_SHOWN, describe_counts, say, warn
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import images
 
 MAX_LISTED = 200  # names in settings.json
 NUM_VOTES = 6  # pairs that are read to see whether the sides are exchanged
@@ -101,7 +101,7 @@ def make_pairs(
     pairs = pairs_of(sources)
     if divided:
         pairs = _divided(divided, sources, pairs, identity)
-    recipe = _completed(recipe, pairs, by_hand, say_it)
+    recipe = _completed(recipe, pairs, say_it)
     settings = _settings(sources, pairs, recipe, sketch_side) | {
         "points": by_hand.digest,
         "test_share": test_share,
@@ -132,9 +132,7 @@ def _divided(
     return kept
 
 
-def _completed(
-    recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool
-) -> Recipe:
+def _completed(recipe: Recipe, pairs: Sequence[Candidate], progress: bool) -> Recipe:
     """The recipe, completed for these pairs.
 
     Raises DataPrepError if something that it needs is missing.
@@ -147,9 +145,7 @@ def _completed(
             "--background rembg needs a further package: pip install 'rembg[cpu]', or choose"
             " --background grabcut"
         )
-    if recipe.detector == "none" or not recipe.needs_face:
-        return recipe
-    return _with_detector(recipe, pairs, points)
+    return recipe
 
 
 def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
@@ -179,28 +175,6 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
             f" {without[0]}): put them into a folder masks/ under their photos' names, or choose"
             " another option"
         )
-
-
-def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints) -> Recipe:
-    """The recipe, without the detector if it is unavailable and points or the fallback can replace
-    it.
-    """
-    problem = faces.detector_problem()
-    if not problem:
-        return recipe
-    num_without = 0
-    for pair in pairs:
-        photo, sketch = points.of_pair(pair, recipe.each)
-        num_without += not photo or (recipe.each and not sketch)
-    if num_without and recipe.fallback == "none":
-        raise DataPrepError(
-            f"the face detector is missing: {problem}. Without it: give eyes and mouths by hand"
-            f" (--points; {num_without} of {len(pairs)} pairs lack them), or let faces be guessed"
-            " (--fallback cascade)"
-        )
-    if num_without:
-        warn(f"the face detector is missing, --fallback {recipe.fallback} replaces it: {problem}")
-    return replace(recipe, detector="none")
 
 
 def _settings(

@@ -187,16 +187,16 @@ def _find_face(task: PairTask, pictures: _Pictures) -> faces.Face:
     recipe, photo = task.recipe, pictures.photo
     points = _points_within(task.points, photo, task.photo, pictures.left)
     try:
-        return faces.find_face(photo, points=points, detector=recipe.detector)
+        return faces.find_face(photo, points=points)
     except faces.FaceError as error:
         reason = error
     in_sketch = None if points is not None or recipe.each else pictures.sketch
-    if in_sketch is not None and recipe.detector != "none":
+    if in_sketch is not None:
         with contextlib.suppress(faces.FaceError):
             return replace(faces.find_face(in_sketch, drawing=True), method="yunet-in-sketch")
     if recipe.fallback == "none" or points is not None:
         raise images.ImageError(f"{task.photo}: {reason}") from None
-    return faces.find_face(photo, fallback=recipe.fallback, detector=recipe.detector)
+    return faces.centre_face(photo.shape[:2])
 
 
 def _points_within(
@@ -244,10 +244,9 @@ def find_or_refuse(
     drawing: bool,
     points: np.ndarray | None = None,
 ) -> faces.Face:
-    """A picture's face by the recipe's detector or its fallback. Raises ImageError for none."""
-    options = {"fallback": recipe.fallback, "detector": recipe.detector}
+    """A picture's face, by the recipe's fallback where none is found. Raises ImageError."""
     try:
-        return faces.find_face(picture, drawing=drawing, points=points, **options)
+        return faces.find_face(picture, drawing=drawing, points=points, fallback=recipe.fallback)
     except faces.FaceError as error:
         raise images.ImageError(f"{path}: {error}") from None
 

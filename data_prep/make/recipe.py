@@ -24,7 +24,7 @@ class Recipe:
     both made square by `fit`, of which None stands for "stretch", which `with_fit` refuses for
     pictures of different shapes, or "face" (detected, turned upright, and cropped by `method` and
     `zoom`). each: photo and sketch are aligned each by its own face, instead of both by the
-    photo's. fallback, detector: as in `faces.find_face`. styles: sketches to make from the photos;
+    photo's. fallback: as in `faces.find_face`. styles: sketches to make from the photos;
     none: the source's sketches. background: the method that finds the person before all else is
     painted white. clean: sketches are photographs or scans of paper and are cleaned up first.
     """
@@ -37,7 +37,6 @@ class Recipe:
     zoom: float = 1.0
     each: bool = False
     fallback: str = "none"
-    detector: str = "yunet"
     styles: tuple[str, ...] = ()
     background: str = "keep"
     clean: bool = False
@@ -59,7 +58,6 @@ class Recipe:
             ("--align", self.align, ALIGN),
             ("--method", self.method, faces.METHODS),
             ("--fallback", self.fallback, faces.FALLBACKS),
-            ("--detector", self.detector, faces.DETECTORS),
             ("--background", self.background, BACKGROUNDS),
         ]
         choices += [("--style", style, STYLES) for style in self.styles]

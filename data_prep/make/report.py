@@ -14,7 +14,7 @@ from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils.pictures import images
 from s2f_utils.pictures.duplicates import Duplicate, find_duplicates, hashes_of
 
-GUESSES = ("cascade", "centre")
+GUESS = "centre"
 
 
 def review(
@@ -73,7 +73,7 @@ def count_faces(
         return {}
     words, kept = what.replace("_", " "), {what: dict(counts.most_common())}
     say(f"{words}: {', '.join(f'{n} by {name}' for name, n in counts.most_common())}", progress)
-    guessed = [name for name, method in zip(ids, methods, strict=True) if method in GUESSES]
+    guessed = [name for name, method in zip(ids, methods, strict=True) if method == GUESS]
     if guessed:
         kept[f"guessed_{what}"] = guessed
         warn(f"{len(guessed)} {words} were not detected but guessed: look at {_listed(guessed)}")

@@ -21,7 +21,7 @@ from data_prep.make.sources import check_outside, fingerprint
 from data_prep.make.split import with_splits
 from data_prep.make.write import PHOTO, SKETCH, Item, Part, SetPlan
 from data_prep.messages import describe_counts, say, warn
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import images
 
 FEW = 20  # pictures of a side
 VAL_SHARE = 0.1
@@ -73,12 +73,6 @@ def _check_recipe(recipe: Recipe) -> None:
         raise DataPrepError(
             "--unpaired: pictures without a partner are resized, aligned by their face, or cleaned"
             " up: no more"
-        )
-    problem = faces.detector_problem() if recipe.align == "face" else ""
-    if problem and recipe.detector != "none":
-        raise DataPrepError(
-            f"the face detector is missing: {problem}. Without it: --fallback cascade"
-            " --detector none"
         )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter, Token
 
-from s2f_studio.remarks import WORDS, Remark
+from s2f_studio.remarks import WORDS
 from s2f_studio.request import AVERAGE, DrawingRequest
 from s2f_utils.cli import options
 from s2f_utils.cli.options import Device, Engine, Out, warn
@@ -103,9 +103,8 @@ def translate(
     written: list[Path] = []
 
     def answer(path: Path) -> None:
-        written.extend(_answer(path, request, points, model, restorer, out, warn_once))
+        written.extend(_answer(path, request, points, model, restorer, out))
 
-    warn_once = _warner()
     status = options.each_picture(paths, answer, f"translated into {out}")
     if open and written:
         _show(written[0])
@@ -119,9 +118,8 @@ def _answer(
     model: Any,
     restorer: Any,
     out: Path,
-    report: Callable[[Path, Remark], None],
 ) -> tuple[Path, ...]:
-    """Answer one picture, write its files, and report its remarks."""
+    """Answer one picture, write its files, and warn of its remarks."""
     from tqdm.auto import tqdm
 
     from s2f_studio.translate import translate as answer_to
@@ -137,7 +135,7 @@ def _answer(
     kind = model.info.direction.rsplit("-", 1)[1]
     files = write_answer(answer, out, path.stem, kind=kind)
     for remark in answer.remarks:
-        report(path, remark)
+        warn(f"{path.name}: {remark.worded(OWN_WORDS)}")
     tqdm.write(f"{path.name}: {files[0]}")
     return files
 
@@ -197,18 +195,3 @@ def _show(path: Path) -> None:
     has_screen = has_screen or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     if not has_screen or not webbrowser.open(path.resolve().as_uri()):
         warn(f"there is no screen here to show {path}")
-
-
-def _warner() -> Callable[[Path, Remark], None]:
-    """A function that warns about a picture, and only once about the machine."""
-    reported: set[str] = set()
-
-    def report(path: Path, remark: Remark) -> None:
-        about_machine = remark.code == "no-detector"
-        if not about_machine:
-            warn(f"{path.name}: {remark.worded(OWN_WORDS)}")
-        elif remark.code not in reported:
-            warn(remark.worded(OWN_WORDS))
-        reported.add(remark.code)
-
-    return report

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from s2f_studio.drawings.paper import detector_problem
 from s2f_studio.remarks import Remark
 from s2f_utils.pictures import faces
 
@@ -33,8 +32,6 @@ def upright_face(
     """The paper, turned if need be, the face on it, and remarks for the user."""
     if points is not None:
         return paper, *find_any(paper, points=points)
-    if problem := detector_problem():
-        return paper, *_completed(paper, which, None, problem, True, [])
     seen, turned = faces.detect(paper, min_score=faces.LOWEST_SCORE), paper
     detected, about = _among_others(seen, paper.shape, which, drawing=True)
     if detected is None:
@@ -42,7 +39,7 @@ def upright_face(
         if turned is not paper:
             one_of, about = _among_others(seen, turned.shape, which, drawing=True)
             detected = one_of or detected
-    face, remarks = _completed(turned, which, detected, "", True, about)
+    face, remarks = _completed(turned, which, detected, True, about)
     return turned, face, remarks if turned is paper else [Remark("turned"), *remarks]
 
 
@@ -104,24 +101,21 @@ def find_any(
     points: np.ndarray | Sequence | None = None,
     face: Which = None,
 ) -> tuple[faces.Face, list[Remark]]:
-    """The face of a drawing or a photo, with whatever detector is available, and remarks for the
-    user.
+    """The face of a drawing or a photo, and remarks for the user.
 
-    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if available;
-    scikit-image's cascade; the centre of the picture, or, in drawings, of the ink. Raises FaceError
-    for points that are not a face or are outside, and if the selected face does not exist.
+    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: by YuNet; else the
+    centre of the picture, or, in drawings, of the ink. Raises FaceError for points that are not a
+    face or are outside, and if the selected face does not exist.
     """
     if points is not None:
         return points_inside(points, picture.shape), []
-    problem, which = detector_problem(), parse_face_choice(face)
-    if problem:
-        return _completed(picture, which, None, problem, drawing, [])
+    which = parse_face_choice(face)
     seen = faces.detect(picture, min_score=faces.LOWEST_SCORE)
     detected, about = _among_others(seen, picture.shape, which, drawing)
     detected = detected or (
         faces.detect_drawn(picture, plain=seen) if drawing else faces.detect_turned(picture)
     )
-    return _completed(picture, which, detected, problem, drawing, about)
+    return _completed(picture, which, detected, drawing, about)
 
 
 def _among_others(
@@ -152,14 +146,13 @@ def _completed(
     picture: np.ndarray,
     which: Which,
     detected: faces.Face | None,
-    problem: str,
     drawing: bool,
     about: list[Remark],
 ) -> tuple[faces.Face, list[Remark]]:
     """The detected face with its landmarks refined, or the best guess, and remarks for the user.
 
-    problem: why there is no detector, or "". about: remarks on other faces. Raises FaceError if a
-    second face is selected and there is only one.
+    about: remarks on other faces. Raises FaceError if a second face is selected and there is only
+    one.
     """
     if isinstance(which, int) and which > 1 and not about:
         choose([detected] if detected else [], which, picture.shape)
@@ -167,11 +160,8 @@ def _completed(
         face = faces.refined(picture, detected, drawing, alone=not about)
         rough = [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
         return face, [*about, *rough]
-    face = faces.find_face(picture, fallback="cascade", detector="none")
-    remarks = [Remark("no-face" if face.method == "centre" else "rough-face")]
-    if problem:
-        remarks.append(Remark("no-detector", {"problem": problem.partition(" (")[0]}))
-    return _centre_of_ink(picture) if face.method == "centre" and drawing else face, remarks
+    guess = _centre_of_ink(picture) if drawing else faces.centre_face(picture.shape[:2])
+    return guess, [Remark("no-face")]
 
 
 def _centre_of_ink(drawing: np.ndarray) -> faces.Face:

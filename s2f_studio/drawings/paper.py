@@ -160,7 +160,7 @@ def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
     """The share of the surest face that lies within these corners; 1 if there is no face."""
     import cv2
 
-    found = [] if detector_problem() else faces.detect(drawing)
+    found = faces.detect(drawing)
     if not found:
         return 1.0
     box = max(found, key=lambda face: face.score).box
@@ -176,11 +176,6 @@ def _corners_of(box: Sequence[float]) -> np.ndarray:
         [[left, top], [left + width, top], [left + width, top + height], [left, top + height]],
         np.float32,
     )
-
-
-def detector_problem() -> str:
-    """Why there is no face detector, or ""."""
-    return faces.detector_problem(timeout_s=5, attempts=1)  # short, to avoid waiting for a download
 
 
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:

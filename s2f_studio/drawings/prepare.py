@@ -123,9 +123,9 @@ def prepare(
     points: manually placed eyes and mouth in pixels of the original drawing (see
     `faces.find_face`). clean: "auto" (`needs_cleaning`), "always" or "never"; or "whole", which is
     "auto" without cutting a sheet out. With "auto" and "always" a sheet within the picture is cut
-    out, and the remark "cut" says so. Without points the face is detected by YuNet if available,
-    also sideways and upside down, then by scikit-image's cascade; failing that, the face is assumed
-    to fill the picture, with a warning. face: which of several to take, "left", "right", or the
+    out, and the remark "cut" says so. Without points the face is detected by YuNet, also
+    sideways and upside down; failing that, it is assumed to fill the inked area, with a warning.
+    face: which of several to take, "left", "right", or the
     number from the left, 1 for the first; None: the largest, of equally large ones the most
     central; the remark "faces" has their number. Raises ValueError for other arrays, for less than
     16 pixels, and for points that are not numbers, FaceError for points that are not a face or are

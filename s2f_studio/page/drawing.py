@@ -17,7 +17,6 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.page.reply import crop_facts
 from s2f_studio.request import DrawingRequest
 from s2f_studio.translate import prepare_or_refuse
-from s2f_utils import weights
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 
@@ -96,6 +95,7 @@ def cropped(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> di
     return {"drawing": images.picture_uri(masks.shown(drawing)), **about}
 
 
+@functools.lru_cache(maxsize=32)
 def start_of(reads: str, name: str) -> np.ndarray:
     """One of `STARTS`, placed: uint8 (P, P, 3), or class numbers, uint8 (P, P).
 
@@ -105,11 +105,6 @@ def start_of(reads: str, name: str) -> np.ndarray:
         raise ValueError(f"there is no start {name!r} for this model: {', '.join(STARTS[reads])}")
     if reads == "map":
         return images.load_labels(FOLDER / f"{name}.png")
-    return _placed_start(reads, name, weights.find("yunet") is not None)
-
-
-@functools.lru_cache(maxsize=32)
-def _placed_start(reads: str, name: str, _with_detector: bool) -> np.ndarray:
     if reads == "sketch":
         return placed(drawings.example(name), reads)
     return placed(images.load_rgb(FOLDER / f"{name}.webp"), reads)

@@ -25,10 +25,8 @@ HERE = {  # words that differ from the command line's
         "have it cleaned whole", "choose 'clean up, cut nothing out' under Crop"
     ),
 }
-CHECK = "check where the eyes and the mouth are: "
-UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
-ABOUT_FACE = ("rough-face", "no-face", "no-detector")
-GUESSED = ("centre", "cascade")  # methods of finding a face that are not sure
+CHECK = "check where the eyes and the mouth are: no face was found for sure"
+ABOUT_FACE = ("rough-face", "no-face")
 
 
 def as_json(
@@ -70,7 +68,7 @@ def crop_facts(drawing: Drawing, remarks: Sequence[Remark], info: ModelInfo) -> 
 
 def face_found(drawing: Drawing) -> bool:
     """Whether the face was found for sure, or nobody looked for one."""
-    return drawing.face is None or drawing.face.method not in GUESSED
+    return drawing.face is None or drawing.face.method != "centre"
 
 
 def points_of(drawing: Drawing) -> list[list[float]] | None:
@@ -126,6 +124,5 @@ def worded(
         if is_found or remark.code not in ABOUT_FACE:
             sentences.append(remark.worded(words))
     if not is_found:
-        is_missing = any(remark.code == "no-detector" for remark in remarks)
-        sentences.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
+        sentences.append(CHECK)
     return list(dict.fromkeys(sentence for sentence in sentences if sentence))

@@ -14,7 +14,7 @@ from s2f_studio.engines import running as engines
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.server import api
 from s2f_studio.server.service import Limits, Service
-from s2f_utils import runtime, weights
+from s2f_utils import runtime
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -159,11 +159,6 @@ def run(
     if host not in LOOPBACK:
         print(
             "anyone who reaches this machine can use the app: it asks for no password",
-            file=sys.stderr,
-        )
-    if weights.find("yunet") is None:
-        print(
-            "the face detector is not here, so faces are found only roughly: s2f weights yunet",
             file=sys.stderr,
         )
     server.run()

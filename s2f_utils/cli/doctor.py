@@ -30,7 +30,7 @@ def doctor() -> int:
     """
     python = (OK, "Python", f"{sys.version.split()[0]}, {sys.executable}")
     packages = [_packages(extra, purpose) for extra, purpose in PURPOSES.items()]
-    lines = [python, *packages, _gpu(), _own_models(), _published_weights()]
+    lines = [python, *packages, _gpu(), _own_models(), _detector(), _published_weights()]
     for state, about, text in lines:
         print(f"{state:3}  {about:15}  {text}")
     return int(any(state == BAD for state, _, _ in lines))
@@ -87,6 +87,16 @@ def _own_models() -> Line:
     if missing:
         return BAD, "own models", f"{', '.join(missing)} missing: install the project again"
     return OK, "own models", f"{len(names)}, come with the project"
+
+
+def _detector() -> Line:
+    from s2f_utils import weights
+
+    try:
+        weights.detector()
+    except weights.WeightsError as error:
+        return BAD, "face detector", str(error)
+    return OK, "face detector", "YuNet, comes with the project"
 
 
 def _published_weights() -> Line:

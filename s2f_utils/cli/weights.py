@@ -34,13 +34,25 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
             where = "not in this version"
             if path.is_file():
                 where = f"{path.stat().st_size / 1e6:.1f} MB; {path}"
-            print(f"{name}: {what}; {_learned_from(path)}MIT, comes with the project; {where}")
+            print(f"{name}: {what}; {_learned_from(path)}{table.OWN_TERMS}; {where}")
+        print(f"{table.DETECTOR}: {table.DETECTOR_IS}; {_place_of_detector()}")
         for name, entry in table.WEIGHTS.items():
             try:
                 here = table.find(name) or "not here"
             except table.WeightsError as error:  # the others are listed all the same
                 here = error
             print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here}")
+
+
+def _place_of_detector() -> str:
+    """The terms, size and place of the face detector, or what is wrong with it."""
+    from s2f_utils import weights as table
+
+    try:
+        path = table.detector()
+    except table.WeightsError as error:  # the others are listed all the same
+        return str(error)
+    return f"{table.DETECTOR_TERMS}; {path.stat().st_size / 1e6:.1f} MB; {path}"
 
 
 def _learned_from(path: Path) -> str:

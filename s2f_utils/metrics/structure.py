@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from s2f_utils import weights
 from s2f_utils.metrics.registry import as_batch, metric
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
@@ -231,26 +230,18 @@ def surest_face(picture: np.ndarray) -> faces.Face | None:
     return faces.Face.around(landmarks, surest.score, surest.method)
 
 
-def _detector_problem() -> str:
-    if not faces.detector_problem():
-        return ""
-    return weights.problem("yunet")  # the same, in fewer words
-
-
 @metric(
     name="landmarks",
     title="landmark error",
     unit="eye distances",
     higher_is_better=False,
     digits=3,
-    missing=_detector_problem,
 )
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean distance of the five landmarks from the truth's, in the truth's eye distances,
     at most 1.
 
-    1 also for an output without a face; NaN for a true photo without one. Raises WeightsError
-    without a detector.
+    1 also for an output without a face; NaN for a true photo without one.
     """
     true = surest_face(real)
     if true is None:

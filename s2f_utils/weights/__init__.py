@@ -1,9 +1,9 @@
 """Weights by name: where they come from, under which terms, and a file that is checked before it is
 used; models on the Hugging Face hub are in `hub`.
 
-Our own models are files of the package (`SHIPPED`). Any other name is looked for in the folder that
-S2F_WEIGHTS names, in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`,
-or below XDG_CACHE_HOME).
+Our own models (`SHIPPED`) and YuNet, the face detector (`DETECTOR`), are files of the package. Any
+other name is looked for in the folder that S2F_WEIGHTS names, in the cache, and is then downloaded
+into the cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +28,8 @@ class WeightsFile:
     """A published file:
     its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
-    Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric" (also
-    finding faces), "model" of faces and "restorer", both used by name, or "loss" of a training.
+    Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric", "model" of
+    faces and "restorer", both used by name, or "loss" of a training.
     """
 
     name: str
@@ -82,10 +81,14 @@ SHIPPED_RESTORERS: dict[str, str] = {
     RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
 }
 
-# A download that failed is not tried again at once, for every picture of a set.
-RETRY_AFTER_S = 300.0
+# Not our own: its licence lies beside it.
+DETECTOR = "yunet"
+DETECTOR_FILE = SHIPPED_FOLDER / "face_detection_yunet_2026may.onnx"
+DETECTOR_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
+DETECTOR_IS = "face detector with five landmarks (Wu, Peng and Yu 2023), from the OpenCV Zoo"
+DETECTOR_TERMS = "MIT, (c) Shiqi Yu, comes with the project"
+
 PROGRESS_FROM = 5_000_000  # bytes: larger downloads show a bar
-_failed: dict[Path, tuple[float, str]] = {}
 
 
 def cache_folder() -> Path:
@@ -96,10 +99,25 @@ def cache_folder() -> Path:
 
 
 def shipped(name: str) -> Path | None:
-    """The file of one of our own models, None for any other name."""
+    """The file of one of our own models or of the face detector, None for any other name."""
+    if name == DETECTOR:
+        return DETECTOR_FILE
     if name in SHIPPED or name in SHIPPED_RESTORERS or name in PARTS:
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
+
+
+def detector() -> Path:
+    """The file of YuNet, the face detector.
+
+    Raises WeightsError if it is missing or damaged.
+    """
+    if not DETECTOR_FILE.is_file() or _digest(DETECTOR_FILE) != DETECTOR_SHA256:
+        raise WeightsError(
+            f"{DETECTOR_FILE.name}, which finds faces, is not there, or damaged: install the"
+            " package again"
+        )
+    return DETECTOR_FILE
 
 
 def model_names() -> list[str]:
@@ -178,12 +196,11 @@ def problem(*names: str) -> str:
     return f"its weights are not here ({size_mb:,.{decimals}f} MB): s2f weights {' '.join(missing)}"
 
 
-def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
+def get(name: str) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
     The terms are printed before a download. Raises WeightsError when no address delivers it, saying
-    where to put the file by hand; for five minutes after that it is raised again without another
-    try; and at once where S2F_OFFLINE is set, which forbids downloads.
+    where to put the file by hand; and at once where S2F_OFFLINE is set, which forbids downloads.
     """
     if path := find(name):
         return path
@@ -191,9 +208,6 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
         raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
-    failed_at, message = _failed.get(target, (0.0, ""))
-    if message and time.monotonic() - failed_at < RETRY_AFTER_S:
-        raise WeightsError(message)
     print(
         f"downloading {entry.file_name} ({entry.size / 1e6:,.1f} MB): {entry.what}; licence:"
         f" {entry.licence}",
@@ -202,26 +216,22 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     reasons = []
     for url in entry.urls:
         try:
-            _fetch(entry, url, target, timeout_s, attempts)
+            _fetch(entry, url, target)
             return target
         except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
-    message = (
+    raise WeightsError(
         f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it"
         " into a folder, and name that folder in S2F_WEIGHTS"
     )
-    _failed[target] = (time.monotonic(), message)
-    raise WeightsError(message)
 
 
-def _fetch(entry: WeightsFile, url: str, target: Path, timeout_s: float, attempts: int) -> None:
+def _fetch(entry: WeightsFile, url: str, target: Path) -> None:
     """Fetch a published file; one without a published SHA-256 is checked by its size."""
     fetch(
         url,
         target,
         sha256=entry.sha256 or None,
-        timeout_s=timeout_s,
-        attempts=attempts,
         progress=entry.size > PROGRESS_FROM,
     )
     size = target.stat().st_size

@@ -388,7 +388,6 @@ def two_faces() -> bytes:
     return hostile.saved(both, "PNG")
 
 
-@pytest.mark.detector
 def test_of_two_faces_one_is_chosen_by_its_frame(page):
     other_face(page, lambda: upload(page, two_faces()))
     assert "2 faces" in status(page)
@@ -400,7 +399,6 @@ def test_of_two_faces_one_is_chosen_by_its_frame(page):
     other_face(page, lambda: frames.nth(pressed.index("false")).click())
 
 
-@pytest.mark.detector
 def test_of_what_has_no_face_one_is_made_only_when_somebody_insists(page):
     page.expected.append(422)
     before = page.evaluate(PAPER)

@@ -30,8 +30,8 @@ def find_points(
     hand.
 
     Pictures without a face, larger than 1,024 pixels, or of a name that another has are left out
-    with a warning. Returns `out`. Raises DataPrepError where there is no folder, no detector, no
-    face, or a file in the way; WeightsError as `landmarks.find_landmarks`.
+    with a warning. Returns `out`. Raises DataPrepError where there is no folder, no face, or a
+    file in the way; WeightsError as `landmarks.find_landmarks`.
     """
     from tqdm.auto import tqdm
 
@@ -68,9 +68,6 @@ def _check(portraits: Path, out: Path, labels: Path) -> None:
             raise DataPrepError(
                 f"{printable(path)}: is there already: choose another name, or delete it"
             )
-    problem = faces.detector_problem()
-    if problem:
-        raise DataPrepError(f"the face detector is missing: {problem}")
 
 
 def _find(path: Path) -> Found:

@@ -14,12 +14,10 @@ from s2f_utils.pictures.faces.detection import (
     detect_all,
     detect_drawn,
     detect_turned,
-    detector_problem,
     nms,
     refined,
 )
 from s2f_utils.pictures.faces.finding import (
-    DETECTORS,
     FALLBACKS,
     align,
     centre_face,
@@ -42,7 +40,6 @@ from s2f_utils.pictures.faces.geometry import (
 )
 
 __all__ = [
-    "DETECTORS",
     "DRAWING_SCORE",
     "FALLBACKS",
     "FIT_WEIGHTS",
@@ -59,7 +56,6 @@ __all__ = [
     "detect_all",
     "detect_drawn",
     "detect_turned",
-    "detector_problem",
     "face_from_points",
     "find_face",
     "inverse",

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -40,7 +39,7 @@ class Face:
 
     landmarks: float64 (5, 2), pixels. box: (left, top, width, height), pixels. score: in [0, 1], 1
     for given points, 0
-    for a guess. method: "yunet", "points", "cascade" or "centre". turn: the rotation, in degrees
+    for a guess. method: "yunet", "points" or "centre". turn: the rotation, in degrees
     counterclockwise, 0, 90, 180 or 270, in which the detector saw it upright.
     """
 
@@ -86,21 +85,9 @@ def is_plausible(landmarks: np.ndarray) -> bool:
     return bool(sine > 0.7 and 0.5 < height / eyes < 4.5 and 0.1 < nose_at < 1.0)
 
 
-def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
-    """Why YuNet cannot be used; "" when it can.
-
-    Its file is downloaded if need be, as `weights.get` does.
-    """
-    try:
-        weights.get("yunet", timeout_s=timeout_s, attempts=attempts)
-    except weights.WeightsError as error:
-        return str(error)
-    return ""
-
-
 @functools.lru_cache(maxsize=32)
-def _detector(places: tuple[Path, ...], process: int, thread: int):
-    """YuNet, which has state: one for each process, thread and list of folders of weights."""
+def _detector(process: int, thread: int):
+    """YuNet, which has state: one for each process and thread."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
@@ -108,7 +95,7 @@ def _detector(places: tuple[Path, ...], process: int, thread: int):
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         return cv2.FaceDetectorYN.create(
-            str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST
+            str(weights.detector()), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST
         )
     finally:
         cv2.utils.logging.setLogLevel(level)
@@ -125,8 +112,8 @@ def detect(
     without those narrower than `min_share` of the shorter side.
 
     image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to
-    this, then to half and twice of it where nothing is detected. Raises WeightsError without the
-    detector's file.
+    this, then to half and twice of it where nothing is detected. Raises WeightsError as
+    `weights.detector`.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
@@ -150,7 +137,7 @@ def _detect_at(image: np.ndarray, scale: float, min_share: float) -> list[Face]:
     small = image
     if scale != 1.0:
         small = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
-    detector = _detector(weights.places(), os.getpid(), threading.get_ident())
+    detector = _detector(os.getpid(), threading.get_ident())
     detector.setInputSize((width, height))
     _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     back = np.array([image.shape[1] / width, image.shape[0] / height])
@@ -209,7 +196,7 @@ def _turned_back(points: np.ndarray, quarter: int, shape: tuple[int, int]) -> np
 
 def detect_all(image: np.ndarray) -> list[Face]:
     """Every face of a photo, uint8 (H, W, 3), the largest first, upright or rotated (as
-    `detect_turned`), and refined. Raises WeightsError without the detector's file.
+    `detect_turned`), and refined. Raises WeightsError as `weights.detector`.
     """
     upright = []
     longest = max(image.shape[:2])

@@ -1,16 +1,13 @@
-"""The one face of a portrait or a drawing: by YuNet, by given points, or by fallbacks.
+"""The one face of a portrait or a drawing: by YuNet, by given points, or guessed.
 
 Points, and the five landmarks, are as in `geometry`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from s2f_utils.pictures.faces.detection import (
     LOWEST_SCORE,
@@ -30,14 +27,7 @@ from s2f_utils.pictures.faces.geometry import (
     warp,
 )
 
-FALLBACKS = ("none", "cascade", "centre")
-DETECTORS = ("yunet", "none")
-# The landmarks in the box of scikit-image's frontal-face cascade, as shares of its side: means over
-# portraits in which YuNet and the cascade both found the face, made symmetrical; their standard
-# deviation is about 0.03.
-IN_CASCADE_BOX = np.array(
-    [[0.305, 0.388], [0.695, 0.388], [0.500, 0.613], [0.332, 0.778], [0.668, 0.778]]
-)
+FALLBACKS = ("none", "centre")
 # By the number of given points: each as a combination of the five landmarks.
 GIVEN = {
     3: np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]]),
@@ -88,73 +78,28 @@ def find_face(
     drawing: bool = False,
     points: np.ndarray | Sequence | None = None,
     fallback: str = "none",
-    detector: str = "yunet",
 ) -> Face:
     """The one face of a portrait or a drawing.
 
     image: uint8 (H, W, 3) RGB. drawing: as `detect_drawn`, else as `detect_turned`. points: as
-    `face_from_points`, instead of a detector. fallback, without a face: "none" (an error),
-    "cascade" (scikit-image's, a box only, then the centre), or "centre" (the face fills the picture
-    as in FFHQ). detector: "yunet" or "none". Raises FaceError without a face, WeightsError without
-    YuNet's file, ValueError for other shapes.
+    `face_from_points`, instead of the detector. fallback, without a face: "none" (an error), or
+    "centre" (the face fills the picture as in FFHQ). Raises FaceError without a face, WeightsError
+    as `weights.detector`, ValueError for other shapes.
     """
-    if detector not in DETECTORS:
-        raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}")
     if fallback not in FALLBACKS:
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got {fallback!r}")
     if points is not None:
         return face_from_points(points)
-    if detector == "yunet":
-        face = detect_drawn(image) if drawing else detect_turned(image)
-        if face is not None:
-            return refined(image, face, drawing)
-    if fallback == "cascade":
-        face = _cascade(image)
-        if face is not None:
-            return face
-    if fallback in ("cascade", "centre"):
+    face = detect_drawn(image) if drawing else detect_turned(image)
+    if face is not None:
+        return refined(image, face, drawing)
+    if fallback == "centre":
         return centre_face(image.shape[:2])
-    tried = f"YuNet down to a score of {LOWEST_SCORE if drawing else PHOTO_SCORE}"
-    if detector == "none":
-        tried = "without a detector"
+    score = LOWEST_SCORE if drawing else PHOTO_SCORE
     raise FaceError(
-        f"no face found ({tried}): give the eyes and the mouth by hand, or choose a fallback"
+        f"no face found (YuNet down to a score of {score}): give the eyes and the mouth by hand, or"
+        " choose a fallback"
     )
-
-
-def _cascade(image: np.ndarray) -> Face | None:
-    """The largest box of scikit-image's LBP frontal-face cascade, with mean landmarks; None without
-    one, or it.
-    """
-    try:
-        from skimage.color import rgb2gray
-    except ImportError:  # serving needs none of it
-        return None
-    scale = min(1.0, 256 / max(image.shape[:2]))
-    size = tuple(max(24, round(side * scale)) for side in (image.shape[1], image.shape[0]))
-    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-    least, most = max(24, round(0.12 * min(size))), min(size)
-    limits = {"min_size": (least, least), "max_size": (most, most)}
-    boxes = _cascade_detector().detect_multi_scale(
-        rgb2gray(small), scale_factor=1.1, step_ratio=1, **limits
-    )
-    if not boxes:
-        return None
-    box = max(boxes, key=lambda box: box["width"])
-    corner = np.array([box["c"], box["r"]])
-    side = np.array([box["width"], box["height"]])
-    back = np.array(image.shape[1::-1]) / size
-    landmarks = (corner + IN_CASCADE_BOX * side) * back - 0.5
-    return Face(landmarks, (*(corner * back), *(side * back)), 0.0, "cascade")
-
-
-@functools.lru_cache(maxsize=1)
-def _cascade_detector() -> Any:
-    """scikit-image's cascade, which is stateless: threads share it."""
-    from skimage import data
-    from skimage.feature import Cascade
-
-    return Cascade(data.lbp_frontal_face_cascade_filename())
 
 
 def align(
