@@ -14,9 +14,10 @@ from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images, sketches
+from tests.shared import needs_shared, shared
 
 ROOT = Path(__file__).resolve().parents[1]
-CUFS = ROOT.parent / "shared" / "data" / "cufs"
+CUFS = shared("data/cufs")
 NUM = 6
 
 
@@ -196,7 +197,7 @@ def test_cufs_names_databases_and_official_split(tmp_path, faces):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not CUFS.exists(), reason="no ../shared/data/cufs")
+@needs_shared("data/cufs")
 def test_the_real_cufs_is_found_exactly(tmp_path):
     from data_prep.layouts import find_layout
     from data_prep.layouts.layout import LayoutOptions

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,11 +25,10 @@ from s2f_utils.metrics.evaluation import load_pairs
 from s2f_utils.metrics.leaks import refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.sketches import contour
+from tests.shared import needs_shared, shared
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-REAL = SHARED / "fs2k"
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/data/fs2k")
+REAL = shared("data/fs2k")
 ATTRIBUTES = {
     "style",
     "hair",
@@ -255,7 +253,7 @@ def test_the_paper_of_a_sketch_whose_rim_is_hair_is_not_black():
     assert images.paper_colour(np.zeros((60, 60, 3), np.uint8)) == (0, 0, 0)
 
 
-@needs_real
+@needs_shared("data/fs2k")
 @pytest.mark.data
 def test_the_real_set_has_its_split_its_styles_and_its_attributes():
     pairs = fs2k.collect(scan(REAL), LayoutOptions()).pairs

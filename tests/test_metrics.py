@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +15,9 @@ from PIL import Image
 from s2f_utils import metrics
 from s2f_utils.metrics import baselines, distribution, patches, retrieval, structure
 from s2f_utils.pictures import images
+from tests.shared import needs_shared, shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
-
+CUFS = shared("data/cufs")
 
 PIXEL = ("ssim", "psnr", "mse", "l1", "l2_norm", "ssim_rgb_7x7", *metrics.group("project1"))
 
@@ -158,16 +157,14 @@ def test_trivial_predictions_by_hand():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the CUHK pairs are not beside the project (../shared/data/cufs)"
-)
+@needs_shared("data/cufs")
 def test_trivial_rows_of_the_protocol_on_cuhk():
     pictures: dict[str, list] = {"train": [], "test": []}
-    with open(SHARED / "expected_pairs.csv", newline="", encoding="utf-8") as file:
+    with open(CUFS / "expected_pairs.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             part = "training" if row["split"] == "train" else "testing"
             paths = (
-                SHARED / f"CUHK_{part}_cropped_{d}" / row[k]
+                CUFS / f"CUHK_{part}_cropped_{d}" / row[k]
                 for d, k in (("sketches", "sketch"), ("photos", "photo"))
             )
             pictures[row["split"]].append([images.resize(images.load_rgb(p), 256) for p in paths])

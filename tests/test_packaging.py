@@ -236,7 +236,10 @@ def test_ci_ends_with_pytest_s_closing_line(tmp_path, printed, status, expected,
     shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci" / "run")
     (tmp_path / "printed").write_text(printed, encoding="utf-8")
     make = tmp_path / "make"
-    make.write_text(f'#!/bin/sh\ncat "{tmp_path}/printed"\nexit {status}\n', encoding="utf-8")
+    seen = f'echo "$S2F_SHARED" > "{tmp_path}/switch"'
+    make.write_text(
+        f'#!/bin/sh\n{seen}\ncat "{tmp_path}/printed"\nexit {status}\n', encoding="utf-8"
+    )
     make.chmod(0o755)
     done = subprocess.run(
         ["bash", str(tmp_path / "clone" / ".ci" / "run")],
@@ -247,3 +250,4 @@ def test_ci_ends_with_pytest_s_closing_line(tmp_path, printed, status, expected,
     )
     assert done.returncode == expected
     assert done.stdout.splitlines()[-1] == last
+    assert (tmp_path / "switch").read_text(encoding="utf-8") == "none\n"
