@@ -37,14 +37,15 @@ help: ## list the targets
 setup: ## make the virtual environment, or find that it is ready
 	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
 
-demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; photo to sketch and back, restored; the app answers once
-	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo --num 600
-	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=120
-	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=40
+demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; the app answers once; a page of it all to open
+	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo --num 300
+	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
+	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=20
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=30
 	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
 	@$(PY) tools/astronaut.py runs/astronaut.png
 	@"$(BIN)/s2f" app --check
+	@$(PY) tools/demo_page.py "$(DEMO_DATA)" runs
 
 # pytest runs last and also after an error of ruff, so that its closing line is always there; the exit status says
 # whether all passed.
