@@ -22,10 +22,6 @@ from s2f_utils import infer, weights
 from s2f_utils.infer import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
 
-# As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the
-# mouth.
-POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))
-
 
 def main() -> None:
     """Write the sheet and say where it is."""
@@ -33,7 +29,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
     whole = skimage.data.astronaut()
-    face = faces.find_face(whole, points=POINTS)
+    face = faces.find_face(whole)
     matrix = faces.alignment(face.landmarks, 256)
     photo = faces.warp(whole, matrix, 256)
     sketch = infer.load("photo-to-sketch", "cpu").translate(photo)

@@ -62,9 +62,9 @@ def create(
 
     runs: the folder of run folders whose models are offered, or None. engine: as in
     `running.choose_engine`. notice: a sentence that stays in sight, beside the note that faces are
-    guesses. offline: nothing is downloaded from now on in this process (S2F_OFFLINE), not even the
-    face detector. local_only: answer only who asks for localhost or for an address in numbers.
-    behind_proxy: as in `guard.Guard`. Raises ValueError where a package is missing.
+    guesses. offline: nothing is downloaded from now on in this process (S2F_OFFLINE). local_only:
+    answer only who asks for localhost or for an address in numbers. behind_proxy: as in
+    `guard.Guard`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:
