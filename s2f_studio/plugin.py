@@ -10,10 +10,11 @@ from typing import Any
 def networks() -> dict[str, Any]:
     """Classes of networks by the names in files' headers."""
     from s2f_studio.drawings.landmark_net import LandmarkNet
+    from s2f_studio.faces.networks.chooser import Chooser
     from s2f_studio.faces.networks.expect import Expect
     from s2f_studio.faces.networks.person import Person
 
-    return {"finder": LandmarkNet, "expect": Expect, "person": Person}
+    return {"finder": LandmarkNet, "expect": Expect, "person": Person, "chooser": Chooser}
 
 
 def methods() -> dict[str, Any]:

@@ -35,8 +35,8 @@ WORDS: dict[str, str] = {
     " mouth by hand",
     # About answers.
     "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
-    "crude": "the drawing leaves much open: this is a photo of the face that it means, not of"
-    " its lines, and others would do as well",
+    "crude": "the drawing leaves much open: this is a generated person who fits it, chosen and bent"
+    " to its shape, and others fit as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
     "one-average": "a drawing has one average: for several answers ask for people",

@@ -16,6 +16,7 @@ import numpy as np
 from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
+from s2f_studio.faces.model import LINES_BELOW
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
 from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
@@ -39,6 +40,9 @@ NO_FACE = (
     "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
     " anyway"
 )
+# How an answer came about, in its metadata.
+COMPOSED = "composed of a generated person's picture, which was chosen and bent"
+RENDERED = "rendered by a network"
 ALIGN = {"auto": None, "always": True, "never": False}
 
 
@@ -94,7 +98,7 @@ def translate(
             face = enhance(face, request, restorer)
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
-        made.append(Face(name, face, notes_of(one, model.info, restorer)))
+        made.append(Face(name, face, notes_of(one, model.info, restorer, drawing)))
     remarks = remarks_on(drawing, request, model.info, names)
     return Answer(drawing, tuple(made), remarks, is_on_paper)
 
@@ -187,11 +191,15 @@ def remarks_on(
     return tuple(remarks)
 
 
-def notes_of(request: DrawingRequest, info: ModelInfo, restorer: Model | None) -> dict[str, str]:
+def notes_of(
+    request: DrawingRequest, info: ModelInfo, restorer: Model | None, drawing: Drawing
+) -> dict[str, str]:
     """How an answer was made, for its file's metadata."""
     notes = {"model": info.name, "seed": str(request.seed)}
     if "answer" in info.supports:
         notes["answer"] = request.answer
+        is_composed = request.answer == PERSON and drawing.shows.flags["crude"] >= LINES_BELOW
+        notes["made"] = COMPOSED if is_composed else RENDERED
         if request.temperature is not None:
             notes["temperature"] = f"{request.temperature:g}"
         if request.chosen:

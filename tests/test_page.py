@@ -19,7 +19,7 @@ from PIL import Image
 
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import people
+from s2f_studio.faces import bank, choosing
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
@@ -82,6 +82,7 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")
         assert np.array_equal(start, drawing.start_of("sketch", name))
+    assert all((folder / name).is_file() for name in facts["bank"]["pictures"])
     assert (folder / ".nojekyll").is_file()
     assert not [path for path in folder.parent.iterdir() if path.name[0] == "."]
 
@@ -217,24 +218,32 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
-@pytest.mark.parametrize("hat", [0, 1], ids=["bare", "a hat"])
-@pytest.mark.parametrize("chosen", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
-def test_the_page_draws_the_people_that_python_draws(module, chosen, hat):
+@pytest.mark.parametrize("rounds", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
+def test_the_page_chooses_whom_python_chooses(module, rounds):
     rng = np.random.default_rng(0)
-    points = mesh.mean_shape(256) + rng.normal(0, 3, (mesh.NUM_POINTS, 2))
-    average = rng.normal(0, 1, people.shipped().num_components)
-    worn = {"glasses": 1.0, "beard": 0.0, "hat": float(hat)}
-    wanted = people.shipped().draw(people.Evidence(average, 0.5, worn, points), [11], 0.8, chosen)
-    given = {"average": average.tolist(), "crude": 0.5, "worn": [1, 0, hat]}
-    given |= {"points": points.tolist()}
-    code = f"""
-        const made = drawPerson({json.dumps(given)}, 11, 0.8, {json.dumps(chosen)});
-        tell(made.code); tell(made.shape); tell([usualTemperature(0.6)]);"""
-    imports = 'import { drawPerson, usualTemperature } from "./people.js";'
-    codes, shape, usual = in_node(module, imports, code)
-    assert np.abs(codes - wanted.codes[0]).max() < 2e-3 < wanted.codes.std()
-    assert np.abs(shape - wanted.shapes[0]).max() < 2e-3
-    assert usual == pytest.approx(people.usual_temperature(0.6))
+    numbers = bank.shipped().numbers
+    weights = rng.normal(0, 2, 2 * len(numbers))
+    near = rng.normal(0, 0.5, (len(numbers), 2))
+
+    def off(picked: np.ndarray) -> np.ndarray:
+        return ((near[:, None] - near[None, picked]) ** 2).sum(axis=2).min(axis=1)
+
+    seeds = [*range(8), 20, 4_000_000_000]
+    wanted = choosing.choose(weights, numbers, seeds, 0.8, rounds, off)
+    code = """
+        const [weights, near, seeds, rounds] = more;
+        const off = async (picked) => near.map(([x, y]) => Math.min(...near
+          .filter((_, n) => picked[n]).map(([a, b]) => (x - a) ** 2 + (y - b) ** 2)));
+        for (const seed of seeds) {
+          const { entry, mirrored } = await choose(weights, seed, 0.8, rounds, off);
+          tell([entry, mirrored]);
+        }
+        tell([usualTemperature(0.6)]);"""
+    imports = 'import { choose, usualTemperature } from "./choose.js";'
+    given = weights.tolist(), near.tolist(), seeds, rounds
+    *made, usual = in_node(module, imports, code, BLANK, *given)
+    assert [(int(a), bool(b)) for a, b in made] == [(one.entry, one.mirrored) for one in wanted]
+    assert usual == pytest.approx(choosing.usual_temperature(0.6))
 
 
 STATE = """

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import running
+from s2f_studio.faces import bank
 from s2f_utils import weights
 from s2f_utils.infer.engine import EngineError
 from s2f_utils.infer.loading import model_classes
@@ -59,7 +60,11 @@ def open_model(
         )
     graphs = _engine(description, file)
     info = _info_of(description, name or str(model))
-    return model_class(graphs, info, at_once, files=_shipped_weights(graphs, file))
+    opened = model_class(graphs, info, at_once, files=_shipped_weights(graphs, file))
+    people = file.with_name(bank.FOLDER.name)
+    if people.is_dir():  # an exported model brings the bank that its weights know
+        opened.bank = bank.opened(people)
+    return opened
 
 
 def _description_for(file: Path, values: str) -> dict[str, Any] | None:

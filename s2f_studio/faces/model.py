@@ -1,5 +1,5 @@
-"""Faces for a drawing: one of the people whom it could mean (`person`), or their average
-(`average`).
+"""Faces for a drawing: a person of the bank who fits it (`person`), or the average of all who would
+be drawn so (`average`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, LEVELS, WORN
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces import people
-from s2f_studio.faces.average_face import average_faces, is_worn, tones_of
+from s2f_studio.faces import asked, bank, choosing
+from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import AVERAGE, DrawingRequest
 from s2f_utils import weights
 from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
@@ -29,9 +28,33 @@ if TYPE_CHECKING:
 
     from s2f_utils.runtime import Precision
 
-# Below this "crude" score the renderer sees the drawing's lines: FS2K's two careful styles, and
-# CUFS, have .15 to .27, the simple style and pen drawings .33 to .52.
+# Below this "crude" score the drawing's lines know more than the bank, and a network that sees them
+# renders the photo: FS2K's two careful styles, and CUFS, have .15 to .27, the simple style and pen
+# drawings .33 to .52.
 LINES_BELOW = 0.3
+OWN_SHAPE = (
+    0.35,
+    0.35,
+)  # how much of an entry's own shape stays: for careful drawings; crude ones add
+OWN_CODE = 0.5  # how much of an entry's appearance a careful drawing's answer has
+HAIR_FOLLOWS = (
+    0.85,
+    0.3,
+)  # crudeness from which hair stays as it is, and over which it begins to follow
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who answers a drawing: the entry of the bank, and what is known of it for placing.
+
+    hair: (H, H), own: the entry's, drawn: the drawing's. shape: (B,), code: (K,).
+    """
+
+    chosen: choosing.Chosen
+    own_hair: np.ndarray
+    drawn_hair: np.ndarray
+    shape: np.ndarray
+    code: np.ndarray
 
 
 @dataclass
@@ -39,8 +62,9 @@ class FaceModel(Translator):
     """Faces for a drawing; made by `load`.
 
     It finds a drawing's landmarks, warps it to the mean shape, and predicts the average face there.
-    The average face's code says where among all people those lie whom the drawing could mean; a
-    seed draws one of them, a network renders the photo, and that is warped to the person's shape.
+    All entries of the bank are weighed by what is drawn and asked for, a seed chooses one of them,
+    and its picture is warped from the mean shape to the drawn one. For a careful drawing a network
+    renders the photo instead, from the drawing's lines and the entry's appearance.
     """
 
     NETWORK = "expect"  # whose files it opens
@@ -50,6 +74,7 @@ class FaceModel(Translator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.bank = bank.shipped()
         # The side of the drawings; the networks work at a smaller one.
         self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED)
 
@@ -58,25 +83,33 @@ class FaceModel(Translator):
         cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`. net: of the average face."""
-        from s2f_studio.faces import stages
+        from s2f_studio.faces import bank_stages, placing, stages
         from s2f_utils.networks import checkpoints
 
-        renderer = checkpoints.load_network(weights.shipped(weights.PERSON))[0]
-        renderer = precision.place(renderer.requires_grad_(False))
+        def shipped(name: str) -> nn.Module:
+            network = checkpoints.load_network(weights.shipped(name))[0]
+            return precision.place(network.requires_grad_(False))
+
+        renderer, chooser = shipped(weights.PERSON), shipped(weights.BANK)
         return {
             "expect": stages.Expected(precision.place(net), precision.images),
             "guide": stages.Guided(),
             "settle": stages.Settled(),
             "code": stages.Coded(renderer),
+            "weigh": bank_stages.Weighed(chooser),
+            "alike": bank_stages.Alike(chooser),
+            "entry": bank_stages.OfEntry(chooser),
             "render": stages.Rendered(renderer),
+            "place": placing.Placed(FACE_PX),
+            "place_large": placing.Placed(LARGER * FACE_PX),
             "lay": stages.Laid(FACE_PX),
             "lay_large": stages.Laid(LARGER * FACE_PX),
         }
 
     @classmethod
     def more_files(cls, model: str | Path) -> tuple[Path, ...]:
-        """The file of the network that renders photos."""
-        return (weights.shipped(weights.PERSON),)
+        """The files of the network that renders photos, and of what is known of the bank."""
+        return (weights.shipped(weights.PERSON), weights.shipped(weights.BANK))
 
     def answer_squares(
         self, squares: np.ndarray, asks: Sequence[DrawingRequest]
@@ -85,13 +118,10 @@ class FaceModel(Translator):
         check_mode(self.info.network, asks)
         found = self.landmarks(squares)
         averages = self.averages(squares, found, [average_of(ask) for ask in asks])
-        answers = []
-        for start in range(0, len(squares), self.at_once):
-            part = slice(start, start + self.at_once)
-            faces, shapes = self.faces(squares[part], averages[part], found[part], asks[part])
-            for n, (face, shape) in enumerate(zip(faces, shapes, strict=True), start):
-                answers.append(self.place(face, shape, found[n], asks[n]))
-        return answers
+        people = self.people(squares, found, averages, asks)
+        return [
+            self.picture(*one) for one in zip(squares, found, averages, people, asks, strict=True)
+        ]
 
     def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
         """The landmarks of each square; the same drawing is analysed only once.
@@ -123,52 +153,122 @@ class FaceModel(Translator):
                 made[keys[n]] = face
         return np.stack([made[key] for key in keys])
 
-    def faces(
+    def people(
         self,
         squares: np.ndarray,
-        averages: np.ndarray,
         found: Sequence[Landmarks],
+        averages: np.ndarray,
         asks: Sequence[DrawingRequest],
-    ) -> tuple[np.ndarray, list[np.ndarray | None]]:
-        """Faces in the mean shape, float32 (N, 3, 128, 128) in [0, 1], and their shapes'
-        coordinates as `shape_prior` has them, (K,), None for the likely shape of the drawing.
+    ) -> list[Person | None]:
+        """Who answers each request; None where the average is asked for."""
+        weighed: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+        people: list[Person | None] = []
+        for square, look, average, ask in zip(squares, found, averages, asks, strict=True):
+            if ask.answer == AVERAGE:
+                people.append(None)
+                continue
+            key = (square.tobytes(), json.dumps(ask.person, sort_keys=True, default=str))
+            if key not in weighed:
+                weighed[key] = self.weigh(square, look, average, ask)
+            nats, hair = weighed[key]
+            people.append(self.person(self.chosen(nats, look, ask), hair))
+        return people
 
-        squares: drawings, uint8 (N, P, P, 3). averages: as `averages`.
+    def weigh(
+        self, square: np.ndarray, look: Landmarks, average: np.ndarray, ask: DrawingRequest
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The weights of all entries for one drawing, (2 E,), and its hair, (H, H), as the stage
+        "weigh" has them.
         """
-        faces, shapes = averages[:, :3].copy(), [None] * len(asks)
-        who = [n for n, ask in enumerate(asks) if ask.answer != AVERAGE]
-        if not who:
-            return faces, shapes
-        (average_codes,) = self.engine.run("code", averages[who])
-        codes = np.zeros_like(average_codes)
-        for n, average, code in zip(who, average_codes, codes, strict=True):
-            drawn = drawn_person(average, found[n], asks[n])
-            code[:], shapes[n] = drawn.codes[0], drawn.shapes[0]
-        points = np.stack([found[n].points for n in who]).astype(np.float32)
-        lines = np.array([found[n].flags["crude"] < LINES_BELOW for n in who], np.float32)
-        seeds = np.array([asks[n].seed for n in who])
-        (faces[who],) = self.engine.run("render", codes, squares[who], points, lines, seeds)
-        return faces, shapes
+        (code,) = self.engine.run("code", average[None])
+        shape = shape_prior.coordinates(look.points, look.off_by_hand)
+        given = (
+            square,
+            look.points.astype(np.float32),
+            np.stack([look.parts[name] for name in ("person", "hair")]).astype(np.float32),
+            average,
+            code[0],
+            shape.astype(np.float32),
+            np.float32(look.flags["crude"]),
+            np.float32(look.flags["glasses"]),
+            asked.values_of(ask.person),
+            asked.tones_of(ask.person),
+        )
+        nats, _, hair = self.engine.run("weigh", *(np.asarray(one)[None] for one in given))
+        return nats[0], hair[0]
 
-    def place(
+    def chosen(self, nats: np.ndarray, look: Landmarks, ask: DrawingRequest) -> choosing.Chosen:
+        """The entry that a request's seed chooses by these weights."""
+        temperature = ask.temperature
+        if temperature is None:
+            temperature = choosing.usual_temperature(look.flags["crude"])
+        numbers = self.bank.numbers
+        return choosing.choose(nats, numbers, [ask.seed], temperature, ask.chosen, self.off)[0]
+
+    def off(self, picked: np.ndarray) -> np.ndarray:
+        """How far each entry is from the nearest of picked ones, bool (E,): (E,)."""
+        return self.engine.run("alike", picked[None].astype(np.float32))[0][0]
+
+    def person(self, chosen: choosing.Chosen, drawn_hair: np.ndarray) -> Person:
+        """An entry with what is known of it."""
+        entry = np.array([chosen.entry]), np.array([chosen.mirrored], np.float32)
+        hair, shape, code = self.engine.run("entry", *entry)
+        return Person(chosen, hair[0], drawn_hair, shape[0], code[0])
+
+    def picture(
         self,
-        face: np.ndarray,
-        shape: np.ndarray | None,
-        found: Landmarks,
+        square: np.ndarray,
+        look: Landmarks,
+        average: np.ndarray,
+        person: Person | None,
         ask: DrawingRequest,
     ) -> np.ndarray:
-        """A face, (3, 128, 128), warped from the mean shape to a person's: uint8 (S, S, 3).
+        """One answer: uint8 (S, S, 3)."""
+        field = self.field(look, person, ask)[None].astype(np.float32)
+        large = "_large" if ask.large else ""
+        if person is None:
+            return self.engine.run(f"lay{large}", average[None, :3], field)[0][0]
+        if look.flags["crude"] < LINES_BELOW:
+            face = self.rendered(square, look, average, person, ask)
+            return self.engine.run(f"lay{large}", face, field)[0][0]
+        canvas = self.bank.picture(person.chosen.entry)
+        canvas = canvas[:, ::-1] if person.chosen.mirrored else canvas
+        canvas = np.ascontiguousarray(canvas.transpose(2, 0, 1), np.float32)[None] / 255
+        least, over = HAIR_FOLLOWS
+        much = np.clip((least - look.flags["crude"]) / over, 0, 1).astype(np.float32)[None]
+        hair = person.drawn_hair[None], person.own_hair[None]
+        return self.engine.run(f"place{large}", canvas, field, *hair, much)[0][0]
 
-        shape: the person's coordinates; None: the likely ones of the drawing. It lies where a
-        portrait has it, or, to be laid on the drawing, where the drawing has it.
+    def rendered(
+        self,
+        square: np.ndarray,
+        look: Landmarks,
+        average: np.ndarray,
+        person: Person,
+        ask: DrawingRequest,
+    ) -> np.ndarray:
+        """The photo for a careful drawing, in the mean shape: (1, 3, 128, 128) in [0, 1]."""
+        (code,) = self.engine.run("code", average[None])
+        code = (1 - OWN_CODE) * code + OWN_CODE * person.code
+        points, lines = look.points[None].astype(np.float32), np.ones(1, np.float32)
+        return self.engine.run("render", code, square[None], points, lines, np.array([ask.seed]))[0]
+
+    def field(self, look: Landmarks, person: Person | None, ask: DrawingRequest) -> np.ndarray:
+        """The source of each block of the answer in the mean shape's frame, (P / 4, P / 4, 2).
+
+        It lies where a portrait has it, or, to be laid on the drawing, where the drawing has it.
         """
-        points = shape_prior.regularize(found.points, ask.likely, found.off_by_hand, shape)
+        shape = None
+        if person is not None:
+            least, more = OWN_SHAPE
+            own = least + more * float(np.clip((look.flags["crude"] - 0.2) / 0.5, 0, 1))
+            drawn = shape_prior.coordinates(look.points, look.off_by_hand)
+            shape = own * person.shape + (1 - own) * drawn
+        points = shape_prior.regularize(look.points, ask.likely, look.off_by_hand, shape)
         mean = mesh.mean_shape(FACE_PX)
         if ask.frame == "square":
             points = transform(points, similarity(points, mean))
-        coarse = warping.coarse_field(points, mean, FACE_PX).astype(np.float32)
-        stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, face[None], coarse[None])[0][0]
+        return warping.coarse_field(points, mean, FACE_PX)
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the default answer, at the drawn shape and place, to be
@@ -181,29 +281,3 @@ class FaceModel(Translator):
 def average_of(ask: DrawingRequest) -> DrawingRequest:
     """What is asked of the average face: for a person nothing, as the statistics were fitted."""
     return ask if ask.answer == AVERAGE else ask.model_copy(update={"person": {}})
-
-
-def drawn_person(average: np.ndarray, found: Landmarks, ask: DrawingRequest) -> people.Drawn:
-    """The person whom a request's seed draws.
-
-    average: the code of the average face where nothing is asked for, (A,).
-    """
-    evidence = people.Evidence(
-        average=average,
-        crude=found.flags["crude"],
-        worn={name: float(is_worn(name, average_of(ask), found)) for name in WORN},
-        points=found.points,
-        asked=asked_of(ask),
-    )
-    temperature = ask.temperature
-    if temperature is None:
-        temperature = people.usual_temperature(found.flags["crude"])
-    return people.shipped().draw(evidence, [ask.seed], temperature, ask.chosen)
-
-
-def asked_of(ask: DrawingRequest) -> dict[str, Any]:
-    """What is asked for of the person: from -1 to 1; colours as RGB (3,)."""
-    asked = {name: value for name, value in ask.person.items() if name in LEVELS}
-    colours = tones_of(ask).reshape(len(COLOURED), 3)
-    asked |= {name: colours[n] for n, name in enumerate(COLOURED) if name in ask.person}
-    return asked

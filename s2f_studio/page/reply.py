@@ -18,7 +18,7 @@ LEAST_SAVED_PX = 256  # side of saved pictures
 HERE = {  # words that differ from the command line's
     "photo": "this looks like a photo, not like a drawing: choose photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
-    "crude": "the drawing leaves much open: this is one of many faces that fit it",
+    "crude": "this is a generated person who fits the drawing, chosen and bent; others fit as well",
     "average-presents": "man or woman has no effect on the average, only on people",
     "faces": WORDS["faces"].replace("another one", "another one under Crop"),
     "cut": WORDS["cut"].replace(

@@ -55,6 +55,7 @@ SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 GRAPHS = SHIPPED_FOLDER / "graphs"
 FACES = "faces-64"
 EXPECT, PERSON, FINDER = "sketch-to-photo-expected", "sketch-to-photo-person", "finder"
+BANK = "sketch-to-photo-bank"
 DEFAULT = "sketch-to-photo"  # of EXPECT's file, and PERSON's
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
@@ -74,7 +75,8 @@ SHIPPED: dict[str, str] = {
 
 PARTS: dict[str, str] = {  # of models, and none by themselves
     FINDER: "the points of a face in a drawing or a photo, and what else is there",
-    PERSON: "the photo of a person whom a drawing could mean",
+    PERSON: "the photo of a person whom a careful drawing could mean",
+    BANK: "what a drawing shows, and which generated people fit it",
 }
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {

@@ -1,9 +1,8 @@
-"""Write what draws people into the package: the network that restores their photos, and statistics.
+"""Write the network that renders photos for careful drawings into the package.
 
 `python -m tools.shipped.ship_people STATE`, STATE a folder with `renderer.safetensors`, of
-`tools.shipped.people.renderer`, and `people.npz`, of `tools.shipped.people.posterior`. The
-components and the renderer's averaged weights become sketch-to-photo-person.safetensors, a byte for
-each value; the rest of people.npz becomes s2f_studio/faces/people.npz. Then `python -m
+`tools.shipped.people.renderer`, and `appearance.npz`, of `tools.shipped.people.appearance`. They
+become sketch-to-photo-person.safetensors, a byte for each value. Then `python -m
 tools.shipped.ship_graphs`.
 """
 
@@ -11,15 +10,12 @@ from __future__ import annotations
 
 import argparse
 import datetime
-from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data_prep.fetch.open_portraits import open_sets
-from s2f_studio.faces.people import FITTED, People
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
@@ -29,7 +25,7 @@ from tools.shipped.people.appearance import Appearance
 
 def ship_network(state: Path, path: Path) -> None:
     """Write the network of a training's folder to a file."""
-    appearance = Appearance.load(state / "people.npz")
+    appearance = Appearance.load(state / "appearance.npz")
     file = state / "renderer.safetensors"
     net = networks.build("person", num_components=len(appearance.deviation))
     net.appearance.load_state_dict(appearance.state_dict())
@@ -46,23 +42,14 @@ def ship_network(state: Path, path: Path) -> None:
     checkpoints.save_generator(path, net, meta, info, compact=True)
 
 
-def ship_statistics(state: Path, path: Path) -> None:
-    """Write the statistics without the components, as they are."""
-    with np.load(state / "people.npz") as file:
-        kept = {one.name: file[one.name] for one in fields(People)}
-    np.savez_compressed(path, **kept)
-
-
 def main() -> None:
-    """Ship both."""
+    """Ship it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("state", type=Path)
     state = parser.parse_args().state
     network = weights.shipped(weights.PERSON)
     ship_network(state, network)
-    ship_statistics(state, FITTED)
-    for path in (network, FITTED):
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    print(f"{network}: {network.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

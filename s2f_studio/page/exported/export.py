@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.export.exported import description_file, graph_file, read_description
+from s2f_studio.faces import bank
 from s2f_studio.page import drawing, page
-from s2f_studio.page.exported.facts import MODEL, facts_of_page, script_of
+from s2f_studio.page.exported.facts import MODEL, PICTURES, facts_of_page, script_of
 from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
 from s2f_utils import weights
 from s2f_utils.pictures import images
@@ -62,6 +63,7 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
             for path in sorted((folder / name).iterdir())
         }
         _write_starts(folder / "starts")
+        shutil.copytree(bank.FOLDER, folder / PICTURES)
         _write_scripts(folder / "files", runtime)
         shutil.copyfile(INDEX, folder / "index.html")
         (folder / "LICENSES.txt").write_text(_licences(), encoding="utf-8")

@@ -11,18 +11,20 @@ import numpy as np
 from s2f_studio import attributes
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, model, people, posterior, regions
+from s2f_studio.faces import average_face, bank, choosing, model, regions
+from s2f_studio.faces.looks import NUM_VALUES
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import PER_ROUND
-from s2f_studio.translate import OPEN_FROM, SPARSE_FROM
+from s2f_studio.translate import COMPOSED, OPEN_FROM, RENDERED, SPARSE_FROM
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
 
 MODEL = weights.DEFAULT
+PICTURES = "people"  # the folder of the bank's pictures
 
 
 def facts_of_page() -> dict[str, Any]:
@@ -64,7 +66,7 @@ def facts_of_page() -> dict[str, Any]:
             "looks": landmarks.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
-        "people": _facts_of_people(),
+        "bank": _facts_of_bank(),
         "attributes": {
             "told": list(attributes.TOLD),
             "worn": list(attributes.WORN),
@@ -79,6 +81,8 @@ def facts_of_page() -> dict[str, Any]:
             "surely": average_face.SURELY,
             "worn_from": average_face.WORN_FROM,
             "careful": model.LINES_BELOW,
+            "composed": COMPOSED,
+            "rendered": RENDERED,
             "scrawled_from": average_face.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,
@@ -86,58 +90,27 @@ def facts_of_page() -> dict[str, Any]:
     }
 
 
-def _facts_of_people() -> dict[str, Any]:
-    """What the scripts draw people by."""
-    shipped = people.shipped()
-    arrays = {
-        name: _rounded(value)
-        for name, value in vars(shipped).items()
-        if isinstance(value, np.ndarray)
-    }
-    least, most = people.usual_temperature(0.0), people.usual_temperature(1.0)
+def _facts_of_bank() -> dict[str, Any]:
+    """What the scripts choose people by."""
+    shipped = bank.shipped()
+    least, most = choosing.usual_temperature(0.0), choosing.usual_temperature(1.0)
     return {
-        **arrays,
-        "num_components": shipped.num_components,
-        "num_shape": shipped.num_shape,
-        "step": people.STEP,
-        "levels": list(people.LEVELS),
-        "closed": people.CLOSED,
-        "open": people.OPEN,
-        "worn_weight": people.WORN_WEIGHT,
-        "careful_to_crude": [people.CAREFUL_TO, people.CRUDE_FROM],
-        "num_seen": people.NUM_SEEN,
-        "num_leaning": posterior.NUM_LEANING,
-        "most_lean": posterior.MOST_LEAN,
-        "pull": posterior.PULL,
-        "half_crude": people.MIDDLE_CRUDE,
-        "drawn": list(people.DRAWN),
-        "kept": people.kept_places({}).tolist(),
-        "like_picks": np.concatenate(list(map(people.places_of, people.LIKE_PICKS))).tolist(),
-        "wall": people.places_of("wall").tolist(),
-        "alike_after": people.ALIKE,
-        "scribble": people.DRAWN_BELOW,
-        "drawn_off_px": people.DRAWN_OFF_PX,
+        "numbers": shipped.numbers.tolist(),
+        "pictures": [f"{PICTURES}/{name}" for name in shipped.files],
+        "num_values": NUM_VALUES,
         "eight": PER_ROUND,
-        "narrower": people.NARROWER,
         "temperature": [least, most - least],
-        "first": posterior.FIRST,
-        "streams": {
-            "held": posterior.HELD,
-            "who": posterior.WHO,
-            "choice": posterior.CHOICE,
-        },
-        "num_weighted": posterior.NUM_WEIGHTED,
-        "least_effective": posterior.LEAST_EFFECTIVE,
-        "rounds": posterior.ROUNDS,
-        "softer": posterior.SOFTER,
-        "jitter": posterior.JITTER,
+        "stream": choosing.STREAM,
+        "noise": choosing.NOISE,
+        "eighth": choosing.EIGHTH,
+        "outside": choosing.OUTSIDE,
+        "alike": choosing.ALIKE,
+        "seen": choosing.SEEN,
+        "narrower": choosing.NARROWER,
+        "own_shape": model.OWN_SHAPE,
+        "own_code": model.OWN_CODE,
+        "hair_follows": model.HAIR_FOLLOWS,
     }
-
-
-def _rounded(values: np.ndarray) -> list[Any]:
-    """Numbers with the digits that float32 has."""
-    digits = np.char.mod("%.7g", values)
-    return digits.astype(np.float64).tolist()
 
 
 def script_of(facts: dict[str, Any]) -> str:

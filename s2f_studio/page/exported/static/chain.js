@@ -2,13 +2,13 @@
 // (s2f_studio/faces).
 
 import { FACTS } from "./facts.js";
-import { drawPerson, usualTemperature } from "./people.js";
-import { colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
+import { choose, usualTemperature } from "./choose.js";
+import { canvasOf, colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
 import * as shapes from "./shapes.js";
 
 const { alignment, asPortrait, coarseField, coordinates, eyeDistance, five, likely, pairs } = shapes;
 
-const { attributes, looking, meaning, mesh } = FACTS;
+const { attributes, bank, looking, meaning, mesh } = FACTS;
 const FACE_PX = looking.look_px;
 const remembered = { data: null, found: null }; // the last drawing: eight faces ask for one
 
@@ -135,26 +135,58 @@ async function averageFace(engine, given, found, said) {
   return (await engine.run("settle", raw, floats([turned], 1))).expected;
 }
 
-// One of the people who could be meant, in the mean shape, and the coordinates of the shape.
-async function person(engine, given, found, said, average, { seed, temperature, chosen }) {
+// The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
+// drawn and its own.
+async function person(engine, given, found, average, { seed, temperature, chosen }) {
   const { code } = await engine.run("code", average);
-  const { flags, points } = found;
-  const worn = attributes.worn.map((name) => {
-    const isWorn = name in said ? said[name] > 0 : flags[name] > meaning.worn_from;
-    return Number(isWorn);
-  });
-  const drawing = { average: Array.from(code.data), crude: flags.crude, worn, points };
-  const drawn = drawPerson(drawing, seed, temperature ?? usualTemperature(flags.crude), chosen);
-  const lines = Number(flags.crude < meaning.careful);
-  const { face } = await engine.run(
-    "render",
-    floats(drawn.code, 1, drawn.code.length),
+  const { flags, offByHand, parts, points } = found;
+  const shape = coordinates(points, offByHand);
+  const masks = Float32Array.from([...parts.person, ...parts.hair]);
+  const weighed = await engine.run(
+    "weigh",
     pixels(given),
     floats(points.flat(), 1, points.length, 2),
-    floats([lines], 1),
+    floats(masks, 1, 2, FACE_PX, FACE_PX),
+    average,
+    code,
+    floats(shape, 1, shape.length),
+    floats([flags.crude], 1),
+    floats([flags.glasses], 1),
+    floats(Array(bank.num_values).fill(NaN), 1, bank.num_values), // nothing is asked for
+    floats(Array(6).fill(NaN), 1, 6),
+  );
+  const off = async (picked) => {
+    const near = await engine.run("alike", floats(picked, 1, picked.length));
+    return near.off.data;
+  };
+  const free = temperature ?? usualTemperature(flags.crude);
+  const { entry, mirrored } = await choose(weighed.weights.data, seed, free, chosen, off);
+  const own = await engine.run("entry", whole(entry), floats([Number(mirrored)], 1));
+  return { entry, mirrored, drawn: weighed.hair, own: own.hair, shape: own.shape, code: own.code };
+}
+
+// The photo for a careful drawing, in the mean shape.
+async function rendered(engine, given, { points }, average, { code }, seed) {
+  const expected = await engine.run("code", average);
+  const [less, more] = [1 - bank.own_code, bank.own_code];
+  const mixed = Array.from(expected.code.data, (value, n) => less * value + more * code.data[n]);
+  const { face } = await engine.run(
+    "render",
+    floats(mixed, 1, mixed.length),
+    pixels(given),
+    floats(points.flat(), 1, points.length, 2),
+    floats([1], 1),
     whole(seed),
   );
-  return { face, shape: drawn.shape };
+  return face;
+}
+
+// The shape in which an entry is laid: some of its own, the rest as it is drawn.
+function shapeOf({ shape }, { flags, offByHand, points }) {
+  const [least, more] = bank.own_shape;
+  const own = least + more * Math.min(1, Math.max(0, (flags.crude - 0.2) / 0.5));
+  const drawn = coordinates(points, offByHand);
+  return Array.from(drawn, (value, n) => own * shape.data[n] + (1 - own) * value);
 }
 
 // The answer to a square drawing: {picture, degree, vagueness}, a picture of FACE_PX or twice that,
@@ -163,15 +195,25 @@ async function person(engine, given, found, said, average, { seed, temperature, 
 export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
-  const said = inferred(found);
-  const average = await averageFace(engine, given, found, said);
-  const { face, shape } = ask.isAverage
-    ? { face: colours(average), shape: null }
-    : await person(engine, given, found, said, average, ask);
-  const field = coarseField(asPortrait(likely(found.points, ask.likely, found.offByHand, shape)));
-  const side = Math.sqrt(field.length / 2);
-  const stage = ask.isLarge ? "lay_large" : "lay";
-  const laid = await engine.run(stage, face, floats(field, 1, side, side, 2));
+  const average = await averageFace(engine, given, found, inferred(found));
+  const who = ask.isAverage ? null : await person(engine, given, found, average, ask);
+  const shape = who && shapeOf(who, found);
+  const coarse = coarseField(asPortrait(likely(found.points, ask.likely, found.offByHand, shape)));
+  const side = Math.sqrt(coarse.length / 2);
+  const field = floats(coarse, 1, side, side, 2);
+  const large = ask.isLarge ? "_large" : "";
   const { flags, vagueness } = found;
-  return { picture: pictureOf(laid.picture), degree: flags.crude, vagueness };
+  const answered = ({ picture }) => {
+    return { picture: pictureOf(picture), degree: flags.crude, vagueness };
+  };
+  if (!who) return answered(await engine.run(`lay${large}`, colours(average), field));
+  if (flags.crude < meaning.careful) {
+    const face = await rendered(engine, given, found, average, who, ask.seed);
+    return answered(await engine.run(`lay${large}`, face, field));
+  }
+  const canvas = canvasOf(await engine.picture(bank.pictures[who.entry]), who.mirrored);
+  const [least, over] = bank.hair_follows;
+  const much = Math.min(1, Math.max(0, (least - flags.crude) / over));
+  const hair = [who.drawn, who.own];
+  return answered(await engine.run(`place${large}`, canvas, field, ...hair, floats([much], 1)));
 }

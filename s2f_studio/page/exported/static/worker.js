@@ -6,8 +6,8 @@ import { Engine, UNABLE } from "./engine.js";
 import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
-const { about, crude, note_prefix: prefix, sparse } = FACTS;
-const FIRST = ["look", "expect", "guide", "settle", "code", "render", "lay"]; // for an answer
+const { about, crude, meaning, note_prefix: prefix, sparse } = FACTS;
+const FIRST = ["look", "expect", "guide", "settle", "code", "weigh", "entry", "place"]; // for an answer
 const engine = new Engine((loading) => postMessage({ loading }));
 
 async function translated(file, fields) {
@@ -21,7 +21,9 @@ async function translated(file, fields) {
     isLarge: fields.large === true,
   };
   const { picture, degree, vagueness } = await answer(engine, drawing, ask);
-  const png = await pngOf(picture, notesOf(ask, fields.chosen));
+  const isComposed = !ask.isAverage && degree >= meaning.careful;
+  const made = isComposed ? meaning.composed : meaning.rendered;
+  const png = await pngOf(picture, notesOf(ask, fields.chosen, made));
   return { pictures: [{ png }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
 }
 
@@ -36,12 +38,13 @@ function roundsOf(chosen) {
 }
 
 // What a PNG says of its making.
-function notesOf({ seed, isAverage, likely, temperature }, chosen) {
+function notesOf({ seed, isAverage, likely, temperature }, chosen, made) {
   const notes = {
     Description: about.note,
     [`${prefix}model`]: FACTS.models[0].id,
     [`${prefix}seed`]: String(seed),
     [`${prefix}answer`]: isAverage ? "average" : "person",
+    [`${prefix}made`]: made,
   };
   if (temperature !== undefined) notes[`${prefix}temperature`] = String(temperature);
   if (chosen) notes[`${prefix}chosen`] = chosen;

@@ -1,0 +1,59 @@
+"""What is asked for of a person, in the terms by which entries of the bank are weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from s2f_studio.attributes import COLOURED, TRAITS, WORN, as_tone
+from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS
+
+MOST = 10.0  # nats that an entry loses which shows the opposite of what is asked for
+# Attribute → the look that shows it, and the level of each of its values.
+LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
+    "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
+    "smile": ("lips", {"closed": -1.0, "parted": 0.0, "teeth": 1.0}),
+    "hair_length": ("length", TRAITS["hair_length"][1]),
+    "curls": ("texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
+    "presents": ("presents", {"man": -1.0, "woman": 1.0}),
+}
+# What is worn, if it is asked for; less than a full beard is less of a beard.
+LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
+
+
+def values_of(person: Mapping[str, Any]) -> np.ndarray:
+    """What the asked attributes add to entries with each value of the looks: float32 (V,), nats;
+    NaN for looks that are not asked for.
+
+    person: as `request.parse_person` returns it. Nobody becomes a child by being asked for.
+    """
+    asked = np.full(NUM_VALUES, np.nan, np.float32)
+    for name, level in person.items():
+        if name in WORN:
+            asked[SPANS[name]] = _of_worn(name, float(level))
+        elif name in LEVELS_OF:
+            look, levels = LEVELS_OF[name]
+            away = [abs(levels.get(value, np.inf) - float(level)) for value in LOOKS[look]]
+            asked[SPANS[look]] = -MOST * np.minimum(np.array(away) / 2, 1)
+    return asked
+
+
+def _of_worn(name: str, level: float) -> np.ndarray:
+    """The first value of what is worn is "no" or "none"."""
+    shown = np.array([LEVELS_OF_BEARD.get(value, 1.0) for value in LOOKS[name]])
+    shown[0] = 0.0
+    return -MOST * np.abs(shown - float(level > 0))
+
+
+def tones_of(person: Mapping[str, Any]) -> np.ndarray:
+    """CIELAB of the asked skin and hair: float32 (6,), NaN for what is not asked."""
+    import cv2
+
+    tones = np.full((len(COLOURED), 3), np.nan, np.float32)
+    for row, name in zip(tones, COLOURED, strict=True):
+        if name in person:
+            colour = np.array(as_tone(person[name]).colour, np.float32) / 255
+            row[:] = cv2.cvtColor(colour[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+    return tones.ravel()

@@ -1,0 +1,190 @@
+"""The pixel work of choosing from the bank, in the order in which it runs; as `faces.stages`.
+
+`Weighed` reads a drawing and weighs all entries by it; `Alike` says who looks like whom; `OfEntry`
+gives what is known of the entry that was chosen, and `Placed` lays its picture into the drawn
+shape.
+
+Shapes: as in `networks.chooser`; P = 256 pixels of drawings and answers, C = 320 of an entry's
+picture, which has the mean shape's frame in its middle.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
+from s2f_studio.engines import plane
+from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
+from s2f_studio.faces.networks.chooser import (
+    NUM_SHAPE,
+    Chooser,
+    hair_weight,
+    overlap,
+    sharpened,
+)
+from s2f_studio.faces.stages import ToMeanShape
+from s2f_utils.infer.stages import F32, I64, U8
+
+CANVAS_PX = 320
+MARGIN_PX = (CANVAS_PX - FACE_PX) // 2
+FOUND_SHARE = 0.6  # of the finder's mask of hair; the rest is the average face's
+# In nats, the most that each kind of evidence adds to the logarithm of a weight.
+OF_HAIR = 16.0  # between no overlap and the same hair
+OF_SHAPE = 1.2  # for a mean squared difference of one standard deviation
+OF_CODE = 1.0  # the same of appearance, for a careful drawing
+OF_LOOKS = {  # factors of the logarithm of what the reader says
+    "age": 2.0,
+    "presents": 1.5,
+    "glasses": 3.0,
+    "hat": 3.0,
+    "beard": 2.5,
+    "length": 0.7,
+    "texture": 2.0,
+    "fringe": 1.5,
+    "lips": 1.3,
+}
+LEAST = -5.0  # of what the reader says of one look, in nats: it can be wrong
+SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
+NUM_SEEN = 48  # components of appearance that are compared
+CHILD_FROM = math.log(0.5)  # what the reader must say at least for children to answer
+NEVER = -60.0
+CRUDE = 0.3, 0.8  # where a drawing's hair and shape begin to count less, and where they count least
+LEFT = 0.5  # how much they count there
+
+
+class Weighed(nn.Module):
+    """In: picture uint8 (N, P, P, 3) and points (N, 164, 2), its pixels; parts (N, 2, P, P), the
+    finder's person and hair; expected (N, 5, S, S), the average face; code (N, K) of it; shape (N,
+    B); crude (N,); asked (N, V), nats for each value of looks that are asked for, NaN for others;
+    tones (N, 6), CIELAB of skin and hair that are asked for, NaN for others. Out: weights (N, 2 E),
+    in nats, of all entries and then of their mirror images; looks (N, V), logarithms of
+    probabilities; hair (N, H, H), the drawn hair in the mean shape.
+    """
+
+    outputs = ("weights", "looks", "hair")
+
+    def __init__(self, net: Chooser) -> None:
+        super().__init__()
+        self.net, self.to_mean_shape = net, ToMeanShape()
+        factors = torch.cat([torch.full((len(LOOKS[name]),), OF_LOOKS[name]) for name in SPANS])
+        self.register_buffer("factors", factors, persistent=False)
+        self.register_buffer("area", hair_weight(), persistent=False)
+        self.inputs = {
+            "picture": (U8, FACE_PX, FACE_PX, 3),
+            "points": (F32, NUM_POINTS, 2),
+            "parts": (F32, 2, FACE_PX, FACE_PX),
+            "expected": (F32, 5, MEAN_PX, MEAN_PX),
+            "code": (F32, net.codes.shape[1]),
+            "shape": (F32, NUM_SHAPE),
+            "crude": (F32,),
+            "glasses": (F32,),
+            "asked": (F32, NUM_VALUES),
+            "tones": (F32, 6),
+        }
+
+    def forward(
+        self,
+        picture: Tensor,
+        points: Tensor,
+        parts: Tensor,
+        expected: Tensor,
+        code: Tensor,
+        shape: Tensor,
+        crude: Tensor,
+        glasses: Tensor,
+        asked: Tensor,
+        tones: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        ink, where = self.to_mean_shape(picture, points)
+        in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
+        looks = self.net.reader(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
+        looks = with_glasses(looks, glasses)
+        hair = FOUND_SHARE * in_mean[:, 1:] + (1 - FOUND_SHARE) * expected[:, 4:]
+        hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
+        firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
+        firm = (LEFT + (1 - LEFT) * firm)[:, None]
+        both = self.of_looks(looks, asked) + self.of_tones(tones) + self.net.offsets
+        sides = []
+        for own, codes, shapes in (
+            (hair, self.net.codes, self.net.shapes),
+            (hair.flip(2), self.net.mirrored_codes, self.net.mirrored_shapes),
+        ):
+            of_hair = OF_HAIR * overlap(own.flatten(1), self.net.hair.flatten(1), self.area)
+            of_code = squared(code[:, :NUM_SEEN], codes[:, :NUM_SEEN]) / NUM_SEEN
+            of_shape = squared(shape, shapes) / NUM_SHAPE
+            careful = OF_CODE * (1 - crude)[:, None] * of_code
+            sides.append(both + firm * (of_hair - OF_SHAPE * of_shape) - careful)
+        return torch.cat(sides, dim=1), looks, hair
+
+    def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
+        """What the looks that are drawn and asked for add to each entry: (N, E)."""
+        drawn = self.factors * (looks - self.net.prior).clamp(LEAST, -LEAST)
+        said = torch.where(asked.isnan(), drawn, asked)
+        child = place("age", "child")
+        shut = torch.where(looks[:, child] > CHILD_FROM, 0.0, NEVER)
+        return said @ self.net.looks.T + shut[:, None] * self.net.looks[:, child]
+
+    def of_tones(self, tones: Tensor) -> Tensor:
+        """What asked tones add to each entry: (N, E)."""
+        skin = (tones[:, None, :3] - self.net.skin_tones) / SKIN_OFF  # (N, E, 3)
+        hair = (tones[:, None, 3:] - self.net.hair_tones) / HAIR_OFF
+        both = skin.square().sum(2).nan_to_num(0.0) + hair.square().sum(2).nan_to_num(0.0)
+        return -0.5 * both
+
+
+def with_glasses(looks: Tensor, score: Tensor) -> Tensor:
+    """Looks (N, V) whose probability of glasses is the mean of the reader's and the finder's (N,),
+    which learned from many more drawings.
+    """
+    yes = place("glasses", "yes")
+    both = 0.5 * (looks[:, yes].exp() + score).clamp(1e-4, 2 - 1e-4)
+    glasses = torch.stack([1 - both, both], dim=1).log()
+    return torch.cat([looks[:, : yes - 1], glasses, looks[:, yes + 1 :]], dim=1)
+
+
+class Alike(nn.Module):
+    """In: picked (N, E), 1 for who was picked. Out: off (N, E), the squared distance of each entry
+    to the nearest pick; between all entries it is 1 in the mean.
+    """
+
+    outputs = ("off",)
+
+    def __init__(self, net: Chooser) -> None:
+        super().__init__()
+        self.net = net
+        self.inputs = {"picked": (F32, len(net.near))}
+
+    def forward(self, picked: Tensor) -> Tensor:
+        off = squared(self.net.near, self.net.near)
+        return torch.where(picked[:, None] > 0, off[None], 1e6).amin(2)
+
+
+class OfEntry(nn.Module):
+    """In: entry int64 (N,); mirrored (N,), 0 or 1. Out: hair (N, H, H), shape (N, B) and code (N,
+    K).
+    """
+
+    inputs = {"entry": (I64,), "mirrored": (F32,)}
+    outputs = ("hair", "shape", "code")
+
+    def __init__(self, net: Chooser) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, entry: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        is_mirrored, hair = mirrored[:, None] > 0, self.net.hair[entry]
+        return (
+            torch.where(is_mirrored[..., None], hair.flip(2), hair),
+            torch.where(is_mirrored, self.net.mirrored_shapes[entry], self.net.shapes[entry]),
+            torch.where(is_mirrored, self.net.mirrored_codes[entry], self.net.codes[entry]),
+        )
+
+
+def squared(some: Tensor, others: Tensor) -> Tensor:
+    """Squared distances of (N, D) and (E, D): (N, E)."""
+    lengths = some.square().sum(1)[:, None] + others.square().sum(1)[None]
+    return (lengths - 2 * some @ others.T).clamp_min(0.0)

@@ -1,0 +1,1 @@
+"""The bank of generated people: read, looked at, compared with real people, written."""
