@@ -3,7 +3,7 @@ on `s2f_utils`, which finds it by its entry point (`plugin`).
 
 A drawing's way is `translate.translate`: `drawings.prepare` cleans its paper and finds its face;
 the model (`faces.model`) finds the landmarks (`drawings.landmarks`), warps the drawing to the mean
-shape, asks for the average face (`faces.average_face`), draws a person around it (`faces.people`),
-renders the photo (`faces.stages`), and warps it to the person's shape. `write_answer`
-writes answers as files, `page.reply` as JSON.
+shape, asks for the average face (`faces.average_face`), weighs the bank's entries by what is drawn
+(`faces.bank_stages`), chooses one for the seed (`faces.choosing`), and lays its picture into the
+drawn shape (`faces.placing`). `write_answer` writes answers as files, `page.reply` as JSON.
 """

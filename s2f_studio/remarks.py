@@ -37,6 +37,8 @@ WORDS: dict[str, str] = {
     "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
     "crude": "the drawing leaves much open: this is a generated person who fits it, chosen and bent"
     " to its shape, and others fit as well",
+    "asked-person": "what is asked for is shown by others of the bank: the same seed may be another"
+    " person now",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
     "one-average": "a drawing has one average: for several answers ask for people",

@@ -182,6 +182,8 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
+        if request.person and degree >= LINES_BELOW:
+            remarks.append(Remark("asked-person"))
     if AVERAGE in names and PRESENTS in request.person:
         remarks.append(Remark("average-presents"))
     if request.candidates > len(names):

@@ -17,7 +17,7 @@ from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import infer  # noqa: E402  (the clone's)
 from s2f_utils.pictures import images, viz  # noqa: E402
 
-EXAMPLES = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "turned", "child")
+EXAMPLES = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "hat", "few-lines")
 ANSWERS = (
     {},
     {"seed": 1},
@@ -27,7 +27,7 @@ ANSWERS = (
 
 
 def rows() -> list[np.ndarray]:
-    """Drawings, three photos for each, the expected face: rows of uint8 (8, 256, 256, 3)."""
+    """Drawings, three photos for each, the average face: rows of uint8 (8, 256, 256, 3)."""
     model = infer.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in EXAMPLES]
     answers = []
@@ -39,7 +39,7 @@ def rows() -> list[np.ndarray]:
 def main() -> None:
     """Write both."""
     made = rows()
-    for name, chosen in (("drawings.jpg", made), ("front.jpg", [made[0], made[1], made[3]])):
+    for name, chosen in (("drawings.jpg", made), ("front.jpg", made[:3])):
         sheet = np.asarray(Image.fromarray(viz.sheet(chosen)).reduce(2))
         print(images.save(ROOT / "docs" / name, sheet, generated=True))
 

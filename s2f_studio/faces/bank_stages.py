@@ -33,27 +33,33 @@ CANVAS_PX = 320
 MARGIN_PX = (CANVAS_PX - FACE_PX) // 2
 FOUND_SHARE = 0.6  # of the finder's mask of hair; the rest is the average face's
 # In nats, the most that each kind of evidence adds to the logarithm of a weight.
-OF_HAIR = 16.0  # between no overlap and the same hair
-OF_SHAPE = 1.2  # for a mean squared difference of one standard deviation
-OF_CODE = 1.0  # the same of appearance, for a careful drawing
-OF_LOOKS = {  # factors of the logarithm of what the reader says
-    "age": 2.0,
-    "presents": 1.5,
-    "glasses": 3.0,
-    "hat": 3.0,
-    "beard": 2.5,
-    "length": 0.7,
-    "texture": 2.0,
-    "fringe": 1.5,
-    "lips": 1.3,
+OF_HAIR = 44.0  # between no overlap and the same hair
+OF_SHAPE = 1.5  # for a mean squared difference of one standard deviation
+OF_CODE = 3.0  # the same of appearance, for a careful drawing
+# Factors of the logarithm of what the reader says. What is worn is drawn or not; the others are
+# often a matter of taste.
+OF_LOOKS = {
+    "age": 1.4,
+    "presents": 1.2,
+    "glasses": 5.0,
+    "hat": 4.0,
+    "beard": 2.0,
+    "length": 0.5,
+    "texture": 1.6,
+    "fringe": 1.0,
+    "lips": 1.0,
 }
-LEAST = -5.0  # of what the reader says of one look, in nats: it can be wrong
+LEAST = -5.0  # of what the reader says of one look: it can be wrong
 SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
 NUM_SEEN = 48  # components of appearance that are compared
-CHILD_FROM = math.log(0.5)  # what the reader must say at least for children to answer
+CHILD_FROM = math.log(0.6)  # what the reader must say at least for children to answer
 NEVER = -60.0
+# Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly hair
+# half. Below the first, each step is a nat for "curly".
+LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
+LEAST_INK = 0.08  # share of ink in the hair from which strokes say anything
 CRUDE = 0.3, 0.8  # where a drawing's hair and shape begin to count less, and where they count least
-LEFT = 0.5  # how much they count there
+LEFT = 0.6  # how much they count there
 
 
 class Weighed(nn.Module):
@@ -101,8 +107,8 @@ class Weighed(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
-        looks = self.net.reader(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
-        looks = with_glasses(looks, glasses)
+        looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
+        looks = with_curls(with_glasses(looks, glasses), 0.5 - 0.5 * ink, in_mean[:, 1:])
         hair = FOUND_SHARE * in_mean[:, 1:] + (1 - FOUND_SHARE) * expected[:, 4:]
         hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
@@ -144,6 +150,36 @@ def with_glasses(looks: Tensor, score: Tensor) -> Tensor:
     both = 0.5 * (looks[:, yes].exp() + score).clamp(1e-4, 2 - 1e-4)
     glasses = torch.stack([1 - both, both], dim=1).log()
     return torch.cat([looks[:, : yes - 1], glasses, looks[:, yes + 1 :]], dim=1)
+
+
+def with_curls(looks: Tensor, ink: Tensor, hair: Tensor) -> Tensor:
+    """Looks (N, V) that say "curly" more surely where the strokes in the drawn hair have no common
+    direction: loops and scribbles. ink, hair: (N, 1, S, S), from 0 to 1.
+    """
+    coherence, density = coherence_of(ink, hair)
+    more = ((LOOSE - coherence) / LOOSE_STEP).clamp(0, MOST_CURLS)
+    more = torch.where(density > LEAST_INK, more, 0.0)
+    span, curly = SPANS["texture"], place("texture", "curly") - SPANS["texture"].start
+    added = F.one_hot(torch.tensor(curly), span.stop - span.start) * more[:, None]
+    texture = (looks[:, span] + added).log_softmax(1)
+    return torch.cat([looks[:, : span.start], texture, looks[:, span.stop :]], dim=1)
+
+
+def coherence_of(ink: Tensor, hair: Tensor) -> tuple[Tensor, Tensor]:
+    """How far the strokes in the hair run in one direction from place to place, from 0 to 1, by the
+    structure tensor; and the share of ink there: (N,) each.
+    """
+    smooth = F.pad(plane.blurred(ink, 0.7), (1, 1, 1, 1), mode="reflect")
+    sobel = torch.tensor([[[[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]]]) / 8
+    across = F.conv2d(smooth, sobel.to(ink.device))
+    down = F.conv2d(smooth, sobel.transpose(2, 3).to(ink.device))
+    xx, yy, xy = (plane.blurred(one, 2.5) for one in (across**2, down**2, across * down))
+    inside = (hair > 0.5).float()
+    directed = (((xx - yy) ** 2 + 4 * xy**2).sqrt() * inside).sum((1, 2, 3))
+    return (
+        directed / (((xx + yy) * inside).sum((1, 2, 3)) + 1e-4),
+        (ink * inside).sum((1, 2, 3)) / (inside.sum((1, 2, 3)) + 1),
+    )
 
 
 class Alike(nn.Module):

@@ -20,7 +20,7 @@ from s2f_studio.request import PER_ROUND
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 NOISE, EIGHTH = 1, 2  # streams
-OUTSIDE = 2.5  # nats that an entry loses where another of the eight seeds has it for its own
+OUTSIDE = 2.0  # nats that an entry loses where another of the eight seeds has it for its own
 ALIKE = 6.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 4.0  # nats that those lose who were shown and not picked
 NARROWER = 0.8  # each round's temperature, of the one before
@@ -37,7 +37,7 @@ class Chosen:
 
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.7 + 0.5 * min(1.0, max(0.0, crude))
+    return 1.1 + 0.2 * min(1.0, max(0.0, crude))
 
 
 def choose(

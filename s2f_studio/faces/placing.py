@@ -106,7 +106,7 @@ class Placed(nn.Module):
         """How far hair reaches in each direction: (N, H, H) → (N, A), pixels of the frame; the
         face's own radius where there is none.
         """
-        places = self.places.expand(len(hair), -1, -1, -1)
+        places = self.places.expand(hair.shape[0], -1, -1, -1)
         along = plane.taken(hair[:, None], places)[:, 0]  # (N, A, R)
         reach = torch.where(along > INSIDE, self.steps, 0.0).amax(2)
         return torch.maximum(reach, self.radius)

@@ -44,8 +44,7 @@ class Reader(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.head(self.narrow(self.body(self.stem(x))))
-        return torch.cat([logits[:, span].log_softmax(1) for span in SPANS.values()], dim=1)
+        return normalised(self.head(self.narrow(self.body(self.stem(x)))))
 
 
 class Chooser(Network):
@@ -78,8 +77,13 @@ class Chooser(Network):
         self.register_buffer("near", torch.zeros(entries, NUM_NEAR))
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the reader."""
-        return self.reader(x)
+        """As the reader, of a drawing and its mirror image: the mean of both is steadier."""
+        return normalised(0.5 * (self.reader(x) + self.reader(x.flip(3))))
+
+
+def normalised(logits: Tensor) -> Tensor:
+    """Logits (N, V) as logarithms of the probabilities of each look's values."""
+    return torch.cat([logits[:, span].log_softmax(1) for span in SPANS.values()], dim=1)
 
 
 def sharpened(hair: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from tools.shipped.bank.entries import Entry, read_entries
-from tools.shipped.bank.read import CANVAS_PX, MARGIN_PX, SETS
+from tools.shipped.bank.read import CANVAS_PX, MARGIN_PX, MASK_PX, SETS
 
 QUALITY = 86  # of WebP
 LEAST_EYES_PX = 40
@@ -45,6 +45,8 @@ COLUMNS = ("number", "set", "file", "path", "sha256", "left", "top", "right", "b
 LICENCES = {"sfhq-t2i": "MIT", "sfhq": "MIT", "faker-portraits": "CC0"}
 # How much less often an entry comes that looks retouched, in nats.
 RETOUCHED = 0.6
+# The same where the crown of the hair is cut off, by how wide the cut is.
+CUT_CROWN, WIDE_CROWN, LEAST_CUT = 2.0, 0.2, 0.003
 
 
 def source_rows(folder: Path) -> dict[str, dict[str, str]]:
@@ -137,11 +139,22 @@ def near_of(codes: Tensor, tones: np.ndarray, hair: np.ndarray, looks: Tensor) -
     return near / (2 * near.square().sum(1).mean()).sqrt()
 
 
+def cut_crowns(read: Mapping[str, np.ndarray], at: list[int]) -> Tensor:
+    """How much of an entry's hair ends where its picture ends, from 0 to 1: (E,)."""
+    found = []
+    for n in at:
+        cut = read["cut"][n, 0]
+        row = round((MARGIN_PX + cut * FACE_PX) * MASK_PX / CANVAS_PX) + 1
+        share = float((read["hair"][n][row] > 127).mean())
+        found.append(min(1.0, share / WIDE_CROWN) if cut > LEAST_CUT else 0.0)
+    return torch.tensor(found)
+
+
 def chooser_of(entries: list[Entry], read: Mapping[str, np.ndarray], work: Path) -> Chooser:
     """The network with all that is known of the entries."""
     at = [list(read["key"]).index(entry.key) for entry in entries]
     canvas = read["canvas"][at]
-    inside = slice(MARGIN_PX // 4, (CANVAS_PX - MARGIN_PX) // 4)  # of masks of 80 pixels
+    inside = slice(MARGIN_PX // 4, (CANVAS_PX - MARGIN_PX) // 4)  # of masks, whose pixels are 4
     hair = read["hair"][at][:, inside, inside].astype(np.float32) / 255
     hair = sharpened(torch.from_numpy(hair)).numpy()
     codes, mirrored = codes_of(canvas), codes_of(canvas[:, :, ::-1])
@@ -162,7 +175,7 @@ def chooser_of(entries: list[Entry], read: Mapping[str, np.ndarray], work: Path)
         "skin_tones": torch.from_numpy(tones[:, :3]),
         "hair_tones": torch.from_numpy(tones[:, 3:]),
         "near": near_of(codes, tones, hair, looks),
-        "offsets": -RETOUCHED * retouched,
+        "offsets": -RETOUCHED * retouched - CUT_CROWN * cut_crowns(read, at),
     }
     for name, values in known.items():
         getattr(net, name).copy_(values)

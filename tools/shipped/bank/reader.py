@@ -25,6 +25,7 @@ from tools.shipped.people.running import follow
 BATCH, HELD_OUT = 64, 10
 SMOOTHING = 0.03  # of labels: some are wrong
 SAVED_EVERY = 500  # steps
+PIECES = 6  # of others' lines
 KINDS = ("portraits", "entries", "code")
 
 
@@ -58,6 +59,25 @@ def moved(x: Tensor) -> Tensor:
     matrix[:, :, 2] = 0.04 * torch.randn(num, 2)
     grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, align_corners=False) * torch.rand(num, 1, 1, 1).mul(0.4).add(0.7)
+
+
+def scribbled_over(x: Tensor) -> Tensor:
+    """Drawings with pieces of others' lines in their ink, as if somebody had gone on drawing, and
+    with pieces erased: a few strokes must not change much.
+    """
+    num, size = len(x), x.shape[-1]
+    places = torch.arange(size)
+    ink = x[:, 0]
+    for _ in range(PIECES):
+        middle = size * torch.rand(num, 2, 1)
+        wide = size * (0.03 + 0.1 * torch.rand(num, 2, 1))
+        rows, columns = ((places - middle[:, n]).abs() < wide[:, n] for n in (0, 1))
+        piece = (rows[:, :, None] & columns[:, None]).float()
+        other = ink[torch.randperm(num)].roll(tuple(torch.randint(size, (2,)).tolist()), (1, 2))
+        kept = torch.rand(num, 1, 1)
+        added, erased = (kept < 0.4).float(), (kept > 0.85).float()
+        ink = torch.maximum(ink, added * piece * other) * (1 - erased * piece)
+    return torch.cat([ink[:, None], x[:, 1:]], dim=1)
 
 
 def loss_of(logs: Tensor, looks: Tensor) -> Tensor:
@@ -106,16 +126,19 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--init", type=Path, help="a reader.pt to go on from")
     args = parser.parse_args()
     torch.manual_seed(0)
     data, net = Drawings(args.data), Reader().to(memory_format=torch.channels_last)
+    if args.init:
+        net.load_state_dict(torch.load(args.init, weights_only=True)["reader"])
     training = (~data.held).nonzero()[:, 0]
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, args.steps)
     mean, began = copy.deepcopy(net).eval(), time.time()
     for step in range(args.steps):
         which = training[torch.randint(len(training), (BATCH,))]
-        seen = moved(data.batch(which)).to(memory_format=torch.channels_last)
+        seen = scribbled_over(moved(data.batch(which))).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             logs = net(seen)
         losses = loss_of(logs.float(), data.looks[which])
