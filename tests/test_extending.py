@@ -144,12 +144,11 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
 
     board = leaderboard.build([], manifest, columns=("redness",), patch_seeds=0)
     page = leaderboard.write(board, tmp_path / "board").read_text(encoding="utf-8")
-    facts = json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
-    row = next(row for row in facts["rows"] if row["key"] == "sketch")
-    assert row["redness"] == pytest.approx(by_hand.mean(), abs=1e-5)
-    assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()), abs=1e-5)
+    row = board.row("sketch")
+    assert row.mean("redness") == pytest.approx(by_hand.mean())
+    assert row.figures["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()))
     assert (
-        f"{row['brightness']:.2f}" in page
+        f"{row.figures['brightness']:.2f}" in page
         and "REDNESS (grey levels) ↓" in page
         and "all's brightness ↓" in page
     )

@@ -21,8 +21,7 @@ from data_prep.layouts.layout import LayoutOptions
 from data_prep.layouts.tree import scan
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores, terms_of
-from s2f_utils.metrics.evaluation import load_pairs
-from s2f_utils.metrics.leaks import refuse_leaks
+from s2f_utils.metrics.evaluation import Evaluation, load_pairs
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.sketches import contour
 from tests.shared import needs_shared, shared
@@ -169,18 +168,18 @@ def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_do
     again = make_pairs(made, tmp_path / "again", size_px=64, progress=False).parent
     for folder in (made, again):
         with pytest.raises(
-            DataError, match="train/00 = test/13.*train anew what has learned from it"
+            DataError, match="test/13 = train/00.*train anew what has learned from it"
         ):
-            refuse_leaks(read_manifest(folder), "test")
+            Evaluation(read_manifest(folder), "test", "sketch-to-photo", 64)
         assert [
             (f.kind, f.drop) for f in diagnose(folder, progress=False).findings if f.kind == "leak"
         ] == [("leak", ("00",))]
     run_doctor(again, fix=tmp_path / "mended", progress=False)
     assert "00" not in rows_of(tmp_path / "mended") and "13" in rows_of(tmp_path / "mended")
     assert duplicates.SOURCE_NOTE in images.read_notes(tmp_path / "mended" / "photos" / "13.png")
-    refuse_leaks(read_manifest(tmp_path / "mended"), "test")  # raises nothing
+    Evaluation(read_manifest(tmp_path / "mended"), "test", "sketch-to-photo", 64)  # raises nothing
     dropped = make_pairs(tmp_path / "raw", tmp_path / "dropped", **how, drop_leaks=True).parent
-    refuse_leaks(read_manifest(dropped), "test")
+    Evaluation(read_manifest(dropped), "test", "sketch-to-photo", 64)
     assert "00" not in rows_of(dropped)
 
 

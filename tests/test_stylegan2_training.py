@@ -263,7 +263,7 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     run = begin(photos, tmp_path, total_images=16)
     assert train(run, progress=False) == "done"
     card = checkpoints.info_of(run.folder / "discriminator.safetensors")  # others begin with it
-    assert card.pictures and card.training() == run.card.training()
+    assert card.data and card.training() == run.card.training()
     mixed = [
         dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None)
         for n, row in enumerate(rows)

@@ -40,9 +40,6 @@ Direction = Annotated[
 ]
 Data = Annotated[Path, Parameter(help="folder with a manifest.csv, or the file itself")]
 Out = Annotated[Path, Parameter(help="folder for the PNGs")]
-Seen = Annotated[
-    bool, Parameter(help="score a model that has seen some of the pairs all the same, and mark it")
-]
 
 
 def check_out(out: Path, inputs: Sequence[str], what: str) -> None:
