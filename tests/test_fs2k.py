@@ -168,7 +168,7 @@ def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_do
     again = make_pairs(made, tmp_path / "again", size_px=64, progress=False).parent
     for folder in (made, again):
         with pytest.raises(
-            DataError, match="test/13 = train/00.*train anew what has learned from it"
+            DataError, match="1 photos of the split .test.*train anew what has learned from it"
         ):
             Evaluation(read_manifest(folder), "test", "sketch-to-photo", 64)
         assert [
