@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2f_utils.data import Manifest, stores
+from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
+from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.loop import make_batch, train
@@ -571,6 +573,23 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
+    folder = shutil.copytree(manifest.path.parent, tmp_path / "data")
+    data = read_manifest(folder)
+    run = start(tiny, data, tmp_path)
+    train(run, callbacks=[StopAt(6)], progress=False)
+    assert start(tiny, data, tmp_path, resume="auto").folder == run.folder
+    photo = data.split("train")[0].photo
+    images.save(photo, 255 - images.load_rgb(photo))
+    with pytest.raises(checkpoints.CheckpointError, match="other pictures under the same names"):
+        start(tiny, data, tmp_path, resume=run.folder)
+    assert start(tiny, data, tmp_path, resume="auto").folder != run.folder
+    state = torch.load(run.resume_path, weights_only=True)
+    del state["data_bytes"]  # a run of an earlier release
+    torch.save(state, run.resume_path)
+    assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
 
 
 @pytest.mark.parametrize("command", ["save", "sample"])

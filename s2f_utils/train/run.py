@@ -79,7 +79,7 @@ def open_run(
         config=config,
         folder=folder,
         model=model,
-        data_ids=[row.id for row in rows],
+        rows=rows,
         data=data,
         samples=samples,
         live=LiveValues(values, ranges, controls=folder / "controls.json" if is_first else None),
@@ -167,7 +167,7 @@ def _newest(
     """
     if folder := runtime.last_run_folder(runs, name):
         state = _read_state(folder)
-        other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
+        other = why_not(state, resolved.method, resolved.config, rows)
         if other and state["images_seen"] < state["total_images"]:
             print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
         if not other and _began_with(folder, begins):
