@@ -373,10 +373,7 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
         (row.identity, row.attributes["fold"]) for row in read_manifest(manifest).split("train")
     }
     assert sorted(name for name, _ in folds) == ["p0", "p1", "p2"]
-    halves = [
-        read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)
-    ]
-    assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
+    assert {fold for _, fold in folds} == {"0", "1"}
     (tmp_path / "blank.csv").write_text(
         "\n".join([f"{head},person", *(n.replace(",train,", ",,") for n in named)])
     )

@@ -35,7 +35,9 @@ def data(tmp_path_factory):
         split = "test" if n < 12 else "train"
         images.save(root / split / "sketches" / f"p{n:02d}.png", face.sketch)
         images.save(root / split / "photos" / f"p{n:02d}.png", face.photo)
-    return data_prep.make_pairs(root, root.parent / "set", size_px=SIZE, progress=False).parent
+    return data_prep.make_pairs(
+        root, root.parent / "set", data_prep.Recipe(size_px=SIZE), progress=False
+    ).parent
 
 
 def save_outputs(data, folder, change, suffix=".png"):
@@ -269,7 +271,7 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(tmp_path / "raw" / side / f"{n:02d}.png", picture[:, 12:84])
     data = data_prep.make_pairs(
-        tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False
+        tmp_path / "raw", tmp_path / "set", data_prep.Recipe(size_px=128, fit="pad"), progress=False
     ).parent
     pairs = read_manifest(data).split("test")
     for pair in pairs:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep import DataPrepError, make_pairs
-from data_prep.make.recipe import Recipe
+from data_prep import DataPrepError, Recipe, make_pairs
 from s2f_utils.pictures import images
 from tests.test_data_prep import by_split, put, read
 
@@ -16,7 +15,7 @@ CUFS = [f"{n:03d}" for n in range(5, 10)]
 
 def rows_of(tmp_path, faces, names, **options):
     src = put(tmp_path / "src", faces, names)
-    return read(make_pairs(src, tmp_path / "out", size_px=32, **options).parent)
+    return read(make_pairs(src, tmp_path / "out", Recipe(size_px=32, **options)).parent)
 
 
 # what is odd → (sketch, photo) of each pair
@@ -81,7 +80,7 @@ def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
     ):
         make_pairs(tmp_path / "src", tmp_path / "out")
     (tmp_path / "src" / "preview.png").unlink()
-    rows = read(make_pairs(tmp_path / "src", tmp_path / "out", size_px=32).parent)
+    rows = read(make_pairs(tmp_path / "src", tmp_path / "out", Recipe(size_px=32)).parent)
     assert by_split(rows) == {"train": [*"123"], "val": [], "test": ["4", "5"]}
 
 

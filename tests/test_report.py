@@ -30,7 +30,9 @@ def drawn_set(root, num_faces, num_test):
         face, split = draw_face(n, size_px=32), "test" if n < num_test else "train"
         images.save(root / "raw" / split / "sketches" / f"p{n}.png", face.sketch)
         images.save(root / "raw" / split / "photos" / f"p{n}.png", face.photo)
-    made = data_prep.make_pairs(root / "raw", root / "set", size_px=32, progress=False)
+    made = data_prep.make_pairs(
+        root / "raw", root / "set", data_prep.Recipe(size_px=32), progress=False
+    )
     return read_manifest(made)
 
 
@@ -91,7 +93,9 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
                 rng.integers(0, 256, (50, 40, 3), dtype=np.uint8),
             )
     manifest = read_manifest(
-        data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad")
+        data_prep.make_pairs(
+            tmp_path / "raw", tmp_path / "set", data_prep.Recipe(size_px=64, fit="pad")
+        )
     )
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)

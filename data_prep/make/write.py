@@ -264,7 +264,8 @@ def _remove_empty(out: Path, plan: SetPlan) -> None:
 
 def is_still_complete(out: Path, plan: SetPlan, progress: bool) -> bool:
     """Whether all pictures that the manifest names are there, the same leaks were left out, and no
-    picture failed; else the manifest is deleted, so that nobody trusts it.
+    picture failed. A manifest that names pictures that are gone is deleted; any other stays until
+    the new one replaces it.
     """
     before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
     with open(out / MANIFEST, newline="", encoding="utf-8") as file:
@@ -284,7 +285,8 @@ def is_still_complete(out: Path, plan: SetPlan, progress: bool) -> bool:
         say(f"already complete: {counts} in {printable(out)}", progress)
         return True
     say(reason, progress)
-    (out / MANIFEST).unlink()
+    if num_gone:
+        (out / MANIFEST).unlink()
     return False
 
 

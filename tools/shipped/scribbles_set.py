@@ -16,7 +16,7 @@ from data_prep.errors import DataPrepError
 from data_prep.make.parallel import Workers
 from data_prep.make.portraits import SIZE_PX, Portrait, PortraitFile, PortraitSet, digest_of
 from data_prep.make.synthetic_set import digest_of_code
-from data_prep.make.with_landmarks import HAIR, PERSON, write_folds
+from data_prep.make.with_landmarks import HAIR, PERSON
 from data_prep.make.write import (
     MASK,
     PHOTO,
@@ -83,9 +83,8 @@ def make_scribbles(
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
     the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,
     as `faces.mesh` orders them. The column fold has 0 for one half of the people and 1 for the
-    other, and beside manifest.csv stand manifest-fold-0.csv and manifest-fold-1.csv, for networks
-    that learn from one half alone. Portraits with the same label `person` are in one half, and
-    faces exchange parts within their half. Returns the manifest's path. Raises DataPrepError, and
+    other: portraits with the same label `person` are in one half, and faces exchange parts within
+    their half. Returns the manifest's path. Raises DataPrepError, and
     OSError where the disk is full or may not be written.
     """
     for option, value, least, most in (
@@ -123,10 +122,7 @@ def make_scribbles(
         f"{counts}: drawings of {len(people['train'])} people and of mixtures of them",
         progress and not dry_run,
     )
-    manifest = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
-    if not dry_run:
-        write_folds(manifest)
-    return manifest
+    return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
 def _is_usable(entry: PortraitFile) -> bool:

@@ -210,8 +210,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "expected-third",
         {"total_images": 40_000, "lr_g": 5e-4},
     ),
-    "expected-fold-0": ("expect", "scribbles/manifest-fold-0.csv", None, {"total_images": 20_000}),
-    "expected-fold-1": ("expect", "scribbles/manifest-fold-1.csv", None, {"total_images": 20_000}),
     "photo-to-sketch": (
         "faithful",
         "photo-to-sketch",
