@@ -12,7 +12,6 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from data_prep.check.doctor import run_doctor
-from data_prep.errors import DataPrepError, printable
 from data_prep.fetch.download import fetch_set
 from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.make.pairs import make_pairs
@@ -20,6 +19,8 @@ from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
 from data_prep.make.split_list import published
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 from s2f_utils.runtime import what_to_do, what_to_install
 from s2f_utils.weights import WeightsError
@@ -48,7 +49,7 @@ DryRun = Annotated[bool, Parameter(group=RUN, help="say what would be done, writ
 
 def _workers(workers: int | None, scheduler: str | None) -> int | str | None:
     if workers is not None and scheduler is not None:
-        raise DataPrepError("--workers and --scheduler exclude each other: give one of them")
+        raise DataError("--workers and --scheduler exclude each other: give one of them")
     return workers if scheduler is None else scheduler
 
 
@@ -68,7 +69,7 @@ def pairs(
         of one), and last the new folder for the data set
     """
     if len(folders) < 2:
-        raise DataPrepError("pairs needs SRC and OUT: folders with pictures, and a new folder")
+        raise DataError("pairs needs SRC and OUT: folders with pictures, and a new folder")
     *sources, out = folders
     make_pairs(sources, out, recipe, workers=_workers(workers, scheduler), dry_run=dry_run)
 
@@ -240,14 +241,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if text is None:
             raise
         print(f"data_prep: {text}", file=sys.stderr)
-        return getattr(error, "exit_code", EXIT_ERROR)
+        return EXIT_ERROR
 
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split())
-    if isinstance(error, DataPrepError | images.ImageError | WeightsError):
+    if isinstance(error, DataError | images.ImageError | WeightsError):
         return str(error)
     if isinstance(error, OSError):
         return printable(what_to_do(error))

@@ -399,11 +399,11 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
     photos = write_side(tmp_path, "photos", drawn[1][:3])
     out = tmp_path.with_name("other")
     recipe = data_prep.Recipe(unpaired=True, photos=photos)
-    with pytest.raises(data_prep.DataPrepError, match="none"):
+    with pytest.raises(DataError, match="none"):
         data_prep.make_pairs(tmp_path, out, dataclasses.replace(recipe, sketches="none"))
-    with pytest.raises(data_prep.DataPrepError, match="no folder of sketches here"):
+    with pytest.raises(DataError, match="no folder of sketches here"):
         data_prep.make_pairs(tmp_path, out, recipe)
-    with pytest.raises(data_prep.DataPrepError, match="are one folder, or one lies in the other"):
+    with pytest.raises(DataError, match="are one folder, or one lies in the other"):
         data_prep.make_pairs(photos, out, dataclasses.replace(recipe, sketches=photos))
     only = [
         p

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import DataPrepError, Recipe, make_pairs, split_by_identity
+from data_prep import DataError, Recipe, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import COLUMNS
@@ -77,13 +77,13 @@ def test_an_official_split_is_kept_val_comes_from_training_and_a_person_is_refus
     splits = split_by_identity(rows, {"val": 10 / 88})
     assert [splits.count(name) for name in ("train", "val", "test")] == [78, 10, 100]
     assert set(splits[88:]) == {"test"}
-    with pytest.raises(DataPrepError, match="its own test split"):
+    with pytest.raises(DataError, match="its own test split"):
         split_by_identity(rows, {"test": 0.1})
     rows = people(20)
     rows[0]["split"] = "val"  # which nobody is drawn into
     assert split_by_identity(rows)[:3] == ["val"] * 3
     rows[1]["split"] = "train"
-    with pytest.raises(DataPrepError, match="p0 in train and val"):
+    with pytest.raises(DataError, match="p0 in train and val"):
         split_by_identity(rows)
 
 
@@ -115,9 +115,9 @@ def test_plain_pairs(folders, tmp_path):
 def test_named_folders_and_identities_from_names(tmp_path, faces):
     pairs = [(f"ink/p{n % 3}_{n}.png", f"camera/p{n % 3}_{n}.png") for n in range(NUM)]
     src, out = put(tmp_path / "src", faces, pairs), tmp_path / "out"
-    with pytest.raises(DataPrepError, match="no known layout fits this folder"):
+    with pytest.raises(DataError, match="no known layout fits this folder"):
         make_pairs(src, out)
-    with pytest.raises(DataPrepError, match="finds no person"):
+    with pytest.raises(DataError, match="finds no person"):
         make_pairs(src, out, Recipe(sketches="ink", photos="camera", identity="^(q)_"))
     make_pairs(src, out, Recipe(size_px=32, sketches="ink", photos="camera", identity="^([^_]+)_"))
     rows = read(out)

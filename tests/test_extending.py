@@ -173,7 +173,7 @@ def own_layout():
 
 
 def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path, capsys):
-    from data_prep import DataPrepError, layouts
+    from data_prep import DataError, layouts
     from data_prep.__main__ import main
     from data_prep.check import diagnose
     from s2f_utils.pictures import images
@@ -200,7 +200,7 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
     assert main(["pairs", *named]) == 0 and main(["pairs", str(tmp_path / "raw"), *named[1:]]) == 0
     assert len(diagnose(tmp_path / "raw", progress=False).subjects) == 4
     assert f"drawn-taken: {own_layout.description}" in layouts.expected_trees()
-    with pytest.raises(DataPrepError, match="there is a layout 'drawn-taken' already"):
+    with pytest.raises(DataError, match="there is a layout 'drawn-taken' already"):
         layouts.register(own_layout)
 
 

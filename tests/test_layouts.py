@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, make_pairs
+from data_prep import DataError, make_pairs
 from data_prep.__main__ import main
 from data_prep.files import size_px
 from data_prep.make.prepare import PairTask, make_pair
@@ -142,7 +142,7 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
     again = make_pairs(out, tmp_path / "again", Recipe(size_px=SIZE)).parent
     assert np.array_equal(images.load_labels(again / "masks" / "3.png"), drawn[3].mask)
     (folder / "00003_skin.png").write_bytes((folder / "00003_skin.png").read_bytes()[::-1])
-    with pytest.raises(DataPrepError, match="pictures of the source have changed"):
+    with pytest.raises(DataError, match="pictures of the source have changed"):
         make_pairs("CelebAMask-HQ", tmp_path / "out", Recipe(size_px=SIZE))
 
 
@@ -174,7 +174,7 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     assert sum(row["split"] == "test" and row["source"] == "feret" for row in rows) == 4
     twice = read(make_pairs([f"feret:{feret}"] * 2, tmp_path / "twice", recipe=recipe).parent)
     assert len(twice) == 20 and len({(row["identity"], row["split"]) for row in twice}) == 5
-    with pytest.raises(DataPrepError, match="10 of 14 photos have no sketch: name a style"):
+    with pytest.raises(DataError, match="10 of 14 photos have no sketch: name a style"):
         make_pairs([feret, students], tmp_path / "never", Recipe(size_px=64))
 
 
@@ -246,7 +246,7 @@ def test_points_by_hand(tmp_path, drawn, capsys):
         (f"{head}\na,1,2,x,4,5,6", "line 2 has no six"),
     ):
         table.write_text(content)
-        with pytest.raises(DataPrepError, match=message):
+        with pytest.raises(DataError, match=message):
             make_pairs(tmp_path / "src", tmp_path / "never", replace(recipe, points=table))
 
 
@@ -311,9 +311,7 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
         )
     for spoil in (lambda: manifest.write_text(table.replace(",", ";")), manifest.unlink):
         spoil()
-        with pytest.raises(
-            DataPrepError, match="a data set without a manifest.csv that can be read"
-        ):
+        with pytest.raises(DataError, match="a data set without a manifest.csv that can be read"):
             make_pairs(tmp_path / "set", tmp_path / "never", Recipe(size_px=32))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import DataPrepError, Recipe, make_pairs
+from data_prep import DataError, Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.layouts.layout import Candidate
 from data_prep.layouts.tree import Picture
@@ -75,7 +75,7 @@ def test_a_file_divides_a_set_and_what_it_does_not_name_is_left_out(tmp_path, fa
         in told.err
     )
     file.write_text("train,anna\ntest,*\n", encoding="utf-8")
-    with pytest.raises(DataPrepError, match="split_list: mine .* there, mine .* now"):
+    with pytest.raises(DataError, match="split_list: mine .* there, mine .* now"):
         make_pairs(src, tmp_path / "out", Recipe(size_px=32, split_list=file))
     rows = read(make_pairs(src, tmp_path / "rest", Recipe(size_px=32, split_list=file)).parent)
     assert by_split(rows) == {"train": ["anna"], "val": [], "test": ["ben", "cleo", "dan", "eve"]}
@@ -97,7 +97,7 @@ def test_a_list_that_cannot_be_used_is_one_clear_line(tmp_path, faces, content, 
     ]
     src, file = put(tmp_path / "src", faces, names), tmp_path / "list.csv"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(DataPrepError) as raised:
+    with pytest.raises(DataError) as raised:
         make_pairs(src, tmp_path / "never", Recipe(size_px=32, split_list=file))
     assert message in str(raised.value) and "\n" not in str(raised.value)
     assert not (tmp_path / "never").exists()

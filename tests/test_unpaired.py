@@ -79,5 +79,5 @@ def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys)
     assert gone.read_bytes() == content
     data_prep.make_pairs(sources, out, data_prep.Recipe(size_px=64, unpaired=True))
     assert "already complete: 22 pictures" in capsys.readouterr().out
-    with pytest.raises(data_prep.DataPrepError, match="holds a set made in another way"):
+    with pytest.raises(data_prep.DataError, match="holds a set made in another way"):
         make_unpaired(sources, out, size_px=32)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts.layout import Candidate
 from data_prep.make.parallel import Workers
 from data_prep.make.points import GivenPoints, read_points
@@ -26,7 +25,8 @@ from data_prep.make.split import with_splits
 from data_prep.make.split_list import SplitList, read_split_list
 from data_prep.make.unpaired import unpaired_plan
 from data_prep.make.write import PHOTO, SKETCH, Item, SetPlan, write_set
-from data_prep.messages import NUM_SHOWN, describe_counts, say, warn
+from data_prep.messages import NUM_SHOWN, describe_counts, printable, say, warn
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 MAX_LISTED = 200  # names in settings.json
@@ -49,7 +49,7 @@ def make_pairs(
     all options (None: the defaults). workers: as in `parallel.run_jobs`. dry_run: say what would be
     done, write nothing.
 
-    An interrupted call is resumed. Raises DataPrepError (a ValueError) when the source or an option
+    An interrupted call is resumed. Raises DataError (a ValueError) when the source or an option
     is unusable, and OSError when the disk is full or may not be written.
     """
     recipe, out = recipe or Recipe(), Path(out)
@@ -105,7 +105,7 @@ def _divided(
 def _completed(recipe: Recipe, pairs: Sequence[Candidate], progress: bool) -> Recipe:
     """The recipe, completed for these pairs.
 
-    Raises DataPrepError if something that it needs is missing.
+    Raises DataError if something that it needs is missing.
     """
     recipe = _with_sketches(recipe, pairs)
     recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)
@@ -119,7 +119,7 @@ def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
     if not alone or recipe.styles:
         return recipe
     if alone < len(pairs):
-        raise DataPrepError(
+        raise DataError(
             f"{alone} of {len(pairs)} photos have no sketch: name a style to make all sketches from"
             " photos (--style pencil), or leave that source out"
         )
@@ -135,7 +135,7 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
         option = "--background labels"
     without = [pair.photo.shown for pair in pairs if pair.mask is None]
     if option and without:
-        raise DataPrepError(
+        raise DataError(
             f"{option} needs a label map for every photo, and {len(without)} have none (such as"
             f" {without[0]}): put them into a folder masks/ under their photos' names, or choose"
             " another option"
@@ -212,16 +212,14 @@ def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | N
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataPrepError(
-            f"--identity {pattern!r} is not a regular expression: {error}"
-        ) from None
+        raise DataError(f"--identity {pattern!r} is not a regular expression: {error}") from None
     people = []
     for pair in pairs:
         name = printable("/".join([*pair.photo.sub, pair.photo.stem]))
         matched = compiled.search(name)
         person = matched and matched[1 if compiled.groups else 0]
         if not person:
-            raise DataPrepError(
+            raise DataError(
                 f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's"
                 " name"
             )

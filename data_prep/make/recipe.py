@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from data_prep.errors import DataPrepError
 from data_prep.layouts.layout import LayoutOptions
+from s2f_utils.data import DataError
 from s2f_utils.pictures import faces, images, sketches
 
 MIN_SIDE_PX = 8  # smaller pictures hold no face
@@ -129,7 +129,7 @@ class Recipe:
 
     @property
     def layout_options(self) -> LayoutOptions:
-        """What is said of the source. Raises DataPrepError for an unknown side."""
+        """What is said of the source. Raises DataError for an unknown side."""
         sketches, photos = (str(place) if place else None for place in (self.sketches, self.photos))
         return LayoutOptions(sketches, photos, self.sketch_side, bool(self.styles))
 
@@ -139,7 +139,7 @@ class Recipe:
         return {"test": self.test_share, "val": self.val_share}
 
     def check(self) -> None:
-        """DataPrepError when a value is impossible, or two of them contradict each other."""
+        """DataError when a value is impossible, or two of them contradict each other."""
         self._check_choices()
         self._check_ranges()
         self._check_together()
@@ -154,40 +154,40 @@ class Recipe:
         choices += [("--style", style, STYLES) for style in self.styles]
         for option, value, known in choices:
             if value not in known:
-                raise DataPrepError(f"{option} must be one of {', '.join(known)}, got {value!r}")
+                raise DataError(f"{option} must be one of {', '.join(known)}, got {value!r}")
         if len(set(self.styles)) < len(self.styles):
-            raise DataPrepError("--style names a style twice: name each once")
+            raise DataError("--style names a style twice: name each once")
 
     def _check_ranges(self) -> None:
         if not MIN_SIDE_PX <= self.size_px <= MAX_SIZE_PX:
-            raise DataPrepError(
+            raise DataError(
                 f"--size must be from {MIN_SIDE_PX} to {MAX_SIZE_PX} pixels, got {self.size_px}"
             )
         left, top, right, bottom = self.crop
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             shown = " ".join(f"{v:g}" for v in self.crop)
-            raise DataPrepError(
+            raise DataError(
                 "--crop must be LEFT TOP RIGHT BOTTOM as shares of width and height from 0 to 1,"
                 f" got {shown}"
             )
 
     def _check_together(self) -> None:
         if self.each and self.align != "face":
-            raise DataPrepError("--each belongs to --align face: give that, too")
+            raise DataError("--each belongs to --align face: give that, too")
         if self.crop != Recipe.crop and self.align != "crop":
-            raise DataPrepError("--crop belongs to --align crop: give that, too")
+            raise DataError("--crop belongs to --align crop: give that, too")
         if not self.needs_face:
             for option, value in (
                 ("--fallback", self.fallback != "none"),
                 ("--points", self.points),
             ):
                 if value:
-                    raise DataPrepError(
+                    raise DataError(
                         f"{option} belongs to --align face and to --background grabcut: give one"
                         " of them, too"
                     )
         if self.fit == "pad" and self.align != "none":
-            raise DataPrepError("--fit pad belongs to --align none: crops fill their square")
+            raise DataError("--fit pad belongs to --align none: crops fill their square")
 
     def as_settings(self) -> dict[str, Any]:
         """What decides how the pictures look, as settings.json has it: tuples are lists there."""

@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts.layout import Candidate
-from data_prep.messages import NUM_SHOWN
-from s2f_utils.data import SPLITS
+from data_prep.messages import NUM_SHOWN, printable
+from s2f_utils.data import SPLITS, DataError
 
 PUBLISHED = files.TABLES / "splits"  # what each list is, stands at its head
 REST = "*"
@@ -38,12 +37,12 @@ class SplitList:
     ) -> tuple[list[Candidate], list[str]]:
         """The pairs that the list names, each with its split, and what a user should know about it.
 
-        people: a name for each pair's person, "" where it has none. Raises DataPrepError when the
+        people: a name for each pair's person, "" where it has none. Raises DataError when the
         list names none of them.
         """
         found = [self._find(pair, person) for pair, person in zip(pairs, people, strict=True)]
         if not any(found):
-            raise DataPrepError(
+            raise DataError(
                 f"--split-list {self.name}: names none of these pictures: it has"
                 f" {printable(next(iter(self.split_of)))}, here is {printable(pairs[0].photo.stem)}"
             )
@@ -82,7 +81,7 @@ def published() -> list[str]:
 def read_split_list(given: str | os.PathLike | None) -> SplitList | None:
     """The list of that name, or in that file; None for None.
 
-    Raises DataPrepError where there is no such list, a line is not `split,name`, or a name has two
+    Raises DataError where there is no such list, a line is not `split,name`, or a name has two
     splits.
     """
     if given is None:
@@ -90,7 +89,7 @@ def read_split_list(given: str | os.PathLike | None) -> SplitList | None:
     name = printable(given)
     path = PUBLISHED / f"{name}.csv" if name in published() else Path(given)
     if not path.is_file():
-        raise DataPrepError(
+        raise DataError(
             f"--split-list {name}: no such file, and no list of that name: give a CSV file of lines"
             f" split,name, or one of {', '.join(published())}"
         )
@@ -102,15 +101,15 @@ def read_split_list(given: str | os.PathLike | None) -> SplitList | None:
         if not row or line.startswith("#") or row == ["split", "name"]:
             continue
         if len(row) != 2 or row[0] not in SPLITS or not row[1]:
-            raise DataPrepError(
+            raise DataError(
                 f"--split-list {name}: line {number} is not train, val or test, a comma, and a name"
             )
         if split_of.setdefault(row[1], row[0]) != row[0]:
-            raise DataPrepError(
+            raise DataError(
                 f"--split-list {name}: line {number}: {printable(row[1])} has another split above"
             )
     if not split_of:
-        raise DataPrepError(
+        raise DataError(
             f"--split-list {name}: has no lines: write one for each picture, such as train,anna"
         )
     return SplitList(path.stem, split_of, hashlib.sha256(content).hexdigest())

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.layouts.layout import Collection
 from data_prep.layouts.sides import named_sides, people_of
@@ -20,7 +19,8 @@ from data_prep.make.shapes import with_fit
 from data_prep.make.sources import check_outside, fingerprint
 from data_prep.make.split import with_splits
 from data_prep.make.write import PHOTO, SKETCH, Item, Part, SetPlan
-from data_prep.messages import describe_counts, say, warn
+from data_prep.messages import describe_counts, printable, say, warn
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 FEW = 20  # pictures of a side
@@ -40,7 +40,7 @@ def unpaired_plan(
     _check_recipe(recipe)
     if not isinstance(src, str | os.PathLike):
         if len(src) != 1:
-            raise DataPrepError("--unpaired takes one source")
+            raise DataError("--unpaired takes one source")
         src = src[0]
     tree, options = scan(src), recipe.layout_options
     check_outside(out, tree, options)
@@ -74,7 +74,7 @@ def unpaired_plan(
 
 def _check_recipe(recipe: Recipe) -> None:
     if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
-        raise DataPrepError(
+        raise DataError(
             "--unpaired: pictures without a partner are resized, aligned by their face, or cleaned"
             " up: no more"
         )
@@ -83,14 +83,12 @@ def _check_recipe(recipe: Recipe) -> None:
 def _check_sides(sketches: Sequence[Picture], photos: Sequence[Picture]) -> None:
     for side, pictures in (("sketches", sketches), ("photos", photos)):
         if not pictures:
-            raise DataPrepError(
-                f"--unpaired: there is no folder of {side} here: name it with --{side}"
-            )
+            raise DataError(f"--unpaired: there is no folder of {side} here: name it with --{side}")
         if len(pictures) < FEW:
             warn(f"{len(pictures)} {side}: a network learns them by heart; give more")
     both = {picture.path for picture in sketches} & {picture.path for picture in photos}
     if both:
-        raise DataPrepError(
+        raise DataError(
             "--sketches and --photos are one folder, or one lies in the other, so that pictures"
             " would be on both sides: give two folders apart"
         )

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.make.parallel import Workers
 from data_prep.make.state import MANIFEST, read_state
@@ -26,7 +25,7 @@ from data_prep.make.write import (
     is_still_complete,
     write_set,
 )
-from data_prep.messages import describe_counts, say, warn
+from data_prep.messages import describe_counts, printable, say, warn
 from s2f_studio.attributes import TRAITS, WORN
 from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
@@ -72,15 +71,15 @@ def add_landmarks(
     are left out. The new set has masks (the person, hair) and the columns points, photo_points,
     glasses, beard and hat, and where the old one says it age, mouth, hair_length, hair_texture (as
     portrait_labels.csv; FS2K's smile and hair count). Returns the manifest's path. Raises
-    DataPrepError, and OSError where the disk is full or may not be written.
+    DataError, and OSError where the disk is full or may not be written.
     """
     try:
         manifest = read_manifest(data)
-    except (DataError, FileNotFoundError) as error:
-        raise DataPrepError(str(error)) from None
+    except FileNotFoundError as error:
+        raise DataError(str(error)) from None
     pairs = [row for row in manifest.pairs if row.split != "test" and row.sketch and row.photo]
     if not any(row.split == "train" for row in pairs):
-        raise DataPrepError(f"{printable(manifest.path)}: has no pairs for training")
+        raise DataError(f"{printable(manifest.path)}: has no pairs for training")
     settings = {
         "layout": "shaped",
         "source": str(manifest.settings.get("source", "")),
@@ -108,7 +107,7 @@ def _digest_of(pairs: list[Row]) -> str:
 
 
 def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
-    """The pairs that can be read, with their landmarks. Raises DataPrepError where none can."""
+    """The pairs that can be read, with their landmarks. Raises DataError where none can."""
     ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
     items = []
     bar = tqdm(pairs, desc="landmarks", unit="pair", disable=not progress or dry_run)
@@ -124,7 +123,7 @@ def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
             row |= columns
         items.append(Item(row, task, PARTS))
     if not items:
-        raise DataPrepError(f"none of the {len(pairs)} pairs can be read")
+        raise DataError(f"none of the {len(pairs)} pairs can be read")
     return items
 
 

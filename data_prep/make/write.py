@@ -23,12 +23,11 @@ import numpy as np
 
 import s2f_utils
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.state import MANIFEST, PARTIAL, SETTINGS, read_state, settings_in
-from data_prep.messages import describe_counts, say, warn_some
+from data_prep.messages import describe_counts, printable, say, warn_some
 from s2f_utils import runtime
-from s2f_utils.data import COLUMNS, SPLITS
+from s2f_utils.data import COLUMNS, SPLITS, DataError
 from s2f_utils.pictures import images
 
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
@@ -161,7 +160,7 @@ def write_set(
     """Write the set, or what is missing of it, and return the manifest's path. dry_run: say what
     would be written.
 
-    A picture that cannot be read is reported and its pair left out. Raises DataPrepError when no
+    A picture that cannot be read is reported and its pair left out. Raises DataError when no
     pair is left; OSError when the disk is full or may not be written: then there is no manifest,
     and the same call goes on later.
     """
@@ -183,9 +182,7 @@ def write_set(
     if not items:
         _remove_empty(out, plan)
         first = next(iter(left_out.values()))
-        raise DataPrepError(
-            f"no usable {plan.noun} among {len(left_out)}: the first of them: {first}"
-        )
+        raise DataError(f"no usable {plan.noun} among {len(left_out)}: the first of them: {first}")
     return _finish(out, plan, items, left_out, progress)
 
 

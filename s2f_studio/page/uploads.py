@@ -99,7 +99,7 @@ def read_map(content: bytes) -> np.ndarray:
     try:
         labels = masks.read(io.BytesIO(content), name="the map")
         masks.resize(labels, LEAST_SIDE_PX)
-    except (images.ImageError, masks.MaskError) as error:
+    except images.ImageError as error:
         raise Refusal(422, f"no label map: {str(error).removeprefix('the map: ')}") from None
     return labels
 

@@ -75,7 +75,6 @@ def each_picture(
     """
     from tqdm.auto import tqdm
 
-    from s2f_utils.infer.restorers import RestoreError
     from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 
@@ -83,7 +82,7 @@ def each_picture(
     for path in tqdm(paths, unit=unit, disable=len(paths) < 2):
         try:
             work(path)
-        except (ValueError, RestoreError) as error:
+        except ValueError as error:
             bad += 1
             named = "" if str(error).startswith(str(path)) else f"{path.name}: "
             warn(f"left out: {named}{error}")
