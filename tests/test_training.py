@@ -263,6 +263,27 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
     assert sum(l1[-5:]) < 0.7 * sum(l1[:5])
 
 
+def test_an_answer_that_is_no_picture_leaves_out_a_sheet_and_ends_nothing(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, sample_every_images=8, total_images=16)
+    samples = run.model.samples
+
+    def overflowing(a, b, generators):
+        infinite = run.images_seen in (0, 8)
+        return {
+            k: v * float("inf") if infinite else v for k, v in samples(a, b, generators).items()
+        }
+
+    run.model.samples = overflowing
+    assert train(run, progress=False) == "done"
+    events = read_log(run.folder)[1]
+    problems = [event["message"] for event in events if event["event"] == "problem"]
+    assert [text.partition(":")[0] for text in problems] == [
+        "could not write a sample sheet at image 0",
+        "could not write a sample sheet at image 8",
+    ]
+    assert [path.name for path in (run.folder / "samples").iterdir()] == ["00000016.png"]
+
+
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
     from s2f_utils import metrics
     from s2f_utils.pictures import images
