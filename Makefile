@@ -76,11 +76,19 @@ lab: setup ## JupyterLab on the notebooks
 notebooks: setup ## execute the series in the demo profile into runs/notebooks
 	@S2F_PROFILE=$${S2F_PROFILE:-demo} $(PY) tools/run_notebooks.py --out runs/notebooks
 
-lock: setup ## write uv.lock, requirements.txt, environment.yml, constraints.txt from pyproject.toml; needs uv
+lock: setup ## write uv.lock, requirements.txt and constraints.txt from pyproject.toml; needs uv
 	@$(PY) tools/lock.py
 
-badges: setup ## write the public address of pyproject.toml into README.md and the notebooks
-	@$(PY) tools/badges.py
+# A notebook's set-up cell installs the release that it belongs to; between releases (.dev) the main branch.
+badges: ## write the public address of pyproject.toml and the release into README.md, CITATION.cff and the notebooks
+	@old=$$(sed -n 's,^repository-code: https://github.com/,,p' CITATION.cff); \
+	new=$$(sed -n 's,^Repository = "https://github.com/\(.*\)",\1,p' pyproject.toml); \
+	version=$$(sed -n 's,^__version__ = "\(.*\)",\1,p' s2f_utils/__init__.py); \
+	case $$version in *.dev*) release=main ;; *) release=v$$version ;; esac; \
+	for file in README.md CITATION.cff notebooks/*.ipynb notebooks/solutions/*.ipynb; do \
+		sed "s,github\(\.com\)*/$$old,github\1/$$new,g; s,\(git+https://github.com/$$new@\)[^\\\"]*,\1$$release," "$$file" \
+			>"$$file.part" && mv "$$file.part" "$$file"; \
+	done
 
 docs: ## the notebooks and the documents as a site in site/; a broken link is an error
 	@sh tools/setup_venv.sh "$(S2F_DOCS_VENV)" "$(PYTHON)" docs/site/requirements.txt

@@ -172,8 +172,7 @@ def scores_of(
     for label, side in made.items():
         found = {k: metrics.bootstrap_mean(v) for k, v in values[label].items()}
         patch = metrics.patch_test(side, photos, who)
-        repeated = metrics.Repeated(patch.per_image[None], patch.fold_of[None])
-        found["patch_auc"] = metrics.bootstrap_repeated(repeated)
+        found["patch_auc"] = metrics.bootstrap_mean(patch.per_image)
         gain = {k: metrics.paired_difference(values[FIRST][k], v) for k, v in values[label].items()}
         rows[label] = common.rounded(found) | {"difference": common.rounded(gain)}
     return rows

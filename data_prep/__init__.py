@@ -8,7 +8,6 @@ last, so that a folder which has one is complete.
 
 from __future__ import annotations
 
-from data_prep.errors import DataPrepError
 from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import Recipe
@@ -16,9 +15,10 @@ from data_prep.make.sample_pairs import SamplePair, sample_pairs
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
+from s2f_utils.data import DataError
 
 __all__ = [
-    "DataPrepError",
+    "DataError",
     "Recipe",
     "SamplePair",
     "add_landmarks",

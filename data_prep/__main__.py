@@ -7,19 +7,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from data_prep.check.doctor import run_doctor
-from data_prep.errors import DataPrepError, printable
 from data_prep.fetch.download import fetch_set
 from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.make.pairs import make_pairs
-from data_prep.make.recipe import Recipe
+from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
 from data_prep.make.split_list import published
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 from s2f_utils.runtime import what_to_do, what_to_install
 from s2f_utils.weights import WeightsError
@@ -33,22 +34,8 @@ EXAMPLES = """Examples:
     python -m data_prep pairs PHOTOS data/mine --align face --style pencil --style xdog
     python -m data_prep doctor data/mine"""
 
-WHERE = Group("What lies where", sort_key=1)
-SQUARE = Group("Making the pictures square", sort_key=2)
-LOOKS = Group("Changing how they look", sort_key=3)
-SPLIT = Group("Dividing them (a split that SRC brings is kept)", sort_key=4)
 RUN = Group("Running", sort_key=5)
 
-Layout = Annotated[str | None, Parameter(group=WHERE, help="how the source is laid out")]
-Sketches = Annotated[
-    Path | None, Parameter(group=WHERE, help="the folder of sketches, in the source or anywhere")
-]
-Photos = Annotated[
-    Path | None, Parameter(group=WHERE, help="the folder of photos, in the source or anywhere")
-]
-SketchSide = Annotated[
-    Literal["left", "right"], Parameter(group=WHERE, help="the sketch's half of AB images")
-]
 Workers = Annotated[int | None, Parameter(group=RUN, help="processes (default: one a core)")]
 Scheduler = Annotated[
     str | None,
@@ -62,35 +49,13 @@ DryRun = Annotated[bool, Parameter(group=RUN, help="say what would be done, writ
 
 def _workers(workers: int | None, scheduler: str | None) -> int | str | None:
     if workers is not None and scheduler is not None:
-        raise DataPrepError("--workers and --scheduler exclude each other: give one of them")
+        raise DataError("--workers and --scheduler exclude each other: give one of them")
     return workers if scheduler is None else scheduler
 
 
 def pairs(
     *folders: Path,
-    layout: Layout = None,
-    sketches: Sketches = None,
-    photos: Photos = None,
-    sketch_side: SketchSide = "left",
-    unpaired: Annotated[bool, Parameter(group=WHERE)] = False,
-    size: Annotated[int, Parameter(group=SQUARE)] = Recipe.size_px,
-    fit: Annotated[str | None, Parameter(group=SQUARE)] = None,
-    align: Annotated[str, Parameter(group=SQUARE)] = Recipe.align,
-    crop: Annotated[tuple[float, float, float, float], Parameter(group=SQUARE)] = Recipe.crop,
-    zoom: Annotated[float, Parameter(group=SQUARE)] = Recipe.zoom,
-    method: Annotated[str, Parameter(group=SQUARE)] = Recipe.method,
-    each: Annotated[bool, Parameter(group=SQUARE)] = False,
-    fallback: Annotated[str, Parameter(group=SQUARE)] = Recipe.fallback,
-    points: Annotated[Path | None, Parameter(group=SQUARE)] = None,
-    style: Annotated[list[str] | None, Parameter(group=LOOKS)] = None,
-    background: Annotated[str, Parameter(group=LOOKS)] = Recipe.background,
-    clean: Annotated[bool, Parameter(group=LOOKS)] = False,
-    test_share: Annotated[float | None, Parameter(group=SPLIT)] = None,
-    val_share: Annotated[float | None, Parameter(group=SPLIT)] = None,
-    identity: Annotated[str | None, Parameter(group=SPLIT)] = None,
-    split_list: Annotated[str | None, Parameter(group=SPLIT)] = None,
-    seed: Annotated[int, Parameter(group=SPLIT)] = 0,
-    drop_leaks: Annotated[bool, Parameter(group=SPLIT)] = False,
+    recipe: Recipe = Recipe(),  # noqa: B008 - frozen
     workers: Workers = None,
     scheduler: Scheduler = None,
     dry_run: DryRun = False,
@@ -102,85 +67,11 @@ def pairs(
     folders
         SRC ... OUT: folders with the pictures, several become one set (LAYOUT:SRC names the layout
         of one), and last the new folder for the data set
-    unpaired
-        sketches and photos are of different people, for CycleGAN: a row has one of them
-    size
-        height and width in pixels
-    fit
-        stretch to the square (the protocol's track A), or pad: centre on black (track B); default:
-        stretch, where all have one shape
-    align
-        face: detect it, turn it upright, crop it; crop: the same part of all; none: the whole
-        picture
-    crop
-        LEFT TOP RIGHT BOTTOM of the part for --align crop, as shares from 0 to 1
-    zoom
-        above 1: less around the face
-    method
-        similarity: the five landmarks to their mean places; ffhq: the published FFHQ rule
-    each
-        align photo and sketch each by its own face, not both by the photo's
-    fallback
-        where no face is found: none, leave the pair out; centre, guess
-    points
-        CSV of eyes and mouths marked by hand: name, left_eye_x, ... mouth_y (name: file name, or
-        its path in SRC)
-    style
-        make sketches from the photos in this style: pencil, xdog, contour, ...; may be repeated
-    background
-        paint what is behind the person white: by label maps (labels), grabcut, or the package rembg
-    clean
-        the sketches are photographed or scanned paper: even it out, clear the rim
-    test_share
-        share of the people for testing (default: 0.2 if SRC has no split)
-    val_share
-        share for validation, of the training people if SRC has a split (default: none)
-    identity
-        regular expression whose first group, in a photo's name, names the person, e.g. `^([^_]+)_`
-    split_list
-        the split of a CSV file of lines 'train,NAME', or of a paper, by its name
-    seed
-        another seed, another split
-    drop_leaks
-        leave out training pairs whose photo is also in another split
     """
     if len(folders) < 2:
-        raise DataPrepError("pairs needs SRC and OUT: folders with pictures, and a new folder")
+        raise DataError("pairs needs SRC and OUT: folders with pictures, and a new folder")
     *sources, out = folders
-    recipe = Recipe(
-        size_px=size,
-        fit=fit,
-        align=align,
-        crop=crop,
-        method=method,
-        zoom=zoom,
-        each=each,
-        fallback=fallback,
-        styles=tuple(dict.fromkeys(style or ())),
-        background=background,
-        clean=clean,
-    )
-    if unpaired and len(sources) > 1:
-        raise DataPrepError("--unpaired takes one source")
-    make_pairs(
-        sources[0] if unpaired else sources,
-        out,
-        layout,
-        sketches=sketches,
-        photos=photos,
-        sketch_side=sketch_side,
-        unpaired=unpaired,
-        recipe=recipe,
-        points=points,
-        test_share=test_share,
-        val_share=val_share,
-        identity=identity,
-        split_list=split_list,
-        seed=seed,
-        drop_leaks=drop_leaks,
-        workers=_workers(workers, scheduler),
-        dry_run=dry_run,
-    )
+    make_pairs(sources, out, recipe, workers=_workers(workers, scheduler), dry_run=dry_run)
 
 
 def synthetic(
@@ -350,14 +241,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if text is None:
             raise
         print(f"data_prep: {text}", file=sys.stderr)
-        return getattr(error, "exit_code", EXIT_ERROR)
+        return EXIT_ERROR
 
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split())
-    if isinstance(error, DataPrepError | images.ImageError | WeightsError):
+    if isinstance(error, DataError | images.ImageError | WeightsError):
         return str(error)
     if isinstance(error, OSError):
         return printable(what_to_do(error))

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from data_prep.errors import DataPrepError
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images, masks
 
 TABLES = Path(__file__).parent / "sources"  # lists of portraits, of sets, and of splits
@@ -109,7 +109,7 @@ def load_labels(path: str | os.PathLike) -> np.ndarray:
     parts = {name: _load(_load_part, file) for name, file in _parts_of(path).items()}
     try:
         return masks.join_parts(parts)
-    except masks.MaskError as error:
+    except images.ImageError as error:
         raise images.ImageError(f"{path}: {error}") from None
 
 
@@ -153,7 +153,7 @@ def without_padding(image: np.ndarray, path: str | os.PathLike, photo: str = "")
 def _load(load: Callable[..., Any], path: Path) -> Any:
     try:
         return load(open_picture(path), name=str(path))
-    except (images.ImageError, DataPrepError):
+    except (images.ImageError, DataError):
         raise
     except FileNotFoundError:
         raise images.ImageError(f"{path}: no such file, or a link to one that is gone") from None

@@ -43,3 +43,8 @@ def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
     splits = [f"{split} {counts[split]}" for split in SPLITS if counts.get(split)]
     left_out = f", {counts['left_out']} left out" if counts.get("left_out") else ""
     return f"{counted(counts['pairs'], noun)} ({', '.join(splits)}){left_out}"
+
+
+def printable(name: object) -> str:
+    """A path or name as text that any terminal can show; bytes that are not Unicode become `?`."""
+    return str(name).encode("utf-8", "replace").decode("utf-8")

@@ -28,13 +28,9 @@ COLOURED = ("skin", "hair")
 
 @dataclass(frozen=True)
 class Tone:
-    """A colour, RGB in [0, 255].
-
-    spread: how much its lightness varies, a standard deviation in CIELAB; None: unknown.
-    """
+    """A colour, RGB in [0, 255]."""
 
     colour: tuple[int, int, int]
-    spread: float | None = None
 
 
 def as_tone(colour: Tone | str | tuple) -> Tone:

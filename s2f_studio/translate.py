@@ -22,7 +22,6 @@ from s2f_studio.remarks import Remark
 from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
 from s2f_studio.sheet import sheet
 from s2f_utils import runtime, weights
-from s2f_utils.infer.restorers import RestoreError
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
@@ -167,7 +166,7 @@ def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.nd
         return restorer.answer([face], [request])[0]
     except faces.FaceError:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
-    except (RestoreError, ValueError) as error:
+    except ValueError as error:
         raise Refusal(422, without_folders(str(error))) from None
 
 

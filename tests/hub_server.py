@@ -50,11 +50,8 @@ class Repo:
 
 @dataclass
 class Faults:
-    """What goes wrong. spoil: one byte of what is sent is another. commits: commits break. down:
-    every answer is this error.
-    """
+    """What goes wrong. commits: commits break. down: every answer is this error."""
 
-    spoil: bool = False
     commits: bool = False
     down: int = 0
 
@@ -274,8 +271,6 @@ class Handler(BaseHTTPRequestHandler):
             )
         content = known.commits[sha][file]
         etag = hashlib.sha256(content).hexdigest() if file.endswith(LARGE) else git_sha1(content)
-        if self.hub.faults.spoil:
-            content = content[:-1] + bytes([content[-1] ^ 1])
         return self.answer(content, ETag=f'"{etag}"', X_Repo_Commit=sha)
 
     def log_message(self, *args):

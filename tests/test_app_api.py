@@ -660,10 +660,28 @@ def test_many_large_uploads_at_once_are_refused_before_they_are_read():
     room, taken = contextlib.ExitStack(), 0
     with room, pytest.raises(Refusal, match="many uploads"):
         for number in range(100):
-            room.enter_context(app._room_for({"headers": heads[number % 3]}))
+            scope = {"headers": heads[number % 3], "client": (f"address {number}", 1)}
+            room.enter_context(app._room_for(scope))
             taken += size
             assert app.body_bytes == taken <= service.limits.max_body_bytes
     assert app.body_bytes == 0 and taken > 5 * size
+    service.close()
+
+
+def test_slow_uploads_of_one_address_leave_room_for_others():
+    service = Service(Catalogue(None), Limits(per_minute=0), device="cpu")
+    app = guard.Guard(None, service.limits)
+
+    def scope(address):
+        length = str(guard.BODY_BYTES).encode()
+        return {"headers": [(b"content-length", length)], "client": (address, 1)}
+
+    with contextlib.ExitStack() as room:
+        with pytest.raises(Refusal, match="many uploads"):
+            for _ in range(9):
+                room.enter_context(app._room_for(scope("slow")))
+        room.enter_context(app._room_for(scope("another")))
+    assert app.body_bytes == 0 and not app.bytes_of
     service.close()
 
 

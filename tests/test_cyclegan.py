@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.make.recipe import Recipe
 from s2f_utils import infer, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
@@ -348,8 +347,9 @@ def unpaired(tmp_path, sketches, photos, **options):
 
     write_side(tmp_path / "raw", "drawings", sketches)
     write_side(tmp_path / "raw", "portraits", photos)
-    how = {"unpaired": True, "progress": False, **options}
-    return read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", **how))
+    recipe = data_prep.Recipe(unpaired=True, **options)
+    made = data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", recipe, progress=False)
+    return read_manifest(made)
 
 
 @pytest.fixture(scope="module")
@@ -371,9 +371,7 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
     ]
     with pytest.raises(ValueError, match="--fit stretch: stretch them all the same"):
         unpaired(tmp_path, sketches, mixed, size_px=32, val_share=0.2)
-    manifest = unpaired(
-        tmp_path, sketches, mixed, recipe=Recipe(size_px=32, fit="stretch"), val_share=0.2
-    )
+    manifest = unpaired(tmp_path, sketches, mixed, size_px=32, fit="stretch", val_share=0.2)
     counts = {
         s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
         for s in ("train", "val")
@@ -399,17 +397,14 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
 
     (tmp_path / "none").mkdir()
     photos = write_side(tmp_path, "photos", drawn[1][:3])
-    how = {"unpaired": True, "progress": False}
-    with pytest.raises(data_prep.DataPrepError, match="none"):
-        data_prep.make_pairs(
-            tmp_path, tmp_path.with_name("other"), sketches="none", photos=photos, **how
-        )
-    with pytest.raises(data_prep.DataPrepError, match="no folder of sketches here"):
-        data_prep.make_pairs(tmp_path, tmp_path.with_name("other"), photos=photos, **how)
-    with pytest.raises(data_prep.DataPrepError, match="are one folder, or one lies in the other"):
-        data_prep.make_pairs(
-            photos, tmp_path.with_name("other"), sketches=photos, photos=photos, **how
-        )
+    out = tmp_path.with_name("other")
+    recipe = data_prep.Recipe(unpaired=True, photos=photos)
+    with pytest.raises(DataError, match="none"):
+        data_prep.make_pairs(tmp_path, out, dataclasses.replace(recipe, sketches="none"))
+    with pytest.raises(DataError, match="no folder of sketches here"):
+        data_prep.make_pairs(tmp_path, out, recipe)
+    with pytest.raises(DataError, match="are one folder, or one lies in the other"):
+        data_prep.make_pairs(photos, out, dataclasses.replace(recipe, sketches=photos))
     only = [
         p
         for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import DataPrepError, make_pairs, split_by_identity
+from data_prep import DataError, Recipe, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import COLUMNS
@@ -77,13 +77,13 @@ def test_an_official_split_is_kept_val_comes_from_training_and_a_person_is_refus
     splits = split_by_identity(rows, {"val": 10 / 88})
     assert [splits.count(name) for name in ("train", "val", "test")] == [78, 10, 100]
     assert set(splits[88:]) == {"test"}
-    with pytest.raises(DataPrepError, match="its own test split"):
+    with pytest.raises(DataError, match="its own test split"):
         split_by_identity(rows, {"test": 0.1})
     rows = people(20)
     rows[0]["split"] = "val"  # which nobody is drawn into
     assert split_by_identity(rows)[:3] == ["val"] * 3
     rows[1]["split"] = "train"
-    with pytest.raises(DataPrepError, match="p0 in train and val"):
+    with pytest.raises(DataError, match="p0 in train and val"):
         split_by_identity(rows)
 
 
@@ -91,7 +91,7 @@ def test_an_official_split_is_kept_val_comes_from_training_and_a_person_is_refus
 
 
 def test_plain_pairs(folders, tmp_path):
-    manifest = make_pairs(folders, tmp_path / "out", size_px=32)
+    manifest = make_pairs(folders, tmp_path / "out", Recipe(size_px=32))
     rows = read(tmp_path / "out")
     assert manifest == tmp_path / "out" / "manifest.csv" and tuple(rows[0]) == COLUMNS
     assert sorted(row["id"] for row in rows) == [f"anna{n}" for n in range(NUM)]
@@ -115,11 +115,11 @@ def test_plain_pairs(folders, tmp_path):
 def test_named_folders_and_identities_from_names(tmp_path, faces):
     pairs = [(f"ink/p{n % 3}_{n}.png", f"camera/p{n % 3}_{n}.png") for n in range(NUM)]
     src, out = put(tmp_path / "src", faces, pairs), tmp_path / "out"
-    with pytest.raises(DataPrepError, match="no known layout fits this folder"):
+    with pytest.raises(DataError, match="no known layout fits this folder"):
         make_pairs(src, out)
-    with pytest.raises(DataPrepError, match="finds no person"):
-        make_pairs(src, out, sketches="ink", photos="camera", identity="^(q)_")
-    make_pairs(src, out, size_px=32, sketches="ink", photos="camera", identity="^([^_]+)_")
+    with pytest.raises(DataError, match="finds no person"):
+        make_pairs(src, out, Recipe(sketches="ink", photos="camera", identity="^(q)_"))
+    make_pairs(src, out, Recipe(size_px=32, sketches="ink", photos="camera", identity="^([^_]+)_"))
     rows = read(out)
     assert {row["identity"] for row in rows} == {"p0", "p1", "p2"} and crossing_identities(
         rows
@@ -133,7 +133,7 @@ def test_ab_images_are_cut_and_their_folders_are_the_split(tmp_path, faces, side
         halves = [np.repeat(face.sketch[..., None], 3, axis=2), face.photo]
         both = np.concatenate(halves if side == "left" else halves[::-1], axis=1)
         images.save(tmp_path / "src" / ("train", "val", "test")[n % 3] / f"{n // 3}.png", both)
-    make_pairs(tmp_path / "src", tmp_path / "out", size_px=64, sketch_side=side)
+    make_pairs(tmp_path / "src", tmp_path / "out", Recipe(size_px=64, sketch_side=side))
     rows = read(tmp_path / "out")
     assert by_split(rows)["val"] == ["val-0", "val-1"] and len(rows) == NUM
     for row in rows:
@@ -180,7 +180,7 @@ CUFS_PAIRS = [
 
 
 def test_cufs_names_databases_and_official_split(tmp_path, faces):
-    make_pairs(put(tmp_path / "src", faces, CUFS_PAIRS), tmp_path / "out", size_px=32)
+    make_pairs(put(tmp_path / "src", faces, CUFS_PAIRS), tmp_path / "out", Recipe(size_px=32))
     rows = {row["identity"]: row for row in read(tmp_path / "out")}
     assert set(rows) == {"f-005", "m-062", "f1-005", "m-063", "ar-m-062"}
     assert [rows[name]["split"] for name in ("f-005", "m-062", "f1-005", "m-063")] == [
@@ -213,7 +213,7 @@ def test_the_real_cufs_is_found_exactly(tmp_path):
         (pair.split, pair.sketch.path.name, pair.photo.path.name) for pair in found.pairs
     } == expected
 
-    make_pairs(CUFS, tmp_path / "out", size_px=32, progress=False)
+    make_pairs(CUFS, tmp_path / "out", Recipe(size_px=32), progress=False)
     rows = read(tmp_path / "out")
     assert {(row["split"], f"{row['id']}.jpg") for row in rows} == {
         (s, photo) for s, _, photo in expected
@@ -229,10 +229,10 @@ def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
     image = np.random.default_rng(0).integers(1, 256, (250, 200, 3), np.uint8)
     for side in ("sketches", "photos"):
         images.save(tmp_path / "src" / side / "a.png", image)
-    make_pairs(tmp_path / "src", tmp_path / "out", fit="pad")
+    make_pairs(tmp_path / "src", tmp_path / "out", Recipe(fit="pad"))
     made = images.load_rgb(tmp_path / "out" / "photos" / "a.png")
     assert np.array_equal(made, np.pad(image, ((3, 3), (28, 28), (0, 0))))
-    again = make_pairs(tmp_path / "out", tmp_path / "again", fit="pad", size_px=128).parent
+    again = make_pairs(tmp_path / "out", tmp_path / "again", Recipe(fit="pad", size_px=128)).parent
     assert {images.read_content_box(again / side / "a.png") for side in ("photos", "sketches")} == {
         (13, 0, 102, 128)
     }

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import data_prep.make.write
-from data_prep import make_pairs, make_synthetic
+from data_prep import Recipe, make_pairs, make_synthetic
 from data_prep.__main__ import main
 from data_prep.make.parallel import run_jobs
 from data_prep.procedural_faces.synthetic import draw_face
@@ -102,7 +102,7 @@ def test_dry_run_writes_nothing(folders, tmp_path, capsys):
 
 
 def test_an_interrupted_run_goes_on_and_ends_the_same(folders, tmp_path, monkeypatch, capsys):
-    make_pairs(folders, tmp_path / "whole", size_px=32)
+    make_pairs(folders, tmp_path / "whole", Recipe(size_px=32))
     command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1"]
     with monkeypatch.context() as patch:
         stop_after(patch, 5, KeyboardInterrupt())
@@ -163,20 +163,46 @@ def test_a_half_written_file_that_a_second_run_swept_away_is_written_again(
 
 def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):
     out = tmp_path / "out"
-    make_pairs(folders, out, size_px=32)
+    make_pairs(folders, out, Recipe(size_px=32))
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    make_pairs(folders, out, size_px=32)
+    make_pairs(folders, out, Recipe(size_px=32))
     assert "already complete" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == stamps
     before = contents(out)
     (out / "photos" / "anna3.png").unlink()
-    make_pairs(folders, out, size_px=32)
+    make_pairs(folders, out, Recipe(size_px=32))
     assert contents(out) == before
+
+
+def test_a_set_with_a_picture_left_out_keeps_its_manifest_while_it_is_tried_again(
+    folders, tmp_path, monkeypatch
+):
+    (folders / "photos" / "anna3.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    make_pairs(folders, out, Recipe(size_px=32))
+    before = read(out)
+    assert len(before) == NUM - 1
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_prep.make.write.run_jobs", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make_pairs(folders, out, Recipe(size_px=32))
+    assert read(out) == before
+
+
+def test_a_dry_run_reads_no_whole_file(folders, tmp_path, monkeypatch, capsys):
+    make_pairs(folders, tmp_path / "out", Recipe(size_px=32))
+    monkeypatch.setattr("data_prep.files.checksum", None)
+    for out, said in (("out", "holds all of it"), ("new", "is new")):
+        make_pairs(folders, tmp_path / out, Recipe(size_px=32), dry_run=True)
+        assert said in capsys.readouterr().out
 
 
 def test_other_settings_or_another_source_are_refused(folders, tmp_path, capsys):
     out = tmp_path / "out"
-    make_pairs(folders, out, size_px=32)
+    make_pairs(folders, out, Recipe(size_px=32))
     before = contents(out)
     assert "size_px: 32 there, 64 now" in refused(capsys, "pairs", folders, out, "--size", "64")
     (folders / "sketches" / "anna0.png").unlink()

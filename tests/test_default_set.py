@@ -75,7 +75,7 @@ def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path
     )
     with (
         monkeypatch.context() as patch,
-        pytest.raises(data_prep.DataPrepError, match="have changed since"),
+        pytest.raises(data_prep.DataError, match="have changed since"),
     ):
         labels = {name: row | {"split": "test"} for name, row in LABELS.items()}
         patch.setattr(portraits, "read_labels", lambda path: labels)  # others are for testing
@@ -98,7 +98,7 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
         drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out
     )  # no network
     assert (data_prep.default_photos(3, profile="fast", size_px=64) == drawn).all()
-    with pytest.raises(data_prep.DataPrepError):
+    with pytest.raises(data_prep.DataError):
         data_prep.default_photos(3, "portraits")
     own = data_prep.make_synthetic(alone / "own", 20, 64, progress=False)
     assert data_prep.default_photos(5, own.parent).shape == (

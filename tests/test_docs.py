@@ -8,13 +8,17 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
+
+import s2f_utils
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = "https://github.com/example/elsewhere"
+SET_UP = "# Set-up, the same in every notebook"
 
 
 def tool(name: str):
@@ -25,7 +29,7 @@ def tool(name: str):
     return module
 
 
-badges, build_site = tool("badges"), tool("build_site")
+build_site = tool("build_site")
 
 
 def anchors(text: str) -> set[str]:
@@ -111,13 +115,48 @@ def test_every_command_is_in_the_docs(capsys):
     assert listed and {name for name in listed if f"`s2f {name}" not in page} == set()
 
 
-def test_the_address_and_the_set_up_are_up_to_date():
-    pending = [str(path.relative_to(ROOT)) for path in badges.pending(ROOT)]
-    assert pending == [], "run `make badges`"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+
+
+def set_up_of(path: Path) -> str:
+    """The source of a notebook's set-up, without the settings above it."""
+    cells = nbformat.read(path, as_version=4).cells
+    (source,) = [cell["source"] for cell in cells if SET_UP in cell["source"]]
+    return source[source.index(SET_UP) :]
+
+
+def address_and_release() -> tuple[str, str]:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    version = s2f_utils.__version__
+    release = "main" if ".dev" in version else f"v{version}"
+    return pyproject["project"]["urls"]["Repository"], release
+
+
+def test_every_notebook_has_the_same_set_up_of_this_address_and_release():
+    address, release = address_and_release()
+    texts = {set_up_of(path).replace(f'"{path.stem}"', "NAME") for path in NOTEBOOKS + SOLUTIONS}
+    assert len(texts) == 1, "the set-up cell is the same in every notebook but for its name"
+    (text,) = texts
+    assert f'"git+{address}@{release}"' in text and "NAME" in text, "run `make badges`"
+
+
+def test_badges_and_citation_have_the_address():
+    address, _ = address_and_release()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    colab = address.replace("https://github.com/", "https://colab.research.google.com/github/")
+    for path in NOTEBOOKS + SOLUTIONS:
+        place = f"({colab}/blob/main/{path.relative_to(ROOT).as_posix()})"
+        first = nbformat.read(path, as_version=4).cells[0]["source"]
+        assert place in first, f"{path.name}: run `make badges`"
+        assert place in readme or path in SOLUTIONS, f"README.md has no badge of {path.name}"
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"repository-code: {address}\n" in citation, "run `make badges`"
 
 
 def test_in_colab_the_set_up_installs_the_project_and_holds_what_is_there(tmp_path, monkeypatch):
-    source = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb", "v1.2.3")
+    source = set_up_of(NOTEBOOKS[0])
+    address, release = address_and_release()
     calls, find_spec = [], importlib.util.find_spec
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
@@ -127,7 +166,7 @@ def test_in_colab_the_set_up_installs_the_project_and_holds_what_is_there(tmp_pa
     exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
     (command,) = calls
     assert command[1:5] == ["-m", "pip", "install", "--quiet"]
-    assert f"sketch-to-face[train] @ git+{ELSEWHERE}@v1.2.3" in command
+    assert f"sketch-to-face[train] @ git+{address}@{release}" in command
     assert any(part.startswith("torch==") for part in command)
 
 
@@ -151,7 +190,7 @@ def with_sphinx() -> str | None:
 @pytest.mark.skipif(with_sphinx() is None, reason="no Sphinx: `make docs` brings it")
 def test_broken_links_and_formulas_stop_the_site(tmp_path):
     wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
-    right = ["[x](../tools/badges.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    right = ["[x](../tools/lock.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
     script = (

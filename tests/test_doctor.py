@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import make_pairs
+from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.check import diagnose, mend, run_doctor
 from data_prep.check.examine import Subject
@@ -120,7 +120,9 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
     assert again.may_train, [f for f in again.findings]
     mended = {pair.id: pair for pair in manifest.pairs}
     assert np.median(images.load_rgb(mended[where["inverted"]].sketch)) > 200
-    squares = make_pairs(tmp_path / "mended", tmp_path / "squares", size_px=64, progress=False)
+    squares = make_pairs(
+        tmp_path / "mended", tmp_path / "squares", Recipe(size_px=64), progress=False
+    )
     assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [
         (p.id, p.split) for p in manifest.pairs
     ]
@@ -156,7 +158,7 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
 
 
 def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
-    make_pairs(good, tmp_path / "set", size_px=96, progress=False)
+    make_pairs(good, tmp_path / "set", Recipe(size_px=96), progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []
     table = (tmp_path / "set" / "manifest.csv").read_bytes()
     for text in (

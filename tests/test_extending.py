@@ -144,12 +144,11 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
 
     board = leaderboard.build([], manifest, columns=("redness",), patch_seeds=0)
     page = leaderboard.write(board, tmp_path / "board").read_text(encoding="utf-8")
-    facts = json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
-    row = next(row for row in facts["rows"] if row["key"] == "sketch")
-    assert row["redness"] == pytest.approx(by_hand.mean(), abs=1e-5)
-    assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()), abs=1e-5)
+    row = board.row("sketch")
+    assert row.mean("redness") == pytest.approx(by_hand.mean())
+    assert row.figures["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()))
     assert (
-        f"{row['brightness']:.2f}" in page
+        f"{row.figures['brightness']:.2f}" in page
         and "REDNESS (grey levels) ↓" in page
         and "all's brightness ↓" in page
     )
@@ -174,7 +173,7 @@ def own_layout():
 
 
 def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path, capsys):
-    from data_prep import DataPrepError, layouts
+    from data_prep import DataError, layouts
     from data_prep.__main__ import main
     from data_prep.check import diagnose
     from s2f_utils.pictures import images
@@ -201,7 +200,7 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
     assert main(["pairs", *named]) == 0 and main(["pairs", str(tmp_path / "raw"), *named[1:]]) == 0
     assert len(diagnose(tmp_path / "raw", progress=False).subjects) == 4
     assert f"drawn-taken: {own_layout.description}" in layouts.expected_trees()
-    with pytest.raises(DataPrepError, match="there is a layout 'drawn-taken' already"):
+    with pytest.raises(DataError, match="there is a layout 'drawn-taken' already"):
         layouts.register(own_layout)
 
 

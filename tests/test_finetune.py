@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from data_prep import DataPrepError, add_landmarks, make_pairs
+from data_prep import DataError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
@@ -74,20 +74,12 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
             number % 2 == 0
         )
         assert np.isnan(told["hair_length"]) and (told["hat"] == 1.0 or number % 2)
-    halves = [
-        read_manifest(shaped.with_name(f"manifest-fold-{fold}.csv")).split("train")
-        for fold in range(2)
-    ]
-    assert sorted(row.id for half in halves for row in half) == sorted(
-        row.id for row in manifest.split("train")
-    )
-    assert all(halves)
     damaged = shutil.copytree(pairs, tmp_path / "damaged")
     table = (pairs / "manifest.csv").read_text()
     (damaged / "manifest.csv").write_text(
         table.replace(",old,", ",middle,").replace("face-3", "../face")
     )
-    with pytest.raises(DataPrepError, match="have changed since"):
+    with pytest.raises(DataError, match="have changed since"):
         add_landmarks(damaged, shaped.parent, progress=False, workers=1)
     (damaged / "s2.png").write_bytes(b"")
     left = read_manifest(add_landmarks(damaged, tmp_path / "left", progress=False, workers=1)).pairs

@@ -6,6 +6,7 @@ The made-up set has FS2K's layout; the test marked "data" looks at the real one,
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 
@@ -21,8 +22,7 @@ from data_prep.layouts.layout import LayoutOptions
 from data_prep.layouts.tree import scan
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores, terms_of
-from s2f_utils.metrics.evaluation import load_pairs
-from s2f_utils.metrics.leaks import refuse_leaks
+from s2f_utils.metrics.evaluation import Evaluation, load_pairs
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.sketches import contour
 from tests.shared import needs_shared, shared
@@ -49,7 +49,7 @@ def rows_of(folder):
 
 def test_the_annotation_becomes_columns_and_the_style_is_not_the_folders_number(tmp_path, drawn):  # noqa: F811
     root = put_fs2k(tmp_path / "FS2K", drawn)
-    rows = rows_of(make_pairs(root, tmp_path / "set", size_px=64, progress=False).parent)
+    rows = rows_of(make_pairs(root, tmp_path / "set", Recipe(size_px=64), progress=False).parent)
     assert set(rows["photo1-image0000"].attributes) == ATTRIBUTES
     words = {
         "style": "1",
@@ -80,9 +80,11 @@ def test_the_annotation_becomes_columns_and_the_style_is_not_the_folders_number(
 
 def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # noqa: F811
     root = put_fs2k(tmp_path / "FS2K", drawn)
-    first = make_pairs(root, tmp_path / "set", size_px=64, val_share=0.2, progress=False).parent
+    first = make_pairs(
+        root, tmp_path / "set", Recipe(size_px=64, val_share=0.2), progress=False
+    ).parent
     expected = {name: row.attributes for name, row in rows_of(first).items()}
-    again = make_pairs(first, tmp_path / "again", size_px=32, progress=False).parent
+    again = make_pairs(first, tmp_path / "again", Recipe(size_px=32), progress=False).parent
     assert {name: row.attributes for name, row in rows_of(again).items()} == expected
     for source, out in ((first, "mended"), (root, "raw-mended")):
         run_doctor(source, fix=tmp_path / out, progress=False)
@@ -102,7 +104,7 @@ def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # no
         for side, picture in (("sketches", drawn[n].sketch), ("photos", drawn[n].photo)):
             images.save(tmp_path / "mine" / side / f"{n}.png", picture)
     both = make_pairs(
-        [str(root), str(tmp_path / "mine")], tmp_path / "both", size_px=64, progress=False
+        [str(root), str(tmp_path / "mine")], tmp_path / "both", Recipe(size_px=64), progress=False
     )
     assert both.read_text(encoding="utf-8").splitlines()[0].startswith(",".join(COLUMNS) + ",style")
     merged = rows_of(both.parent)
@@ -155,32 +157,29 @@ def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_do
     line = ",".join(f"{v:.2f}" for point in points for v in point)
     names = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"
     (tmp_path / "points.csv").write_text(f"{names}\n13.png,{line}\n")
-    how = {
-        "recipe": Recipe(size_px=96, align="face"),
-        "points": tmp_path / "points.csv",
-        "progress": False,
-    }
-    made = make_pairs(tmp_path / "raw", tmp_path / "set", **how).parent
+    recipe = Recipe(size_px=96, align="face", points=tmp_path / "points.csv")
+    made = make_pairs(tmp_path / "raw", tmp_path / "set", recipe, progress=False).parent
     pictures = [images.load_rgb(made / "photos" / f"{name}.png") for name in ("00", "13")]
     alike = duplicates.correlation(*map(duplicates.thumbnail, pictures))
     assert alike < duplicates.MIN_CORRELATION, "alignment does not hide this leak"
     settings = json.loads((made / "settings.json").read_text(encoding="utf-8"))
     assert settings["in_two_splits"] == ["test/13 = train/00"]
-    again = make_pairs(made, tmp_path / "again", size_px=64, progress=False).parent
+    again = make_pairs(made, tmp_path / "again", Recipe(size_px=64), progress=False).parent
     for folder in (made, again):
         with pytest.raises(
-            DataError, match="train/00 = test/13.*train anew what has learned from it"
+            DataError, match="1 photos of the split .test.*train anew what has learned from it"
         ):
-            refuse_leaks(read_manifest(folder), "test")
+            Evaluation(read_manifest(folder), "test", "sketch-to-photo", 64)
         assert [
             (f.kind, f.drop) for f in diagnose(folder, progress=False).findings if f.kind == "leak"
         ] == [("leak", ("00",))]
     run_doctor(again, fix=tmp_path / "mended", progress=False)
     assert "00" not in rows_of(tmp_path / "mended") and "13" in rows_of(tmp_path / "mended")
     assert duplicates.SOURCE_NOTE in images.read_notes(tmp_path / "mended" / "photos" / "13.png")
-    refuse_leaks(read_manifest(tmp_path / "mended"), "test")  # raises nothing
-    dropped = make_pairs(tmp_path / "raw", tmp_path / "dropped", **how, drop_leaks=True).parent
-    refuse_leaks(read_manifest(dropped), "test")
+    Evaluation(read_manifest(tmp_path / "mended"), "test", "sketch-to-photo", 64)  # raises nothing
+    recipe = dataclasses.replace(recipe, drop_leaks=True)
+    dropped = make_pairs(tmp_path / "raw", tmp_path / "dropped", recipe, progress=False).parent
+    Evaluation(read_manifest(dropped), "test", "sketch-to-photo", 64)
     assert "00" not in rows_of(dropped)
 
 

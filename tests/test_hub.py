@@ -5,7 +5,6 @@ bad ones.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
 import shutil
@@ -58,7 +57,7 @@ def hub(monkeypatch, tmp_path):
 
 
 def forget():
-    door._find.cache_clear()
+    door._fetched.cache_clear()
 
 
 def push(run, *more: str) -> int:
@@ -78,16 +77,6 @@ def other(run: Path, target: Path) -> Path:
     return target
 
 
-def cached(hub, tmp_path) -> list[str]:
-    """The files of the cache that hold something of a model."""
-    place = tmp_path / "cache" / "hub" / "models--user--faces"
-    return sorted(
-        str(p.relative_to(place))
-        for part in ("blobs", "snapshots")
-        for p in (place / part).rglob("*.*")
-    )
-
-
 def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained, capsys):
     assert push(trained) == 0
     shown = capsys.readouterr().out
@@ -95,11 +84,7 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     assert set(repo.files) == {".gitattributes", "README.md", "generator.safetensors"}
     assert f"sent: {NAME}@{repo.refs['main']}" in shown
     model = infer.load(NAME, "cpu")
-    told = capsys.readouterr().err
-    assert (
-        f"downloading {NAME}, commit {repo.refs['main']} (" in told
-        and "licence: none-chosen" in told
-    )
+    assert f"{NAME}: licence: other" in capsys.readouterr().err
     assert model.info.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
     there = door.folder(NAME)
@@ -123,39 +108,28 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
         == 0
     )
     (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
-    digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
-    (parent,) = checkpoints.info_of(trained_on).parents
-    assert (parent["name"], parent["sha256"]) == (NAME, digest)
+    assert checkpoints.info_of(trained_on).trained_on == [faces_manifest.parent.name]
 
 
 def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
-    """No folders, no hashes or names of pictures, no logs: in no byte that reaches the hub."""
+    """No folders, no names of pictures, no logs: in no byte that reaches the hub."""
     run = shutil.copytree(trained, tmp_path / "annabell" / "0007-mine")
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     card = checkpoints.info_of(path)
     more = {"expected_by": "C:\\Users\\annabell\\a,/home/annabell/0003-b/generator.safetensors"}
-    parents = [{"name": "annabell/generator.safetensors", "sha256": "0" * 64}]
-    changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
+    sets = ["annabell/generator.safetensors"]
+    changed = dataclasses.replace(card, settings={**card.settings, **more}, trained_on=sets)
     checkpoints.save_generator(path, net, meta, changed)
     push(run)
     sent = b"".join(hub.came) + b"".join(hub.repos["user/faces"].files.values())
-    hashes = [side["sha256"] for side in card.pictures.values()]
     names = [line.split(",")[1] for line in faces_manifest.read_text().splitlines()[1:]]
-    assert len(hashes) == 2 and len(names) == 16
-    for word in (
-        *hashes,
-        *names,
-        "annabell",
-        str(tmp_path),
-        str(Path.home()),
-        "log.jsonl",
-        "machine",
-    ):
+    assert len(names) == 16
+    for word in (*names, "annabell", str(tmp_path), str(Path.home()), "log.jsonl", "machine"):
         assert word.encode() not in sent, word
     public = checkpoints.info_of(infer.find_generator(NAME))
     assert public.settings["expected_by"] == "a,0003-b/generator.safetensors"
-    assert public.parents == [{"name": "generator.safetensors"}]
+    assert public.trained_on == ["generator.safetensors"]
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -174,19 +148,6 @@ def test_a_push_that_breaks_off_publishes_nothing(hub, trained, tmp_path, capsys
     np.testing.assert_array_equal(answer(NAME), answer(changed))
 
 
-def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp_path):
-    push(trained)
-    hub.faults.spoil = True
-    for _ in range(2):
-        with pytest.raises(
-            WeightsError, match="came with another SHA-256 than the hub publishes .*thrown away"
-        ):
-            answer(NAME)
-        assert cached(hub, tmp_path) == []
-    hub.faults.spoil = False
-    np.testing.assert_array_equal(answer(NAME), answer(trained))
-
-
 @pytest.mark.parametrize(
     ("token", "repo", "message"),
     [
@@ -195,7 +156,7 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
         (
             hub_server.READER,
             "user/faces",
-            "You don't have the rights to write to user/faces: .*log in",
+            "You don't have the rights to write to user/faces.*log in",
         ),
         (
             hub_server.WRITER,
@@ -220,7 +181,7 @@ def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub_server.READER)
     np.testing.assert_array_equal(answer(NAME), answer(trained))
     with pytest.raises(
-        WeightsError, match="hf:user/none: Repository not found: check the name, or log in"
+        WeightsError, match="hf:user/none@main: Repository not found: check the name"
     ):
         answer("hf:user/none")
     with pytest.raises(WeightsError, match="hf:user/faces@v9: Invalid rev id: v9: check the name"):
@@ -232,17 +193,13 @@ def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
 
 def test_a_repository_of_others_is_refused_and_not_fetched(hub):
     hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
-    with pytest.raises(
-        WeightsError, match=r"has no generator.safetensors \(there is .*model.pth.*no other file is"
-    ):
+    with pytest.raises(FileNotFoundError):
         answer(NAME)
     assert not [path for path in hub.asked() if "resolve" in path]
 
 
 @pytest.mark.parametrize("how", ["S2F_OFFLINE", "HF_HUB_OFFLINE", "down", "gone"])
-def test_offline_what_was_fetched_is_there_and_nothing_else_is(
-    hub, trained, monkeypatch, capsys, how
-):
+def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, monkeypatch, how):
     push(trained)
     answer(NAME)
     seen = len(hub.seen)
@@ -256,26 +213,12 @@ def test_offline_what_was_fetched_is_there_and_nothing_else_is(
     else:
         hub.stop()
         close_session()  # the client keeps its connections
-    capsys.readouterr()
     np.testing.assert_array_equal(answer(NAME), answer(trained))
-    told = capsys.readouterr().err
-    reason = (
-        "forbids to fetch it"
-        if "OFFLINE" in how
-        else "out of order"
-        if how == "down"
-        else "try again later"
-    )
-    if "OFFLINE" not in how:
-        assert (
-            "the hub cannot be reached; taken is what is here, "
-            f"commit {hub.repos['user/faces'].refs['main']}" in told
-        )
     for name in ("hf:user/none", f"{NAME}@v9"):
-        with pytest.raises(WeightsError, match=reason):
+        with pytest.raises(WeightsError, match="check the name and the network"):
             answer(name)
     if "OFFLINE" in how:
-        assert len(hub.seen) == seen and told == ""
+        assert len(hub.seen) == seen
 
 
 def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
@@ -286,10 +229,6 @@ def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
     assert not np.array_equal(answer(trained), answer(changed))
     np.testing.assert_array_equal(answer(f"{NAME}@{first}"), answer(trained))
     np.testing.assert_array_equal(answer(NAME), answer(changed))
-    seen = len(hub.seen)
-    forget()
-    np.testing.assert_array_equal(answer(f"{NAME}@{first}"), answer(trained))
-    assert len(hub.seen) == seen  # a commit that is here needs no network
 
 
 def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
@@ -321,12 +260,9 @@ def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, 
     assert push(run, "--i-may-publish", "--licence", "cc-by-nc-4.0") == 0
     text = hub.repos["user/faces"].files["README.md"].decode()
     assert (
-        f"Terms of the training data: {CUFS_TERMS}." in text
+        f"terms of these data: {CUFS_TERMS}" in text
         and ModelCard(text).data.license == "cc-by-nc-4.0"
     )
-    capsys.readouterr()
-    answer(NAME)
-    assert f"its training data: {CUFS_TERMS}" in capsys.readouterr().err  # before it is fetched
 
 
 def test_without_the_client_it_is_said_what_to_install(trained, monkeypatch, capsys):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, make_pairs
+from data_prep import DataError, make_pairs
 from data_prep.__main__ import main
 from data_prep.files import size_px
 from data_prep.make.prepare import PairTask, make_pair
@@ -117,11 +117,11 @@ def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, cap
 
 def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
     root = put_celeba(tmp_path / "CelebAMask-HQ", drawn)
-    rows = read(make_pairs(root, tmp_path / "out", size_px=64).parent)
+    rows = read(make_pairs(root, tmp_path / "out", Recipe(size_px=64)).parent)
     assert by_split(rows) == {"train": ["0", "1", "5"], "val": ["2", "3"], "test": ["4"]}
     assert "photos only: pencil sketches are made" in capsys.readouterr().err
     (root / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
-    make_pairs(root, tmp_path / "other", size_px=64, progress=True)
+    make_pairs(root, tmp_path / "other", Recipe(size_px=64), progress=True)
     assert "not CelebA's, and may divide people" in capsys.readouterr().out
 
 
@@ -135,15 +135,15 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
             )  # as distributed: RGB
             images.save(folder / f"{n:05d}_{masks.CLASSES[label]}.png", part)
     monkeypatch.chdir(tmp_path)
-    out = make_pairs("CelebAMask-HQ", tmp_path / "out", size_px=SIZE).parent
+    out = make_pairs("CelebAMask-HQ", tmp_path / "out", Recipe(size_px=SIZE)).parent
     for n, face in enumerate(drawn[:6]):
         np.testing.assert_array_equal(images.load_labels(out / "masks" / f"{n}.png"), face.mask)
     images.save(out / "masks" / "3.png", masks.colour(drawn[3].mask))  # as others write them
-    again = make_pairs(out, tmp_path / "again", size_px=SIZE).parent
+    again = make_pairs(out, tmp_path / "again", Recipe(size_px=SIZE)).parent
     assert np.array_equal(images.load_labels(again / "masks" / "3.png"), drawn[3].mask)
     (folder / "00003_skin.png").write_bytes((folder / "00003_skin.png").read_bytes()[::-1])
-    with pytest.raises(DataPrepError, match="pictures of the source have changed"):
-        make_pairs("CelebAMask-HQ", tmp_path / "out", size_px=SIZE)
+    with pytest.raises(DataError, match="pictures of the source have changed"):
+        make_pairs("CelebAMask-HQ", tmp_path / "out", Recipe(size_px=SIZE))
 
 
 # Archives, several sources
@@ -160,7 +160,7 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     recipe = Recipe(size_px=64, align="crop", crop=(0.1, 0.0, 0.9, 0.8), styles=("pencil",))
     rows = read(
         make_pairs(
-            [f"feret:{feret}", students], tmp_path / "out", recipe=recipe, test_share=0.4
+            [f"feret:{feret}", students], tmp_path / "out", replace(recipe, test_share=0.4)
         ).parent
     )
     assert len(rows) == 14 and {row["source"] for row in rows} == {"feret", "cufs/cuhk"}
@@ -174,8 +174,8 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     assert sum(row["split"] == "test" and row["source"] == "feret" for row in rows) == 4
     twice = read(make_pairs([f"feret:{feret}"] * 2, tmp_path / "twice", recipe=recipe).parent)
     assert len(twice) == 20 and len({(row["identity"], row["split"]) for row in twice}) == 5
-    with pytest.raises(DataPrepError, match="10 of 14 photos have no sketch: name a style"):
-        make_pairs([feret, students], tmp_path / "never", size_px=64)
+    with pytest.raises(DataError, match="10 of 14 photos have no sketch: name a style"):
+        make_pairs([feret, students], tmp_path / "never", Recipe(size_px=64))
 
 
 # Recipes
@@ -227,7 +227,7 @@ def test_points_by_hand(tmp_path, drawn, capsys):
     head = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"
     table.write_text("\n".join([head, *(",".join([name, *numbers]) for name in ("a.png", "b"))]))
     recipe = Recipe(size_px=64, align="face", styles=("pencil",))
-    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
+    make_pairs(tmp_path / "src", tmp_path / "out", replace(recipe, points=table))
     assert "2 by points" in capsys.readouterr().out
     images.save(tmp_path / "ab.png", np.hstack([255 - photo.photo, photo.photo]))
     in_file = tuple((x + 200, y) for x, y in (*photo.landmarks[:2], mouth))
@@ -246,8 +246,8 @@ def test_points_by_hand(tmp_path, drawn, capsys):
         (f"{head}\na,1,2,x,4,5,6", "line 2 has no six"),
     ):
         table.write_text(content)
-        with pytest.raises(DataPrepError, match=message):
-            make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
+        with pytest.raises(DataError, match=message):
+            make_pairs(tmp_path / "src", tmp_path / "never", replace(recipe, points=table))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,8 @@ def test_points_by_hand(tmp_path, drawn, capsys):
         (["--crop", "0", "0", "1", "0.9"], "--crop belongs to --align crop"),
         (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
         (["--align", "face", "--fit", "pad"], "--fit pad belongs to --align none"),
-        (["--zoom", "2"], "--zoom belongs to --align face"),
+        (["--each"], "--each belongs to --align face"),
+        (["--style", "xdog", "--style", "xdog"], "--style names a style twice"),
         (["--points", "nowhere.csv"], "--points belongs to --align face"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
         (["--size", "4"], "--size"),
@@ -293,7 +294,7 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
 
 
 def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):
-    manifest = make_pairs(folders, tmp_path / "set", size_px=32, val_share=0.4)
+    manifest = make_pairs(folders, tmp_path / "set", Recipe(size_px=32, val_share=0.4))
     table = manifest.read_text(encoding="utf-8")
     for old, new, ids in (
         ("anna1,", "../x,", {"anna2", ".._x"}),
@@ -302,7 +303,7 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
         ("photos/anna4", f"{folders}/photos/anna4", {"anna4"}),
     ):
         manifest.write_text(table.replace(old, new, 1), encoding="utf-8")
-        rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), size_px=32).parent)
+        rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), Recipe(size_px=32)).parent)
         assert (
             len(rows) == 6
             and ids <= {row["id"] for row in rows}
@@ -310,10 +311,8 @@ def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path
         )
     for spoil in (lambda: manifest.write_text(table.replace(",", ";")), manifest.unlink):
         spoil()
-        with pytest.raises(
-            DataPrepError, match="a data set without a manifest.csv that can be read"
-        ):
-            make_pairs(tmp_path / "set", tmp_path / "never", size_px=32)
+        with pytest.raises(DataError, match="a data set without a manifest.csv that can be read"):
+            make_pairs(tmp_path / "set", tmp_path / "never", Recipe(size_px=32))
 
 
 # Files of every kind
@@ -410,6 +409,6 @@ def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):
         ("sketches/Zoë sketch.png", "photos/zoë photo.png"),
     ]
     rows = read(
-        make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", size_px=32).parent
+        make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", Recipe(size_px=32)).parent
     )
     assert {row["id"] for row in rows} == {"Jörg", "anna", "zoë photo"}

@@ -4,7 +4,7 @@ every time.
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import functools
 import gc
 import json
@@ -12,6 +12,7 @@ import re
 import shutil
 import weakref
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,7 +22,6 @@ from s2f_utils import metrics
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import evaluation, leaderboard
-from s2f_utils.metrics.leaks import refuse_leaks
 from s2f_utils.pictures import images
 
 SIZE = 64
@@ -35,7 +35,9 @@ def data(tmp_path_factory):
         split = "test" if n < 12 else "train"
         images.save(root / split / "sketches" / f"p{n:02d}.png", face.sketch)
         images.save(root / split / "photos" / f"p{n:02d}.png", face.photo)
-    return data_prep.make_pairs(root, root.parent / "set", size_px=SIZE, progress=False).parent
+    return data_prep.make_pairs(
+        root, root.parent / "set", data_prep.Recipe(size_px=SIZE), progress=False
+    ).parent
 
 
 def save_outputs(data, folder, change, suffix=".png"):
@@ -68,8 +70,7 @@ def runs(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def board(data, runs):
     manifest = read_manifest(data)
-    ids = [pair.id for pair in manifest.split("test")]
-    entries = [entry for run in runs for entry in leaderboard.find_outputs(str(run), ids)]
+    entries = [entry for run in runs for entry in leaderboard.find_outputs(str(run), manifest)]
     return leaderboard.build(entries, manifest, patch_seeds=1, patch_steps=3)
 
 
@@ -85,8 +86,7 @@ def test_every_row_is_there_and_measured_by_its_pictures(board, data):
     for column, values in expected.items():
         np.testing.assert_array_equal(board.row("sketch").values[column], values)
     far = board.row("far, seed 0")
-    assert not far.contamination.known
-    assert board.row("ridge").contamination.trained_on == "these 18 pairs"
+    assert far.trained_on == "" and board.row("ridge").trained_on == "set"
     assert far.mean("ssim") < board.row("near, seed 0").mean("ssim")
     assert board.row("near, seed 0").mean("rank1") > 0.6 > 0.3 > board.row("mean").mean("rank1")
     assert "ms_ssim" in board.missing and "161 px" in board.missing["ms_ssim"]
@@ -97,77 +97,37 @@ def test_every_row_is_there_and_measured_by_its_pictures(board, data):
 def test_seeds_are_taken_together(board, monkeypatch):
     for row, kid in zip(board.rows, (0.1, 0.3), strict=False):
         monkeypatch.setattr(row, "figures", {"kid": kid})
-    (group,) = leaderboard.over_seeds(board)
     means = [board.row(f"near, seed {k}").mean("psnr") for k in (0, 1)]
-    psnr = {
-        "mean": pytest.approx(np.mean(means), abs=1e-4),
-        "std": pytest.approx(np.std(means, ddof=1), abs=1e-4),
-    }
-    assert (group["seeds"], group["psnr"], group["kid"]) == (
-        [0, 1],
-        psnr,
-        {"mean": 0.2, "std": 0.14142},
-    )
+    (row,) = leaderboard._rows_over_seeds(board, ["psnr", "kid"])
+    psnr = f"{np.mean(means):.2f} ± {np.std(means, ddof=1):.2f}"
+    assert row == ["**near, 2 seeds**", "unknown", "", psnr, "0.2000 ± 0.1414"]
 
 
-def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
+def test_the_table_and_the_sheet_show_what_was_measured(board, tmp_path):
     table = leaderboard.write(board, tmp_path / "out", gallery=4)
-    facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text(encoding="utf-8"))
     markdown = table.read_text(encoding="utf-8")
-    near = facts["rows"][0]
-    assert (near["model"], near["training_known"], near["seed"]) == ("near", False, 0)
-    assert near["trained_on"] in markdown
-    assert near["ssim"] == pytest.approx(board.rows[0].mean("ssim"), abs=1e-5)
-    low, high = near["intervals"]["ssim"]
-    shown = f"{near['ssim']:.4f} [{low:.4f}, {high:.4f}]"
-    assert (
-        shown in markdown
-        and "where artists looked at the photo" in markdown
-        and "s2f weights alexnet" in markdown
-    )
+    ssim = board.rows[0].interval("ssim")
+    assert f"| {ssim.text(4)} " in markdown
+    assert "where artists looked at the photo" in markdown
+    assert "s2f weights alexnet" in markdown
     assert f"floor here is {board.row('nearest').mean('patch_auc'):.2f}, not 0.5" in markdown
-    sheet = images.load_rgb(
-        tmp_path / "out" / "faces.png"
-    )  # input, three models, truth; the worst face first
+    assert sorted(path.name for path in table.parent.iterdir()) == ["faces.png", "leaderboard.md"]
+    # Inputs, three models, truth; the worst face first.
+    sheet = images.load_rgb(tmp_path / "out" / "faces.png")
     assert sheet.shape == (5 * (SIZE + 4) + 4, 4 * (SIZE + 4) + 4, 3)
     worst = np.argsort(board.rows[0].values["ssim"])[0]
     np.testing.assert_array_equal(sheet[4 : 4 + SIZE, 4 : 4 + SIZE], board.inputs[worst])
-    with open(tmp_path / "out" / "per_image.csv", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
-    assert len(table) == len(board.rows) * 12
-    first = next(line for line in table if line["row"] == "near, seed 0")
-    assert float(first["psnr"]) == pytest.approx(
-        board.row("near, seed 0").values["psnr"][0], rel=1e-5
-    )
-
-
-def test_intervals_of_the_patch_test_hold_its_own_training(board):
-    model = board.rows[0]
-    assert model.interval("patch_auc") == metrics.bootstrap_repeated(model.repeated["patch_auc"])
 
 
 def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
     arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0"]
     tables = []
     for name in ("a", "b"):
-        assert (
-            main(
-                [
-                    *arguments,
-                    "--metrics",
-                    "l1,sharpness",
-                    "--out",
-                    str(tmp_path / name),
-                ]
-            )
-            == 0
-        )
-        facts = json.loads((tmp_path / name / "leaderboard.json").read_text(encoding="utf-8"))
-        tables.append({k: v for k, v in facts.items() if k != "machine"})
+        out = tmp_path / name
+        assert main([*arguments, "--metrics", "l1,sharpness", "--out", str(out)]) == 0
+        tables.append((out / "leaderboard.md").read_text(encoding="utf-8"))
     assert tables[0] == tables[1]
-    row = tables[0]["rows"][0]
-    assert (row["model"], row["training_known"], row["seed"]) == ("mine", False, 0)
-    assert re.search(r"^\| mine +\| unknown: .*\| 0 +\|", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^\| mine +\| unknown +\| 0 +\|", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -212,14 +172,17 @@ def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make,
 
 
 def test_two_rows_of_one_name_are_refused(data, runs, tmp_path):
-    ids = [pair.id for pair in read_manifest(data).split("test")]
+    manifest = read_manifest(data)
     bare = save_outputs(data, tmp_path / "photos", lambda p, g: p)
     same = [
         entry
         for spec in (str(bare), f"photos={bare}")
-        for entry in leaderboard.find_outputs(spec, ids)
+        for entry in leaderboard.find_outputs(spec, manifest)
     ]
-    for rows, name in ((same, "photos"), (leaderboard.find_outputs(f"mean={bare}", ids), "mean")):
+    for rows, name in (
+        (same, "photos"),
+        (leaderboard.find_outputs(f"mean={bare}", manifest), "mean"),
+    ):
         with pytest.raises(DataError, match=f"two rows would be called '{name}': give each a name"):
             leaderboard.build(rows, read_manifest(data), columns=("ssim",), patch_seeds=0)
     board = leaderboard.build(same[:1], read_manifest(data), columns=("ssim",), patch_seeds=0)
@@ -238,30 +201,68 @@ def test_each_inference_mode_is_a_row(data, tmp_path):
             lambda p, g, s=spread: p + g.normal(0, s, p.shape),
         )
     manifest = read_manifest(data)
-    entries = leaderboard.find_outputs(
-        f"mine={tmp_path / 'run'}", [pair.id for pair in manifest.split("test")]
-    )
+    entries = leaderboard.find_outputs(f"mine={tmp_path / 'run'}", manifest)
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0)
     labels = [row.label for row in board.rows[:2]]
     assert labels == ["mine, deterministic mode", "mine, paper mode"]
 
 
-def test_a_test_photo_among_the_training_photos_is_refused(data, tmp_path, runs, capsys):
-    copy = shutil.copytree(data, tmp_path / "set")
-    refuse_leaks(read_manifest(copy), "test")
-    from PIL import Image
+def test_outputs_are_the_newest_of_this_set_split_and_direction(data, tmp_path):
+    manifest = read_manifest(data)
+    run = tmp_path / "run"
+    wanted = {"data": "set", "split": "test", "direction": "sketch-to-photo"}
 
-    nearly = Image.open(copy / "photos" / "p00.png").resize((48, 48)).resize((SIZE, SIZE))
-    nearly.save(copy / "photos" / "p20.png")
-    with pytest.raises(
-        DataError, match=r"1 photos of the split 'test'.*train/p20 = test/p00.*--drop-leaks"
+    def evaluated(name, **changes):
+        folder = run / name
+        save_outputs(data, folder / "outputs" / "deterministic", lambda p, g: p)
+        (folder / "metrics.json").write_text(json.dumps(wanted | changes), encoding="utf-8")
+
+    def chosen():
+        (entry,) = leaderboard.find_outputs(str(run), manifest)
+        return entry.files["p00"].parts[-4], entry.trained_on
+
+    evaluated("evaluation", trained_on="set")
+    evaluated("evaluation-2", trained_on="another, set")
+    evaluated("evaluation-3", data="darker")
+    evaluated("evaluation-4", split="val")
+    evaluated("evaluation-5", direction="photo-to-sketch")
+    assert chosen() == ("evaluation-2", "another, set")
+    shutil.rmtree(run / "evaluation-2")
+    assert chosen() == ("evaluation", "set")
+    shutil.rmtree(run / "evaluation")
+    with pytest.raises(DataError, match="are of data darker, this leaderboard is of data set"):
+        for name in ("evaluation-4", "evaluation-5"):
+            shutil.rmtree(run / name)
+        chosen()
+
+
+def test_a_model_of_unknown_training_stands_last_and_is_no_control(data, tmp_path):
+    """True photos, blurred: the highest SSIM."""
+    manifest = read_manifest(data)
+    soft = save_outputs(data, tmp_path / "soft", lambda p, g: cv2.blur(p, (5, 5)))
+    rough = save_outputs(data, tmp_path / "rough", lambda p, g: cv2.blur(p, (9, 9)) + 20)
+    entries = [leaderboard.find_outputs(str(folder), manifest)[0] for folder in (soft, rough)]
+    entries[1].trained_on = "set"
+    board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0)
+    assert [row.label for row in board.rows[:2]] == ["rough", "soft"]
+    assert board.row("soft").mean("ssim") > board.row("rough").mean("ssim")
+    assert "(rough," in board.row("filtered").label
+
+
+def test_a_photo_that_making_the_set_found_in_training_is_refused(data, tmp_path, runs, capsys):
+    copy = shutil.copytree(data, tmp_path / "set")
+    settings = json.loads((copy / "settings.json").read_text(encoding="utf-8"))
+    command = ["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")]
+    known = [*command, "--metrics", "ssim", "--patch-seeds", "0"]
+    for change, status in (
+        ({"in_two_splits": ["test/p00 = train/p20"]}, 2),
+        ({"in_two_splits": ["val/p00 = train/p20"]}, 0),  # another split
+        ({"in_two_splits": ["test/p00 = train/p20"], "drop_leaks": True}, 0),
     ):
-        refuse_leaks(read_manifest(copy), "test")
-    assert (
-        main(["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")])
-        == 2
-    )
-    assert "among the training photos" in capsys.readouterr().err
+        (copy / "settings.json").write_text(json.dumps(settings | change), encoding="utf-8")
+        assert main(known) == status
+        refused = "such as test/p00 = train/p20" in capsys.readouterr().err
+        assert refused == (status == 2)
 
 
 def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
@@ -270,7 +271,7 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
         for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
             images.save(tmp_path / "raw" / side / f"{n:02d}.png", picture[:, 12:84])
     data = data_prep.make_pairs(
-        tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False
+        tmp_path / "raw", tmp_path / "set", data_prep.Recipe(size_px=128, fit="pad"), progress=False
     ).parent
     pairs = read_manifest(data).split("test")
     for pair in pairs:
@@ -280,10 +281,9 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
         made[:] = 255  # a wrong frame costs nothing
         made[top : top + height, left : left + width] = inside
         images.save(tmp_path / "out" / f"{pair.id}.png", made)
-    entries = leaderboard.find_outputs(str(tmp_path / "out"), [pair.id for pair in pairs])
-    board = leaderboard.build(
-        entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0
-    )
+    manifest = read_manifest(data)
+    entries = leaderboard.find_outputs(str(tmp_path / "out"), manifest)
+    board = leaderboard.build(entries, manifest, columns=("ssim", "psnr", "l1"), patch_seeds=0)
     assert board.row("out").mean("ssim") == 1.0 and board.row("out").mean("l1") == 0.0
     sides = (
         board.cut(board.row("filtered").load()),
@@ -295,10 +295,7 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
     assert made == pytest.approx(0.95 * like, rel=0.02), (
         "the control is as sharp as photos, not as photos in a frame"
     )
-    assert (
-        np.isinf(board.row("out").mean("psnr"))
-        and leaderboard.as_dict(board)["rows"][0]["psnr"] is None
-    )
+    assert np.isinf(board.row("out").mean("psnr"))
 
 
 def test_an_id_never_leaves_the_folder_of_outputs(data, tmp_path):
@@ -306,8 +303,11 @@ def test_an_id_never_leaves_the_folder_of_outputs(data, tmp_path):
     for bad in ("../../stray", str(tmp_path / "stray")):
         with pytest.raises(DataError, match="outside of"):
             evaluation.output_file(tmp_path / "out", bad)
+        manifest = read_manifest(data)
+        pairs = [dataclasses.replace(manifest.split("test")[0], id=bad)]
+        outputs = save_outputs(data, tmp_path / "o", lambda p, g: p)
         with pytest.raises(DataError, match="outside of"):
-            leaderboard.find_outputs(str(save_outputs(data, tmp_path / "o", lambda p, g: p)), [bad])
+            leaderboard.find_outputs(str(outputs), dataclasses.replace(manifest, pairs=pairs))
     assert evaluation.output_file(tmp_path / "out", "a/b").parent == tmp_path / "out" / "a"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep import DataPrepError, make_pairs
-from data_prep.make.recipe import Recipe
+from data_prep import DataError, Recipe, make_pairs
 from s2f_utils.pictures import images
 from tests.test_data_prep import by_split, put, read
 
@@ -16,7 +15,7 @@ CUFS = [f"{n:03d}" for n in range(5, 10)]
 
 def rows_of(tmp_path, faces, names, **options):
     src = put(tmp_path / "src", faces, names)
-    return read(make_pairs(src, tmp_path / "out", size_px=32, **options).parent)
+    return read(make_pairs(src, tmp_path / "out", Recipe(size_px=32, **options)).parent)
 
 
 # what is odd → (sketch, photo) of each pair
@@ -67,7 +66,7 @@ def test_splits_are_read_from_folders_however_they_say_it(tmp_path, faces, train
 
 def test_numbers_do_not_marry_people_whose_names_differ(tmp_path, faces):
     names = [("sketches/ann1.png", "photos/bob1.png"), ("sketches/cy2.png", "photos/dee2.png")]
-    with pytest.raises(DataPrepError, match="no pairs found"):
+    with pytest.raises(DataError, match="no pairs found"):
         rows_of(tmp_path, faces, names)
 
 
@@ -77,11 +76,11 @@ def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
         images.save(tmp_path / "src" / ("train" if n < 4 else "test") / f"{n}.png", both)
     images.save(tmp_path / "src" / "preview.png", faces[0].photo)
     with pytest.raises(
-        DataPrepError, match="alone of its size, and perhaps not of the set: preview.png"
+        DataError, match="alone of its size, and perhaps not of the set: preview.png"
     ):
         make_pairs(tmp_path / "src", tmp_path / "out")
     (tmp_path / "src" / "preview.png").unlink()
-    rows = read(make_pairs(tmp_path / "src", tmp_path / "out", size_px=32).parent)
+    rows = read(make_pairs(tmp_path / "src", tmp_path / "out", Recipe(size_px=32)).parent)
     assert by_split(rows) == {"train": [*"123"], "val": [], "test": ["4", "5"]}
 
 

@@ -128,7 +128,7 @@ def credits_of(out: Path) -> dict[str, dict[str, str]]:
 def test_a_download_that_broke_off_goes_on_to_the_end(published, tmp_path, capsys):
     out = tmp_path / "out"
     Server.answers = 5
-    assert fetch(out) == 1
+    assert fetch(out) == 2
     first = in_folder(out)
     assert len(first) == 5 and set(credits_of(out)) == first
     assert "not tried, for the network does not answer" in capsys.readouterr().err
@@ -183,7 +183,7 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(
     changed, missing = "congress-118/face-4.webp", "18f-team/face-2.webp"
     Server.files[published[changed]] = original(99)
     del Server.files[published[missing]]
-    assert fetch(out) == 1
+    assert fetch(out) == 2
     assert in_folder(out) == set(published) - {changed, missing} == set(credits_of(out))
     shown = capsys.readouterr()
     lines = {

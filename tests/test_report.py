@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import data_prep
+from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import metrics, networks, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
@@ -20,8 +21,19 @@ from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images
-from tests.scored import drawn_set
 from tests.test_cli import TINY
+
+
+def drawn_set(root, num_faces, num_test):
+    """A data set of drawn faces of 32 px, without a validation split."""
+    for n in range(num_faces):
+        face, split = draw_face(n, size_px=32), "test" if n < num_test else "train"
+        images.save(root / "raw" / split / "sketches" / f"p{n}.png", face.sketch)
+        images.save(root / "raw" / split / "photos" / f"p{n}.png", face.photo)
+    made = data_prep.make_pairs(
+        root / "raw", root / "set", data_prep.Recipe(size_px=32), progress=False
+    )
+    return read_manifest(made)
 
 
 def small_translator(direction="sketch-to-photo", **options):
@@ -81,7 +93,9 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
                 rng.integers(0, 256, (50, 40, 3), dtype=np.uint8),
             )
     manifest = read_manifest(
-        data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad")
+        data_prep.make_pairs(
+            tmp_path / "raw", tmp_path / "set", data_prep.Recipe(size_px=64, fit="pad")
+        )
     )
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
@@ -119,9 +133,7 @@ def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, ca
 
 
 def test_without_a_validation_split_nothing_is_scored(tmp_path, capsys):
-    data = drawn_set(
-        tmp_path, "mine", range(12)
-    ).path.parent  # four people for testing, none for validation
+    data = drawn_set(tmp_path, num_faces=12, num_test=4).path.parent
     assert (
         main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY])
         == 0

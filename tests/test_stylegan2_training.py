@@ -263,7 +263,7 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     run = begin(photos, tmp_path, total_images=16)
     assert train(run, progress=False) == "done"
     card = checkpoints.info_of(run.folder / "discriminator.safetensors")  # others begin with it
-    assert card.pictures and card.training() == run.card.training()
+    assert card.data and card.training() == run.card.training()
     mixed = [
         dataclasses.replace(row, split="train", photo=row.photo if n > 8 else None)
         for n, row in enumerate(rows)
@@ -469,7 +469,7 @@ def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_
     assert found.shape == (32, 32, 3) and np.array_equal(
         found, model.translate(masks.colour(labels))
     )
-    with pytest.raises(masks.MaskError, match="palette has not"):
+    with pytest.raises(images.ImageError, match="palette has not"):
         model.translate(images.load_rgb(pair.photo))
     with pytest.raises(ValueError, match="draws faces by chance and reads nothing"):
         infer.load(faces, "cpu").translate(images.load_rgb(pair.photo))

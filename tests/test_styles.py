@@ -85,7 +85,7 @@ def test_a_map_is_read_as_numbers_or_in_its_colours(load):
     assert np.array_equal(
         numbers, model.encode(np.repeat(face.mask[..., None], 3, 2))
     )  # read as a grey picture
-    with pytest.raises(masks.MaskError, match="colours that CelebAMask-HQ's palette has not"):
+    with pytest.raises(images.ImageError, match="colours that CelebAMask-HQ's palette has not"):
         model.encode(face.photo)
     both = load("sketch and map")
     sketch = np.repeat(face.sketch[..., None], 3, 2)
@@ -103,9 +103,9 @@ def test_parts_are_painted_in_the_published_order():
         "hair"
     )
     assert found[2, 2] == masks.CLASSES.index("skin") and found[0, 0] == 0
-    with pytest.raises(masks.MaskError, match="no part is called nostril"):
+    with pytest.raises(images.ImageError, match="no part is called nostril"):
         masks.join_parts({"nostril": box(1, 1)})
-    with pytest.raises(masks.MaskError, match="of one size, got skin 16x16, nose 8x8"):
+    with pytest.raises(images.ImageError, match="of one size, got skin 16x16, nose 8x8"):
         masks.join_parts({"skin": box(1, 1), "nose": np.zeros((8, 8), np.uint8)})
 
 

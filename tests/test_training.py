@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2f_utils.data import Manifest, stores
+from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
+from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.loop import make_batch, train
@@ -259,6 +261,27 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
     assert train(run, progress=False) == "done"
     l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
     assert sum(l1[-5:]) < 0.7 * sum(l1[:5])
+
+
+def test_an_answer_that_is_no_picture_leaves_out_a_sheet_and_ends_nothing(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, sample_every_images=8, total_images=16)
+    samples = run.model.samples
+
+    def overflowing(a, b, generators):
+        infinite = run.images_seen in (0, 8)
+        return {
+            k: v * float("inf") if infinite else v for k, v in samples(a, b, generators).items()
+        }
+
+    run.model.samples = overflowing
+    assert train(run, progress=False) == "done"
+    events = read_log(run.folder)[1]
+    problems = [event["message"] for event in events if event["event"] == "problem"]
+    assert [text.partition(":")[0] for text in problems] == [
+        "could not write a sample sheet at image 0",
+        "could not write a sample sheet at image 8",
+    ]
+    assert [path.name for path in (run.folder / "samples").iterdir()] == ["00000016.png"]
 
 
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
@@ -571,6 +594,23 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
+    folder = shutil.copytree(manifest.path.parent, tmp_path / "data")
+    data = read_manifest(folder)
+    run = start(tiny, data, tmp_path)
+    train(run, callbacks=[StopAt(6)], progress=False)
+    assert start(tiny, data, tmp_path, resume="auto").folder == run.folder
+    photo = data.split("train")[0].photo
+    images.save(photo, 255 - images.load_rgb(photo))
+    with pytest.raises(checkpoints.CheckpointError, match="other pictures under the same names"):
+        start(tiny, data, tmp_path, resume=run.folder)
+    assert start(tiny, data, tmp_path, resume="auto").folder != run.folder
+    state = torch.load(run.resume_path, weights_only=True)
+    del state["data_bytes"]  # a run of an earlier release
+    torch.save(state, run.resume_path)
+    assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
 
 
 @pytest.mark.parametrize("command", ["save", "sample"])

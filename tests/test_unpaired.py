@@ -27,8 +27,9 @@ def sources(tmp_path_factory):
     return root
 
 
-def make_unpaired(src, out, size_px=64, **options):
-    return data_prep.make_pairs(src, out, size_px=size_px, unpaired=True, progress=False, **options)
+def make_unpaired(src, out, **options):
+    recipe = data_prep.Recipe(**{"size_px": 64, "unpaired": True, **options})
+    return data_prep.make_pairs(src, out, recipe, progress=False)
 
 
 def counts(manifest):
@@ -58,8 +59,8 @@ def test_people_with_a_folder_are_in_one_split_and_guessed_faces_are_listed(sour
     for n in range(18):
         flat = np.full((64, 64, 3), 100 + n, np.uint8)
         images.save(tmp_path / "people" / f"{n % 6}" / f"{n}.png", flat)
-    recipe = data_prep.Recipe(size_px=32, align="face", fallback="centre")
-    how = {"photos": tmp_path / "people", "recipe": recipe, "test_share": 0.3}
+    how = {"size_px": 32, "align": "face", "fallback": "centre"}
+    how |= {"photos": tmp_path / "people", "test_share": 0.3}
     made = read_manifest(make_unpaired(sources, tmp_path / "set", **how))
     assert len({(row.identity, row.split) for row in made.pairs if row.photo}) == 6
     assert len(made.settings["guessed_faces"]) == 18
@@ -76,7 +77,7 @@ def test_the_same_call_goes_on_and_another_is_refused(sources, tmp_path, capsys)
     (out / "settings.json").rename(out / "settings.partial.json")  # as a killed run leaves it
     assert make_unpaired(sources, out).read_text(encoding="utf-8") == before
     assert gone.read_bytes() == content
-    data_prep.make_pairs(sources, out, size_px=64, unpaired=True)
+    data_prep.make_pairs(sources, out, data_prep.Recipe(size_px=64, unpaired=True))
     assert "already complete: 22 pictures" in capsys.readouterr().out
-    with pytest.raises(data_prep.DataPrepError, match="holds a set made in another way"):
+    with pytest.raises(data_prep.DataError, match="holds a set made in another way"):
         make_unpaired(sources, out, size_px=32)

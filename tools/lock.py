@@ -1,10 +1,8 @@
-"""Write uv.lock, requirements.txt, environment.yml and constraints.txt from pyproject.toml: `make
-lock`.
+"""Write uv.lock, requirements.txt and constraints.txt from pyproject.toml: `make lock`.
 
 uv.lock keeps the versions that it had, unless `--upgrade` is given. requirements.txt has the direct
-dependencies with their locked versions, environment.yml the same for conda, constraints.txt every
-package with its hashes. `--check` writes nothing, needs no uv, and fails where requirements.txt or
-environment.yml differ from what constraints.txt and pyproject.toml say. Needs uv and a network.
+dependencies with their locked versions, constraints.txt every package with its hashes. Needs uv and
+a network.
 """
 
 from __future__ import annotations
@@ -26,17 +24,6 @@ INDEX = "https://pypi.org/simple"
 BY = "# Written by `make lock` from pyproject.toml and uv.lock."
 # Extras that requirements.txt marks, and installs only where they are asked for (S2F_EXTRA).
 ON_DEMAND = ("test-browser", "gfpgan")
-CONDA = """\
-{by} `conda env create -f environment.yml`
-name: sketch-to-face
-channels:
-  - conda-forge
-dependencies:
-  - python=3.12
-  - pip
-  - pip:
-{pins}
-"""
 
 
 def uv(*arguments: str) -> None:
@@ -76,16 +63,11 @@ def _marked(pin: str, extra: str) -> str:
     return f'{pin} {joint} extra == "{extra}"'
 
 
-def generated() -> dict[Path, str]:
-    """requirements.txt and environment.yml as they should be, by the files beside them."""
+def requirements() -> str:
+    """requirements.txt as it should be, by pyproject.toml and constraints.txt."""
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    lines = direct_pins(pyproject, constraints)
-    indented = "\n".join(f"      {line if line.startswith('#') else '- ' + line}" for line in lines)
-    return {
-        ROOT / "requirements.txt": "\n".join([BY, *lines]) + "\n",
-        ROOT / "environment.yml": CONDA.format(by=BY, pins=indented),
-    }
+    return "\n".join([BY, *direct_pins(pyproject, constraints)]) + "\n"
 
 
 def export_constraints() -> None:
@@ -104,21 +86,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; 0 when all files are written, or as they should be."""
     parser = argparse.ArgumentParser(prog="lock", description=__doc__.partition("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    parser.add_argument("--check", action="store_true", help="compare only")
     options = parser.parse_args(arguments)
-    if options.check:
-        stale = [p.name for p, text in generated().items() if p.read_text("utf-8") != text]
-        print(f"lock: {', '.join(stale) or 'nothing'} out of date")
-        return int(bool(stale))
     try:
         uv("lock", "--quiet", *(["--upgrade"] if options.upgrade else []))
         export_constraints()
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"lock: uv is needed and must succeed (pip install uv): {error}", file=sys.stderr)
         return 1
-    for path, text in generated().items():
-        path.write_text(text, encoding="utf-8", newline="\n")
-    print("lock: uv.lock, constraints.txt, requirements.txt, environment.yml are written")
+    (ROOT / "requirements.txt").write_text(requirements(), encoding="utf-8", newline="\n")
+    print("lock: uv.lock, constraints.txt and requirements.txt are written")
     return 0
 
 

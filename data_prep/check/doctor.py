@@ -11,16 +11,15 @@ from data_prep.check import mend
 from data_prep.check.examine import Subject, examine
 from data_prep.check.faults import find_faults, find_refusals
 from data_prep.check.findings import KINDS, UNMENDED, Diagnosis, Finding
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import find_layout
 from data_prep.layouts.layout import POINTS, LayoutOptions
 from data_prep.layouts.tree import scan
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.sources import ids_of, why_alone
 from data_prep.make.state import MANIFEST
-from data_prep.messages import NUM_SHOWN, say
+from data_prep.messages import NUM_SHOWN, printable, say
 from s2f_utils import runtime
-from s2f_utils.data import COLUMNS, SPLITS
+from s2f_utils.data import COLUMNS, SPLITS, DataError
 
 EXIT_FOUND = 1  # training must not start
 PARTS = ("sketch", "photo", "mask")
@@ -40,7 +39,7 @@ def diagnose(
     a folder with a manifest.csv, or a source as `make_pairs` takes it.
 
     layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written.
-    Raises DataPrepError when there is nothing to look at.
+    Raises DataError when there is nothing to look at.
     """
     check_workers(workers)
     path = Path(src)
@@ -67,10 +66,10 @@ def _from_manifest(source: Path, path: Path) -> Diagnosis:
         reader = csv.DictReader(file, restval="")
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
-            raise DataPrepError(f"{printable(path)}: column {', '.join(missing)} is missing")
+            raise DataError(f"{printable(path)}: column {', '.join(missing)} is missing")
         rows = list(reader)
     if not rows:
-        raise DataPrepError(f"{printable(path)}: lists no pairs: run data_prep pairs again")
+        raise DataError(f"{printable(path)}: lists no pairs: run data_prep pairs again")
     diagnosis = Diagnosis(source, [], [])
     for row in rows:
         _add_row(diagnosis, row, path.parent)
@@ -113,7 +112,7 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions) -> Diag
         for picture, reason in zip(lone, why_alone(side, collection), strict=True):
             diagnosis.findings.append(Finding("unmatched", picture.stem, (picture.shown,), reason))
     if not subjects and not diagnosis.findings:
-        raise DataPrepError(f"{printable(path)}: no pictures to look at")
+        raise DataError(f"{printable(path)}: no pictures to look at")
     return diagnosis
 
 

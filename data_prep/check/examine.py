@@ -12,8 +12,8 @@ from PIL import Image
 
 from data_prep import files
 from data_prep.check.sides import FEATURES_PX, features
-from data_prep.errors import printable
 from data_prep.make.prepare import halves, load
+from data_prep.messages import printable
 from s2f_utils.pictures import images
 from s2f_utils.pictures.duplicates import Hashes, hashes_of
 

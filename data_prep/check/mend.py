@@ -11,7 +11,6 @@ from pathlib import Path
 from data_prep import files
 from data_prep.check.examine import Subject
 from data_prep.check.findings import CHANGES, KINDS, Diagnosis
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.layouts.tree import Picture
 from data_prep.make.parallel import Workers
@@ -20,8 +19,8 @@ from data_prep.make.sources import fingerprint
 from data_prep.make.split import with_splits
 from data_prep.make.state import SETTINGS, settings_in
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
-from data_prep.messages import say, warn
-from s2f_utils.data import terms_of
+from data_prep.messages import printable, say, warn
+from s2f_utils.data import DataError, terms_of
 from s2f_utils.pictures.duplicates import SOURCE_NOTE
 
 
@@ -75,12 +74,12 @@ def write_mended(
     Pairs with which training must not start are changed or left out, and of duplicates one; with
     `drop_doubtful`, pairs with any finding that is not mended are also left out. Pictures keep
     their sizes; `python -m data_prep pairs OUT …` makes squares of them. Splits are kept, and drawn
-    where there were none. Raises DataPrepError when nothing is left, or when `out` lies in the
+    where there were none. Raises DataError when nothing is left, or when `out` lies in the
     source.
     """
     out, root = Path(out), diagnosis.root
     if out.resolve().is_relative_to(root.resolve()):
-        raise DataPrepError(f"{printable(out)}: lies in the source: choose a folder outside of it")
+        raise DataError(f"{printable(out)}: lies in the source: choose a folder outside of it")
     dropped = _dropped(diagnosis, drop_doubtful)
     kept = []
     for subject in diagnosis.subjects:
@@ -88,7 +87,7 @@ def write_mended(
         if is_pair and subject.id not in dropped:
             kept.append(subject)
     if not kept:
-        raise DataPrepError("no pair is left after mending: nothing was written")
+        raise DataError("no pair is left after mending: nothing was written")
     rows = rows_of(kept, printable(root.name))
     changes, has_masks = _changes(diagnosis), _have_masks(kept)
     parts = (SKETCH, PHOTO, MASK) if has_masks else (SKETCH, PHOTO)

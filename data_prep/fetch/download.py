@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.fetch import open_portraits
 from data_prep.fetch.transfer import Original, fetch_all
 from data_prep.files import TABLES
-from data_prep.messages import indented, say, warn, warn_some
+from data_prep.messages import indented, printable, say, warn, warn_some
+from s2f_utils.data import DataError
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights import download
 
@@ -90,19 +90,19 @@ def fetch_set(
     "portraits").
 
     The terms are shown first. For a set that cannot be fetched, the page, the terms and what to put
-    where are shown instead, and DataPrepError is raised, so that a script stops. Returns the folder
+    where are shown instead, and DataError is raised, so that a script stops. Returns the folder
     or file.
     """
     if name is None:
         list_sets()
         return None
     if name not in SETS:
-        raise DataPrepError(f"there is no data set {name!r}: the names are {', '.join(SETS)}")
+        raise DataError(f"there is no data set {name!r}: the names are {', '.join(SETS)}")
     entry, is_open = SETS[name], name == "open-portraits"
     if (sets or source) and not is_open:
-        raise DataPrepError("--sets and --from belong to open-portraits")
+        raise DataError("--sets and --from belong to open-portraits")
     if out and entry.kaggle:
-        raise DataPrepError(f"{name} goes into a cache, and its place is shown: leave OUT out")
+        raise DataError(f"{name} goes into a cache, and its place is shown: leave OUT out")
     chosen = open_portraits.open_sets(sets) if is_open else {}
     say(entry.what)
     say(f"terms: {entry.terms}")
@@ -123,9 +123,9 @@ def _fetch_entry(entry: NamedSet, target: Path, progress: bool) -> Path:
         return fetch_files(portrait_files(), target, progress=progress)
     if entry.kaggle:
         return _from_kaggle(entry)
-    raise DataPrepError(
-        f"{entry.name} cannot be fetched by a program: get it from the page above",
-        indented(entry.by_hand),
+    raise DataError(
+        f"{entry.name} cannot be fetched by a program: get it from the page above\n"
+        f"{indented(entry.by_hand)}"
     )
 
 
@@ -146,7 +146,7 @@ def _folders(source: str | os.PathLike | None) -> list[Path]:
     folders["S2F_PORTRAITS"] = os.environ.get("S2F_PORTRAITS")
     for name, folder in folders.items():
         if folder and not Path(folder).is_dir():
-            raise DataPrepError(
+            raise DataError(
                 f"{name}={printable(folder)}: no such folder: name the one with the portraits"
             )
     return [Path(folder) for folder in folders.values() if folder]
@@ -156,19 +156,18 @@ def _from_kaggle(entry: NamedSet) -> Path:
     try:
         import kagglehub
     except ImportError:
-        raise DataPrepError(
-            f"{entry.name} needs the package kagglehub (pip install kagglehub), or your own hands",
-            indented(entry.by_hand),
+        raise DataError(
+            f"{entry.name} needs the package kagglehub (pip install kagglehub), or your own hands\n"
+            f"{indented(entry.by_hand)}"
         ) from None
     try:
         folder = Path(kagglehub.dataset_download(entry.kaggle))
         say(f"it is here: {printable(folder)}")
         return folder
     except Exception as error:  # it raises what its libraries raise
-        raise DataPrepError(
+        raise DataError(
             f"kagglehub could not fetch {entry.kaggle} ({error}): check the login, or get it"
-            " by hand",
-            indented(entry.by_hand),
+            f" by hand\n{indented(entry.by_hand)}"
         ) from None
 
 
@@ -184,7 +183,7 @@ def fetch_missing(files: Sequence[Original], target: Path, *, progress: bool = T
 def fetch_files(files: Sequence[Original], target: Path, *, progress: bool = True) -> Path:
     """Fetch files into a folder; those that are there are checked and kept, or replaced if damaged.
 
-    A file that cannot be fetched does not stop the others; at the end DataPrepError says how many
+    A file that cannot be fetched does not stop the others; at the end DataError says how many
     are missing and why.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -210,7 +209,7 @@ def fetch_files(files: Sequence[Original], target: Path, *, progress: bool = Tru
         untried = ""
         if outcome.num_untried:
             untried = f", {outcome.num_untried} of them not tried, for the network does not answer"
-        raise DataPrepError(
+        raise DataError(
             f"{num_lost} of {len(files)} files are missing{untried}: run the same command again to"
             " go on"
         )

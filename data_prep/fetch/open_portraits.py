@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from data_prep.errors import DataPrepError, IncompleteError, printable
 from data_prep.fetch.transfer import Original, fetch_all
 from data_prep.files import TABLES
-from data_prep.messages import say, warn, warn_some
+from data_prep.messages import printable, say, warn, warn_some
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 from s2f_utils.runtime import atomic_path
 from s2f_utils.weights import download
@@ -78,22 +78,22 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def read_credits(folder: Path) -> list[dict[str, str]]:
-    """The rows of a folder's list of credits. Raises DataPrepError where it is damaged."""
+    """The rows of a folder's list of credits. Raises DataError where it is damaged."""
     try:
         return [{name: row[name] for name in COLUMNS} for row in _read_csv(folder / CREDITS)]
     except (KeyError, UnicodeDecodeError):
         path = printable(folder / CREDITS)
-        raise DataPrepError(
+        raise DataError(
             f"{path}: damaged: delete it, and download again, which checks the files"
         ) from None
 
 
 def open_sets(names: Sequence[str] | None = None) -> dict[str, OpenSet]:
-    """The sets with these names, None: all. Raises DataPrepError for other names."""
+    """The sets with these names, None: all. Raises DataError for other names."""
     sets = {row["name"]: OpenSet(**row) for row in _read_csv(SETS)}
     unknown = [name for name in names or () if name not in sets]
     if unknown:
-        raise DataPrepError(f"no open set {', '.join(unknown)}: the names are {', '.join(sets)}")
+        raise DataError(f"no open set {', '.join(unknown)}: the names are {', '.join(sets)}")
     return {name: entry for name, entry in sets.items() if not names or name in names}
 
 
@@ -131,7 +131,7 @@ def fetch_portraits(
     SHA-256, it is copied instead of fetched. timeout_s: how long a server may stay silent.
 
     Returns `target`. An original that was changed or is gone does not stop the others; where the
-    network does not answer, the others are not tried. At the end IncompleteError says how many are
+    network does not answer, the others are not tried. At the end DataError says how many are
     missing.
     """
     store = _Store(target)
@@ -160,7 +160,7 @@ def fetch_portraits(
         untried = ""
         if outcome.num_untried:
             untried = f", {outcome.num_untried} of them not tried, for the network does not answer"
-        raise IncompleteError(
+        raise DataError(
             f"{num_lost} of {len(portraits)} portraits are missing{untried}: run the same command"
             " again"
         )

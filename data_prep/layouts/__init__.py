@@ -7,18 +7,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts.layout import Layout, LayoutOptions
 from data_prep.layouts.tree import Tree
-from data_prep.messages import indented
+from data_prep.messages import indented, printable
+from s2f_utils.data import DataError
 
 LAYOUTS: dict[str, Layout] = {}
 
 
 def register(layout: Layout) -> None:
-    """Add a layout. Raises DataPrepError when there is one of its name."""
+    """Add a layout. Raises DataError when there is one of its name."""
     if layout.name in LAYOUTS:
-        raise DataPrepError(f"there is a layout {layout.name!r} already: choose another name")
+        raise DataError(f"there is a layout {layout.name!r} already: choose another name")
     LAYOUTS[layout.name] = layout
 
 
@@ -49,21 +49,21 @@ def expected_trees() -> str:
 def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
     """The layout of that name, else the first one that recognises the tree.
 
-    Raises DataPrepError for an unknown name, or with the tree as it is and the trees expected where
+    Raises DataError for an unknown name, or with the tree as it is and the trees expected where
     none fits.
     """
     if name is not None:
         if name not in LAYOUTS:
             known = ", ".join(LAYOUTS)
-            raise DataPrepError(f"there is no layout {name!r}: the layouts are {known}")
+            raise DataError(f"there is no layout {name!r}: the layouts are {known}")
         return LAYOUTS[name]
     has_folders = bool(options.sketches or options.photos)
     for layout in in_order():
         if (layout.takes_folders or not has_folders) and layout.recognise(tree, options):
             return layout
-    raise DataPrepError(
+    found, expected = indented(tree.describe()), indented(expected_trees())
+    raise DataError(
         f"{printable(tree.root.name)}: no known layout fits this folder: put its pictures into"
         " folders called sketches and photos, or name its folders with --sketches and --photos, or"
-        " its layout with --layout",
-        f"found:\n{indented(tree.describe())}\nexpected one of:\n{indented(expected_trees())}",
+        f" its layout with --layout\nfound:\n{found}\nexpected one of:\n{expected}"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts.layout import POINTS, Candidate, Collection, Layout, LayoutOptions
 from data_prep.layouts.tree import Picture, Tree
+from data_prep.messages import printable
 from s2f_utils.data import COLUMNS, DataError, Row, read_manifest, terms_of
 
 HEAD_BYTES = 10_000  # of the manifest, in which its first line ends
@@ -31,7 +31,7 @@ def _is_of_a_set(path: Path, head: str) -> bool:
 def _manifest_of(tree: Tree) -> Path | None:
     """The manifest of the one data set that is here; None where there is none.
 
-    Raises DataPrepError for several, and for a set that is not complete, or whose manifest was
+    Raises DataError for several, and for a set that is not complete, or whose manifest was
     changed: as a folder of pictures alone it would lose its split and its people.
     """
     heads = {}
@@ -42,14 +42,14 @@ def _manifest_of(tree: Tree) -> Path | None:
     if not heads:
         return None
     if len({path.parent for path in heads}) > 1:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(tree.root)}: holds several data sets: give each of them as a source"
         )
     for path, head in heads.items():
         columns = next(csv.reader([head.partition("\n")[0].strip()]))
         if path.name == "manifest.csv" and set(COLUMNS) <= set(columns):
             return path
-    raise DataPrepError(
+    raise DataError(
         f"{printable(next(iter(heads)).parent)}: a data set without a manifest.csv that can be"
         " read: run the command that makes it once more, or save the file as CSV with commas, in"
         " UTF-8 (--layout takes the pictures alone)"
@@ -60,10 +60,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """The pairs as the manifest has them, with split and identity;
     those without a photo are left aside.
     """
-    try:
-        manifest = read_manifest(_manifest_of(tree) or tree.root)  # without one, it says so
-    except DataError as error:
-        raise DataPrepError(str(error)) from None
+    manifest = read_manifest(_manifest_of(tree) or tree.root)  # without one, it says so
     collection = Collection(terms="\n".join(terms_of(manifest.settings)))
     seen: set[Path] = set()
     for row in manifest.pairs:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.layouts.sides import with_photos_alone
 from data_prep.layouts.tree import Picture, Tree
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 TERMS = "FS2K: for research; see its repository (DengPingFan/FS2K)"
@@ -88,7 +89,7 @@ def _key(picture: Picture) -> tuple[str, str] | None:
 
 
 def _read_annotations(tree: Tree) -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
-    """(folder, number) → split and annotation, of the files that are there. Raises DataPrepError
+    """(folder, number) → split and annotation, of the files that are there. Raises DataError
     where one is something else.
     """
     known: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
@@ -99,7 +100,7 @@ def _read_annotations(tree: Tree) -> dict[tuple[str, str], tuple[str, dict[str, 
         try:
             entries = {entry["image_name"].casefold(): entry for entry in json.loads(text)}
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataPrepError(
+            raise DataError(
                 f"{printable(tree.root)}: anno_{split}.json is not FS2K's list of pictures:"
                 " download it again"
             ) from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from data_prep.errors import DataPrepError
 from data_prep.layouts.tree import Picture, Tree
+from s2f_utils.data import DataError
 
 HALVES = ("left", "right")
 # columns that name files of a set, which no set that is made of it has
@@ -29,7 +29,7 @@ class LayoutOptions:
 
     def __post_init__(self) -> None:
         if self.sketch_side not in HALVES:
-            raise DataPrepError(f"--sketch-side must be left or right, got {self.sketch_side!r}")
+            raise DataError(f"--sketch-side must be left or right, got {self.sketch_side!r}")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.layouts.sides import BY_NAME, masks_of, named_sides, people_of, with_photos_alone
 from data_prep.layouts.tree import Tree
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 
 
 def recognise(tree: Tree, options: LayoutOptions) -> bool:
@@ -21,7 +22,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     and splits must agree.
     """
     if bool(options.sketches) != bool(options.photos):
-        raise DataPrepError("--sketches and --photos belong together: give both, or neither")
+        raise DataError("--sketches and --photos belong together: give both, or neither")
     sketches, photos = named_sides(tree, options)
     matched, lone_sketches, lone_photos = names.match(sketches, photos, BY_NAME)
     collection = Collection([], lone_sketches, lone_photos)

@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
-from data_prep.errors import DataPrepError
 from data_prep.layouts import names
 from data_prep.layouts.layout import Collection, LayoutOptions
 from data_prep.layouts.tree import Picture, Tree, relocated, scan
+from s2f_utils.data import DataError
 
 MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 
@@ -29,8 +29,8 @@ def _pictures_of(tree: Tree, side: str, flag: str, folder: str | None) -> list[P
     base = named_folder(tree, folder)
     try:
         pictures = scan(base).pictures
-    except DataPrepError as error:
-        raise DataPrepError(f"{flag}: {error.message}") from None
+    except DataError as error:
+        raise DataError(f"{flag}: {str(error).splitlines()[0]}") from None
     return [relocated(picture, side, base) for picture in pictures]
 
 

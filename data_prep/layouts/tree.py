@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 from s2f_utils.runtime import counted, what_to_do
 
 # what systems, a NAS and pix2pix leave beside pictures
@@ -93,22 +94,22 @@ def scan(root: str | os.PathLike) -> Tree:
     """Find all pictures below the folder `root`; hidden files and folders, and `_SKIPPED_FOLDERS`,
     are passed over, links to folders are followed once.
 
-    Raises DataPrepError when there is no such folder, when it may not be read, or when it has no
+    Raises DataError when there is no such folder, when it may not be read, or when it has no
     pictures.
     """
     root = Path(root)
     if not root.exists():
-        raise DataPrepError(f"{printable(root)}: no such folder: check the path")
+        raise DataError(f"{printable(root)}: no such folder: check the path")
     if not root.is_dir():
         packed = root.suffix.lower() in _ARCHIVES
         hint = "unpack it and give the folder" if packed else "give the folder it lies in"
-        raise DataPrepError(f"{printable(root)}: expected a folder, got a file: {hint}")
+        raise DataError(f"{printable(root)}: expected a folder, got a file: {hint}")
     tree = Tree(root.resolve())
     _walk(tree)
     if not tree.pictures:
         packed = any(tree.others[suffix] for suffix in _ARCHIVES)
         hint = "unpack the archives in it" if packed else "check the path"
-        raise DataPrepError(f"{printable(root)}: no pictures in this folder or below it: {hint}")
+        raise DataError(f"{printable(root)}: no pictures in this folder or below it: {hint}")
     return tree
 
 
@@ -126,7 +127,7 @@ def _walk(tree: Tree) -> None:
             for name in sorted(members):
                 _add(tree, Path(folder) / name, Path(folder).relative_to(tree.root).parts)
     except OSError as error:
-        raise DataPrepError(f"the source cannot be read: {printable(what_to_do(error))}") from None
+        raise DataError(f"the source cannot be read: {printable(what_to_do(error))}") from None
 
 
 def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataPrepError, printable
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 
 CONNECT_S = 10.0  # for a scheduler to answer, and for a first worker
 
@@ -22,7 +23,7 @@ CONNECT_S = 10.0  # for a scheduler to answer, and for a first worker
 def connected(scheduler: str) -> Iterator[Any]:
     """A client of the scheduler at this address, or in this file (.json), that has workers.
 
-    Raises DataPrepError.
+    Raises DataError.
     """
     from distributed import CancelledError, Client, KilledWorker
     from distributed.comm.addressing import parse_address, parse_host_port
@@ -39,12 +40,12 @@ def connected(scheduler: str) -> Iterator[Any]:
         client.wait_for_workers(1, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError, KeyError) as error:  # TimeoutError is an OSError
         reason = f"{printable(scheduler)} ({printable(error)}): see docs/data.md"
-        raise DataPrepError(f"no Dask scheduler with workers at {reason}") from None
+        raise DataError(f"no Dask scheduler with workers at {reason}") from None
     try:
         with client:
             yield client
     except (CancelledError, KilledWorker) as error:
-        raise DataPrepError(
+        raise DataError(
             f"the cluster failed ({printable(error)}): the same command goes on, once it runs"
         ) from None
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.fetch import download
 from data_prep.fetch.transfer import Original
 from data_prep.make.face_maps import map_of
@@ -26,9 +25,9 @@ from data_prep.make.portraits import (
 )
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
-from data_prep.messages import describe_counts, say
+from data_prep.messages import describe_counts, printable, say
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_utils.data import read_manifest
+from s2f_utils.data import DataError, read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.weights import cache_folder
 
@@ -66,7 +65,7 @@ def make_default(
     are drawn where faces are drawn; None: the profile's. maps: label maps as well, as of
     `face_maps.map_of` for portraits; drawn faces always have them.
 
-    Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits
+    Says in one line what it took. Raises DataError where `data` is none of these, or portraits
     are asked for and cannot be had.
     """
     if str(data) not in CHOICES:
@@ -76,7 +75,7 @@ def make_default(
     if wants_portraits(str(data), name):
         try:
             folder = portraits_folder(progress=progress)
-        except (DataPrepError, OSError) as error:
+        except (DataError, OSError) as error:
             if data == "portraits":
                 raise
             reason = f"the portraits cannot be had: {error}"
@@ -110,7 +109,7 @@ def default_photos(
     if wants_portraits(str(data), profile):
         try:
             folder = _some_portraits(num)
-        except (DataPrepError, OSError):
+        except (DataError, OSError):
             if data == "portraits":
                 raise
         else:
@@ -141,7 +140,7 @@ def _some_portraits(num: int) -> Path:
 def _manifest_in(data: Path) -> Path:
     manifest = data / "manifest.csv" if data.is_dir() else data
     if not manifest.is_file():
-        raise DataPrepError(
+        raise DataError(
             f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, or a"
             " folder made by 'python -m data_prep pairs'"
         )
@@ -161,14 +160,14 @@ def portraits_folder(wanted: Sequence[Original] | None = None, *, progress: bool
     """The folder with these portraits, None: all: S2F_PORTRAITS, the cache, or the cache after a
     download.
 
-    Raises DataPrepError where the folder named holds no portraits, or they cannot be fetched.
+    Raises DataError where the folder named holds no portraits, or they cannot be fetched.
     """
     chosen = os.environ.get("S2F_PORTRAITS")
     if not chosen:
         folder = cache_folder() / "portraits"
         return download.fetch_missing(wanted or shown_files(), folder, progress=progress)
     if sum(path.name.startswith(SHOWN) for path in Path(chosen).glob("*")) < ENOUGH:
-        raise DataPrepError(
+        raise DataError(
             f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it"
         )
     return Path(chosen)
@@ -187,12 +186,10 @@ def make_portraits(
     maps where `maps` is true: squares and a manifest in `out`.
 
     Splits are those of the open portraits, by person. photo-to-sketch and restorer-256 learned
-    before 42 photos became test photos. Returns the manifest's path. Raises DataPrepError.
+    before 42 photos became test photos. Returns the manifest's path. Raises DataError.
     """
     if style not in sketches.STYLES:
-        raise DataPrepError(
-            f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}"
-        )
+        raise DataError(f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}")
     entries = _shown(read_portraits(Path(folder)))
     parts = (SKETCH, PHOTO, MASK) if maps else (SKETCH, PHOTO)
     items = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import os
 import re
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
-from data_prep.layouts.layout import Candidate, LayoutOptions
+from data_prep.layouts.layout import Candidate
 from data_prep.make.parallel import Workers
 from data_prep.make.points import GivenPoints, read_points
 from data_prep.make.prepare import PairTask, make_pair, parts_of
@@ -27,7 +25,8 @@ from data_prep.make.split import with_splits
 from data_prep.make.split_list import SplitList, read_split_list
 from data_prep.make.unpaired import unpaired_plan
 from data_prep.make.write import PHOTO, SKETCH, Item, SetPlan, write_set
-from data_prep.messages import NUM_SHOWN, describe_counts, say, warn
+from data_prep.messages import NUM_SHOWN, describe_counts, printable, say, warn
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 MAX_LISTED = 200  # names in settings.json
@@ -37,22 +36,8 @@ NUM_VOTES = 6  # pairs that are read to see whether the sides are exchanged
 def make_pairs(
     src: str | os.PathLike | Sequence[str | os.PathLike],
     out: str | os.PathLike,
-    layout: str | None = None,
-    size_px: int = 256,
-    fit: str | None = None,
-    *,
-    sketches: str | os.PathLike | None = None,
-    photos: str | os.PathLike | None = None,
-    sketch_side: str = "left",
-    unpaired: bool = False,
     recipe: Recipe | None = None,
-    points: str | os.PathLike | None = None,
-    test_share: float | None = None,
-    val_share: float | None = None,
-    seed: int = 0,
-    identity: str | None = None,
-    split_list: str | os.PathLike | None = None,
-    drop_leaks: bool = False,
+    *,
     workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
@@ -60,63 +45,49 @@ def make_pairs(
     """Make a data set of the pairs in `src`: square PNGs and a manifest in the folder `out`.
     Returns the manifest's path.
 
-    src: a folder, or several, which become one set; "LAYOUT:PATH" names the layout of one.
-    layout: a name of `layouts.LAYOUTS`; None: recognised.
-    size_px, fit: height and width, and how they are reached: "stretch" (the protocol's track A) or
-    "pad" (track B); None: "stretch", but pictures of different shapes are refused.
-    sketches, photos: the folders of pairs, in `src` or anywhere, where their names do not say what
-    they are.
-    sketch_side: which half of an AB image is the sketch, "left" or "right".
-    unpaired: sketches and photos are of different people: a row has a sketch or a photo.
-    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit override
-    those above.
-    points: a CSV file of eyes and mouths marked by hand (`POINT_COLUMNS`, pixels of the source), by
-    picture name.
-    test_share, val_share, seed: as in `split_by_identity`. The source's own split is kept.
-    identity: a regular expression whose first group, in a photo's path below its folder, names the
-    person.
-    split_list: a published split by its name (`split_list.published`), or a CSV file of lines
-    "split,name"; it overrides the source's own split, and pairs that it does not name are left out.
-    drop_leaks: leave out training pairs whose photo is also in another split, instead of warning
-    about them.
-    workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
+    src: a folder, or several, which become one set; "LAYOUT:PATH" names the layout of one. recipe:
+    all options (None: the defaults). workers: as in `parallel.run_jobs`. dry_run: say what would be
+    done, write nothing.
 
-    An interrupted call is resumed. Raises DataPrepError (a ValueError) when the source or an option
+    An interrupted call is resumed. Raises DataError (a ValueError) when the source or an option
     is unusable, and OSError when the disk is full or may not be written.
     """
-    recipe, out = recipe or Recipe(size_px=size_px, fit=fit), Path(out)
+    recipe, out = recipe or Recipe(), Path(out)
     recipe.check()
-    if points and not recipe.needs_face:
-        raise DataPrepError(
-            "--points belongs to --align face and to --background grabcut: give one of them, too"
-        )
-    folders = [str(folder) if folder else None for folder in (sketches, photos)]
-    options = LayoutOptions(*folders, sketch_side, bool(recipe.styles))
-    shares, say_it = {"test": test_share, "val": val_share}, progress or dry_run
-    if unpaired:
-        plan = unpaired_plan(src, out, recipe, options, shares, seed, say_it)
-        return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
-    sources = read_sources(src, layout, options, out)
-    divided, by_hand = read_split_list(split_list), read_points(points)
+    how = {"workers": workers, "progress": progress, "dry_run": dry_run}
+    if recipe.unpaired:
+        return write_set(out, unpaired_plan(src, out, recipe, progress or dry_run, dry_run), **how)
+    plan = _paired_plan(src, out, recipe, progress, dry_run)
+    return write_set(out, plan, **how)
+
+
+def _paired_plan(
+    src: str | os.PathLike | Sequence[str | os.PathLike],
+    out: Path,
+    recipe: Recipe,
+    progress: bool,
+    dry_run: bool,
+) -> SetPlan:
+    say_it = progress or dry_run
+    sources = read_sources(src, recipe.layout, recipe.layout_options, out)
+    divided, by_hand = read_split_list(recipe.split_list), read_points(recipe.points)
     pairs = pairs_of(sources)
     if divided:
-        pairs = _divided(divided, sources, pairs, identity)
+        pairs = _divided(divided, sources, pairs, recipe.identity)
     recipe = _completed(recipe, pairs, say_it)
-    settings = _settings(sources, pairs, recipe, sketch_side) | {
+    settings = _settings(sources, pairs, recipe) | {
         "points": by_hand.digest,
-        "test_share": test_share,
-        "val_share": val_share,
-        "identity": identity,
         "split_list": divided and f"{divided.name} ({divided.digest[:12]})",
-        "seed": seed,
     }
-    items = _items(pairs, recipe, by_hand, settings)
-    look = functools.partial(review, drop_leaks=drop_leaks, progress=progress)
-    notes = _notes(sources) | {"drop_leaks": drop_leaks}
+    if not dry_run:  # which reads every picture
+        settings["source_digest"] = _digest(pairs)
+    items = _items(pairs, recipe, by_hand)
+    look = functools.partial(review, drop_leaks=recipe.drop_leaks, progress=progress)
+    notes = _notes(sources) | {"drop_leaks": recipe.drop_leaks}
     plan = SetPlan(items, make_pair, settings, notes, look)
     _report(sources, recipe, plan, say_it)
     _warn(pairs, recipe, plan, by_hand)
-    return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
+    return plan
 
 
 def _divided(
@@ -124,8 +95,7 @@ def _divided(
 ) -> list[Candidate]:
     """The pairs that the list names, with its splits; what has no match is reported."""
     people = _identities(pairs, [""] * len(pairs), identity)
-    roots = [source.tree.root.stem for source in sources for _ in source.collection.pairs]
-    kept, (first, *others) = listed.divide(pairs, people, roots)
+    kept, (first, *others) = listed.divide(pairs, people)
     sources[0].collection.notes.append(first)
     for remark in others:
         warn(remark)
@@ -135,16 +105,11 @@ def _divided(
 def _completed(recipe: Recipe, pairs: Sequence[Candidate], progress: bool) -> Recipe:
     """The recipe, completed for these pairs.
 
-    Raises DataPrepError if something that it needs is missing.
+    Raises DataError if something that it needs is missing.
     """
     recipe = _with_sketches(recipe, pairs)
     recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)
     _check_masks(recipe, pairs)
-    if recipe.background == "rembg" and importlib.util.find_spec("rembg") is None:
-        raise DataPrepError(
-            "--background rembg needs a further package: pip install 'rembg[cpu]', or choose"
-            " --background grabcut"
-        )
     return recipe
 
 
@@ -154,7 +119,7 @@ def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
     if not alone or recipe.styles:
         return recipe
     if alone < len(pairs):
-        raise DataPrepError(
+        raise DataError(
             f"{alone} of {len(pairs)} photos have no sketch: name a style to make all sketches from"
             " photos (--style pencil), or leave that source out"
         )
@@ -170,7 +135,7 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
         option = "--background labels"
     without = [pair.photo.shown for pair in pairs if pair.mask is None]
     if option and without:
-        raise DataPrepError(
+        raise DataError(
             f"{option} needs a label map for every photo, and {len(without)} have none (such as"
             f" {without[0]}): put them into a folder masks/ under their photos' names, or choose"
             " another option"
@@ -178,34 +143,39 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
 
 
 def _settings(
-    sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, sketch_side: str
+    sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe
 ) -> dict[str, Any]:
     """The settings that determine the pictures; a set can be resumed only with the same ones."""
+    return {
+        "layout": "+".join(source.layout.name for source in sources),
+        "source": "+".join(printable(source.tree.root.name) for source in sources),
+        **recipe.as_settings(),
+        "sketch_side": recipe.sketch_side if any(pair.half for pair in pairs) else "",
+        "test_share": recipe.test_share,
+        "val_share": recipe.val_share,
+        "identity": recipe.identity,
+        "seed": recipe.seed,
+    }
+
+
+def _digest(pairs: Sequence[Candidate]) -> str:
+    """A digest of all pictures, and of what is known of their pairs."""
     pictures = []
     for pair in pairs:
         words = repr((pair.id, pair.identity, pair.split, sorted(pair.attributes.items())))
         files_of = [picture for picture in (pair.sketch, pair.photo, pair.mask) if picture]
         pictures += [(picture, words) for picture in files_of]
-    return {
-        "layout": "+".join(source.layout.name for source in sources),
-        "source": "+".join(printable(source.tree.root.name) for source in sources),
-        "source_digest": fingerprint(pictures),
-        **recipe.as_settings(),
-        "sketch_side": sketch_side if any(pair.half for pair in pairs) else "",
-    }
+    return fingerprint(pictures)
 
 
-def _items(
-    pairs: Sequence[Candidate], recipe: Recipe, points: GivenPoints, settings: dict[str, Any]
-) -> list[Item]:
-    ids, seed = ids_of(pairs), settings["seed"]
-    people = _identities(pairs, ids, settings["identity"])
+def _items(pairs: Sequence[Candidate], recipe: Recipe, points: GivenPoints) -> list[Item]:
+    ids = ids_of(pairs)
+    people = _identities(pairs, ids, recipe.identity)
     rows = []
     for name, person, pair in zip(ids, people, pairs, strict=True):
         row = {"id": name, "identity": person, "split": pair.split}
         rows.append({**pair.attributes, **row, "source": printable(pair.source)})
-    shares = {"test": settings["test_share"], "val": settings["val_share"]}
-    rows = with_splits(rows, shares, seed)
+    rows = with_splits(rows, recipe.shares, recipe.seed)
     unmapped = [pair.photo.shown for pair in pairs if not pair.mask]
     if 0 < len(unmapped) < len(pairs):
         warn(
@@ -215,7 +185,7 @@ def _items(
     parts = parts_of(recipe, has_masks=not unmapped)
     items = []
     for row, pair in zip(rows, pairs, strict=True):
-        task = _task(pair, recipe, points, f"{seed}/{row['id']}")
+        task = _task(pair, recipe, points, f"{recipe.seed}/{row['id']}")
         items.append(Item(row, task, parts))
     return items
 
@@ -242,16 +212,14 @@ def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | N
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataPrepError(
-            f"--identity {pattern!r} is not a regular expression: {error}"
-        ) from None
+        raise DataError(f"--identity {pattern!r} is not a regular expression: {error}") from None
     people = []
     for pair in pairs:
         name = printable("/".join([*pair.photo.sub, pair.photo.stem]))
         matched = compiled.search(name)
         person = matched and matched[1 if compiled.groups else 0]
         if not person:
-            raise DataPrepError(
+            raise DataError(
                 f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's"
                 " name"
             )
@@ -269,8 +237,8 @@ def _report(sources: Sequence[Source], recipe: Recipe, plan: SetPlan, wanted: bo
             say(note, wanted)
     shown = " + ".join(printable(source.tree.root) for source in sources)
     say(f"{shown}: layout {plan.settings['layout']}, {describe_counts(plan.counts())}", wanted)
-    size, seed = recipe.size_px, plan.settings["seed"]
-    say(f"{size}x{size} pixels, {recipe.in_words()}, seed {seed}", wanted)
+    size = recipe.size_px
+    say(f"{size}x{size} pixels, {recipe.in_words()}, seed {recipe.seed}", wanted)
 
 
 def _warn(pairs: Sequence[Candidate], recipe: Recipe, plan: SetPlan, points: GivenPoints) -> None:

@@ -13,9 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any
 
-from data_prep.errors import DataPrepError
 from data_prep.make import cluster
 from s2f_utils import runtime
+from s2f_utils.data import DataError
 
 MIN_JOBS_PER_WORKER = 16  # starting a process takes as long as some pictures
 WAITING_PER_WORKER = 8
@@ -26,14 +26,14 @@ _function: Callable[..., Any]  # of a worker
 
 
 def check_workers(workers: Workers) -> None:
-    """DataPrepError unless `workers` is None, at least 1,
+    """DataError unless `workers` is None, at least 1,
     or a scheduler that answers and has workers.
     """
     if isinstance(workers, str):
         with cluster.connected(workers):
             pass
     elif workers is not None and workers < 1:
-        raise DataPrepError(f"--workers must be 1 or more, got {workers}")
+        raise DataError(f"--workers must be 1 or more, got {workers}")
 
 
 def run_jobs(
@@ -94,7 +94,7 @@ def _in_processes(
         while waiting:
             yield from _collect(waiting)
     except BrokenProcessPool:
-        raise DataPrepError(
+        raise DataError(
             "a worker process ended (out of memory? a script without `if __name__ == '__main__'`?):"
             " run the same command again with --workers 1; it goes on where it stopped"
         ) from None

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts.layout import Candidate
 from data_prep.layouts.tree import Picture
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 
 POINT_COLUMNS = (
     "name",
@@ -66,13 +67,13 @@ def _names(picture: Picture) -> tuple[str, ...]:
 def read_points(path: str | os.PathLike | None) -> GivenPoints:
     """Read a CSV file with the columns `POINT_COLUMNS`; None: no points.
 
-    Raises DataPrepError where there is no such file, or a column or a number is missing.
+    Raises DataError where there is no such file, or a column or a number is missing.
     """
     if path is None:
         return GivenPoints()
     path = Path(path)
     if not path.is_file():
-        raise DataPrepError(
+        raise DataError(
             f"--points {printable(path)}: no such file: give a CSV file with"
             f" {', '.join(POINT_COLUMNS)}"
         )
@@ -81,7 +82,7 @@ def read_points(path: str | os.PathLike | None) -> GivenPoints:
         reader = csv.DictReader(file)
         missing = [column for column in POINT_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
-            raise DataPrepError(
+            raise DataError(
                 f"--points {printable(path)}: the columns {', '.join(missing)} are missing"
             )
         for number, row in enumerate(reader, start=2):
@@ -90,6 +91,6 @@ def read_points(path: str | os.PathLike | None) -> GivenPoints:
             except (TypeError, ValueError):
                 values = [math.nan]
             if not all(map(math.isfinite, values)):
-                raise DataPrepError(f"--points {printable(path)}: line {number} has no six numbers")
+                raise DataError(f"--points {printable(path)}: line {number} has no six numbers")
             by_name[row["name"]] = tuple(zip(values[::2], values[1::2], strict=True))
     return GivenPoints(by_name, hashlib.sha256(path.read_bytes()).hexdigest())

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.files import TABLES
 from data_prep.make.segment import segment
+from data_prep.messages import printable
 from s2f_studio.drawings import mesh
+from s2f_utils.data import DataError
 from s2f_utils.pictures import faces, images
 
 SIZE_PX = 256
@@ -105,7 +106,7 @@ def _aligned(path: Path, points: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def read_portraits(folder: Path) -> list[PortraitFile]:
     """The portraits of the CivilServiceUSA collections in a folder, by name, with our landmarks,
-    labels and split. Raises DataPrepError where there is none.
+    labels and split. Raises DataError where there is none.
     """
     paths = image_files(folder)
     points, people = read_points(POINTS)
@@ -118,7 +119,7 @@ def read_portraits(folder: Path) -> list[PortraitFile]:
             entry = PortraitFile(name, paths[name], points[name], split, known, people.get(name))
             entries.append(entry)
     if not entries:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(folder)}: none of its pictures is one of the portraits: fetch them with"
             " 'python -m data_prep download portraits'"
         )
@@ -129,7 +130,7 @@ def image_files(folder: Path) -> dict[str, Path]:
     """The pictures below a folder by their stems; of several with one name the first."""
     paths: dict[str, Path] = {}
     if not folder.is_dir():
-        raise DataPrepError(f"{printable(folder)}: no such folder: give one with portraits")
+        raise DataError(f"{printable(folder)}: no such folder: give one with portraits")
     for path in sorted(folder.rglob("*")):
         if path.is_file() and images.is_image_name(path):
             paths.setdefault(path.stem, path)

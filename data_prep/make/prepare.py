@@ -252,7 +252,7 @@ def find_or_refuse(
 
 
 def _matrix(recipe: Recipe, face: faces.Face) -> np.ndarray:
-    return faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
+    return faces.alignment(face.landmarks, recipe.size_px)
 
 
 def _square(pictures: _Pictures, make_square: Callable[[np.ndarray], np.ndarray]) -> None:

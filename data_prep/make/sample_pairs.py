@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError
 from data_prep.make.default_set import (
     CHOICES,
     CREDIT,
@@ -19,6 +18,7 @@ from data_prep.make.portraits import PortraitFile, read_portraits
 from data_prep.messages import say
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import mesh
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images, sketches
 
 RAW_PX = 512  # height and width
@@ -60,16 +60,16 @@ def sample_pairs(
     no more are downloaded than are used. In the profile "fast", "auto" is "drawn". seed: which
     portraits. Says in one line what it took.
 
-    Raises DataPrepError where `data` is none of these, or portraits are asked for and cannot be
+    Raises DataError where `data` is none of these, or portraits are asked for and cannot be
     had.
     """
     if data not in CHOICES:
-        raise DataPrepError(f"data must be one of {', '.join(CHOICES)}, got {data!r}")
+        raise DataError(f"data must be one of {', '.join(CHOICES)}, got {data!r}")
     entries: list[PortraitFile] = []
     if wants_portraits(data, profile):
         try:
             entries = _random_portraits(num - num // DRAWN_EACH, seed, progress)
-        except (DataPrepError, OSError) as error:
+        except (DataError, OSError) as error:
             if data == "portraits":
                 raise
             say(f"the portraits cannot be had: {error}")

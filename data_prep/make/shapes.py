@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.make.prepare import SQUEEZED
 from data_prep.make.recipe import MIN_SIDE_PX, Recipe
-from data_prep.messages import say
+from data_prep.messages import printable, say
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 MAX_READ = 4000  # headers; of larger sets every so-many-th
@@ -24,7 +24,7 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
     """The recipe with a `fit`: where it names none, pictures, or the parts that are cut out of
     them, are stretched, which is said where they are not square.
 
-    pictures: files, each with the half of it that is the sketch, "" for none. Raises DataPrepError
+    pictures: files, each with the half of it that is the sketch, "" for none. Raises DataError
     where they differ in
     shape: stretched, the same face would be narrow in one and wide in the other.
     """
@@ -39,7 +39,7 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
         what, advice = "parts cut out", "--align face cuts the faces out"
     if len(aspects) and aspects.max() / aspects.min() > DIFFERENT:
         more = ", …" if len(sizes) > NUM_NAMED else ""
-        raise DataPrepError(
+        raise DataError(
             f"the {what} have different shapes ({shown}{more}), and stretched to squares their"
             f" faces would also differ: {advice} (--fit stretch: stretch them all the same)"
             + _alone(sizes, len(pictures))

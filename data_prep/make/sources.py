@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import LAYOUTS, find_layout, names
 from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.layouts.sides import loosest_key, named_folder
 from data_prep.layouts.tree import Picture, Tree, scan
-from data_prep.messages import NUM_SHOWN, warn
+from data_prep.messages import NUM_SHOWN, printable, warn
+from s2f_utils.data import DataError
 from s2f_utils.runtime import counted
 
 
@@ -37,14 +37,14 @@ def read_sources(
     """Each of `src`, which is one source or several, by its layout;
     pictures without a partner are warned of.
 
-    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. Raises DataPrepError
+    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. Raises DataError
     for a source that is unusable, or in which `out` lies.
     """
     entries = [src] if isinstance(src, str | os.PathLike) else list(src)
     if not entries:
-        raise DataPrepError("no source given: name at least one folder")
+        raise DataError("no source given: name at least one folder")
     if len(entries) > 1 and (options.sketches or options.photos):
-        raise DataPrepError(
+        raise DataError(
             "--sketches and --photos belong to a single source: lay the others out as --help shows"
         )
     return [_read_source(str(entry), layout, options, out) for entry in entries]
@@ -100,13 +100,13 @@ def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
 
 
 def check_outside(out: Path, tree: Tree, options: LayoutOptions) -> None:
-    """DataPrepError where the output folder lies in the source or a folder that the user named."""
+    """DataError where the output folder lies in the source or a folder that the user named."""
     folders = [tree.root]
     for option in (options.sketches, options.photos):
         if option:
             folders.append(named_folder(tree, option).resolve())
     if any(out.resolve().is_relative_to(folder) for folder in folders):
-        raise DataPrepError(
+        raise DataError(
             f"{printable(out)}: the output folder lies in the source folder, whose pictures it"
             " would join: choose one outside of it"
         )
@@ -116,10 +116,10 @@ def _check_matches(tree: Tree, layout: str, collection: Collection) -> None:
     """Warn of pictures without a partner; an error when no pair is left."""
     lines = list(lone_lines(collection))
     if not collection.pairs:
-        raise DataPrepError(
+        found = "\n".join([*lines, "found:", tree.describe()])
+        raise DataError(
             f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo"
-            " need the same name (sketches and photos of different people: --unpaired)",
-            "\n".join([*lines, "found:", tree.describe()]),
+            f" need the same name (sketches and photos of different people: --unpaired)\n{found}"
         )
     num_lone = len(collection.lone_sketches) + len(collection.lone_photos)
     if num_lone:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from data_prep.errors import DataPrepError
-from s2f_utils.data import SPLITS
+from s2f_utils.data import SPLITS, DataError
 
 DEFAULT_TEST_SHARE = 0.2
 
@@ -40,7 +39,7 @@ def split_by_identity(
     identity has one, they are taken from the training identities. None means
     the default: a test share of 0.2 of the identities without a split, and no val.
 
-    Returns the splits, one per row. Raises DataPrepError when given splits share an identity or
+    Returns the splits, one per row. Raises DataError when given splits share an identity or
     cannot be kept.
     """
     wanted = _checked_shares(shares or {})
@@ -49,14 +48,14 @@ def split_by_identity(
         shown = "; ".join(
             f"{name} in {' and '.join(splits)}" for name, splits in list(crossing.items())[:5]
         )
-        raise DataPrepError(
+        raise DataError(
             f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of"
             " a person into one, or name the people differently"
         )
     given = {row["identity"]: row["split"] for row in rows if row["split"]}
     unknown = sorted(set(given.values()) - set(SPLITS))
     if unknown:
-        raise DataPrepError(f"a split must be one of {', '.join(SPLITS)}, got {', '.join(unknown)}")
+        raise DataError(f"a split must be one of {', '.join(SPLITS)}, got {', '.join(unknown)}")
     free = {row["identity"] for row in rows} - set(given)
     pool = free or {name for name, split in given.items() if split == "train"}
     drawn = {"test": wanted["test"], "val": wanted["val"] or 0.0}
@@ -79,13 +78,13 @@ def with_splits(
 def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | None]:
     unknown = set(shares) - {"test", "val"}
     if unknown:
-        raise DataPrepError(f"shares are given for test and val, got {', '.join(sorted(unknown))}")
+        raise DataError(f"shares are given for test and val, got {', '.join(sorted(unknown))}")
     wanted = {name: shares.get(name) for name in ("test", "val")}
     for name, share in wanted.items():
         if share is not None and not 0.0 <= share < 1.0:
-            raise DataPrepError(f"--{name}-share must be at least 0 and less than 1, got {share:g}")
+            raise DataError(f"--{name}-share must be at least 0 and less than 1, got {share:g}")
     if sum(share or 0.0 for share in wanted.values()) >= 1.0:
-        raise DataPrepError(
+        raise DataError(
             "--test-share and --val-share together must be less than 1: training needs pictures"
         )
     return wanted
@@ -95,7 +94,7 @@ def _keep_own(given: Mapping[str, str], shares: Mapping[str, float]) -> None:
     for name, share in shares.items():
         number = sum(split == name for split in given.values())
         if share and number:
-            raise DataPrepError(
+            raise DataError(
                 f"the source has its own {name} split ({number} identities), which is kept: leave"
                 f" --{name}-share away"
             )

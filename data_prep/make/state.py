@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataPrepError, printable
+from data_prep.messages import printable
+from s2f_utils.data import DataError
 
 MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
 ADVICE = "choose another folder, or delete this one"
@@ -20,19 +21,19 @@ CHANGED = {
 def read_state(out: Path, settings: Mapping[str, Any]) -> str:
     """What `out` holds: "new" (nothing), "partial" or "complete" (a set with these settings).
 
-    Raises DataPrepError when it is a file, holds other things, or a set with other settings.
+    Raises DataError when it is a file, holds other things, or a set with other settings.
     """
     if not out.exists():
         return "new"
     if not out.is_dir():
-        raise DataPrepError(
+        raise DataError(
             f"{printable(out)}: expected a folder to write to, got a file: choose another name"
         )
     path = out / SETTINGS if (out / SETTINGS).is_file() else out / PARTIAL
     if not path.is_file():
         inside = sorted(p.name for p in out.iterdir() if p.name not in (".DS_Store", "Thumbs.db"))
         if inside:
-            raise DataPrepError(
+            raise DataError(
                 f"{printable(out)}: not empty (there is {printable(inside[0])}) and not made by"
                 " data_prep: choose a new folder"
             )
@@ -48,15 +49,15 @@ def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
             plain = f"{key}: {before.get(key)} there, {value} now"
             differences.append(CHANGED.get(key, plain))
     if differences:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(out)}: holds a set made in another way ({'; '.join(differences)}):"
             f" {ADVICE}"
         )
 
 
 def settings_in(path: Path, advice: str = ADVICE) -> dict[str, Any]:
-    """The settings in a folder's file. Raises DataPrepError for a damaged one."""
+    """The settings in a folder's file. Raises DataError for a damaged one."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        raise DataPrepError(f"{printable(path)}: damaged: {advice}") from None
+        raise DataError(f"{printable(path)}: damaged: {advice}") from None

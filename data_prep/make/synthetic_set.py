@@ -8,10 +8,10 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from data_prep.errors import DataPrepError
 from data_prep.make.parallel import Workers
 from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
 from data_prep.messages import describe_counts, say
+from s2f_utils.data import DataError
 
 TEST_SHARE, VAL_SHARE = 0.1, 0.05
 # How many faces a profile draws, and how large.
@@ -51,7 +51,7 @@ def make_synthetic(
     faces, whatever `num` and `workers` (as in `parallel.run_jobs`) are. dry_run: say what would be
     done, write nothing. progress: show the bar and say what is done.
 
-    Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError
+    Returns the manifest's path. What an interrupted call left is gone on with. Raises DataError
     (a ValueError) for impossible options or a folder that holds something else, and OSError when
     the disk is full or may not be written.
     """
@@ -61,13 +61,13 @@ def make_synthetic(
     num = chosen["num"] if num is None else num
     size_px = chosen["size_px"] if size_px is None else size_px
     if not 1 <= num <= 1_000_000:
-        raise DataPrepError(f"--num must be from 1 to 1,000,000, got {num}")
+        raise DataError(f"--num must be from 1 to 1,000,000, got {num}")
     if not synthetic.MIN_SIZE_PX <= size_px <= synthetic.MAX_SIZE_PX:
-        raise DataPrepError(
+        raise DataError(
             f"--size must be from {synthetic.MIN_SIZE_PX} to {synthetic.MAX_SIZE_PX}, got {size_px}"
         )
     if seed < 0:
-        raise DataPrepError(f"--seed must be 0 or more, got {seed}")
+        raise DataError(f"--seed must be 0 or more, got {seed}")
     settings = {
         "layout": "synthetic",
         "source": "synthetic",
@@ -98,9 +98,9 @@ def profile_of(name: str | None) -> tuple[str, dict[str, int]]:
     try:
         name = name or profile_name()
     except ConfigError as error:
-        raise DataPrepError(str(error)) from None
+        raise DataError(str(error)) from None
     if name not in PROFILES:
-        raise DataPrepError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILES)}")
+        raise DataError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILES)}")
     return name, PROFILES[name]
 
 

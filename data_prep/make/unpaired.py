@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
-from data_prep.layouts.layout import Collection, LayoutOptions
+from data_prep.layouts.layout import Collection
 from data_prep.layouts.sides import named_sides, people_of
 from data_prep.layouts.tree import Picture, scan
 from data_prep.make.prepare import PictureTask, make_picture
@@ -20,7 +19,8 @@ from data_prep.make.shapes import with_fit
 from data_prep.make.sources import check_outside, fingerprint
 from data_prep.make.split import with_splits
 from data_prep.make.write import PHOTO, SKETCH, Item, Part, SetPlan
-from data_prep.messages import describe_counts, say, warn
+from data_prep.messages import describe_counts, printable, say, warn
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 FEW = 20  # pictures of a side
@@ -28,19 +28,21 @@ VAL_SHARE = 0.1
 
 
 def unpaired_plan(
-    src: str | os.PathLike,
+    src: str | os.PathLike | Sequence[str | os.PathLike],
     out: Path,
     recipe: Recipe,
-    options: LayoutOptions,
-    shares: dict[str, float | None],
-    seed: int,
     progress: bool,
+    dry_run: bool,
 ) -> SetPlan:
     """The plan of a set whose rows have a sketch or a photo. A tenth of each side is for
-    validation, none for testing, unless `shares` or the source's folders divide them.
+    validation, none for testing, unless the recipe or the source's folders divide them.
     """
     _check_recipe(recipe)
-    tree = scan(src)
+    if not isinstance(src, str | os.PathLike):
+        if len(src) != 1:
+            raise DataError("--unpaired takes one source")
+        src = src[0]
+    tree, options = scan(src), recipe.layout_options
     check_outside(out, tree, options)
     sketches, photos = named_sides(tree, options)
     _check_sides(sketches, photos)
@@ -49,18 +51,20 @@ def unpaired_plan(
     items = []
     for part, side in ((SKETCH, sketches), (PHOTO, photos)):
         source = printable(tree.root.name)
-        rows = _rows(part, side, source, shares, seed, progress)
+        rows = _rows(part, side, source, recipe, progress)
         for row, picture in zip(rows, side, strict=True):
             items.append(Item(row, PictureTask(str(picture.path), part, recipe), (part,)))
     settings = {
         "layout": "unpaired",
         "source": printable(tree.root.name),
-        "source_digest": fingerprint((p, f"{p.side} {p.split}") for p in (*sketches, *photos)),
         **recipe.as_settings(),
-        "test_share": shares["test"],
-        "val_share": shares["val"],
-        "seed": seed,
+        "test_share": recipe.test_share,
+        "val_share": recipe.val_share,
+        "seed": recipe.seed,
     }
+    if not dry_run:  # which reads every picture
+        named = ((p, f"{p.side} {p.split}") for p in (*sketches, *photos))
+        settings["source_digest"] = fingerprint(named)
     look = partial(_review, progress=progress)
     plan = SetPlan(items, make_picture, settings, review=look, noun="picture")
     counts = describe_counts(plan.counts(), plan.noun)
@@ -70,7 +74,7 @@ def unpaired_plan(
 
 def _check_recipe(recipe: Recipe) -> None:
     if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
-        raise DataPrepError(
+        raise DataError(
             "--unpaired: pictures without a partner are resized, aligned by their face, or cleaned"
             " up: no more"
         )
@@ -79,14 +83,12 @@ def _check_recipe(recipe: Recipe) -> None:
 def _check_sides(sketches: Sequence[Picture], photos: Sequence[Picture]) -> None:
     for side, pictures in (("sketches", sketches), ("photos", photos)):
         if not pictures:
-            raise DataPrepError(
-                f"--unpaired: there is no folder of {side} here: name it with --{side}"
-            )
+            raise DataError(f"--unpaired: there is no folder of {side} here: name it with --{side}")
         if len(pictures) < FEW:
             warn(f"{len(pictures)} {side}: a network learns them by heart; give more")
     both = {picture.path for picture in sketches} & {picture.path for picture in photos}
     if both:
-        raise DataPrepError(
+        raise DataError(
             "--sketches and --photos are one folder, or one lies in the other, so that pictures"
             " would be on both sides: give two folders apart"
         )
@@ -96,13 +98,12 @@ def _rows(
     part: Part,
     pictures: Sequence[Picture],
     source: str,
-    shares: dict[str, float | None],
-    seed: int,
+    recipe: Recipe,
     progress: bool,
 ) -> list[dict[str, str]]:
     """The manifest's rows of one side; a split that the folders name is kept."""
     splits = {picture.split for picture in pictures}
-    shares = dict(shares)
+    shares = recipe.shares
     if shares["val"] is None and "val" not in splits:
         shares["val"] = VAL_SHARE
     if shares["test"] is None and "" in splits:
@@ -117,7 +118,7 @@ def _rows(
         person = people.get(picture, name)
         row = {"id": f"{part.kind}-{name}", "identity": f"{part.kind}-{person}"}
         rows.append({**row, "split": picture.split, "source": source})
-    return with_splits(rows, shares, seed)
+    return with_splits(rows, shares, recipe.seed)
 
 
 def _review(out: Path, items: Sequence[Item], progress: bool) -> tuple[list[Item], dict[str, Any]]:

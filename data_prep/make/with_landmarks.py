@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections.abc import Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.layouts import names
 from data_prep.make.parallel import Workers
 from data_prep.make.state import MANIFEST, read_state
@@ -25,10 +23,9 @@ from data_prep.make.write import (
     Prepared,
     SetPlan,
     is_still_complete,
-    write_manifest,
     write_set,
 )
-from data_prep.messages import describe_counts, say, warn
+from data_prep.messages import describe_counts, printable, say, warn
 from s2f_studio.attributes import TRAITS, WORN
 from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
@@ -72,18 +69,17 @@ def add_landmarks(
 
     data: a set that `pairs` made, its faces aligned; splits, people and sources stay, test pairs
     are left out. The new set has masks (the person, hair) and the columns points, photo_points,
-    glasses, beard, hat and fold, and where the old one says it age, mouth, hair_length,
-    hair_texture (as portrait_labels.csv; FS2K's smile and hair count). Beside its manifest stand
-    those of the two halves of its people. Returns the manifest's path. Raises DataPrepError, and
-    OSError where the disk is full or may not be written.
+    glasses, beard and hat, and where the old one says it age, mouth, hair_length, hair_texture (as
+    portrait_labels.csv; FS2K's smile and hair count). Returns the manifest's path. Raises
+    DataError, and OSError where the disk is full or may not be written.
     """
     try:
         manifest = read_manifest(data)
-    except (DataError, FileNotFoundError) as error:
-        raise DataPrepError(str(error)) from None
+    except FileNotFoundError as error:
+        raise DataError(str(error)) from None
     pairs = [row for row in manifest.pairs if row.split != "test" and row.sketch and row.photo]
     if not any(row.split == "train" for row in pairs):
-        raise DataPrepError(f"{printable(manifest.path)}: has no pairs for training")
+        raise DataError(f"{printable(manifest.path)}: has no pairs for training")
     settings = {
         "layout": "shaped",
         "source": str(manifest.settings.get("source", "")),
@@ -95,14 +91,10 @@ def add_landmarks(
     out, plan = Path(out), SetPlan([], _pictures, settings, notes)
     is_complete = read_state(out, settings) == "complete" and not dry_run
     if is_complete and is_still_complete(out, plan, progress):
-        path = out / MANIFEST
-    else:
-        plan.items.extend(_items(pairs, progress, dry_run))
-        say(f"{describe_counts(plan.counts())}: with landmarks", progress and not dry_run)
-        path = write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
-    if not dry_run:
-        write_folds(path)
-    return path
+        return out / MANIFEST
+    plan.items.extend(_items(pairs, progress, dry_run))
+    say(f"{describe_counts(plan.counts())}: with landmarks", progress and not dry_run)
+    return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
 def _digest_of(pairs: list[Row]) -> str:
@@ -115,15 +107,12 @@ def _digest_of(pairs: list[Row]) -> str:
 
 
 def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
-    """The pairs that can be read, with their landmarks. Raises DataPrepError where none can."""
-    people = sorted({row.identity for row in pairs})
-    folds = {name: str(place % 2) for place, name in enumerate(people)}
+    """The pairs that can be read, with their landmarks. Raises DataError where none can."""
     ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
     items = []
     bar = tqdm(pairs, desc="landmarks", unit="pair", disable=not progress or dry_run)
     for name, pair in zip(ids, bar, strict=True):
         row = {"split": pair.split, "id": name, "identity": pair.identity, "source": pair.source}
-        row["fold"] = folds[pair.identity]
         task = None
         if not dry_run:
             try:
@@ -134,7 +123,7 @@ def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
             row |= columns
         items.append(Item(row, task, PARTS))
     if not items:
-        raise DataPrepError(f"none of the {len(pairs)} pairs can be read")
+        raise DataError(f"none of the {len(pairs)} pairs can be read")
     return items
 
 
@@ -179,12 +168,3 @@ def _pictures(task: LandmarkedPair) -> Prepared:
     grey = np.rint(_load(task.sketch).mean(axis=2)).astype(np.uint8)
     made = {PHOTO: _load(task.photo), MASK: task.mask, SKETCH_1: grey}
     return Prepared(made | {POINTS: task.photo_points, POINTS_1: task.sketch_points})
-
-
-def write_folds(manifest: Path) -> None:
-    """Beside a manifest, those without the training rows of either half of the people."""
-    with open(manifest, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for fold in ("0", "1"):
-        half = [row for row in rows if row["split"] != "train" or row["fold"] == fold]
-        write_manifest(manifest.with_stem(f"{manifest.stem}-fold-{fold}"), half)

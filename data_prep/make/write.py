@@ -23,12 +23,11 @@ import numpy as np
 
 import s2f_utils
 from data_prep import files
-from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.state import MANIFEST, PARTIAL, SETTINGS, read_state, settings_in
-from data_prep.messages import describe_counts, say, warn_some
+from data_prep.messages import describe_counts, printable, say, warn_some
 from s2f_utils import runtime
-from s2f_utils.data import COLUMNS, SPLITS
+from s2f_utils.data import COLUMNS, SPLITS, DataError
 from s2f_utils.pictures import images
 
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
@@ -161,7 +160,7 @@ def write_set(
     """Write the set, or what is missing of it, and return the manifest's path. dry_run: say what
     would be written.
 
-    A picture that cannot be read is reported and its pair left out. Raises DataPrepError when no
+    A picture that cannot be read is reported and its pair left out. Raises DataError when no
     pair is left; OSError when the disk is full or may not be written: then there is no manifest,
     and the same call goes on later.
     """
@@ -183,9 +182,7 @@ def write_set(
     if not items:
         _remove_empty(out, plan)
         first = next(iter(left_out.values()))
-        raise DataPrepError(
-            f"no usable {plan.noun} among {len(left_out)}: the first of them: {first}"
-        )
+        raise DataError(f"no usable {plan.noun} among {len(left_out)}: the first of them: {first}")
     return _finish(out, plan, items, left_out, progress)
 
 
@@ -264,7 +261,8 @@ def _remove_empty(out: Path, plan: SetPlan) -> None:
 
 def is_still_complete(out: Path, plan: SetPlan, progress: bool) -> bool:
     """Whether all pictures that the manifest names are there, the same leaks were left out, and no
-    picture failed; else the manifest is deleted, so that nobody trusts it.
+    picture failed. A manifest that names pictures that are gone is deleted; any other stays until
+    the new one replaces it.
     """
     before = settings_in(out / SETTINGS) if (out / SETTINGS).is_file() else {}
     with open(out / MANIFEST, newline="", encoding="utf-8") as file:
@@ -284,7 +282,8 @@ def is_still_complete(out: Path, plan: SetPlan, progress: bool) -> bool:
         say(f"already complete: {counts} in {printable(out)}", progress)
         return True
     say(reason, progress)
-    (out / MANIFEST).unlink()
+    if num_gone:
+        (out / MANIFEST).unlink()
     return False
 
 

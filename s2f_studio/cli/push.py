@@ -16,7 +16,6 @@ def push(
     /,
     *,
     private: bool = False,
-    branch: str | None = None,
     licence: Annotated[str, Parameter(metavar="ID")] = "other",
     i_may_publish: bool = False,
     dry_run: bool = False,
@@ -24,9 +23,8 @@ def push(
 ) -> int:
     """Send a model of yours to the Hugging Face hub.
 
-    Sends the generators of a run, without the hashes of its training pictures, and a card: what it
-    is, what it learned from, terms, scores, faults. Nothing else is sent, and it is shown before.
-    docs/deploy.md says more.
+    Sends the generators of a run, and a card: what it is, what it learned from, terms. Nothing else
+    is sent, and it is shown before. docs/deploy.md says more.
 
         s2f push runs/0003-pix2pix-demo user/faces
         s2f translate hf:user/faces drawing.jpg
@@ -35,7 +33,6 @@ def push(
         model: a run folder, or a .safetensors file
         repo: its name on the hub; made if it is not there
         private: for you alone; of a repository that is made now
-        branch: send to this branch (default: main)
         licence: the hub's name of the licence that you give it: mit, cc-by-nc-4.0, …; other: none
             is chosen
         i_may_publish: the owners of the training data allow it, though their terms limit what may
@@ -46,28 +43,25 @@ def push(
     from s2f_studio import hub as package
     from s2f_utils.weights import hub
 
-    name, revision = hub.parse(repo)
+    name, _ = hub.parse(repo)
     if "@" in repo:
-        raise ValueError(f"{repo}: name the branch with --branch {revision}")
+        raise ValueError(f"{repo}: give USER/MODEL alone")
     with tempfile.TemporaryDirectory() as temporary:
-        packed = package.pack(model, Path(temporary), name, licence)
-        if dry_run:
-            print(packed.files[package.README].read_text(encoding="utf-8"))
-        print(
-            f"to be sent to {name}, branch {branch or 'main'},"
-            f" {'private' if private else 'for all to see'}:"
-        )
-        print(packed.summary())
+        folder = Path(temporary)
+        info = package.pack(model, folder, name, licence)
+        print((folder / package.README).read_text(encoding="utf-8"))
+        files = ", ".join(sorted(path.name for path in folder.iterdir()))
+        print(f"to be sent to {name}, {'private' if private else 'for all to see'}: {files}")
+        if not info.terms:
+            print("see that the people in the training pictures, and their owners, allow it")
         if dry_run:
             return 0
-        package.check_terms(packed.card, i_may_publish)
+        package.check_terms(info, i_may_publish)
         if not yes and not _agreed():
             print("nothing was sent")
             return 1
-        message = f"{packed.card.method or 'model'} by Sketch to Face {packed.card.code}".strip()
-        print(
-            f"sent: {hub.send(name, packed.files, message=message, private=private, branch=branch)}"
-        )
+        message = f"{info.method or 'model'} by Sketch to Face {info.code}".strip()
+        print(f"sent: {hub.send(name, folder, message=message, private=private)}")
     return 0
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from s2f_utils.pictures.faces import Face
 from s2f_utils.pictures.images import rounded
 
-METHODS = ("labels", "grabcut", "rembg")
+METHODS = ("labels", "grabcut")
 
 
 def person_mask(
@@ -24,10 +23,9 @@ def person_mask(
 
     photo: uint8 (H, W, 3). method: "labels", all but the background (class 0) of the label map
     `labels`, integer (H, W); "grabcut", OpenCV's GrabCut (Rother et al. 2004), started from the
-    head and shoulders below `face`, no download; "rembg", the optional package of that name with
-    its network for people, which it downloads.
+    head and shoulders below `face`.
 
-    Raises ValueError if an input or package that the method needs is missing.
+    Raises ValueError if an input that the method needs is missing.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -38,29 +36,9 @@ def person_mask(
                 f" {getattr(labels, 'shape', None)}"
             )
         return (labels != 0).astype(np.float32)
-    if method == "rembg":
-        return _rembg(photo)
     if face is None:
         raise ValueError("method grabcut needs the face: find it with faces.find_face first")
     return _grabcut(photo, face)
-
-
-def _rembg(photo: np.ndarray) -> np.ndarray:
-    try:
-        from rembg import new_session, remove
-    except ImportError:
-        raise ValueError(
-            "method rembg needs a further package: pip install 'rembg[cpu]', or choose the"
-            " method grabcut"
-        ) from None
-    mask = remove(photo, session=_rembg_session(new_session), only_mask=True)
-    return np.asarray(mask, dtype=np.float32) / 255.0
-
-
-@functools.cache
-def _rembg_session(new_session: Callable[[str], object]) -> object:
-    """Loads the network only once: it takes seconds."""
-    return new_session("u2net_human_seg")
 
 
 def _grabcut(photo: np.ndarray, face: Face, side_px: int = 256, rounds: int = 4) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.infer.engine import Engine, EngineError
+from s2f_utils.infer.engine import Engine
 from s2f_utils.weights.compact import expanded
 
 TORCH, ONNX = "torch", "onnx"
@@ -38,7 +38,7 @@ def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: boo
     """The engine for a model: the requested one, or, with "auto", PyTorch on a GPU, and on a CPU
     onnxruntime, which is faster for default answers (docs/deploy.md), if the model has graphs.
 
-    Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError if its package
+    Raises ValueError for another engine, for onnxruntime on a GPU, and if its package
     is missing.
     """
     device = str(device)
@@ -52,7 +52,7 @@ def choose_engine(engine: str = "auto", device: str = "auto", *, has_graphs: boo
     if engine == "auto":
         engine = ONNX if has_graphs and is_there(ONNX) and not on_gpu(device) else TORCH
     if not is_there(engine):
-        raise EngineError(f"this needs {NEEDS[engine]}")
+        raise ValueError(f"this needs {NEEDS[engine]}")
     return engine
 
 
@@ -65,7 +65,7 @@ def on_gpu(device: str = "auto") -> bool:
     if device == "cpu" or (device == "auto" and not is_there(TORCH)):
         return False
     if not is_there(TORCH):
-        raise EngineError(f"device {device!r} needs {NEEDS[TORCH]}")
+        raise ValueError(f"device {device!r} needs {NEEDS[TORCH]}")
     return runtime.pick_device(device).type != "cpu"
 
 
@@ -162,6 +162,6 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
         )
     except Exception as error:  # neither library has a common base exception
         reason = str(error).strip().splitlines()[0][:120]
-        raise EngineError(
+        raise ValueError(
             f"{path}: cannot be run by onnxruntime ({reason}): export the model again"
         ) from None

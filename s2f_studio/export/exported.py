@@ -15,7 +15,6 @@ from typing import Any
 from s2f_studio.engines import running
 from s2f_studio.faces import bank
 from s2f_utils import weights
-from s2f_utils.infer.engine import EngineError
 from s2f_utils.infer.loading import model_classes
 from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.styles import StyleModel
@@ -40,8 +39,8 @@ def open_model(
 ) -> Model | None:
     """As `infer.load`; None if PyTorch is to run the model.
 
-    Raises EngineError, UnknownNetworkError for a restorer, and ValueError for a direction that is
-    not the model's.
+    Raises UnknownNetworkError for a restorer, and ValueError without graphs, or for a direction
+    that is not the model's.
     """
     file = description_file(model)
     description = _description_for(file, values)
@@ -50,7 +49,7 @@ def open_model(
     if running.choose_engine(engine, device, has_graphs=_suits_auto(description)) == running.TORCH:
         return None
     if description is None:
-        raise EngineError(
+        raise ValueError(
             f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')"
         )
     model_class = _model_class(model, description)
@@ -93,7 +92,7 @@ def _model_class(model: str | Path, description: Mapping[str, Any]) -> type[Tran
         )
     classes = {one.__name__: one for one in (Translator, *model_classes().values())}
     if kind not in classes:
-        raise EngineError(
+        raise ValueError(
             f"{model}: is a {kind}, which this version does not know: export the model again"
         )
     return classes[kind]
@@ -109,14 +108,14 @@ def _shipped_weights(graphs: running.OnnxEngine, file: Path) -> tuple[Path, ...]
 def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
     """As `restorers.load`; None if PyTorch runs it.
 
-    Raises EngineError, or UnknownNetworkError for another model.
+    Raises ValueError without graphs, or UnknownNetworkError for another model.
     """
     file = description_file(restorer)
     engine = running.ONNX if file.name == DESCRIPTION else engine
     if running.choose_engine(engine, device, has_graphs=file.is_file()) == running.TORCH:
         return None
     if not file.is_file():
-        raise EngineError(
+        raise ValueError(
             f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'"
         )
     description = read_description(file)
@@ -155,7 +154,7 @@ def description_file(model: str | Path) -> Path:
 
 
 def read_description(file: Path) -> dict[str, Any]:
-    """Read a model's description. Raises FileNotFoundError, or EngineError if it is not ours."""
+    """Read a model's description. Raises FileNotFoundError, or ValueError if it is not ours."""
     if not file.is_file():
         raise FileNotFoundError(f"{file.parent}: no {file.name}: 's2f export' makes such folders")
     try:
@@ -163,16 +162,16 @@ def read_description(file: Path) -> dict[str, Any]:
     except ValueError:
         description = None
     if not isinstance(description, dict) or "stages" not in description:
-        raise EngineError(f"{file}: is damaged, or of another program: export the model again")
+        raise ValueError(f"{file}: is damaged, or of another program: export the model again")
     if description.get("format") != FORMAT:
-        raise EngineError(
+        raise ValueError(
             f"{file}: is of format {description.get('format')}, this version reads {FORMAT}: export"
             " it again"
         )
     names = map(graph_file, description["stages"].items())
     missing = [name for name in names if not file.with_name(name).is_file()]
     if missing:
-        raise EngineError(
+        raise ValueError(
             f"{file.parent}: {missing[0]} is missing: copy the whole folder, or export the model"
             " again"
         )

@@ -35,15 +35,11 @@ LARGE = 4096
 NO_GRAPH = ("paper",)  # answers by chance, from torch's own generator
 
 
-class ExportError(ValueError):
-    """A model that cannot be written as ONNX; the message says why."""
-
-
 def export(model: Model, out: str | Path) -> Path:
     """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage,
     and model.json. Returns the folder.
 
-    Raises ExportError for a model that has no stages, ImportError with what to install,
+    Raises ValueError for a model that has no stages, ImportError with what to install,
     FileExistsError where the folder holds something, and OSError; nothing is left half written.
     """
     check_installed()
@@ -70,13 +66,13 @@ def export(model: Model, out: str | Path) -> Path:
 def stages_of(model: Model) -> dict[str, nn.Module]:
     """All stages that a model's graphs are made of.
 
-    Raises ExportError for one that PyTorch does not run on the CPU.
+    Raises ValueError for one that PyTorch does not run on the CPU.
     """
     engine = getattr(model, "engine", None)
     if not isinstance(engine, TorchEngine):
-        raise ExportError(f"{model.info.name}: is exported already")
+        raise ValueError(f"{model.info.name}: is exported already")
     if engine.device != "cpu":
-        raise ExportError(
+        raise ValueError(
             f"{model.info.name}: graphs are written on the CPU: load it with device='cpu'"
         )
     stages = {name: engine.stage(name) for name in engine.stages if name not in NO_GRAPH}
@@ -149,7 +145,7 @@ def _notes(info: ModelInfo) -> dict[str, str]:
 def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
     """A stage as an `onnx.ModelProto`, of any batch, and of any size where the network allows that.
 
-    Raises ExportError where it cannot be written.
+    Raises ValueError where it cannot be written.
     """
     from onnxscript import optimizer
 
@@ -213,7 +209,7 @@ def _exported(stage: nn.Module) -> torch.onnx.ONNXProgram:
         except Exception as error:  # the exporter raises nearly anything
             if not free:
                 reason = str(error).strip().splitlines()[0][:200]
-                raise ExportError(
+                raise ValueError(
                     f"{type(stage).__name__}: cannot be written as ONNX ({reason})"
                 ) from error
     raise AssertionError

@@ -50,7 +50,7 @@ def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
     """A square picture in a pad's format: uint8 (H, W, 3) or (H, W) → (P, P, 3); for a model that
     reads maps, class numbers, uint8 (H, W), or their colours → (P, P).
 
-    Raises ValueError for any other array, MaskError for a picture that is no map.
+    Raises ValueError for any other array, ImageError for a picture that is no map.
     """
     drawing = np.asarray(drawing)
     is_square = drawing.ndim in (2, 3) and drawing.shape[0] == drawing.shape[1] >= 16

@@ -108,7 +108,7 @@ def _form(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": rule}}}}
 
 
-async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dict[str, str]]:
+async def read_form(request: Any) -> tuple[bytes, dict[str, str]]:
     """The file and the other fields of a form, all kept in memory; those that are empty count as
     not there.
 
@@ -125,9 +125,9 @@ async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dic
             fields = {name: value.strip() for name, value in items if isinstance(value, str)}
             if "file" in fields or any(name != "file" for name, _ in files):
                 raise Refusal(422, "the picture is the file named 'file', and the only one")
-            if with_file and not files:
+            if not files:
                 raise Refusal(422, "the picture is missing: send it as the file named 'file'")
-            content = await files[0][1].read() if files else b""
+            content = await files[0][1].read()
     except (HTTPException, KeyError, ValueError, AssertionError) as error:
         if isinstance(error, Refusal):
             raise

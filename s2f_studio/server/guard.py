@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -27,6 +27,7 @@ LOGGER = logging.getLogger("s2f_studio.server")
 BODY_BYTES = MOST_BYTES + 100_000  # a file, and the form around it
 DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
 BODY_S = 60.0  # a body has to be there in this time
+ADDRESS_SHARE = 0.25  # of the room for bodies, for those of one address
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; base-uri 'none';"
@@ -72,7 +73,9 @@ class Guard:
         self.app, self.limits = app, limits
         self.local_only, self.behind_proxy = local_only, behind_proxy
         self.rates = RateLimit(limits.per_minute, limits.burst)
-        self.body_bytes = 0  # of all bodies that are being read or worked on
+        # Of the bodies that are being read or worked on: of all, and of each address.
+        self.body_bytes = 0
+        self.bytes_of: Counter[str] = Counter()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request."""
@@ -116,7 +119,7 @@ class Guard:
             raise Refusal(
                 403, "this request comes from another website's page: open the app itself"
             )
-        wait = self.rates.wait_s((scope.get("client") or ("",))[0])
+        wait = self.rates.wait_s(_address(scope))
         if wait:
             seconds = round(wait + 1)
             raise Refusal(429, f"too many requests: try again in {seconds} s", retry_s=seconds)
@@ -127,13 +130,24 @@ class Guard:
         declared = dict(scope["headers"]).get(b"content-length", b"")
         size = int(declared) if declared.isdigit() else BODY_BYTES
         size = min(size, BODY_BYTES)  # more of it is never kept
-        if self.body_bytes + size > self.limits.max_body_bytes:
+        address, most = _address(scope), self.limits.max_body_bytes
+        is_full = self.body_bytes + size > most
+        if is_full or self.bytes_of[address] + size > max(BODY_BYTES, ADDRESS_SHARE * most):
             raise Refusal(429, "many uploads are being read: try again in a moment", retry_s=2)
         self.body_bytes += size
+        self.bytes_of[address] += size
         try:
             yield
         finally:
             self.body_bytes -= size
+            self.bytes_of[address] -= size
+            if not self.bytes_of[address]:
+                del self.bytes_of[address]
+
+
+def _address(scope: Message) -> str:
+    """The visitor's, "" where it is unknown."""
+    return (scope.get("client") or ("",))[0]
 
 
 class _Reply:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Device, Direction, Mode, Seen
+from s2f_utils.cli.options import Data, Device, Direction, Mode
 
 if TYPE_CHECKING:
     from s2f_utils.metrics.evaluation import Evaluation
@@ -21,7 +21,6 @@ def evaluate(
     split: Literal["train", "val", "test"] = "test",
     out: Path | None = None,
     by: str | None = None,
-    seen: Seen = False,
     direction: Direction | None = None,
     mode: Mode = "deterministic",
     device: Device = "auto",
@@ -56,7 +55,6 @@ def evaluate(
         mode=mode,
         metric_names=options.metric_names(metrics),
         name=translator.info.method or Path(model).stem,
-        allow_seen=seen,
     )
     _print(result, by)
 
@@ -66,19 +64,12 @@ def _print(result: Evaluation, by: str | None) -> None:
     from s2f_utils import runtime
 
     manifest, split, size_px = result.manifest, result.split, result.size_px
-    name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.pairs), "pair")
-    print(f"{name}, split {split}: {num} of {size_px}x{size_px} pixels\n")
+    num = runtime.counted(len(result.pairs), "pair")
+    print(f"{result.data}, split {split}: {num} of {size_px}x{size_px} pixels\n")
     print(result.table())
     if by:
         print(f"\n{result.table_by(by)}\n")
-    contamination = result.rows[0].contamination
-    if contamination.text:
-        print(
-            f"the model {contamination.text} pairs in its training: its scores say nothing about"
-            " new people"
-        )
-    if contamination.unknown:
-        print(f"whether the model has seen these pairs is not known: {contamination.unknown}")
+    print(f"trained on: {result.rows[0].trained_on or 'unknown'}")
     if num_unpaired := len(manifest.split(split)) - len(result.pairs):
         print(f"{num_unpaired} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():

@@ -6,7 +6,6 @@ It returns the exit status, or None for 0.
 
 from __future__ import annotations
 
-import linecache
 import os
 import sys
 import traceback
@@ -131,10 +130,8 @@ def _explain(error: Exception) -> str | None:
 
 
 def _is_raised_by_us(error: Exception) -> bool:
-    """Whether a `raise` statement of this package or of a plugin raised an error: the messages of
-    numpy's, torch's and Python's own say nothing to a user, and their origin matters.
+    """Whether an error comes from code of this package or of a plugin: the messages of numpy's and
+    torch's own say nothing to a user, and their origin matters.
     """
-    *_, (frame, line_number) = traceback.walk_tb(error.__traceback__)
-    line = linecache.getline(frame.f_code.co_filename, line_number)
-    package = frame.f_globals["__name__"].partition(".")[0]
-    return package in packages() and line.lstrip().startswith("raise ")
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].partition(".")[0] in packages()

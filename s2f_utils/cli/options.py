@@ -40,9 +40,6 @@ Direction = Annotated[
 ]
 Data = Annotated[Path, Parameter(help="folder with a manifest.csv, or the file itself")]
 Out = Annotated[Path, Parameter(help="folder for the PNGs")]
-Seen = Annotated[
-    bool, Parameter(help="score a model that has seen some of the pairs all the same, and mark it")
-]
 
 
 def check_out(out: Path, inputs: Sequence[str], what: str) -> None:
@@ -78,7 +75,6 @@ def each_picture(
     """
     from tqdm.auto import tqdm
 
-    from s2f_utils.infer.restorers import RestoreError
     from s2f_utils.pictures import images
     from s2f_utils.runtime import counted
 
@@ -86,7 +82,7 @@ def each_picture(
     for path in tqdm(paths, unit=unit, disable=len(paths) < 2):
         try:
             work(path)
-        except (ValueError, RestoreError) as error:
+        except ValueError as error:
             bad += 1
             named = "" if str(error).startswith(str(path)) else f"{path.name}: "
             warn(f"left out: {named}{error}")

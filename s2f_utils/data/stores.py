@@ -264,8 +264,9 @@ def map_picture(path: Path, size_px: int) -> np.ndarray:
     """A 19-class map in its colours, uint8 (S, S, 3); DataError where it is none."""
     try:
         return masks.colour(masks.resize(masks.read(path), size_px))
-    except masks.MaskError as error:
-        raise DataError(f"{path}: {error}") from None
+    except images.ImageError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise DataError(f"{path}: {reason}") from None
 
 
 def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:

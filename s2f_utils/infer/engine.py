@@ -7,10 +7,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 
-class EngineError(ValueError):
-    """A model that an engine cannot run; the message says why."""
-
-
 class Engine(ABC):
     """Runs stages by their names (`stages`). device: where it computes, for display."""
 

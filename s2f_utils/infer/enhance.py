@@ -69,7 +69,7 @@ def enhance(
     and is restored whole. seed: of the noise from which GFPGAN makes detail. found: the faces, if
     they are known.
 
-    Raises FaceError if no face is detected, RestoreError, ValueError for another picture or
+    Raises FaceError if no face is detected, ValueError for another picture or
     setting, or WeightsError.
     """
     _check(image, upscale, aligned)

@@ -56,7 +56,7 @@ def load(
     (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most
     shipped and all exported models run as graphs, others by PyTorch.
 
-    Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that
+    Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that
     is no complete model, WeightsError if weights cannot be fetched, or ValueError for a direction
     that is missing or not the model's.
     """

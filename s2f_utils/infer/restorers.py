@@ -30,13 +30,6 @@ COLOURS_OVER = 16  # colours are kept at scales above a sixteenth of a face's si
 LEAST_SPREAD = 0.02  # standard deviation of an answer in [-1, 1]: less is a flat picture
 
 
-class RestoreError(RuntimeError):
-    """A restorer's answer is not a picture; the message says what to do.
-
-    The input is never returned instead.
-    """
-
-
 def names() -> list[str]:
     """The restorers by name: ours, and published ones that are downloaded on use."""
     published = [name for name, entry in weights.WEIGHTS.items() if entry.use == "restorer"]
@@ -62,7 +55,8 @@ class Restorer:
         """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that
         detail is made from.
 
-        Raises RestoreError for an answer of NaN, or of one colour although the crop is not.
+        Raises ValueError for an answer of NaN, or of one colour although the crop is not: the input
+        is never returned instead.
         """
         x = crop / np.float32(127.5) - 1
         (batch,) = self.engine.run("restore", crop[None], np.array([seed]))
@@ -80,7 +74,7 @@ class Restorer:
         elif _spread(restored) < LEAST_SPREAD and _spread(x) > 2 * LEAST_SPREAD:
             problem = "a flat picture"
         if problem:
-            raise RestoreError(
+            raise ValueError(
                 f"{self.info.name}: answered with {problem}: its file may be damaged or of another"
                 " network; download it again, or choose another restorer"
             )

@@ -11,13 +11,7 @@ from s2f_utils.metrics import structure, perceptual, patches, distribution, retr
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
-from s2f_utils.metrics.bootstrap import (
-    Interval,
-    Repeated,
-    bootstrap_mean,
-    bootstrap_repeated,
-    paired_difference,
-)
+from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
     DEFAULT_METRICS,
@@ -44,10 +38,8 @@ __all__ = [
     "PatchTest",
     "PictureSet",
     "Reference",
-    "Repeated",
     "SetScores",
     "bootstrap_mean",
-    "bootstrap_repeated",
     "filtered",
     "group",
     "measure",

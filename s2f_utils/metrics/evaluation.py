@@ -19,9 +19,9 @@ from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.infer.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels, trivial_prediction
-from s2f_utils.metrics.leaks import Contamination, contamination_of, refuse_leaks, these_pairs
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.metrics.scored_pairs import complete, digest_of_pairs, load_pairs
+from s2f_utils.metrics.scored_pairs import complete, load_pairs
+from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 
 BATCH = 16
@@ -36,15 +36,15 @@ class Scored(metrics.SetScores):
 
     load: reads or computes its pictures, uint8 (N, size_px, size_px, 3), at each call: a table
     never holds those of two rows. kind: "model", "control" (filtered faithful, hair alone) or
-    "trivial". name: the model's; `label` adds the inference mode. files: {id: PNG} of saved
-    outputs.
+    "trivial". trained_on: the names of data sets, "" where unknown. name: the model's; `label` adds
+    the inference mode. files: {id: PNG} of saved outputs.
     """
 
     key: str = ""
     label: str = ""
     kind: str = "model"
     seed: int | None = None
-    contamination: Contamination = Contamination()
+    trained_on: str = ""
     name: str = ""
     files: Mapping[str, Path] = field(default_factory=dict, repr=False)
     load: Callable[[], np.ndarray] | None = field(default=None, repr=False)
@@ -55,8 +55,8 @@ class Evaluation:
     """The pairs of a split, and the rows of scores on them.
 
     inputs, truths: uint8 (N, size_px, size_px, 3). missing: {metric: why it was not measured}.
-    Raises DataError for a split without pairs, for a leak into the training photos, and for padded
-    pictures of another size.
+    Raises DataError for a split without pairs, for photos of it that are known to be in training,
+    and for padded pictures of another size.
     """
 
     manifest: Manifest
@@ -75,7 +75,7 @@ class Evaluation:
                 f"{self.manifest.path}: no pairs in the split {self.split!r}:"
                 " choose another with --split"
             )
-        refuse_leaks(self.manifest, self.split)
+        _refuse_leaks(self.manifest, self.split)
         self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
         prepared_px = self.manifest.settings.get("size_px", self.size_px)
@@ -85,6 +85,11 @@ class Evaluation:
                 f" {self.size_px} px: prepare the data with --size {self.size_px}"
             )
         self.inputs, self.truths = load_pairs(self.pairs, self.size_px, self.direction)
+
+    @property
+    def data(self) -> str:
+        """The data set's name."""
+        return self.manifest.path.resolve().parent.name
 
     @property
     def columns(self) -> list[str]:
@@ -167,7 +172,6 @@ class Evaluation:
             of_set = metrics.measure_sets({row.key: outputs}, reference, names)[row.key]
             row.values = metrics.measure(outputs, true, of_pairs) | of_set.values
             row.figures = of_set.figures
-            row.repeated = of_set.repeated
         self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
     @property
@@ -186,14 +190,13 @@ class Evaluation:
         """
         if self.split == "train" or not self.training_rows:
             return []
-        contamination = Contamination(these_pairs(len(self.manifest.split("train"))), known=True)
         rows = []
         for key, label in trivial_labels(self.direction).items():
             load = functools.partial(
                 trivial_prediction, key, *self.training_pairs, test_inputs=self.inputs
             )
             rows.append(
-                Scored(key=key, label=label, kind="trivial", contamination=contamination, load=load)
+                Scored(key=key, label=label, kind="trivial", trained_on=self.data, load=load)
             )
         return rows
 
@@ -212,6 +215,27 @@ class Evaluation:
                 for number, name in enumerate(self.ids):
                     cells = [_csv_cell(of_metric[number]) for of_metric in values]
                     writer.writerow([row.key, name, *cells])
+
+
+def _refuse_leaks(manifest: Manifest, split: str) -> None:
+    """Raise DataError where the making of the set found photos of this split in training, and left
+    them there. (An identity in two splits is refused when a manifest is read.)
+    """
+    settings = manifest.settings
+    if split == "train" or settings.get("drop_leaks"):
+        return
+    leaks = []
+    for copy in settings.get("in_two_splits", ()):
+        splits = {place.partition("/")[0] for place in copy.split(" = ")}
+        if splits == {"train", split}:
+            leaks.append(copy)
+    if leaks:
+        raise DataError(
+            f"{manifest.path}: {len(leaks)} photos of the split {split!r} are among the training"
+            f" photos (such as {leaks[0]}): scores would be too good. Make the set again with"
+            " 'python -m data_prep pairs … --drop-leaks', or mend it with"
+            " 'python -m data_prep doctor … --fix', and train anew what has learned from it"
+        )
 
 
 def _csv_cell(value: float) -> str:
@@ -259,33 +283,43 @@ def evaluate(
     mode: str = "deterministic",
     metric_names: Sequence[str] = metrics.DEFAULT_METRICS,
     name: str = "model",
-    allow_seen: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder
     `out`: `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
 
-    name: of its row, "model" where it is one of `NOT_MODELS`. allow_seen: score a model also on
-    pairs of its training set, or of people in it. Raises DataError as `Evaluation`, for such pairs
-    in other splits than the training split, and for ids that are no names of files.
+    name: of its row, "model" where it is one of `NOT_MODELS`. Raises DataError as `Evaluation`,
+    and for ids that are no names of files.
     """
     info = translator.info
     result = Evaluation(manifest, split, info.direction, info.size_px, folder=Path(out))
-    contamination = contamination_of(translator.files, manifest, split, result.ids)
-    if not allow_seen and split != "train":
-        contamination.refuse_seen(info.name, split)
     name = "model" if name in NOT_MODELS else name
     folder = result.folder / "outputs" / mode
     files = {pair_id: output_file(folder, pair_id) for pair_id in result.ids}
     began = time.monotonic()
     _translate(translator, result.inputs, list(files.values()), mode, progress)
     result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)
-    model = Scored(key=name, label=name, contamination=contamination, files=files)
+    model = Scored(key=name, label=name, trained_on=sets_in(translator.files), files=files)
     model.load = functools.partial(load_outputs, files)
     result.rows = [model, *result.trivial_rows()]
     result.measure(result.rows, metric_names, progress=progress)
     _write(result)
     return result
+
+
+def sets_in(files: Sequence[Path]) -> str:
+    """The names of the data sets that a model in these files was trained on, "" where they do not
+    say it; published weights stand for theirs. Raises CheckpointError for an unreadable file.
+    """
+    names: set[str] = set()
+    for path in files:
+        known = [path.stem]
+        if path.suffix == ".safetensors":
+            known = checkpoints.info_of(path).trained_on
+        if not known:
+            return ""
+        names.update(known)
+    return ", ".join(sorted(names))
 
 
 def output_file(folder: Path, pair_id: str) -> Path:
@@ -334,14 +368,13 @@ def _write(result: Evaluation) -> None:
         rows[row.key] = {"label": row.label} | intervals | row.figures
     manifest = result.manifest
     facts = {
-        "data": manifest.path.resolve().parent.name,
+        "data": result.data,
         "split": result.split,
-        "pairs_sha256": digest_of_pairs(result.pairs, result.direction),
         "num_images": len(result.pairs),
         "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
-        **result.rows[0].contamination.as_json(),
+        "trained_on": result.rows[0].trained_on,
         "not_measured": result.missing,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": rows,

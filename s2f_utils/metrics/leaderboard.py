@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ import numpy as np
 import tabulate
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data import DataError, Manifest
 from s2f_utils.metrics import retrieval, structure
 from s2f_utils.metrics.evaluation import NOT_MODELS, Evaluation, Scored, load_outputs, output_file
-from s2f_utils.metrics.leaks import Contamination
 from s2f_utils.metrics.registry import METRICS, check_names
-from s2f_utils.metrics.scored_pairs import digest_of_pairs
 from s2f_utils.pictures import images, viz
 
 FILTERED = "filtered"
@@ -36,13 +34,13 @@ LOSSY = (".jpg", ".jpeg", ".webp")
 
 
 def find_outputs(
-    spec: str, ids: Sequence[str], direction: str = "sketch-to-photo", pairs: Sequence[Row] = ()
+    spec: str, manifest: Manifest, split: str = "test", direction: str = "sketch-to-photo"
 ) -> list[Scored]:
     """The saved outputs in "PATH" or "NAME=PATH", one row for each inference mode, not yet scored.
 
-    PATH is a run folder, whose newest evaluation in this direction, of these `pairs`, is taken, an
-    evaluation's folder, or a folder of pictures by id. Raises DataError when there are no such
-    outputs, some are missing, or they are JPEG files, whose compression would be scored.
+    PATH is a run folder, whose newest evaluation in this direction, on this split of the data set,
+    is taken, an evaluation's folder, or a folder of pictures by id. Raises DataError when there are
+    no such outputs, some are missing, or they are JPEG files, whose compression would be scored.
     """
     name, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -53,7 +51,8 @@ def find_outputs(
             f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or"
             " NAME=PATH"
         )
-    modes, facts = _modes(path, direction, digest_of_pairs(pairs, direction))
+    wanted = {"data": manifest.path.resolve().parent.name, "split": split, "direction": direction}
+    modes, facts = _modes(path, wanted)
     seed = None
     for folder in (path.parent, path):
         config = folder / "config.json"
@@ -65,13 +64,13 @@ def find_outputs(
     for mode in modes:
         label = f"{name}, {mode.name} mode" if len(modes) > 1 else name
         key = label if seed is None else f"{label}, seed {seed}"
-        files = _files(mode, ids)
+        files = _files(mode, [pair.id for pair in manifest.split(split)])
         rows.append(
             Scored(
                 key=key,
                 label=label,
                 seed=seed,
-                contamination=Contamination.from_json(facts),
+                trained_on=facts.get("trained_on", ""),
                 name=name,
                 files=files,
                 load=functools.partial(load_outputs, files),
@@ -80,8 +79,11 @@ def find_outputs(
     return rows
 
 
-def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
-    """The folders of pictures, one for each inference mode, and their `metrics.json`."""
+def _modes(path: Path, wanted: Mapping[str, str]) -> tuple[list[Path], dict[str, Any]]:
+    """The folders of pictures, one for each inference mode, and their `metrics.json`.
+
+    wanted: what that file must say of the data, the split and the direction.
+    """
     refused = f"no outputs here: {HOW_TO_MAKE}"
     evaluations = sorted(path.glob("evaluation*/"), key=_time_and_name, reverse=True)
     for folder in (*evaluations, path):
@@ -90,15 +92,12 @@ def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[st
         modes = _folders_of_pictures(folder)
         if not modes:
             continue
-        if facts.get("direction", direction) != direction:
-            refused = (
-                f"its outputs go {facts['direction']}, this leaderboard {direction}:"
-                " choose with --direction"
-            )
-        elif digest and facts.get("pairs_sha256", digest) != digest:
-            refused = f"its outputs were made of other pictures than these: {HOW_TO_MAKE}"
-        else:
+        other = [key for key in wanted if facts.get(key, wanted[key]) != wanted[key]]
+        if not other:
             return modes, facts
+        found = ", ".join(f"{key} {facts[key]}" for key in other)
+        needed = ", ".join(f"{key} {wanted[key]}" for key in other)
+        refused = f"its outputs are of {found}, this leaderboard is of {needed}: {HOW_TO_MAKE}"
     raise DataError(f"{path}: {refused}")
 
 
@@ -145,23 +144,19 @@ def build(
     patch_seeds: int = 1,
     patch_steps: int | None = None,
     direction: str = "sketch-to-photo",
-    allow_seen: bool = False,
 ) -> Evaluation:
     """Score outputs, trivial rows and controls on a split; models from the highest SSIM down, those
-    of unknown or contaminated training last.
+    of unknown training last.
 
     columns: metrics beside SSIM and those of sets; None: all that compare models. patch_seeds:
     repetitions of the patch test (0: left out). patch_steps: its length; None: the protocol's.
-    allow_seen: take models that were trained on pairs of the split, and mark them. Raises DataError
-    as `evaluate`, without training pairs, and when outputs are of several sizes.
+    Raises DataError as `evaluate`, without training pairs, and when outputs are of several sizes.
     """
     names = _metric_names(columns, patch_seeds)
     _check_keys(entries)
     board = Evaluation(manifest, split, direction, _size_px(entries, manifest))
     models = [dataclasses.replace(entry) for entry in entries]
     for row in models:
-        if not allow_seen:
-            row.contamination.refuse_seen(row.key, split)
         _check_sizes(row, board.size_px)
     trivial = board.trivial_rows()
     if not trivial:
@@ -173,13 +168,13 @@ def build(
     filtered = _filtered_faithful([*models, *trivial], board)
     board.measure([filtered], names, **options)
     hair = Scored(key=HAIR, label="hair alone (what went in, without its face)", kind="control")
-    hair.contamination = trivial[0].contamination
+    hair.trained_on = trivial[0].trained_on
     hair.load = functools.partial(retrieval.without_face, board.inputs)
     of_identity = [name for name in names if METRICS[name].question == "who"]
     board.measure([hair], of_identity, truths=retrieval.without_face(board.truths))
     if not patch_seeds:
         board.missing["patch_auc"] = "left out by --patch-seeds 0"
-    models.sort(key=lambda row: (not row.contamination.is_clean, -row.mean("ssim")))
+    models.sort(key=lambda row: (not row.trained_on, -row.mean("ssim")))
     board.rows = [*models, filtered, hair, *trivial]
     return board
 
@@ -220,7 +215,7 @@ def _check_sizes(row: Scored, size_px: int) -> None:
 
 
 def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
-    """The row of the highest SSIM among those softer than photos and of clean training, sharpened
+    """The row of the highest SSIM among those softer than photos and of known training, sharpened
     like the training photos; inside of the padding. rows: measured.
     """
     like = board.cut(board.training_pairs[1], board.training_rows)
@@ -228,7 +223,7 @@ def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
     source = next(row for row in rows if row.key == "mean")
     softer = []
     for row in rows:
-        if row.contamination.is_clean and _mean_gradient(board.cut(row.load())) < level:
+        if row.trained_on and _mean_gradient(board.cut(row.load())) < level:
             softer.append(row)
     if softer:
         source = max(softer, key=lambda row: row.mean("ssim"))
@@ -244,7 +239,7 @@ def _filtered_faithful(rows: Sequence[Scored], board: Evaluation) -> Scored:
         key=FILTERED,
         label=f"filtered faithful ({source.label}, sharpened, with grain)",
         kind="control",
-        contamination=source.contamination,
+        trained_on=source.trained_on,
         load=load,
     )
 
@@ -254,15 +249,12 @@ def _mean_gradient(pictures: metrics.registry.Pictures) -> float:
 
 
 def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
-    """Write leaderboard.json, leaderboard.md, per_image.csv and faces.png into the folder `out`.
+    """Write leaderboard.md and faces.png into the folder `out`.
 
     gallery: faces on the contact sheet, evenly from the first model's worst to its best by SSIM.
     Returns the table.
     """
     out = Path(out)
-    board.write_csv(out / "per_image.csv")
-    facts = as_dict(board) | {"machine": runtime.machine_facts()}
-    runtime.write_json(out / "leaderboard.json", facts)
     order = np.argsort(board.rows[0].values["ssim"], kind="stable")
     places = np.linspace(0, len(order) - 1, min(gallery, len(order))).round().astype(int)
     chosen = order[np.unique(places)]
@@ -273,60 +265,6 @@ def write(board: Evaluation, out: str | Path, *, gallery: int = 8) -> Path:
     with runtime.atomic_path(out / "leaderboard.md") as temporary:
         temporary.write_text(as_markdown(board, board.columns), encoding="utf-8")
     return out / "leaderboard.md"
-
-
-def as_dict(board: Evaluation) -> dict[str, Any]:
-    """Everything but the pictures, for JSON: means, intervals, and over seeds."""
-    return {
-        "data": board.manifest.path.resolve().parent.name,
-        "split": board.split,
-        "num_images": len(board.pairs),
-        "size_px": board.size_px,
-        "not_measured": board.missing,
-        "retrieval_note": retrieval.CAVEAT,
-        "seeds": over_seeds(board),
-        "rows": [_row_as_dict(row, list(board.rows[0].values)) for row in board.rows],
-    }
-
-
-def _row_as_dict(row: Scored, columns: Sequence[str]) -> dict[str, Any]:
-    facts = {"key": row.key, "model": row.label, "kind": row.kind}
-    facts |= row.contamination.as_json()
-    if row.kind != "model":
-        facts["seen"] = None
-    facts["seed"] = row.seed
-    intervals = row.intervals()
-    for name in columns:
-        facts[name] = _rounded(intervals[name].mean) if name in intervals else None
-    facts |= {name: _rounded(figure) for name, figure in row.figures.items()}
-    facts["intervals"] = {
-        name: [_rounded(interval.low), _rounded(interval.high)]
-        for name, interval in intervals.items()
-    }
-    return facts
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 5) if np.isfinite(value) else None
-
-
-def over_seeds(board: Evaluation) -> list[dict[str, Any]]:
-    """Mean and standard deviation of every column over the seeds of a model that has several."""
-    groups: dict[tuple[str, str], list[Scored]] = {}
-    for row in board.rows:
-        if row.kind == "model":
-            groups.setdefault((row.label, row.contamination.trained_on), []).append(row)
-    table = []
-    for (label, trained_on), rows in groups.items():
-        if len(rows) < 2:
-            continue
-        entry = {"model": label, "trained_on": trained_on, "seeds": [row.seed for row in rows]}
-        for name in board.columns:
-            values = [row.figures.get(name, row.mean(name)) for row in rows]
-            std = np.std(values, ddof=1)
-            entry[name] = {"mean": _rounded(np.mean(values)), "std": _rounded(std)}
-        table.append(entry)
-    return table
 
 
 def floor_note(area: float, label: str) -> str:
@@ -344,24 +282,35 @@ def as_markdown(board: Evaluation, columns: Sequence[str] = SHORT) -> str:
     names = [name for name in columns if name in board.columns]
     rows = []
     for row in board.rows:
-        label = f"{row.label} ({row.contamination.text})" if row.contamination.text else row.label
         seed = "" if row.seed is None else str(row.seed)
         cells = [row.cell(name) for name in names]
-        rows.append([label, row.contamination.trained_on, seed, *cells])
-    for group in over_seeds(board):
-        label = f"**{group['model']}, {len(group['seeds'])} seeds**"
-        cells = [_cell_over_seeds(group, name) for name in names]
-        rows.append([label, group["trained_on"], "", *cells])
+        rows.append([row.label, row.trained_on or "unknown", seed, *cells])
+    rows += _rows_over_seeds(board, names)
     headings = ["model", "trained on", "seed", *[METRICS[name].heading for name in names]]
     table = tabulate.tabulate(rows, headings, tablefmt="github", disable_numparse=True)
     return "\n".join([table, "", *_notes(board), retrieval.CAVEAT]) + "\n"
 
 
-def _cell_over_seeds(group: dict[str, Any], name: str) -> str:
-    if name not in group or group[name]["mean"] is None or group[name]["std"] is None:
+def _rows_over_seeds(board: Evaluation, names: Sequence[str]) -> list[list[str]]:
+    """Mean and standard deviation over the seeds of each model that has several."""
+    groups: dict[tuple[str, str], list[Scored]] = {}
+    for row in board.rows:
+        if row.kind == "model":
+            groups.setdefault((row.label, row.trained_on), []).append(row)
+    table = []
+    for (label, trained_on), rows in groups.items():
+        if len(rows) > 1:
+            cells = [_cell_over_seeds(rows, name) for name in names]
+            table.append([f"**{label}, {len(rows)} seeds**", trained_on or "unknown", "", *cells])
+    return table
+
+
+def _cell_over_seeds(rows: Sequence[Scored], name: str) -> str:
+    values = [row.figures.get(name, row.mean(name)) for row in rows]
+    if not np.isfinite(values).all():
         return "–"
     digits = METRICS[name].digits
-    return f"{group[name]['mean']:.{digits}f} ± {group[name]['std']:.{digits}f}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
 
 
 def _notes(board: Evaluation) -> list[str]:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import runtime
-from s2f_utils.metrics.bootstrap import Repeated
 from s2f_utils.metrics.registry import Pictures, PictureSet, Reference, full_float32, metric
 
 PATCH_PX = 64
@@ -30,14 +29,12 @@ class PatchTest:
     """The area under the ROC curve, in [0, 1]:
     mean over folds, each fold's, and each output's part of it.
 
-    per_image: float64 (N,), NaN without a value. fold_of: int (N,), the fold, and the network, of
-    every output.
+    per_image: float64 (N,), NaN without a value.
     """
 
     auc: float
     per_image: np.ndarray
     folds: tuple[float, ...]
-    fold_of: np.ndarray
 
 
 def patch_test(
@@ -81,7 +78,7 @@ def patch_test(
             areas.append(float(values.mean()))
     if not areas:
         raise ValueError("no fold has outputs and true photos of people that are not in the others")
-    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), fake_folds)
+    return PatchTest(float(np.mean(areas)), per_image, tuple(areas))
 
 
 def _check(pictures: Pictures, identities: Sequence[str]) -> None:
@@ -192,10 +189,9 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     min_side_px=PATCH_PX,
     min_people=MIN_PEOPLE,
 )
-def patch_auc(outputs: PictureSet, reference: Reference) -> Repeated:
-    """`patch_test` with each of the reference's seeds: a value for every picture."""
+def patch_auc(outputs: PictureSet, reference: Reference) -> np.ndarray:
+    """The mean of `patch_test` over the reference's seeds: a value for every picture."""
     num_steps = reference.steps or NUM_STEPS
     sides = (outputs.pictures, reference.pictures, reference.people)
     tests = [patch_test(*sides, seed=seed, num_steps=num_steps) for seed in range(reference.seeds)]
-    values = np.stack([test.per_image for test in tests])
-    return Repeated(values, np.stack([test.fold_of for test in tests]))
+    return np.mean([test.per_image for test in tests], axis=0)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from s2f_utils import weights
-from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated
+from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 Features = Callable[[Pictures], Any]
@@ -68,33 +68,24 @@ class Reference(PictureSet):
 class SetScores:
     """Scores of a set of outputs by metric.
 
-    values: float64 (N,), one for each picture. figures: one number for the whole set. repeated: of
-    metrics that train networks, each training's values; `values` has their means.
+    values: float64 (N,), one for each picture. figures: one number for the whole set.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
-    repeated: dict[str, Repeated] = field(default_factory=dict)
 
-    def add(self, name: str, score: float | np.ndarray | Repeated) -> None:
+    def add(self, name: str, score: float | np.ndarray) -> None:
         """Enter what the metric `name` returned for this set."""
-        if isinstance(score, Repeated):
-            self.repeated[name] = score
-            self.values[name] = score.values.mean(axis=0)
-        elif isinstance(score, np.ndarray):
+        if isinstance(score, np.ndarray):
             self.values[name] = score
         else:
             self.figures[name] = float(score)
 
     def interval(self, name: str) -> Interval | None:
-        """Mean and 95 % interval over images, and over the networks that a metric trains; None
-        where no image has a value.
-        """
+        """Mean and 95 % interval over images; None where no image has a value."""
         values = self.values.get(name, np.empty(0))
         if np.isnan(values).all():
             return None
-        if name in self.repeated:
-            return bootstrap_repeated(self.repeated[name])
         return bootstrap_mean(values)
 
     def intervals(self) -> dict[str, Interval]:
@@ -121,7 +112,7 @@ class Metric:
     """A metric of pairs of pictures, or of sets of them; what `@metric` takes.
 
     function: of pairs: an output and a true picture, uint8 (H, W, 3) → float, NaN where a pair has
-    no value; of sets: a `PictureSet` and a `Reference` → float, float64 (N,) or `Repeated`.
+    no value; of sets: a `PictureSet` and a `Reference` → float or float64 (N,).
     higher_is_better: None where the best value lies between worse ones. best: the value for
     identical pictures; None: 1 where higher is better, else 0. question: one of `QUESTIONS`. group:
     one of `GROUPS`, or "". min_side_px, min_people, package, weights: what it needs; missing:

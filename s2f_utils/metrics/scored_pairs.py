@@ -1,8 +1,7 @@
-"""The pairs of a manifest that are scored: their pictures, as arrays, and their digest."""
+"""The pairs of a manifest that are scored: their pictures, as arrays."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from s2f_utils.data import DataError, Row
 from s2f_utils.data.stores import map_picture, squared
 from s2f_utils.pictures import images
-from s2f_utils.weights import sha256_of
 
 SOURCE_COLUMNS = {"sketch": "sketch", "map": "mask", "photo": "photo"}
 
@@ -53,14 +51,3 @@ def _load(pairs: Sequence[Row], column: str, size_px: int) -> np.ndarray:
         else:
             pictures[number] = squared(path, images.load_rgb(path), size_px)
     return pictures
-
-
-def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
-    """The SHA-256 of the ids and files of the pairs that are scored in this direction; "" where
-    there are none.
-    """
-    lines = []
-    for pair in sorted(complete(pairs, direction), key=lambda pair: pair.id):
-        hashes = [sha256_of(getattr(pair, column)) for column in columns_of(direction)]
-        lines.append(" ".join([pair.id, *hashes]) + "\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""

@@ -219,8 +219,7 @@ def info_of(path: str | os.PathLike) -> ModelInfo:
 
 
 def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
-    """Copy a `.safetensors` file without the hashes of its training pictures,
-    and without the names of folders.
+    """Copy a `.safetensors` file without the names of folders.
 
     Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the
     target's place already.

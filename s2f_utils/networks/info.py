@@ -31,12 +31,9 @@ TRAINING = (
     "code",
     "trained",
     "data",
+    "trained_on",
     "terms",
-    "pictures",
-    "parents",
 )
-# In a header: a parent's pictures that are those of the model that it began.
-SAME_PICTURES = "those of the model itself"
 # All folders of a path but a run's, which begins with a number.
 FOLDERS = re.compile(r"^.*?[\\/](?=(?:\d{4}-[^\\/]*[\\/])?[^\\/]*[\\/]*$)")
 
@@ -76,10 +73,9 @@ class ModelInfo:
 
     network, args: its key in `networks.NETWORKS`, and its arguments. settings, seed: of the
     training. code: the library's version. trained: the date when training began, as ISO 8601.
-    data: the data set's name. terms: what the owners of the training pictures allow; None: not
-    recorded. pictures: {"sketches" or "photos": {"num", "sha256"}}, the number of training pictures
-    and their hashes. parents: the models that it began with or learned from, each with "name",
-    "sha256", and "data", "terms", "pictures" and "parents" of its own.
+    data: the data set's name. trained_on: the names of this set and of those that its initial model
+    was trained on; [] where unknown. terms: what the owners of the training pictures allow; None:
+    not recorded.
     """
 
     task: str = TRANSLATES
@@ -101,9 +97,8 @@ class ModelInfo:
     code: str = ""
     trained: str = ""
     data: str = ""
+    trained_on: Sequence[str] = ()
     terms: Sequence[str] | None = None
-    pictures: Mapping[str, Any] = field(default_factory=dict)
-    parents: Sequence[Mapping[str, Any]] = ()
 
     @property
     def reads(self) -> str:
@@ -112,7 +107,7 @@ class ModelInfo:
 
     def training(self) -> dict[str, Any]:
         """The fields of the training, for a file's header and a run's folder; {} if unknown."""
-        if not self.data and not self.pictures:
+        if not self.data:
             return {}
         return {name: getattr(self, name) for name in TRAINING}
 
@@ -121,6 +116,7 @@ class ModelInfo:
         unknown keys are ignored.
         """
         known = {name: training[name] for name in TRAINING if name in training}
+        known.setdefault("trained_on", sorted(_sets_of(training)))
         of_network = (
             "network",
             "args",
@@ -139,9 +135,7 @@ class ModelInfo:
         return dataclasses.replace(self, **known)
 
     def public(self) -> ModelInfo:
-        """The description as it is published: without hashes of pictures, and without folders in
-        settings and names.
-        """
+        """The description as it is published: without folders in settings and names."""
         settings = dict(self.settings)
         for name, value in settings.items():
             if isinstance(value, str):
@@ -149,8 +143,7 @@ class ModelInfo:
         return dataclasses.replace(
             self,
             settings=settings,
-            pictures={side: {"num": known["num"]} for side, known in self.pictures.items()},
-            parents=[{"name": _without_folders(parent["name"])} for parent in self.parents],
+            trained_on=[_without_folders(name) for name in self.trained_on],
         )
 
     @property
@@ -159,6 +152,14 @@ class ModelInfo:
         if self.terms is None:
             return "not recorded"
         return "; ".join(self.terms) or "the data set names none"
+
+
+def _sets_of(training: Mapping[str, Any]) -> set[str]:
+    """The names of the data sets in a header that has initial models as "parents"."""
+    names = {training["data"]} if training.get("data") else set()
+    for parent in training.get("parents", ()):
+        names |= _sets_of(parent) or {parent["name"]}
+    return names
 
 
 def _without_folders(paths: str) -> str:

@@ -327,7 +327,7 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
 def to_uint8(values: np.ndarray | torch.Tensor) -> np.ndarray:
     """float (N, 3, H, W) in [-1, 1] → uint8 (N, H, W, 3), rounded and clamped.
 
-    ValueError for NaN or infinity.
+    ImageError for NaN or infinity.
     """
     if values.ndim != 4:
         raise ValueError(
@@ -336,7 +336,7 @@ def to_uint8(values: np.ndarray | torch.Tensor) -> np.ndarray:
     if not isinstance(values, np.ndarray):
         values = values.detach().float().cpu().numpy()
     if not np.isfinite(values).all():
-        raise ValueError(
+        raise ImageError(
             "the network's output has NaN or infinite values: use an earlier checkpoint or float32"
         )
     return np.ascontiguousarray(rounded(127.5 * (values + 1)).transpose(0, 2, 3, 1))

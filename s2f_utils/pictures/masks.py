@@ -31,24 +31,20 @@ PALETTE = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS.split()],
 MAX_OTHER_COLOURS = 0.001  # share of a map's pixels
 
 
-class MaskError(ValueError):
-    """A file or array that is no map."""
-
-
 def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
     """A map from the parts' pictures by class name, uint8 (H, W) or (H, W, 3), where not black:
-    uint8 (H, W). Raises MaskError for unknown names, and parts of different sizes.
+    uint8 (H, W). Raises ImageError for unknown names, and parts of different sizes.
     """
     unknown = sorted(set(parts) - set(CLASSES[1:]))
     if unknown:
-        raise MaskError(
+        raise images.ImageError(
             f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}"
         )
     shapes = {part.shape[:2] for part in parts.values()}
     if len(shapes) != 1:
         sizes = [f"{name} {part.shape[1]}x{part.shape[0]}" for name, part in parts.items()]
         given = ", ".join(sizes) or "none at all"
-        raise MaskError(f"the parts of one face must be of one size, got {given}")
+        raise images.ImageError(f"the parts of one face must be of one size, got {given}")
     out = np.zeros(shapes.pop(), np.uint8)
     for label, name in enumerate(CLASSES):
         if name in parts:
@@ -71,7 +67,7 @@ def shown(picture: np.ndarray) -> np.ndarray:
 def from_colours(picture: np.ndarray) -> np.ndarray:
     """The map of a picture in the data set's colours, uint8 (H, W, 3) → (H, W).
 
-    Raises MaskError where more than one pixel in a thousand has another colour: a JPEG, or another
+    Raises ImageError where more than one pixel in a thousand has another colour: a JPEG, or another
     palette.
     """
     codes = _colour_codes(picture)
@@ -81,7 +77,7 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
     is_known = palette[order][place] == codes
     share = (~is_known).mean()
     if share > MAX_OTHER_COLOURS:
-        raise MaskError(
+        raise images.ImageError(
             f"{share:.0%} of the pixels have colours that CelebAMask-HQ's palette has not, such as"
             f" {tuple(picture[~is_known][0].tolist())}: use PNG, not JPEG, and this palette, or"
             " class numbers from 0 to 18"
@@ -106,11 +102,11 @@ def is_coloured(picture: np.ndarray) -> bool:
 def labels_of(picture: np.ndarray) -> np.ndarray:
     """Class numbers, uint8 (H, W), of these or of colours, uint8 (H, W, 3).
 
-    Raises MaskError for anything else.
+    Raises ImageError for anything else.
     """
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-        raise MaskError(
+        raise images.ImageError(
             "a map must be uint8 (H, W), or (H, W, 3) in its colours,"
             f" got {picture.dtype} {picture.shape}"
         )
@@ -128,16 +124,18 @@ def picture_of(picture: np.ndarray) -> np.ndarray:
 
 
 def load(path: str | os.PathLike) -> np.ndarray:
-    """A map from its file, as `read`. Raises FileNotFoundError, or MaskError where it is no map."""
+    """A map from its file, as `read`. Raises FileNotFoundError, or ImageError for no map."""
     try:
         labels = read(path)
         _check(labels)
         if labels.max() < 2:
-            raise MaskError("it has but two values, like a mask of the person")
+            raise images.ImageError("it has but two values, like a mask of the person")
         return labels
-    except (images.ImageError, MaskError) as error:
+    except images.ImageError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        raise MaskError(f"{path}: not a map of CelebAMask-HQ's classes ({reason})") from None
+        raise images.ImageError(
+            f"{path}: not a map of CelebAMask-HQ's classes ({reason})"
+        ) from None
 
 
 def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
@@ -178,11 +176,11 @@ def resize(labels: np.ndarray, size_px: int) -> np.ndarray:
 
 def _check(labels: np.ndarray) -> None:
     if labels.ndim != 2:
-        raise MaskError(
+        raise images.ImageError(
             f"a map must be (H, W), got {labels.shape}: from_colours reads a picture in colours"
         )
     if labels.size and labels.max() >= len(CLASSES):
-        raise MaskError(
+        raise images.ImageError(
             f"a map's classes go from 0 to 18, got {labels.max()}: {unknown_labels(labels)}"
         )
 

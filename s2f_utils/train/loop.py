@@ -102,7 +102,7 @@ def train(
     ):
         notify("on_start")
         if is_first and run.images_seen == 0:
-            notify("on_sample", write_sheet(run))
+            attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
         reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
             began = time.monotonic()

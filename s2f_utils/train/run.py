@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.infer import find_generator, generator_file
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
-from s2f_utils.metrics import leaks
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.info import SAME_PICTURES, ModelInfo
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train import tuning
 from s2f_utils.train.config import Resolved, find_method
@@ -73,7 +71,6 @@ def open_run(
         # 2: generators.
         check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
         card = _card_of(folder)
-        pictures = card.pictures or leaks.hash_pictures(data, progress)
         folder = folder or runtime.new_run_folder(runs, name)
     folder = distributed.broadcast(folder)
     values, ranges = _live(model, config, total)
@@ -82,7 +79,7 @@ def open_run(
         config=config,
         folder=folder,
         model=model,
-        data_ids=[row.id for row in rows],
+        rows=rows,
         data=data,
         samples=samples,
         live=LiveValues(values, ranges, controls=folder / "controls.json" if is_first else None),
@@ -102,7 +99,7 @@ def open_run(
             _write_config(run, resolved, manifest, begins)
         else:
             _report_resumed(run)
-        run.card = _card(run, manifest, pictures, card)
+        run.card = _card(run, manifest, card)
         run.live.write_controls()
     return run
 
@@ -170,7 +167,7 @@ def _newest(
     """
     if folder := runtime.last_run_folder(runs, name):
         state = _read_state(folder)
-        other = why_not(state, resolved.method, resolved.config, [row.id for row in rows])
+        other = why_not(state, resolved.method, resolved.config, rows)
         if other and state["images_seen"] < state["total_images"]:
             print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
         if not other and _began_with(folder, begins):
@@ -308,49 +305,36 @@ def _card_of(folder: Path | None) -> ModelInfo:
     return checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
 
 
-def _card(
-    run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any], known: ModelInfo
-) -> ModelInfo:
-    """The run's training data, settings and parent models. known: the present card of its
-    generator.
+def _card(run: TrainingRun, manifest: Manifest, known: ModelInfo) -> ModelInfo:
+    """The run's training data and settings, with the data of its initial model. known: the present
+    card of its generator.
     """
-    parents = known.parents if known.data else _parents(run, pictures)
-    terms = {*terms_of(manifest.settings), *(known.terms or ())}
-    terms |= {term for parent in parents for term in parent.get("terms") or ()}
+    data = manifest.path.resolve().parent.name
+    sets, terms = _initial_data(run.folder)
     return ModelInfo(
         method=run.method,
         settings=run.config.model_dump(),
         seed=run.config.seed,
         code=s2f_utils.__version__,
         trained=known.trained or time.strftime("%Y-%m-%d"),
-        data=manifest.path.resolve().parent.name,
-        pictures=pictures,
-        parents=parents,
-        terms=sorted(terms),
+        data=data,
+        trained_on=known.trained_on or sorted({data, *sets}),
+        terms=sorted({*terms_of(manifest.settings), *(known.terms or ()), *terms}),
     )
 
 
-def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The run's parents (its initial model): name, SHA-256, and what its card says of its training.
-
-    pictures: this run's; a parent with the same ones refers to them.
+def _initial_data(folder: Path) -> tuple[Sequence[str], Sequence[str]]:
+    """The data sets that a run's initial model was trained on, by name, and their terms; its own
+    name where they are unknown.
     """
-    parents = []
-    init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
-    for name in (init,) if init else ():
-        parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
-        with contextlib.suppress(
-            FileNotFoundError, ImportError, ValueError
-        ):  # perhaps gone when an old run resumes
-            path = find_generator(name)
-            card = checkpoints.info_of(path).training()
-            parent["sha256"] = weights.sha256_of(path)
-            parent |= {
-                key: card[key] for key in ("data", "terms", "pictures", "parents") if key in card
-            }
-        if parent.get("pictures") == pictures:
-            parent["pictures"] = SAME_PICTURES
-        if name in weights.WEIGHTS:
-            parent["terms"] = [f"{name}: {weights.WEIGHTS[name].licence}"]
-        parents.append(parent)
-    return parents
+    init = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("init")
+    if not init:
+        return [], []
+    if init in weights.WEIGHTS:
+        return [init], [f"{init}: {weights.WEIGHTS[init].licence}"]
+    name = "/".join(Path(init).parts[-2:])
+    try:
+        card = checkpoints.info_of(find_generator(init))
+    except (FileNotFoundError, ImportError, ValueError):  # perhaps gone when an old run resumes
+        return [name], []
+    return card.trained_on or [name], card.terms or []

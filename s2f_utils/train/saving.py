@@ -29,13 +29,19 @@ LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already 
 
 
 def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
-    """Run an action that writes; if it fails (a full disk), report it and continue."""
+    """Run an action that writes; if it fails (a full disk, or an output that is no picture), report
+    it and continue.
+    """
     try:
         os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
         action()
     except OSError as error:
         why = what_to_do(error, run.folder)
-        run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")
+    except images.ImageError as error:  # NaN or infinity
+        why = str(error)
+    else:
+        return
+    run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")
 
 
 def is_save_due(run: TrainingRun) -> bool:
@@ -74,7 +80,7 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: always the same inputs (never from the test set), the answers,
     and the ground truth. Log its scores (`run.scores`). Uses no random numbers. Raises
-    TrainingDiverged as `run.check_finite`.
+    TrainingDiverged as `run.check_finite`, and ImageError for an answer with NaN or infinity.
     """
     run.check_finite()
     sketches, photos = sample_pictures(run.samples)

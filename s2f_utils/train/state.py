@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from s2f_utils import runtime
+from s2f_utils.data import Row
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import generator_file
 from s2f_utils.methods.config import MAY_DIFFER, TrainConfig
@@ -46,7 +47,15 @@ def check_space(folder: Path, model: Method, copies: int) -> None:
         )
 
 
-def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
+def data_bytes(rows: Sequence[Row]) -> list[int]:
+    """The bytes of each row's files together: other pictures under the same ids differ in them."""
+    return [
+        sum(path.stat().st_size for path in (row.sketch, row.photo, row.mask) if path)
+        for row in rows
+    ]
+
+
+def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, rows: Sequence[Row]) -> str:
     """Why a run with this method, settings and pairs cannot resume from a saved state;
     "" if it can.
     """
@@ -62,7 +71,11 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
         return f"was made with other settings ({what}): use the same"
     if state.get("version") != VERSION:
         return "was written by another version of this project: use that one"
-    return "" if state["data_ids"] == list(ids) else "was trained on other pairs: use the same data"
+    if state["data_ids"] != [row.id for row in rows]:
+        return "was trained on other pairs: use the same data"
+    if state.get("data_bytes") not in (None, data_bytes(rows)):
+        return "was trained on other pictures under the same names: use the same data"
+    return ""
 
 
 def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
@@ -85,7 +98,7 @@ class TrainingRun:
     config: TrainConfig
     folder: Path
     model: Method
-    data_ids: list[str]
+    rows: Sequence[Row]  # of the manifest, to train on
     data: Data
     samples: Data
     live: LiveValues
@@ -113,6 +126,7 @@ class TrainingRun:
 
     def __post_init__(self) -> None:
         c = self.config
+        self.data_bytes = data_bytes(self.rows)
         self.scaler = self.precision.scaler()
         self.total_images = self.longest_images  # with a time budget, the expected number
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
@@ -238,8 +252,9 @@ class TrainingRun:
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state of training, as written to the resume file."""
-        plain = ("method", "data_ids", "images_seen", "steps", "total_images", "seconds", "spent_s")
+        plain = ("method", "images_seen", "steps", "total_images", "seconds", "spent_s")
         state = {"version": VERSION, "config": self.config.model_dump()}
+        state |= {"data_ids": [row.id for row in self.rows], "data_bytes": self.data_bytes}
         state |= {name: getattr(self, name) for name in plain}
         for key, parts in self._parts().items():
             state[key] = {name: part.state_dict() for name, part in parts.items()}
@@ -249,7 +264,7 @@ class TrainingRun:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of an interrupted run; CheckpointError if it does not fit this run."""
-        if why := why_not(state, self.method, self.config, self.data_ids):
+        if why := why_not(state, self.method, self.config, self.rows):
             raise checkpoints.CheckpointError(
                 f"{self.resume_path}: {why}, or start a new run with --resume never"
             )

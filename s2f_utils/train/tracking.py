@@ -288,7 +288,7 @@ class TensorBoardTracker(Tracker):
 
 def facts(run: Any) -> dict[str, dict[str, Any]]:
     """The settings, the values chosen on this machine, and facts about the machine."""
-    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
+    chosen = {"length_images": run.total_images, "num_pictures": len(run.rows)}
     chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
     settings = {"method": run.method, **run.config.model_dump()}
     return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.make.portraits import MASK_PX, SIZE_PX, STORED_PER_PX
-from data_prep.messages import say, warn
+from data_prep.messages import printable, say, warn
 from s2f_studio.attributes import WORN
 from s2f_utils import runtime
+from s2f_utils.data import DataError
 from s2f_utils.pictures import faces, images
 
 MOST_PX = 2**16 // STORED_PER_PX  # a larger coordinate cannot be stored
@@ -30,7 +30,7 @@ def find_points(
     hand.
 
     Pictures without a face, larger than 1,024 pixels, or of a name that another has are left out
-    with a warning. Returns `out`. Raises DataPrepError where there is no folder, no face, or a
+    with a warning. Returns `out`. Raises DataError where there is no folder, no face, or a
     file in the way; WeightsError as `landmarks.find_landmarks`.
     """
     from tqdm.auto import tqdm
@@ -44,15 +44,15 @@ def find_points(
     for path in tqdm(files, desc="points", unit="portrait", disable=not progress):
         try:
             if printable(path.stem) != path.stem:
-                raise DataPrepError("its name is not Unicode: rename it")
+                raise DataError("its name is not Unicode: rename it")
             other = first.setdefault(path.stem, path)
             if other != path:
-                raise DataPrepError(f"{printable(other)} also has this name: rename one of them")
+                raise DataError(f"{printable(other)} also has this name: rename one of them")
             found[path.stem] = _find(path)
-        except (DataPrepError, images.ImageError, faces.FaceError) as error:
+        except (DataError, images.ImageError, faces.FaceError) as error:
             warn(f"left out: {printable(path)}: {error}")
     if not found:
-        raise DataPrepError(f"{printable(portraits)}: no face in its {len(files)} pictures")
+        raise DataError(f"{printable(portraits)}: no face in its {len(files)} pictures")
     _write(found, out, labels)
     say(f"{len(found)} faces in {printable(out)}, what they show in {printable(labels)}", progress)
     return out
@@ -60,12 +60,12 @@ def find_points(
 
 def _check(portraits: Path, out: Path, labels: Path) -> None:
     if not portraits.is_dir():
-        raise DataPrepError(f"{printable(portraits)}: no such folder: give one with portraits")
+        raise DataError(f"{printable(portraits)}: no such folder: give one with portraits")
     if out.suffix != ".npz":
-        raise DataPrepError(f"{printable(out)}: the file's name must end in .npz")
+        raise DataError(f"{printable(out)}: the file's name must end in .npz")
     for path in (out, labels):
         if path.exists():
-            raise DataPrepError(
+            raise DataError(
                 f"{printable(path)}: is there already: choose another name, or delete it"
             )
 
@@ -78,7 +78,7 @@ def _find(path: Path) -> Found:
     photo = images.load_rgb(path)
     face = faces.find_face(photo)
     if max(photo.shape) > MOST_PX:
-        raise DataPrepError(f"more than {MOST_PX} pixels: make it smaller")
+        raise DataError(f"more than {MOST_PX} pixels: make it smaller")
     matrix = faces.alignment(face.landmarks, SIZE_PX)
     seen = find_all_landmarks([faces.warp(photo, matrix, SIZE_PX)])[0]
     back = cv2.invertAffineTransform(matrix)

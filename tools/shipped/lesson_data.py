@@ -43,16 +43,17 @@ SHARP_PX = 55
 def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> None:
     """Write the data set."""
     entries = [one for one in portraits_in(portraits) if one.labels.get("colour") != "grey"]
-    recipe = Recipe(size_px=size_px, align="face", styles=STYLES)
+    how = {"align": "face", "styles": STYLES}
     if maps:
-        recipe = Recipe(size_px=size_px, styles=STYLES[:1])
+        how = {"styles": STYLES[:1]}
+    recipe = Recipe(layout="photos", size_px=size_px, identity="^([^_]+)_", **how)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "open-portraits")  # the manifest's source
         if maps:
             write_maps(entries, folder)
         else:
             link(entries, folder)
-        manifest = make_pairs(folder, out, "photos", recipe=recipe, identity="^([^_]+)_")
+        manifest = make_pairs(folder, out, recipe)
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if maps:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, printable
 from data_prep.fetch.open_portraits import CREDITS, read_credits
 from data_prep.files import TABLES
 from data_prep.make.portraits import (
@@ -22,8 +21,9 @@ from data_prep.make.portraits import (
     read_labels,
     read_points,
 )
+from data_prep.messages import printable
 from s2f_studio.drawings import mesh
-from s2f_utils.data import SPLITS
+from s2f_utils.data import SPLITS, DataError
 
 # Of the open portraits, by the first 16 digits of the original's SHA-256; points in whole eighths
 # of a pixel, each as the step from the one before, (164, 2, N), which makes the file small; people
@@ -55,7 +55,7 @@ def portraits_in(
 
     points: an .npz file, as of `read_points`; labels: a CSV file, as of `read_labels`; None: those
     of data_prep, as far as names are the same. Portraits without a split get one by chance, those
-    with the same label `person` the same. Raises DataPrepError.
+    with the same label `person` the same. Raises DataError.
     """
     if points is None and labels is None and (folder / CREDITS).is_file():
         return _open_portraits(folder)
@@ -63,13 +63,13 @@ def portraits_in(
     try:
         places, people = read_points(points or POINTS)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(points)}: holds no points: make it with tools.shipped.found_points"
         ) from error
     known = read_labels(labels or LABELS)
     names = [name for name in paths if name in places]
     if not names:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(folder)}: none of its {len(paths)} pictures has points in"
             f" {printable(points or POINTS)}: find them with tools.shipped.found_points"
         )
@@ -78,7 +78,7 @@ def portraits_in(
         own = dict(known.get(name, {}))
         split = own.pop("split", "")
         if split not in ("", *SPLITS):
-            raise DataPrepError(
+            raise DataError(
                 f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)},"
                 f" got {split!r}"
             )
@@ -131,7 +131,7 @@ def _open_portraits(folder: Path) -> list[PortraitFile]:
             name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
             entries.append(PortraitFile(name, path, points[n], split, own, people[n]))
     if not entries:
-        raise DataPrepError(
+        raise DataError(
             f"{printable(folder)}: none of the files in {CREDITS} is there: download them again"
         )
     return entries

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError
 from data_prep.make.parallel import Workers
 from data_prep.make.portraits import SIZE_PX, Portrait, PortraitFile, PortraitSet, digest_of
 from data_prep.make.synthetic_set import digest_of_code
-from data_prep.make.with_landmarks import HAIR, PERSON, write_folds
+from data_prep.make.with_landmarks import HAIR, PERSON
 from data_prep.make.write import (
     MASK,
     PHOTO,
@@ -29,6 +28,7 @@ from data_prep.make.write import (
 )
 from data_prep.messages import describe_counts, say
 from s2f_studio.attributes import TRAIT_LABELS
+from s2f_utils.data import DataError
 from tools.shipped import portrait_sketches
 from tools.shipped.portraits import evened, mirrored, person_of, portraits_in
 
@@ -83,9 +83,8 @@ def make_scribbles(
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points:
     the drawing's in the column points, the photo's in photo_points, (164, 2) in pixels of size_px,
     as `faces.mesh` orders them. The column fold has 0 for one half of the people and 1 for the
-    other, and beside manifest.csv stand manifest-fold-0.csv and manifest-fold-1.csv, for networks
-    that learn from one half alone. Portraits with the same label `person` are in one half, and
-    faces exchange parts within their half. Returns the manifest's path. Raises DataPrepError, and
+    other: portraits with the same label `person` are in one half, and faces exchange parts within
+    their half. Returns the manifest's path. Raises DataError, and
     OSError where the disk is full or may not be written.
     """
     for option, value, least, most in (
@@ -94,16 +93,14 @@ def make_scribbles(
         ("--size", size_px, MIN_SIZE_PX, SIZE_PX),
     ):
         if not least <= value <= most:
-            raise DataPrepError(f"{option} must be from {least} to {most:,}, got {value}")
+            raise DataError(f"{option} must be from {least} to {most:,}, got {value}")
     if seed < 0:
-        raise DataPrepError(f"--seed must be 0 or more, got {seed}")
+        raise DataError(f"--seed must be 0 or more, got {seed}")
     given = [None if path is None else Path(path) for path in (points, labels)]
     entries = [one for one in portraits_in(Path(portraits), *given) if _is_usable(one)]
     people = {split: [one for one in entries if one.split == split] for split in ("train", "val")}
     if not people["train"]:
-        raise DataPrepError(
-            f"{portraits}: nobody is for training: see the column split of --labels"
-        )
+        raise DataError(f"{portraits}: nobody is for training: see the column split of --labels")
     settings = {
         "layout": "scribbles",
         "source": "portraits",
@@ -123,10 +120,7 @@ def make_scribbles(
         f"{counts}: drawings of {len(people['train'])} people and of mixtures of them",
         progress and not dry_run,
     )
-    manifest = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
-    if not dry_run:
-        write_folds(manifest)
-    return manifest
+    return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
 def _is_usable(entry: PortraitFile) -> bool:

@@ -210,8 +210,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "expected-third",
         {"total_images": 40_000, "lr_g": 5e-4},
     ),
-    "expected-fold-0": ("expect", "scribbles/manifest-fold-0.csv", None, {"total_images": 20_000}),
-    "expected-fold-1": ("expect", "scribbles/manifest-fold-1.csv", None, {"total_images": 20_000}),
     "photo-to-sketch": (
         "faithful",
         "photo-to-sketch",
@@ -341,9 +339,10 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
     if begin and begin != name and weights.shipped(begin):
         # these two files belong together
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))
-    info = checkpoints.info_of(file).public()  # of 22,000 pictures the hashes are 2 MB
+    info = checkpoints.info_of(file).public()
     if folder.startswith((OPEN_FACES, OPEN_MAPS)):
-        info = replace(info, data="open-portraits", terms=learned_from(_sets_of(manifest)))
+        terms = learned_from(_sets_of(manifest))
+        info = replace(info, data="open-portraits", trained_on=["open-portraits"], terms=terms)
     how = {"compact": name in COMPACT}
     if method == "cyclegan":
         back, about = checkpoints.load_network(trained / f"generator-{TO_SKETCH}.safetensors")

@@ -25,7 +25,11 @@ export function keep(value) {
   }
 }
 
-// Keep nothing any more.
+// Keep nothing any more. Where the browser blocks storage, nothing was kept.
 export function forget() {
-  for (const place of places()) place.removeItem(KEY);
+  try {
+    for (const place of places()) place.removeItem(KEY);
+  } catch {
+    return;
+  }
 }

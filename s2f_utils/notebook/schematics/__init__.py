@@ -1,4 +1,4 @@
-"""Schematics of the methods, drawn by tools/schematics.py, one SVG each."""
+"""Schematics of the methods, one SVG each."""
 
 from __future__ import annotations
 
