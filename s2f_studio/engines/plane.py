@@ -44,6 +44,18 @@ def spread(coarse: Tensor, size_px: int, step_px: float) -> Tensor:
     return fine.permute(0, 2, 3, 1) + places(size_px).to(coarse.device)
 
 
+def blurred(x: Tensor, sigma: float) -> Tensor:
+    """A Gaussian blur, (N, C, H, W) → the same; edges are mirrored."""
+    beyond = max(1, round(3 * sigma))
+    axis = torch.arange(-beyond, beyond + 1, dtype=torch.float32, device=x.device)
+    kernel = torch.exp(-0.5 * (axis / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1).expand(x.shape[1], 1, 1, -1)
+    x = F.conv2d(F.pad(x, (beyond, beyond, 0, 0), mode="reflect"), kernel, groups=x.shape[1])
+    return F.conv2d(
+        F.pad(x, (0, 0, beyond, beyond), mode="reflect"), kernel.transpose(2, 3), groups=x.shape[1]
+    )
+
+
 def turned(affine: Tensor) -> Tensor:
     """The inverse of affine maps (N, 2, 3) from picture to square: the square's source."""
     a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]

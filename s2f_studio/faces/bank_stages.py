@@ -33,13 +33,13 @@ CANVAS_PX = 320
 MARGIN_PX = (CANVAS_PX - FACE_PX) // 2
 FOUND_SHARE = 0.6  # of the finder's mask of hair; the rest is the average face's
 # In nats, the most that each kind of evidence adds to the logarithm of a weight.
-OF_HAIR = 44.0  # between no overlap and the same hair
+OF_HAIR = 40.0  # between no overlap and the same hair
 OF_SHAPE = 1.5  # for a mean squared difference of one standard deviation
 OF_CODE = 3.0  # the same of appearance, for a careful drawing
 # Factors of the logarithm of what the reader says. What is worn is drawn or not; the others are
 # often a matter of taste.
 OF_LOOKS = {
-    "age": 1.4,
+    "age": 2.4,
     "presents": 1.2,
     "glasses": 5.0,
     "hat": 4.0,
@@ -54,8 +54,8 @@ SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.6)  # what the reader must say at least for children to answer
 NEVER = -60.0
-# Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly hair
-# half. Below the first, each step is a nat for "curly".
+# Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly
+# hair half. Below the first, each step is a nat for "curly".
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
 LEAST_INK = 0.08  # share of ink in the hair from which strokes say anything
 CRUDE = 0.3, 0.8  # where a drawing's hair and shape begin to count less, and where they count least

@@ -36,7 +36,7 @@ OWN_SHAPE = (
     0.35,
     0.35,
 )  # how much of an entry's own shape stays: for careful drawings; crude ones add
-OWN_CODE = 0.5  # how much of an entry's appearance a careful drawing's answer has
+OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 HAIR_FOLLOWS = (
     0.85,
     0.3,

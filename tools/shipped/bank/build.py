@@ -43,8 +43,9 @@ DRAWN_OFF_PX = 4.0  # of 256: as a drawing's shape is read
 LEAST_HAIR = 60  # pixels of a mask of 64, with less the tone of hair is not known
 COLUMNS = ("number", "set", "file", "path", "sha256", "left", "top", "right", "bottom", "licence")
 LICENCES = {"sfhq-t2i": "MIT", "sfhq": "MIT", "faker-portraits": "CC0"}
-# How much less often an entry comes that looks retouched, in nats.
-RETOUCHED = 0.6
+# How much less an entry weighs, in nats, that looks like a photo (3), a retouched one (2), or a
+# rendering to a strict eye: these come only where nobody else has the drawn hat, beard or curls.
+LOOKS_LIKE = {"3": 0.0, "2": -3.0, "1": -7.0}
 # The same where the crown of the hair is cut off, by how wide the cut is.
 CUT_CROWN, WIDE_CROWN, LEAST_CUT = 2.0, 0.2, 0.003
 
@@ -162,7 +163,7 @@ def chooser_of(entries: list[Entry], read: Mapping[str, np.ndarray], work: Path)
     trained = torch.load(work / "reader.pt", weights_only=True)
     net.reader.load_state_dict(trained["reader"])
     looks, tones = one_hot(entries), tones_of(canvas, hair)
-    retouched = torch.tensor([float(entry.labels["photo"] != "3") for entry in entries])
+    photo_like = torch.tensor([LOOKS_LIKE[entry.labels["photo"]] for entry in entries])
     shapes, mirrored_shapes = shapes_of(read["points"][at])
     known = {
         "hair": torch.from_numpy(hair),
@@ -175,7 +176,7 @@ def chooser_of(entries: list[Entry], read: Mapping[str, np.ndarray], work: Path)
         "skin_tones": torch.from_numpy(tones[:, :3]),
         "hair_tones": torch.from_numpy(tones[:, 3:]),
         "near": near_of(codes, tones, hair, looks),
-        "offsets": -RETOUCHED * retouched - CUT_CROWN * cut_crowns(read, at),
+        "offsets": photo_like - CUT_CROWN * cut_crowns(read, at),
     }
     for name, values in known.items():
         getattr(net, name).copy_(values)

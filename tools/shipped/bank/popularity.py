@@ -24,7 +24,7 @@ from tools.shipped.bank.drawings import by_code, of_portraits
 
 NUM_PORTRAITS, NUM_BY_CODE = 160, 80
 NUM_BLOCKS, ROUNDS = 8, 14  # rounds of eight a drawing, rounds of fitting
-STEP, MOST = 0.35, 3.0  # nats
+STEP, LEAST, MOST = 0.35, -4.0, 0.5  # nats
 
 
 def weights_of(portraits: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def fitted(weights: np.ndarray, crude: np.ndarray, numbers: np.ndarray) -> np.nd
                 free = choosing.usual_temperature(degree)
                 counts[choosing.eight_of(row + offset, numbers, block, free)] += 1
         usual = PER_ROUND * NUM_BLOCKS * len(best) / num
-        offset = np.clip(offset - STEP * np.log((counts + 2) / (usual + 2)), -MOST, MOST)
+        offset = np.clip(offset - STEP * np.log((counts + 2) / (usual + 2)), LEAST, MOST)
         largest = np.sort(counts)[-num // 20 :].sum() / counts.sum()
         print(f"{turn}: the twentieth who come most often have {largest:.2f} of the answers")
     return offset
