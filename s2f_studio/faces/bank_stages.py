@@ -39,17 +39,17 @@ OF_CODE = 3.0  # the same of appearance, for a careful drawing
 # Factors of the logarithm of what the reader says. What is worn is drawn or not; the others are
 # often a matter of taste.
 OF_LOOKS = {
-    "age": 2.4,
-    "presents": 1.2,
+    "age": 3.5,
+    "presents": 1.6,
     "glasses": 5.0,
     "hat": 4.0,
-    "beard": 2.0,
+    "beard": 3.0,
     "length": 0.5,
-    "texture": 1.6,
+    "texture": 2.5,
     "fringe": 1.0,
     "lips": 1.0,
 }
-LEAST = -5.0  # of what the reader says of one look: it can be wrong
+UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
 SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.6)  # what the reader must say at least for children to answer
@@ -128,7 +128,8 @@ class Weighed(nn.Module):
 
     def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
         """What the looks that are drawn and asked for add to each entry: (N, E)."""
-        drawn = self.factors * (looks - self.net.prior).clamp(LEAST, -LEAST)
+        more = (looks.exp() + UNSURE) / (self.net.prior.exp() + UNSURE)
+        drawn = self.factors * more.log()
         said = torch.where(asked.isnan(), drawn, asked)
         child = place("age", "child")
         shut = torch.where(looks[:, child] > CHILD_FROM, 0.0, NEVER)

@@ -45,7 +45,7 @@ COLUMNS = ("number", "set", "file", "path", "sha256", "left", "top", "right", "b
 LICENCES = {"sfhq-t2i": "MIT", "sfhq": "MIT", "faker-portraits": "CC0"}
 # How much less an entry weighs, in nats, that looks like a photo (3), a retouched one (2), or a
 # rendering to a strict eye: these come only where nobody else has the drawn hat, beard or curls.
-LOOKS_LIKE = {"3": 0.0, "2": -3.0, "1": -7.0}
+LOOKS_LIKE = {"3": 0.0, "2": -4.5, "1": -11.0}
 # The same where the crown of the hair is cut off, by how wide the cut is.
 CUT_CROWN, WIDE_CROWN, LEAST_CUT = 2.0, 0.2, 0.003
 
