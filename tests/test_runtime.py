@@ -23,6 +23,13 @@ def test_unknown_device_lists_what_is_there(monkeypatch):
     assert [str(runtime.pick_device(wanted)) for wanted in ("cpu", "cuda:1")] == ["cpu", "cuda:1"]
 
 
+def test_auto_is_the_preferred_device_within_a_command(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with runtime.preferred_device("cpu"):
+        assert runtime.pick_device().type == "cpu" and runtime.pick_device("cuda").type == "cuda"
+    assert runtime.pick_device().type == "cuda"
+
+
 def test_precision_follows_the_hardware(monkeypatch):
     cpu = torch.device("cpu")
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):

@@ -37,13 +37,22 @@ def network(name: str, device: torch.device) -> nn.Module:
     if name == EFFICIENTNET:
         from s2f_utils.networks.pretrained import shared_features
 
-        return shared_features(name, str(device))
-    return _loaded(name, str(device), weights.places())
+        return shared_features(name, runtime.full_name(device))
+    return _loaded(name, runtime.full_name(device), weights.places())
 
 
 @functools.lru_cache(maxsize=6)
 def _loaded(name: str, device: str, places: tuple[Path, ...]) -> nn.Module:
     """One copy for each device: a shared network that moved would fail in another thread."""
+    # The weights that are drawn before the published ones are loaded must not move the generator of
+    # a training: a resumed one loads its networks at another time.
+    with torch.random.fork_rng(devices=[]):
+        net = _published(name)
+    return net.eval().requires_grad_(False).to(device)
+
+
+def _published(name: str) -> nn.Module:
+    """A network of `network` with its published weights, on the CPU."""
     from s2f_utils import networks
     from s2f_utils.networks import features
 
@@ -61,7 +70,7 @@ def _loaded(name: str, device: str, places: tuple[Path, ...]) -> nn.Module:
         net = _filled(features.DISTS(), _state("vgg16") | _state("dists"))
     else:
         net = _filled(features.VGG19Features(), _state("vgg19"))
-    return net.eval().requires_grad_(False).to(device)
+    return net
 
 
 def _state(name: str) -> dict[str, Tensor]:

@@ -2,9 +2,11 @@
 
 from s2f_utils.runtime.devices import (
     cpu_has_bfloat16,
+    full_name,
     machine_facts,
     num_cores,
     pick_device,
+    preferred_device,
     start_copy,
     to_device,
     tuned,
@@ -34,6 +36,7 @@ __all__ = [
     "cpu_has_bfloat16",
     "finite",
     "free_stem",
+    "full_name",
     "last_run_folder",
     "lazily",
     "machine_facts",
@@ -41,6 +44,7 @@ __all__ = [
     "num_cores",
     "pick_device",
     "pick_precision",
+    "preferred_device",
     "profile_name",
     "rng_state",
     "seed_everything",
