@@ -21,7 +21,7 @@ from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints
-from s2f_utils.runtime import Precision, distributed
+from s2f_utils.runtime import Precision, distributed, to_device
 
 
 class Batch(NamedTuple):
@@ -90,7 +90,7 @@ class Context:
 
     def observe(self, name: str, value: Tensor | float) -> None:
         """Log a value that is no loss, such as a probability."""
-        self.observed[name] = torch.as_tensor(value, device=self.precision.device)
+        self.observed[name] = to_device(torch.as_tensor(value), self.precision.device)
 
     def values(self, terms: Mapping[str, Term]) -> dict[str, Tensor]:
         """The losses that a step returned and what it observed, detached, for the log. Raises

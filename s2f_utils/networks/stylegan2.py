@@ -71,6 +71,14 @@ def widened(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
+def narrowed(x: Tensor) -> Tensor:
+    """A tensor in autocast's number format, as the layer's convolution takes it; as it is where
+    autocast is off.
+    """
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+
+
 class Upsample(nn.Module):
     """Twice as many pixels by zeros in between and the low-pass filter:
     (N, C, H, W) → (N, C, 2H, 2W).
@@ -173,6 +181,7 @@ class ModulatedConv2d(nn.Module):
         where it demodulates.
         """
         style = self.modulation(style)  # [NI]
+        x = narrowed(x)
         if self.demodulate and x.dtype == torch.float16:
             # How large styles are is taken out again, as published.
             style = style.float() / style.float().abs().amax(1, keepdim=True).clamp_min(EPS)
