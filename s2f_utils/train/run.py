@@ -98,6 +98,7 @@ def open_run(
         if is_new:
             _write_config(run, resolved, manifest, begins)
         else:
+            run.live.read_edits_since(run.log.path.stat().st_mtime_ns)
             _report_resumed(run)
         run.card = _card(run, manifest, card)
         run.live.write_controls()
