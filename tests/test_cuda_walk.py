@@ -118,6 +118,8 @@ def answers(method, run):
         return list(styles.decode(styles.draw(2), noise=3))
     ways = list(run.generators) if method == "cyclegan" else [None]
     models = [infer.load(run.folder, "cuda", "auto", direction=way, engine="torch") for way in ways]
+    for model in models:  # in the memory format that it was trained in
+        assert model.engine.precision.memory_format == run.precision.memory_format
     return [model.translate(picture) for model in models]
 
 

@@ -47,6 +47,22 @@ def test_precision_follows_the_hardware(monkeypatch):
             runtime.pick_precision(cpu, name)
 
 
+@pytest.mark.parametrize(
+    ("kind", "capability", "last"),
+    [
+        ("cuda", "AVX2", {"batch", "none"}),
+        ("cpu", "AVX512", {"batch", "group", "none"}),
+        ("cpu", "AVX2", {"group", "none"}),
+        ("mps", "DEFAULT", set()),
+    ],
+)
+def test_the_memory_format_follows_norm_and_processor(monkeypatch, kind, capability, last):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    norms = ("batch", "instance", "group", "none")
+    formats = {norm: runtime.training_format(torch.device(kind), norm) for norm in norms}
+    assert {norm for norm, name in formats.items() if name == "channels_last"} == last
+
+
 def test_a_placed_network_runs_in_the_precision_and_trains_its_own_float32_weights():
     precision = runtime.pick_precision(torch.device("cpu"), "bfloat16")
     torch.manual_seed(0)

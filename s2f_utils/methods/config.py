@@ -152,11 +152,6 @@ class TrainConfig(BaseModel):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="number format of the forward passes; auto: the fastest"
     )
-    memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
-        "auto",
-        description="memory format of pictures and weights; auto: the faster one, which long "
-        "trainings on a CPU measure",
-    )
     log_every_images: int = Field(
         0, ge=0, description="a row of log.jsonl every so many images; 0: 200 rows a run"
     )

@@ -170,11 +170,7 @@ class CycleGAN(Method):
     init_args = ("num_blocks", "base_filters", "dropout")
     load_scale = 286 / 256
     data = "unpaired"
-
-    @classmethod
-    def memory_format(cls, config: CycleGANConfig, device: torch.device) -> str:
-        """As `Method.memory_format`: instance norm has no other kernel."""
-        return "contiguous"
+    norm = "instance"
 
     def build(self, config: CycleGANConfig) -> None:
         num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)

@@ -21,7 +21,7 @@ from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints
-from s2f_utils.runtime import Precision, distributed, to_device
+from s2f_utils.runtime import Precision, distributed, to_device, training_format
 
 
 class Batch(NamedTuple):
@@ -150,6 +150,7 @@ class Method(ABC):
     # "custom", which `read_data` reads.
     data = "pairs"
     read_data: ClassVar[Callable[..., Data] | None] = None
+    norm = "none"  # of its networks, unless a setting `norm` names it: batch, instance, group, none
     from_cpu = False  # a step's input a stays on the CPU, which processes it before the GPU
 
     net_g: nn.Module
@@ -205,8 +206,7 @@ class Method(ABC):
         """An Adam or AdamW (kind) of a network, or of several as a ModuleList, kept under its
         learning rate's name.
         """
-        has_fused = next(net.parameters()).device.type in ("cpu", "cuda")
-        fused = has_fused and self.precision.fused_adam
+        fused = next(net.parameters()).device.type in ("cpu", "cuda")
         self.optimizers[lr_name] = kind(
             net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options
         )
@@ -214,10 +214,8 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The memory format that is usually faster for these settings on such a device:
-        "channels_last", or "contiguous" where a norm has no other kernel.
-        """
-        return "channels_last"
+        """The memory format of a training with these settings, by its networks' norm."""
+        return training_format(device, getattr(config, "norm", cls.norm))
 
     @property
     def generators(self) -> dict[str, nn.Module]:

@@ -208,6 +208,7 @@ class PSP(Method):
         },
     }
     needs_init = "stylegan2"
+    norm = "batch"  # the encoder's
     init_networks = ("stylegan2", "psp")
 
     def build(self, config: PSPConfig) -> None:

@@ -71,6 +71,16 @@ def norm_layer(norm: str, num_channels: int) -> nn.Module:
     )
 
 
+def norm_of(net: nn.Module) -> str:
+    """The norm by which a network normalises each picture for itself, "instance" or "group"; else
+    "none": batch norm only scales in eval mode.
+    """
+    kinds = {type(module) for module in net.modules()}
+    if nn.InstanceNorm2d in kinds:
+        return "instance"
+    return "group" if nn.GroupNorm in kinds else "none"
+
+
 def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
     """Raise ValueError, saying what to do, unless x is
     (N, channels, H, W) with H and W multiples of `multiple_px`.

@@ -20,7 +20,12 @@ from s2f_utils.runtime.files import (
     what_to_do,
     write_json,
 )
-from s2f_utils.runtime.precision import Precision, pick_precision
+from s2f_utils.runtime.precision import (
+    Precision,
+    answering_format,
+    pick_precision,
+    training_format,
+)
 from s2f_utils.runtime.profiles import PROFILE_NAMES, TRAINING_PROFILES, ConfigError, profile_name
 from s2f_utils.runtime.rng import rng_state, seed_everything, set_rng_state
 from s2f_utils.runtime.words import EVERYTHING, counted, lazily, what_to_install
@@ -31,6 +36,7 @@ __all__ = [
     "TRAINING_PROFILES",
     "ConfigError",
     "Precision",
+    "answering_format",
     "atomic_path",
     "counted",
     "cpu_has_bfloat16",
@@ -51,6 +57,7 @@ __all__ = [
     "set_rng_state",
     "start_copy",
     "to_device",
+    "training_format",
     "tuned",
     "what_to_do",
     "what_to_install",
