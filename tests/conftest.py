@@ -120,8 +120,7 @@ def shipped():
 @pytest.fixture()
 def no_published_weights(monkeypatch):
     """Loss networks get stand-ins for their weights. A list of the names that are asked for."""
-    from s2f_utils.metrics import perceptual
-    from s2f_utils.networks import pretrained
+    from s2f_utils.networks import pretrained, published
     from tests.published import weights_like
 
     asked = []
@@ -131,10 +130,10 @@ def no_published_weights(monkeypatch):
         return weights_like(name)
 
     def forget():
-        perceptual._loaded.cache_clear()
+        published._loaded.cache_clear()
         pretrained.shared_features.cache_clear()
 
-    monkeypatch.setattr(perceptual, "_state", state)
+    monkeypatch.setattr(published, "_state", state)
     forget()
     yield asked
     forget()

@@ -18,8 +18,7 @@ from s2f_utils.infer import restorers
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.methods.method import Batch, Context
-from s2f_utils.metrics import perceptual
-from s2f_utils.networks import checkpoints, pretrained
+from s2f_utils.networks import checkpoints, pretrained, published
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
@@ -261,7 +260,7 @@ def test_the_walked_backward_pass_is_pytorchs(method):
 def test_a_loss_network_is_the_same_under_both_names_of_a_gpu(no_published_weights):
     with fake_cuda():
         for device in ("cuda", "cuda:0"):
-            perceptual.network("arcface", torch.device(device))
+            published.network("arcface", torch.device(device))
     assert no_published_weights == ["arcface"]
 
 

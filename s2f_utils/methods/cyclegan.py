@@ -17,12 +17,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.infer.stages import generate
 from s2f_utils.methods import losses
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import DIRECTIONS
+from s2f_utils.networks.network import generate
 from s2f_utils.runtime import distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS

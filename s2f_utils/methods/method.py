@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import directions_of
-from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints
+from s2f_utils.networks.network import generate
 from s2f_utils.runtime import Precision, distributed, to_device, training_format
 
 

@@ -139,3 +139,24 @@ class Dropout2d(_OfTheBatch, nn.Dropout2d):
 def twice(x: Tensor) -> Tensor:
     """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def grey_of(picture: Tensor) -> Tensor:
+    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer;
+    as PIL's "L", ITU-R BT.601.
+    """
+    red, green, blue = picture.to(torch.promote_types(picture.dtype, torch.float32)).split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@torch.no_grad()
+def generate(net: nn.Module, x: Tensor) -> Tensor:
+    """Run a generator in eval mode on images (N, C, H, W) in [-1, 1] → (N, 3, H, W) in [-1, 1]; its
+    mode is kept.
+    """
+    training = net.training
+    net.eval()
+    try:
+        return net(x)
+    finally:
+        net.train(training)

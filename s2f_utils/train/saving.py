@@ -21,7 +21,6 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.train.data import sample_pictures
 from s2f_utils.train.errors import MemoryFullError, NotSavedError, is_out_of_memory
-from s2f_utils.train.schedule import lr_factor
 from s2f_utils.train.state import TrainingRun
 
 SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
@@ -104,7 +103,7 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     NotSavedError if that fails.
     """
     if reason == "done" and run.sums:
-        notify("on_log", run.write_row(lr_factor(run)))
+        notify("on_log", run.write_row())
     if reason == "chunk":
         run.mean_losses()
     else:

@@ -137,6 +137,7 @@ class TrainingRun:
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
     images_per_second: float = 0.0
+    lr_factor: float = 1.0  # of the last step
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     # Losses since the last row of the log, times images, and their images: by loss, as one of
     # weight 0 may be missing.
@@ -236,13 +237,13 @@ class TrainingRun:
             what = "weights or batch norm's statistics"
             raise self._diverged([f"{what} of {name} are NaN or infinite" for name in wrong])
 
-    def write_row(self, factor: float) -> dict[str, Any]:
-        """Write a row with the mean losses since the last row. factor: of the learning rates."""
+    def write_row(self) -> dict[str, Any]:
+        """Write a row: the mean losses since the last row, and the last step's learning rates."""
         means = self.mean_losses()
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
         epoch = round(self.images_seen / self.epoch_images, 4)
-        rates = {name: self.live[name] * factor for name in self.model.optimizers}
+        rates = {name: self.live[name] * self.lr_factor for name in self.model.optimizers}
         row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
         row |= {
             "images_per_second": round(self.images_per_second, 3),
