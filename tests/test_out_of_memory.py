@@ -120,3 +120,12 @@ def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, mo
 def test_what_cublas_and_cudnn_say_is_memory_as_well(said):
     assert is_out_of_memory(RuntimeError(said))
     assert not is_out_of_memory(RuntimeError(said.replace("ALLOC", "EXECUTION")))
+
+
+def test_a_batch_that_fits_16_gb_is_named_where_it_is_known(
+    tiny, faces_manifest, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Pix2Pix, "batch_of_16gb", 1)
+    run = open_run(tiny(), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    with pytest.raises(MemoryFullError, match="settings of full, batch_size=1 fits 16 GB"):
+        train(run, step=running_out(full), progress=False)

@@ -150,6 +150,7 @@ class Method(ABC):
     # "custom", which `read_data` reads.
     data = "pairs"
     read_data: ClassVar[Callable[..., Data] | None] = None
+    batch_of_16gb = 0  # the batch of `full` for a GPU of 16 GB, where the paper's needs more
     norm = "none"  # of its networks, unless a setting `norm` names it: batch, instance, group, none
     from_cpu = False  # a step's input a stays on the CPU, which processes it before the GPU
 

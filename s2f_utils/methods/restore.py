@@ -200,6 +200,7 @@ class Restore(LogisticGAN):
             "lambda_id": 0.0,
         },
     }
+    batch_of_16gb = 4
     init_networks = ("gfpgan", "stylegan2")
     init_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones

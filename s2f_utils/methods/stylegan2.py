@@ -130,6 +130,7 @@ class StyleGAN2(LogisticGAN):
             "width": 16,
         },
     }
+    batch_of_16gb = 24
     init_networks = ("stylegan2",)
     init_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
 

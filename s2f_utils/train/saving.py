@@ -139,10 +139,14 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
     if distributed.is_rank_zero():
         run.log.event("out of memory", images=run.images_seen, message=message)
     batch = round(run.live["batch_size"])
+    fits = run.model.batch_of_16gb
+    known = ""
+    if 0 < fits < batch:
+        known = f"; with the settings of full, batch_size={fits} fits 16 GB (docs/training.md)"
     full = MemoryFullError(
         f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch "
         f"than {batch}"
-        f" (--set batch_size=…), or a smaller size_px; {run.last_saved}. In a notebook:"
+        f" (--set batch_size=…), or a smaller size_px{known}; {run.last_saved}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
     notify("on_failure", full)
