@@ -273,3 +273,40 @@ def test_the_noise_of_path_lengths_is_drawn_on_the_gpu():
         styles = gpu.sent_bytes - before
         model.path_penalty(BATCH, 0.9)
         assert gpu.sent_bytes - before - styles == styles < b.nbytes
+
+
+# What is off by default, method by method.
+OPTIONS = {
+    "pix2pix": [
+        {"discriminator": "projected", "lambda_perceptual": 1.0},
+        {"norm": "instance", "gan_loss": "vanilla"},
+    ],
+    "cyclegan": [{"discriminator": "projected", "size_px": 64, "load_size_px": 64}],
+    "cgan": [{"lambda_l1": 1.0}],
+    "stylegan2": [{"discriminator": "projected", "size_px": 64, "load_size_px": 64}],
+    "psp": [
+        {"perceptual": "efficientnet", "lambda_gan": 0.1, "lambda_components": 1.0}
+        | {"size_px": 128, "load_size_px": 128, "decoder_px": 128},
+        {"direction": "both-to-photo", "flip": 0.0, "mixing": 0.5},
+    ],
+    "restore": [
+        {"perceptual": "efficientnet", "discriminator": "projected", "lambda_components": 1.0}
+        | {"size_px": 128, "load_size_px": 128},
+        {"decoder": "stylegan2", "damage": 0.5},
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [(method, changes) for method, every in OPTIONS.items() for changes in every],
+    ids=str,
+)
+def test_options_walk_on_cuda(method, changes, no_published_weights):
+    with fake_cuda() as gpu:
+        model, a, b = made(method, **changes)
+        a = a.cpu() if model.from_cpu else a
+        take_step(model, a, b)
+        with gpu.waiting_is_an_error():
+            take_step(model, a, b, steps=1)
