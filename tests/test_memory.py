@@ -12,7 +12,8 @@ from tests.memory_walk import step_bytes
 
 CASES = {
     "pix2pix": {"size_px": 128, "load_size_px": 128, "batch_size": 8, "precision": "float32"},
-    "stylegan2": {"size_px": 64, "load_size_px": 64, "batch_size": 16, "precision": "float32"},
+    "stylegan2": {"size_px": 64, "load_size_px": 64, "batch_size": 16, "precision": "float32"}
+    | {"width": 128, "channel_multiplier": 1.0},
 }
 CPU_PEAK = """
 import json, resource, sys

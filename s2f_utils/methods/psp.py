@@ -209,7 +209,7 @@ class PSP(Method):
         },
     }
     needs_init = "stylegan2"
-    batch_of_16gb = 4
+    batch_of_16gb = 3
     norm = "batch"  # the encoder's
     init_networks = ("stylegan2", "psp")
 
