@@ -65,7 +65,7 @@ def made(
     """A method with networks by chance, and a batch of random pictures a and b, as its step takes
     them.
 
-    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when
+    memory_format: "auto" is that of a training. plain: its optimisers as torch makes them when
     nothing is said.
     """
     resolved = config.resolve(method, profile, CHANGES.get(method, {}) | changes, has_gpu=True)

@@ -115,3 +115,25 @@ def shipped():
     from s2f_utils import infer
 
     return infer.load("sketch-to-photo", "cpu", engine="torch")
+
+
+@pytest.fixture()
+def no_published_weights(monkeypatch):
+    """Loss networks get stand-ins for their weights. A list of the names that are asked for."""
+    from s2f_utils.networks import pretrained, published
+    from tests.published import weights_like
+
+    asked = []
+
+    def state(name):
+        asked.append(name)
+        return weights_like(name)
+
+    def forget():
+        published._loaded.cache_clear()
+        pretrained.shared_features.cache_clear()
+
+    monkeypatch.setattr(published, "_state", state)
+    forget()
+    yield asked
+    forget()

@@ -48,7 +48,7 @@ def use_float64() -> None:
 def work(job: Mapping[str, Any]) -> None:
     if job.get("float64"):
         use_float64()
-    settings = {"precision": "float32", "memory_format": "contiguous", **job["settings"]}
+    settings = {"precision": "float32", **job["settings"]}
     run = open_run(
         resolve(job["method"], "fast", settings),
         read_manifest(job["manifest"]),

@@ -24,7 +24,7 @@ ROOMS = {
         "cli": {"notebook", "train", "methods", "metrics", "infer", "networks", *BASE},
         "notebook": {"train", "methods", "metrics", "infer", "networks", *BASE},
         "train": {"methods", "metrics", "infer", "networks", *BASE},
-        "methods": {"metrics", "infer", "networks", *BASE},
+        "methods": {"infer", "networks", *BASE},
         "metrics": {"infer", "networks", *BASE},
         "infer": {"networks", *BASE},
         "networks": BASE,

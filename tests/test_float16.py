@@ -9,7 +9,8 @@ import torch
 
 from s2f_utils import networks, runtime
 from s2f_utils.methods.logistic import r1_penalty
-from s2f_utils.networks.stylegan2 import MOST, StyledConv, ToRGB
+from s2f_utils.networks.float16 import MOST
+from s2f_utils.networks.stylegan2 import ModulatedConv2d, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
 from s2f_utils.train.config import find_method, resolve
 from tests.steps import take_step
@@ -55,6 +56,21 @@ def test_float16_layers_are_clamped_and_others_are_not(kind):
         clamped = large(x.half()).float()
     assert clamped.abs().max() == MOST
     assert torch.allclose(clamped, whole.clamp(-MOST, MOST), rtol=0.02, atol=3.0)
+
+
+@pytest.mark.parametrize("given", [torch.float32, torch.float16])
+def test_styles_are_normalised_in_every_float16_layer(given):
+    """Also in the first one, which gets float32 from the layers before: large styles would not
+    fit, and how large they are is taken out again.
+    """
+    torch.manual_seed(0)
+    conv = ModulatedConv2d(8, 8, 3, 4)
+    x, style = 10 * torch.randn(2, 8, 16, 16), 1e4 * torch.randn(2, 4)
+    whole = conv(x, style)
+    with torch.autocast("cpu", torch.float16):
+        found = conv(x.to(given), style)
+    assert found.dtype is torch.float16
+    assert torch.allclose(found.float(), whole, rtol=0.02, atol=0.2)
 
 
 def test_r1_is_of_full_precision():

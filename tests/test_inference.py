@@ -16,9 +16,10 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.request import DrawingRequest
 from s2f_studio.translate import translate
 from s2f_utils import infer, networks
-from s2f_utils.infer.stages import AsPublished, generate
+from s2f_utils.infer.stages import AsPublished
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.network import generate
 from s2f_utils.pictures import images
 
 

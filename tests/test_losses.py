@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s2f_utils.methods import losses
+from s2f_utils.networks import published
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,11 @@ def test_ssim_loss_is_half_of_what_the_metric_lacks():
     loss.backward()
     assert fake.grad.abs().sum() > 0
     assert losses.ssim_loss(real, real).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["arcface", "lpips_alex", "vgg19"])
+def test_a_loss_network_draws_nothing_from_a_training(name, no_published_weights):
+    """A resumed training loads it at another time, and has to draw the same numbers."""
+    before = torch.get_rng_state()
+    published.network(name, torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), before) and len(no_published_weights) == 1

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from s2f_utils import metrics, networks, weights
+from s2f_utils.networks import published
 from s2f_utils.networks.features import DISTS, FIDInception
 from s2f_utils.weights.download import sha256_of
 from tests import reference
@@ -140,13 +141,12 @@ def test_identity_from_a_file(own_weights, pictures):
 
 def test_each_device_has_its_own_copy_of_a_network(own_weights):
     """A shared network that moved to another device would fail in the thread that uses it."""
-    from s2f_utils.metrics import perceptual
 
     own_weights(arcface=reference.published_state_dict(reference.load("irse50_arcface")))
-    first = perceptual.network("arcface", torch.device("cpu"))
-    assert next(perceptual.network("arcface", torch.device("meta")).parameters()).is_meta
+    first = published.network("arcface", torch.device("cpu"))
+    assert next(published.network("arcface", torch.device("meta")).parameters()).is_meta
     assert next(first.parameters()).device.type == "cpu"
-    assert perceptual.network("arcface", torch.device("cpu")) is first
+    assert published.network("arcface", torch.device("cpu")) is first
 
 
 def of_sets(fakes, reals, names=("fid", "kid")):

@@ -12,7 +12,7 @@ import torch
 from s2f_utils.cli import main
 from s2f_utils.data import read_manifest
 from s2f_utils.methods.pix2pix import Pix2Pix
-from s2f_utils.train.errors import MemoryFullError
+from s2f_utils.train.errors import MemoryFullError, is_out_of_memory
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.tracking import read_log
@@ -108,3 +108,24 @@ def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, mo
     )
     monkeypatch.setattr(Pix2Pix, "step", running_out(full, most=2))
     assert main([*asked, "--set", "batch_size=2"]) == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_what_cublas_and_cudnn_say_is_memory_as_well(said):
+    assert is_out_of_memory(RuntimeError(said))
+    assert not is_out_of_memory(RuntimeError(said.replace("ALLOC", "EXECUTION")))
+
+
+def test_a_batch_that_fits_16_gb_is_named_where_it_is_known(
+    tiny, faces_manifest, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Pix2Pix, "batch_of_16gb", 1)
+    run = open_run(tiny(), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    with pytest.raises(MemoryFullError, match="settings of full, batch_size=1 fits 16 GB"):
+        train(run, step=running_out(full), progress=False)

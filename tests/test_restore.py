@@ -21,7 +21,7 @@ from s2f_utils.methods.losses import (
     pyramid_loss,
     style_distance,
 )
-from s2f_utils.networks import checkpoints
+from s2f_utils.networks import checkpoints, published
 from s2f_utils.networks.stylegan2 import sft
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
@@ -299,17 +299,15 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
     """With weights by chance in the published file's place: the real ones are 575 MB."""
     from torchvision.models import vgg19
 
-    from s2f_utils.metrics import perceptual
-
     torch.manual_seed(0)
     file, entry = tmp_path / "vgg19-dcbb9e9d.pth", weights.WEIGHTS["vgg19"]
     net = vgg19(weights=None)
     torch.save({k: v for k, v in net.state_dict().items() if k.startswith("features")}, file)
     monkeypatch.setattr(weights, "get", lambda name, **_: {entry.name: file}[name])
-    perceptual._loaded.cache_clear()
+    published._loaded.cache_clear()
     try:
         x = torch.rand(1, 3, 32, 32)
-        found = perceptual.network("vgg19", torch.device("cpu"))(2 * x - 1)
+        found = published.network("vgg19", torch.device("cpu"))(2 * x - 1)
         mean, std = (
             torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         )
@@ -326,7 +324,7 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
         train(run, progress=False)
         assert {"loss_vgg", "loss_style"} <= set(read_log(run.folder)[0][-1])
     finally:
-        perceptual._loaded.cache_clear()
+        published._loaded.cache_clear()
 
 
 @pytest.mark.parametrize("size_px", [128, 256])

@@ -23,6 +23,13 @@ def test_unknown_device_lists_what_is_there(monkeypatch):
     assert [str(runtime.pick_device(wanted)) for wanted in ("cpu", "cuda:1")] == ["cpu", "cuda:1"]
 
 
+def test_auto_is_the_preferred_device_within_a_command(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with runtime.preferred_device("cpu"):
+        assert runtime.pick_device().type == "cpu" and runtime.pick_device("cuda").type == "cuda"
+    assert runtime.pick_device().type == "cuda"
+
+
 def test_precision_follows_the_hardware(monkeypatch):
     cpu = torch.device("cpu")
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
@@ -38,6 +45,22 @@ def test_precision_follows_the_hardware(monkeypatch):
     ):
         with pytest.raises(ValueError, match=why):
             runtime.pick_precision(cpu, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "capability", "last"),
+    [
+        ("cuda", "AVX2", {"batch", "none"}),
+        ("cpu", "AVX512", {"batch", "group", "none"}),
+        ("cpu", "AVX2", {"group", "none"}),
+        ("mps", "DEFAULT", set()),
+    ],
+)
+def test_the_memory_format_follows_norm_and_processor(monkeypatch, kind, capability, last):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    norms = ("batch", "instance", "group", "none")
+    formats = {norm: runtime.training_format(torch.device(kind), norm) for norm in norms}
+    assert {norm for norm, name in formats.items() if name == "channels_last"} == last
 
 
 def test_a_placed_network_runs_in_the_precision_and_trains_its_own_float32_weights():

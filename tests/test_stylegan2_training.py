@@ -17,7 +17,7 @@ from s2f_utils.data import DataError, stores
 from s2f_utils.methods import ada
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.networks import checkpoints
+from s2f_utils.networks import checkpoints, resampling
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import resolve, settings_of
@@ -325,13 +325,13 @@ def test_r1_looks_through_adas_changes(manifest, tmp_path):
     torch.manual_seed(0)
     x = torch.rand(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
     grid = torch.rand(2, 8, 8, 2, dtype=torch.float64) * 2.4 - 1.2  # also beyond the edges
-    made = ada.Resample.apply(x, grid)
+    made = resampling.Resample.apply(x, grid)
     assert torch.equal(
         made,
         torch.nn.functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False),
     )
-    assert torch.autograd.gradcheck(lambda v: ada.Resample.apply(v, grid), x)
-    assert torch.autograd.gradgradcheck(lambda v: ada.Resample.apply(v, grid).square(), x)
+    assert torch.autograd.gradcheck(lambda v: resampling.Resample.apply(v, grid), x)
+    assert torch.autograd.gradgradcheck(lambda v: resampling.Resample.apply(v, grid).square(), x)
     method = begin(manifest, tmp_path, augment_disc="ada", r1_every=1).model
     method.ada.p = 0.8
     photos = torch.rand(8, 3, 32, 32) * 2 - 1

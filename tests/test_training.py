@@ -540,6 +540,37 @@ def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manif
     assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 8
 
 
+def test_the_advice_after_a_divergence_can_be_followed(tiny, manifest, tmp_path):
+    """A lower learning rate and float32, by settings or by controls.json; not by chance."""
+    run = start(tiny, manifest, tmp_path, lr_d=1e-3)
+    train(run, callbacks=[StopAt(6)], progress=False)
+    run.sums = {"loss_l1": torch.tensor(float("nan"))}
+    run.nums = {"loss_l1": 1}
+    with pytest.raises(TrainingDiverged, match=f"--set lr_g=0.0001.* --resume {run.folder}"):
+        run.mean_losses()
+    changed = {"lr_g": 1e-4, "lr_d": 1e-3, "precision": "float32"}
+    assert start(tiny, manifest, tmp_path / "other", **changed).images_seen == 0
+    again = start(tiny, manifest, tmp_path, resume=run.folder, **changed)
+    assert again.images_seen == 6 and again.live["lr_g"] == 1e-4 and again.live["lr_d"] == 1e-3
+    assert again.precision.name == "float32"
+    assert train(again, callbacks=[StopAt(8)], progress=False) == "stopped"
+    found = start(tiny, manifest, tmp_path, resume="auto", **changed)
+    assert found.folder == run.folder and found.images_seen == 8
+    assert start(tiny, manifest, tmp_path, resume="auto", lr_d=1e-3).folder != run.folder
+
+
+def test_an_edit_of_controls_after_the_end_applies_when_the_run_goes_on(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path)
+    train(run, callbacks=[StopAt(6)], progress=False)
+    path = run.folder / "controls.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lr_g": 5e-5}))
+    again = start(tiny, manifest, tmp_path, resume="auto")
+    assert again.live["lr_g"] == 5e-5 and json.loads(path.read_text())["lr_g"] == 5e-5
+    train(again, callbacks=[StopAt(8)], progress=False)
+    (change,) = [e for e in read_log(run.folder)[1] if e.get("name") == "lr_g"]
+    assert (change["images"], change["source"]) == (6, "controls.json")
+
+
 def test_a_loss_that_is_logged_and_not_trained_is_refused(tiny, manifest, tmp_path):
     def step(model, batch, ctx):
         terms = model.step(batch, ctx)
@@ -613,16 +644,26 @@ def test_data_made_anew_under_the_same_ids_start_anew(tiny, manifest, tmp_path):
     assert start(tiny, data, tmp_path, resume=run.folder).images_seen == 6
 
 
+def parts_to_break(run, what):
+    """Where a training goes wrong: a weight, a statistic of batch norm, or an average of one."""
+    if what == "weight":
+        return next(run.model.net_g.parameters())
+    net = run.model.net_g if what == "statistic" else run.ema["sketch-to-photo"].net
+    return next(value for name, value in net.named_buffers() if name.endswith("running_var"))
+
+
+@pytest.mark.parametrize("what", ["weight", "statistic", "average"])
 @pytest.mark.parametrize("command", ["save", "sample"])
-def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path, command):
+def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path, command, what):
     class Break:
         def on_step(self, run):
             if run.images_seen == 8:
                 with torch.no_grad():
-                    next(run.model.net_g.parameters()).fill_(float("nan"))
+                    parts_to_break(run, what).fill_(float("inf"))
                 run.live.set(command, True, "test")
 
-    run = start(tiny, manifest, tmp_path, save_every_s=0.0, log_every_images=24)
+    often = {"save_every_s": 0.0, "log_every_images": 24, "ema_half_life_images": 6.0}
+    run = start(tiny, manifest, tmp_path, **often)
     with pytest.raises(TrainingDiverged, match="NaN or infinite"):
         train(run, callbacks=[Break()], progress=False)
     state = checkpoints.load_torch_file(run.resume_path)

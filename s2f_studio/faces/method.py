@@ -39,7 +39,7 @@ from s2f_utils.methods.config import (
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.methods.losses import ssim_map
 from s2f_utils.methods.method import Batch, Context, Method, Term
-from s2f_utils.networks.resunet import grey_of
+from s2f_utils.networks.network import grey_of
 from s2f_utils.runtime import distributed, to_device
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]

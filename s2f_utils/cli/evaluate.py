@@ -39,6 +39,7 @@ def evaluate(
             its published errors), sets (FID, KID, …), or features (perceptual, Fréchet, precision,
             recall), too
     """
+    from s2f_utils import runtime
     from s2f_utils.data import read_manifest
     from s2f_utils.infer import load
     from s2f_utils.metrics import evaluation
@@ -47,15 +48,16 @@ def evaluate(
     if by:
         evaluation.check_attribute(manifest, split, by)
     translator = load(model, device, direction=direction)
-    result = evaluation.evaluate(
-        translator,
-        manifest,
-        out or _new_folder(model, split),
-        split=split,
-        mode=mode,
-        metric_names=options.metric_names(metrics),
-        name=translator.info.method or Path(model).stem,
-    )
+    with runtime.preferred_device(device):
+        result = evaluation.evaluate(
+            translator,
+            manifest,
+            out or _new_folder(model, split),
+            split=split,
+            mode=mode,
+            metric_names=options.metric_names(metrics),
+            name=translator.info.method or Path(model).stem,
+        )
     _print(result, by)
 
 

@@ -147,6 +147,7 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
 
 def _score(folder: Path, manifest: Manifest, device: str) -> None:
     """Score a run in each of its directions on the validation split, and print the tables."""
+    from s2f_utils import runtime
     from s2f_utils.data import DataError
     from s2f_utils.infer import directions_of, load
     from s2f_utils.metrics.evaluation import evaluate
@@ -159,7 +160,8 @@ def _score(folder: Path, manifest: Manifest, device: str) -> None:
         name = translator.info.method or "model"
         out = folder / (f"{SCORES}-{direction}" if number else SCORES)
         try:
-            result = evaluate(translator, manifest, out, split="val", name=name)
+            with runtime.preferred_device(device):
+                result = evaluate(translator, manifest, out, split="val", name=name)
         except DataError as error:
             print(f"not scored: {error}")
             continue

@@ -123,6 +123,7 @@ def _load_by_torch(
 ) -> Translator:
     """As `load`, for models that PyTorch runs."""
     from s2f_utils.infer.torch_engine import TorchEngine
+    from s2f_utils.networks.network import norm_of
 
     path = find_generator(model, direction)
     net, info = load_translator(path)
@@ -131,7 +132,9 @@ def _load_by_torch(
         raise ValueError(
             f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}"
         )
-    chosen = runtime.pick_precision(runtime.pick_device(device), model_class.PRECISION or precision)
+    place = runtime.pick_device(device)
+    memory_format = runtime.answering_format(place, norm_of(net))
+    chosen = runtime.pick_precision(place, model_class.PRECISION or precision, memory_format)
     stages = model_class.build_stages(net.requires_grad_(False), chosen, model, values)
     is_aligned = info.layout or str(model) in (*weights.WEIGHTS, *weights.SHIPPED)
     size_px = net.info.size_px if model_class is StyleModel else info.size_px

@@ -119,19 +119,6 @@ class AsPublished(nn.Module):
         return torch.cat([self.net(one) for one in x.split(1)])
 
 
-@torch.no_grad()
-def generate(net: nn.Module, x: Tensor) -> Tensor:
-    """Run a generator in eval mode on images (N, C, H, W) in [-1, 1] → (N, 3, H, W) in [-1, 1]; its
-    mode is kept.
-    """
-    training = net.training
-    net.eval()
-    try:
-        return net(x)
-    finally:
-        net.train(training)
-
-
 class Encoded(Stage):
     """In: picture uint8 (N, P, P, C), C is 6 for a sketch and a map beside it.
 

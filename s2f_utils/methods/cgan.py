@@ -76,6 +76,7 @@ class CGAN(Method):
         },
     }
     init_networks = ("cgan",)
+    norm = "batch"
     init_args = ("num_blocks", "base_filters")
 
     def build(self, config: CGANConfig) -> None:

@@ -15,8 +15,9 @@ from s2f_utils.runtime import ConfigError
 
 # Common to the profiles "fast".
 FAST = {"total_images": 96, "ema_half_life_images": 40.0, "num_samples": 4}
-# Settings that may change when a run resumes: its length, how often it reports and saves, and where
-# to.
+# Settings that may change when a run resumes by itself: its length, how often it reports and saves,
+# and where to. When the run is named, so may its number format, and what may change while it
+# trains (`TrainConfig.live_ranges`).
 MAY_DIFFER = {
     "total_images",
     "epochs",
@@ -150,11 +151,6 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, description="weights, order of the data, augmentation, dropout")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="number format of the forward passes; auto: the fastest"
-    )
-    memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
-        "auto",
-        description="memory format of pictures and weights; auto: the faster one, which long "
-        "trainings on a CPU measure",
     )
     log_every_images: int = Field(
         0, ge=0, description="a row of log.jsonl every so many images; 0: 200 rows a run"

@@ -17,12 +17,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_utils import networks
-from s2f_utils.infer.stages import generate
 from s2f_utils.methods import losses
 from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import DIRECTIONS
+from s2f_utils.networks.network import generate
 from s2f_utils.runtime import distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
@@ -170,11 +170,7 @@ class CycleGAN(Method):
     init_args = ("num_blocks", "base_filters", "dropout")
     load_scale = 286 / 256
     data = "unpaired"
-
-    @classmethod
-    def memory_format(cls, config: CycleGANConfig, device: torch.device) -> str:
-        """As `Method.memory_format`: instance norm has no other kernel."""
-        return "contiguous"
+    norm = "instance"
 
     def build(self, config: CycleGANConfig) -> None:
         num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)

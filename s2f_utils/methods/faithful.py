@@ -127,11 +127,7 @@ class Faithful(Method):
         "fast": _TINY,
     }
     init_networks = ("resunet",)
-
-    @classmethod
-    def memory_format(cls, config: FaithfulConfig, device: torch.device) -> str:
-        """As `Method.memory_format`."""
-        return "contiguous" if device.type == "cuda" else "channels_last"
+    norm = "group"
 
     def build(self, config: FaithfulConfig) -> None:
         if config.lambda_perceptual:

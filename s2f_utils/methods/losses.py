@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.networks.resunet import grey_of
+from s2f_utils.networks.network import grey_of
+from s2f_utils.networks.published import crop_box, network
 from s2f_utils.pictures.faces.geometry import TEMPLATE
 from s2f_utils.runtime import to_device
 
@@ -201,3 +202,17 @@ def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
     """
     small = partial(F.interpolate, photos, mode="bilinear", align_corners=False, antialias=True)
     return sum(l1_loss(level, small(size=level.shape[-2:])) for level in levels)
+
+
+def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of
+    aligned faces, which are cropped and resized as in pSp. Raises WeightsError if the weights are
+    missing.
+    """
+    top, left, bottom, right = crop_box(*fake.shape[2:])
+    net = network("arcface", fake.device)
+    sides = (fake, real.detach())  # no gradient goes through the real faces
+    ours, true = (
+        net(F.adaptive_avg_pool2d(side[:, :, top:bottom, left:right], 112)) for side in sides
+    )
+    return 1 - (ours * true).sum(1).mean()

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import directions_of
-from s2f_utils.infer.stages import generate
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
 from s2f_utils.networks import checkpoints
-from s2f_utils.runtime import Precision, distributed
+from s2f_utils.networks.network import generate
+from s2f_utils.runtime import Precision, distributed, to_device, training_format
 
 
 class Batch(NamedTuple):
@@ -90,7 +90,7 @@ class Context:
 
     def observe(self, name: str, value: Tensor | float) -> None:
         """Log a value that is no loss, such as a probability."""
-        self.observed[name] = torch.as_tensor(value, device=self.precision.device)
+        self.observed[name] = to_device(torch.as_tensor(value), self.precision.device)
 
     def values(self, terms: Mapping[str, Term]) -> dict[str, Tensor]:
         """The losses that a step returned and what it observed, detached, for the log. Raises
@@ -150,6 +150,8 @@ class Method(ABC):
     # "custom", which `read_data` reads.
     data = "pairs"
     read_data: ClassVar[Callable[..., Data] | None] = None
+    batch_of_16gb = 0  # the batch of `full` for a GPU of 16 GB, where the paper's needs more
+    norm = "none"  # of its networks, unless a setting `norm` names it: batch, instance, group, none
     from_cpu = False  # a step's input a stays on the CPU, which processes it before the GPU
 
     net_g: nn.Module
@@ -205,8 +207,7 @@ class Method(ABC):
         """An Adam or AdamW (kind) of a network, or of several as a ModuleList, kept under its
         learning rate's name.
         """
-        has_fused = next(net.parameters()).device.type in ("cpu", "cuda")
-        fused = has_fused and self.precision.fused_adam
+        fused = next(net.parameters()).device.type in ("cpu", "cuda")
         self.optimizers[lr_name] = kind(
             net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options
         )
@@ -214,10 +215,8 @@ class Method(ABC):
 
     @classmethod
     def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
-        """The memory format that is usually faster for these settings on such a device:
-        "channels_last", or "contiguous" where a norm has no other kernel.
-        """
-        return "channels_last"
+        """The memory format of a training with these settings, by its networks' norm."""
+        return training_format(device, getattr(config, "norm", cls.norm))
 
     @property
     def generators(self) -> dict[str, nn.Module]:

@@ -147,15 +147,6 @@ class Pix2Pix(Method):
             net_d = networks.init_weights(net_d)
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
-    @classmethod
-    def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
-        """As `Method.memory_format`;
-        NCHW on a CPU for one or two pictures at a time, on a GPU with instance norm.
-        """
-        if device.type == "cpu":
-            return "contiguous" if config.batch_size <= 2 else "channels_last"
-        return "contiguous" if config.norm == "instance" else "channels_last"
-
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1].
 

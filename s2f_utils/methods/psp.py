@@ -33,6 +33,7 @@ from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import (
     component_loss,
     discriminator_feature_distance,
+    identity_loss,
     inner_face,
     perceptual_loss,
     style_norm,
@@ -40,9 +41,9 @@ from s2f_utils.methods.losses import (
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.methods.stylegan2 import StyleGAN2
-from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
+from s2f_utils.networks.published import network
 from s2f_utils.runtime import distributed, to_device
 
 LOSS_NAMES = {
@@ -208,6 +209,8 @@ class PSP(Method):
         },
     }
     needs_init = "stylegan2"
+    batch_of_16gb = 3
+    norm = "batch"  # the encoder's
     init_networks = ("stylegan2", "psp")
 
     def build(self, config: PSPConfig) -> None:
@@ -356,17 +359,3 @@ class PSP(Method):
         with self.precision.autocast():
             features_fake, features_real = self.net_d.features(fake), self.net_d.features(real)
         return discriminator_feature_distance(features_fake, features_real)
-
-
-def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of
-    aligned faces, which are cropped and resized as in pSp. Raises WeightsError if the weights are
-    missing.
-    """
-    top, left, bottom, right = crop_box(*fake.shape[2:])
-    net = network("arcface", fake.device)
-    sides = (fake, real.detach())  # no gradient goes through the real faces
-    ours, true = (
-        net(F.adaptive_avg_pool2d(side[:, :, top:bottom, left:right], 112)) for side in sides
-    )
-    return 1 - (ours * true).sum(1).mean()

@@ -37,6 +37,7 @@ from s2f_utils.methods.losses import (
     component_loss,
     discriminator_feature_distance,
     feature_distance,
+    identity_loss,
     l1_loss,
     logistic_loss_d,
     logistic_loss_g,
@@ -46,10 +47,9 @@ from s2f_utils.methods.losses import (
 )
 from s2f_utils.methods.method import Batch, Context, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
-from s2f_utils.methods.psp import identity_loss
-from s2f_utils.metrics.perceptual import network
 from s2f_utils.networks import pretrained
 from s2f_utils.networks.info import FROM_DEGRADED
+from s2f_utils.networks.published import network
 from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import distributed, to_device
@@ -200,6 +200,7 @@ class Restore(LogisticGAN):
             "lambda_id": 0.0,
         },
     }
+    batch_of_16gb = 4
     init_networks = ("gfpgan", "stylegan2")
     init_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are degraded while a GPU works on the last ones

@@ -130,6 +130,7 @@ class StyleGAN2(LogisticGAN):
             "width": 16,
         },
     }
+    batch_of_16gb = 24
     init_networks = ("stylegan2",)
     init_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
 
@@ -272,7 +273,7 @@ class StyleGAN2(LogisticGAN):
         """
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = to_device(distributed.randn(*fake.shape), fake.device).to(fake)
+        noise = distributed.randn(*fake.shape, device=fake.device, dtype=fake.dtype)
         noise = noise / math.sqrt(fake.shape[2] * fake.shape[3])
         (grad,) = torch.autograd.grad((fake * noise).sum(), w, create_graph=True)
         lengths = grad.square().sum(2).mean(1).sqrt()

@@ -4,89 +4,19 @@ EfficientNet's features, which nothing is trained against.
 
 from __future__ import annotations
 
-import functools
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from s2f_utils import runtime, weights
+from s2f_utils import runtime
 from s2f_utils.metrics.registry import Pictures, as_batch, full_float32, metric
+from s2f_utils.networks.published import EFFICIENTNET, crop_box, network
 
 FACE_PX = 112  # ArcFace's input
-# pSp's crop of FFHQ-aligned faces: top, left, bottom, right, as shares of the sides.
-PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)
 BATCH = 32  # pictures whose features are computed at once
-EFFICIENTNET = "efficientnet-lite2"
-
-
-def network(name: str, device: torch.device) -> nn.Module:
-    """A pretrained network of metrics and losses on a device, loaded once and frozen.
-
-    Raises WeightsError.
-
-    "lpips_alex", "lpips_vgg": two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1). "vgg19": a batch
-    in [-1, 1] → five tensors of features. "dists": two batches in [0, 1] → (N,). "arcface": faces
-    (N, 3, 112, 112) in [-1, 1] → (N, 512). "inception", FID's: (N, 3, 299, 299) in [0, 255] → (N,
-    2048). "efficientnet-lite2": a batch in [-1, 1] → features at four strides.
-    """
-    if name == EFFICIENTNET:
-        from s2f_utils.networks.pretrained import shared_features
-
-        return shared_features(name, str(device))
-    return _loaded(name, str(device), weights.places())
-
-
-@functools.lru_cache(maxsize=6)
-def _loaded(name: str, device: str, places: tuple[Path, ...]) -> nn.Module:
-    """One copy for each device: a shared network that moved would fail in another thread."""
-    from s2f_utils import networks
-    from s2f_utils.networks import features
-
-    if name == "arcface":
-        net = networks.build("irse50")
-        net.load_state_dict(_state("arcface"))
-    elif name == "inception":
-        net = features.FIDInception()
-        net.net.load_state_dict(_state("inception"))
-    elif name == "lpips_alex":
-        net = _lpips("alex", _state("alexnet"))
-    elif name == "lpips_vgg":
-        net = _lpips("vgg", _state("vgg16"))
-    elif name == "dists":
-        net = _filled(features.DISTS(), _state("vgg16") | _state("dists"))
-    else:
-        net = _filled(features.VGG19Features(), _state("vgg19"))
-    return net.eval().requires_grad_(False).to(device)
-
-
-def _state(name: str) -> dict[str, Tensor]:
-    return torch.load(weights.get(name), map_location="cpu", weights_only=True)
-
-
-def _filled(net: nn.Module, state: dict[str, Tensor]) -> nn.Module:
-    """The network with the part of a state that it has."""
-    net.load_state_dict({key: state[key].detach() for key in net.state_dict()})
-    return net
-
-
-def _lpips(backbone: str, state: dict[str, Tensor]) -> nn.Module:
-    """The authors' network and heads, with a backbone's weights from torchvision's file."""
-    import lpips
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it uses a deprecated argument of torchvision
-        net = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
-    renamed = {}
-    for key in net.net.state_dict():
-        layer = key.split(".", 1)[1]  # "slice2.3.weight" → "3.weight"
-        renamed[key] = state[f"features.{layer}"]
-    net.net.load_state_dict(renamed)
-    return net
 
 
 def answer(name: str, *batches: Tensor, **options: bool) -> Any:
@@ -136,12 +66,6 @@ def dists(fake: np.ndarray, real: np.ndarray) -> float:
 def _distance(name: str, fake: np.ndarray, real: np.ndarray, **options: bool) -> float:
     """By a `network` of two pictures in [0, 1]; LPIPS shifts them itself with `normalize`."""
     return answer(name, as_batch([fake]) / 255.0, as_batch([real]) / 255.0, **options).item()
-
-
-def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of pSp's crop of an FFHQ-aligned face of this size."""
-    top, left, bottom, right = PSP_CROP
-    return round(top * height), round(left * width), round(bottom * height), round(right * width)
 
 
 @metric(title="identity", question="who", higher_is_better=True, digits=3, weights=("arcface",))

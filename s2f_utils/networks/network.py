@@ -71,6 +71,16 @@ def norm_layer(norm: str, num_channels: int) -> nn.Module:
     )
 
 
+def norm_of(net: nn.Module) -> str:
+    """The norm by which a network normalises each picture for itself, "instance" or "group"; else
+    "none": batch norm only scales in eval mode.
+    """
+    kinds = {type(module) for module in net.modules()}
+    if nn.InstanceNorm2d in kinds:
+        return "instance"
+    return "group" if nn.GroupNorm in kinds else "none"
+
+
 def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
     """Raise ValueError, saying what to do, unless x is
     (N, channels, H, W) with H and W multiples of `multiple_px`.
@@ -129,3 +139,24 @@ class Dropout2d(_OfTheBatch, nn.Dropout2d):
 def twice(x: Tensor) -> Tensor:
     """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def grey_of(picture: Tensor) -> Tensor:
+    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer;
+    as PIL's "L", ITU-R BT.601.
+    """
+    red, green, blue = picture.to(torch.promote_types(picture.dtype, torch.float32)).split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@torch.no_grad()
+def generate(net: nn.Module, x: Tensor) -> Tensor:
+    """Run a generator in eval mode on images (N, C, H, W) in [-1, 1] → (N, 3, H, W) in [-1, 1]; its
+    mode is kept.
+    """
+    training = net.training
+    net.eval()
+    try:
+        return net(x)
+    finally:
+        net.train(training)

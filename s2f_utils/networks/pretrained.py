@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.runtime import full_name
+
 STRIDES = (4, 8, 16, 32)
 # Chosen in trials on portraits at 128 px: the finest features, which know the place of every line,
 # have less say than those in the middle, which know parts of a face.
@@ -177,7 +179,7 @@ def features_of(pictures: Tensor, name: str = "efficientnet-lite0") -> list[Tens
     fast there.
     """
     device = pictures.device.type
-    net = shared_features(name, str(pictures.device))
+    net = shared_features(name, full_name(pictures.device))
     with torch.autocast(device, enabled=device != "cpu" and torch.is_autocast_enabled(device)):
         return net(fitted(pictures).contiguous(memory_format=torch.channels_last))
 

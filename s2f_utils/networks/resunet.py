@@ -171,11 +171,3 @@ class ResUNet(Network):
         for name in ("hint_mean", "hint_spread"):  # of earlier releases
             state_dict.pop(prefix + name, None)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def grey_of(picture: Tensor) -> Tensor:
-    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32 or finer;
-    as PIL's "L", ITU-R BT.601.
-    """
-    red, green, blue = picture.to(torch.promote_types(picture.dtype, torch.float32)).split(1, dim=1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.networks.float16 import full_float32, narrowed, widened, within_float16
 from s2f_utils.networks.info import DRAWS, FROM_NOISE, ModelInfo
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.noise import normal
@@ -24,12 +25,6 @@ from s2f_utils.runtime import distributed
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
 NUM_HALF = 4  # of the highest resolutions run in 16 bits under autocast, as in NVIDIA's code
-MOST = 256.0  # of what a layer makes in float16, as published (conv_clamp)
-
-
-def within_float16(x: Tensor) -> Tensor:
-    """What a layer made, clamped where it is float16: sums of the next layer would not fit."""
-    return x.clamp(-MOST, MOST) if x.dtype == torch.float16 else x
 
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
@@ -57,18 +52,6 @@ class Blur(nn.Module):
         if before == after:
             return F.conv2d(x, weight, padding=before, groups=channels)
         return F.conv2d(F.pad(x, (before, after, before, after)), weight, groups=channels)
-
-
-def full_float32(device: torch.device) -> contextlib.AbstractContextManager:
-    """Within the block, autocast is off; nothing is done if it is off already, as in an export."""
-    if not torch.is_autocast_enabled(device.type):
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, enabled=False)
-
-
-def widened(x: Tensor) -> Tensor:
-    """A tensor of 16 bits in float32; others as they are."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 class Upsample(nn.Module):
@@ -173,6 +156,7 @@ class ModulatedConv2d(nn.Module):
         where it demodulates.
         """
         style = self.modulation(style)  # [NI]
+        x = narrowed(x)
         if self.demodulate and x.dtype == torch.float16:
             # How large styles are is taken out again, as published.
             style = style.float() / style.float().abs().amax(1, keepdim=True).clamp_min(EPS)

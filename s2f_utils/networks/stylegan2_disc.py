@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.networks.float16 import full_float32, widened, within_float16
 from s2f_utils.networks.info import SCORES, ModelInfo
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.stylegan2 import (
@@ -22,10 +23,7 @@ from s2f_utils.networks.stylegan2 import (
     EqualConv2d,
     EqualLinear,
     bias_of,
-    full_float32,
-    widened,
     widths_of,
-    within_float16,
 )
 from s2f_utils.runtime import distributed
 

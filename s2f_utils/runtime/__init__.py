@@ -2,9 +2,11 @@
 
 from s2f_utils.runtime.devices import (
     cpu_has_bfloat16,
+    full_name,
     machine_facts,
     num_cores,
     pick_device,
+    preferred_device,
     start_copy,
     to_device,
     tuned,
@@ -18,7 +20,12 @@ from s2f_utils.runtime.files import (
     what_to_do,
     write_json,
 )
-from s2f_utils.runtime.precision import Precision, pick_precision
+from s2f_utils.runtime.precision import (
+    Precision,
+    answering_format,
+    pick_precision,
+    training_format,
+)
 from s2f_utils.runtime.profiles import PROFILE_NAMES, TRAINING_PROFILES, ConfigError, profile_name
 from s2f_utils.runtime.rng import rng_state, seed_everything, set_rng_state
 from s2f_utils.runtime.words import EVERYTHING, counted, lazily, what_to_install
@@ -29,11 +36,13 @@ __all__ = [
     "TRAINING_PROFILES",
     "ConfigError",
     "Precision",
+    "answering_format",
     "atomic_path",
     "counted",
     "cpu_has_bfloat16",
     "finite",
     "free_stem",
+    "full_name",
     "last_run_folder",
     "lazily",
     "machine_facts",
@@ -41,12 +50,14 @@ __all__ = [
     "num_cores",
     "pick_device",
     "pick_precision",
+    "preferred_device",
     "profile_name",
     "rng_state",
     "seed_everything",
     "set_rng_state",
     "start_copy",
     "to_device",
+    "training_format",
     "tuned",
     "what_to_do",
     "what_to_install",

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,25 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
+# The device that "auto" means; "auto" for the best one.
+_preferred: ContextVar[str] = ContextVar("preferred device", default="auto")
+
+
+@contextlib.contextmanager
+def preferred_device(name: str) -> Iterator[None]:
+    """Within the block `pick_device` takes this device where nobody names another: a command's
+    --device also reaches the metrics, which take pictures and no device.
+    """
+    token = _preferred.set(name)
+    try:
+        yield
+    finally:
+        _preferred.reset(token)
+
+
 def pick_device(wanted: str = "auto") -> torch.device:
-    """The device of this name, or for "auto" the best one: cuda, then mps, then cpu.
+    """The device of this name, or for "auto" the preferred one, or the best: cuda, then mps, then
+    cpu.
 
     Raises ValueError for a device that this machine does not have.
     """
@@ -37,6 +55,8 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if torch.cuda.is_available():
         available.insert(0, "cuda")
     if wanted == "auto":
+        wanted = _preferred.get()
+    if wanted == "auto":
         return torch.device(available[0])
     kind, colon, number = wanted.partition(":")
     num = torch.cuda.device_count() if kind == "cuda" else 1
@@ -46,6 +66,17 @@ def pick_device(wanted: str = "auto") -> torch.device:
             f"device {wanted!r} is not available here: use one of auto, {', '.join(available)}"
         )
     return torch.device(wanted)
+
+
+def full_name(device: torch.device) -> str:
+    """A device's name, also of the present GPU with its number: "cuda" is "cuda:0", or whichever
+    tensors are placed on, so that what is kept for each device is kept once.
+    """
+    import torch
+
+    if device.type == "cuda" and device.index is None:
+        return f"cuda:{torch.cuda.current_device()}"
+    return str(device)
 
 
 def _processor() -> str:

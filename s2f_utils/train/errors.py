@@ -17,7 +17,8 @@ class MemoryFullError(RuntimeError):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error, torch's on any device or Python's, reports that memory has run out."""
-    texts = ("out of memory", "not enough memory", "allocate memory")
+    # ALLOC_FAILED: what cuBLAS and cuDNN say.
+    texts = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
     )

@@ -121,6 +121,14 @@ class LiveValues:
         problem, self.problem = self.problem, ""
         return problem
 
+    def read_edits_since(self, written_at_ns: int) -> None:
+        """Apply an edit of `controls.json` that is newer than this time, as of `os.stat`: made
+        after the training had ended, so that it applies when the run goes on.
+        """
+        stamp = self._stamp_of_file()
+        if stamp is not None and stamp[0] > written_at_ns:
+            self._read_controls()
+
     def _read_controls(self) -> None:
         stamp = self._stamp_of_file()
         if stamp in (None, self._stamp):

@@ -121,6 +121,7 @@ def train(
                 batch = make_batch(run, num, share)
 
                 # The method's step, at the live learning rates times the schedule.
+                run.lr_factor = factor
                 for name, opt in model.optimizers.items():
                     for group in opt.param_groups:
                         group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
@@ -151,7 +152,7 @@ def train(
             clock = now
             run.add(losses, num)
             if is_due(log_every, row_parts):
-                notify("on_log", row := run.write_row(factor))
+                notify("on_log", row := run.write_row())
                 bar.set_postfix(
                     {k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False
                 )

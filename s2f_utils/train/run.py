@@ -21,7 +21,6 @@ from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import ConfigError, distributed
-from s2f_utils.train import tuning
 from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
 from s2f_utils.train.live import LiveValues, Range
@@ -60,7 +59,7 @@ def open_run(
     is_new = folder is None
 
     # Networks and data.
-    model = _model(resolved, device, init, total, folder)
+    model = _model(resolved, device, init, is_new)
     ema = _averages(model)
     where = torch.device("cpu") if kind.from_cpu else model.precision.device
     data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
@@ -98,6 +97,7 @@ def open_run(
         if is_new:
             _write_config(run, resolved, manifest, begins)
         else:
+            run.live.read_edits_since(run.log.path.stat().st_mtime_ns)
             _report_resumed(run)
         run.card = _card(run, manifest, card)
         run.live.write_controls()
@@ -213,25 +213,19 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
 
 
 def _model(
-    resolved: Resolved,
-    device: torch.device,
-    init: str | Path | None,
-    total: int,
-    folder: Path | None,
+    resolved: Resolved, device: torch.device, init: str | Path | None, is_new: bool
 ) -> Method:
-    """The method's networks, initialised from the seed and, for a new run, from `init`.
-
-    total: images of the training. folder: of the run to resume; None for a new one.
-    """
-    kind, is_new = find_method(resolved.method), folder is None
+    """The method's networks, initialised from the seed and, for a new run, from `init`."""
+    kind, config = find_method(resolved.method), resolved.config
     if is_new and init is None and kind.needs_init:
         wanted = f"a trained model of '{kind.needs_init}'"
         raise ConfigError(
             f"{resolved.method} begins with {wanted}: give it with --init (a run, file or name)"
         )
-    precision = tuning.pick(kind, resolved.config, device, total, folder)
-    runtime.seed_everything(resolved.config.seed)
-    model = kind(resolved.config, precision)
+    memory_format = kind.memory_format(config, device)
+    precision = runtime.pick_precision(device, config.precision, memory_format)
+    runtime.seed_everything(config.seed)
+    model = kind(config, precision)
     if is_new:
         model.load_init(init)
     return model
@@ -282,7 +276,6 @@ def _write_config(
         "precision": run.precision.name,
         "device": run.precision.device.type,
         "memory_format": run.precision.memory_format,
-        "fused_adam": run.precision.fused_adam,
         "ranks": distributed.world_size(),
     }
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})

@@ -21,7 +21,6 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.train.data import sample_pictures
 from s2f_utils.train.errors import MemoryFullError, NotSavedError, is_out_of_memory
-from s2f_utils.train.schedule import lr_factor
 from s2f_utils.train.state import TrainingRun
 
 SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
@@ -104,7 +103,7 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     NotSavedError if that fails.
     """
     if reason == "done" and run.sums:
-        notify("on_log", run.write_row(lr_factor(run)))
+        notify("on_log", run.write_row())
     if reason == "chunk":
         run.mean_losses()
     else:
@@ -140,10 +139,14 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
     if distributed.is_rank_zero():
         run.log.event("out of memory", images=run.images_seen, message=message)
     batch = round(run.live["batch_size"])
+    fits = run.model.batch_of_16gb
+    known = ""
+    if 0 < fits < batch:
+        known = f"; with the settings of full, batch_size={fits} fits 16 GB (docs/training.md)"
     full = MemoryFullError(
         f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch "
         f"than {batch}"
-        f" (--set batch_size=…), or a smaller size_px; {run.last_saved}. In a notebook:"
+        f" (--set batch_size=…), or a smaller size_px{known}; {run.last_saved}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
     notify("on_failure", full)

@@ -55,14 +55,22 @@ def data_bytes(rows: Sequence[Row]) -> list[int]:
     ]
 
 
-def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, rows: Sequence[Row]) -> str:
+def why_not(
+    state: Mapping[str, Any],
+    method: str,
+    config: TrainConfig,
+    rows: Sequence[Row],
+    *,
+    is_named: bool = False,
+) -> str:
     """Why a run with this method, settings and pairs cannot resume from a saved state;
-    "" if it can.
+    "" if it can. is_named: whether that run was asked for, rather than found.
     """
-    # Defaults, for settings that were added after that run.
-    defaults = {name: field.default for name, field in type(config).model_fields.items()}
-    wanted, saved = config.model_dump(), defaults | state["config"]
-    other = sorted(key for key in wanted if key not in MAY_DIFFER and wanted[key] != saved[key])
+    may_differ = set(MAY_DIFFER)
+    if is_named:
+        may_differ |= {"precision", *config.live_ranges()}
+    wanted, saved = config.model_dump(), _saved_settings(state, config)
+    other = sorted(key for key in wanted if key not in may_differ and wanted[key] != saved[key])
     if state["method"] != method or other:
         what = (
             ", ".join(f"{key}: {saved[key]} there, {wanted[key]} here" for key in other)
@@ -78,6 +86,12 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, rows: Se
     return ""
 
 
+def _saved_settings(state: Mapping[str, Any], config: TrainConfig) -> dict[str, Any]:
+    """A saved run's settings, with defaults for those that were added after it."""
+    defaults = {name: field.default for name, field in type(config).model_fields.items()}
+    return defaults | state["config"]
+
+
 def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     """Restore an optimiser that was perhaps saved on another device: fused or not as here, and its
     moments in the weights' memory format.
@@ -88,6 +102,12 @@ def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> Non
         held.update(
             {k: torch.empty_like(p).copy_(v) for k, v in held.items() if v.shape == p.shape}
         )
+
+
+def _is_finite(net: torch.nn.Module) -> torch.Tensor:
+    """Whether all weights and statistics of a network are finite, as a tensor on its device."""
+    tensors = [*net.parameters(), *net.buffers()]
+    return torch.stack([t.detach().isfinite().all() for t in tensors]).all()
 
 
 @dataclass
@@ -117,6 +137,7 @@ class TrainingRun:
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
     images_per_second: float = 0.0
+    lr_factor: float = 1.0  # of the last step
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     # Losses since the last row of the log, times images, and their images: by loss, as one of
     # weight 0 may be missing.
@@ -204,26 +225,25 @@ class TrainingRun:
         return means
 
     def check_finite(self) -> None:
-        """Raise TrainingDiverged if a loss since the last row, or a weight, is NaN or infinite.
-        Waits for the device once.
+        """Raise TrainingDiverged if a loss since the last row, a weight, a batch norm's statistic,
+        or an average of these is NaN or infinite. Waits for the device once.
         """
         self.mean_losses()
-        names, finite = [], []
-        for name, net in self.model.nets.items():
-            weights = [p.detach() for p in net.parameters()]
-            names.append(name)
-            finite.append(torch.stack([w.isfinite().all() for w in weights]).all())
-        wrong = [n for n, ok in zip(names, torch.stack(finite).tolist(), strict=True) if not ok]
+        averages = {f"the average of {way}": ema.net for way, ema in self.ema.items()}
+        nets = self.model.nets | averages
+        finite = [_is_finite(net) for net in nets.values()]
+        wrong = [n for n, ok in zip(nets, torch.stack(finite).tolist(), strict=True) if not ok]
         if wrong:
-            raise self._diverged([f"weights of {name} are NaN or infinite" for name in wrong])
+            what = "weights or batch norm's statistics"
+            raise self._diverged([f"{what} of {name} are NaN or infinite" for name in wrong])
 
-    def write_row(self, factor: float) -> dict[str, Any]:
-        """Write a row with the mean losses since the last row. factor: of the learning rates."""
+    def write_row(self) -> dict[str, Any]:
+        """Write a row: the mean losses since the last row, and the last step's learning rates."""
         means = self.mean_losses()
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
         epoch = round(self.images_seen / self.epoch_images, 4)
-        rates = {name: self.live[name] * factor for name in self.model.optimizers}
+        rates = {name: self.live[name] * self.lr_factor for name in self.model.optimizers}
         row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
         row |= {
             "images_per_second": round(self.images_per_second, 3),
@@ -238,7 +258,12 @@ class TrainingRun:
         if self.resume_path.exists():
             saved = f"the last good state is {self.resume_path}"
         self.log.event("diverged", images=self.images_seen, what=wrong)
-        what_to_do = "lower the learning rate, or use precision=float32"
+        rate = next(iter(self.model.optimizers))
+        what_to_do = (
+            f"lower a learning rate (--set {rate}={self.live[rate] / 2:g}), or use --set "
+            f"precision=float32, and go on with --resume {self.folder}, or start anew with "
+            "--resume never"
+        )
         return TrainingDiverged(
             f"{', '.join(wrong)} before image {self.images_seen}: {what_to_do}; {saved}"
         )
@@ -264,7 +289,7 @@ class TrainingRun:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of an interrupted run; CheckpointError if it does not fit this run."""
-        if why := why_not(state, self.method, self.config, self.rows):
+        if why := why_not(state, self.method, self.config, self.rows, is_named=True):
             raise checkpoints.CheckpointError(
                 f"{self.resume_path}: {why}, or start a new run with --resume never"
             )
@@ -279,10 +304,7 @@ class TrainingRun:
         own = dict(state["model"])
         self.steps = state.get("steps", own.pop("steps", 0))  # earlier, some methods counted them
         self.model.load_state_dict(own)
-        live, every = dict(state["live"]), self.config.sample_every_images
-        if state["config"].get("sample_every_images", every) != every:
-            del live["sample_every"]  # the new setting applies
-        self.live.load_state_dict(live)
+        self.live.load_state_dict(self._live_of(state))
         self.images_seen = self.saved_at = state["images_seen"]
         if self.config.time_budget_s:
             self.total_images = min(self.longest_images, state["total_images"])
@@ -294,6 +316,17 @@ class TrainingRun:
         self.nums = dict(state.get("nums", {}))
         self.row_start = self.seconds, self.images_seen
         runtime.set_rng_state(state["rng"], self.precision.device)
+
+    def _live_of(self, state: Mapping[str, Any]) -> dict[str, float]:
+        """A saved state's live values, but for those to which this run's settings give another
+        value than that run's did: the new settings apply.
+        """
+        saved = _saved_settings(state, self.config)
+        live = dict(state["live"])
+        for name, value in self.config.model_dump().items():
+            if value != saved[name]:
+                live.pop("sample_every" if name == "sample_every_images" else name, None)
+        return live
 
     def save(self) -> None:
         """Write the resume file and the generators, each complete or not at all. Raises

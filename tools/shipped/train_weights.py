@@ -142,7 +142,6 @@ CYCLEGAN = {
     "constant_share": 0.6,
     "flip": 0.5,
     "ema_half_life_images": 1_000.0,
-    "memory_format": "contiguous",
     "log_every_images": 120,
     "sample_every_images": 1_000,
     "num_samples": 12,
