@@ -23,6 +23,7 @@ from s2f_studio.faces.networks.chooser import (
     NUM_SHAPE,
     Chooser,
     hair_weight,
+    normalised,
     overlap,
     sharpened,
 )
@@ -75,7 +76,7 @@ class Weighed(nn.Module):
 
     def __init__(self, net: Chooser) -> None:
         super().__init__()
-        self.net, self.to_mean_shape = net, ToMeanShape()
+        self.net, self.to_mean_shape, self.curls = net, ToMeanShape(), Curls()
         factors = torch.cat([torch.full((len(LOOKS[name]),), OF_LOOKS[name]) for name in SPANS])
         self.register_buffer("factors", factors, persistent=False)
         self.register_buffer("area", hair_weight(), persistent=False)
@@ -108,7 +109,7 @@ class Weighed(nn.Module):
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
         looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
-        looks = with_curls(with_glasses(looks, glasses), 0.5 - 0.5 * ink, in_mean[:, 1:])
+        looks = self.curls(with_glasses(looks, glasses), 0.5 - 0.5 * ink, in_mean[:, 1:])
         hair = FOUND_SHARE * in_mean[:, 1:] + (1 - FOUND_SHARE) * expected[:, 4:]
         hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
@@ -153,34 +154,38 @@ def with_glasses(looks: Tensor, score: Tensor) -> Tensor:
     return torch.cat([looks[:, : yes - 1], glasses, looks[:, yes + 1 :]], dim=1)
 
 
-def with_curls(looks: Tensor, ink: Tensor, hair: Tensor) -> Tensor:
+class Curls(nn.Module):
     """Looks (N, V) that say "curly" more surely where the strokes in the drawn hair have no common
     direction: loops and scribbles. ink, hair: (N, 1, S, S), from 0 to 1.
     """
-    coherence, density = coherence_of(ink, hair)
-    more = ((LOOSE - coherence) / LOOSE_STEP).clamp(0, MOST_CURLS)
-    more = torch.where(density > LEAST_INK, more, 0.0)
-    span, curly = SPANS["texture"], place("texture", "curly") - SPANS["texture"].start
-    added = F.one_hot(torch.tensor(curly), span.stop - span.start) * more[:, None]
-    texture = (looks[:, span] + added).log_softmax(1)
-    return torch.cat([looks[:, : span.start], texture, looks[:, span.stop :]], dim=1)
 
+    def __init__(self) -> None:
+        super().__init__()
+        curly = torch.zeros(NUM_VALUES)
+        curly[place("texture", "curly")] = 1.0
+        self.register_buffer("curly", curly, persistent=False)
+        sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+        self.register_buffer("sobel", torch.stack([sobel, sobel.T])[:, None], persistent=False)
 
-def coherence_of(ink: Tensor, hair: Tensor) -> tuple[Tensor, Tensor]:
-    """How far the strokes in the hair run in one direction from place to place, from 0 to 1, by the
-    structure tensor; and the share of ink there: (N,) each.
-    """
-    smooth = F.pad(plane.blurred(ink, 0.7), (1, 1, 1, 1), mode="reflect")
-    sobel = torch.tensor([[[[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]]]) / 8
-    across = F.conv2d(smooth, sobel.to(ink.device))
-    down = F.conv2d(smooth, sobel.transpose(2, 3).to(ink.device))
-    xx, yy, xy = (plane.blurred(one, 2.5) for one in (across**2, down**2, across * down))
-    inside = (hair > 0.5).float()
-    directed = (((xx - yy) ** 2 + 4 * xy**2).sqrt() * inside).sum((1, 2, 3))
-    return (
-        directed / (((xx + yy) * inside).sum((1, 2, 3)) + 1e-4),
-        (ink * inside).sum((1, 2, 3)) / (inside.sum((1, 2, 3)) + 1),
-    )
+    def forward(self, looks: Tensor, ink: Tensor, hair: Tensor) -> Tensor:
+        coherence, density = self.coherence_of(ink, hair)
+        more = ((LOOSE - coherence) / LOOSE_STEP).clamp(0.0, MOST_CURLS)
+        more = torch.where(density > LEAST_INK, more, torch.zeros_like(more))
+        return normalised(looks + more[:, None] * self.curly)
+
+    def coherence_of(self, ink: Tensor, hair: Tensor) -> tuple[Tensor, Tensor]:
+        """How far the strokes in the hair run in one direction from place to place, from 0 to 1, by
+        the structure tensor; and the share of ink there: (N,) each.
+        """
+        smooth = F.pad(plane.blurred(ink, 0.7), (1, 1, 1, 1), mode="reflect")
+        across, down = F.conv2d(smooth, self.sobel).split(1, dim=1)
+        products = torch.cat([across * across, down * down, across * down], dim=1)
+        xx, yy, xy = plane.blurred(products, 2.5).split(1, dim=1)
+        inside = (hair > 0.5).float()
+        directed = (((xx - yy).square() + 4 * xy.square()).sqrt() * inside).sum((1, 2, 3))
+        every = ((xx + yy) * inside).sum((1, 2, 3))
+        drawn = (ink * inside).sum((1, 2, 3)) / (inside.sum((1, 2, 3)) + 1)
+        return directed / (every + 1e-4), drawn
 
 
 class Alike(nn.Module):

@@ -2,7 +2,7 @@
 
 FACES as `tools.shipped.bank.read` has it; WORK with its `read.npz`, `likeness.npz` and `reader.pt`.
 An entry ships if the list of `entries.csv` keeps it and it is no nearer to a real person than the
-nearest hundredth of people are to their nearest stranger. Writes the pictures and `bank.csv` to
+nearest thousandth of people are to their nearest stranger. Writes the pictures and `bank.csv` to
 s2f_studio/faces/bank_pictures and sketch-to-photo-bank.safetensors; then `ship_graphs`. To take an
 entry out, set its keep to 0 and run this again: numbers, and so seeds, stay.
 """
@@ -38,7 +38,7 @@ from tools.shipped.bank.read import CANVAS_PX, MARGIN_PX, MASK_PX, SETS
 QUALITY = 86  # of WebP
 LEAST_EYES_PX = 40
 MOST_CUT = 0.04  # of the frame that lies above the picture
-NEAREST_SHARE = 0.01  # of people, who are so near to their nearest stranger
+NEAREST_SHARE = 0.001  # of people, who are so near to their nearest stranger
 DRAWN_OFF_PX = 4.0  # of 256: as a drawing's shape is read
 LEAST_HAIR = 60  # pixels of a mask of 64, with less the tone of hair is not known
 COLUMNS = ("number", "set", "file", "path", "sha256", "left", "top", "right", "bottom", "licence")
@@ -211,7 +211,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("faces", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--weights-alone", action="store_true", help="leave pictures as they are")
     args = parser.parse_args()
     with np.load(args.work / "read.npz") as file:
         read = dict(file)
@@ -223,8 +222,7 @@ def main() -> None:
     terms = ("sfhq-t2i, sfhq: MIT, (c) 2022, 2024 David Beniaguev", "faker-portraits: CC0")
     info = ModelInfo(data="open-portraits, sfhq-t2i, sfhq, faker-portraits", terms=terms)
     checkpoints.save_generator(path, chooser_of(entries, read, args.work), meta, info, compact=True)
-    if not args.weights_alone:
-        write_pictures(entries, read, args.faces)
+    write_pictures(entries, read, args.faces)
     size = sum(one.stat().st_size for one in FOLDER.iterdir())
     print(f"{FOLDER}: {size / 1e6:.1f} MB; {path.name}: {path.stat().st_size / 1e6:.1f} MB")
 

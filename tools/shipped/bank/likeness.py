@@ -73,7 +73,6 @@ def main() -> None:
         inside = slice(MARGIN_PX, MARGIN_PX + FACE_PX)
         own = identities(canvas[inside, inside] for canvas in read["canvas"])
     known = np.stack(known)
-    np.savez(args.out / "real.npz", name=np.array(names), identity=known.astype(np.float32))
     near = distances(own, known)
     np.savez(
         args.out / "likeness.npz",
