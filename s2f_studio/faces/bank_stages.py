@@ -43,7 +43,7 @@ OF_LOOKS = {
     "age": 3.5,
     "presents": 1.6,
     "glasses": 5.0,
-    "hat": 4.0,
+    "hat": 3.0,
     "beard": 3.0,
     "length": 0.5,
     "texture": 2.5,
@@ -53,7 +53,7 @@ OF_LOOKS = {
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
 SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
 NUM_SEEN = 48  # components of appearance that are compared
-CHILD_FROM = math.log(0.6)  # what the reader must say at least for children to answer
+CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
 NEVER = -60.0
 # Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly
 # hair half. Below the first, each step is a nat for "curly".
