@@ -10,7 +10,7 @@ import numpy as np
 from s2f_studio.attributes import COLOURED, TRAITS, WORN, as_tone
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS
 
-MOST = 10.0  # nats that an entry loses which shows the opposite of what is asked for
+MOST = 30.0  # nats that an entry loses which shows the opposite of what is asked for
 # Attribute → the look that shows it, and the level of each of its values.
 LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
