@@ -62,6 +62,7 @@ def seen(picture: np.ndarray) -> dict[str, np.ndarray]:
     grey = upright.mean(axis=2).astype(np.float32)
     return {
         "hair": mask,
+        "found_hair": aligned(picture, look, look.parts["hair"])[1],
         "landmarks": faces.transform(look.points, matrix),
         "grey": cv2.resize(grey, (GREY_PX, GREY_PX), interpolation=cv2.INTER_AREA),
         "identity": identities([upright])[0],
@@ -134,8 +135,9 @@ def measured(model: s2f.Model, folder: Path) -> dict[str, float]:
         "hair_of_other_drawings": np.mean(others),
         **{
             f"share_{name}": share_of_drawing(columns[name])
-            for name in ("hair", "landmarks", "grey", "identity")
+            for name in ("landmarks", "grey", "identity")
         },
+        "share_hair": share_of_drawing(columns["found_hair"]),
         "kept_after_strokes": np.mean(np.array(before) == np.array(after)),
         "distinct_people": len(set(before)) / len(before),
         "identities": columns["identity"],

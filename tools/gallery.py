@@ -24,24 +24,24 @@ PICTURES = ROOT / "s2f_studio" / "page" / "gallery"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
 GOOD = (
-    ("long-hair", {}, "Careful lines: hair and shape are kept; skin, light and age are guessed."),
+    ("long-hair", {}, "Hair and shape are kept; skin, light and age are left open."),
     ("plain-man", {}, "A drawing has many answers. This is the first of them …"),
-    ("plain-man", {"seed": 3}, "… and this is another one: press Another."),
+    ("plain-man", {"seed": 3}, "… and this is another: press Show eight faces."),
     ("beard", {}, "A beard that is drawn stays."),
-    ("few-lines", {"seed": 7}, "Few lines: the face that they mean, at a likelier shape."),
+    ("old-man", {}, "Lines of age and a bald head bring somebody old."),
     (
-        "old-man",
+        "plain-man",
         {"person": {"glasses": 1.0}},
-        "With “glasses” said under The person: they are drawn first.",
+        "With glasses set under The person: somebody who wears them.",
     ),
-    ("hat", {"person": {"beard": 1.0}}, "A hat that is drawn, and a beard that is said."),
+    ("hat", {}, "A hat with a brim brings somebody who wears one."),
 )
 FAILED = (
-    ("child", {}, "A child becomes an adult: all portraits that the networks know are of adults."),
-    ("curls", {"seed": 1}, "Curls become waves: few portraits have any."),
-    ("hat", {"seed": 2}, "A hat has no cloth and no shadow: hardly any portrait has one."),
-    ("beard", {"seed": 7}, "Some seeds have stains of colour at beards and lips."),
-    ("turned", {"seed": 1}, "A head that is turned: the far side is guessed from the near one."),
+    ("child", {}, "A child becomes an adult, unless the drawing surely shows a child."),
+    ("curls", {"seed": 7}, "Curls are not always met: few in the bank have such hair."),
+    ("glasses", {"seed": 6}, "Of few looks there are enough: the glasses fit, the hair does not."),
+    ("hat", {"seed": 5}, "Some pictures have the light and gloss of a film still."),
+    ("turned", {"seed": 1}, "A head that is turned: everybody in the bank looks straight ahead."),
 )
 
 

@@ -34,24 +34,25 @@ CANVAS_PX = 320
 MARGIN_PX = (CANVAS_PX - FACE_PX) // 2
 FOUND_SHARE = 0.6  # of the finder's mask of hair; the rest is the average face's
 # In nats, the most that each kind of evidence adds to the logarithm of a weight.
-OF_HAIR = 40.0  # between no overlap and the same hair
+OF_HAIR = 34.0  # between no overlap and the same hair
 OF_SHAPE = 1.5  # for a mean squared difference of one standard deviation
 OF_CODE = 3.0  # the same of appearance, for a careful drawing
 # Factors of the logarithm of what the reader says. What is worn is drawn or not; the others are
 # often a matter of taste.
 OF_LOOKS = {
-    "age": 3.5,
+    "age": 6.0,
     "presents": 1.6,
-    "glasses": 5.0,
-    "hat": 3.0,
-    "beard": 3.0,
-    "length": 0.5,
-    "texture": 2.5,
+    "glasses": 9.0,
+    "hat": 6.0,
+    "beard": 4.5,
+    "length": 2.0,
+    "texture": 4.0,
     "fringe": 1.0,
-    "lips": 1.0,
+    "lips": 3.0,
 }
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
 SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
+MOST_SKIN, MOST_TONE = 24.0, 10.0  # nats that another tone of skin, of hair, loses at the most
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
 NEVER = -60.0
@@ -140,8 +141,9 @@ class Weighed(nn.Module):
         """What asked tones add to each entry: (N, E)."""
         skin = (tones[:, None, :3] - self.net.skin_tones) / SKIN_OFF  # (N, E, 3)
         hair = (tones[:, None, 3:] - self.net.hair_tones) / HAIR_OFF
-        both = skin.square().sum(2).nan_to_num(0.0) + hair.square().sum(2).nan_to_num(0.0)
-        return -0.5 * both
+        of_skin = skin.square().sum(2).nan_to_num(0.0).clamp_max(2 * MOST_SKIN)
+        of_hair = hair.square().sum(2).nan_to_num(0.0).clamp_max(2 * MOST_TONE)
+        return -0.5 * (of_skin + of_hair)
 
 
 def with_glasses(looks: Tensor, score: Tensor) -> Tensor:

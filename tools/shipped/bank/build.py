@@ -47,7 +47,7 @@ LICENCES = {"sfhq-t2i": "MIT", "sfhq": "MIT", "faker-portraits": "CC0"}
 # rendering to a strict eye: these come only where nobody else has the drawn hat, beard or curls.
 LOOKS_LIKE = {"3": 0.0, "2": -4.5, "1": -11.0}
 # The same where the crown of the hair is cut off, by how wide the cut is.
-CUT_CROWN, WIDE_CROWN, LEAST_CUT = 2.0, 0.2, 0.003
+CUT_CROWN, WIDE_CROWN, LEAST_CUT = 8.0, 0.2, 0.003
 
 
 def source_rows(folder: Path) -> dict[str, dict[str, str]]:
