@@ -177,13 +177,13 @@ class DrawingRequest(Request):
     )
     temperature: Temperature = Field(
         None,
-        description="of a person: how freely one is drawn: 0: always the likeliest, 1: as people"
-        " differ; default: the cruder the drawing, the more freely",
+        description="of a person: how freely one is chosen: 0: always who fits best;"
+        " default: the cruder the drawing, the more freely",
     )
     chosen: Chosen = Field(
         (),
         description="the seeds that were nearest to the person whom you mean, of the eight of each"
-        " round, as in 3,5;9: the next people are drawn around them",
+        " round, as in 3,5;9: the next people are like them",
     )
     likely: Share = Field(
         LIKELY, description="0: the shape as it is drawn, 1: one that people have"

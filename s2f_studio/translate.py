@@ -16,7 +16,7 @@ import numpy as np
 from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.model import LINES_BELOW
+from s2f_studio.faces.model import LINES_BELOW, is_rendered
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
 from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
@@ -32,9 +32,8 @@ VAGUE = 0.235
 # The same, from which on too little is drawn to say who it is: faces with eyes, nose and mouth have
 # .03 to .08, an outline with eyes .14, a line .35.
 SPARSE_FROM = 0.12
-# From this "crude" score on the user is told that much is left open; careful portraits have .15 to
-# .27 (`faces.model.LINES_BELOW`).
-OPEN_FROM = 0.25
+# From this "crude" score on the answer is a generated person, who is chosen: it is said.
+OPEN_FROM = LINES_BELOW
 NO_FACE = (
     "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
     " anyway"
@@ -181,7 +180,7 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-        if request.person and degree >= LINES_BELOW:
+        if request.person:
             remarks.append(Remark("asked-person"))
     if AVERAGE in names and PRESENTS in request.person:
         remarks.append(Remark("average-presents"))
@@ -199,7 +198,7 @@ def notes_of(
     notes = {"model": info.name, "seed": str(request.seed)}
     if "answer" in info.supports:
         notes["answer"] = request.answer
-        is_composed = request.answer == PERSON and drawing.shows.flags["crude"] >= LINES_BELOW
+        is_composed = request.answer == PERSON and not is_rendered(drawing.shows, request)
         notes["made"] = COMPOSED if is_composed else RENDERED
         if request.temperature is not None:
             notes["temperature"] = f"{request.temperature:g}"

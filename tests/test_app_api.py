@@ -439,7 +439,10 @@ def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_re
     choice, info = Catalogue(tmp_path).list()["run:mine"], infer.load(tmp_path / "mine").info
     found = (choice.size_px, choice.layout, choice.chooses)
     assert found == (info.size_px, info.layout, "answer" in info.supports)
-    read = [weights.shipped(name).stat().st_size for name in (weights.EXPECT, weights.PERSON, weights.BANK)]
+    read = [
+        weights.shipped(name).stat().st_size
+        for name in (weights.EXPECT, weights.PERSON, weights.BANK)
+    ]
     assert choice.size_mb == pytest.approx(sum(read) / 1e6)
 
 

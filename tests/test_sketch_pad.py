@@ -13,6 +13,7 @@ from s2f_studio.page import drawing, widget
 from s2f_studio.page.catalogue import TITLES
 from s2f_studio.page.uploads import picture_in
 from s2f_studio.page.widget import page_of
+from s2f_studio.translate import COMPOSED
 from s2f_utils import infer
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import faces, images, masks
@@ -118,6 +119,7 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
         "model": "sketch-to-photo",
         "seed": "0",
         "answer": "person",
+        "made": COMPOSED,
         "likely": "0.5",
         "age": "1",
         "hair": "#ffd080",
@@ -159,7 +161,11 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
         images.lab(np.array([[as_tone(colour).colour]], np.uint8))[0, 0] for colour in colours
     ]
     far = [[np.linalg.norm(mine - other) for other in wanted] for mine in found]
-    assert all(np.argmin(row) == n for n, row in enumerate(far)), far
+    if answer == "average":
+        assert all(np.argmin(row) == n for n, row in enumerate(far)), far
+    else:  # of the people whom the drawing leaves, those who are nearest
+        light, middle, dark = (mine[0] for mine in found)
+        assert light > middle + 5 > dark + 15
 
 
 @pytest.mark.parametrize("answer", ["person", "average"])
@@ -173,7 +179,9 @@ def test_hair_has_the_colour_that_is_said(pad, answer):
         np.s_[20:50, 110:146],
         np.s_[140:160, 118:138],
     )
-    assert lighter[hair].mean() > max(20, 2 * lighter[nose].mean())
+    assert lighter[hair].mean() > 20
+    if answer == "average":
+        assert lighter[hair].mean() > 2 * lighter[nose].mean()
 
 
 # Models

@@ -20,7 +20,7 @@ def finetune(
 ) -> None:
     """Go on with the shipped model, on a hundred pairs of your own.
 
-    Fine-tunes the average face for a drawing, around which people are drawn, on a set of pairs with
+    Fine-tunes the average face for a drawing on a set of pairs with
     points. The same command goes on where it was stopped. What it leaves is a model: s2f translate
     RUN drawing.jpg
 

@@ -128,6 +128,8 @@ class OnnxEngine(Engine):
 
     def _session(self, stage: str) -> Any:
         with self._lock:
+            if stage not in self.files:
+                raise ValueError(f"this model has no graph {stage}.onnx: export the model again")
             if stage not in self._sessions:
                 self._sessions[stage] = _loaded(
                     self.files[stage], self.weights.get(stage, ()), self.threads

@@ -51,8 +51,8 @@ OF_LOOKS = {
     "lips": 3.0,
 }
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
-SKIN_OFF, HAIR_OFF = 5.0, 12.0  # of CIELAB: how far asked tones may be off
-MOST_SKIN, MOST_TONE = 24.0, 10.0  # nats that another tone of skin, of hair, loses at the most
+SKIN_OFF, HAIR_OFF = 4.0, 6.0  # of CIELAB: how far asked tones may be off
+MOST_SKIN, MOST_TONE = 32.0, 32.0  # nats that another tone of skin, of hair, loses at the most
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
 NEVER = -60.0
@@ -81,6 +81,12 @@ class Weighed(nn.Module):
         factors = torch.cat([torch.full((len(LOOKS[name]),), OF_LOOKS[name]) for name in SPANS])
         self.register_buffer("factors", factors, persistent=False)
         self.register_buffer("area", hair_weight(), persistent=False)
+        # Who does not show a look, such as the texture of hidden hair, may have any of its values.
+        shown = net.looks.clone()
+        for span in SPANS.values():
+            unknown = shown[:, span].sum(1) == 0
+            shown[unknown, span] = 1 / (span.stop - span.start)
+        self.register_buffer("shown", shown, persistent=False)
         self.inputs = {
             "picture": (U8, FACE_PX, FACE_PX, 3),
             "points": (F32, NUM_POINTS, 2),
@@ -132,17 +138,20 @@ class Weighed(nn.Module):
         """What the looks that are drawn and asked for add to each entry: (N, E)."""
         more = (looks.exp() + UNSURE) / (self.net.prior.exp() + UNSURE)
         drawn = self.factors * more.log()
-        said = torch.where(asked.isnan(), drawn, asked)
+        is_asked = ~asked.isnan()
         child = place("age", "child")
         shut = torch.where(looks[:, child] > CHILD_FROM, 0.0, NEVER)
-        return said @ self.net.looks.T + shut[:, None] * self.net.looks[:, child]
+        of_drawn = torch.where(is_asked, torch.zeros_like(drawn), drawn) @ self.net.looks.T
+        of_asked = torch.where(is_asked, asked, torch.zeros_like(asked)) @ self.shown.T
+        return of_drawn + of_asked + shut[:, None] * self.net.looks[:, child]
 
     def of_tones(self, tones: Tensor) -> Tensor:
         """What asked tones add to each entry: (N, E)."""
         skin = (tones[:, None, :3] - self.net.skin_tones) / SKIN_OFF  # (N, E, 3)
         hair = (tones[:, None, 3:] - self.net.hair_tones) / HAIR_OFF
         of_skin = skin.square().sum(2).nan_to_num(0.0).clamp_max(2 * MOST_SKIN)
-        of_hair = hair.square().sum(2).nan_to_num(0.0).clamp_max(2 * MOST_TONE)
+        of_hair = hair.square().sum(2).nan_to_num(MOST_TONE).clamp_max(2 * MOST_TONE)
+        of_hair = torch.where(tones[:, 3:4].isnan(), torch.zeros_like(of_hair), of_hair)
         return -0.5 * (of_skin + of_hair)
 
 

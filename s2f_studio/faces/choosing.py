@@ -21,8 +21,8 @@ BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 NOISE, EIGHTH = 1, 2  # streams
 NATS = 2.0  # that a unit of Gumbel's numbers counts at temperature 1
-OUTSIDE = 2.0  # nats that an entry loses where another of the eight seeds has it for its own
-ALIKE = 20.0  # nats that an entry loses at the mean distance from who was picked
+OUTSIDE = 2.0  # units that an entry loses where another of the eight seeds has it for its own
+ALIKE = 40.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 30.0  # nats that those lose who were shown and not picked
 NARROWER = 0.8  # each round's temperature, of the one before
 TAKEN = np.inf  # nobody is shown twice in a round
@@ -59,7 +59,7 @@ def choose(
     """
     num = len(numbers)
     mirrored = weights[num:] > weights[:num]
-    best = np.maximum(weights[:num], weights[num:])
+    best = np.maximum(weights[:num], weights[num:]).astype(np.float64)
     for picks in rounds:
         shown = eight_of(best, numbers, picks[0] // PER_ROUND, temperature)
         picked = np.zeros(num, bool)

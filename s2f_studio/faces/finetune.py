@@ -1,4 +1,4 @@
-"""Fine-tunes the average face for a drawing on a hundred pairs; people are drawn around it."""
+"""Fine-tunes the average face for a drawing on a hundred pairs."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ class FaceModel(Translator):
         large = "_large" if ask.large else ""
         if person is None:
             return self.engine.run(f"lay{large}", average[None, :3], field)[0][0]
-        if look.flags["crude"] < LINES_BELOW:
+        if is_rendered(look, ask):
             face = self.rendered(square, look, average, person, ask)
             return self.engine.run(f"lay{large}", face, field)[0][0]
         canvas = self.bank.picture(person.chosen.entry)
@@ -276,6 +276,13 @@ class FaceModel(Translator):
         """
         ask = DrawingRequest(mode=mode, likely=0.0, frame="paper")
         return np.stack(self.answer_squares(batch, [ask] * len(batch)))
+
+
+def is_rendered(look: Landmarks, ask: DrawingRequest) -> bool:
+    """Whether a network renders the person: for a careful drawing, unless something is asked for,
+    which its lines would contradict.
+    """
+    return look.flags["crude"] < LINES_BELOW and not ask.person
 
 
 def average_of(ask: DrawingRequest) -> DrawingRequest:

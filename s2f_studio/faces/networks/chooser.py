@@ -19,6 +19,7 @@ from s2f_utils.networks.network import Dropout2d, Network
 HAIR_PX = MEAN_PX // 2
 NUM_SHAPE = 25
 NUM_NEAR = 32
+EMPTY = 20.0  # pixels: two masks with hardly more are alike
 CHANNELS = 3  # ink, person, hair
 
 
@@ -93,10 +94,12 @@ def sharpened(hair: Tensor) -> Tensor:
 
 
 def overlap(some: Tensor, others: Tensor, weight: Tensor) -> Tensor:
-    """The weighted intersection over union of masks (N, P) and (E, P): (N, E). weight: (P,)."""
+    """The weighted intersection over union of soft masks (N, P) and (E, P), 1 for the same one: (N,
+    E). weight: (P,).
+    """
     both = (some * weight) @ others.T
-    sums = (some * weight).sum(1)[:, None] + (others * weight).sum(1)[None]
-    return both / (sums - both).clamp_min(1.0)
+    squares = (some.square() @ weight)[:, None] + (others.square() @ weight)[None]
+    return (both + EMPTY) / (squares - both + EMPTY)
 
 
 def hair_weight() -> Tensor:

@@ -117,6 +117,7 @@ def _licences() -> str:
     page_terms = MIT.format(holders="(c) 2026 The Sketch to Face authors")
     ort_terms = MIT.format(holders="(c) Microsoft Corporation")
     parts = [
+        f"The pictures of generated people (people): {(bank.FOLDER / 'LICENSE.txt').read_text()}",
         "Sketch to Face: the page, its scripts, its drawings and its models (files, starts,"
         f" models).\n\n{page_terms}",
         f"{PACKAGE} {VERSION} (ort): https://github.com/microsoft/onnxruntime; what it is made of"

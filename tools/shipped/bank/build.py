@@ -197,6 +197,8 @@ def write_pictures(entries: list[Entry], read: Mapping[str, np.ndarray], faces: 
         with (new / LIST).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
+            licence = Path(__file__).with_name("LICENSE.txt")
+            shutil.copyfile(licence, new / licence.name)
             for entry in entries:
                 row = rows[entry.key]
                 writer.writerow(row | {"licence": LICENCES[row["set"]]})
