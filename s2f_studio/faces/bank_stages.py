@@ -51,8 +51,8 @@ OF_LOOKS = {
     "lips": 3.0,
 }
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
-SKIN_OFF, HAIR_OFF = 4.0, 6.0  # of CIELAB: how far asked tones may be off
-MOST_SKIN, MOST_TONE = 32.0, 32.0  # nats that another tone of skin, of hair, loses at the most
+SKIN_OFF, HAIR_OFF = 3.0, 6.0  # of CIELAB: how far asked tones may be off
+MOST_SKIN, MOST_TONE = 60.0, 60.0  # nats that another tone of skin, of hair, loses at the most
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
 NEVER = -60.0
