@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # Below this "crude" score the drawing's lines know more than the bank, and a network that sees them
 # renders the photo: FS2K's two careful styles, and CUFS, have .15 to .27, the simple style and pen
-# drawings .33 to .52.
-LINES_BELOW = 0.3
+# drawings .29 to .52.
+LINES_BELOW = 0.28
 OWN_SHAPE = (
     0.35,
     0.35,
