@@ -24,7 +24,6 @@ HAT_IN_DOUBT = 0.05  # from this "hat" score on, that share is checked
 HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
 CRUDE_HATS_FROM = 0.4  # "crude" score from which the latter apply: scribbled hair looks like a hat
 SURELY = 0.95
-WORN_FROM = 0.5  # the score from which glasses count as worn; a beard and a hat are decided before
 BEARD_FROM = 0.15  # from this "beard" score on, a beard is asserted
 
 
@@ -166,15 +165,6 @@ def resolve_attributes(ask: DrawingRequest, found: Landmarks) -> DrawingRequest:
     if found.flags["beard"] > BEARD_FROM:
         inferred["beard"] = 1.0
     return ask.model_copy(update={"person": inferred | dict(ask.person)})
-
-
-def is_worn(name: str, ask: DrawingRequest, found: Landmarks) -> bool:
-    """Whether the answer should have one of `WORN`.
-
-    `resolve_attributes` has decided of a beard, and of a hat unless its score is beyond doubt.
-    """
-    asked = resolve_attributes(ask, found).person.get(name)
-    return found.flags[name] > WORN_FROM if asked is None else asked > 0
 
 
 def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:

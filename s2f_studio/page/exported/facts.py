@@ -79,7 +79,6 @@ def facts_of_page() -> dict[str, Any]:
             "hat_from": average_face.HAT_FROM,
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
-            "worn_from": average_face.WORN_FROM,
             "careful": model.LINES_BELOW,
             "composed": COMPOSED,
             "rendered": RENDERED,

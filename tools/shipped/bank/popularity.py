@@ -68,10 +68,13 @@ def main() -> None:
     parser.add_argument("portraits", type=Path)
     parser.add_argument("work", type=Path)
     args = parser.parse_args()
+    written = args.work / "popularity.npz"
+    if written.exists():  # the shipped weights have these offsets in them, and would lose them
+        parser.error(f"{written} is there: remove it, run build, and then this again")
     shipped = bank.shipped()
     offset = fitted(*weights_of(args.portraits), shipped.numbers)
     keys = [f"{row['set']}/{Path(row['file']).stem}" for row in shipped.rows]
-    np.savez(args.work / "popularity.npz", key=np.array(keys), offset=offset)
+    np.savez(written, key=np.array(keys), offset=offset)
 
 
 if __name__ == "__main__":
