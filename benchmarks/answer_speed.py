@@ -25,7 +25,7 @@ from s2f_utils.pictures import images
 ASKED = {
     "average": {"answer": "average"},
     "person": {},
-    "person, after a choice": {"seed": 9, "chosen": "3,5"},
+    "person, after a choice": {"seed": 9, "chosen": "3/4"},
     "person, with an age requested": {"person": {"age": 0.5}},
     "person, 512 pixels": {"large": True},
 }

@@ -16,7 +16,7 @@ import numpy as np
 from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.model import LINES_BELOW, is_rendered
+from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, is_rendered
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
 from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
@@ -46,11 +46,14 @@ ALIGN = {"auto": None, "always": True, "never": False}
 
 @dataclass(frozen=True)
 class Face:
-    """One answer: its name, the picture, uint8 (H, W, 3), and notes on how it was made."""
+    """One answer: its name, the picture, uint8 (H, W, 3), notes on how it was made, and the number
+    of the bank's person, if it is one.
+    """
 
     name: str
     picture: np.ndarray
     notes: dict[str, str]
+    person: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,36 @@ def translate(
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
-    # The shipped model's `answer_squares`: landmarks, the average face, a person, its shape.
-    pictures = model.answer([drawing.image] * len(requests), list(requests))
+    # The shipped model's `answers_with_people`: landmarks, the average face, a person, its shape.
+    pictures, people = _answers(model, [drawing.image] * len(requests), list(requests))
     made = []
-    for name, one, face in zip(names, requests, pictures, strict=True):
+    for name, one, face, person in zip(names, requests, pictures, people, strict=True):
         if request.enhance and restorer is not None:
             check()
             face = enhance(face, request, restorer)
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
-        made.append(Face(name, face, notes_of(one, model.info, restorer, drawing)))
+        notes = notes_of(one, model.info, restorer, drawing, person)
+        made.append(Face(name, face, notes, person))
     remarks = remarks_on(drawing, request, model.info, names)
+    if request.keep is not None and people[0] not in (None, request.keep):
+        remarks = (*remarks, Remark("not-kept"))
     return Answer(drawing, tuple(made), remarks, is_on_paper)
+
+
+def _answers(
+    model: Model, pictures: list[np.ndarray], requests: list[DrawingRequest]
+) -> tuple[list[np.ndarray], list[int | None]]:
+    """A model's answers, and the numbers of the bank's people, None for others.
+
+    Raises Refusal for the number of nobody.
+    """
+    if "answer" not in model.info.supports:
+        return model.answer(pictures, requests), [None] * len(requests)
+    try:
+        return model.answer_people(pictures, requests)
+    except UnknownPersonError as error:
+        raise Refusal(422, str(error)) from None
 
 
 def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
@@ -180,7 +201,7 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-        if request.person:
+        if request.person and request.keep is None:
             remarks.append(Remark("asked-person"))
     if AVERAGE in names and PRESENTS in request.person:
         remarks.append(Remark("average-presents"))
@@ -192,10 +213,16 @@ def remarks_on(
 
 
 def notes_of(
-    request: DrawingRequest, info: ModelInfo, restorer: Model | None, drawing: Drawing
+    request: DrawingRequest,
+    info: ModelInfo,
+    restorer: Model | None,
+    drawing: Drawing,
+    person: int | None,
 ) -> dict[str, str]:
     """How an answer was made, for its file's metadata."""
     notes = {"model": info.name, "seed": str(request.seed)}
+    if person is not None:
+        notes["person"] = str(person)
     if "answer" in info.supports:
         notes["answer"] = request.answer
         is_composed = request.answer == PERSON and not is_rendered(drawing.shows, request)

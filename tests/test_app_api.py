@@ -27,6 +27,7 @@ psutil = pytest.importorskip("psutil")
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.faces import bank  # noqa: E402
 from s2f_studio.page import catalogue, drawing, reply  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
@@ -473,6 +474,7 @@ def test_what_has_no_face_in_it_is_refused(client):
 
 
 FEW = images.png_of(drawings.example("few-lines"))
+PICKED = str(bank.shipped().numbers[50])
 ANOTHER = {  # a value of every field that changes the answer to some picture
     "direction": ("photo-to-sketch", {}),
     "model": ("sketch-to-face-128", {}),
@@ -482,7 +484,8 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "fit": ("stretch", None),
     "seed": ("3", {}),
     "temperature": ("0.3", {}),
-    "chosen": ("3,5", {}),
+    "chosen": (PICKED, {}),
+    "keep": (PICKED, {}),
     "frame": ("paper", {}),
     "answer": ("average", {}),
     "likely": ("0", {}),

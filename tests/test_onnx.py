@@ -91,7 +91,8 @@ QUESTIONS = {
     "another": {"seed": 3},
     "large": {"large": True, "seed": 1},
     "average": {"answer": "average", "likely": 0.2},
-    "chosen": {"seed": 9, "chosen": "3,5", "temperature": 1.0},
+    "chosen": {"seed": 9, "chosen": "3/4", "temperature": 1.0},
+    "kept": {"keep": 3},
     "paper": {"frame": "paper", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
 }
@@ -399,7 +400,7 @@ def test_each_folder_is_described_by_its_own_file(tmp_path):
     }  # one named as ours is
     for name, (direction, size_px) in told.items():
         spec = {
-            "format": 1,
+            "format": FORMAT,
             "stages": {},
             "kind": "Translator",
             "direction": direction,

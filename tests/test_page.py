@@ -25,6 +25,7 @@ from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
+from s2f_studio.request import Round
 from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import expanded
@@ -218,10 +219,12 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
-@pytest.mark.parametrize("rounds", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
-def test_the_page_chooses_whom_python_chooses(module, rounds):
+@pytest.mark.parametrize("num_rounds", [0, 2])
+def test_the_page_chooses_whom_python_chooses(module, num_rounds):
     rng = np.random.default_rng(0)
     numbers = bank.shipped().numbers
+    some = numbers[rng.permutation(len(numbers))].tolist()
+    rounds = [Round((some[0], some[1]), tuple(some[2:8])), Round((some[8],))][:num_rounds]
     weights = rng.normal(0, 2, 2 * len(numbers))
     near = rng.normal(0, 0.5, (len(numbers), 2))
 
@@ -231,16 +234,19 @@ def test_the_page_chooses_whom_python_chooses(module, rounds):
     seeds = [*range(8), 20, 4_000_000_000]
     wanted = choosing.choose(weights, numbers, seeds, 0.8, rounds, off)
     code = """
-        const [weights, near, seeds, rounds] = more;
+        const [weights, near, seeds, rounds, keep] = more;
         const off = async (picked) => near.map(([x, y]) => Math.min(...near
           .filter((_, n) => picked[n]).map(([a, b]) => (x - a) ** 2 + (y - b) ** 2)));
         for (const seed of seeds) {
           const { entry, mirrored } = await choose(weights, seed, 0.8, rounds, off);
           tell([entry, mirrored]);
         }
+        const { entry, mirrored } = kept(weights, keep);
+        tell([entry, mirrored]);
         tell([usualTemperature(0.6)]);"""
-    imports = 'import { choose, usualTemperature } from "./choose.js";'
-    given = weights.tolist(), near.tolist(), seeds, rounds
+    imports = 'import { choose, kept, usualTemperature } from "./choose.js";'
+    wanted.append(choosing.kept(weights, np.zeros(len(numbers)), numbers, some[9], off))
+    given = weights.tolist(), near.tolist(), seeds, rounds, some[9]
     *made, usual = in_node(module, imports, code, BLANK, *given)
     assert [(int(a), bool(b)) for a, b in made] == [(one.entry, one.mirrored) for one in wanted]
     assert usual == pytest.approx(choosing.usual_temperature(0.6))
@@ -252,7 +258,8 @@ STATE = """
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
       reads: "sketch", chooses: true, answers: 8, size_px: 256 };
-    const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [] };
+    const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [],
+      keep: null };
     const about = { query, starts: { sketch: ["a"] }, start: "a", preview: "average" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
       progress: async () => "", async translate() { return answer; } };

@@ -22,7 +22,7 @@ from s2f_utils.infer.translator import Model, Translator
 from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
-FORMAT = 1
+FORMAT = 2
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: all shipped models share one (`drawings.landmarks.finder`)
 

@@ -106,6 +106,7 @@ def _picture(face: Face) -> dict[str, Any]:
     height, width = picture.shape[:2]
     return {
         "name": face.name,
+        "person": face.person,
         "notes": notes,
         "width": width,
         "height": height,

@@ -226,7 +226,8 @@ class SketchPad:
             "answer": query.answer,
             "likely": query.likely,
             "temperature": query.temperature,
-            "chosen": [list(picked) for picked in query.chosen],
+            "chosen": [[list(one.picked), list(one.passed)] for one in query.chosen],
+            "keep": query.keep,
             "person": dict(query.person),
             "strength": query.strength if query.enhance else 0.0,
         }
