@@ -26,7 +26,7 @@ from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.engines import running as engines  # noqa: E402
 from s2f_studio.engines.running import OnnxEngine  # noqa: E402
-from s2f_studio.export.exported import description_file, read_description  # noqa: E402
+from s2f_studio.export.exported import FORMAT, description_file, read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.server.service import Service as Server  # noqa: E402
