@@ -1,4 +1,4 @@
-"""Discriminators that judge patches, with the key names of the published PyTorch checkpoints.
+"""The discriminator of patches, with the key names of the published PyTorch checkpoints.
 
 Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pixels; F =
 base_filters.
@@ -59,28 +59,3 @@ class PatchGAN(Network):
         for layer in reversed([m for m in self.model if isinstance(m, nn.Conv2d)]):
             size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
         return size
-
-
-class PixelGAN(Network):
-    """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
-
-    Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in
-    pytorch-CycleGAN-and-pix2pix.
-    """
-
-    INFO = ModelInfo(task=SCORES)
-
-    def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
-        super().__init__()
-        bias = norm == "instance"
-        self.net = nn.Sequential(
-            nn.Conv2d(in_channels, base_filters, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(base_filters, 2 * base_filters, 1, bias=bias),
-            norm_layer(norm, 2 * base_filters),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * base_filters, 1, 1, bias=bias),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)
