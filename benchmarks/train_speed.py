@@ -28,7 +28,8 @@ from s2f_utils.methods.cyclegan import CycleGAN
 from s2f_utils.methods.method import Batch, Context, Method
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
-from s2f_utils.train.run import TrainingRun, open_run
+from s2f_utils.train.run import open_run
+from s2f_utils.train.state import TrainingRun
 
 BATCHES = {
     "pix2pix": (8, 1),
