@@ -157,6 +157,42 @@ def test_unet_says_what_is_wrong_with_its_input():
         net(torch.zeros(1, 3, 40, 32))
 
 
+IN_PLACE = {
+    "patchgan": {"in_channels": 3, "base_filters": 4},
+    "dense": {"base_filters": 4, "size_px": 32},
+    "stylegan2-disc": {"size_px": 32, "width": 8},
+    "stylegan2": {"size_px": 32, "width": 8, "style_dim": 8, "num_mlp": 1},
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_leaky_relus_in_place_change_no_value_and_no_gradient(name, monkeypatch):
+    """Also not the gradient of a gradient, as of R1 and path lengths."""
+
+    def found() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = networks.build(name, **IN_PLACE[name])
+        x = torch.randn(4, 8) if name == "stylegan2" else torch.randn(4, 3, 32, 32)
+        x.requires_grad_()
+        options = {"randomize_noise": False} if name == "stylegan2" else {}
+        out = net(x, **options)
+        (slope,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+        (out.sum() + slope.square().sum()).backward()
+        return [out, slope, *(p.grad for p in net.parameters() if p.grad is not None)]
+
+    leaky_relu, asked = torch.nn.functional.leaky_relu, []
+
+    def apart(x, negative_slope=0.01, inplace=False):
+        asked.append(inplace)
+        return leaky_relu(x, negative_slope)
+
+    in_place = found()
+    monkeypatch.setattr(torch.nn.functional, "leaky_relu", apart)
+    expected = found()
+    assert any(asked) and len(in_place) == len(expected) > 5
+    assert all(torch.equal(one, other) for one, other in zip(in_place, expected, strict=True))
+
+
 def test_unknown_networks_and_arguments_are_named():
     with pytest.raises(ValueError, match="unet, resnet, cgan, resunet, patchgan, dense"):
         networks.build("resnet50")

@@ -29,13 +29,16 @@ class PatchGAN(Network):
         super().__init__()
         bias = norm != "batch"
         widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
-        layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        first = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1)
+        layers = [first, nn.LeakyReLU(0.2, inplace=True)]
+        # Instance norm gives back a view, whose gradient would be copied.
+        inplace = norm != "instance"
         for n in range(1, num_layers + 1):
             stride = 2 if n < num_layers else 1
             layers += [
                 nn.Conv2d(widths[n - 1], widths[n], 4, stride=stride, padding=1, bias=bias),
                 norm_layer(norm, widths[n]),
-                nn.LeakyReLU(0.2),
+                nn.LeakyReLU(0.2, inplace=inplace),
             ]
         layers.append(nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1))
         self.model = nn.Sequential(*layers)
