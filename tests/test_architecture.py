@@ -109,6 +109,19 @@ def test_the_library_does_not_name_the_studio():
         assert "s2f_studio" not in path.read_text(encoding="utf-8"), path
 
 
+def test_a_method_is_read_without_the_others():
+    files = {
+        name.removeprefix("s2f_utils.methods.")
+        for name in MODULES
+        if name.startswith("s2f_utils.methods.")
+    }
+    shared = {"ada", "config", "initial", "logistic", "losses", "method", "projected", "registry"}
+    methods = {f"s2f_utils.methods.{name}" for name in files - shared}
+    assert len(methods) == 7
+    for name in methods:
+        assert not IMPORTS[name] & methods, name
+
+
 @pytest.mark.parametrize("package", ["s2f_utils", "s2f_studio"])
 def test_the_rooms_are_those_of_the_table(package):
     inside = {

@@ -292,7 +292,7 @@ OPTIONS = {
     "restore": [
         {"perceptual": "efficientnet", "discriminator": "projected", "lambda_components": 1.0}
         | {"size_px": 128, "load_size_px": 128},
-        {"decoder": "stylegan2", "damage": 0.5},
+        {"decoder": "prior", "damage": 0.5},
     ],
 }
 
