@@ -7,14 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
+import s2f_studio
 from data_prep import DataError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio import shipped
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import finetune
 from s2f_studio.faces.shaped import read_points, told_in
-from s2f_utils import infer, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import alignment, warp
@@ -100,8 +101,8 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
 def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
     few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "log_every_images": 2}
     made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
-    model = infer.load(made, "cpu")
-    ours = infer.load(weights.EXPECT, "cpu", engine="torch")
+    model = s2f_studio.load(made, "cpu")
+    ours = s2f_studio.load(shipped.EXPECT, "cpu", engine="torch")
     apart = [
         float((a - b).abs().max())
         for a, b in zip(model.net.parameters(), ours.net.parameters(), strict=True)

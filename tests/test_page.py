@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import bank, choosing
@@ -78,7 +79,10 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     assert {"look", "expect", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
     assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
-    assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
+    assert (
+        runtime["bytes"]["models/finder.safetensors"]
+        == shipped.file_of(shipped.FINDER).stat().st_size
+    )
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")
         assert np.array_equal(start, drawing.start_of("sketch", name))
@@ -194,8 +198,8 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'
-    (made,) = in_node(module, imports, code, BLANK, str(weights.shipped(name)))
-    wanted = expanded(weights.shipped(name))
+    (made,) = in_node(module, imports, code, BLANK, str(shipped.all_files()[name]))
+    wanted = expanded(shipped.all_files()[name])
     assert wanted.std() > 0 and np.array_equal(made, wanted)
 
 

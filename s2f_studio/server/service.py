@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_studio.engines import running as engines
+from s2f_studio.answers import Answer, translate
 from s2f_studio.page import drawing, uploads
 from s2f_studio.page.catalogue import Catalogue, Choice, load
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import Answer, translate
 from s2f_utils import runtime
 from s2f_utils.infer import Model
+from s2f_utils.infer import onnx_engine as engines
 from s2f_utils.networks.info import ModelInfo
 
 WORST_CANDIDATES = "ask for fewer candidates, or without large or enhance"
