@@ -27,7 +27,7 @@ from s2f_studio.sheet import sheet
 from s2f_utils import runtime, weights
 from s2f_utils.infer import restorers
 from s2f_utils.infer.translator import Model
-from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import faces, images, masks
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def translate(
     """
     if not isinstance(model, Model):
         model = load_for(request, model)
+    if request.enhance and made_by(model.info.direction) != "photo":
+        raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
     if request.enhance and restorer is None:
         restorer = restorers.load(weights.RESTORER)
     picture = read_picture(picture, model.info)

@@ -15,6 +15,7 @@ from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.faces import model as face_model
+from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
 from s2f_utils.pictures import images
@@ -171,3 +172,9 @@ def test_an_exported_finder_is_asked_for_the_answer_and_for_what_is_said(model, 
     monkeypatch.setattr(model.engine, "has", lambda stage: True)
     translate(drawings.example("glasses"), DrawingRequest(), model)
     assert asked == [model.engine]
+
+
+def test_a_sketch_is_not_enhanced_whoever_asks():
+    request = DrawingRequest(direction="photo-to-sketch", enhance=True, align="never")
+    with pytest.raises(Refusal, match="enhance restores photos"):
+        translate(np.full((64, 64, 3), 200, np.uint8), request)

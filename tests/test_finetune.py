@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,3 +117,15 @@ def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
         assert one.std() > 15 and np.abs(one.astype(int) - other).mean() < 25
     again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert again == made and len(list(tmp_path.iterdir())) == 1  # nothing is trained twice
+
+
+def test_pairs_without_landmarks_are_refused_with_an_installed_command(pairs, tmp_path, capsys):
+    from data_prep.__main__ import main
+
+    with pytest.raises(DataError, match="has no mask: .* faces with landmarks") as refused:
+        finetune(pairs, tmp_path, device="cpu")
+    ((module, command),) = re.findall(r"'python -m (\S+) (\S+)", str(refused.value))
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    hatch = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["hatch"]
+    assert module in hatch["build"]["targets"]["wheel"]["packages"]
+    assert main([command, "--help"]) == 0 and command in capsys.readouterr().out

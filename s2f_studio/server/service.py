@@ -202,16 +202,12 @@ class Service:
     def _chosen(self, request: DrawingRequest) -> tuple[Choice, Choice | None]:
         """The model, and the restorer where one is asked for.
 
-        Raises Refusal for too much work, and for sketches to be restored.
+        Raises Refusal for too much work.
         """
         if request.cost > self.limits.max_cost:
             raise Refusal(422, f"this is too much work for one request: {WORST_CANDIDATES}")
         choice = self.catalogue.choose(request.model, request.direction)
-        if not request.enhance:
-            return choice, None
-        if choice.direction == "photo-to-sketch":
-            raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
-        return choice, self.catalogue.restorer()
+        return choice, self.catalogue.restorer() if request.enhance else None
 
     def cropped(self, content: bytes, request: DrawingRequest) -> dict[str, Any]:
         """An upload as the pad's drawing, as `drawing.cropped`. Raises Refusal."""
