@@ -91,7 +91,8 @@ def translate(
     raise.
     """
     if not isinstance(model, Model):
-        model = load_for(request, model)
+        name = model or request.model or shipped.DEFAULTS[request.direction or DIRECTIONS[0]]
+        model = load(name, direction=request.direction or None)
     if request.enhance and made_by(model.info.direction) != "photo":
         raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
     if request.enhance and restorer is None:
@@ -121,14 +122,6 @@ def translate(
         made.append(Face(name, face, notes_of(one, model.info, restorer, drawing)))
     remarks = remarks_on(drawing, request, model.info, names)
     return Answer(drawing, tuple(made), remarks, is_on_paper)
-
-
-def load_for(request: DrawingRequest, model: str | Path = "") -> Model:
-    """The model that answers a request. model: "": the one that it names, else the shipped one of
-    its direction. Raises what `load` raises.
-    """
-    name = model or request.model or shipped.DEFAULTS[request.direction or DIRECTIONS[0]]
-    return load(name, direction=request.direction or None)
 
 
 def read_picture(picture: str | Path | np.ndarray, info: ModelInfo) -> np.ndarray:

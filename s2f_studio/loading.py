@@ -5,16 +5,15 @@ does.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 from s2f_studio import shipped
 from s2f_studio.faces import bank
 from s2f_studio.faces.model import MORE_FILES, FaceModel
-from s2f_utils import infer, runtime, weights
+from s2f_utils import infer, weights
 from s2f_utils.infer import graphs
 from s2f_utils.infer.finding import VALUES
-from s2f_utils.infer.loading import direction_of, name_of
+from s2f_utils.infer.loading import by_torch, direction_of, name_of
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import TRANSLATES
 
@@ -48,21 +47,28 @@ def load(
 def is_of_faces(model: str | Path, direction: str | None = None) -> bool:
     """Whether a model of faces for drawings has this name, or lies in this folder or file.
 
-    Raises what `infer.find_generator` raises.
+    Raises what `infer.find_generator` raises, CheckpointError, or ImportError without PyTorch.
     """
     file = _description_file(model)
     if file.is_file():
         return graphs.read_description(file)["kind"] == FaceModel.__name__
     if str(model) in weights.model_names() or graphs.description_file(model).is_file():
         return False
-    return _network_in(find_generator(model, direction)) == FaceModel.NETWORK
+    from s2f_utils.networks import checkpoints
+
+    path = find_generator(model, direction)
+    is_ours = path.suffix == ".safetensors"
+    return is_ours and checkpoints.header_of(path).get("network") == FaceModel.NETWORK
 
 
 def find_generator(model: str | Path, direction: str | None = None) -> Path:
     """As `infer.find_generator`, also of the studio's models."""
     if str(model) in shipped.NAMES and not Path(model).exists():
         return shipped.file_of(shipped.EXPECT)
-    return infer.find_generator(model, direction)
+    try:
+        return infer.find_generator(model, direction)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}, or {shipped.MODEL}") from None
 
 
 def _description_file(model: str | Path) -> Path:
@@ -72,39 +78,16 @@ def _description_file(model: str | Path) -> Path:
     return own if own.is_file() else graphs.description_file(name, shipped.GRAPHS)
 
 
-def _network_in(path: Path) -> str:
-    """The name of the network in a `.safetensors` file of ours, by its header; "" for others."""
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors":
-        return ""
-    try:
-        with safe_open(path, "numpy") as file:
-            header = json.loads((file.metadata() or {}).get("s2f", "{}"))
-    except (SafetensorError, OSError, ValueError):
-        return ""  # loading it says what is wrong
-    return header.get("network", "") if isinstance(header, dict) else ""
-
-
 def _load_faces(
     model: str | Path, device: str, *, direction: str | None, at_once: int, name: str, engine: str
 ) -> FaceModel:
     file = _description_file(model)
-    has_graphs = file.is_file()
-    if graphs.runs_by_torch(file, engine, device, has_graphs=has_graphs):
+    if graphs.runs_by_torch(file, engine, device, has_graphs=file.is_file()):
         return _load_by_torch(model, device, direction, at_once, name)
-    if not has_graphs:
-        raise ValueError(
-            f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')"
-        )
-    description = graphs.read_description(file)
-    graphs.check_direction(model, description, direction)
-    stages = dict(description["stages"])
-    if file.name != graphs.DESCRIPTION:
-        stages.pop(FINDER_STAGE, None)
-    opened = graphs.engine_of({**description, "stages": stages}, file)
-    info = graphs.info_in(description, name or str(model))
-    made = FaceModel(opened, info, at_once, files=graphs.weights_of(opened, file))
+    description = graphs.read_description(file) if file.is_file() else None
+    if description and file.name != graphs.DESCRIPTION:
+        description["stages"].pop(FINDER_STAGE)
+    made = graphs.by_graphs(FaceModel, model, file, description, direction, at_once, name)
     people = file.with_name(bank.FOLDER.name)
     if people.is_dir():  # an exported model brings the bank that its weights know
         made.bank = bank.opened(people)
@@ -115,17 +98,10 @@ def _load_by_torch(
     model: str | Path, device: str, direction: str | None, at_once: int, name: str
 ) -> FaceModel:
     from s2f_studio.faces.networks import expect  # noqa: F401  its network is known from now on
-    from s2f_utils.infer.torch_engine import TorchEngine
     from s2f_utils.networks import checkpoints
-    from s2f_utils.networks.network import norm_of
 
     path = find_generator(model, direction)
     net, info = checkpoints.load_described(path)
-    place = runtime.pick_device(device)
-    precision = runtime.pick_precision(
-        place, "float32", runtime.answering_format(place, norm_of(net))
-    )
-    stages = FaceModel.build_stages(net.requires_grad_(False), precision)
     info = dataclasses.replace(
         info,
         task=TRANSLATES,  # with its other networks
@@ -133,5 +109,6 @@ def _load_by_torch(
         direction=direction_of(model, info, direction),
         licence=weights.OWN_TERMS if str(model) in shipped.NAMES else "",
     )
-    engine = TorchEngine(stages, precision)
-    return FaceModel(engine, info, at_once, net, files=(path, *MORE_FILES))
+    made = by_torch(FaceModel, net, info, path, device, at_once=at_once)
+    made.files += MORE_FILES
+    return made

@@ -117,7 +117,7 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
-    model = infer.load(name, "cpu", engine="torch")
+    model = s2f_studio.load(name, "cpu", engine="torch")
     asks = [infer.Request(seed=seed) for seed in range(8)]
 
     def answer(ask):

@@ -46,6 +46,13 @@ def test_the_shipped_files_are_here_and_small():
     assert all(value.isfinite().all() for value in net.state_dict().values())
 
 
+def test_the_library_refuses_a_part_of_the_studios_model():
+    with pytest.raises(networks.UnknownNetworkError, match="expect, which renders pictures"):
+        infer.load(shipped.file_of(shipped.EXPECT), "cpu")
+    with pytest.raises(FileNotFoundError, match="no such model: .*, or sketch-to-photo$"):
+        s2f_studio.load("sketch-to-foto", "cpu")
+
+
 def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminator_beside_it():
     from s2f_utils.methods.initial import find_discriminator
 

@@ -26,20 +26,9 @@ from s2f_studio.cli.train import train
 from s2f_studio.cli.translate import translate
 from s2f_studio.cli.weights import weights
 
-COMMANDS: tuple[Callable[..., int | None], ...] = (
-    train,
-    faces,
-    enhance,
-    evaluate,
-    leaderboard,
-    weights,
-    doctor,
-    translate,
-    finetune,
-    export,
-    push,
-    app,
-)
+OF_NETWORKS = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
+OF_DRAWINGS = (translate, finetune, export, push, app)
+COMMANDS: tuple[Callable[..., int | None], ...] = OF_NETWORKS + OF_DRAWINGS
 PACKAGES = ("s2f_utils", "s2f_studio")  # whose errors are meant for a user
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from s2f_utils import weights
 from s2f_utils.infer.enhance import Restorer
@@ -22,6 +22,7 @@ DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model'
 FORMAT = 1
 KINDS = {kind.__name__: kind for kind in (Translator, StyleModel)}
 RESTORER = Restorer.__name__
+M = TypeVar("M", bound=Translator)
 
 
 def open_model(
@@ -43,15 +44,33 @@ def open_model(
     description = _description_for(file, values)
     if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
+    model_class = _model_class(model, description)
+    return by_graphs(model_class, model, file, description, direction, at_once, name)
+
+
+def by_graphs(
+    model_class: type[M],
+    model: str | Path,
+    file: Path,
+    description: Mapping[str, Any] | None,
+    direction: str | None,
+    at_once: int,
+    name: str,
+) -> M:
+    """A model of this class that its graphs run. file: which describes them. Raises ValueError
+    without graphs, and for a direction that is not the model's.
+    """
     if description is None:
         raise ValueError(
             f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')"
         )
-    model_class = _model_class(model, description)
-    check_direction(model, description, direction)
-    graphs = engine_of(description, file)
-    info = info_in(description, name or str(model))
-    return model_class(graphs, info, at_once, files=weights_of(graphs, file))
+    if direction not in (None, description["direction"]):
+        raise ValueError(
+            f"{model}: goes {description['direction']}, not {direction}: leave the direction out"
+        )
+    graphs = _engine(description, file)
+    info = _info_in(description, name or str(model))
+    return model_class(graphs, info, at_once, files=_weights_of(graphs, file))
 
 
 def runs_by_torch(file: Path, engine: str, device: str, *, has_graphs: bool) -> bool:
@@ -60,16 +79,6 @@ def runs_by_torch(file: Path, engine: str, device: str, *, has_graphs: bool) -> 
     """
     engine = ONNX if file.name == DESCRIPTION else engine
     return choose_engine(engine, device, has_graphs=has_graphs) == TORCH
-
-
-def check_direction(
-    model: str | Path, description: Mapping[str, Any], direction: str | None
-) -> None:
-    """Raise ValueError for a direction that is not the model's."""
-    if direction not in (None, description["direction"]):
-        raise ValueError(
-            f"{model}: goes {description['direction']}, not {direction}: leave the direction out"
-        )
 
 
 def _description_for(file: Path, values: str) -> dict[str, Any] | None:
@@ -89,9 +98,9 @@ def _suits_auto(description: Mapping[str, Any] | None) -> bool:
     return description["kind"] != StyleModel.__name__ or not is_there(TORCH)
 
 
-def _model_class(model: str | Path, description: Mapping[str, Any]) -> type[Translator]:
+def _model_class(model: str | Path, description: Mapping[str, Any] | None) -> type[Translator]:
     """The class of a model with this description. Raises as `open_model`."""
-    kind = description["kind"]
+    kind = description["kind"] if description else Translator.__name__
     if kind == RESTORER:
         raise UnknownNetworkError(
             f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'"
@@ -103,7 +112,7 @@ def _model_class(model: str | Path, description: Mapping[str, Any]) -> type[Tran
     return KINDS[kind]
 
 
-def weights_of(graphs: OnnxEngine, file: Path) -> tuple[Path, ...]:
+def _weights_of(graphs: OnnxEngine, file: Path) -> tuple[Path, ...]:
     """The shipped files with the weights of a shipped model's graphs, the model's own first. file:
     which describes the graphs.
     """
@@ -128,10 +137,10 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
     if description["kind"] != RESTORER:
         network = description["network"]
         raise UnknownNetworkError(f"{restorer}: is a {network}, which restores no faces")
-    return Restorer(engine_of(description, file), info_in(description, str(restorer)))
+    return Restorer(_engine(description, file), _info_in(description, str(restorer)))
 
 
-def info_in(description: Mapping[str, Any], name: str) -> ModelInfo:
+def _info_in(description: Mapping[str, Any], name: str) -> ModelInfo:
     """What `Model.info` says of a model whose graphs have this description."""
     meta = description["meta"]
     return ModelInfo(
@@ -189,7 +198,7 @@ def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
     return entry.get("file", f"{name}.onnx")
 
 
-def engine_of(description: Mapping[str, Any], file: Path) -> OnnxEngine:
+def _engine(description: Mapping[str, Any], file: Path) -> OnnxEngine:
     """The engine for a description's graphs; the weights of shipped ones are in other files."""
     own = description["stages"]
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}

@@ -99,9 +99,6 @@ def _load_by_torch(
     name: str,
 ) -> Translator:
     """As `load`, for models that PyTorch runs."""
-    from s2f_utils.infer.torch_engine import TorchEngine
-    from s2f_utils.networks.network import norm_of
-
     path = find_generator(model, direction)
     net, info = load_translator(path)
     model_class = MODEL_CLASSES.get(net.name, Translator)
@@ -109,10 +106,6 @@ def _load_by_torch(
         raise ValueError(
             f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}"
         )
-    place = runtime.pick_device(device)
-    memory_format = runtime.answering_format(place, norm_of(net))
-    chosen = runtime.pick_precision(place, precision, memory_format)
-    stages = model_class.build_stages(net.requires_grad_(False), chosen, values)
     is_aligned = info.layout or str(model) in (*weights.WEIGHTS, *weights.SHIPPED)
     size_px = net.info.size_px if model_class is StyleModel else info.size_px
     info = dataclasses.replace(
@@ -123,6 +116,27 @@ def _load_by_torch(
         size_px=int(size_px or net.usual_px or net.multiple_px),
         licence=licence_of(model),
     )
+    return by_torch(model_class, net, info, path, device, precision, values, at_once)
+
+
+def by_torch(
+    model_class: type[graphs.M],
+    net: nn.Module,
+    info: ModelInfo,
+    path: Path,
+    device: str,
+    precision: str = "float32",
+    values: str = VALUES[0],
+    at_once: int = 1,
+) -> graphs.M:
+    """A model of this class that PyTorch runs. path: its network's file. Others as in `load`."""
+    from s2f_utils.infer.torch_engine import TorchEngine
+    from s2f_utils.networks.network import norm_of
+
+    place = runtime.pick_device(device)
+    memory_format = runtime.answering_format(place, norm_of(net))
+    chosen = runtime.pick_precision(place, precision, memory_format)
+    stages = model_class.build_stages(net.requires_grad_(False), chosen, values)
     return model_class(TorchEngine(stages, chosen), info, at_once, net, files=(path,))
 
 
