@@ -65,8 +65,9 @@ def test_the_examples_of_a_loss_and_a_schedule_are_trained(faces_manifest, tmp_p
     command = [sys.executable, "-m", "s2f_studio", "train", "pix2pix", "--profile", "fast"]
     command += ["--data", str(faces_manifest), "--no-scores", "--device", "cpu"]
     command += [f"--set={setting}" for setting in settings]
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])  # the copy comes first
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, timeout=300
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths}, timeout=300
     )
     assert done.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
