@@ -12,6 +12,7 @@ from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
 from s2f_utils import infer, networks, weights
+from s2f_utils.infer.graphs import read_description
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
@@ -44,6 +45,25 @@ def test_the_shipped_files_are_here_and_small():
     net, meta = checkpoints.load_network(shipped.file_of(shipped.PERSON))
     assert net.name == "person" and int(meta["images_seen"]) >= 5_000
     assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
+def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
+    of_library = (
+        weights.GRAPHS,
+        weights.SHIPPED_FOLDER,
+        {**weights.SHIPPED, **weights.SHIPPED_RESTORERS},
+    )
+    of_studio = shipped.GRAPHS, shipped.FOLDER, {shipped.EXPECT: ""}
+    for graphs, folder, names in (of_library, of_studio):
+        needed = {graphs / f"{name}.json" for name in names}
+        for file in tuple(needed):
+            for stage in read_description(file)["stages"].values():
+                needed.add(graphs / stage["file"])
+                for name in stage["weights"]:
+                    is_beside = (graphs / name).is_file()
+                    needed.add((graphs if is_beside else folder) / name)
+        assert all(path.is_file() for path in needed)
+        assert set(graphs.iterdir()) == {path for path in needed if path.parent == graphs}
 
 
 def test_the_library_refuses_a_part_of_the_studios_model():
