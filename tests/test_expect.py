@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from data_prep.make import portraits
 from s2f_studio import load
 from s2f_studio.attributes import TOLD

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import s2f_studio
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import metrics, runtime

@@ -310,6 +310,8 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
 
 def test_weights_are_the_same_without_pytorch():
+    import s2f_studio.faces.networks  # noqa: F401  by which the person's is known
+
     for name in (
         shipped.PERSON,
         "photo-to-sketch",

@@ -115,7 +115,7 @@ def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch)
     (tmp_path / "other.tgz").write_bytes(b"another")
     with pytest.raises(RuntimeMissingError, match="its SHA-256 differs"):
         export_page(tmp_path / "new", ort=tmp_path / "other.tgz")
-    monkeypatch.setattr(weights, "GRAPHS", tmp_path / "nowhere")
+    monkeypatch.setattr(shipped, "GRAPHS", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
         export_page(tmp_path / "new", ort=package)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other.tgz"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import s2f_studio
+import s2f_studio.faces.networks  # the studio's networks are known by it
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.looks import NUM_VALUES, SPANS
-from s2f_utils.networks import NETWORKS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network
 
@@ -110,6 +109,3 @@ def hair_weight() -> Tensor:
     down = torch.arange(HAIR_PX) / HAIR_PX
     rows = torch.where(down < 0.7, 1.0, 0.5)
     return rows[:, None].expand(-1, HAIR_PX).flatten().clone()
-
-
-NETWORKS["chooser"] = Chooser  # by this name files say which network they hold

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from s2f_studio.attributes import TOLD, WORN
 from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_utils.networks import NETWORKS
 from s2f_utils.networks.info import RENDERS, ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network, twice
 
@@ -115,6 +114,3 @@ class Expect(Network):
         first = state["toned.0.weight"]
         state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
         self.load_state_dict(state)
-
-
-NETWORKS["expect"] = Expect  # by this name files say which network they hold

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.networks.renderer import Renderer
-from s2f_utils.networks import NETWORKS
 from s2f_utils.networks.info import RENDERS, ModelInfo
 from s2f_utils.networks.network import Network, twice
 
@@ -60,6 +59,3 @@ class Person(Network):
 
     def forward(self, codes: Tensor, lines: Tensor, noise: Tensor) -> Tensor:
         return self.renderer(torch.cat([self.appearance.picture(codes), lines, noise], dim=1))
-
-
-NETWORKS["person"] = Person  # by this name files say which network they hold
