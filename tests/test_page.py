@@ -26,7 +26,6 @@ from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
-from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import expanded
 from s2f_utils.weights.download import DownloadError
