@@ -25,14 +25,14 @@ import numpy as np
 from people import identities, recogniser, spread
 from tqdm import tqdm
 
-import s2f_utils as s2f
+import s2f_studio as s2f
 from data_prep.make.segment import segment
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.prepare import prepare
 from s2f_studio.faces.bank_stages import MARGIN_PX
 from s2f_studio.request import DrawingRequest, Round
-from s2f_utils import weights
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import evaluation
 from s2f_utils.pictures import faces, images
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=100, help="of true pairs (default: 100)")
     args = parser.parse_args()
     recogniser()
-    model = s2f.load(weights.DEFAULT)
+    model = s2f.load(shipped.MODEL)
     rows, results = {}, {}
     true = of_pairs(args.pairs, args.num) if args.pairs else None
     for given in args.folders:

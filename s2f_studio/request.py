@@ -21,7 +21,7 @@ MAX_TEMPERATURE = 1.5
 MAX_ROUNDS = 20
 MAX_NUMBER = 99_999  # of a person of the bank
 PER_ROUND = 8  # people shown together, all different: seeds 0 to 7, 8 to 15, …
-MAX_CANDIDATES = PER_ROUND  # one request can ask for a whole round
+MAX_CANDIDATES = 8  # a person, the average, and further people: no round, which is people alone
 FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
 AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)

@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_utils import runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.pix2pix import Pix2PixConfig

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_utils import infer, networks, runtime
 from s2f_utils.infer import restorers
 from s2f_utils.methods import METHODS

@@ -18,6 +18,7 @@ CASES = {
 CPU_PEAK = """
 import json, resource, sys
 import psutil, torch
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_utils import runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.train.config import resolve

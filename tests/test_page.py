@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import bank, choosing
@@ -26,7 +27,6 @@ from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_studio.request import Round
-from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import expanded
 from s2f_utils.weights.download import DownloadError
@@ -79,7 +79,10 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     assert {"look", "expect", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
     assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
-    assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
+    assert (
+        runtime["bytes"]["models/finder.safetensors"]
+        == shipped.file_of(shipped.FINDER).stat().st_size
+    )
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")
         assert np.array_equal(start, drawing.start_of("sketch", name))
@@ -112,7 +115,7 @@ def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch)
     (tmp_path / "other.tgz").write_bytes(b"another")
     with pytest.raises(RuntimeMissingError, match="its SHA-256 differs"):
         export_page(tmp_path / "new", ort=tmp_path / "other.tgz")
-    monkeypatch.setattr(weights, "GRAPHS", tmp_path / "nowhere")
+    monkeypatch.setattr(shipped, "GRAPHS", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
         export_page(tmp_path / "new", ort=package)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other.tgz"]
@@ -195,8 +198,8 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'
-    (made,) = in_node(module, imports, code, BLANK, str(weights.shipped(name)))
-    wanted = expanded(weights.shipped(name))
+    (made,) = in_node(module, imports, code, BLANK, str(shipped.all_files()[name]))
+    wanted = expanded(shipped.all_files()[name])
     assert wanted.std() > 0 and np.array_equal(made, wanted)
 
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+import s2f_studio
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
@@ -18,7 +20,7 @@ from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, average_of
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.faces.placing import Placed
 from s2f_studio.request import DrawingRequest, Round, chosen_text, parse_chosen
-from s2f_utils import infer, networks, weights
+from s2f_utils import infer, networks
 from s2f_utils.networks import checkpoints
 
 
@@ -28,7 +30,7 @@ def drawn(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model():
-    return infer.load(device="cpu")
+    return s2f_studio.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_codes_and_pictures_of_them_are_inverse():
 @pytest.fixture(scope="module")
 def looks(model):
     """What each entry of the bank shows: (E, V)."""
-    return checkpoints.load_network(weights.shipped(weights.BANK))[0].looks.numpy()
+    return checkpoints.load_network(shipped.file_of(shipped.BANK))[0].looks.numpy()
 
 
 def people_of(model, square, seeds, **fields) -> list[int]:
@@ -159,7 +161,7 @@ def test_what_is_asked_for_is_what_people_show(model, square, looks, name, look,
 
 
 def test_an_asked_skin_is_that_of_the_people_who_answer(model, square):
-    tones = checkpoints.load_network(weights.shipped(weights.BANK))[0].skin_tones.numpy()
+    tones = checkpoints.load_network(shipped.file_of(shipped.BANK))[0].skin_tones.numpy()
     dark, light = (
         tones[people_of(model, square, range(16), person={"skin": one}), 0].mean()
         for one in ("#5a3825", "#f0d0b8")

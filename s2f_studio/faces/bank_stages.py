@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.drawings import plane
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
-from s2f_studio.engines import plane
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
 from s2f_studio.faces.networks.chooser import (
     NUM_SHAPE,

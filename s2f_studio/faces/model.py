@@ -7,18 +7,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, bank, choosing
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import AVERAGE, DrawingRequest
-from s2f_utils import weights
 from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
 from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures.faces.geometry import similarity, transform
@@ -26,6 +25,7 @@ from s2f_utils.pictures.faces.geometry import similarity, transform
 if TYPE_CHECKING:
     from torch import nn
 
+    from s2f_utils.infer.engine import Engine
     from s2f_utils.runtime import Precision
 
 # Below this "crude" score the drawing's lines know more than the bank, and a network that sees them
@@ -36,6 +36,11 @@ OWN_SHAPE = (
     0.35,
     0.35,
 )  # how much of an entry's own shape stays: for careful drawings; crude ones add
+# Fields of a request.
+SUPPORTS = frozenset({"answer", "likely", "person"})
+# Beside the file of the average face: the network that renders photos, and what is known of the
+# bank.
+MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
 OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 HAIR_FOLLOWS = (
     0.85,
@@ -88,31 +93,29 @@ class FaceModel(Translator):
 
     NETWORK = "expect"  # whose files it opens
     Request = DrawingRequest
-    SUPPORTS = frozenset({"answer", "likely", "person"})
-    PRECISION = "float32"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self.bank = bank.shipped()
         # The side of the drawings; the networks work at a smaller one.
-        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED)
+        supports = self.info.supports | SUPPORTS
+        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED, supports=supports)
 
     @classmethod
     def build_stages(
-        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+        cls, net: nn.Module, precision: Precision, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`. net: of the average face."""
         from s2f_studio.faces import bank_stages, placing, stages
         from s2f_utils.networks import checkpoints
 
-        def shipped(name: str) -> nn.Module:
-            network = checkpoints.load_network(weights.shipped(name))[0]
+        def placed(name: str) -> nn.Module:
+            network = checkpoints.load_network(shipped.file_of(name))[0]
             return precision.place(network.requires_grad_(False))
 
-        renderer, chooser = shipped(weights.PERSON), shipped(weights.BANK)
+        renderer, chooser = placed(shipped.PERSON), placed(shipped.BANK)
         if len(chooser.near) != len(bank.shipped().rows):
             raise bank.BankError(
-                f"{weights.BANK} knows {len(chooser.near)} entries, and the bank has"
+                f"{shipped.BANK} knows {len(chooser.near)} entries, and the bank has"
                 f" {len(bank.shipped().rows)}: install the package again"
             )
         return {
@@ -130,23 +133,26 @@ class FaceModel(Translator):
             "lay_large": stages.Laid(LARGER * FACE_PX),
         }
 
-    @classmethod
-    def more_files(cls, model: str | Path) -> tuple[Path, ...]:
-        """The files of the network that renders photos, and of what is known of the bank."""
-        return (weights.shipped(weights.PERSON), weights.shipped(weights.BANK))
-
     def answer_squares(
-        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
+        self,
+        squares: np.ndarray,
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
     ) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; S is FACE_PX."""
-        return [picture for picture, _ in self.answers_with_people(squares, asks)]
+        """As `Translator.answer_squares`; S is FACE_PX. found: the landmarks of each square, where
+        they are known already.
+        """
+        return [picture for picture, _ in self.answers_with_people(squares, asks, found)]
 
     def answers_with_people(
-        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
+        self,
+        squares: np.ndarray,
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
     ) -> list[tuple[np.ndarray, int | None]]:
         """As `answer_squares`, each answer with the number of its person; None for the average."""
         check_mode(self.info.network, asks)
-        found = self.landmarks(squares)
+        found = found or self.landmarks(squares)
         averages = self.averages(squares, found, [average_of(ask) for ask in asks])
         people = self.people(squares, found, averages, asks)
         answers = []
@@ -158,31 +164,37 @@ class FaceModel(Translator):
         return answers
 
     def answer_people(
-        self, pictures: Sequence[np.ndarray], asks: Sequence[DrawingRequest]
+        self,
+        pictures: Sequence[np.ndarray],
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
     ) -> tuple[list[np.ndarray], list[int | None]]:
-        """As `answer`, and the number of each answer's person; None for the average."""
+        """As `answer`, and the number of each answer's person; None for the average. found: as in
+        `answer_squares`.
+        """
         squares = [
             self._square(self._checked(picture), ask)
             for picture, ask in zip(pictures, asks, strict=True)
         ]
-        answers = self.answers_with_people(np.stack(squares), asks)
+        answers = self.answers_with_people(np.stack(squares), asks, found)
         made = [
             self._back(answer, picture, ask)
             for (answer, _), picture, ask in zip(answers, pictures, asks, strict=True)
         ]
         return made, [number for _, number in answers]
 
-    def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
-        """The landmarks of each square; the same drawing is analysed only once.
+    @property
+    def finder(self) -> Engine | None:
+        """The finder that was exported with the model; None: the shipped one."""
+        return self.engine if self.engine.has("look") else None
 
-        The finder is the shipped one, or the one that was exported with the model.
-        """
-        own_finder = self.engine if self.engine.has("look") else None
+    def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
+        """The landmarks of each square; the same drawing is analysed only once."""
         found: dict[bytes, Landmarks] = {}
         for square in squares:
             content = square.tobytes()
             if content not in found:
-                found[content] = find_landmarks(square, own_finder)
+                found[content] = find_landmarks(square, self.finder)
         return [found[square.tobytes()] for square in squares]
 
     def averages(

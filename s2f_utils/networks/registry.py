@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.extensions import contributed
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
@@ -124,6 +123,3 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     raise UnknownNetworkError(
         f"this state dict of {len(tensors)} tensors is none of the generators known here; {what}"
     )
-
-
-NETWORKS.update(contributed("networks"))

@@ -327,7 +327,8 @@ export class State {
     return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
   }
 
-  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one.
+  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one: each is
+  // seen as soon as it is there, and a round that is left costs no more than the one that is made.
   fillRound() {
     const filling = { round: this.rounds.now, basis: this.basis };
     this.filling = filling;
