@@ -43,4 +43,4 @@ def test_the_walk_takes_the_memory_that_a_cpu_takes(method):
     arguments = [sys.executable, "-c", CPU_PEAK, json.dumps([method, CASES[method]])]
     answer = subprocess.run(arguments, capture_output=True, text=True, check=True)
     ratio = int(answer.stdout) / step_bytes(method, "full", **CASES[method])
-    assert 0.9 < ratio < 1.5, ratio
+    assert 0.9 < ratio < 1.7, ratio
