@@ -222,7 +222,9 @@ def _choose_hair(
         of_colour,
     )
     p.hair_name = hair_colour or p.hair_name
-    p.hair_rgb = np.array(HAIR_COLOURS[p.hair_name]) * rng.uniform(0.9, 1.1) + rng.uniform(-1, 1, 3) * (
+    p.hair_rgb = np.array(HAIR_COLOURS[p.hair_name]) * rng.uniform(0.9, 1.1) + rng.uniform(
+        -1, 1, 3
+    ) * (
         3,
         1,
         1,

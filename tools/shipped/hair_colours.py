@@ -28,7 +28,7 @@ from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
 
-SIZE_PX, NUM_PEOPLE = 128, 1_000
+SIZE_PX, NUM_PEOPLE = 64, 400
 # side of the manifest → the first number of its people, the colour of their hair
 PILES = {"sketch": (0, "dark brown"), "photo": (100_000, "blond")}
 NAMES = dict(zip(DIRECTIONS, ("dark-to-blond", "blond-to-dark"), strict=True))
@@ -36,19 +36,21 @@ SETTINGS = {
     "size_px": SIZE_PX,
     "load_size_px": SIZE_PX,
     "batch_size": 1,
-    "base_filters": 16,
+    "base_filters": 24,
     "num_blocks": 4,
-    "disc_filters": 24,
+    "residual": True,
+    "disc_filters": 32,
+    "disc_layers": 2,
     "lr_g": 4e-4,
     "lr_d": 4e-4,
     "flip": 0.5,
-    "total_images": 6_000,
+    "total_images": 4_000,
     "constant_share": 0.5,
     "ema_half_life_images": 300.0,
     "log_every_images": 50,
-    "sample_every_images": 250,
+    "sample_every_images": 100,
     "save_every_s": 120.0,
-    "num_snapshots": 11,
+    "num_snapshots": 9,
 }
 
 
