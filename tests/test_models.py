@@ -229,3 +229,19 @@ def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(checkpoints.CheckpointError, match="weights.pth: "):
         checkpoints.load_torch_file(path)
+
+
+def test_a_residual_resnet_begins_as_a_copy_and_learns_the_whole_range():
+    net = networks.init_weights(
+        networks.build("resnet", num_blocks=1, base_filters=4, residual=True)
+    )
+    x = torch.rand(2, 3, 16, 24) * 2 - 1
+    assert not torch.equal(net(x), x)
+    net.begin_as_copy()
+    assert torch.equal(net(x), x)
+    net(x * 0.5).square().mean().backward()
+    assert net.model[-2].weight.grad.abs().sum() > 0
+    torch.nn.init.constant_(net.model[-2].bias, 9.0)  # black may become white
+    assert net(torch.full_like(x, -1.0)).min() > 0.999
+    with pytest.raises(ValueError, match="must be equal"):
+        networks.build("resnet", in_channels=1, residual=True)
