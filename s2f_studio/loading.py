@@ -12,7 +12,6 @@ from s2f_studio.faces import bank
 from s2f_studio.faces.model import MORE_FILES, FaceModel
 from s2f_utils import infer, weights
 from s2f_utils.infer import graphs
-from s2f_utils.infer.finding import VALUES
 from s2f_utils.infer.loading import by_torch, direction_of, name_of
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import TRANSLATES
@@ -26,7 +25,6 @@ def load(
     precision: str = "float32",
     *,
     direction: str | None = None,
-    values: str = VALUES[0],
     at_once: int = 1,
     name: str = "",
     engine: str = "auto",
@@ -38,9 +36,7 @@ def load(
     """
     options = {"direction": direction, "at_once": at_once, "name": name, "engine": engine}
     if not is_of_faces(model, direction):
-        return infer.load(model, device, precision, values=values, **options)
-    if values != VALUES[0]:
-        raise ValueError(f"values={values} is for published CycleGANs: {model} takes {VALUES[0]}")
+        return infer.load(model, device, precision, **options)
     return _load_faces(model, device, **options)
 
 

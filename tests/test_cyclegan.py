@@ -105,8 +105,6 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
         expected = np.round((inside[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
         answer = translator.translate(picture)
         assert np.abs(answer - expected).max() <= 1
-        wrong = infer.load(run.folder, "cpu", direction=direction, values="unit").translate(picture)
-        assert np.abs(wrong - expected).mean() > 20  # the fault would be seen
 
 
 def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tmp_path):
@@ -311,7 +309,7 @@ def test_a_published_file_is_asked_for_by_its_domains(tmp_path):
         infer.load(tmp_path / "latest_net_G.pth", "cpu", direction="AtoB")
 
 
-def test_published_generators_run_in_both_normalisations(tmp_path):
+def test_published_generators_read_and_make_minus_one_to_one(tmp_path):
     torch.manual_seed(0)
     net = networks.init_weights(networks.build("resnet", num_blocks=1, base_filters=8), 0.05)
     torch.save(
@@ -320,18 +318,11 @@ def test_published_generators_run_in_both_normalisations(tmp_path):
     )
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
-    options = {"device": "cpu", "direction": "photo-to-sketch"}
-    for values, given, taken in (
-        ("signed", 2 * x - 1, lambda y: (y + 1) / 2),
-        ("unit", x, lambda y: y.clamp(0, 1)),
-    ):
-        translator = infer.load(tmp_path / "generator_A2B.pth", values=values, **options)
-        translator.info = dataclasses.replace(translator.info, size_px=64)
-        with torch.no_grad():
-            expected = taken(net(given))[0].permute(1, 2, 0).numpy() * 255
-        assert np.abs(translator.translate(picture) - expected).max() <= 1
-    with pytest.raises(ValueError, match="values must be one of signed, unit"):
-        infer.load(tmp_path / "generator_A2B.pth", values="0..1", **options)
+    translator = infer.load(tmp_path / "generator_A2B.pth", "cpu", direction="photo-to-sketch")
+    translator.info = dataclasses.replace(translator.info, size_px=64)
+    with torch.no_grad():
+        expected = (net(2 * x - 1)[0].permute(1, 2, 0).numpy() + 1) / 2 * 255
+    assert np.abs(translator.translate(picture) - expected).max() <= 1
 
 
 # Data without pairs

@@ -512,7 +512,7 @@ def test_what_needs_the_rest_says_what_to_install(tmp_path):
     (tmp_path / "run" / "generator.safetensors").write_bytes(b"")
     for command, missing in (
         (("train", "pix2pix", "--data", "here"), "torch is not installed"),
-        (("translate", "run", "drawing.png"), "this needs PyTorch"),
+        (("translate", "run", "drawing.png"), "torch is not installed"),
         (("evaluate", "run", "--data", "here"), "is not installed"),
     ):
         done = without_the_rest(*command, cwd=tmp_path)

@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from cyclopts import Parameter, Token
 
@@ -60,7 +60,6 @@ def translate(
     request: Annotated[DrawingRequest, Parameter("*", group="Request")] = USUAL,
     eyes: Eyes = None,
     mouth: Mouth = None,
-    values: Literal["signed", "unit"] = "signed",
     open: bool = False,
     device: Device = "auto",
     engine: Engine = "auto",
@@ -81,8 +80,6 @@ def translate(
             .pth file, or a name
         eyes: eye on the left, eye on the right, in pixels as shown
         mouth: middle of the mouth; with --eyes
-        values: what the network is given: signed: [-1, 1]; unit: [0, 1], as Person Face Sketches'
-            app does by mistake
         open: show the sheet of answers, or the only answer, where there is a screen
     """
     from s2f_studio import shipped
@@ -96,7 +93,7 @@ def translate(
     points = _points(eyes, mouth, request, len(paths))
     runtime.seed_everything(request.seed)
     direction = request.direction or None
-    model = load(name or shipped.MODEL, device, direction=direction, values=values, engine=engine)
+    model = load(name or shipped.MODEL, device, direction=direction, engine=engine)
     restorer = None
     if request.enhance:
         restorer = restorers.load(weights.RESTORER, device, engine=engine)

@@ -101,9 +101,7 @@ class FaceModel(Translator):
         self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED, supports=supports)
 
     @classmethod
-    def build_stages(
-        cls, net: nn.Module, precision: Precision, values: str = "signed"
-    ) -> dict[str, Any]:
+    def build_stages(cls, net: nn.Module, precision: Precision) -> dict[str, Any]:
         """As `Translator.build_stages`. net: of the average face."""
         from s2f_studio.faces import bank_stages, placing, stages
         from s2f_utils.networks import checkpoints

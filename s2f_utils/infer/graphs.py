@@ -31,7 +31,6 @@ def open_model(
     engine: str,
     *,
     direction: str | None,
-    values: str,
     at_once: int,
     name: str,
 ) -> Translator | None:
@@ -41,7 +40,7 @@ def open_model(
     is not the model's, and for a model that is none of the library's.
     """
     file = description_file(model)
-    description = _description_for(file, values)
+    description = read_description(file) if file.is_file() else None
     if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
     model_class = _model_class(model, description)
@@ -79,14 +78,6 @@ def runs_by_torch(file: Path, engine: str, device: str, *, has_graphs: bool) -> 
     """
     engine = ONNX if file.name == DESCRIPTION else engine
     return choose_engine(engine, device, has_graphs=has_graphs) == TORCH
-
-
-def _description_for(file: Path, values: str) -> dict[str, Any] | None:
-    """The description of a model's graphs; None if it has none, or shipped ones, which read
-    "signed" values, where others are wanted.
-    """
-    has_values = file.name == DESCRIPTION or values == "signed"
-    return read_description(file) if file.is_file() and has_values else None
 
 
 def _suits_auto(description: Mapping[str, Any] | None) -> bool:

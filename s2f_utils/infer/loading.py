@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from s2f_utils import runtime, weights
 from s2f_utils.infer import graphs
-from s2f_utils.infer.finding import VALUES, find_generator, licence_of
+from s2f_utils.infer.finding import find_generator, licence_of
 from s2f_utils.infer.styles import StyleModel
 from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import (
@@ -39,7 +39,6 @@ def load(
     precision: str = "float32",
     *,
     direction: str | None = None,
-    values: str = VALUES[0],
     at_once: int = 1,
     name: str = "",
     engine: str = "auto",
@@ -50,7 +49,7 @@ def load(
 
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch":
     the generator of a CycleGAN run, or the direction of a published CycleGAN file, which does not
-    record it. values: of `VALUES`. at_once: pictures in one pass; results may differ from one at a
+    record it. at_once: pictures in one pass; results may differ from one at a
     time by rounding. name: the model's; "": as given, with the commit on the hub. engine: "torch"
     (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most
     shipped and all exported models run as graphs, others by PyTorch.
@@ -62,11 +61,9 @@ def load(
     known = dict.fromkeys((*DIRECTIONS, *TO_FACES))
     if direction is not None and direction not in known:
         raise ValueError(f"direction must be {' or '.join(known)}, got {direction!r}")
-    if values not in VALUES:
-        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     if weights.shipped(f"{model}-{direction}"):  # the other direction of a shipped CycleGAN
         model = f"{model}-{direction}"
-    options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
+    options = {"direction": direction, "at_once": at_once, "name": name}
     if engine == "auto" and precision not in ("auto", "float32"):
         engine = "torch"  # graphs are in float32
     opened = graphs.open_model(model, device, engine, **options)
@@ -94,7 +91,6 @@ def _load_by_torch(
     precision: str,
     *,
     direction: str | None,
-    values: str,
     at_once: int,
     name: str,
 ) -> Translator:
@@ -102,10 +98,6 @@ def _load_by_torch(
     path = find_generator(model, direction)
     net, info = load_translator(path)
     model_class = MODEL_CLASSES.get(net.name, Translator)
-    if values != VALUES[0] and model_class is not Translator:
-        raise ValueError(
-            f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}"
-        )
     is_aligned = info.layout or str(model) in (*weights.WEIGHTS, *weights.SHIPPED)
     size_px = net.info.size_px if model_class is StyleModel else info.size_px
     info = dataclasses.replace(
@@ -116,7 +108,7 @@ def _load_by_torch(
         size_px=int(size_px or net.usual_px or net.multiple_px),
         licence=licence_of(model),
     )
-    return by_torch(model_class, net, info, path, device, precision, values, at_once)
+    return by_torch(model_class, net, info, path, device, precision, at_once)
 
 
 def by_torch(
@@ -126,7 +118,6 @@ def by_torch(
     path: Path,
     device: str,
     precision: str = "float32",
-    values: str = VALUES[0],
     at_once: int = 1,
 ) -> graphs.M:
     """A model of this class that PyTorch runs. path: its network's file. Others as in `load`."""
@@ -136,7 +127,7 @@ def by_torch(
     place = runtime.pick_device(device)
     memory_format = runtime.answering_format(place, norm_of(net))
     chosen = runtime.pick_precision(place, precision, memory_format)
-    stages = model_class.build_stages(net.requires_grad_(False), chosen, values)
+    stages = model_class.build_stages(net.requires_grad_(False), chosen)
     return model_class(TorchEngine(stages, chosen), info, at_once, net, files=(path,))
 
 

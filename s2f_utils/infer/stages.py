@@ -18,7 +18,6 @@ import threading
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.infer.finding import VALUES
 from s2f_utils.infer.request import MODES
 from s2f_utils.infer.torch_engine import Stages
 from s2f_utils.networks.noise import normal
@@ -74,19 +73,11 @@ class Stage(nn.Module):
 
 
 class Translated(Stage):
-    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `finding.VALUES`."""
-
-    def __init__(self, net: nn.Module, precision: Precision, values: str = "signed") -> None:
-        super().__init__(net, precision)
-        self.values = values
+    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3)."""
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = signed(picture)
-        x = (x + 1) / 2 if self.values == "unit" else x
         with self.precision.autocast():
-            made = self.net(self.precision.images(x))
-        if self.values == "unit":
-            made = 2 * made.float().clamp(0, 1) - 1
+            made = self.net(self.precision.images(signed(picture)))
         return to_uint8(made)
 
 
@@ -198,13 +189,13 @@ class Restored(Stage):
         return made.permute(0, 2, 3, 1).float()
 
 
-def build_plain_stages(net: nn.Module, precision: Precision, values: str = VALUES[0]) -> Stages:
+def build_plain_stages(net: nn.Module, precision: Precision) -> Stages:
     """The stages of a network that translates in one pass, also as published if requested."""
 
     precision.place(net)
     return {
-        "translate": Translated(net, precision, values),
-        MODES[1]: lambda: Translated(AsPublished(net), precision, values),
+        "translate": Translated(net, precision),
+        MODES[1]: lambda: Translated(AsPublished(net), precision),
     }
 
 

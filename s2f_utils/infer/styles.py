@@ -34,9 +34,7 @@ class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder (`load`). A StyleGAN2 alone reads nothing."""
 
     @classmethod
-    def build_stages(
-        cls, net: nn.Module, precision: Precision, values: str = "signed"
-    ) -> dict[str, Any]:
+    def build_stages(cls, net: nn.Module, precision: Precision) -> dict[str, Any]:
         """As `Translator.build_stages`."""
         from s2f_utils.infer.stages import build_style_stages
 

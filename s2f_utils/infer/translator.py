@@ -77,13 +77,11 @@ class Translator(Model):
     files: tuple[Path, ...] = ()
 
     @classmethod
-    def build_stages(
-        cls, net: nn.Module, precision: Precision, values: str = "signed"
-    ) -> dict[str, Any]:
-        """The stages of an answer by PyTorch (`stages`). values: of `finding.VALUES`."""
+    def build_stages(cls, net: nn.Module, precision: Precision) -> dict[str, Any]:
+        """The stages of an answer by PyTorch (`stages`)."""
         from s2f_utils.infer.stages import build_plain_stages
 
-        return build_plain_stages(net, precision, values)
+        return build_plain_stages(net, precision)
 
     @property
     def input_px(self) -> int:
