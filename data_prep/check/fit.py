@@ -15,6 +15,7 @@ MISMATCH_Z, SURE_MISMATCH_Z, MISMATCH_OWN = 1.5, 0.5, 0.25
 # Where most do not fit: of mixed-up pairs, nearly every sketch has a photo that has no better
 # sketch (CUFS 1.00, drawn faces .92); of pairs framed otherwise hardly half (.36 to .42).
 MIXED_UP = 0.67
+EXCHANGED_BY = 0.05
 NUM_IMPOSTORS = 400
 KNOWN_OTHERWISE = ("swapped", "wrong_side", "inverted")
 
@@ -58,6 +59,10 @@ def check_fit(diagnosis: Diagnosis) -> None:
             return
     else:
         partners = _partners_among(odd, a, b, moments)
+        for row, other in _exchanged(a, b).items():
+            if diagnosis.subjects[places[row]].id not in known:
+                partners[row] = other
+                odd = sorted({*odd, row})
     threshold = min(SURE_MISMATCH_Z, _lowest_of_good(z))
     sketch_of = {int(partners[row]): row for row in odd if partners[row] not in (-1, row)}
     for row in odd:
@@ -129,6 +134,24 @@ def _partners_among(
         if fits.max() > chance:
             partners[row] = odd[int(np.argmax(fits))]
     return partners
+
+
+def _exchanged(a: np.ndarray, b: np.ndarray) -> dict[int, int]:
+    """Rows whose sketches fit each other's photos best, and better than their own by
+    `EXCHANGED_BY`: each row → the other one.
+
+    a, b: structures of sketches and photos, (N, F).
+    """
+    best, gain = np.empty(len(a), int), np.empty(len(a))
+    for rows in np.array_split(np.arange(len(a)), -(-len(a) // NUM_IMPOSTORS)):
+        fits = a[rows] @ b.T
+        best[rows] = fits.argmax(axis=1)
+        gain[rows] = fits.max(axis=1) - (a[rows] * b[rows]).sum(axis=1)
+    swapped = {}
+    for row, other in enumerate(best.tolist()):
+        if best[other] == row and min(gain[row], gain[other]) > EXCHANGED_BY:
+            swapped[row] = other
+    return swapped
 
 
 def _lowest_of_good(z: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -87,6 +88,28 @@ def ids_of(pairs: Sequence[Candidate]) -> list[str]:
     """
     stems = [pair.id or pair.photo.stem for pair in pairs]
     return names.unique_ids(stems, [pair.qualifiers for pair in pairs])
+
+
+def people_in(photos: Iterable[Picture], pattern: str) -> list[str]:
+    """The person in the name of each photo, with its folders: what the first group of the regular
+    expression matches, or all of it. Raises DataError for a name without a person.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"--identity {pattern!r} is not a regular expression: {error}") from None
+    people = []
+    for photo in photos:
+        name = printable("/".join([*photo.sub, photo.stem]))
+        matched = compiled.search(name)
+        person = matched and matched[1 if compiled.groups else 0]
+        if not person:
+            raise DataError(
+                f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's"
+                " name"
+            )
+        people.append(person)
+    return people
 
 
 def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:

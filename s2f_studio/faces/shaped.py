@@ -146,8 +146,7 @@ class ShapedData(Data):
             if lacking:
                 raise DataError(
                     f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with"
-                    " landmarks; make them with 'python -m tools.shipped.scribbles_set PORTRAITS"
-                    " OUT'"
+                    " landmarks: add them with 'python -m data_prep landmarks DATA OUT'"
                 )
         drawn, true = (
             [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS

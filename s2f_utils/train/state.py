@@ -128,6 +128,7 @@ class TrainingRun:
     ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
     trackers: list[Any]  # callbacks requested by the settings
     fit: str  # how non-square pictures were made square
+    is_aligned: bool = False  # whether the faces of the pairs lie on `faces.TEMPLATE`
     card: ModelInfo = field(default_factory=ModelInfo)  # written into every model file of the run
 
     images_seen: int = 0
@@ -352,6 +353,8 @@ class TrainingRun:
             "fit": self.fit,
             "images_seen": self.images_seen,
         }
+        if self.is_aligned:
+            meta["aligned"] = "similarity"
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
