@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from data_prep import Recipe, make_pairs
+from data_prep import DataError, Recipe, make_pairs, write_careless_pairs
 from data_prep.check import diagnose, write_mended
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import infer
@@ -68,3 +70,18 @@ def test_a_mended_set_stays_aligned(raw, tmp_path):
     data = make_pairs(raw, tmp_path / "set", Recipe(size_px=64, align="face"), progress=False)
     mended = write_mended(diagnose(data, progress=False), tmp_path / "mended", progress=False)
     assert read_manifest(mended).settings["align"] == "face"
+
+
+def test_the_doctor_finds_what_the_careless_folder_has(tmp_path):
+    folder = write_careless_pairs(tmp_path / "my_pairs", 24)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    diagnosis = diagnose(folder, identity="^([^_]+)_", progress=False)
+    found = Counter(finding.id for finding in diagnosis.findings)
+    spoilt = {"p02_1", "p03_1", "p08_1", "p09_1", "p13_1", "p14_1", "p19_1", "zoe_1"}
+    assert set(found) == spoilt | {"p15_1", "p15_1 final"}
+    people = {subject.id: subject.identity for subject in diagnosis.subjects}
+    assert people["p04_1"] == people["p04_2"] == "p04"
+    write_careless_pairs(folder, 30)  # a folder that is there is left as it is
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
+    with pytest.raises(DataError, match="24 or more"):
+        write_careless_pairs(tmp_path / "few", 12)

@@ -174,12 +174,13 @@ def why_alone(side: str, collection: Collection) -> Iterator[str]:
     for picture in (*sketches, *photos):
         by_key[loosest_key(picture)].append(picture)
     by_stem = {partner.stem: partner for partner in reversed(partners)}
+    alone = [p.stem for p in (collection.lone_photos if is_sketch else collection.lone_sketches)]
     for picture in lone:
         same_name = [one for one in by_key[loosest_key(picture)] if one is not picture]
         if same_name:
             shown = ", ".join(one.shown for one in same_name[:NUM_SHOWN])
             yield f"several pictures have this name: {shown}: keep the one that is meant"
             continue
-        near = names.nearest(picture.stem, list(by_stem))
+        near = names.nearest(picture.stem, alone) or names.nearest(picture.stem, list(by_stem))
         hint = f" (nearest {other}: {by_stem[near].shown})" if near else ""
         yield f"no {other} has its name{hint}"
