@@ -1,4 +1,4 @@
-"""From a folder of raw pairs to an answer: what a researcher with pairs of their own goes through."""
+"""From a folder of raw pairs to an answer: the way of a researcher with pairs of their own."""
 
 from __future__ import annotations
 

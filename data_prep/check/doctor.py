@@ -40,9 +40,9 @@ def diagnose(
     """Look for faults in a data set:
     a folder with a manifest.csv, or a source as `make_pairs` takes it.
 
-    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. identity: which part of
-    a photo's name is the person, as in `make_pairs`. Nothing is written. Raises DataError when there
-    is nothing to look at, or a name has no person.
+    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. identity: as in a
+    `Recipe`. Nothing is written. Raises DataError when there is nothing to look at, or a name has
+    no person.
     """
     check_workers(workers)
     path = Path(src)
