@@ -16,16 +16,17 @@ import itertools
 import common
 import numpy as np
 
+import s2f_studio
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.request import DrawingRequest
-from s2f_utils import infer, runtime
+from s2f_utils import runtime
 from s2f_utils.pictures import images
 
 ASKED = {
     "average": {"answer": "average"},
     "person": {},
-    "person, after a choice": {"seed": 9, "chosen": "3,5"},
+    "person, after a choice": {"seed": 9, "chosen": "3/4"},
     "person, with an age requested": {"person": {"age": 0.5}},
     "person, 512 pixels": {"large": True},
 }
@@ -50,7 +51,7 @@ def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
         return moved
 
     before = common.peak_resident_mib()
-    model = infer.load("sketch-to-photo", device, engine=engine, at_once=batch)
+    model = s2f_studio.load("sketch-to-photo", device, engine=engine, at_once=batch)
     calls = {
         name: lambda asked=asked: model.answer(
             [another() for _ in range(batch)], [DrawingRequest(**asked)] * batch

@@ -25,14 +25,14 @@ import numpy as np
 from people import identities, recogniser, spread
 from tqdm import tqdm
 
-import s2f_utils as s2f
+import s2f_studio as s2f
 from data_prep.make.segment import segment
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.prepare import prepare
 from s2f_studio.faces.bank_stages import MARGIN_PX
-from s2f_studio.request import DrawingRequest
-from s2f_utils import weights
+from s2f_studio.request import DrawingRequest, Round
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import evaluation
 from s2f_utils.pictures import faces, images
@@ -98,7 +98,7 @@ def people_of(
     model: s2f.Model,
     squares: np.ndarray,
     seeds: Sequence[int] = range(NUM_SEEDS),
-    chosen: tuple[tuple[int, ...], ...] = (),
+    chosen: tuple[Round, ...] = (),
 ) -> list[int]:
     """The entry of each seed, for one drawing after the other."""
     asks = [DrawingRequest(seed=seed, chosen=chosen) for seed in seeds] * len(squares)
@@ -175,11 +175,13 @@ def choosing_of(model: s2f.Model, squares: np.ndarray, targets: np.ndarray) -> f
     for number, target in enumerate(targets):
         far = np.linalg.norm(own - target, axis=1)
         square = squares[number % len(squares)][None]
-        rounds: list[tuple[int, ...]] = []
+        rounds: list[Round] = []
         for turn in range(ROUNDS):
             seeds = range(NUM_SEEDS * turn, NUM_SEEDS * (turn + 1))
             shown = people_of(model, square, seeds, tuple(rounds))
-            rounds.append((seeds[int(np.argmin(far[shown]))],))
+            nearest = int(np.argmin(far[shown]))
+            numbers = model.bank.numbers[shown]
+            rounds.append(Round((numbers[nearest],), tuple(np.delete(numbers, nearest))))
             last = far[shown].min()
         ratios.append(last / far[people_of(model, square, range(NUM_SEEDS * ROUNDS))].min())
     return float(np.mean(ratios))
@@ -205,7 +207,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=100, help="of true pairs (default: 100)")
     args = parser.parse_args()
     recogniser()
-    model = s2f.load(weights.DEFAULT)
+    model = s2f.load(shipped.MODEL)
     rows, results = {}, {}
     true = of_pairs(args.pairs, args.num) if args.pairs else None
     for given in args.folders:

@@ -18,8 +18,8 @@ import inside
 import numpy as np
 from people import mesh_error, meshes_of, mouths
 
-import s2f_utils as s2f
-from s2f_utils import weights
+import s2f_studio as s2f
+from s2f_studio import shipped
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import METRICS, bootstrap_mean, evaluation, paired_difference
 from s2f_utils.pictures import faces
@@ -31,7 +31,7 @@ WHOLE = ("ssim", "psnr", "sharpness")
 
 def answers_of(kind: str, sketches: np.ndarray) -> np.ndarray:
     """One kind of answer to sketches: uint8 (N, 256, 256, 3)."""
-    model = s2f.load(weights.DEFAULT)
+    model = s2f.load(shipped.MODEL)
     asks = {"answer": kind, "frame": "paper", "likely": 0.0}
     made = [model.translate(one, seed=number, **asks) for number, one in enumerate(sketches)]
     return np.stack(made)

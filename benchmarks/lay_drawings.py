@@ -19,9 +19,9 @@ import numpy as np
 from people import SET_SCORES, halves, identities, recogniser, spread, too_like
 from tqdm import tqdm
 
-import s2f_utils as s2f
+import s2f_studio as s2f
+from s2f_studio import shipped
 from s2f_studio.drawings.prepare import prepare
-from s2f_utils import weights
 from s2f_utils.data import Row, read_manifest
 from s2f_utils.metrics.distribution import pooled
 from s2f_utils.pictures import images
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("drawings", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--model", nargs="+", default=[weights.DEFAULT], metavar="NAME")
+    parser.add_argument("--model", nargs="+", default=[shipped.MODEL], metavar="NAME")
     args = parser.parse_args()
     recogniser()
     files = sorted(args.drawings.glob("*.png"))

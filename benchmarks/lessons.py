@@ -23,8 +23,9 @@ import inside
 import numpy as np
 from people import distances, halves, mesh_error, meshes_of, mouths
 
-import s2f_utils as s2f
-from s2f_utils import infer, weights
+import s2f_studio as s2f
+from s2f_studio import shipped
+from s2f_utils import infer
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import METRICS, baselines, bootstrap_mean, distribution, evaluation
 from s2f_utils.metrics.structure import gradient
@@ -32,7 +33,7 @@ from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
 BASELINES = ("sketch", "mean", "ridge")
-KINDS = {"average": weights.EXPECT, "person": weights.PERSON}  # the default model's kinds of answer
+KINDS = {"average": shipped.EXPECT, "person": shipped.PERSON}  # the default model's kinds of answer
 LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", *KINDS)
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
@@ -50,7 +51,7 @@ def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
     """What a model makes of sketches, (N, 256, 256, 3) → (N, 128, 128, 3), and its seconds a
     picture.
     """
-    model = s2f.load(weights.DEFAULT if name in KINDS else name)
+    model = s2f.load(shipped.MODEL if name in KINDS else name)
     asks = [{}] * len(sketches)
     if name in KINDS:
         asked = {"answer": name, "frame": "paper", "likely": 0.0}
@@ -141,7 +142,7 @@ def file_of(name: str, also: dict[str, str]) -> Path | None:
     """The weights of a row; None for one without."""
     if name in also:
         return Path(also[name], "generator.safetensors")
-    return None if name in BASELINES else weights.shipped(KINDS.get(name, name))
+    return None if name in BASELINES else shipped.all_files()[KINDS.get(name, name)]
 
 
 def saved(num: int) -> dict:

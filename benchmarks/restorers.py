@@ -24,10 +24,11 @@ from people import identities
 from PIL import Image
 from skimage import filters, restoration
 
-import s2f_utils as s2f
+import s2f_studio as s2f
 from s2f_utils import metrics, weights
 from s2f_utils.data import Row, read_manifest
 from s2f_utils.infer import restorers
+from s2f_utils.infer.enhance import Restorer
 from s2f_utils.pictures import degradations, faces, images, viz
 
 SIZE_PX, FIRST = 256, "restorer-256"
@@ -95,7 +96,7 @@ def measured(made: np.ndarray, photos: np.ndarray, true: np.ndarray) -> dict[str
 
 
 def after_translation(
-    rows: list[Row], photos: np.ndarray, own: restorers.Restorer
+    rows: list[Row], photos: np.ndarray, own: Restorer
 ) -> dict[str, dict[str, float]]:
     """Answers to pencil sketches, as they are and restored; the paired difference of each score."""
     model = s2f.load(TRANSLATOR)
@@ -131,7 +132,7 @@ def answers(
     strength: str,
     photos: np.ndarray,
     known: np.ndarray,
-    own: Mapping[str, restorers.Restorer],
+    own: Mapping[str, Restorer],
 ) -> dict[str, np.ndarray]:
     """Photos damaged at one strength, and what each method makes of them: {label: uint8 (N, H, W,
     3)}. known: photos of validation people, by which the settings are chosen.

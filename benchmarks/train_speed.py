@@ -26,9 +26,10 @@ from s2f_utils.data import read_manifest
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.cyclegan import CycleGAN
 from s2f_utils.methods.method import Batch, Context, Method
-from s2f_utils.train import config
+from s2f_utils.train import config, saving
 from s2f_utils.train.loop import train
-from s2f_utils.train.run import TrainingRun, open_run
+from s2f_utils.train.run import open_run
+from s2f_utils.train.state import TrainingRun
 
 BATCHES = {
     "pix2pix": (8, 1),
@@ -178,7 +179,7 @@ def opened(
         data_prep.make_synthetic(path.parent, num=32, size_px=size_px, progress=False)
     run = open_run(resolved, read_manifest(path), folder / "runs", resume="never", progress=False)
     run.images_seen = resolved.config.batch_size
-    run.save = lambda: run.resume_path  # a save takes what the disk takes; it is timed apart
+    saving.write_state = lambda run: None  # a save takes what the disk takes; it is timed apart
     return run
 
 

@@ -1,9 +1,33 @@
-"""From a drawing to a face: analysis of drawings, face models, and the apps that serve them; built
-on `s2f_utils`, which finds it by its entry point (`plugin`).
+"""From a drawing to a face: analysis of drawings, face models, the apps that serve them, and the
+command `s2f`; built on the library, `s2f_utils`.
 
-A drawing's way is `translate.translate`: `drawings.prepare` cleans its paper and finds its face;
-the model (`faces.model`) finds the landmarks (`drawings.landmarks`), warps the drawing to the mean
-shape, asks for the average face (`faces.average_face`), weighs the bank's entries by what is drawn
+import s2f_studio as s2f
+
+answer = s2f.translate("drawing.jpg", s2f.Request(seed=3))
+s2f.write_answer(answer, "faces")
+
+A drawing's way is `answers.translate`: `drawings.prepare` cleans its paper and finds its face,
+`drawings.landmarks` the landmarks; the model (`faces.model`) warps the drawing to the mean shape,
+asks for the average face (`faces.average_face`), weighs the bank's entries by what is drawn
 (`faces.bank_stages`), chooses one for the seed (`faces.choosing`), and lays its picture into the
 drawn shape (`faces.placing`). `write_answer` writes answers as files, `page.reply` as JSON.
 """
+
+from __future__ import annotations
+
+_HOMES = {  # what a program needs, and where it lives; imported when it is asked for
+    "Request": "s2f_studio.request.DrawingRequest",
+    "load": "s2f_studio.loading.load",
+    "translate": "s2f_studio.answers.translate",
+    "write_answer": "s2f_studio.answers.write_answer",
+}
+__all__ = ["Request", "load", "translate", "write_answer"]
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

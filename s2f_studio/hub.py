@@ -34,9 +34,10 @@ person. It knows faces like those it learned from: whoever is rare there gets a 
 - licence of the weights: {licence}
 
 ```python
-import s2f_utils as s2f  # and pip install huggingface_hub
+import s2f_studio as s2f  # and pip install huggingface_hub
 
-photo = s2f.load("hf:{repo}")("drawing.jpg")  # RGB, uint8
+answer = s2f.translate("drawing.jpg", model="hf:{repo}")
+s2f.write_answer(answer, "faces")
 ```
 """
 

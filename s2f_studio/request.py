@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -19,8 +19,9 @@ ANSWERS = PERSON, AVERAGE = ("person", "average")  # kinds of answer, for models
 LIKELY = 0.8  # default: most of the way to a likely face
 MAX_TEMPERATURE = 1.5
 MAX_ROUNDS = 20
+MAX_NUMBER = 99_999  # of a person of the bank
 PER_ROUND = 8  # people shown together, all different: seeds 0 to 7, 8 to 15, …
-MAX_CANDIDATES = PER_ROUND  # one request can ask for a whole round
+MAX_CANDIDATES = 8  # a person, the average, and further people: no round, which is people alone
 FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
 AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)
@@ -94,34 +95,55 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
-def parse_chosen(given: Any) -> tuple[tuple[int, ...], ...]:
-    """The seeds picked in each round: ((3, 5), (9,)), also from "3,5;9".
+class Round(NamedTuple):
+    """One round of choosing: the people, by their numbers in the bank, who were picked, and those
+    who were shown beside them and passed over.
+    """
+
+    picked: tuple[int, ...]
+    passed: tuple[int, ...] = ()
+
+
+def parse_chosen(given: Any) -> tuple[Round, ...]:
+    """Rounds of choosing, also from text: "412,88/3,9,17;7" are people 412 and 88 picked out of
+    five, then 7.
 
     Raises ValueError.
     """
-    if isinstance(given, str):
-        given = [part.split(",") for part in given.split(";") if part]
     try:
-        chosen = tuple(tuple(map(int, picked)) for picked in given or ())
+        listed = given.split(";") if isinstance(given, str) else (given or ())
+        rounds = tuple(_round_of(one) for one in listed if one)
     except (TypeError, ValueError):
-        chosen = ((-1,),)
-    if len(chosen) > MAX_ROUNDS or not all(map(_are_of_one_round, chosen)):
+        rounds = (Round(()),)
+    if len(rounds) > MAX_ROUNDS or not all(map(_is_a_round, rounds)):
         raise ValueError(
-            "chosen must be the seeds picked in each round, each of one eight (0 to 7, 8 to 15, …),"
-            f" as in 3,5;9, and at most {MAX_ROUNDS} rounds"
+            "chosen must be the numbers of the people picked in each round, and after a / of those"
+            f" passed over, as in 412,88/3,9;7, and at most {MAX_ROUNDS} rounds"
         )
-    return chosen
+    return rounds
 
 
-def _are_of_one_round(picked: tuple[int, ...]) -> bool:
-    return len({seed // PER_ROUND for seed in picked}) == 1 and (
-        0 <= min(picked) <= max(picked) <= MAX_SEED
-    )
+def _round_of(given: Any) -> Round:
+    """From "412,88/3,9", or from lists as in a `Round`."""
+    if isinstance(given, str):
+        given = [part.split(",") if part else [] for part in given.split("/")]
+    picked, passed = given if len(given) == 2 else (*given, ())
+    return Round(tuple(map(int, picked)), tuple(map(int, passed)))
 
 
-def chosen_text(chosen: tuple[tuple[int, ...], ...]) -> str:
+def _is_a_round(one: Round) -> bool:
+    shown = (*one.picked, *one.passed)
+    in_range = all(0 <= number <= MAX_NUMBER for number in shown)
+    return in_range and len(one.picked) > 0 and len(set(shown)) == len(shown) <= PER_ROUND
+
+
+def chosen_text(chosen: tuple[Round, ...]) -> str:
     """What `parse_chosen` reads."""
-    return ";".join(",".join(map(str, picked)) for picked in chosen)
+    texts = []
+    for one in chosen:
+        picked, passed = (",".join(map(str, numbers)) for numbers in one)
+        texts.append(f"{picked}/{passed}" if passed else picked)
+    return ";".join(texts)
 
 
 def _checked_face(given: str) -> str:
@@ -150,10 +172,14 @@ Temperature = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_TEMPERATURE}),
 ]
 Chosen = Annotated[
-    tuple[tuple[int, ...], ...],
+    tuple[Round, ...],
     BeforeValidator(parse_chosen),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9,;]*$", "maxLength": 300}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9,;/]*$", "maxLength": 1000}),
     AS_TEXT,
+]
+Number = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None,
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}),
 ]
 
 
@@ -182,8 +208,14 @@ class DrawingRequest(Request):
     )
     chosen: Chosen = Field(
         (),
-        description="the seeds that were nearest to the person whom you mean, of the eight of each"
-        " round, as in 3,5;9: the next people are like them",
+        description="the numbers of the people who were nearest to the person whom you mean, of the"
+        " eight of each round, and after a / of those passed over, as in 412,88/3,9;7: the next"
+        " people are like them",
+    )
+    keep: Number = Field(
+        None,
+        description="the number of a person who answers whatever else is drawn, unless what is"
+        " asked for contradicts them",
     )
     likely: Share = Field(
         LIKELY, description="0: the shape as it is drawn, 1: one that people have"
@@ -252,7 +284,8 @@ class DrawingRequest(Request):
             if self.answer == AVERAGE:
                 return [average]
             named = [(PERSON, square), average][: self.candidates]
-            further = square.with_further_seeds(self.candidates - len(named))
+            others = square.model_copy(update={"keep": None})
+            further = others.with_further_seeds(self.candidates - len(named))
             return named + [(f"{PERSON} {n}", one) for n, one in enumerate(further, 2)]
         if "styles" in info.supports:
             named = [("answer", square)]

@@ -2,8 +2,7 @@
 
 import s2f_utils as s2f
 
-photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array in, an RGB array
-out
+photo = s2f.load("pix2pix-128").translate(s2f.load_rgb("sketch.png"))  # an RGB array
 """
 
 from __future__ import annotations

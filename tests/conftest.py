@@ -92,7 +92,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def trained_once(faces_manifest, tmp_path_factory):
     """A run folder, made by the command line in one go; tests get copies of it."""
-    from s2f_utils import cli
+    from s2f_studio import cli
     from tests.test_cli import TINY
 
     runs = tmp_path_factory.mktemp("runs")
@@ -112,9 +112,9 @@ def trained(trained_once, tmp_path_factory):
 @pytest.fixture(scope="session")
 def shipped():
     """The model that answers drawings by default, in PyTorch."""
-    from s2f_utils import infer
+    import s2f_studio
 
-    return infer.load("sketch-to-photo", "cpu", engine="torch")
+    return s2f_studio.load("sketch-to-photo", "cpu", engine="torch")
 
 
 @pytest.fixture()

@@ -45,6 +45,14 @@ def use_float64() -> None:
     torch.Tensor.float = torch.Tensor.double
 
 
+def check_same_weights(run: Any) -> None:
+    """AssertionError unless this rank has ended with the weights of rank zero."""
+    weights = {name: list(net.parameters()) for name, net in run.model.nets.items()}
+    for name, first in distributed.broadcast(weights).items():
+        same = [torch.equal(one, other) for one, other in zip(weights[name], first, strict=True)]
+        assert all(same), f"{name}: {same.count(False)} of {len(same)} tensors differ"
+
+
 def work(job: Mapping[str, Any]) -> None:
     if job.get("float64"):
         use_float64()
@@ -60,6 +68,7 @@ def work(job: Mapping[str, Any]) -> None:
         progress=False,
     )
     train(run, callbacks=[Moves(job.get("move", {}), job.get("stop_at", 0))], progress=False)
+    check_same_weights(run)
 
 
 def main() -> None:

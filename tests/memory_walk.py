@@ -14,6 +14,7 @@ from unittest import mock
 
 import torch
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_utils import runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.method import Method

@@ -8,19 +8,22 @@ import weakref
 import numpy as np
 import pytest
 
+import s2f_studio
+from s2f_studio import shipped
+from s2f_studio.answers import translate, write_answer
 from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.faces import model as face_model
+from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import translate, write_answer
-from s2f_utils import infer, weights
+from s2f_utils import weights
 from s2f_utils.pictures import images
 
 
 @pytest.fixture(scope="module")
 def model():
-    return infer.load(device="cpu")
+    return s2f_studio.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +94,14 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])
 def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monkeypatch):
-    for path in weights.SHIPPED_FOLDER.iterdir():
+    for path in shipped.FOLDER.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    (tmp_path / f"{weights.FINDER}.safetensors").unlink()
+    (tmp_path / f"{shipped.FINDER}.safetensors").unlink()
     if content is not None:
-        (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
-    monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
+        (tmp_path / f"{shipped.FINDER}.safetensors").write_bytes(content)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     landmarks.finder.cache_clear()
-    model = infer.load(device="cpu")
+    model = s2f_studio.load(device="cpu")
     for answer in ("person", "average"):
         with pytest.raises(
             weights.WeightsError, match="not there, or damaged: install the package again"
@@ -132,3 +135,46 @@ def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypa
     kept = weakref.ref(find(square))
     gc.collect()
     assert kept() is None, "nothing of a visitor's drawing stays in memory"
+
+
+def test_what_is_asked_for_in_python_is_done(model):
+    """Enhancing, several answers, and laying back onto the paper; without a restorer at hand."""
+    drawing = drawings.example("glasses")
+    plain, enhanced, laid = (
+        translate(drawing, DrawingRequest.of(fields), model)
+        for fields in ({"candidates": 2}, {"enhance": True, "strength": 1}, {"frame": "paper"})
+    )
+    assert [face.name for face in plain.faces] == ["person", "average"]
+    assert not np.array_equal(enhanced.faces[0].picture, plain.faces[0].picture)
+    assert enhanced.faces[0].notes["restorer"] == "restorer-256, strength 1"
+    assert laid.faces[0].picture.shape == laid.drawing.paper.shape != (256, 256, 3)
+
+
+@pytest.mark.parametrize("fields", [{}, {"candidates": 3}, {"align": "never", "clean": "never"}])
+@pytest.mark.parametrize("name", ["glasses", "few-lines"])
+def test_the_landmarks_are_found_once_for_each_answer(model, name, fields, monkeypatch):
+    found, find = [], landmarks.find_all_landmarks
+    monkeypatch.setattr(
+        landmarks, "find_all_landmarks", lambda *given: found.append(given) or find(*given)
+    )
+    translate(drawings.example(name), DrawingRequest(**fields), model)
+    assert len(found) == 1
+
+
+def test_an_exported_finder_is_asked_for_the_answer_and_for_what_is_said(model, monkeypatch):
+    """An exported model brings its own finder, which is its engine."""
+    asked, find = [], landmarks.find_all_landmarks
+    monkeypatch.setattr(
+        landmarks,
+        "find_all_landmarks",
+        lambda pictures, finding: asked.append(finding) or find(pictures, None),
+    )
+    monkeypatch.setattr(model.engine, "has", lambda stage: True)
+    translate(drawings.example("glasses"), DrawingRequest(), model)
+    assert asked == [model.engine]
+
+
+def test_a_sketch_is_not_enhanced_whoever_asks():
+    request = DrawingRequest(direction="photo-to-sketch", enhance=True, align="never")
+    with pytest.raises(Refusal, match="enhance restores photos"):
+        translate(np.full((64, 64, 3), 200, np.uint8), request)

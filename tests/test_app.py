@@ -25,12 +25,13 @@ httpx = pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_studio import cli  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.page import drawing, page  # noqa: E402
 from s2f_studio.page.uploads import picture_in  # noqa: E402
 from s2f_studio.server import api, server  # noqa: E402
 from s2f_studio.server.service import Limits  # noqa: E402
-from s2f_utils import cli, weights  # noqa: E402
+from s2f_utils import weights  # noqa: E402
 from s2f_utils.pictures import images, masks  # noqa: E402
 from tests import hostile  # noqa: E402
 
@@ -229,7 +230,7 @@ def served(tmp_path):
     port = free_port()
     log = (tmp_path / "log.txt").open("w+")
     options = ["--port", str(port), "--runs", str(tmp_path), "--device", "cpu"]
-    command = [sys.executable, "-m", "s2f_utils", "app", *options]
+    command = [sys.executable, "-m", "s2f_studio", "app", *options]
     own = {
         "PYTHONPATH": str(ROOT),
         "http_proxy": "http://127.0.0.1:9",

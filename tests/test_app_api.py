@@ -26,7 +26,11 @@ psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+import s2f_studio  # noqa: E402
+from s2f_studio import shipped  # noqa: E402
+from s2f_studio.answers import Answer, enhance  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.faces import bank  # noqa: E402
 from s2f_studio.page import catalogue, drawing, reply  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
@@ -35,8 +39,7 @@ from s2f_studio.remarks import Remark  # noqa: E402
 from s2f_studio.request import DrawingRequest, defaults, form_schema  # noqa: E402
 from s2f_studio.server import api, guard  # noqa: E402
 from s2f_studio.server.service import Limits, Service  # noqa: E402
-from s2f_studio.translate import Answer, enhance  # noqa: E402
-from s2f_utils import infer, networks, runtime, weights  # noqa: E402
+from s2f_utils import networks, runtime  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
@@ -113,7 +116,7 @@ def test_the_answer_is_that_of_the_command_line(client):
     from s2f_studio.drawings.prepare import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
-    expected = infer.load(device="cpu").translate(given.image, seed=7).astype(int)
+    expected = s2f_studio.load(device="cpu").translate(given.image, seed=7).astype(int)
     apart = np.abs(picture(ask(client, seed="7")).astype(int) - expected)
     assert apart.max() <= APART and apart.mean() < 0.5
 
@@ -267,6 +270,38 @@ def test_both_directions_and_maps(client):
     painted = picture(ask(client, labels, direction="map-to-photo"))
     assert painted.shape == (128, 128, 3) and painted.std() > 20
     assert picture(ask(client, model="sketch-to-face-128")).shape == (128, 128, 3)
+
+
+def readme_example() -> str:
+    (block,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
+    return block
+
+
+def test_the_readmes_python_gives_what_the_app_gives(client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples", "examples")
+    exec(readme_example(), {})
+    (file,) = (path for path in tmp_path.rglob("*.png"))
+    made = ask(client, (ROOT / "examples" / "drawing.jpg").read_bytes(), seed=3)
+    assert np.abs(images.load_rgb(file).astype(int) - picture(made)).max() <= APART
+    ours, theirs = (Image.open(one).text for one in (file, io.BytesIO(made.content)))
+    assert ours == theirs and ours["s2f:seed"] == "3"
+
+
+@pytest.mark.parametrize("fields", [{}, {"candidates": 3}, {"person": "presents=0.5"}])
+def test_python_code_is_refused_and_told_what_the_apps_visitors_are(client, fields):
+    few = drawings.example("few-lines")
+    request = DrawingRequest.of({"insist": True} | fields)
+    said = [remark.code for remark in s2f_studio.translate(few, request).remarks]
+    told = ask(client, images.png_of(few), headers=AS_JSON, insist="true", **fields).json()
+    assert "crude" in said and said == told["codes"]
+    blank = np.full((300, 300, 3), 255, np.uint8)
+    with pytest.raises(Refusal) as refused:
+        s2f_studio.translate(blank, DrawingRequest.of(fields))
+    answer = ask(client, images.png_of(blank), **fields)
+    assert (answer.status_code, answer.json()["detail"]) == (422, str(refused.value))
 
 
 def test_enhance_adds_detail_by_its_strength(client):
@@ -435,13 +470,13 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 
 def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_reads(tmp_path):
     (tmp_path / "mine").mkdir()
-    shutil.copy(weights.shipped(weights.EXPECT), tmp_path / "mine" / "generator.safetensors")
-    choice, info = Catalogue(tmp_path).list()["run:mine"], infer.load(tmp_path / "mine").info
+    shutil.copy(shipped.file_of(shipped.EXPECT), tmp_path / "mine" / "generator.safetensors")
+    choice, info = Catalogue(tmp_path).list()["run:mine"], s2f_studio.load(tmp_path / "mine").info
     found = (choice.size_px, choice.layout, choice.chooses)
     assert found == (info.size_px, info.layout, "answer" in info.supports)
     read = [
-        weights.shipped(name).stat().st_size
-        for name in (weights.EXPECT, weights.PERSON, weights.BANK)
+        shipped.file_of(name).stat().st_size
+        for name in (shipped.EXPECT, shipped.PERSON, shipped.BANK)
     ]
     assert choice.size_mb == pytest.approx(sum(read) / 1e6)
 
@@ -473,6 +508,7 @@ def test_what_has_no_face_in_it_is_refused(client):
 
 
 FEW = images.png_of(drawings.example("few-lines"))
+PICKED = str(bank.shipped().numbers[50])
 ANOTHER = {  # a value of every field that changes the answer to some picture
     "direction": ("photo-to-sketch", {}),
     "model": ("sketch-to-face-128", {}),
@@ -482,7 +518,8 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "fit": ("stretch", None),
     "seed": ("3", {}),
     "temperature": ("0.3", {}),
-    "chosen": ("3,5", {}),
+    "chosen": (PICKED, {}),
+    "keep": (PICKED, {}),
     "frame": ("paper", {}),
     "answer": ("average", {}),
     "likely": ("0", {}),

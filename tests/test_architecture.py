@@ -17,11 +17,10 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # package → the packages below it that it may use
 BELOW = {"s2f_utils": set(), "s2f_studio": {"s2f_utils"}, "data_prep": {"s2f_utils", "s2f_studio"}}
 # package → room → the rooms below it that it may use
-BASE = {"data", "pictures", "weights", "runtime", "extensions"}
-STUDIO = {"faces", "drawings", "engines", "request", "refusal", "remarks", "attributes"}
+BASE = {"data", "pictures", "weights", "runtime"}
+STUDIO = {"faces", "drawings", "request", "refusal", "remarks", "attributes", "shipped"}
 ROOMS = {
     "s2f_utils": {
-        "cli": {"notebook", "train", "methods", "metrics", "infer", "networks", *BASE},
         "notebook": {"train", "methods", "metrics", "infer", "networks", *BASE},
         "train": {"methods", "metrics", "infer", "networks", *BASE},
         "methods": {"infer", "networks", *BASE},
@@ -32,22 +31,21 @@ ROOMS = {
         "pictures": {"weights", "runtime"},
         "weights": {"runtime"},
         "runtime": set(),
-        "extensions": set(),
     },
     "s2f_studio": {
-        "cli": {"hub", "server", "page", "export", "translate", *STUDIO},
+        "cli": {"hub", "server", "page", "export", "answers", "loading", *STUDIO},
         "hub": set(),
-        "server": {"page", "export", "translate", *STUDIO},
-        "page": {"export", "translate", *STUDIO},
-        "translate": {"sheet", *STUDIO},
+        "server": {"page", "answers", *STUDIO},
+        "page": {"answers", "loading", *STUDIO},
+        "answers": {"loading", "sheet", *STUDIO},
+        "loading": STUDIO,
         "sheet": set(),
         "export": STUDIO,
-        "plugin": {"cli", "export", *STUDIO},
         "faces": STUDIO,
         "request": {"drawings", "attributes"},
         "attributes": set(),
-        "drawings": {"engines", "remarks", "attributes"},
-        "engines": set(),
+        "drawings": {"remarks", "attributes", "shipped"},
+        "shipped": set(),
         "refusal": set(),
         "remarks": set(),
     },
@@ -104,9 +102,51 @@ def test_rooms_use_only_rooms_below_them():
             )
 
 
-def test_the_library_does_not_name_the_studio():
-    for path in (ROOT / "s2f_utils").rglob("*.py"):
-        assert "s2f_studio" not in path.read_text(encoding="utf-8"), path
+def test_the_library_does_not_name_the_studio_nor_its_models():
+    from s2f_studio import shipped
+
+    words = {"s2f_studio", "entry_points", shipped.EXPECT, shipped.PERSON, shipped.BANK}
+    for path in (ROOT / "s2f_utils").rglob("*"):
+        if path.suffix in (".py", ".js", ".json", ".toml"):
+            text = path.read_text(encoding="utf-8")
+            assert not [word for word in words if word in text], path
+
+
+def test_the_library_works_where_the_studio_is_not():
+    names = [name for name in MODULES if name.startswith("s2f_utils")]
+    code = (
+        "import sys, importlib\n"
+        "sys.modules |= {'s2f_studio': None, 'data_prep': None}\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "import numpy as np\n"
+        "from s2f_utils import infer, weights\n"
+        "from s2f_utils.infer import restorers\n"
+        "from s2f_utils.methods import METHODS\n"
+        "from s2f_utils.networks import NETWORKS, checkpoints\n"
+        "picture = np.full((64, 64, 3), 99, np.uint8)\n"
+        "for engine in ('torch', 'onnx'):\n"
+        "    made = infer.load('photo-to-sketch', 'cpu', engine=engine).translate(picture)\n"
+        "    assert made.shape == (256, 256, 3)\n"
+        "    assert restorers.load(weights.RESTORER, 'cpu', engine=engine).size_px == 256\n"
+        "for path in weights.SHIPPED_FOLDER.glob('*.safetensors'):\n"
+        "    assert checkpoints.header_of(path).get('network', 'unet') in NETWORKS, path\n"
+        "assert 'expect' not in {*NETWORKS, *METHODS}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_method_is_read_without_the_others():
+    files = {
+        name.removeprefix("s2f_utils.methods.")
+        for name in MODULES
+        if name.startswith("s2f_utils.methods.")
+    }
+    shared = {"ada", "config", "initial", "logistic", "losses", "method", "projected", "registry"}
+    methods = {f"s2f_utils.methods.{name}" for name in files - shared}
+    assert len(methods) == 7
+    for name in methods:
+        assert not IMPORTS[name] & methods, name
 
 
 @pytest.mark.parametrize("package", ["s2f_utils", "s2f_studio"])
@@ -186,12 +226,19 @@ WITHOUT_TORCH = (
     "s2f_studio.drawings",
     "s2f_utils.pictures",
     "s2f_utils.weights",
-    "s2f_utils.cli",
+    "s2f_studio.answers",
+    "s2f_studio.loading",
+    "s2f_studio.shipped",
     "s2f_utils.data",
+    "s2f_utils.infer",
 )
 NETWORKS = {
     "s2f_studio.drawings.landmark_net",
+    "s2f_studio.drawings.plane",
     "s2f_utils.data.stores",
+    "s2f_utils.infer.engine",
+    "s2f_utils.infer.stages",
+    "s2f_utils.infer.torch_engine",
 }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import torch
 
-from s2f_utils.train.augment import PairedAffine, crop_and_flip
+from s2f_utils.train.data import PairedAffine, crop_and_flip
 
 
 def coordinates(num, size):

@@ -8,7 +8,7 @@ import pytest
 from s2f_studio.faces import bank
 from s2f_studio.faces.bank_stages import CANVAS_PX
 from s2f_studio.faces.looks import place
-from s2f_utils import weights
+from s2f_studio.shipped import BANK, file_of
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from tests.shared import shared
@@ -27,7 +27,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def chooser():
-    return checkpoints.load_network(weights.shipped(weights.BANK))[0]
+    return checkpoints.load_network(file_of(BANK))[0]
 
 
 def test_every_picture_has_a_row_with_its_source_and_licence(shipped):

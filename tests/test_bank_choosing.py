@@ -7,8 +7,9 @@ import pytest
 
 from s2f_studio.attributes import LEVELS, PRESENTS
 from s2f_studio.faces.asked import MOST, tones_of, values_of
-from s2f_studio.faces.choosing import Chosen, choose, eight_of, hashed
+from s2f_studio.faces.choosing import CONTRADICTED, Chosen, choose, eight_of, hashed, kept
 from s2f_studio.faces.looks import LOOKS, SPANS, place
+from s2f_studio.request import Round
 
 NUM = 300
 
@@ -90,10 +91,30 @@ def test_choosing_comes_nearer_to_whom_one_means(numbers):
         assert len(set(shown)) == 8
         best = int(np.argmax(places[shown]))
         nearest.append(places[shown].mean())
-        rounds.append((8 * turn + best,))
+        passed = np.delete(numbers[shown], best)
+        rounds.append(Round((numbers[shown[best]],), tuple(passed)))
     assert nearest[-1] > nearest[0] + 0.2
     again = choose(weights, numbers, range(8), 1.0, (), off)  # a round back
     assert again == choose(weights, numbers, range(8), 1.0)
+
+
+def test_nobody_who_was_passed_over_comes_again(weights, numbers):
+    first = [numbers[one.entry] for one in choose(weights, numbers, range(8), 0.8)]
+    rounds = [Round((first[0],), tuple(first[1:]))]
+    second = choose(weights, numbers, range(8, 16), 0.8, rounds, lambda _picked: np.zeros(NUM))
+    assert not {numbers[one.entry] for one in second} & set(first[1:])
+
+
+def test_who_is_kept_answers_until_what_is_asked_for_contradicts_them(weights, numbers):
+    asked, off = np.zeros(NUM), np.ones(NUM)
+    off[[7, 8]] = 0.0, 0.1  # entry 8 is most like entry 7
+    weights[NUM:] = weights[:NUM] - 1.0
+    weights[[7, 8]] += 10.0, 10.0
+    weights[20] += 30.0
+    assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(7, False)
+    asked[7] = -CONTRADICTED - 1
+    weights[[7, NUM + 7]] += asked[7]
+    assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(8, False)
 
 
 @pytest.mark.parametrize("name", LEVELS)

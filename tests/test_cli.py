@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio
+from s2f_studio import cli
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, infer, networks
+from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
@@ -45,7 +47,7 @@ TINY = [
 
 def command(*args: object) -> tuple[int, str, str]:
     """Run s2f in a process of its own, as a person would; (exit status, stdout, stderr)."""
-    run = [sys.executable, "-m", "s2f_utils", *map(str, args)]
+    run = [sys.executable, "-m", "s2f_studio", *map(str, args)]
     done = subprocess.run(
         run, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1]
     )
@@ -320,7 +322,7 @@ def test_a_reader_that_has_left_is_no_failure(args):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "s2f_utils", *args],
+        [sys.executable, "-m", "s2f_studio", *args],
         stdout=write,
         stderr=subprocess.PIPE,
         timeout=300,
@@ -332,12 +334,12 @@ def test_a_reader_that_has_left_is_no_failure(args):
 
 
 def test_asking_for_help_loads_no_torch():
-    from s2f_utils.cli import options
+    from s2f_studio.cli import options
     from s2f_utils.infer import MODES
     from s2f_utils.networks.info import DIRECTIONS
 
     code = (
-        "import sys; from s2f_utils.cli import main; main(['--help'])\n"
+        "import sys; from s2f_studio.cli import main; main(['--help'])\n"
         "assert not {'torch', 'numpy', 'onnxruntime'} & {*sys.modules}"
     )
     done = subprocess.run(
@@ -357,7 +359,7 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
     made = images.load_rgb(tmp_path / "out" / "d-person.png")
     ready = drawings.prepare(drawings.example("few-lines")).image
-    model, person = infer.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
+    model, person = s2f_studio.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
     ours = model.translate(ready, answer="person", likely=0.0, person=person, large=True)
     assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
     for wrong, said in (
@@ -383,7 +385,7 @@ def test_only_errors_from_our_code_are_one_line(traceback, capsys, monkeypatch):
     else:
         assert cli.main(command) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
-    main = sys.modules["s2f_utils.cli.main"]
-    monkeypatch.setattr(main, "contributed", lambda _: {"fault": numpys_fault})
+    main = sys.modules["s2f_studio.cli.main"]
+    monkeypatch.setattr(main, "COMMANDS", (numpys_fault,))
     with pytest.raises(ValueError, match="same shape"):
-        cli.main(["fault"])
+        cli.main([numpys_fault.__name__])

@@ -7,7 +7,8 @@ from importlib import metadata
 import pytest
 from packaging.utils import canonicalize_name
 
-from s2f_utils import cli, weights
+from s2f_studio import cli
+from s2f_utils import weights
 
 
 @pytest.fixture()

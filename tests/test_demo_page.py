@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from data_prep import make_synthetic
-from s2f_utils import cli
+from s2f_studio import cli
 from tests.test_cli import TINY
 from tests.test_packaging import ROOT
 from tools import demo_page

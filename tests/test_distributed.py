@@ -199,6 +199,16 @@ def test_rank_zero_alone_leaves_the_files_of_one_process(trained):
 
 
 @pytest.mark.slow
+def test_under_a_time_budget_ranks_learn_at_one_rate(jobs, tmp_path):
+    """Rank zero alone counts the time; the workers compare their weights at the end."""
+    budget = {"time_budget_s": 2.0, "total_images": 10**6, "constant_share": 0.0}
+    job = jobs["pix2pix"] | {"settings": SETTINGS["pix2pix"] | budget}
+    do_jobs(2, [job], tmp_path)
+    rows, _ = read_log(folder_of(tmp_path, "pix2pix"))
+    assert rows[-1]["lr_g"] < 0.2 * rows[0]["lr_g"]
+
+
+@pytest.mark.slow
 def test_a_run_of_two_processes_goes_on_in_one(trained, jobs, tmp_path):
     job = jobs["cyclegan"]
     do_jobs(2, [job | {"stop_at": 12}], tmp_path)

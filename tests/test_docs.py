@@ -68,7 +68,7 @@ def commands_in(text: str) -> list[tuple[str, str, set[str]]]:
 
 def help_of(program: str, command: str, capsys) -> str:
     from data_prep.__main__ import main as data_prep
-    from s2f_utils.cli import main as s2f
+    from s2f_studio.cli import main as s2f
 
     with contextlib.suppress(SystemExit):
         (s2f if program == "s2f" else data_prep)([command, "--help"])

@@ -15,7 +15,7 @@ from PIL import Image
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import networks
 from s2f_utils.infer import pasting, restorers
-from s2f_utils.infer.enhance import enhance
+from s2f_utils.infer.enhance import Restorer, enhance
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images
 
@@ -33,7 +33,7 @@ class Answers(torch.nn.Module):
         return self.answer(x)
 
 
-def restorer(answer) -> restorers.Restorer:
+def restorer(answer) -> Restorer:
     return restorers.restorer_of(Answers(answer), torch.device("cpu"), ModelInfo(name="test"))
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from data_prep.make import portraits
+from s2f_studio import load
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
@@ -24,7 +26,6 @@ from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
 from s2f_studio.faces.stages import Laid, ToMeanShape
 from s2f_utils import networks
 from s2f_utils.data import DataError, read_manifest
-from s2f_utils.infer import load
 from s2f_utils.infer.torch_engine import TorchEngine
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve

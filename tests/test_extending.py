@@ -62,11 +62,12 @@ def test_the_examples_of_a_loss_and_a_schedule_are_trained(faces_manifest, tmp_p
         apply(example(title, "diff"), tmp_path)
     length = ["size_px=32", "load_size_px=34", "total_images=12", "log_every_images=4"]
     settings = [*length, "lambda_edges=10", "schedule=cosine"]
-    command = [sys.executable, "-m", "s2f_utils", "train", "pix2pix", "--profile", "fast"]
+    command = [sys.executable, "-m", "s2f_studio", "train", "pix2pix", "--profile", "fast"]
     command += ["--data", str(faces_manifest), "--no-scores", "--device", "cpu"]
     command += [f"--set={setting}" for setting in settings]
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])  # the copy comes first
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, timeout=300
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths}, timeout=300
     )
     assert done.returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
@@ -106,8 +107,8 @@ def own_metrics():
 
 
 def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest, tmp_path, capsys):
+    from s2f_studio.cli.main import main
     from s2f_utils import networks
-    from s2f_utils.cli.main import main
     from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
     from s2f_utils.networks import checkpoints

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio.drawings.landmark_net  # noqa: F401  the finder is known by it
 from s2f_studio.drawings import mesh
 from s2f_utils import networks
 from s2f_utils.networks import checkpoints

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import s2f_studio
 from data_prep import DataError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio import shipped
 from s2f_studio.attributes import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import finetune
 from s2f_studio.faces.shaped import read_points, told_in
-from s2f_utils import infer, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import alignment, warp
@@ -100,8 +104,8 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
 def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
     few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "log_every_images": 2}
     made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
-    model = infer.load(made, "cpu")
-    ours = infer.load(weights.EXPECT, "cpu", engine="torch")
+    model = s2f_studio.load(made, "cpu")
+    ours = s2f_studio.load(shipped.EXPECT, "cpu", engine="torch")
     apart = [
         float((a - b).abs().max())
         for a, b in zip(model.net.parameters(), ours.net.parameters(), strict=True)
@@ -113,3 +117,15 @@ def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
         assert one.std() > 15 and np.abs(one.astype(int) - other).mean() < 25
     again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert again == made and len(list(tmp_path.iterdir())) == 1  # nothing is trained twice
+
+
+def test_pairs_without_landmarks_are_refused_with_an_installed_command(pairs, tmp_path, capsys):
+    from data_prep.__main__ import main
+
+    with pytest.raises(DataError, match="has no mask: .* faces with landmarks") as refused:
+        finetune(pairs, tmp_path, device="cpu")
+    ((module, command),) = re.findall(r"'python -m (\S+) (\S+)", str(refused.value))
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    hatch = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["hatch"]
+    assert module in hatch["build"]["targets"]["wheel"]["packages"]
+    assert main([command, "--help"]) == 0 and command in capsys.readouterr().out

@@ -17,8 +17,11 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
+from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, infer, metrics, runtime, weights
+from s2f_utils import metrics, runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
@@ -53,7 +56,7 @@ def skip_without_kornia(method):
 
 
 def skip_without(*models):
-    absent = [name for name in models if not weights.shipped(name).is_file()]
+    absent = [name for name in models if not shipped.all_files()[name].is_file()]
     if absent:
         pytest.skip(f"the weights of {', '.join(absent)} are not on this machine")
 
@@ -202,10 +205,10 @@ def test_what_is_sent_arrives_whole_although_nothing_waits(num):
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 1.0), ("auto", 4.0)])
 @pytest.mark.parametrize("asked", [{"answer": "average"}, {"seed": 3}], ids=str)
 def test_answers_are_those_of_a_cpu(asked, precision, levels):
-    skip_without(weights.EXPECT, weights.PERSON, weights.FINDER)
+    skip_without(shipped.EXPECT, shipped.PERSON, shipped.FINDER)
     picture = drawings.prepare(drawings.example("plain-man")).image
     answers = [
-        infer.load("sketch-to-photo", device, kind, engine="torch")
+        s2f_studio.load("sketch-to-photo", device, kind, engine="torch")
         .translate(picture, **asked)
         .astype(float)
         for device, kind in ((DEVICE, precision), ("cpu", "float32"))

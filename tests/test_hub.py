@@ -21,7 +21,8 @@ pytest.importorskip(
 
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
-from s2f_utils import cli, infer  # noqa: E402
+from s2f_studio import cli
+from s2f_utils import infer  # noqa: E402
 from s2f_utils.data import CUFS_TERMS  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402

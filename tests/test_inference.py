@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+import s2f_studio
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio.answers import translate
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import translate
 from s2f_utils import infer, networks
 from s2f_utils.infer.stages import AsPublished
 from s2f_utils.networks import checkpoints
@@ -116,7 +117,7 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
-    model = infer.load(name, "cpu", engine="torch")
+    model = s2f_studio.load(name, "cpu", engine="torch")
     asks = [infer.Request(seed=seed) for seed in range(8)]
 
     def answer(ask):
@@ -133,7 +134,7 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
 
 
 def test_one_picture_is_looked_at_once_however_much_is_asked():
-    model = infer.load(device="cpu", engine="torch")
+    model = s2f_studio.load(device="cpu", engine="torch")
     looked = []
     model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
@@ -145,23 +146,26 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
         assert np.array_equal(one.picture, model.answer([square], [single])[0])
 
 
-def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
-    import s2f_utils as s2f
+def test_python_answers_a_path_or_an_array_by_any_model(tmp_path):
+    import s2f_studio as s2f
+    from s2f_utils import save
+
+    def face_for(picture, **fields):
+        return s2f.translate(picture, s2f.Request(**fields)).faces[0].picture
 
     drawing = drawings.example("glasses")
-    path = s2f.save(tmp_path / "drawing.png", drawing)
-    model = s2f.load("sketch-to-photo", "cpu")
-    face = model(path, seed=3)
+    path = save(tmp_path / "drawing.png", drawing)
+    face = face_for(path, seed=3)
     assert face.shape == (256, 256, 3) and face.dtype == np.uint8
-    assert np.array_equal(face, model(drawing, seed=3)) and not np.array_equal(
-        face, model(drawing, seed=4)
-    )
+    assert np.array_equal(face, face_for(drawing, seed=3))
+    assert not np.array_equal(face, face_for(drawing, seed=4))
     square = drawings.prepare(drawing).image  # cleaned and aligned on the way
+    model = s2f.load("sketch-to-photo", "cpu")
     assert np.array_equal(face, model.translate(square, seed=3))
-    sketch = s2f.load("photo-to-sketch", "cpu")(draw_face(3, size_px=300).photo)
+    sketch = face_for(draw_face(3, size_px=300).photo, direction="photo-to-sketch")
     assert sketch.shape == (256, 256, 3)
-    face = s2f.load("map-to-face-128", "cpu")(draw_face(3, size_px=256).mask, seed=1)
-    assert face.shape == (128, 128, 3)
+    labels = draw_face(3, size_px=256).mask
+    assert face_for(labels, model="map-to-face-128", seed=1).shape == (128, 128, 3)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         s2f.lod("sketch-to-photo")
 

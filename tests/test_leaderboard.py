@@ -18,8 +18,8 @@ import pytest
 
 import data_prep
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio.cli.main import main
 from s2f_utils import metrics
-from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import evaluation, leaderboard
 from s2f_utils.pictures import images

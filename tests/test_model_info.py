@@ -9,7 +9,7 @@ import shutil
 import pytest
 import torch
 
-from s2f_utils.cli.main import main
+from s2f_studio.cli.main import main
 from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks import checkpoints

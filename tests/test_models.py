@@ -27,7 +27,6 @@ SMALL = {
     "unet": ({"num_downs": 5, "base_filters": 4}, 3),
     "resnet": ({"num_blocks": 2, "base_filters": 4}, 3),
     "patchgan": ({"in_channels": 6, "base_filters": 4}, 6),
-    "pixelgan": ({"in_channels": 6, "base_filters": 4}, 6),
 }
 
 
@@ -77,26 +76,6 @@ def test_old_and_new_files_of_a_resnet_are_one_network():
             net = networks.from_state_dict(state_dict)
             assert net.args == networks.from_state_dict(plain).args | {"dropout": dropout}
             assert torch.equal(net(x), expected)
-
-
-def test_project_2s_small_generator_is_known_by_its_keys():
-    net = networks.build("seed")
-    assert networks.count_parameters(net) == 756_739
-    published = {
-        f"module.{key}": value for key, value in networks.init_weights(net).state_dict().items()
-    }
-    assert len(published) == 12 and {key.split(".")[2] for key in published} == {
-        "0",
-        "2",
-        "4",
-        "6",
-        "8",
-        "10",
-    }
-    found = networks.from_state_dict(published)
-    x = reference.image(2, 3, 64)
-    with torch.no_grad():
-        assert found.name == "seed" and found(x).shape == x.shape and torch.equal(found(x), net(x))
 
 
 def test_project_5s_networks_are_as_described(tmp_path):
@@ -178,20 +157,54 @@ def test_unet_says_what_is_wrong_with_its_input():
         net(torch.zeros(1, 3, 40, 32))
 
 
+IN_PLACE = {
+    "patchgan": {"in_channels": 3, "base_filters": 4},
+    "dense": {"base_filters": 4, "size_px": 32},
+    "stylegan2-disc": {"size_px": 32, "width": 8},
+    "stylegan2": {"size_px": 32, "width": 8, "style_dim": 8, "num_mlp": 1},
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_leaky_relus_in_place_change_no_value_and_no_gradient(name, monkeypatch):
+    """Also not the gradient of a gradient, as of R1 and path lengths."""
+
+    def found() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = networks.build(name, **IN_PLACE[name])
+        x = torch.randn(4, 8) if name == "stylegan2" else torch.randn(4, 3, 32, 32)
+        x.requires_grad_()
+        options = {"randomize_noise": False} if name == "stylegan2" else {}
+        out = net(x, **options)
+        (slope,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+        (out.sum() + slope.square().sum()).backward()
+        return [out, slope, *(p.grad for p in net.parameters() if p.grad is not None)]
+
+    leaky_relu, asked = torch.nn.functional.leaky_relu, []
+
+    def apart(x, negative_slope=0.01, inplace=False):
+        asked.append(inplace)
+        return leaky_relu(x, negative_slope)
+
+    in_place = found()
+    monkeypatch.setattr(torch.nn.functional, "leaky_relu", apart)
+    expected = found()
+    assert any(asked) and len(in_place) == len(expected) > 5
+    assert all(torch.equal(one, other) for one, other in zip(in_place, expected, strict=True))
+
+
 def test_unknown_networks_and_arguments_are_named():
-    with pytest.raises(
-        ValueError, match="unet, resnet, seed, cgan, resunet, patchgan, pixelgan, dense"
-    ):
+    with pytest.raises(ValueError, match="unet, resnet, cgan, resunet, patchgan, dense"):
         networks.build("resnet50")
     with pytest.raises(ValueError, match="no argument width: it takes in_channels"):
         networks.build("unet", width=3)
 
 
 def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
-    state = networks.build("seed", base_filters=4).state_dict()
-    state["model.11.extra"] = torch.zeros(1)
+    state = networks.build("resnet", base_filters=4, num_blocks=1).state_dict()
+    state["model.99.extra"] = torch.zeros(1)
     with pytest.raises(
-        networks.UnknownNetworkError, match='seed: .* Unexpected key.* "model.11.extra"'
+        networks.UnknownNetworkError, match='resnet: .* Unexpected key.* "model.99.extra"'
     ):
         networks.from_state_dict(state)
     with pytest.raises(networks.UnknownNetworkError, match="none of the generators"):
@@ -216,3 +229,19 @@ def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(checkpoints.CheckpointError, match="weights.pth: "):
         checkpoints.load_torch_file(path)
+
+
+def test_a_residual_resnet_begins_as_a_copy_and_learns_the_whole_range():
+    net = networks.init_weights(
+        networks.build("resnet", num_blocks=1, base_filters=4, residual=True)
+    )
+    x = torch.rand(2, 3, 16, 24) * 2 - 1
+    assert not torch.equal(net(x), x)
+    net.begin_as_copy()
+    assert torch.equal(net(x), x)
+    net(x * 0.5).square().mean().backward()
+    assert net.model[-2].weight.grad.abs().sum() > 0
+    torch.nn.init.constant_(net.model[-2].bias, 9.0)  # black may become white
+    assert net(torch.full_like(x, -1.0)).min() > 0.999
+    with pytest.raises(ValueError, match="must be equal"):
+        networks.build("resnet", in_channels=1, residual=True)

@@ -20,6 +20,7 @@ from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.live import COMMANDS
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
+from s2f_utils.train.saving import write_state
 from s2f_utils.train.tracking import read_log
 
 CPU = torch.device("cpu")
@@ -278,7 +279,7 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
     class Fill:
         def on_step(self, run):
             if run.images_seen == 8:
-                run.save()
+                write_state(run)
             if run.images_seen == 20:
                 disk.fill()
 

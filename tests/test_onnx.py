@@ -22,18 +22,20 @@ onnx = pytest.importorskip(
     "onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'"
 )
 
+
+import s2f_studio  # noqa: E402
 from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
+from s2f_studio import loading, shipped  # noqa: E402
+from s2f_studio.cli import main  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.engines import running as engines  # noqa: E402
-from s2f_studio.engines.running import OnnxEngine  # noqa: E402
-from s2f_studio.export.exported import description_file, read_description  # noqa: E402
 from s2f_studio.export.writing import export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.server.service import Service as Server  # noqa: E402
 from s2f_utils import infer, networks, weights  # noqa: E402
-from s2f_utils.cli import main  # noqa: E402
+from s2f_utils.infer import onnx_engine as engines  # noqa: E402
 from s2f_utils.infer import restorers  # noqa: E402
-from s2f_utils.infer.enhance import Enhancer  # noqa: E402
+from s2f_utils.infer.graphs import FORMAT, description_file, read_description  # noqa: E402
+from s2f_utils.infer.onnx_engine import OnnxEngine  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
@@ -74,7 +76,7 @@ def drawn(name: str) -> np.ndarray:
 @pytest.fixture(scope="module")
 def by_graphs():
     """The same, by the graphs that come along."""
-    return infer.load("sketch-to-photo", engine="onnx")
+    return s2f_studio.load("sketch-to-photo", engine="onnx")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,8 @@ QUESTIONS = {
     "another": {"seed": 3},
     "large": {"large": True, "seed": 1},
     "average": {"answer": "average", "likely": 0.2},
-    "chosen": {"seed": 9, "chosen": "3,5", "temperature": 1.0},
+    "chosen": {"seed": 9, "chosen": "3/4", "temperature": 1.0},
+    "kept": {"keep": 3},
     "paper": {"frame": "paper", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
 }
@@ -107,7 +110,7 @@ def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, asked):
 
 @pytest.mark.slow
 def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
-    exported = infer.load(folder)
+    exported = s2f_studio.load(folder)
     for asked in ({}, {"answer": "average", "likely": 0.2}):
         wanted = shipped.translate(drawn("plain-man"), **asked)
         assert apart(exported.translate(drawn("plain-man"), **asked), wanted) <= LEVELS
@@ -228,7 +231,7 @@ def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
         tmp_path / "out",
         tmp_path / "made",
     )
-    made = restorers.load(export(Enhancer(own), folder))
+    made = restorers.load(export(own, folder))
     small = images.resize(face, 32)
     assert apart(made.restore(small), own.restore(small)) <= LEVELS
     assert made.size_px == own.size_px
@@ -259,7 +262,7 @@ def test_a_restorer_whose_decoder_is_a_stylegan2_answers_as_in_pytorch(tmp_path)
     meta = {"direction": direction, "size_px": 32}
     path = checkpoints.save_generator(tmp_path / "g.safetensors", net, meta)
     own = restorers.load(path, "cpu")
-    made = restorers.load(export(Enhancer(own), tmp_path / "out"))
+    made = restorers.load(export(own, tmp_path / "out"))
     face = draw_face(2, size_px=32).photo
     wanted = [own.restore(face, seed) for seed in (0, 7)]
     assert apart(*wanted) > 2 * LEVELS
@@ -308,18 +311,20 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
 
 def test_weights_are_the_same_without_pytorch():
+    import s2f_studio.faces.networks  # noqa: F401  by which the person's is known
+
     for name in (
-        weights.PERSON,
+        shipped.PERSON,
         "photo-to-sketch",
         "map-to-face-128",
     ):  # float16, int8, and whole numbers among them
-        net, _ = checkpoints.load_network(weights.shipped(name))
-        own, found = net.state_dict(), tensors_of(weights.shipped(name))
+        net, _ = checkpoints.load_network(shipped.all_files()[name])
+        own, found = net.state_dict(), tensors_of(shipped.all_files()[name])
         assert all(np.array_equal(found[key], own[key].numpy()) for key in found)
         floating = [key for key, value in own.items() if value.is_floating_point()]
         assert list(found) == sorted(floating)
         whole = np.concatenate([own[key].numpy().ravel() for key in sorted(floating)])
-        assert np.array_equal(expanded(weights.shipped(name)), whole)
+        assert np.array_equal(expanded(shipped.all_files()[name]), whole)
 
 
 def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
@@ -367,13 +372,13 @@ def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
 def test_the_engine_that_is_asked_for_runs_the_model(engine, tmp_path, monkeypatch):
     assert infer.load("photo-to-sketch", "cpu", engine=engine).engine.name == engine
     assert restorers.load(weights.RESTORER, "cpu", engine=engine).engine.name == engine
-    app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], infer.load
+    app, asked, load = Server(Catalogue(None), device="cpu", engine=engine), [], s2f_studio.load
     for choice in (app.catalogue.choose(direction="photo-to-sketch"), app.catalogue.restorer()):
         with app.models.use(choice) as model:
             assert model.engine.name == engine
     app.close()
     monkeypatch.setattr(
-        infer,
+        loading,
         "load",
         lambda *given, **more: asked.append(more["engine"]) or load(*given, **more),
     )
@@ -399,7 +404,7 @@ def test_each_folder_is_described_by_its_own_file(tmp_path):
     }  # one named as ours is
     for name, (direction, size_px) in told.items():
         spec = {
-            "format": 1,
+            "format": FORMAT,
             "stages": {},
             "kind": "Translator",
             "direction": direction,
@@ -419,7 +424,7 @@ def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
     code = (
         "import sys\n"
         f"for name in {sorted(OF_TRAIN)}: sys.modules[name] = None\n"
-        "from s2f_utils.cli.main import main\n"
+        "from s2f_studio.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -9,7 +9,7 @@ import weakref
 import pytest
 import torch
 
-from s2f_utils.cli import main
+from s2f_studio.cli import main
 from s2f_utils.data import read_manifest
 from s2f_utils.methods.pix2pix import Pix2Pix
 from s2f_utils.train.errors import MemoryFullError, is_out_of_memory

@@ -10,9 +10,9 @@ import pytest
 from data_prep import DataError, Recipe, make_pairs, write_careless_pairs
 from data_prep.check import diagnose, write_mended
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio.drawings.prepare import prepare_for
 from s2f_utils import infer
 from s2f_utils.data import read_manifest
-from s2f_utils.extensions import contributed
 from s2f_utils.pictures import faces, images
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
@@ -52,7 +52,7 @@ def test_a_run_on_aligned_pairs_aligns_new_drawings(raw, tmp_path):
     assert model.info.layout == "aligned"
     drawing = images.load_rgb(raw / "sketches" / "03.png")
     face = faces.find_face(drawing, drawing=True)
-    given = images.resize(contributed("tools")["prepare"](drawing, model.info), 64)
+    given = images.resize(prepare_for(drawing, model.info).image, 64)
     assert np.abs(given.astype(int) - faces.align(drawing, face, 64)).mean() < 12
     assert np.abs(given.astype(int) - images.resize(drawing, 64)).mean() > 20
 
@@ -62,7 +62,7 @@ def test_a_run_on_whole_pictures_takes_them_as_they_are(raw, tmp_path):
     model = trained_on(whole, tmp_path / "runs-whole")
     assert model.info.layout == ""
     drawing = images.load_rgb(raw / "sketches" / "03.png")
-    given = contributed("tools")["prepare"](drawing, model.info, clean="never")
+    given = prepare_for(drawing, model.info).image
     assert np.array_equal(given, drawing)
 
 

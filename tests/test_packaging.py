@@ -180,7 +180,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_the_command(wheel):
     assert inside == there
     (info,) = {name.partition("/")[0] for name in set(wheel.namelist()) - inside}
     announced = wheel.read(f"{info}/entry_points.txt")
-    assert b"s2f = s2f_utils.cli:main" in announced and b"[s2f.plugins]" in announced
+    assert announced.split() == b"[console_scripts] s2f = s2f_studio.cli:main".split()
 
 
 def test_the_wheel_answers_outside_of_a_clone(wheel, tmp_path):
@@ -189,7 +189,7 @@ def test_the_wheel_answers_outside_of_a_clone(wheel, tmp_path):
     work.mkdir()
 
     def s2f(*arguments: object) -> str:
-        command = [sys.executable, "-m", "s2f_utils", *map(str, arguments)]
+        command = [sys.executable, "-m", "s2f_studio", *map(str, arguments)]
         environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
         done = subprocess.run(
             command, cwd=work, env=environment, capture_output=True, text=True, timeout=300

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import bank, choosing
@@ -25,7 +26,7 @@ from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
-from s2f_utils import weights
+from s2f_studio.request import Round
 from s2f_utils.pictures import images
 from s2f_utils.weights.compact import expanded
 from s2f_utils.weights.download import DownloadError
@@ -78,7 +79,10 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     assert {"look", "expect", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
     assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
-    assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
+    assert (
+        runtime["bytes"]["models/finder.safetensors"]
+        == shipped.file_of(shipped.FINDER).stat().st_size
+    )
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")
         assert np.array_equal(start, drawing.start_of("sketch", name))
@@ -111,7 +115,7 @@ def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch)
     (tmp_path / "other.tgz").write_bytes(b"another")
     with pytest.raises(RuntimeMissingError, match="its SHA-256 differs"):
         export_page(tmp_path / "new", ort=tmp_path / "other.tgz")
-    monkeypatch.setattr(weights, "GRAPHS", tmp_path / "nowhere")
+    monkeypatch.setattr(shipped, "GRAPHS", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
         export_page(tmp_path / "new", ort=package)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other.tgz"]
@@ -194,8 +198,8 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
 def test_weights_are_unpacked_as_in_python(module, name):
     code = "tell(new Float32Array(expanded(new Uint8Array(fs.readFileSync(more[0]))).buffer));"
     imports = 'import { expanded } from "./weights.js";'
-    (made,) = in_node(module, imports, code, BLANK, str(weights.shipped(name)))
-    wanted = expanded(weights.shipped(name))
+    (made,) = in_node(module, imports, code, BLANK, str(shipped.all_files()[name]))
+    wanted = expanded(shipped.all_files()[name])
     assert wanted.std() > 0 and np.array_equal(made, wanted)
 
 
@@ -218,10 +222,12 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
-@pytest.mark.parametrize("rounds", [(), ((3, 5), (9,))], ids=["at first", "after two rounds"])
-def test_the_page_chooses_whom_python_chooses(module, rounds):
+@pytest.mark.parametrize("num_rounds", [0, 2])
+def test_the_page_chooses_whom_python_chooses(module, num_rounds):
     rng = np.random.default_rng(0)
     numbers = bank.shipped().numbers
+    some = numbers[rng.permutation(len(numbers))].tolist()
+    rounds = [Round((some[0], some[1]), tuple(some[2:8])), Round((some[8],))][:num_rounds]
     weights = rng.normal(0, 2, 2 * len(numbers))
     near = rng.normal(0, 0.5, (len(numbers), 2))
 
@@ -231,16 +237,19 @@ def test_the_page_chooses_whom_python_chooses(module, rounds):
     seeds = [*range(8), 20, 4_000_000_000]
     wanted = choosing.choose(weights, numbers, seeds, 0.8, rounds, off)
     code = """
-        const [weights, near, seeds, rounds] = more;
+        const [weights, near, seeds, rounds, keep] = more;
         const off = async (picked) => near.map(([x, y]) => Math.min(...near
           .filter((_, n) => picked[n]).map(([a, b]) => (x - a) ** 2 + (y - b) ** 2)));
         for (const seed of seeds) {
           const { entry, mirrored } = await choose(weights, seed, 0.8, rounds, off);
           tell([entry, mirrored]);
         }
+        const { entry, mirrored } = kept(weights, keep);
+        tell([entry, mirrored]);
         tell([usualTemperature(0.6)]);"""
-    imports = 'import { choose, usualTemperature } from "./choose.js";'
-    given = weights.tolist(), near.tolist(), seeds, rounds
+    imports = 'import { choose, kept, usualTemperature } from "./choose.js";'
+    wanted.append(choosing.kept(weights, np.zeros(len(numbers)), numbers, some[9], off))
+    given = weights.tolist(), near.tolist(), seeds, rounds, some[9]
     *made, usual = in_node(module, imports, code, BLANK, *given)
     assert [(int(a), bool(b)) for a, b in made] == [(one.entry, one.mirrored) for one in wanted]
     assert usual == pytest.approx(choosing.usual_temperature(0.6))
@@ -252,7 +261,8 @@ STATE = """
     const answer = { pictures: [{ png: picture }], warnings: [] };
     const one = { id: "m", kind: "model", state: "ready", direction: "sketch-to-photo",
       reads: "sketch", chooses: true, answers: 8, size_px: 256 };
-    const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [] };
+    const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [],
+      keep: null };
     const about = { query, starts: { sketch: ["a"] }, start: "a", preview: "average" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
       progress: async () => "", async translate() { return answer; } };

@@ -9,16 +9,18 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+import s2f_studio
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces.average_face import missing_accessories
 from s2f_studio.faces.looks import place
-from s2f_studio.faces.model import LINES_BELOW, average_of
+from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, average_of
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.faces.placing import Placed
-from s2f_studio.request import DrawingRequest, chosen_text, parse_chosen
-from s2f_utils import infer, networks, weights
+from s2f_studio.request import DrawingRequest, Round, chosen_text, parse_chosen
+from s2f_utils import infer, networks
 from s2f_utils.networks import checkpoints
 
 
@@ -28,7 +30,7 @@ def drawn(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model():
-    return infer.load(device="cpu")
+    return s2f_studio.load(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_codes_and_pictures_of_them_are_inverse():
 @pytest.fixture(scope="module")
 def looks(model):
     """What each entry of the bank shows: (E, V)."""
-    return checkpoints.load_network(weights.shipped(weights.BANK))[0].looks.numpy()
+    return checkpoints.load_network(shipped.file_of(shipped.BANK))[0].looks.numpy()
 
 
 def people_of(model, square, seeds, **fields) -> list[int]:
@@ -159,7 +161,7 @@ def test_what_is_asked_for_is_what_people_show(model, square, looks, name, look,
 
 
 def test_an_asked_skin_is_that_of_the_people_who_answer(model, square):
-    tones = checkpoints.load_network(weights.shipped(weights.BANK))[0].skin_tones.numpy()
+    tones = checkpoints.load_network(shipped.file_of(shipped.BANK))[0].skin_tones.numpy()
     dark, light = (
         tones[people_of(model, square, range(16), person={"skin": one}), 0].mean()
         for one in ("#5a3825", "#f0d0b8")
@@ -172,17 +174,47 @@ def test_the_next_eight_are_like_those_who_were_picked_and_one_goes_back_a_round
     picked = np.zeros(len(model.bank.rows), bool)
     picked[first[5]] = True
     off = model.off(picked)
-    second = people_of(model, square, range(8, 16), chosen=((5,),))
+    numbers = model.bank.numbers
+    one = Round((numbers[first[5]],), tuple(numbers[first[:5]]))
+    second = people_of(model, square, range(8, 16), chosen=(one,))
     assert off[second].mean() < 0.8 * off[people_of(model, square, range(8, 16))].mean()
-    third = people_of(model, square, range(16, 24), chosen=((5,), (9,)))
-    assert third != people_of(model, square, range(16, 24), chosen=((5,),))
+    two = Round((numbers[second[1]],))
+    third = people_of(model, square, range(16, 24), chosen=(one, two))
+    assert third != people_of(model, square, range(16, 24), chosen=(one,))
+
+
+def test_a_person_stays_while_one_draws_and_goes_where_they_contradict_what_is_asked(
+    model, square, looks
+):
+    (entry,) = people_of(model, square, [5])
+    keep = int(model.bank.numbers[entry])
+    more = square.copy()
+    more[30:60, 60:200:6] = 0  # strokes across the forehead
+    assert people_of(model, more, range(4), keep=keep) == [entry] * 4
+    has_glasses = looks[entry, place("glasses", "yes")] == 1
+    for wish in (-1.0, 1.0):
+        (other,) = people_of(model, square, [5], keep=keep, person={"glasses": wish})
+        assert (other == entry) == (has_glasses == (wish > 0))
+        assert looks[other, place("glasses", "yes")] == (wish > 0)
+
+
+def test_somebody_who_is_not_in_the_bank_is_refused(model, square):
+    nobody = int(model.bank.numbers.max()) + 1
+    for fields in ({"keep": nobody}, {"chosen": (Round((nobody,)),)}):
+        with pytest.raises(UnknownPersonError, match=f"has the number {nobody}"):
+            people_of(model, square, [0], **fields)
+    passed = Round((int(model.bank.numbers[0]),), (nobody,))  # who was passed over may be gone
+    assert people_of(model, square, [0], chosen=(passed,))
 
 
 def test_rounds_of_choosing_as_text():
-    assert parse_chosen("3,5;9") == ((3, 5), (9,)) and parse_chosen("") == parse_chosen(None) == ()
-    assert parse_chosen([[3, 5], [9]]) == ((3, 5), (9,)) and chosen_text(((3, 5), (9,))) == "3,5;9"
-    for wrong in ("3,x", "-1", "3,9", ";".join(["1"] * 50), 7, "2147483648"):
-        with pytest.raises(ValueError, match="seeds picked in each round"):
+    rounds = (Round((412, 88), (3, 9)), Round((7,)))
+    assert parse_chosen("412,88/3,9;7") == rounds and parse_chosen("") == parse_chosen(None) == ()
+    assert parse_chosen([[[412, 88], [3, 9]], [[7]]]) == rounds
+    assert chosen_text(rounds) == "412,88/3,9;7"
+    many = ";".join(["1"] * 50)
+    for wrong in ("3,x", "-1", "/3", "3/3", "1,2,3,4,5/6,7,8,9", "1/2/3", many, 7, "2147483648"):
+        with pytest.raises(ValueError, match="numbers of the people picked"):
             parse_chosen(wrong)
 
 

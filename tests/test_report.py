@@ -12,8 +12,8 @@ import torch
 
 import data_prep
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio.cli.main import main
 from s2f_utils import metrics, networks, runtime
-from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.infer.stages import build_plain_stages
 from s2f_utils.infer.torch_engine import TorchEngine

@@ -133,20 +133,12 @@ def test_what_was_trained_restores_and_is_a_beginning(manifest, tmp_path):
 
 
 def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp_path):
-    """It takes over what another kind reads from a face, and what it paints is added to the
-    face.
-    """
-    plain = begin(manifest, tmp_path / "plain")
-    train(plain, progress=False)
-    run = begin(
-        manifest, tmp_path / "residual", init=plain.folder, residual=True, lr_g=4e-3, lambda_gan=0.0
-    )
+    """What it paints is added to the face."""
+    run = begin(manifest, tmp_path, residual=True, lr_g=4e-3, lambda_gan=0.0)
     photos = torch.rand(2, 3, 32, 32) * 2 - 1
     net = run.model.net_g
     with torch.inference_mode():
         assert torch.equal(net(photos), photos)
-        _, levels = net(photos, return_rgb=True)
-        assert all(level.abs().max() > 0 for level in levels)  # what the U-Net learned is there
     train(run, progress=False)
     found, _ = checkpoints.load_network(run.folder / "generator.safetensors")
     assert found.residual and found.args["residual"]
@@ -228,16 +220,6 @@ def test_a_prior_stays_as_it_is_while_the_rest_learns(manifest, tmp_path, faces)
     assert again == begun_with | {"residual": False}
     further = begin(manifest, tmp_path / "again", init=run.folder, **again)
     assert not any(x.requires_grad for x in further.model.net_g.stylegan_decoder.parameters())
-
-
-def test_without_a_prior_the_same_network_learns_all_of_its_decoder(manifest, tmp_path, faces):
-    sizes = settings_of(faces, "restore") | {"decoder": "stylegan2"}
-    run = begin(manifest, tmp_path, **sizes)
-    first = {name: value.clone() for name, value in run.model.net_g.named_parameters()}
-    train(run, progress=False)
-    still = [name for name, x in run.model.net_g.named_parameters() if x.equal(first[name])]
-    mapping = "stylegan_decoder.style."  # the U-Net's styles come without it
-    assert all(name.startswith(mapping) for name in still)
 
 
 def test_what_is_no_prior_is_refused(manifest, tmp_path, faces):

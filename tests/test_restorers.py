@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_utils import cli, networks, weights
+from s2f_studio import cli
+from s2f_utils import networks, weights
 from s2f_utils.infer import restorers
-from s2f_utils.infer.restorers import with_colours_of
+from s2f_utils.infer.enhance import with_colours_of
 from s2f_utils.pictures import images
 from tests import test_download
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -77,6 +80,33 @@ def test_a_placed_network_runs_in_the_precision_and_trains_its_own_float32_weigh
     assert 0 < (out - exact).abs().max() < 0.05 * exact.abs().max() + 0.02
     out.sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in net.parameters())
+
+
+FAULTS = """
+import resource, sys, torch
+from s2f_utils.runtime import tuned
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(2**24)  # 64 MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+torch.ones(2**24)
+before = faults()
+with tuned(torch.device("cpu")):
+    faults(), faults()  # small things come to lie between the large ones
+    print(before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+def test_a_training_keeps_the_memory_that_it_frees():
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
+    )
+    before, within = map(int, done.stdout.split())
+    assert within < before / 8
 
 
 def test_random_generators_are_put_back():

@@ -46,7 +46,8 @@ const host = {
   async translate(file, fields) {
     asked.push(fields);
     if (refuses) throw new Error(refuses);
-    return { pictures: [{ png: png + asked.length }], warnings: ["soft"], codes: [] };
+    const person = fields.keep ?? 100 + fields.seed;
+    return { pictures: [{ png: png + asked.length, person }], warnings: ["soft"], codes: [] };
   },
 };
 globalThis.FileReader = class {
@@ -200,22 +201,24 @@ def test_choosing_leads_to_people_around_the_picks():
       tell(asked.at(-1).chosen, faces.map((one) => one.seed), picks);
       tell(picked.map((one) => one.seed));
       await state.pick(faces[1]);
-      tell(state.settings.seed, kept.settings.chosen);
+      tell(state.settings.seed, kept.settings.chosen, kept.settings.keep);
       await state.moreAlike();
-      tell(asked.at(-1).chosen, state.rounds.now.first);
+      tell(asked.at(-1).chosen, state.rounds.now.first, asked.at(-1).keep ?? null);
       await state.pick(state.rounds.now.faces[0]);
       await state.pick(state.rounds.now.faces[0]);
       tell(state.rounds.now.picks);
       await state.draw(png + "mine", false);
-      tell(asked.at(-1).chosen, asked.at(-1).seed);
+      tell(asked.at(-1).chosen, asked.at(-1).seed, asked.at(-1).keep);
     """)
-    assert told[:4] == ["3,5", list(range(8, 16)), [], [3, 5]]
-    assert told[4:6] == [9, [[3, 5]]]
-    assert told[6:8] == ["3,5;9", 16]
-    assert told[8] == [], "picked again, one is no longer picked"
-    assert told[9:] == ["3,5;9", 16], "a stroke is answered with the person who was picked last"
-    for chosen in ("3,5", "3,5;9"):
-        DrawingRequest.of({"chosen": chosen})
+    first = "103,105/100,101,102,104,106,107"
+    second = "109/108,110,111,112,113,114,115"
+    assert told[:4] == [first, list(range(8, 16)), [], [3, 5]]
+    assert told[4:7] == [9, [[[103, 105], [100, 101, 102, 104, 106, 107]]], 109]
+    assert told[7:10] == [f"{first};{second}", 16, None]
+    assert told[10] == [], "picked again, one is no longer picked"
+    assert told[11:] == [f"{first};{second}", 16, 116], "a stroke is answered with the same person"
+    for chosen in (first, f"{first};{second}"):
+        DrawingRequest.of({"chosen": chosen, "keep": 116})
 
 
 def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
@@ -262,7 +265,7 @@ def test_what_was_set_comes_back_with_a_round():
 
 def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
     told = on_page("""
-      await state.set({ seed: 9, chosen: [[3, 5]] });
+      await state.set({ seed: 9, chosen: [[[103, 105], [100]]] });
       await state.showEight();
       tell(state.rounds.now.first, asked.at(-1).chosen);
       await state.go("back");
@@ -271,7 +274,7 @@ def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
       await state.go("forward");
       tell(state.rounds.now.first);
     """)
-    assert told == [8, "3,5", 0, "", [3, 5], 8, False, 8]
+    assert told == [8, "103,105/100", 0, "", [], 8, False, 8]
 
 
 def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():

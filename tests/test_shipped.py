@@ -6,10 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+import s2f_studio
+import s2f_studio.faces.networks  # the studio's networks are known by it
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_studio import cli, shipped
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import Remark
-from s2f_utils import cli, infer, networks, weights
+from s2f_utils import infer, networks, weights
+from s2f_utils.infer.graphs import read_description
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import faces, images, masks
@@ -18,15 +22,16 @@ from tests.test_cli import command
 
 
 def test_the_shipped_files_are_here_and_small():
-    sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
+    folders = (weights.SHIPPED_FOLDER, shipped.FOLDER)
+    sizes = [path.stat().st_size for folder in folders for path in folder.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 75e6
-    others = {weights.EXPECT: ("expect", 128)}
+    others = {shipped.EXPECT: ("expect", 128)}
     lessons = dict.fromkeys(("pix2pix-128", "pix2pix-128-gan", "pix2pix-128-l1"), ("unet", 128))
     lessons |= {"faces-64": ("stylegan2", 64)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
     lessons |= dict.fromkeys(("sketch-to-face-128", "map-to-face-128"), ("psp", 128))
-    for name in weights.SHIPPED:
-        net, meta = checkpoints.load_network(weights.shipped(name))
+    for name in (*weights.SHIPPED, shipped.EXPECT):
+        net, meta = checkpoints.load_network(shipped.all_files()[name])
         kind, size_px = (others | lessons).get(name, ("resunet", 256))
         assert meta["name"] == name and net.name == kind
         assert int(meta["size_px"]) == size_px
@@ -35,12 +40,38 @@ def test_the_shipped_files_are_here_and_small():
         ) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
-    net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
+    net, meta = checkpoints.load_network(shipped.file_of(shipped.FINDER))
     assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
     assert all(value.isfinite().all() for value in net.state_dict().values())
-    net, meta = checkpoints.load_network(weights.shipped(weights.PERSON))
+    net, meta = checkpoints.load_network(shipped.file_of(shipped.PERSON))
     assert net.name == "person" and int(meta["images_seen"]) >= 5_000
     assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
+def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
+    of_library = (
+        weights.GRAPHS,
+        weights.SHIPPED_FOLDER,
+        {**weights.SHIPPED, **weights.SHIPPED_RESTORERS},
+    )
+    of_studio = shipped.GRAPHS, shipped.FOLDER, {shipped.EXPECT: ""}
+    for graphs, folder, names in (of_library, of_studio):
+        needed = {graphs / f"{name}.json" for name in names}
+        for file in tuple(needed):
+            for stage in read_description(file)["stages"].values():
+                needed.add(graphs / stage["file"])
+                for name in stage["weights"]:
+                    is_beside = (graphs / name).is_file()
+                    needed.add((graphs if is_beside else folder) / name)
+        assert all(path.is_file() for path in needed)
+        assert set(graphs.iterdir()) == {path for path in needed if path.parent == graphs}
+
+
+def test_the_library_refuses_a_part_of_the_studios_model():
+    with pytest.raises(networks.UnknownNetworkError, match="expect, which renders pictures"):
+        infer.load(shipped.file_of(shipped.EXPECT), "cpu")
+    with pytest.raises(FileNotFoundError, match="no such model: .*, or sketch-to-photo$"):
+        s2f_studio.load("sketch-to-foto", "cpu")
 
 
 def test_both_encoders_hold_one_generator_and_the_small_one_has_its_discriminator_beside_it():
@@ -117,7 +148,7 @@ def drawn(strangers):
 
 
 def test_what_is_expected_is_the_face_of_the_sketch_and_nobody_elses(drawn):
-    model = infer.load(device="cpu")
+    model = s2f_studio.load(device="cpu")
     made = np.stack(
         [model.translate(one, answer="average", likely=0.0) for one in drawn["sketch"]]
     ).astype(float)

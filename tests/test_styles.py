@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_utils import cli, infer, networks
+from s2f_studio import cli
+from s2f_utils import infer, networks
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images, masks
 

@@ -96,3 +96,21 @@ def test_skin_tones_are_spread_evenly(faces):
     assert np.corrcoef(tone, light)[0, 1] < -0.95
     assert light.min() < 60 and light.max() > 200
     assert (np.histogram(light, 4, (50, 210))[0] > 20).all()
+
+
+def test_hair_of_another_colour_leaves_the_rest_as_it_is(faces):
+    hidden = ("bald", "balding", "buzz")
+    for index, own in enumerate(faces[:40]):
+        if own.attributes["hat"] != "none" or own.attributes["hair_style"] in hidden:
+            continue
+        dark, blond = (
+            draw_face(index, size_px=64, hair_colour=colour) for colour in ("black", "blond")
+        )
+        assert own.attributes | {"hair_colour": "blond"} == blond.attributes
+        hair = (dark.mask == LABEL["hair"]) & (blond.mask == LABEL["hair"])
+        wall = (dark.mask == LABEL["background"]) & (blond.mask == LABEL["background"])
+        assert (blond.photo[hair].mean(0) - dark.photo[hair].mean(0)).min() > 25
+        assert np.abs(blond.photo[wall].astype(int) - dark.photo[wall]).mean() < 3
+        assert np.array_equal(own.landmarks, blond.landmarks)
+    with pytest.raises(ValueError, match="hair_colour must be one of black, dark brown"):
+        draw_face(0, hair_colour="green")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from s2f_utils.pictures import images
 from s2f_utils.train.loop import train
+from s2f_utils.train.saving import write_state
 from s2f_utils.train.tracking import read_log
 from tests.test_tracking import Steer, problems, start
 
@@ -142,7 +143,7 @@ class KillAfterSaving:
         if run.images_seen == 4:
             run.live.set("lr_g", 5e-5, "test")
         if run.images_seen == 6:
-            run.save()
+            write_state(run)
         if run.images_seen == 8:
             run.live.set("lr_d", 1e-4, "test")
         if run.images_seen == 10:

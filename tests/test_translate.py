@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import s2f_studio
+from s2f_studio import cli
+from s2f_studio.answers import translate, write_answer
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet
-from s2f_studio.translate import translate, write_answer
-from s2f_utils import cli, infer
 from s2f_utils.pictures import faces, images
 
 POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of an example at 256 px
@@ -20,7 +21,7 @@ SIZE = 256
 
 @pytest.fixture(scope="module")
 def model():
-    return infer.load(device="cpu")
+    return s2f_studio.load(device="cpu")
 
 
 @pytest.fixture(scope="module")

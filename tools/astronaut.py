@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
+import s2f_studio
+from s2f_studio.answers import translate
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet
-from s2f_studio.translate import translate
 from s2f_utils import infer, weights
-from s2f_utils.infer import enhance
+from s2f_utils.infer import restorers
+from s2f_utils.infer.enhance import enhance
 from s2f_utils.pictures import degradations, faces, images, viz
 
 
@@ -34,13 +36,13 @@ def main() -> None:
     photo = faces.warp(whole, matrix, 256)
     sketch = infer.load("photo-to-sketch", "cpu").translate(photo)
     request = DrawingRequest(candidates=3, align="never", clean="never")
-    answer = translate(sketch, request, infer.load(device="cpu"))
+    answer = translate(sketch, request, s2f_studio.load(device="cpu"))
     pictures = [photo, sketch, *(face.picture for face in answer.faces)]
     names = ["a photo", "its sketch", *(face.name for face in answer.faces)]
     print(images.save(args.out, sheet(pictures, names), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]
-    done = enhance.enhance(bad, weights.RESTORER, found=[face])
+    done = enhance(bad, restorers.load(weights.RESTORER), found=[face])
     row = viz.sheet([np.stack([bad, done.image, whole])])
     print(images.save(args.out.with_name(f"{args.out.stem}-enhanced.png"), row, generated=True))
 

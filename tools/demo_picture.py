@@ -13,8 +13,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import s2f_studio  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_utils import infer  # noqa: E402  (the clone's)
 from s2f_utils.pictures import images, viz  # noqa: E402
 
 EXAMPLES = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "hat", "few-lines")
@@ -28,7 +28,7 @@ ANSWERS = (
 
 def rows() -> list[np.ndarray]:
     """Drawings, three photos for each, the average face: rows of uint8 (8, 256, 256, 3)."""
-    model = infer.load(device="cpu")
+    model = s2f_studio.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in EXAMPLES]
     answers = []
     for request in ANSWERS:

@@ -17,8 +17,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import s2f_studio  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_utils import infer, runtime  # noqa: E402  (the clone's)
+from s2f_utils import runtime  # noqa: E402  (the clone's)
 
 PICTURES = ROOT / "s2f_studio" / "page" / "gallery"
 SHOWN_PX, QUALITY = 192, 82
@@ -48,7 +49,7 @@ FAILED = (
 def main() -> None:
     """Write the pictures; `page/static/about.html` says what they show."""
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
-    model = infer.load(device="cpu")
+    model = s2f_studio.load(device="cpu")
     for kind, rows in (("good", GOOD), ("failed", FAILED)):
         for number, (name, asked, _text) in enumerate(rows, start=1):
             drawing = drawings.prepare(drawings.example(name)).image

@@ -27,7 +27,7 @@ _SKIN = np.array(
     ],
     np.float32,
 )
-_HAIR = {
+HAIR_COLOURS = {
     "black": (34, 29, 29),
     "dark brown": (60, 41, 32),
     "brown": (98, 66, 44),
@@ -130,10 +130,16 @@ def generator(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
 
-def choose(index: int, seed: int) -> SimpleNamespace:
+def choose(index: int, seed: int, hair_colour: str | None = None) -> SimpleNamespace:
     """The parameters of face `index` of series `seed`; `attributes` among them say in plain values
     what is drawn.
+
+    hair_colour: a name in `HAIR_COLOURS` takes the place of this face's own; all else stays. Raises
+    ValueError for another name.
     """
+    if hair_colour not in (None, *HAIR_COLOURS):
+        names = ", ".join(HAIR_COLOURS)
+        raise ValueError(f"hair_colour must be one of {names}, got {hair_colour!r}")
     rng = generator(seed, index, 0)
     start = generator(seed, 7).random(8)
     even = (start + (index % 10**9 + 1) * np.sqrt([2.0, 3, 5, 7, 11, 13, 17, 19])) % 1
@@ -143,7 +149,7 @@ def choose(index: int, seed: int) -> SimpleNamespace:
     p.old = float(np.clip((p.age - 38) / 40, 0, 1))
     p.grown_man = not p.feminine and p.age > 19
     p.light_skin = max(0.0, 1 - 1.9 * p.tone)  # blond and red hair, blue and green eyes go with it
-    _choose_hair(p, rng, even[3], even[4])
+    _choose_hair(p, rng, even[3], even[4], hair_colour)
     _choose_skin(p, rng)
     _choose_pose(p, rng)
     _choose_features(p, rng)
@@ -181,7 +187,11 @@ def _pick(options, weights, t: float):
 
 
 def _choose_hair(
-    p: SimpleNamespace, rng: np.random.Generator, of_style: float, of_colour: float
+    p: SimpleNamespace,
+    rng: np.random.Generator,
+    of_style: float,
+    of_colour: float,
+    hair_colour: str | None,
 ) -> None:
     weights = [st.feminine if p.feminine else st.masculine for st in _STYLES.values()]
     for k, name in enumerate(_STYLES):
@@ -193,7 +203,7 @@ def _choose_hair(
     p.style = _STYLES[p.hair]
     light, grey = p.light_skin, float(np.clip((p.age - 45) / 25, 0, 1))
     p.hair_name = _pick(
-        _HAIR,
+        HAIR_COLOURS,
         np.array(
             [
                 0.5 + 2 * p.tone,
@@ -211,7 +221,10 @@ def _choose_hair(
         + np.array([0, 0, 0, 0, 0, 0, 0, 2.2, 2.2 * grey]) * grey,
         of_colour,
     )
-    p.hair_rgb = np.array(_HAIR[p.hair_name]) * rng.uniform(0.9, 1.1) + rng.uniform(-1, 1, 3) * (
+    p.hair_name = hair_colour or p.hair_name
+    p.hair_rgb = np.array(HAIR_COLOURS[p.hair_name]) * rng.uniform(0.9, 1.1) + rng.uniform(
+        -1, 1, 3
+    ) * (
         3,
         1,
         1,

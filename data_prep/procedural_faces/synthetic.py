@@ -37,20 +37,23 @@ class Face:
     attributes: dict
 
 
-def draw_face(index: int, *, size_px: int = 256, seed: int = 0) -> Face:
+def draw_face(
+    index: int, *, size_px: int = 256, seed: int = 0, hair_colour: str | None = None
+) -> Face:
     """Draw face number `index` of the endless series `seed`.
 
     The same (index, seed) is the same face at every size, whatever was drawn before. Skin tone, age
     and hair style run evenly through their ranges as the index grows.
 
-    index, seed: integers ≥ 0. size_px: height and width, 32 to 512.
+    index, seed: integers ≥ 0. size_px: height and width, 32 to 512. hair_colour: draw the same face
+    with hair of this colour, a name in `person.HAIR_COLOURS`; None: with its own.
     Raises ValueError where one of them is out of range.
     """
     if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
         raise ValueError(f"size_px must be from {MIN_SIZE_PX} to {MAX_SIZE_PX}, got {size_px}")
     if index < 0 or seed < 0:
         raise ValueError(f"index and seed must be 0 or more, got index={index}, seed={seed}")
-    p = person.choose(index, seed)
+    p = person.choose(index, seed, hair_colour)
     s = Scene(p, size_px, person.generator(seed, index, 1))
     light.draw_background(s)
     sheets = hair.hair_sheets(s)

@@ -1,1 +1,5 @@
-"""The studio's commands of `s2f`."""
+"""The command line: one file a command."""
+
+from s2f_studio.cli.main import main
+
+__all__ = ["main"]

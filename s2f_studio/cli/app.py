@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from s2f_utils.cli.options import Device, Engine, between
+from s2f_studio.cli.options import Device, Engine, between
 
 
 def app(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Direction
+from s2f_studio.cli.options import Direction
 
 PAGE = "page"  # what stands for the page in a model's place; a run of this name is given as ./page
 
@@ -56,19 +56,15 @@ def export(
 def _of_model(name: str, out: Path, direction: str | None) -> tuple[Path, str]:
     """Where a model was written, and how to use it."""
     from s2f_studio.export import writing
-    from s2f_utils.infer import load, restorers
-    from s2f_utils.infer.enhance import Enhancer
+    from s2f_studio.loading import load
+    from s2f_utils.infer import restorers
 
     writing.check_installed()
     if name in restorers.names():
-        model, use = (
-            Enhancer(restorers.load(name, "cpu", engine="torch")),
-            "s2f enhance photo.jpg --restorer {}",
-        )
+        model = restorers.load(name, "cpu", engine="torch")
+        use = "s2f enhance photo.jpg --restorer {}"
     else:
-        model, use = (
-            load(name, "cpu", direction=direction, engine="torch"),
-            "s2f translate {} drawing.jpg",
-        )
+        model = load(name, "cpu", direction=direction, engine="torch")
+        use = "s2f translate {} drawing.jpg"
     made = writing.export(model, out)
     return made, f"use it with '{use.format(made)}'"

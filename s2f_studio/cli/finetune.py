@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from s2f_utils.cli.options import Device
+from s2f_studio.cli.options import Device
 
 
 def finetune(

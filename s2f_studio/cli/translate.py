@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter, Token
 
+from s2f_studio.cli import options
+from s2f_studio.cli.options import Device, Engine, Out, warn
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import AVERAGE, DrawingRequest
-from s2f_utils.cli import options
-from s2f_utils.cli.options import Device, Engine, Out, warn
 
 USUAL = DrawingRequest()
 NUM_CANDIDATES = 3  # of the shipped model, where no number is asked for
@@ -85,9 +85,10 @@ def translate(
             app does by mistake
         open: show the sheet of answers, or the only answer, where there is a screen
     """
+    from s2f_studio import shipped
+    from s2f_studio.loading import load
     from s2f_utils import runtime, weights
-    from s2f_utils.infer import find_pictures, load, restorers
-    from s2f_utils.infer.enhance import Enhancer
+    from s2f_utils.infer import find_pictures, restorers
 
     name, inputs = _model_and_inputs(inputs, request.direction)
     paths = find_pictures(inputs)
@@ -95,10 +96,10 @@ def translate(
     points = _points(eyes, mouth, request, len(paths))
     runtime.seed_everything(request.seed)
     direction = request.direction or None
-    model = load(name or weights.DEFAULT, device, direction=direction, values=values, engine=engine)
+    model = load(name or shipped.MODEL, device, direction=direction, values=values, engine=engine)
     restorer = None
     if request.enhance:
-        restorer = Enhancer(restorers.load(weights.RESTORER, device, engine=engine))
+        restorer = restorers.load(weights.RESTORER, device, engine=engine)
     request = _with_defaults(request, is_shipped=name is None)
     written: list[Path] = []
 
@@ -122,11 +123,10 @@ def _answer(
     """Answer one picture, write its files, and warn of its remarks."""
     from tqdm.auto import tqdm
 
-    from s2f_studio.translate import translate as answer_to
-    from s2f_studio.translate import write_answer
-    from s2f_utils.pictures import images, masks
+    from s2f_studio.answers import read_picture, write_answer
+    from s2f_studio.answers import translate as answer_to
 
-    picture = masks.load(path) if model.info.reads == "map" else images.load_rgb(path)
+    picture = read_picture(path, model.info)
     if points is not None:
         height, width = picture.shape[:2]
         shares = tuple(((x + 0.5) / width, (y + 0.5) / height) for x, y in points)
@@ -178,15 +178,17 @@ def _points(
 
 def _model_and_inputs(inputs: list[str], direction: str) -> tuple[str | None, list[str]]:
     """The model (None: the shipped one, for drawings) and the pictures."""
+    from s2f_studio import shipped
     from s2f_utils.infer import is_model
-    from s2f_utils.weights import DEFAULT
 
     first, *others = inputs
-    if not is_model(first):  # the shipped model for photos is called as its direction is
+    if first not in shipped.NAMES and not is_model(
+        first
+    ):  # the shipped model for photos is called as its direction is
         return ("photo-to-sketch" if direction == "photo-to-sketch" else None), inputs
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
-    return (None if first == DEFAULT else first), others
+    return (None if first == shipped.MODEL else first), others
 
 
 def _show(path: Path) -> None:

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
+from s2f_studio.drawings import plane
 from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
-from s2f_studio.engines import plane
 from s2f_utils.infer.stages import F32, U8, channels_first
+from s2f_utils.networks import NETWORKS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.network import Network
 
@@ -144,3 +145,6 @@ class FindLandmarks(nn.Module):
         where = plane.at_places(affine, FACE_PX)
         half = (where + 0.5) * (SIDE_PX / FACE_PX) - 0.5
         return points, off, plane.taken(found.parts.sigmoid(), half), found.flags.sigmoid()
+
+
+NETWORKS["finder"] = LandmarkNet  # by this name files say which network they hold

@@ -6,18 +6,22 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_studio import shipped
 from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.engines import running
 from s2f_utils import weights
-from s2f_utils.infer.engine import Engine
+from s2f_utils.infer import onnx_engine
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.pictures import faces, images
+
+if TYPE_CHECKING:
+    from s2f_utils.infer.engine import Engine
 
 SHRUNK_FROM = 0.95  # below this scale a picture is reduced first
 INKED = 0.5  # a share of dark pixels that only a photo exceeds
@@ -77,7 +81,7 @@ def finder(engine: str = "auto") -> Engine:
 
     Raises WeightsError if its file is missing or damaged.
     """
-    path, chosen = weights.shipped(weights.FINDER), running.choose_engine(engine, "cpu")
+    path, chosen = shipped.file_of(shipped.FINDER), onnx_engine.choose_engine(engine, "cpu")
     try:
         return _finder_of(path, chosen)
     except (FileNotFoundError, ValueError) as error:
@@ -88,8 +92,8 @@ def finder(engine: str = "auto") -> Engine:
 
 
 def _finder_of(path: Path, engine: str) -> Engine:
-    if engine == running.ONNX:
-        found = running.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
+    if engine == onnx_engine.ONNX:
+        found = onnx_engine.OnnxEngine({"look": shipped.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # loads it now, not at the first picture
         return found
     from s2f_studio.drawings.landmark_net import FindLandmarks

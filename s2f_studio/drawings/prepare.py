@@ -12,6 +12,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from s2f_studio.remarks import Remark
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
+
+if TYPE_CHECKING:
+    from s2f_utils.infer.engine import Engine
 
 RIM = 0.04  # width of the soft rim of an answer on paper, a share of its side
 CLEAN = ("auto", "always", "never", "whole")
@@ -60,7 +64,8 @@ class Drawing:
     Matrix, face and verdict are None for an unprepared picture. warnings: for the user, most
     important first; empty if all is well.
     corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing,
-    clockwise from the top left; None if no sheet was cut out.
+    clockwise from the top left; None if no sheet was cut out. finder: that finds the landmarks;
+    None: the shipped one.
     """
 
     image: np.ndarray
@@ -70,15 +75,16 @@ class Drawing:
     verdict: Verdict | None = None
     warnings: tuple[Remark, ...] = ()
     corners: np.ndarray | None = None
+    finder: Engine | None = None
 
     @functools.cached_property
     def shows(self) -> Landmarks:
         """Landmarks of the face, what is worn, and masks of person and hair, in `FACE_PX`."""
-        return find_landmarks(images.resize(self.image, FACE_PX, "stretch"))
+        return find_landmarks(images.resize(self.image, FACE_PX, "stretch"), self.finder)
 
 
 def prepare_for(
-    picture: str | Path | np.ndarray,
+    picture: np.ndarray,
     info: ModelInfo,
     *,
     points: np.ndarray | Sequence | None = None,
@@ -86,14 +92,12 @@ def prepare_for(
     align: bool | None = None,
     face: Which = None,
 ) -> Drawing:
-    """Prepare a picture, a path or uint8 (H, W, 3), for the model with this description.
+    """Prepare a picture, uint8 (H, W, 3), or a map, for the model with this description.
 
     A map becomes class numbers. A drawing is cleaned and aligned, a photo is aligned, unless the
     model needs no alignment (`align` overrides that). points, clean, face: as in `prepare`. Raises
     what `prepare`, `faces.align` and `masks.labels_of` raise.
     """
-    if not isinstance(picture, np.ndarray):
-        picture = masks.load(picture) if info.reads == "map" else images.load_rgb(picture)
     if info.reads == "map":
         labels = masks.labels_of(picture)
         return Drawing(labels, masks.colour(labels))

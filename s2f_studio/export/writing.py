@@ -2,7 +2,7 @@
 together.
 
 Any program with onnxruntime can run the graphs; ours answers from such a folder without PyTorch
-(`engines.running`).
+(`s2f_utils.infer.onnx_engine`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch
 from torch import nn
 
 from s2f_studio.drawings.landmarks import finder
-from s2f_studio.export.exported import DESCRIPTION, FORMAT, RESTORER
 from s2f_studio.faces import bank
 from s2f_studio.faces.model import FaceModel
 from s2f_utils import runtime
+from s2f_utils.infer.graphs import DESCRIPTION, FORMAT
 from s2f_utils.infer.torch_engine import TorchEngine
-from s2f_utils.infer.translator import Model, Translator
+from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import images
 
@@ -36,7 +36,7 @@ NO_GRAPH = ("paper",)  # answers by chance, from torch's own generator
 
 
 def export(model: Model, out: str | Path) -> Path:
-    """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage,
+    """Write a model, or a restorer, into the new folder `out`: a graph for each stage,
     and model.json. Returns the folder.
 
     Raises ValueError for a model that has no stages, ImportError with what to install,
@@ -93,10 +93,9 @@ def check_installed() -> None:
 def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
     """What model.json says: what the model is, and what each stage takes and gives."""
     facts = model.info
-    kind = type(model).__name__ if isinstance(model, Translator) else RESTORER
     return {
         "format": FORMAT,
-        "kind": kind,
+        "kind": type(model).__name__,
         "name": facts.name,
         "network": facts.network or "gfpgan",
         "fit": facts.fit,

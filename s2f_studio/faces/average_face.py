@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from s2f_studio.drawings import shape_prior
 from s2f_studio.drawings.landmarks import Landmarks
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.request import DrawingRequest
-from s2f_utils.infer.engine import Engine
+
+if TYPE_CHECKING:
+    from s2f_utils.infer.engine import Engine
 
 NOT_DRAWN = 0.5  # below it, glasses or a beard are missing from the drawing
 # The finder mistakes hair drawn down to the brows for a hat: how much hair is above them decides.

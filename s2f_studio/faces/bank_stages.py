@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.drawings import plane
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
-from s2f_studio.engines import plane
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
 from s2f_studio.faces.networks.chooser import (
     NUM_SHAPE,
@@ -53,6 +53,7 @@ OF_LOOKS = {
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
 SKIN_OFF, HAIR_OFF = 3.0, 6.0  # of CIELAB: how far asked tones may be off
 MOST_SKIN, MOST_TONE = 60.0, 60.0  # nats that another tone of skin, of hair, loses at the most
+UNKNOWN_OFF = 45.0  # of CIELAB: where hair is not seen
 NUM_SEEN = 48  # components of appearance that are compared
 CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
 NEVER = -60.0
@@ -70,10 +71,11 @@ class Weighed(nn.Module):
     B); crude (N,); asked (N, V), nats for each value of looks that are asked for, NaN for others;
     tones (N, 6), CIELAB of skin and hair that are asked for, NaN for others. Out: weights (N, 2 E),
     in nats, of all entries and then of their mirror images; looks (N, V), logarithms of
-    probabilities; hair (N, H, H), the drawn hair in the mean shape.
+    probabilities; hair (N, H, H), the drawn hair in the mean shape; of_asked (N, E), what
+    is asked for adds so much of the weights.
     """
 
-    outputs = ("weights", "looks", "hair")
+    outputs = ("weights", "looks", "hair", "of_asked")
 
     def __init__(self, net: Chooser) -> None:
         super().__init__()
@@ -112,7 +114,7 @@ class Weighed(nn.Module):
         glasses: Tensor,
         asked: Tensor,
         tones: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
         looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
@@ -121,7 +123,8 @@ class Weighed(nn.Module):
         hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
         firm = (LEFT + (1 - LEFT) * firm)[:, None]
-        both = self.of_looks(looks, asked) + self.of_tones(tones) + self.net.offsets
+        of_asked = self.of_wishes(asked) + self.of_tones(tones)
+        both = self.of_looks(looks, asked) + of_asked + self.net.offsets
         sides = []
         for own, codes, shapes in (
             (hair, self.net.codes, self.net.shapes),
@@ -132,27 +135,39 @@ class Weighed(nn.Module):
             of_shape = squared(shape, shapes) / NUM_SHAPE
             careful = OF_CODE * (1 - crude)[:, None] * of_code
             sides.append(both + firm * (of_hair - OF_SHAPE * of_shape) - careful)
-        return torch.cat(sides, dim=1), looks, hair
+        return torch.cat(sides, dim=1), looks, hair, of_asked
 
     def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
-        """What the looks that are drawn and asked for add to each entry: (N, E)."""
+        """What the drawn looks add to each entry, but for those that are asked for: (N, E)."""
         more = (looks.exp() + UNSURE) / (self.net.prior.exp() + UNSURE)
-        drawn = self.factors * more.log()
-        is_asked = ~asked.isnan()
+        drawn = torch.where(asked.isnan(), self.factors * more.log(), torch.zeros_like(looks))
         child = place("age", "child")
         shut = torch.where(looks[:, child] > CHILD_FROM, 0.0, NEVER)
-        of_drawn = torch.where(is_asked, torch.zeros_like(drawn), drawn) @ self.net.looks.T
-        of_asked = torch.where(is_asked, asked, torch.zeros_like(asked)) @ self.shown.T
-        return of_drawn + of_asked + shut[:, None] * self.net.looks[:, child]
+        return drawn @ self.net.looks.T + shut[:, None] * self.net.looks[:, child]
+
+    def of_wishes(self, asked: Tensor) -> Tensor:
+        """What asked looks add to each entry: (N, E)."""
+        return torch.where(asked.isnan(), torch.zeros_like(asked), asked) @ self.shown.T
 
     def of_tones(self, tones: Tensor) -> Tensor:
         """What asked tones add to each entry: (N, E)."""
-        skin = (tones[:, None, :3] - self.net.skin_tones) / SKIN_OFF  # (N, E, 3)
-        hair = (tones[:, None, 3:] - self.net.hair_tones) / HAIR_OFF
-        of_skin = skin.square().sum(2).nan_to_num(0.0).clamp_max(2 * MOST_SKIN)
-        of_hair = hair.square().sum(2).nan_to_num(MOST_TONE).clamp_max(2 * MOST_TONE)
-        of_hair = torch.where(tones[:, 3:4].isnan(), torch.zeros_like(of_hair), of_hair)
+        skin = further_off(tones[:, :3], self.net.skin_tones) / SKIN_OFF
+        hair = further_off(tones[:, 3:], self.net.hair_tones) / HAIR_OFF
+        of_skin = skin.square().clamp_max(2 * MOST_SKIN)
+        of_hair = hair.square().clamp_max(2 * MOST_TONE)
         return -0.5 * (of_skin + of_hair)
+
+
+def further_off(tones: Tensor, others: Tensor) -> Tensor:
+    """How much further each of others (E, 3), NaN where it is not known, is from asked tones (N, 3)
+    than the nearest is, in units of CIELAB: (N, E); 0 where nothing is asked, NaN.
+
+    So a tone that nobody has is no reason to leave the drawing out of account.
+    """
+    off = squared(tones.nan_to_num(0.0), others.nan_to_num(0.0)).clamp_min(1e-6).sqrt()
+    off = torch.where(others.isnan().any(1), torch.full_like(off, UNKNOWN_OFF), off)
+    off = off - off.amin(1, keepdim=True)
+    return torch.where(tones[:, :1].isnan(), torch.zeros_like(off), off)
 
 
 def with_glasses(looks: Tensor, score: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_studio.request import PER_ROUND
+from s2f_studio.request import PER_ROUND, Round
 
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
@@ -24,6 +24,7 @@ NATS = 2.0  # that a unit of Gumbel's numbers counts at temperature 1
 OUTSIDE = 2.0  # units that an entry loses where another of the eight seeds has it for its own
 ALIKE = 40.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 30.0  # nats that those lose who were shown and not picked
+CONTRADICTED = 10.0  # nats that a kept entry may lose by what is asked for, and still stay
 NARROWER = 0.8  # each round's temperature, of the one before
 TAKEN = np.inf  # nobody is shown twice in a round
 
@@ -46,32 +47,51 @@ def choose(
     numbers: np.ndarray,
     seeds: Sequence[int],
     temperature: float,
-    rounds: Sequence[Sequence[int]] = (),
+    rounds: Sequence[Round] = (),
     off: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[Chosen]:
     """An entry for each seed, after rounds of choosing.
 
     weights: (2 E,), in nats, of all entries and then of their mirror images. numbers: (E,), what an
     entry is known by for good. The eight seeds of a round, those with the same `seed // 8`, have
-    different entries; at temperature 0 every seed has the likeliest. rounds: the seeds that were
-    picked in each round before, of one eight each. off: how far each entry is from the nearest of
-    picked ones, bool (E,) → (E,), squared and 1 in the mean; only needed with rounds.
+    different entries; at temperature 0 every seed has the likeliest. off: how far each entry is
+    from the nearest of picked ones, bool (E,) → (E,), squared and 1 in the mean; only needed with
+    rounds.
     """
     num = len(numbers)
     mirrored = weights[num:] > weights[:num]
     best = np.maximum(weights[:num], weights[num:]).astype(np.float64)
-    for picks in rounds:
-        shown = eight_of(best, numbers, picks[0] // PER_ROUND, temperature)
-        picked = np.zeros(num, bool)
-        picked[[shown[seed % PER_ROUND] for seed in picks]] = True
-        rejected = np.zeros(num, bool)
-        rejected[shown] = True
-        best = best - ALIKE * off(picked) - SEEN * (rejected & ~picked)
+    for one in rounds:
+        best = best - ALIKE * off(np.isin(numbers, one.picked))
+        best = best - SEEN * np.isin(numbers, one.passed)
         temperature = NARROWER * temperature
     eights = {seed // PER_ROUND for seed in seeds}
     shown = {block: eight_of(best, numbers, block, temperature) for block in eights}
     entries = [shown[seed // PER_ROUND][seed % PER_ROUND] for seed in seeds]
     return [Chosen(entry, bool(mirrored[entry])) for entry in entries]
+
+
+def kept(
+    weights: np.ndarray,
+    asked: np.ndarray,
+    numbers: np.ndarray,
+    keep: int,
+    off: Callable[[np.ndarray], np.ndarray],
+) -> Chosen:
+    """The entry that is kept, known by its number; or, if it contradicts what is asked for, who
+    is most like it and does not.
+
+    weights, numbers, off: as for `choose`. asked: (E,), what the asked attributes and tones add to
+    each weight.
+    """
+    num = len(numbers)
+    mirrored = weights[num:] > weights[:num]
+    is_kept = numbers == keep
+    (entry,) = np.flatnonzero(is_kept)
+    if asked[entry] < -CONTRADICTED:
+        best = np.maximum(weights[:num], weights[num:])
+        entry = np.argmax(best - ALIKE * off(is_kept))
+    return Chosen(int(entry), bool(mirrored[entry]))
 
 
 def eight_of(weights: np.ndarray, numbers: np.ndarray, block: int, temperature: float) -> list[int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from s2f_utils import runtime, weights
+from s2f_studio import shipped
+from s2f_studio.faces import method  # noqa: F401  the method is known from now on
+from s2f_utils import runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.train import config
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
 
 METHOD, NAME = "expect", "finetune"
+BEGIN = shipped.file_of(shipped.EXPECT)
 MINUTES = 10.0
 MOST_PASSES = 100.0  # epochs: more have no effect
 SETTINGS = {
@@ -34,11 +37,11 @@ def finetune(
     *,
     minutes: float = MINUTES,
     device: str = "auto",
-    begin: str | Path = weights.EXPECT,
+    begin: str | Path = BEGIN,
     **changes: Any,
 ) -> Path:
     """Fine-tune the shipped average face on a set of `python -m data_prep landmarks`; returns a run
-    folder that `infer.load` takes.
+    folder that `load` takes.
 
     The same call again resumes an interrupted run, or returns the finished one. begin: other
     initial weights. changes: further settings, such as total_images. Raises StoppedError, and what

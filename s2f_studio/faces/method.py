@@ -24,6 +24,7 @@ from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
+from s2f_utils.methods import METHODS
 from s2f_utils.methods.config import (
     FAST,
     BatchSize,
@@ -311,3 +312,6 @@ def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """SSIM (Wang et al. 2004) of grey pictures, averaged with a weight (B, 1, S, S): a scalar."""
     values = ssim_map(*(0.5 + 0.5 * grey_of(side) for side in (fake, real)), window_px=7)
     return (weight * values).sum() / distributed.mean(weight.sum())
+
+
+METHODS["expect"] = ExpectMethod  # by this name it is trained

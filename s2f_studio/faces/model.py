@@ -7,18 +7,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, bank, choosing
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import AVERAGE, DrawingRequest
-from s2f_utils import weights
 from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
 from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures.faces.geometry import similarity, transform
@@ -26,6 +25,7 @@ from s2f_utils.pictures.faces.geometry import similarity, transform
 if TYPE_CHECKING:
     from torch import nn
 
+    from s2f_utils.infer.engine import Engine
     from s2f_utils.runtime import Precision
 
 # Below this "crude" score the drawing's lines know more than the bank, and a network that sees them
@@ -36,6 +36,11 @@ OWN_SHAPE = (
     0.35,
     0.35,
 )  # how much of an entry's own shape stays: for careful drawings; crude ones add
+# Fields of a request.
+SUPPORTS = frozenset({"answer", "likely", "person"})
+# Beside the file of the average face: the network that renders photos, and what is known of the
+# bank.
+MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
 OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 HAIR_FOLLOWS = (
     0.85,
@@ -43,18 +48,37 @@ HAIR_FOLLOWS = (
 )  # crudeness from which hair stays as it is, and over which it begins to follow
 
 
+class UnknownPersonError(ValueError):
+    """A number that nobody in the bank has."""
+
+
 @dataclass(frozen=True)
 class Person:
     """Who answers a drawing: the entry of the bank, and what is known of it for placing.
 
-    hair: (H, H), own: the entry's, drawn: the drawing's. shape: (B,), code: (K,).
+    number: what it is known by for good. hair: (H, H), own: the entry's, drawn: the drawing's.
+    shape: (B,), code: (K,).
     """
 
     chosen: choosing.Chosen
+    number: int
     own_hair: np.ndarray
     drawn_hair: np.ndarray
     shape: np.ndarray
     code: np.ndarray
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """All entries, weighed by one drawing, as the stage "weigh" has them.
+
+    nats: (2 E,), of all entries and then of their mirror images. of_asked: (E,), the part that what
+    is asked for adds. hair: (H, H), the drawn hair in the mean shape.
+    """
+
+    nats: np.ndarray
+    of_asked: np.ndarray
+    hair: np.ndarray
 
 
 @dataclass
@@ -69,28 +93,31 @@ class FaceModel(Translator):
 
     NETWORK = "expect"  # whose files it opens
     Request = DrawingRequest
-    SUPPORTS = frozenset({"answer", "likely", "person"})
-    PRECISION = "float32"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self.bank = bank.shipped()
         # The side of the drawings; the networks work at a smaller one.
-        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED)
+        supports = self.info.supports | SUPPORTS
+        self.info = replace(self.info, size_px=FACE_PX, layout=ALIGNED, supports=supports)
 
     @classmethod
     def build_stages(
-        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+        cls, net: nn.Module, precision: Precision, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`. net: of the average face."""
         from s2f_studio.faces import bank_stages, placing, stages
         from s2f_utils.networks import checkpoints
 
-        def shipped(name: str) -> nn.Module:
-            network = checkpoints.load_network(weights.shipped(name))[0]
+        def placed(name: str) -> nn.Module:
+            network = checkpoints.load_network(shipped.file_of(name))[0]
             return precision.place(network.requires_grad_(False))
 
-        renderer, chooser = shipped(weights.PERSON), shipped(weights.BANK)
+        renderer, chooser = placed(shipped.PERSON), placed(shipped.BANK)
+        if len(chooser.near) != len(bank.shipped().rows):
+            raise bank.BankError(
+                f"{shipped.BANK} knows {len(chooser.near)} entries, and the bank has"
+                f" {len(bank.shipped().rows)}: install the package again"
+            )
         return {
             "expect": stages.Expected(precision.place(net), precision.images),
             "guide": stages.Guided(),
@@ -106,34 +133,68 @@ class FaceModel(Translator):
             "lay_large": stages.Laid(LARGER * FACE_PX),
         }
 
-    @classmethod
-    def more_files(cls, model: str | Path) -> tuple[Path, ...]:
-        """The files of the network that renders photos, and of what is known of the bank."""
-        return (weights.shipped(weights.PERSON), weights.shipped(weights.BANK))
-
     def answer_squares(
-        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
+        self,
+        squares: np.ndarray,
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
     ) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; S is FACE_PX."""
+        """As `Translator.answer_squares`; S is FACE_PX. found: the landmarks of each square, where
+        they are known already.
+        """
+        return [picture for picture, _ in self.answers_with_people(squares, asks, found)]
+
+    def answers_with_people(
+        self,
+        squares: np.ndarray,
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
+    ) -> list[tuple[np.ndarray, int | None]]:
+        """As `answer_squares`, each answer with the number of its person; None for the average."""
         check_mode(self.info.network, asks)
-        found = self.landmarks(squares)
+        found = found or self.landmarks(squares)
         averages = self.averages(squares, found, [average_of(ask) for ask in asks])
         people = self.people(squares, found, averages, asks)
-        return [
-            self.picture(*one) for one in zip(squares, found, averages, people, asks, strict=True)
+        answers = []
+        for square, look, average, person, ask in zip(
+            squares, found, averages, people, asks, strict=True
+        ):
+            picture = self.picture(square, look, average, person, ask)
+            answers.append((picture, None if person is None else person.number))
+        return answers
+
+    def answer_people(
+        self,
+        pictures: Sequence[np.ndarray],
+        asks: Sequence[DrawingRequest],
+        found: Sequence[Landmarks] | None = None,
+    ) -> tuple[list[np.ndarray], list[int | None]]:
+        """As `answer`, and the number of each answer's person; None for the average. found: as in
+        `answer_squares`.
+        """
+        squares = [
+            self._square(self._checked(picture), ask)
+            for picture, ask in zip(pictures, asks, strict=True)
         ]
+        answers = self.answers_with_people(np.stack(squares), asks, found)
+        made = [
+            self._back(answer, picture, ask)
+            for (answer, _), picture, ask in zip(answers, pictures, asks, strict=True)
+        ]
+        return made, [number for _, number in answers]
+
+    @property
+    def finder(self) -> Engine | None:
+        """The finder that was exported with the model; None: the shipped one."""
+        return self.engine if self.engine.has("look") else None
 
     def landmarks(self, squares: np.ndarray) -> list[Landmarks]:
-        """The landmarks of each square; the same drawing is analysed only once.
-
-        The finder is the shipped one, or the one that was exported with the model.
-        """
-        own_finder = self.engine if self.engine.has("look") else None
+        """The landmarks of each square; the same drawing is analysed only once."""
         found: dict[bytes, Landmarks] = {}
         for square in squares:
             content = square.tobytes()
             if content not in found:
-                found[content] = find_landmarks(square, own_finder)
+                found[content] = find_landmarks(square, self.finder)
         return [found[square.tobytes()] for square in squares]
 
     def averages(
@@ -161,7 +222,7 @@ class FaceModel(Translator):
         asks: Sequence[DrawingRequest],
     ) -> list[Person | None]:
         """Who answers each request; None where the average is asked for."""
-        weighed: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+        weighed: dict[tuple, Weighed] = {}
         people: list[Person | None] = []
         for square, look, average, ask in zip(squares, found, averages, asks, strict=True):
             if ask.answer == AVERAGE:
@@ -170,16 +231,14 @@ class FaceModel(Translator):
             key = (square.tobytes(), json.dumps(ask.person, sort_keys=True, default=str))
             if key not in weighed:
                 weighed[key] = self.weigh(square, look, average, ask)
-            nats, hair = weighed[key]
-            people.append(self.person(self.chosen(nats, look, ask), hair))
+            chosen = self.chosen(weighed[key], look, ask)
+            people.append(self.person(chosen, weighed[key].hair))
         return people
 
     def weigh(
         self, square: np.ndarray, look: Landmarks, average: np.ndarray, ask: DrawingRequest
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The weights of all entries for one drawing, (2 E,), and its hair, (H, H), as the stage
-        "weigh" has them.
-        """
+    ) -> Weighed:
+        """All entries, weighed by one drawing and what is asked for."""
         (code,) = self.engine.run("code", average[None])
         shape = shape_prior.coordinates(look.points, look.off_by_hand)
         given = (
@@ -194,16 +253,32 @@ class FaceModel(Translator):
             asked.values_of(ask.person),
             asked.tones_of(ask.person),
         )
-        nats, _, hair = self.engine.run("weigh", *(np.asarray(one)[None] for one in given))
-        return nats[0], hair[0]
+        made = self.engine.run("weigh", *(np.asarray(one)[None] for one in given))
+        nats, _, hair, of_asked = made
+        return Weighed(nats[0], of_asked[0], hair[0])
 
-    def chosen(self, nats: np.ndarray, look: Landmarks, ask: DrawingRequest) -> choosing.Chosen:
-        """The entry that a request's seed chooses by these weights."""
+    def chosen(self, weighed: Weighed, look: Landmarks, ask: DrawingRequest) -> choosing.Chosen:
+        """The entry that is kept, or that a request's seed chooses by these weights.
+
+        Raises UnknownPersonError.
+        """
+        numbers = self.bank.numbers
+        named = {number for one in ask.chosen for number in one.picked}
+        named |= set() if ask.keep is None else {ask.keep}
+        missing = sorted(named - set(numbers.tolist()))
+        if missing:
+            raise UnknownPersonError(
+                f"nobody in the bank has the number {missing[0]}: numbers stand in an answer's"
+                " metadata, as person"
+            )
+        if ask.keep is not None:
+            return choosing.kept(weighed.nats, weighed.of_asked, numbers, ask.keep, self.off)
         temperature = ask.temperature
         if temperature is None:
             temperature = choosing.usual_temperature(look.flags["crude"])
-        numbers = self.bank.numbers
-        return choosing.choose(nats, numbers, [ask.seed], temperature, ask.chosen, self.off)[0]
+        return choosing.choose(
+            weighed.nats, numbers, [ask.seed], temperature, ask.chosen, self.off
+        )[0]
 
     def off(self, picked: np.ndarray) -> np.ndarray:
         """How far each entry is from the nearest of picked ones, bool (E,): (E,)."""
@@ -213,7 +288,8 @@ class FaceModel(Translator):
         """An entry with what is known of it."""
         entry = np.array([chosen.entry]), np.array([chosen.mirrored], np.float32)
         hair, shape, code = self.engine.run("entry", *entry)
-        return Person(chosen, hair[0], drawn_hair, shape[0], code[0])
+        number = int(self.bank.numbers[chosen.entry])
+        return Person(chosen, number, hair[0], drawn_hair, shape[0], code[0])
 
     def picture(
         self,

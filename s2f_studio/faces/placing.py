@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.drawings import mesh, warping
+from s2f_studio.drawings import mesh, plane, warping
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.engines import plane
 from s2f_studio.faces.bank_stages import CANVAS_PX, MARGIN_PX
 from s2f_studio.faces.networks.chooser import HAIR_PX
 from s2f_studio.faces.stages import BLOCKS

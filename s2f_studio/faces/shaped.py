@@ -146,7 +146,8 @@ class ShapedData(Data):
             if lacking:
                 raise DataError(
                     f"pair {pair.id} has no {lacking[0]}: this method is trained on faces with"
-                    " landmarks: add them with 'python -m data_prep landmarks DATA OUT'"
+                    " landmarks; make such a set with 'python -m data_prep landmarks"
+                    f" {manifest.path.parent} OUT'"
                 )
         drawn, true = (
             [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS

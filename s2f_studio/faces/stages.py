@@ -18,9 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import TOLD
-from s2f_studio.drawings import mesh, warping
+from s2f_studio.drawings import mesh, plane, warping
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
-from s2f_studio.engines import plane
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.networks.person import Person
 from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region

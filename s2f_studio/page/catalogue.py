@@ -14,26 +14,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from s2f_studio import shipped
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.engines import running as engines
-from s2f_studio.export.exported import DESCRIPTION, RESTORER, read_description
-from s2f_studio.faces.model import FaceModel
+from s2f_studio.faces.model import MORE_FILES, FaceModel
+from s2f_studio.loading import load as load_model
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.request import DIRECTIONS
 from s2f_utils import infer, networks, weights
-from s2f_utils.infer import Model
+from s2f_utils.infer import Model, restorers
+from s2f_utils.infer import onnx_engine as engines
+from s2f_utils.infer.graphs import DESCRIPTION, RESTORER, read_description
 from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
-DEFAULT = {
-    "sketch-to-photo": weights.DEFAULT,
-    "photo-to-sketch": "photo-to-sketch",
-    "map-to-photo": MAPS,
-}
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
-    weights.DEFAULT: "sketch → photo, 256 px",
+    shipped.MODEL: "sketch → photo, 256 px",
     MANY: "Lesson: sketch → face, 128 px, eight variants",
     MAPS: "Lesson: label map → face, 128 px, eight variants",
 }
@@ -99,18 +96,15 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """Load the model. at_once: pictures in one pass. engine: as in `running.choose_engine`.
+    """Load the model. at_once: pictures in one pass. engine: as in `onnx_engine.choose_engine`.
 
     Raises Refusal, which says what is wrong with its file, but not its path.
     """
-    from s2f_utils.infer import restorers
-    from s2f_utils.infer.enhance import Enhancer
-
     source = choice.path or choice.id
     try:
         if choice.kind == "restorer":
-            return Enhancer(restorers.load(source, device, engine=engine))
-        return infer.load(
+            return restorers.load(source, device, engine=engine)
+        return load_model(
             source,
             device,
             direction=choice.direction,
@@ -153,7 +147,7 @@ class Catalogue:
         """
         if direction and direction not in DIRECTIONS:
             raise Refusal(422, f"direction must be one of {', '.join(DIRECTIONS)}")
-        choice = self.list().get(model or DEFAULT[direction or DIRECTIONS[0]])
+        choice = self.list().get(model or shipped.DEFAULTS[direction or DIRECTIONS[0]])
         if choice is None or choice.kind != "model":
             raise Refusal(404, "there is no such model: GET /api/models lists them")
         if direction and choice.direction != direction:
@@ -218,7 +212,7 @@ def _size_mb(file: Path, network: str) -> float:
     """Of all files that a run's model reads."""
     files = [file]
     if network == FaceModel.NETWORK:
-        files += FaceModel.more_files(file)
+        files += MORE_FILES
     return sum(one.stat().st_size for one in files) / 1e6
 
 
@@ -232,7 +226,6 @@ def _id_of(folder: Path) -> str:
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None if it is no translator."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
-    about = networks.NETWORKS[network].describe(header.get("args") or {})
     name = _id_of(file.parent)
     which = name if file.name == infer.generator_file() else f"{name}:{direction}"
     title = f"{file.parent.name} ({header.get('method', network)})".encode(
@@ -244,13 +237,14 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
         "path": file,
         "size_px": int(header.get("size_px", 256)),
     }
+    if network == FaceModel.NETWORK:  # it reads drawings of this size, though its networks less
+        common |= {"size_px": FACE_PX, "direction": direction, "chooses": True}
+        return Choice(which, title, answers=8, **common)
+    about = networks.NETWORKS[network].describe(header.get("args") or {})
     if about.task == RESTORES:
         return Choice(which, title, kind="restorer", **common)
     if about.task != TRANSLATES or direction not in DIRECTIONS:
         return None
-    if network == FaceModel.NETWORK:  # it reads drawings of this size, though its networks less
-        common |= {"size_px": FACE_PX, "direction": direction, "chooses": True}
-        return Choice(which, title, answers=8, **common)
     layout = "aligned" if header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if "styles" in about.supports else 1
     return Choice(which, title, direction=direction, answers=answers, layout=layout, **common)
@@ -288,13 +282,14 @@ def _of_folder(folder: Path, spec: dict[str, Any]) -> Choice | None:
 def _shipped() -> list[Choice]:
     mb = {
         path.stem: path.stat().st_size / 1e6
-        for path in weights.SHIPPED_FOLDER.glob("*.safetensors")
+        for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
+        for path in folder.glob("*.safetensors")
     }
-    both = sum(mb[name] for name in (weights.EXPECT, weights.PERSON, weights.FINDER))
+    both = sum(mb[name] for name in (shipped.EXPECT, shipped.PERSON, shipped.FINDER))
     return [
         Choice(
-            weights.DEFAULT,
-            TITLES[weights.DEFAULT],
+            shipped.MODEL,
+            TITLES[shipped.MODEL],
             "shipped",
             direction="sketch-to-photo",
             chooses=True,

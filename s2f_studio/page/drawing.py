@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from s2f_studio.answers import prepare_or_refuse
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.page.reply import crop_facts
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import prepare_or_refuse
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import faces, images, masks
 

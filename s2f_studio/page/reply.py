@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from s2f_studio.answers import Answer, Face
 from s2f_studio.drawings.prepare import Drawing
 from s2f_studio.remarks import WORDS, Remark
-from s2f_studio.translate import Answer, Face
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images, masks
 
@@ -106,6 +106,7 @@ def _picture(face: Face) -> dict[str, Any]:
     height, width = picture.shape[:2]
     return {
         "name": face.name,
+        "person": face.person,
         "notes": notes,
         "width": width,
         "height": height,

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from s2f_studio import shipped
+from s2f_studio.answers import Answer, Face, translate
+from s2f_studio.loading import load
 from s2f_studio.page import drawing, page, reply, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import Answer, Face, translate
-from s2f_utils import infer, weights
-from s2f_utils.infer import Model
+from s2f_utils import weights
+from s2f_utils.infer import Model, restorers
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, masks, viz
@@ -75,7 +77,7 @@ class SketchPad:
         """A model, loaded on first use (`load_for_drawings`)."""
         key = _key_of(model)
         if key is None or key not in self._models:
-            opened = infer.load_for_drawings(model, self.device)
+            opened = load_for_drawings(model, self.device)
             key = key or opened.info.name
             self._models[opened.info.name] = self._models[key] = opened
         return self._models[key]
@@ -157,10 +159,7 @@ class SketchPad:
 
     @functools.cached_property
     def _restorer(self) -> Model:
-        from s2f_utils.infer import restorers
-        from s2f_utils.infer.enhance import Enhancer
-
-        return Enhancer(restorers.load(self.restorer, self.device))
+        return restorers.load(self.restorer, self.device)
 
     def save(self, path: str | Path) -> Path:
         """Write the face; a PNG's metadata says that it is generated, no evidence, and how it was
@@ -226,7 +225,8 @@ class SketchPad:
             "answer": query.answer,
             "likely": query.likely,
             "temperature": query.temperature,
-            "chosen": [list(picked) for picked in query.chosen],
+            "chosen": [[list(one.picked), list(one.passed)] for one in query.chosen],
+            "keep": query.keep,
             "person": dict(query.person),
             "strength": query.strength if query.enhance else 0.0,
         }
@@ -280,10 +280,28 @@ class SketchPad:
         return reply.as_json(answer, model.info)
 
 
+def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto") -> Model:
+    """A model that reads sketches or label maps: None for the shipped one, or as `load`.
+
+    Raises ValueError for a model that reads photos, random codes alone, or a sketch and a map
+    together.
+    """
+    if not isinstance(model, Model):
+        model = load(model or shipped.MODEL, device)
+    reads = model.info.reads
+    if reads not in ("sketch", "map"):
+        input_ = f"reads a {reads}" if reads else "draws faces by chance and reads nothing"
+        raise ValueError(
+            f"{model.info.name}: {input_}: the pad gives a drawing or a label map; choose a model"
+            " for those"
+        )
+    return model
+
+
 def _key_of(model: Any) -> str | None:
     """The name of a model that is given by a name or a path; None for a loaded one."""
     if model is None:
-        return weights.DEFAULT
+        return shipped.MODEL
     return str(model) if isinstance(model, str | Path) else None
 
 
@@ -308,7 +326,7 @@ def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
     page.
 
     model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or a result of
-    `infer.load`.
+    `load`.
     options: start (a name of `starts()`, an array or None), models (further ones to choose from),
     restorer, device. Raises what `load_for_drawings` raises.
     """

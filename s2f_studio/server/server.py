@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.engines import running as engines
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.server import api
 from s2f_studio.server.service import Limits, Service
 from s2f_utils import runtime
+from s2f_utils.infer import onnx_engine as engines
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

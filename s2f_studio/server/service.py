@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_studio.engines import running as engines
+from s2f_studio.answers import Answer, translate
 from s2f_studio.page import drawing, uploads
 from s2f_studio.page.catalogue import Catalogue, Choice, load
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
-from s2f_studio.translate import Answer, translate
 from s2f_utils import runtime
 from s2f_utils.infer import Model
+from s2f_utils.infer import onnx_engine as engines
 from s2f_utils.networks.info import ModelInfo
 
 WORST_CANDIDATES = "ask for fewer candidates, or without large or enhance"
@@ -202,16 +202,12 @@ class Service:
     def _chosen(self, request: DrawingRequest) -> tuple[Choice, Choice | None]:
         """The model, and the restorer where one is asked for.
 
-        Raises Refusal for too much work, and for sketches to be restored.
+        Raises Refusal for too much work.
         """
         if request.cost > self.limits.max_cost:
             raise Refusal(422, f"this is too much work for one request: {WORST_CANDIDATES}")
         choice = self.catalogue.choose(request.model, request.direction)
-        if not request.enhance:
-            return choice, None
-        if choice.direction == "photo-to-sketch":
-            raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
-        return choice, self.catalogue.restorer()
+        return choice, self.catalogue.restorer() if request.enhance else None
 
     def cropped(self, content: bytes, request: DrawingRequest) -> dict[str, Any]:
         """An upload as the pad's drawing, as `drawing.cropped`. Raises Refusal."""

@@ -15,7 +15,6 @@ _MODULES = {
     "generator_file": "finding",
     "is_model": "finding",
     "load": "loading",
-    "load_for_drawings": "loading",
     "load_styles": "loading",
 }
 __all__ = list(_MODULES)

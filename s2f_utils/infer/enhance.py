@@ -11,23 +11,105 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils.infer import restorers
 from s2f_utils.infer.pasting import paste_all
 from s2f_utils.infer.request import Request
-from s2f_utils.infer.restorers import Restorer
 from s2f_utils.infer.translator import Model, checked
-from s2f_utils.networks.info import ALIGNED
+from s2f_utils.networks.info import ALIGNED, ModelInfo
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
+if TYPE_CHECKING:
+    from s2f_utils.infer.engine import Engine
+
 # Grey levels by which a single-tone photo's colours may differ from those predicted from its greys.
 TONE = 3.0
+COLOURS_OVER = 16  # colours are kept at scales above a sixteenth of a face's side
+LEAST_SPREAD = 0.02  # standard deviation of an answer in [-1, 1]: less is a flat picture
 LEAST_EYES_PX = 6.0  # between the eyes; smaller faces cannot be restored
+
+
+@dataclass
+class Restorer(Model):
+    """A network that restores faces, made by `restorers.load`: of aligned crops by `restore`, of
+    photos by `answer`. net: the network, if PyTorch runs it.
+    """
+
+    engine: Engine
+    info: ModelInfo
+    net: Any = None
+
+    def __post_init__(self) -> None:
+        self.info = dataclasses.replace(self.info, layout=ALIGNED)
+
+    @property
+    def size_px(self) -> int:
+        """S."""
+        return self.info.size_px
+
+    def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
+        """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that
+        detail is made from.
+
+        Raises ValueError for an answer of NaN, or of one colour although the crop is not: the input
+        is never returned instead.
+        """
+        x = crop / np.float32(127.5) - 1
+        (batch,) = self.engine.run("restore", crop[None], np.array([seed]))
+        restored = batch[0]  # float32 (S, S, 3), about [-1, 1]
+        self._check(x, restored)
+        if self.info.method == "restore":
+            # Ours was not trained to correct colours; the published ones were.
+            restored = with_colours_of(x, restored)
+        return images.rounded(127.5 * (restored + 1))
+
+    def _check(self, x: np.ndarray, restored: np.ndarray) -> None:
+        problem = ""
+        if not np.isfinite(restored).all():
+            problem = "NaN"
+        elif _spread(restored) < LEAST_SPREAD and _spread(x) > 2 * LEAST_SPREAD:
+            problem = "a flat picture"
+        if problem:
+            raise ValueError(
+                f"{self.info.name}: answered with {problem}: its file may be damaged or of another"
+                " network; download it again, or choose another restorer"
+            )
+
+    def answer(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+    ) -> list[np.ndarray]:
+        """As `Model.answer`, of photos, uint8 (H, W, 3), with each request's `strength`; square
+        ones count as aligned faces. Raises what `enhance` raises.
+        """
+        answers = []
+        for picture, request in zip(pictures, requests, strict=True):
+            if request.strength > 0:
+                is_square = picture.shape[0] == picture.shape[1]
+                options = {"strength": request.strength, "seed": request.seed}
+                picture = enhance(picture, self, aligned=is_square, **options).image
+            answers.append(picture)
+        return answers
+
+
+def _spread(face: np.ndarray) -> float:
+    """The largest standard deviation of a channel, of a face (S, S, 3) in [-1, 1]."""
+    return float(face.clip(-1, 1).std(axis=(0, 1)).max())
+
+
+def with_colours_of(x: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """The restored face with the low frequencies of the crop x, float32 (S, S, 3) each: changes at
+    scales of a sixteenth of the side and above are undone.
+    """
+    import cv2
+
+    change = restored - x
+    sigma = len(x) / COLOURS_OVER
+    slow = cv2.GaussianBlur(change, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return restored - slow
 
 
 @dataclass(frozen=True)
@@ -51,7 +133,7 @@ class Enhanced:
 
 def enhance(
     image: np.ndarray,
-    restorer: Restorer | str | Path = restorers.AUTO,
+    restorer: Restorer,
     *,
     strength: float = 1.0,
     upscale: int = 1,
@@ -62,18 +144,15 @@ def enhance(
 ) -> Enhanced:
     """A photo with its faces restored, U times as large.
 
-    image: uint8 (H, W, 3); a photo without colour stays colourless. restorer: or its name
-    (`restorers.load`). strength: from 0, the photo, to 1, the restorer's full change. upscale: U, 1
-    to 4; at 1 every pixel outside faces is unchanged. A face with more pixels than the restorer's
-    crop keeps its finer detail. aligned: the picture is one upright face that fills it as in FFHQ,
-    and is restored whole. seed: of the noise from which GFPGAN makes detail. found: the faces, if
-    they are known.
+    image: uint8 (H, W, 3); a photo without colour stays colourless. strength: from 0, the photo, to
+    1, the restorer's full change. upscale: U, 1 to 4; at 1 every pixel outside faces is unchanged.
+    A face with more pixels than the restorer's crop keeps its finer detail. aligned: the picture is
+    one upright face that fills it as in FFHQ, and is restored whole. seed: of the noise from which
+    GFPGAN makes detail. found: the faces, if they are known.
 
-    Raises FaceError if no face is detected, ValueError for another picture or
-    setting, or WeightsError.
+    Raises FaceError if no face is detected, or ValueError for another picture or setting.
     """
     _check(image, upscale, aligned)
-    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     size_px = restorer.size_px
     if aligned:
         where = [faces.centre_face(image.shape[:2])]
@@ -121,27 +200,6 @@ def _changed(image: np.ndarray, change: np.ndarray, strength: float) -> np.ndarr
     how = cv2.INTER_CUBIC if len(image) > len(change) else cv2.INTER_AREA
     change = cv2.resize(change, image.shape[1::-1], interpolation=how)
     return images.rounded(image + strength * change)
-
-
-class Enhancer(Model):
-    """A restorer as a `Model`: photos, uint8 (H, W, 3); square ones count as aligned faces."""
-
-    def __init__(self, restorer: Restorer) -> None:
-        self.restorer, self.engine = restorer, restorer.engine
-        self.info = dataclasses.replace(restorer.info, layout=ALIGNED)
-
-    def answer(
-        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
-    ) -> list[np.ndarray]:
-        """As `Model.answer`, with each request's `strength`. Raises what `enhance` raises."""
-        answers = []
-        for picture, request in zip(pictures, requests, strict=True):
-            if request.strength > 0:
-                is_square = picture.shape[0] == picture.shape[1]
-                options = {"strength": request.strength, "seed": request.seed}
-                picture = enhance(picture, self.restorer, aligned=is_square, **options).image
-            answers.append(picture)
-        return answers
 
 
 def _check(image: np.ndarray, upscale: int, aligned: bool) -> None:

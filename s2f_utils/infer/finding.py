@@ -30,8 +30,6 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
     Raises FileNotFoundError, WeightsError, or ImportError without the hub's client.
     """
-    if str(model) == weights.DEFAULT and not Path(model).exists():
-        model = weights.EXPECT
     if shipped := weights.shipped(str(model)):
         return shipped
     if str(model) in weights.model_names():
@@ -111,7 +109,7 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
 
 def licence_of(model: str | Path) -> str:
     """The terms for using a model by its name; "" for a user's."""
-    if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+    if str(model) in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS):
         return weights.OWN_TERMS
     entry = weights.WEIGHTS.get(str(model))
     return entry.licence if entry else ""

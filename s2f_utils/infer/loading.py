@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2f_utils import runtime, weights
-from s2f_utils.extensions import contributed
+from s2f_utils.infer import graphs
 from s2f_utils.infer.finding import VALUES, find_generator, licence_of
 from s2f_utils.infer.styles import StyleModel
-from s2f_utils.infer.translator import Model, Translator
+from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import (
     ALIGNED,
     DIRECTIONS,
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def model_classes() -> dict[str, type[Translator]]:
-    """The classes of models by their networks; those of all other networks are `Translator`."""
-    return {"stylegan2": StyleModel, "psp": StyleModel} | contributed("models")
+# The classes of models by their networks; those of all other networks are `Translator`.
+MODEL_CLASSES: dict[str, type[Translator]] = {"stylegan2": StyleModel, "psp": StyleModel}
 
 
 def load(
-    model: str | Path = weights.DEFAULT,
+    model: str | Path,
     device: str = "auto",
     precision: str = "float32",
     *,
@@ -44,7 +43,7 @@ def load(
     at_once: int = 1,
     name: str = "",
     engine: str = "auto",
-) -> Model:
+) -> Translator:
     """A model that translates pictures, from a name, a run folder, a `.safetensors` file of ours, a
     published file, "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder
     that `s2f export` wrote.
@@ -70,9 +69,7 @@ def load(
     options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
     if engine == "auto" and precision not in ("auto", "float32"):
         engine = "torch"  # graphs are in float32
-    opened = None
-    if open_model := contributed("tools").get("open_model"):
-        opened = open_model(model, device, engine, **options)
+    opened = graphs.open_model(model, device, engine, **options)
     return opened or _load_by_torch(model, device, precision, **options)
 
 
@@ -91,26 +88,6 @@ def load_styles(
     return opened
 
 
-def load_for_drawings(
-    model: str | Path | Model | None = None, device: str = "auto", engine: str = "auto"
-) -> Model:
-    """A model that reads sketches or label maps: None for the shipped one, or as `load`.
-
-    Raises ValueError for a model that reads photos, random codes alone, or a sketch and a map
-    together.
-    """
-    if not isinstance(model, Model):
-        model = load(model or weights.DEFAULT, device, engine=engine)
-    reads = model.info.reads
-    if reads not in ("sketch", "map"):
-        input_ = f"reads a {reads}" if reads else "draws faces by chance and reads nothing"
-        raise ValueError(
-            f"{model.info.name}: {input_}: the pad gives a drawing or a label map; choose a model"
-            " for those"
-        )
-    return model
-
-
 def _load_by_torch(
     model: str | Path,
     device: str,
@@ -122,38 +99,50 @@ def _load_by_torch(
     name: str,
 ) -> Translator:
     """As `load`, for models that PyTorch runs."""
-    from s2f_utils.infer.torch_engine import TorchEngine
-    from s2f_utils.networks.network import norm_of
-
     path = find_generator(model, direction)
     net, info = load_translator(path)
-    model_class = model_classes().get(net.name, Translator)
+    model_class = MODEL_CLASSES.get(net.name, Translator)
     if values != VALUES[0] and model_class is not Translator:
         raise ValueError(
             f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}"
         )
-    place = runtime.pick_device(device)
-    memory_format = runtime.answering_format(place, norm_of(net))
-    chosen = runtime.pick_precision(place, model_class.PRECISION or precision, memory_format)
-    stages = model_class.build_stages(net.requires_grad_(False), chosen, model, values)
     is_aligned = info.layout or str(model) in (*weights.WEIGHTS, *weights.SHIPPED)
     size_px = net.info.size_px if model_class is StyleModel else info.size_px
-    name = name or (hub.pinned(model) if hub.is_name(model) else str(model))
     info = dataclasses.replace(
         info,
-        name=name,
+        name=name or name_of(model),
         layout=ALIGNED if is_aligned else "",
-        direction=_direction(model, info, direction),
+        direction=direction_of(model, info, direction),
         size_px=int(size_px or net.usual_px or net.multiple_px),
         licence=licence_of(model),
     )
-    return model_class(
-        TorchEngine(stages, chosen),
-        info,
-        at_once,
-        net,
-        files=(path, *model_class.more_files(model)),
-    )
+    return by_torch(model_class, net, info, path, device, precision, values, at_once)
+
+
+def by_torch(
+    model_class: type[graphs.M],
+    net: nn.Module,
+    info: ModelInfo,
+    path: Path,
+    device: str,
+    precision: str = "float32",
+    values: str = VALUES[0],
+    at_once: int = 1,
+) -> graphs.M:
+    """A model of this class that PyTorch runs. path: its network's file. Others as in `load`."""
+    from s2f_utils.infer.torch_engine import TorchEngine
+    from s2f_utils.networks.network import norm_of
+
+    place = runtime.pick_device(device)
+    memory_format = runtime.answering_format(place, norm_of(net))
+    chosen = runtime.pick_precision(place, precision, memory_format)
+    stages = model_class.build_stages(net.requires_grad_(False), chosen, values)
+    return model_class(TorchEngine(stages, chosen), info, at_once, net, files=(path,))
+
+
+def name_of(model: str | Path) -> str:
+    """What a model is called; one on the hub with its commit."""
+    return hub.pinned(model) if hub.is_name(model) else str(model)
 
 
 def load_translator(path: Path) -> tuple[nn.Module, ModelInfo]:
@@ -162,8 +151,8 @@ def load_translator(path: Path) -> tuple[nn.Module, ModelInfo]:
     """
     from s2f_utils.networks import checkpoints
 
-    net, meta = checkpoints.load_network(path)
-    task = net.info.task
+    net, info = checkpoints.load_described(path)
+    task = info.task
     if task == RESTORES:
         advice = "which restores photos: use it with 's2f enhance'"
         raise UnknownNetworkError(f"{path}: is a {net.name}, {advice}")
@@ -171,16 +160,12 @@ def load_translator(path: Path) -> tuple[nn.Module, ModelInfo]:
         raise UnknownNetworkError(
             f"{path}: is a {net.name}, which {task} pictures: give a generator"
         )
-    if meta:
-        info = checkpoints.info_of(path)
-    else:
-        info = dataclasses.replace(net.info, network=net.name, args=net.args)
     if net.info.direction:  # the network's arguments determine these
         info = dataclasses.replace(info, direction=net.info.direction)
     return net, info
 
 
-def _direction(model: str | Path, info: ModelInfo, wanted: str | None) -> str:
+def direction_of(model: str | Path, info: ModelInfo, wanted: str | None) -> str:
     """A model's direction: the one in its file, else the wanted one."""
     known = info.direction
     if known and wanted and known != wanted:

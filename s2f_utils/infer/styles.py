@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class StyleModel(Translator):
 
     @classmethod
     def build_stages(
-        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+        cls, net: nn.Module, precision: Precision, values: str = "signed"
     ) -> dict[str, Any]:
         """As `Translator.build_stages`."""
         from s2f_utils.infer.stages import build_style_stages

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_utils.infer.engine import Engine
 from s2f_utils.runtime import Precision, pick_precision
 
 # By name; a function builds its stage at the first use.
@@ -19,8 +18,9 @@ Stages = Mapping[str, nn.Module | Callable[[], nn.Module]]
 GPU_FLAGS = threading.RLock()
 
 
-class TorchEngine(Engine):
+class TorchEngine:
     """Stages run by PyTorch on one device; their networks are in place (`Precision.place`).
+    `OnnxEngine` has the same methods.
 
     A stage that is built at its first use is built once, also by threads that ask at the same time.
     """
@@ -38,9 +38,11 @@ class TorchEngine(Engine):
                 stage.to(self.precision.device)
 
     def has(self, stage: str) -> bool:
+        """Whether there is such a stage."""
         return stage in self.stages
 
     def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The stage's outputs for its inputs, in the stage's order. Thread-safe."""
         module = self.stage(stage)
         tensors = [
             torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device)
@@ -68,6 +70,7 @@ class TorchEngine(Engine):
             yield
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        """The shape of each of a stage's inputs, without the batch; letters for free sizes."""
         return [tuple(shape) for _, *shape in self.stage(stage).inputs.values()]
 
     def stage(self, stage: str) -> nn.Module:
@@ -81,6 +84,7 @@ class TorchEngine(Engine):
 
     @property
     def num_bytes(self) -> int:
+        """How much memory the weights take."""
         built = [stage for stage in self.stages.values() if isinstance(stage, nn.Module)]
         modules = nn.ModuleList(built)
         tensors = (*modules.parameters(), *modules.buffers())

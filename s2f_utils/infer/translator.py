@@ -8,7 +8,6 @@ square that it makes.
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from s2f_utils.extensions import contributed
-from s2f_utils.infer.engine import Engine
 from s2f_utils.infer.request import MODES, Request
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images, masks
@@ -27,6 +24,7 @@ from s2f_utils.pictures import images, masks
 if TYPE_CHECKING:
     from torch import nn
 
+    from s2f_utils.infer.engine import Engine
     from s2f_utils.runtime import Precision
 
 LARGER = 2  # times the usual side, if a large answer is requested
@@ -63,47 +61,14 @@ class Model(ABC):
         """The answer to one picture, as the model reads it; fields: of its `Request`."""
         return self.answer([picture], [self.Request.of(fields)])[0]
 
-    def __call__(
-        self,
-        picture: str | Path | np.ndarray,
-        *,
-        points: Any = None,
-        clean: str = "auto",
-        face: str | int | None = None,
-        **fields: Any,
-    ) -> np.ndarray:
-        """Translate a picture to another, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
-
-        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is
-        aligned, if a plugin does that; without it, only maps, and models that need no alignment,
-        can be used. points, clean, face: of that plugin. fields: of the `Request`. Raises what
-        preparing and `answer` raise, and ValueError for another field.
-        """
-        prepare = contributed("tools").get("prepare", _as_given)
-        prepared = prepare(picture, self.info, points=points, clean=clean, face=face)
-        return self.translate(prepared, **fields)
-
-
-def _as_given(picture: str | Path | np.ndarray, info: ModelInfo, **_options: Any) -> np.ndarray:
-    """A picture, or a map as class numbers, for a model that needs no alignment."""
-    if info.reads == "map":
-        return masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
-    if info.layout:
-        raise ValueError(f"{info.name}: needs aligned pictures, and no installed package aligns")
-    return picture if isinstance(picture, np.ndarray) else images.load_rgb(picture)
-
 
 @dataclass
 class Translator(Model):
     """A trained generator, ready for pictures; made by `load`.
 
     at_once: squares per pass of the network. net: the network, if PyTorch runs it. files: the ones
-    that it was loaded from, its own first. SUPPORTS: fields of a request that the class supports
-    besides the network's. PRECISION: the only one that it computes in; "" for any.
+    that it was loaded from, its own first.
     """
-
-    SUPPORTS: ClassVar[frozenset[str]] = frozenset()
-    PRECISION: ClassVar[str] = ""
 
     engine: Engine
     info: ModelInfo = ModelInfo()
@@ -111,25 +76,14 @@ class Translator(Model):
     net: Any = None
     files: tuple[Path, ...] = ()
 
-    def __post_init__(self) -> None:
-        supports = self.info.supports | self.SUPPORTS
-        self.info = dataclasses.replace(self.info, supports=supports)
-
     @classmethod
     def build_stages(
-        cls, net: nn.Module, precision: Precision, model: str | Path, values: str = "signed"
+        cls, net: nn.Module, precision: Precision, values: str = "signed"
     ) -> dict[str, Any]:
-        """The stages of an answer by PyTorch (`stages`).
-        model: its name. values: of `finding.VALUES`.
-        """
+        """The stages of an answer by PyTorch (`stages`). values: of `finding.VALUES`."""
         from s2f_utils.infer.stages import build_plain_stages
 
         return build_plain_stages(net, precision, values)
-
-    @classmethod
-    def more_files(cls, model: str | Path) -> tuple[Path, ...]:
-        """Files of other models that the one of this name needs."""
-        return ()
 
     @property
     def input_px(self) -> int:
@@ -137,7 +91,7 @@ class Translator(Model):
         return self.info.size_px
 
     def answer(
-        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request], **known: Any
     ) -> list[np.ndarray]:
         """As `Model.answer`:
         pictures of any size, or class numbers, to pictures of the same aspect ratio.
@@ -145,14 +99,15 @@ class Translator(Model):
         The network works on a square. "stretch" squeezes the picture into it and back, "square"
         squeezes it and leaves the answer a square; "pad" keeps proportions, continues the paper's
         colour to a square, and crops the result back. The result's longer side is S (less for a
-        smaller picture if the network was trained on padded ones). Raises ValueError for another
+        smaller picture if the network was trained on padded ones). known: what is known of the
+        pictures, for a class whose `answer_squares` takes it. Raises ValueError for another
         array, ImageError for a picture of less than 16 pixels.
         """
         pictures = [self._checked(picture) for picture in pictures]
         requests = [self._completed(request) for request in requests]
         pairs = list(zip(pictures, requests, strict=True))
         squares = np.stack([self._square(picture, request) for picture, request in pairs])
-        answers = self.answer_squares(squares, requests)
+        answers = self.answer_squares(squares, requests, **known)
         return [
             self._back(answer, picture, request)
             for answer, (picture, request) in zip(answers, pairs, strict=True)

@@ -44,6 +44,9 @@ class CycleGANConfig(TrainConfig):
         0, ge=0, description="residual blocks; 0: as published, 9 from 256 px on, else 6"
     )
     dropout: float = Field(0.0, ge=0, le=1, description="in the residual blocks")
+    residual: bool = Field(
+        False, description="generators add what they compute to their input, and begin as copies"
+    )
     discriminator: Literal["patchgan", "projected"] = Field(
         "patchgan", description="projected: Sauer et al."
     )
@@ -167,7 +170,7 @@ class CycleGAN(Method):
         },
     }
     init_networks = ("resnet",)
-    init_args = ("num_blocks", "base_filters", "dropout")
+    init_args = ("num_blocks", "base_filters", "dropout", "residual")
     load_scale = 286 / 256
     data = "unpaired"
     norm = "instance"
@@ -178,11 +181,13 @@ class CycleGAN(Method):
             "num_blocks": num_blocks,
             "base_filters": config.base_filters,
             "dropout": config.dropout,
+            "residual": config.residual,
         }
         for name in ("net_g_photo", "net_g_sketch"):
-            self.nets[name] = self.precision.place(
-                networks.init_weights(networks.build("resnet", **gen))
-            )
+            net_g = networks.init_weights(networks.build("resnet", **gen))
+            if config.residual:
+                net_g.begin_as_copy()
+            self.nets[name] = self.precision.place(net_g)
         for name in ("net_d_photo", "net_d_sketch"):
             if config.discriminator == "projected":
                 net = networks.build(

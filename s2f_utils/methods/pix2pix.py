@@ -32,7 +32,7 @@ class Pix2PixConfig(TrainConfig):
     dropout: float = Field(
         0.5, description="in the U-Net's middle; the paper's only source of randomness"
     )
-    discriminator: Literal["patchgan", "pixelgan", "projected"] = Field(
+    discriminator: Literal["patchgan", "projected"] = Field(
         "patchgan", description="projected: Sauer et al."
     )
     augment_disc: Literal["shared", "none"] = Field(
@@ -129,15 +129,12 @@ class Pix2Pix(Method):
         if config.discriminator == "projected":
             net_d = networks.build("projected", width=config.disc_filters, seed=config.seed)
         else:
-            disc_args = (
-                {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
-            )
             net_d = networks.build(
-                config.discriminator,
+                "patchgan",
                 in_channels=6,
                 base_filters=config.disc_filters,
+                num_layers=config.disc_layers,
                 norm=config.norm,
-                **disc_args,
             )
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add(

@@ -40,7 +40,6 @@ from s2f_utils.methods.losses import (
 )
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
-from s2f_utils.methods.stylegan2 import StyleGAN2
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
 from s2f_utils.networks.published import network
@@ -212,11 +211,11 @@ class PSP(Method):
     batch_of_16gb = 3
     norm = "batch"  # the encoder's
     init_networks = ("stylegan2", "psp")
+    init_args = ("style_dim", "num_mlp", "channel_multiplier", "width")  # the generator's
 
     def build(self, config: PSPConfig) -> None:
-        decoder = {name: getattr(config, name) for name in StyleGAN2.init_args} | {
-            "size_px": config.decoder_px
-        }
+        decoder = {name: getattr(config, name) for name in self.init_args}
+        decoder["size_px"] = config.decoder_px
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
@@ -251,7 +250,7 @@ class PSP(Method):
         """
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        settings = {name: decoder.args[name] for name in StyleGAN2.init_args}
+        settings = {name: decoder.args[name] for name in cls.init_args}
         settings |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
             return settings

@@ -1,6 +1,5 @@
 """All training methods by name. A new one gets a line here."""
 
-from s2f_utils.extensions import contributed
 from s2f_utils.methods.cgan import CGAN
 from s2f_utils.methods.cyclegan import CycleGAN
 from s2f_utils.methods.faithful import Faithful
@@ -19,4 +18,3 @@ METHODS: dict[str, type[Method]] = {
     "restore": Restore,
     "faithful": Faithful,
 }
-METHODS.update(contributed("methods"))

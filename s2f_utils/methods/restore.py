@@ -55,6 +55,7 @@ from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import distributed, to_device
 
 WORKERS = 4
+PYRAMID_IMAGES = 600_000  # after so many, the pyramid's loss is left out, as published
 # The settings that a decoder's sizes follow from.
 PRIOR = "size_px, num_style_feat, num_mlp, channel_multiplier, and narrow, a 512th of its width"
 
@@ -79,9 +80,8 @@ class RestoreConfig(TrainConfig):
     channel_multiplier: float = Field(
         2.0, gt=0, description="channels from 64 px on; the published files have 2"
     )
-    decoder: Literal["clean", "stylegan2", "prior"] = Field(
-        "clean",
-        description="stylegan2: that of Karras et al.; prior: the initial model's, kept fixed",
+    decoder: Literal["clean", "prior"] = Field(
+        "clean", description="prior: that of the initial model, a StyleGAN2, kept fixed"
     )
     residual: bool = Field(
         False,
@@ -104,10 +104,9 @@ class RestoreConfig(TrainConfig):
     )
     lambda_l1: float = Field(0.1, ge=0, description="weight of the L1 loss")
     lambda_pyramid: float = Field(
-        1.0, ge=0, description="weight of the L1 losses of the U-Net's pictures, from 8 px on"
-    )
-    pyramid_images: int = Field(
-        600_000, ge=0, description="images after which that loss is left out"
+        1.0,
+        ge=0,
+        description="weight of the L1 losses of the U-Net's pictures, for the first 600,000 images",
     )
     lambda_perceptual: float = Field(
         1.0, ge=0, description="weight of the distance of VGG-19's features, or of their substitute"
@@ -148,7 +147,7 @@ class RestoreConfig(TrainConfig):
         fits = self.perceptual != "discriminator" or self.discriminator == "stylegan2"
         text = "a projected discriminator has no features of its own: set perceptual=efficientnet"
         need(fits, text)
-        text = f"residual must be false with decoder={self.decoder}, which paints whole faces"
+        text = "residual must be false with decoder=prior, which paints whole faces"
         need(self.decoder == "clean" or not self.residual, text)
         return self
 
@@ -207,7 +206,7 @@ class Restore(LogisticGAN):
 
     def build(self, config: RestoreConfig) -> None:
         sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
-        if config.decoder != "clean":
+        if config.decoder == "prior":
             sizes["stylegan_decoder"] = {
                 "size_px": config.size_px,
                 "style_dim": config.num_style_feat,
@@ -218,8 +217,6 @@ class Restore(LogisticGAN):
         net_g = networks.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
-        if config.decoder != "clean":
-            net_g.start_at_mean()
         if config.decoder == "prior":
             net_g.stylegan_decoder.requires_grad_(False)
         if config.discriminator == "projected":
@@ -238,16 +235,6 @@ class Restore(LogisticGAN):
         self.net_d, self.opt_d = self.add(
             "net_d", net_d, "lr_d", betas=lazy_betas(config, r1_every)
         )
-
-    def generator_of(self, init: str | Path) -> nn.Module:
-        """Another restorer; if only this one is residual, without its output layers:
-        it starts by adding nothing.
-        """
-        given = super().generator_of(init)
-        if self.config.residual and not getattr(given, "residual", True):
-            given.residual = given.args["residual"] = True
-            given.paint_nothing()
-        return given
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +259,7 @@ class Restore(LogisticGAN):
         need(given is not None or self.config.decoder != "prior", text)
         if isinstance(given, StyleGAN2):
             text = f"{init}: is a stylegan2: give --set decoder=prior for a restorer with it"
-            need(self.config.decoder != "clean", text)
+            need(self.config.decoder == "prior", text)
             load_into(self.net_g.stylegan_decoder, given, init, PRIOR)
             self.net_g.start_at_mean()
         else:
@@ -328,7 +315,7 @@ class Restore(LogisticGAN):
         """
         live, config = ctx.live, self.config
         terms = {"loss_l1": Term(l1_loss(fake_b, b), live["lambda_l1"])}
-        if live["lambda_pyramid"] and ctx.images_seen < config.pyramid_images:
+        if live["lambda_pyramid"] and ctx.images_seen < PYRAMID_IMAGES:
             terms["loss_pyramid"] = Term(pyramid_loss(levels, b), live["lambda_pyramid"])
         if live["lambda_perceptual"] or live["lambda_style"]:
             terms |= self.perceptual_terms(fake_b, b, pair, ctx)

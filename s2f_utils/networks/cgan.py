@@ -87,7 +87,7 @@ class DenseDiscriminator(Network):
         for n, (before, width) in enumerate(zip([in_channels, *widths], widths, strict=False)):
             layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=n == 0))
             layers += [nn.BatchNorm2d(width)] if n else []
-            layers.append(nn.LeakyReLU(0.2))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
         self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)
 

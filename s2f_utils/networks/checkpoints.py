@@ -4,6 +4,7 @@ one atomic resume file with everything in it, and generators as safetensors.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -173,6 +174,14 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         ) from None
     except networks.UnknownNetworkError as error:
         raise networks.UnknownNetworkError(f"{path}: {error}") from None
+
+
+def load_described(path: str | os.PathLike) -> tuple[nn.Module, ModelInfo]:
+    """As `load_network`, with the description of the network."""
+    net, meta = load_network(path)
+    if meta:
+        return net, info_of(path)
+    return net, dataclasses.replace(net.info, network=net.name, args=net.args)
 
 
 def _read(

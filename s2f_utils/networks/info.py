@@ -62,10 +62,11 @@ class ModelInfo:
     """The description of a model. Its class and arguments determine the first fields, before a
     weight is read; its file has the rest.
 
-    task: it "translates" a picture, "renders" another network's answer, "draws" faces at random,
-    "restores" aligned faces, or "scores" or "measures" pictures. direction: "" if its arguments
-    leave it open; either_way: published files of this network have either direction, and do not
-    say which. supports: fields of a request, and "styles". size_px: of its pictures; 0: open.
+    task: it "translates" a picture, "renders" as a part of a model of several networks, "draws"
+    faces at random, "restores" aligned faces, or "scores" or "measures" pictures. direction: "" if
+    its arguments leave it open; either_way: published files of this network have either direction,
+    and do not say which. supports: fields of a request, and "styles". size_px: of its pictures; 0:
+    open.
     layout: `ALIGNED`, or "" for pictures that need no alignment. fit: how an oblong picture became
     a square in training, "stretch" or "pad", or "" for squares only. mix_from: the first style
     that pSp's training left random; 0: not recorded. name: the one that the user loads it by.

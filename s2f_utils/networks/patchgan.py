@@ -1,4 +1,4 @@
-"""Discriminators that judge patches, with the key names of the published PyTorch checkpoints.
+"""The discriminator of patches, with the key names of the published PyTorch checkpoints.
 
 Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pixels; F =
 base_filters.
@@ -29,13 +29,16 @@ class PatchGAN(Network):
         super().__init__()
         bias = norm != "batch"
         widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
-        layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        first = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1)
+        layers = [first, nn.LeakyReLU(0.2, inplace=True)]
+        # Instance norm gives back a view, whose gradient would be copied.
+        inplace = norm != "instance"
         for n in range(1, num_layers + 1):
             stride = 2 if n < num_layers else 1
             layers += [
                 nn.Conv2d(widths[n - 1], widths[n], 4, stride=stride, padding=1, bias=bias),
                 norm_layer(norm, widths[n]),
-                nn.LeakyReLU(0.2),
+                nn.LeakyReLU(0.2, inplace=inplace),
             ]
         layers.append(nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1))
         self.model = nn.Sequential(*layers)
@@ -59,28 +62,3 @@ class PatchGAN(Network):
         for layer in reversed([m for m in self.model if isinstance(m, nn.Conv2d)]):
             size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
         return size
-
-
-class PixelGAN(Network):
-    """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
-
-    Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in
-    pytorch-CycleGAN-and-pix2pix.
-    """
-
-    INFO = ModelInfo(task=SCORES)
-
-    def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
-        super().__init__()
-        bias = norm == "instance"
-        self.net = nn.Sequential(
-            nn.Conv2d(in_channels, base_filters, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(base_filters, 2 * base_filters, 1, bias=bias),
-            norm_layer(norm, 2 * base_filters),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * base_filters, 1, 1, bias=bias),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)

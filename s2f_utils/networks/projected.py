@@ -143,4 +143,5 @@ def _same(width: int) -> nn.Module:
 
 
 def _normed(conv: nn.Conv2d) -> nn.Module:
-    return nn.Sequential(spectral_norm(conv), nn.BatchNorm2d(conv.out_channels), nn.LeakyReLU(0.2))
+    norm = nn.BatchNorm2d(conv.out_channels)
+    return nn.Sequential(spectral_norm(conv), norm, nn.LeakyReLU(0.2, inplace=True))

@@ -31,7 +31,8 @@ class StyleBlock(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for n in range(int(math.log2(size))):
-            layers += [nn.Conv2d(in_channels if n == 0 else width, width, 3, 2, 1), nn.LeakyReLU()]
+            conv = nn.Conv2d(in_channels if n == 0 else width, width, 3, 2, 1)
+            layers += [conv, nn.LeakyReLU(inplace=True)]
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(width, style_dim)
 

@@ -8,16 +8,15 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.extensions import contributed
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
 from s2f_utils.networks.network import Network
-from s2f_utils.networks.patchgan import PatchGAN, PixelGAN
+from s2f_utils.networks.patchgan import PatchGAN
 from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.networks.psp import PSP
-from s2f_utils.networks.resnet import ResNet, SeedGenerator
+from s2f_utils.networks.resnet import ResNet
 from s2f_utils.networks.resunet import ResUNet
 from s2f_utils.networks.stylegan2 import StyleGAN2
 from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
@@ -26,11 +25,9 @@ from s2f_utils.networks.unet import UNet
 NETWORKS: dict[str, type[Network]] = {
     "unet": UNet,
     "resnet": ResNet,
-    "seed": SeedGenerator,
     "cgan": CGANGenerator,
     "resunet": ResUNet,
     "patchgan": PatchGAN,
-    "pixelgan": PixelGAN,
     "dense": DenseDiscriminator,
     "projected": ProjectedDiscriminator,
     "irse50": IRSE50,
@@ -126,6 +123,3 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     raise UnknownNetworkError(
         f"this state dict of {len(tensors)} tensors is none of the generators known here; {what}"
     )
-
-
-NETWORKS.update(contributed("networks"))

@@ -1,5 +1,5 @@
 """The ResNet generator of CycleGAN (Zhu et al. 2017), with the key names of its published PyTorch
-checkpoints, and the small generator of project 2, a CycleGAN web app.
+checkpoints.
 
 Shapes: N images, C channels, H and W pixels, both multiples of 4; F = base_filters.
 """
@@ -46,8 +46,9 @@ class ResNet(Network):
     W) → the same size.
 
     `num_blocks=9` is published for 256 px (11,378,179 parameters with instance norm), 6 for 128 px.
-    Values in [-1, 1]. Source: Zhu et al. 2017, section 7.1; keys as in
-    pytorch-CycleGAN-and-pix2pix.
+    residual: what is computed, up to twice the range of values, is added to the input, so that a
+    network need not paint anew what stays; not published. Values in [-1, 1]. Source: Zhu et al.
+    2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
     INFO = ModelInfo(either_way=True)
@@ -60,8 +61,14 @@ class ResNet(Network):
         base_filters: int = 64,
         norm: str = "instance",
         dropout: float = 0.0,
+        residual: bool = False,
     ) -> None:
         super().__init__()
+        if residual and in_channels != out_channels:
+            raise ValueError(
+                f"residual adds the output to the input: in_channels, {in_channels}, and"
+                f" out_channels, {out_channels}, must be equal"
+            )
         f, bias = base_filters, norm == "instance"
         layers = [
             ReflectionPad(3),
@@ -80,12 +87,19 @@ class ResNet(Network):
             layers += [up, norm_layer(norm, width // 2), nn.ReLU()]
         layers += [ReflectionPad(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
-        self.in_channels = in_channels
+        self.in_channels, self.residual = in_channels, residual
         self.multiple_px, self.usual_px = 4, 256 if num_blocks >= 9 else 128  # as published
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.in_channels, self.multiple_px)
-        return self.model(x)  # (N, out_channels, H, W)
+        made = self.model(x)  # (N, out_channels, H, W)
+        return (x + 2 * made).clamp(-1, 1) if self.residual else made
+
+    def begin_as_copy(self) -> None:
+        """Set the last convolution to 0: a residual network then gives back what it is given."""
+        last = self.model[-2]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -115,42 +129,3 @@ def with_dropout_keys(state_dict: Mapping[str, Tensor], dropout: bool) -> dict[s
         ("conv_block.6.", "conv_block.5.") if dropout else ("conv_block.5.", "conv_block.6.")
     )
     return {key.replace(other, wanted): value for key, value in state_dict.items()}
-
-
-class SeedGenerator(Network):
-    """Project 2's own generator:
-    halve twice, double twice, no norm, no residual blocks; 756,739 parameters.
-
-    (N, 3, H, W) in [-1, 1] → the same; its layers are `model.{0,2,4,6,8,10}`. Source:
-    `generator_A2B.pth` and `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
-    """
-
-    INFO = ModelInfo(either_way=True)
-
-    def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
-        super().__init__()
-        f = base_filters
-        layers: list[nn.Module] = [nn.Conv2d(in_channels, f, 7, padding=3), nn.ReLU()]
-        for width in (f, 2 * f):
-            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU()]
-        for width in (4 * f, 2 * f):
-            layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1),
-                nn.ReLU(),
-            ]
-        self.model = nn.Sequential(*layers, nn.Conv2d(f, out_channels, 7, padding=3), nn.Tanh())
-        self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, 256
-
-    def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.in_channels, self.multiple_px)
-        return self.model(x)  # (N, out_channels, H, W)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-        base_filters, in_channels, *_ = shapes["model.0.weight"]
-        out_channels = shapes["model.10.weight"][0]
-        return {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "base_filters": base_filters,
-        }

@@ -195,7 +195,7 @@ class StyledConv(nn.Module):
         x, scale = self.conv.scaled(x, style)
         bias = (self.activate.bias * GAIN).to(x.dtype)[None, :, None, None]
         x = torch.addcmul(bias, x, scale * GAIN) + (self.noise.weight * GAIN * noise).to(x.dtype)
-        return within_float16(F.leaky_relu(x, 0.2))
+        return within_float16(F.leaky_relu(x, 0.2, inplace=True))
 
 
 class ToRGB(nn.Module):

@@ -58,7 +58,8 @@ class ConvLayer(nn.Sequential):
         if len(layers) == 1:
             return layers[0](x)
         conv, activate = layers
-        return within_float16(F.leaky_relu(conv(x, GAIN, activate.bias), 0.2))
+        x = conv(x, GAIN, activate.bias)
+        return within_float16(F.leaky_relu(x, 0.2, inplace=True))
 
 
 class ResBlock(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 PAGEABLE_BYTES = 60_000  # CUDA copies so much aside at once; more is faster from pinned memory
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT_BYTES = 2**30
 
 
 def num_cores() -> int:
@@ -117,14 +120,31 @@ def start_copy(value: torch.Tensor) -> Callable[[], torch.Tensor]:
     return wait
 
 
+def keep_freed_memory() -> None:
+    """Tell glibc, for the rest of the process, to keep up to a gigabyte of freed memory at hand.
+
+    It would give each large tensor back to the system, which hands out new memory page by page, at
+    a page fault each. Nothing happens where there is another C library.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
 @contextlib.contextmanager
 def tuned(device: torch.device) -> Iterator[None]:
-    """Context in which cuDNN chooses the fastest kernel for each shape (`cudnn.benchmark`).
+    """Context for many steps of equal shapes: on a CPU, what a step frees is kept for the next one
+    (`keep_freed_memory`); on a GPU cuDNN chooses the fastest kernel for each shape.
 
-    The choice, and with it the last bits of a result, may differ from run to run; nothing changes
+    That choice, and with it the last bits of a result, may differ from run to run; nothing changes
     where deterministic algorithms are asked for.
     """
     import torch
+
+    if device.type == "cpu":
+        keep_freed_memory()
 
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark

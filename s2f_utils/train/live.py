@@ -6,15 +6,19 @@ changes.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2f_utils.methods.config import Range
 from s2f_utils.runtime import write_json
+
+if TYPE_CHECKING:
+    from s2f_utils.methods.method import Method
 
 COMMANDS = ("pause", "step", "save", "sample", "stop")
 CONTROLS = "controls.json"
@@ -174,3 +178,24 @@ class LiveValues:
             return status.st_mtime_ns, status.st_size
         except OSError:
             return None
+
+
+def live_values(model: Method, total_images: int, folder: Path | None) -> LiveValues:
+    """The live values of a training of this length, as configured at its start, and their limits.
+
+    folder: where their `controls.json` is; None: on ranks that do not read it.
+    """
+    config = model.config
+    batch = float(config.batch_size)
+    every = float(config.sample_every_images or max(config.batch_size, total_images // 20))
+    values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
+    ranges = config.live_ranges() | {
+        "augment": Range(0.0, 2.0),
+        "batch_size": Range(1.0, max(16.0, 2 * batch)),
+        "sample_every": Range(1.0, max(1e9, every), log=True),
+    }
+    for name, limits in ranges.items():  # a setting outside the slider's range extends it
+        low = min(limits.low, values[name])
+        high = max(limits.high, values[name])
+        ranges[name] = dataclasses.replace(limits, low=low, high=high)
+    return LiveValues(values, ranges, controls=folder / CONTROLS if folder else None)

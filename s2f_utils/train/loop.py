@@ -1,5 +1,5 @@
 """The one training loop, from top to bottom: what to do next, batch, step, averages, log, samples,
-save.
+save; and how it ends.
 
 Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a
 step waits for the device. Under torchrun each rank steps on its share of the batch; rank zero reads
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -22,17 +25,12 @@ from tqdm.auto import tqdm
 from s2f_utils.methods.method import Context, Step
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.train.data import make_batch
-from s2f_utils.train.saving import (
-    attempt,
-    failures_reported,
-    finish,
-    interruptible,
-    is_save_due,
-    save,
-    write_sheet,
-)
-from s2f_utils.train.schedule import lr_factor
+from s2f_utils.train.errors import MemoryFullError, is_out_of_memory
+from s2f_utils.train.saving import attempt, is_save_due, save, write_generators, write_sheet
+from s2f_utils.train.schedule import set_rates
 from s2f_utils.train.state import TrainingRun
+
+LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already received
 
 
 def train(
@@ -109,7 +107,7 @@ def train(
             # What to do next. Changed live values and commands apply from this step on, on all
             # ranks.
             decision = decide(run, notify, interrupted, steps, until) if is_first else None
-            reason, num, factor = agree(run, decision)
+            reason, num = agree(run, decision)
             if reason and is_first:
                 finish(run, notify, reason)
             if num == 0:  # the end, or a pause
@@ -121,10 +119,7 @@ def train(
                 batch = make_batch(run, num, share)
 
                 # The method's step, at the live learning rates times the schedule.
-                run.lr_factor = factor
-                for name, opt in model.optimizers.items():
-                    for group in opt.param_groups:
-                        group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
+                set_rates(run)
                 ctx = Context(
                     live,
                     run.precision,
@@ -166,7 +161,7 @@ def train(
                 attempt(
                     run,
                     "keep a snapshot",
-                    lambda: run.save_generators("snapshots", f"-{run.images_seen:08d}"),
+                    lambda: write_generators(run, "snapshots", f"-{run.images_seen:08d}"),
                 )
 
             # The state from which training can resume.
@@ -192,12 +187,11 @@ class Decision(NamedTuple):
     """What a training does next.
 
     reason: why it ends, as `train` returns it; "" to go on. num: images in the next step of all
-    ranks; 0: no step, for it ends or is paused. factor: of all live learning rates in that step.
+    ranks; 0: no step, for it ends or is paused.
     """
 
     reason: str
     num: int = 0
-    factor: float = 0.0
 
 
 def decide(
@@ -234,17 +228,100 @@ def decide(
     live.done("step")
     num = min(round(live["batch_size"]), run.longest_images - run.images_seen)
     num += -num % distributed.world_size()  # all ranks have the same share
-    return Decision("", num, lr_factor(run))
+    return Decision("", num)
 
 
 def agree(run: TrainingRun, decision: Decision | None) -> Decision:
-    """Broadcast rank zero's decision, live values and random generator's state to all ranks."""
+    """Broadcast rank zero's decision, pace, live values and random generator's state to all
+    ranks.
+    """
     if distributed.world_size() == 1:
         return decision
-    state = run.total_images, run.live.values(), torch.get_rng_state()
-    decision, (total_images, values, generator) = distributed.broadcast((decision, state))
+    state = run.total_images, run.spent_s, run.live.values(), torch.get_rng_state()
+    decision, (total_images, spent_s, values, generator) = distributed.broadcast((decision, state))
     if not distributed.is_rank_zero():
-        run.total_images = total_images
+        run.total_images, run.spent_s = total_images, spent_s
         run.live.load_state_dict(values)
         torch.set_rng_state(generator)
     return decision
+
+
+def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
+    """Write the last row of the log and, except after a chunk, the state;
+    NotSavedError if that fails.
+    """
+    if reason == "done" and run.sums:
+        notify("on_log", run.write_row())
+    if reason == "chunk":
+        run.mean_losses()
+    else:
+        run.live.done("pause")
+        run.live.done("stop")
+        run.live.poll()
+        save(run, notify, at_end=True)
+    run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
+
+
+@contextmanager
+def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator[None]:
+    """Within the block, callbacks get the exception that ends training; if memory runs out, the
+    state is saved, and MemoryFullError says what to reduce.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not is_out_of_memory(error):
+            notify("on_failure", error)
+            raise
+        message = str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
+        traceback.clear_frames(error.__traceback__)  # releases the tensors that fill the memory
+    else:
+        return
+    for opt in run.model.optimizers.values():
+        opt.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    with suppress(RuntimeError, MemoryError):  # no memory even for that, or a diverged state
+        if distributed.is_rank_zero():
+            save(run, notify)
+    if distributed.is_rank_zero():
+        run.log.event("out of memory", images=run.images_seen, message=message)
+    batch = round(run.live["batch_size"])
+    fits = run.model.batch_of_16gb
+    known = ""
+    if 0 < fits < batch:
+        known = f"; with the settings of full, batch_size={fits} fits 16 GB (docs/training.md)"
+    full = MemoryFullError(
+        f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch "
+        f"than {batch}"
+        f" (--set batch_size=…), or a smaller size_px{known}; {run.last_saved}. In a notebook:"
+        f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
+    )
+    notify("on_failure", full)
+    raise full from None
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Within the block, a first Ctrl-C (or SIGTERM) sets the event,
+    so that a step is finished before saving.
+    """
+    event, asked_at = threading.Event(), 0.0
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked_at
+        if not event.is_set():
+            asked_at = time.monotonic()
+        elif time.monotonic() - asked_at > (LAUNCHER_S if distributed.world_size() > 1 else 0):
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

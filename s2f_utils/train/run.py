@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import s2f_utils
 from s2f_utils import runtime, weights
-from s2f_utils.data import DataError, Manifest, Row, terms_of
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import unpaired_rows
-from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.infer import find_generator
 from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.info import ModelInfo
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
-from s2f_utils.train.live import LiveValues, Range
-from s2f_utils.train.state import TrainingRun, check_space, why_not
+from s2f_utils.train.live import live_values
+from s2f_utils.train.saving import card_of, check_space, new_card
+from s2f_utils.train.state import TrainingRun, why_not
 from s2f_utils.train.tracking import TRACKERS, RunLog
 
 
@@ -69,10 +66,9 @@ def open_run(
         # 4: weights, 2 moments, average; a state is written while the previous one still exists;
         # 2: generators.
         check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
-        card = _card_of(folder)
+        card = card_of(folder)
         folder = folder or runtime.new_run_folder(runs, name)
     folder = distributed.broadcast(folder)
-    values, ranges = _live(model, config, total)
     run = TrainingRun(
         method=resolved.method,
         config=config,
@@ -81,7 +77,7 @@ def open_run(
         rows=rows,
         data=data,
         samples=samples,
-        live=LiveValues(values, ranges, controls=folder / "controls.json" if is_first else None),
+        live=live_values(model, total, folder if is_first else None),
         log=RunLog(folder),
         precision=model.precision,
         longest_images=total,
@@ -100,7 +96,7 @@ def open_run(
         else:
             run.live.read_edits_since(run.log.path.stat().st_mtime_ns)
             _report_resumed(run)
-        run.card = _card(run, manifest, card)
+        run.card = new_card(run, manifest, card)
         run.live.write_controls()
     return run
 
@@ -243,25 +239,6 @@ def _averages(model: Method) -> dict[str, checkpoints.EMA]:
     return ema
 
 
-def _live(
-    model: Method, config: TrainConfig, total: int
-) -> tuple[dict[str, float], dict[str, Range]]:
-    """The values that may change during training, and their limits."""
-    batch = float(config.batch_size)
-    every = float(config.sample_every_images or max(config.batch_size, total // 20))
-    values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
-    ranges = config.live_ranges() | {
-        "augment": Range(0.0, 2.0),
-        "batch_size": Range(1.0, max(16.0, 2 * batch)),
-        "sample_every": Range(1.0, max(1e9, every), log=True),
-    }
-    for name, limits in ranges.items():  # a setting outside the slider's range extends it
-        low = min(limits.low, values[name])
-        high = max(limits.high, values[name])
-        ranges[name] = dataclasses.replace(limits, low=low, high=high)
-    return values, ranges
-
-
 def _write_config(
     run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]
 ) -> None:
@@ -291,44 +268,3 @@ def _report_resumed(run: TrainingRun) -> None:
     )
     for path in run.folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
-
-
-def _card_of(folder: Path | None) -> ModelInfo:
-    """The card in a run's generator; an empty one where there is none yet."""
-    saved = folder / generator_file() if folder else None
-    return checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
-
-
-def _card(run: TrainingRun, manifest: Manifest, known: ModelInfo) -> ModelInfo:
-    """The run's training data and settings, with the data of its initial model. known: the present
-    card of its generator.
-    """
-    data = manifest.path.resolve().parent.name
-    sets, terms = _initial_data(run.folder)
-    return ModelInfo(
-        method=run.method,
-        settings=run.config.model_dump(),
-        seed=run.config.seed,
-        code=s2f_utils.__version__,
-        trained=known.trained or time.strftime("%Y-%m-%d"),
-        data=data,
-        trained_on=known.trained_on or sorted({data, *sets}),
-        terms=sorted({*terms_of(manifest.settings), *(known.terms or ()), *terms}),
-    )
-
-
-def _initial_data(folder: Path) -> tuple[Sequence[str], Sequence[str]]:
-    """The data sets that a run's initial model was trained on, by name, and their terms; its own
-    name where they are unknown.
-    """
-    init = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("init")
-    if not init:
-        return [], []
-    if init in weights.WEIGHTS:
-        return [init], [f"{init}: {weights.WEIGHTS[init].licence}"]
-    name = "/".join(Path(init).parts[-2:])
-    try:
-        card = checkpoints.info_of(find_generator(init))
-    except (FileNotFoundError, ImportError, ValueError):  # perhaps gone when an old run resumes
-        return [name], []
-    return card.trained_on or [name], card.terms or []

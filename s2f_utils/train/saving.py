@@ -1,46 +1,49 @@
-"""The files that training writes, and how it ends: failed writes are reported, a diverged state is
-not saved, and if memory runs out the error says what to reduce.
+"""What a training writes besides its log: the state from which it resumes, its generators with
+their card, and sheets of samples. A diverged state is not saved; a full disk ends no training.
 """
 
 from __future__ import annotations
 
+import errno
+import json
 import os
-import signal
-import threading
+import shutil
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from s2f_utils import metrics
+import s2f_utils
+from s2f_utils import metrics, weights
+from s2f_utils.data import Manifest, terms_of
+from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.methods.method import Method
+from s2f_utils.networks import checkpoints
+from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images, viz
-from s2f_utils.runtime import distributed, what_to_do
+from s2f_utils.runtime import what_to_do
 from s2f_utils.train.data import sample_pictures
-from s2f_utils.train.errors import MemoryFullError, NotSavedError, is_out_of_memory
+from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.state import TrainingRun
 
 SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
-LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already received
 
 
-def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
-    """Run an action that writes; if it fails (a full disk, or an output that is no picture), report
-    it and continue.
-    """
-    try:
-        os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
-        action()
-    except OSError as error:
-        why = what_to_do(error, run.folder)
-    except images.ImageError as error:  # NaN or infinity
-        why = str(error)
-    else:
-        return
-    run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")
+def check_space(folder: Path, model: Method, copies: int) -> None:
+    """Raise OSError if the disk has no room for this many copies of the model's weights."""
+    need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
+    there = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir()
+    )
+    free = shutil.disk_usage(there).free
+    if free < need:
+        raise OSError(
+            errno.ENOSPC,
+            f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB",
+            str(folder),
+        )
 
 
 def is_save_due(run: TrainingRun) -> bool:
@@ -58,7 +61,7 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
     run.mean_losses()  # a diverged state is not saved
     run.last_save = time.monotonic()
     try:
-        run.save()
+        write_state(run)
     except OSError as error:
         last = ", the last" if at_end else ""
         text = (
@@ -74,6 +77,80 @@ def save(run: TrainingRun, notify: Callable[..., None], *, at_end: bool = False)
     run.save_took_s = time.monotonic() - run.last_save
     run.log.event("save", images=run.images_seen)
     notify("on_save", run.resume_path)
+
+
+def write_state(run: TrainingRun) -> None:
+    """Write the resume file and the generators, each complete or not at all. Raises
+    TrainingDiverged, and writes nothing, if weights are NaN; OSError if the folder cannot be
+    written to, or is gone.
+    """
+    os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
+    check_space(run.folder, run.model, copies=3)
+    run.check_finite()
+    checkpoints.save_resume(run.resume_path, run.state_dict())
+    run.saved_at = run.images_seen
+    write_generators(run)
+    for name, net in run.model.other_networks.items():
+        path = run.folder / f"{name}.safetensors"
+        checkpoints.save_generator(path, net, {"method": run.method}, run.card)
+
+
+def write_generators(run: TrainingRun, folder: str = "", ending: str = "") -> None:
+    """Write the generators into a subfolder of the run; ending: appended to their names."""
+    meta = {
+        "method": run.method,
+        "size_px": run.model.output_px,
+        "fit": run.fit,
+        "images_seen": run.images_seen,
+    }
+    if run.is_aligned:
+        meta["aligned"] = "similarity"
+    for direction, net in run.generators.items():
+        name = generator_file(direction if direction != run.config.direction else None)
+        path = run.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
+        facts = {**meta, "direction": direction, **run.model.metadata}
+        checkpoints.save_generator(path, net, facts, run.card)
+
+
+def card_of(folder: Path | None) -> ModelInfo:
+    """The card in a run's generator; an empty one where there is none yet."""
+    saved = folder / generator_file() if folder else None
+    return checkpoints.info_of(saved) if saved and saved.is_file() else ModelInfo()
+
+
+def new_card(run: TrainingRun, manifest: Manifest, known: ModelInfo) -> ModelInfo:
+    """The run's training data and settings, with the data of its initial model. known: the present
+    card of its generator.
+    """
+    data = manifest.path.resolve().parent.name
+    sets, terms = _initial_data(run.folder)
+    return ModelInfo(
+        method=run.method,
+        settings=run.config.model_dump(),
+        seed=run.config.seed,
+        code=s2f_utils.__version__,
+        trained=known.trained or time.strftime("%Y-%m-%d"),
+        data=data,
+        trained_on=known.trained_on or sorted({data, *sets}),
+        terms=sorted({*terms_of(manifest.settings), *(known.terms or ()), *terms}),
+    )
+
+
+def _initial_data(folder: Path) -> tuple[Sequence[str], Sequence[str]]:
+    """The data sets that a run's initial model was trained on, by name, and their terms; its own
+    name where they are unknown.
+    """
+    init = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("init")
+    if not init:
+        return [], []
+    if init in weights.WEIGHTS:
+        return [init], [f"{init}: {weights.WEIGHTS[init].licence}"]
+    name = "/".join(Path(init).parts[-2:])
+    try:
+        card = checkpoints.info_of(find_generator(init))
+    except (FileNotFoundError, ImportError, ValueError):  # perhaps gone when an old run resumes
+        return [name], []
+    return card.trained_on or [name], card.terms or []
 
 
 def write_sheet(run: TrainingRun) -> Path:
@@ -98,82 +175,17 @@ def write_sheet(run: TrainingRun) -> Path:
     return path
 
 
-def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
-    """Write the last row of the log and, except after a chunk, the state;
-    NotSavedError if that fails.
-    """
-    if reason == "done" and run.sums:
-        notify("on_log", run.write_row())
-    if reason == "chunk":
-        run.mean_losses()
-    else:
-        run.live.done("pause")
-        run.live.done("stop")
-        run.live.poll()
-        save(run, notify, at_end=True)
-    run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
-
-
-@contextmanager
-def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator[None]:
-    """Within the block, callbacks get the exception that ends training; if memory runs out, the
-    state is saved, and MemoryFullError says what to reduce.
+def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> None:
+    """Run an action that writes; if it fails (a full disk, or an output that is no picture), report
+    it and continue.
     """
     try:
-        yield
-    except BaseException as error:
-        if not is_out_of_memory(error):
-            notify("on_failure", error)
-            raise
-        message = str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
-        traceback.clear_frames(error.__traceback__)  # releases the tensors that fill the memory
+        os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
+        action()
+    except OSError as error:
+        why = what_to_do(error, run.folder)
+    except images.ImageError as error:  # NaN or infinity
+        why = str(error)
     else:
         return
-    for opt in run.model.optimizers.values():
-        opt.zero_grad(set_to_none=True)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    with suppress(RuntimeError, MemoryError):  # no memory even for that, or a diverged state
-        if distributed.is_rank_zero():
-            save(run, notify)
-    if distributed.is_rank_zero():
-        run.log.event("out of memory", images=run.images_seen, message=message)
-    batch = round(run.live["batch_size"])
-    fits = run.model.batch_of_16gb
-    known = ""
-    if 0 < fits < batch:
-        known = f"; with the settings of full, batch_size={fits} fits 16 GB (docs/training.md)"
-    full = MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({message}): choose a smaller batch "
-        f"than {batch}"
-        f" (--set batch_size=…), or a smaller size_px{known}; {run.last_saved}. In a notebook:"
-        f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
-    )
-    notify("on_failure", full)
-    raise full from None
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Within the block, a first Ctrl-C (or SIGTERM) sets the event,
-    so that a step is finished before saving.
-    """
-    event, asked_at = threading.Event(), 0.0
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked_at
-        if not event.is_set():
-            asked_at = time.monotonic()
-        elif time.monotonic() - asked_at > (LAUNCHER_S if distributed.world_size() > 1 else 0):
-            raise KeyboardInterrupt
-        event.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    run.log.problem(f"could not {what} at image {run.images_seen}: {why}; training goes on")

@@ -1,6 +1,6 @@
-"""The learning rates' schedule: before each step the loop asks `lr_factor` by what all live
-learning rates are multiplied. Another schedule begins there, with a setting in
-`methods/config.py` to choose it; CONTRIBUTING.md has an example.
+"""The learning rates' schedule: before each step `set_rates` multiplies all live learning rates by
+`lr_factor`. Another schedule begins there, with a setting in `methods/config.py` to choose it;
+CONTRIBUTING.md has an example.
 """
 
 from __future__ import annotations
@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from s2f_utils.train.state import TrainingRun
 
 FEW_EPOCHS = 10  # from here on the factor changes once an epoch, as published
+
+
+def set_rates(run: TrainingRun) -> None:
+    """Give a run's optimisers the learning rates of its next step: the live values times the
+    schedule's factor, and times the share that a method reserves for lazy regularisation.
+    """
+    factor = lr_factor(run)
+    for name, opt in run.model.optimizers.items():
+        run.rates[name] = run.live[name] * factor
+        for group in opt.param_groups:
+            group["lr"] = run.rates[name] * group.get("lr_share", 1.0)
 
 
 def lr_factor(run: TrainingRun) -> float:

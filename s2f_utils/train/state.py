@@ -1,13 +1,10 @@
-"""A training run: its folder, networks, data, live values,
-and the state from which an interrupted run resumes.
+"""What a training run is: its folder, networks, data, live values, how far it is, its losses since
+the last row of the log, and the state from which it resumes.
 """
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,32 +16,15 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data import Row
 from s2f_utils.data.stores import Data
-from s2f_utils.infer import generator_file
 from s2f_utils.methods.config import MAY_DIFFER, TrainConfig
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.train.augment import PairedAffine
 from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.live import LiveValues
 from s2f_utils.train.tracking import RunLog
 
 VERSION = 2  # of the resume file
-
-
-def check_space(folder: Path, model: Method, copies: int) -> None:
-    """Raise OSError if the disk has no room for this many copies of the model's weights."""
-    need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
-    there = next(
-        place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir()
-    )
-    free = shutil.disk_usage(there).free
-    if free < need:
-        raise OSError(
-            errno.ENOSPC,
-            f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB",
-            str(folder),
-        )
 
 
 def data_bytes(rows: Sequence[Row]) -> list[int]:
@@ -112,7 +92,9 @@ def _is_finite(net: torch.nn.Module) -> torch.Tensor:
 
 @dataclass
 class TrainingRun:
-    """Everything that belongs to a run: `run.open_run` opens it, `loop.train` trains it."""
+    """Everything that belongs to a run: `run.open_run` opens it, `loop.train` trains it, and
+    `saving` writes it.
+    """
 
     method: str
     config: TrainConfig
@@ -138,7 +120,6 @@ class TrainingRun:
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples and saves, without pauses
     images_per_second: float = 0.0
-    lr_factor: float = 1.0  # of the last step
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     # Losses since the last row of the log, times images, and their images: by loss, as one of
     # weight 0 may be missing.
@@ -147,14 +128,14 @@ class TrainingRun:
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
 
     def __post_init__(self) -> None:
-        c = self.config
         self.data_bytes = data_bytes(self.rows)
         self.scaler = self.precision.scaler()
         self.total_images = self.longest_images  # with a time budget, the expected number
-        self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
         self.resume_path = self.folder / "resume.pt"
-        self.to_photo = c.direction != "photo-to-sketch"
+        self.to_photo = self.config.direction != "photo-to-sketch"
         self.last_save = time.monotonic()
+        # By optimiser, as of the last step: the live values times the schedule's factor.
+        self.rates = {name: self.live[name] for name in self.model.optimizers}
 
     @property
     def generators(self) -> dict[str, torch.nn.Module]:
@@ -244,8 +225,7 @@ class TrainingRun:
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
         epoch = round(self.images_seen / self.epoch_images, 4)
-        rates = {name: self.live[name] * self.lr_factor for name in self.model.optimizers}
-        row = {"images": self.images_seen, "epoch": epoch, **means, **rates}
+        row = {"images": self.images_seen, "epoch": epoch, **means, **self.rates}
         row |= {
             "images_per_second": round(self.images_per_second, 3),
             "seconds": round(self.seconds, 2),
@@ -328,36 +308,3 @@ class TrainingRun:
             if value != saved[name]:
                 live.pop("sample_every" if name == "sample_every_images" else name, None)
         return live
-
-    def save(self) -> None:
-        """Write the resume file and the generators, each complete or not at all. Raises
-        TrainingDiverged, and writes nothing, if weights are NaN; OSError if the folder cannot be
-        written to, or is gone.
-        """
-        os.stat(self.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
-        check_space(self.folder, self.model, copies=3)
-        self.check_finite()
-        checkpoints.save_resume(self.resume_path, self.state_dict())
-        self.saved_at = self.images_seen
-        self.save_generators()
-        for name, net in self.model.other_networks.items():
-            checkpoints.save_generator(
-                self.folder / f"{name}.safetensors", net, {"method": self.method}, self.card
-            )
-
-    def save_generators(self, folder: str = "", ending: str = "") -> None:
-        """Write the generators into a subfolder of the run; ending: appended to their names."""
-        meta = {
-            "method": self.method,
-            "size_px": self.model.output_px,
-            "fit": self.fit,
-            "images_seen": self.images_seen,
-        }
-        if self.is_aligned:
-            meta["aligned"] = "similarity"
-        for direction, net in self.generators.items():
-            name = generator_file(direction if direction != self.config.direction else None)
-            path = self.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(
-                path, net, {**meta, "direction": direction, **self.model.metadata}, self.card
-            )

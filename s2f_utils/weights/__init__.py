@@ -54,12 +54,8 @@ SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = SHIPPED_FOLDER / "graphs"
 FACES = "faces-64"
-EXPECT, PERSON, FINDER = "sketch-to-photo-expected", "sketch-to-photo-person", "finder"
-BANK = "sketch-to-photo-bank"
-DEFAULT = "sketch-to-photo"  # of EXPECT's file, and PERSON's
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
-    EXPECT: "the average face for a drawing, soft",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "notebook 02's pix2pix, trained long: from a made sketch to a photo, 128 px",
     "pix2pix-128-gan": "notebook 02's pair: pix2pix with a discriminator, 128 px",
@@ -71,12 +67,6 @@ SHIPPED: dict[str, str] = {
     ),
     "map-to-face-128": "the same from a segmentation map",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",
-}
-
-PARTS: dict[str, str] = {  # of models, and none by themselves
-    FINDER: "the points of a face in a drawing or a photo, and what else is there",
-    PERSON: "the photo of a person whom a careful drawing could mean",
-    BANK: "what a drawing shows, and which generated people fit it",
 }
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {
@@ -104,7 +94,7 @@ def shipped(name: str) -> Path | None:
     """The file of one of our own models or of the face detector, None for any other name."""
     if name == DETECTOR:
         return DETECTOR_FILE
-    if name in SHIPPED or name in SHIPPED_RESTORERS or name in PARTS:
+    if name in SHIPPED or name in SHIPPED_RESTORERS:
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 
@@ -127,7 +117,7 @@ def model_names() -> list[str]:
     they are used.
     """
     published = [name for name, entry in WEIGHTS.items() if entry.use == "model"]
-    return [DEFAULT, *SHIPPED, *published]
+    return [*SHIPPED, *published]
 
 
 def entry_of(name: str) -> WeightsFile:

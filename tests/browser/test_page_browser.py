@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import s2f_studio  # noqa: E402
+from s2f_studio import shipped  # noqa: E402
 from s2f_studio.page import drawing as paper
 from s2f_studio.request import DrawingRequest
-from s2f_utils import infer, weights
 from s2f_utils.pictures import images
 
 pytest.importorskip("playwright")
@@ -111,7 +112,7 @@ def test_the_page_is_there_before_its_models_and_takes_a_stroke(play, address):
 def test_strokes_undo_and_eight_faces_of_which_one_is_saved(page):
     first = page.evaluate(FACE)
     notes = picture_of(first).text
-    assert notes["Description"] == images.GENERATED_NOTE and notes["s2f:model"] == weights.DEFAULT
+    assert notes["Description"] == images.GENERATED_NOTE and notes["s2f:model"] == shipped.MODEL
     assert notes["s2f:seed"] == "0" and picture_of(first).size == (256, 256)
     other_face(page, lambda: stroke(page, (0.35, 0.75), (0.5, 0.79), (0.65, 0.74)))
     undone = other_face(page, lambda: page.locator(".s2f-pad").press("Control+z"))
@@ -181,7 +182,7 @@ REQUESTS = {
 
 @pytest.fixture(scope="module")
 def model():
-    return infer.load(weights.DEFAULT, "cpu", engine="torch")
+    return s2f_studio.load(shipped.MODEL, "cpu", engine="torch")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
-"""Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs: run it
-when their weights, or the stages, have changed.
+"""Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs and
+s2f_studio/shipped/graphs: run it when their weights, or the stages, have changed.
 
 The graphs have no weights: they say where these lie in the shipped files as `weights.compact` reads
-them. Large constants that are no weights are kept once for all graphs, in constants.safetensors.
+them. Large constants that are no weights are kept once for all graphs of a folder, in
+constants.safetensors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,11 @@ import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
+from s2f_studio import shipped
 from s2f_studio.export.writing import LARGE, described, graph_of, stages_of
-from s2f_utils import infer, runtime, weights
+from s2f_studio.loading import load
+from s2f_utils import runtime, weights
 from s2f_utils.infer import restorers
-from s2f_utils.infer.enhance import Enhancer
 from s2f_utils.weights.compact import tensors_of
 
 CONSTANTS = "constants.safetensors"
@@ -29,15 +32,15 @@ CONSTANTS = "constants.safetensors"
 
 class Store:
     """Where each large tensor lies: in a file of weights, or among the constants, which it
-    gathers.
+    gathers. names: of the files of weights.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self.constants: dict[str, np.ndarray] = {}
         self.places: dict[bytes, tuple[str, int]] = {}  # {digest: (file, first byte)}
         self.end = 0  # of the constants
-        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.PARTS):
-            first, path = 0, weights.shipped(name)
+        for name in names:
+            first, path = 0, shipped.all_files()[name]
             for tensor in tensors_of(path).values():
                 self.places.setdefault(_digest(tensor), (path.name, first))
                 first += tensor.nbytes
@@ -82,27 +85,34 @@ def emptied(graph: ModelProto, store: Store) -> list[str]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
-    store, known = Store(), {}  # {content of a graph: its file}
-    with tempfile.TemporaryDirectory(dir=weights.SHIPPED_FOLDER) as temporary:
+    of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)
+    ship(of_library, Store(of_library), weights.GRAPHS)
+    ship((shipped.EXPECT,), Store(shipped.FILES), shipped.GRAPHS)
+
+
+def ship(names: Iterable[str], store: Store, graphs: Path) -> None:
+    """Write the graphs of these models into a folder, in place of those that are there."""
+    known: dict[bytes, str] = {}  # {content of a graph: its file}
+    with tempfile.TemporaryDirectory(dir=graphs.parent) as temporary:
         folder = Path(temporary) / "graphs"
         folder.mkdir()
-        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        for name in names:
             runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
             print(name, flush=True)
         save_file(store.constants, folder / CONSTANTS)
         (folder / CONSTANTS).chmod(0o644)
-        shutil.rmtree(weights.GRAPHS, ignore_errors=True)
-        shutil.move(folder, weights.GRAPHS)
-    size = sum(path.stat().st_size for path in weights.GRAPHS.iterdir())
-    print(f"{weights.GRAPHS}: {len(known)} graphs, {size / 1e6:.1f} MB")
+        shutil.rmtree(graphs, ignore_errors=True)
+        shutil.move(folder, graphs)
+    size = sum(path.stat().st_size for path in graphs.iterdir())
+    print(f"{graphs}: {len(known)} graphs, {size / 1e6:.1f} MB")
 
 
 def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> dict[str, Any]:
     """Write the graphs of one model, those that are not there yet; what its description says."""
     if name in weights.SHIPPED_RESTORERS:
-        model = Enhancer(restorers.load(name, "cpu", engine="torch"))
+        model = restorers.load(name, "cpu", engine="torch")
     else:
-        model = infer.load(name, "cpu", engine="torch")
+        model = load(name, "cpu", engine="torch")
     stages = stages_of(model)
     told = described(model, stages)
     for stage, module in stages.items():

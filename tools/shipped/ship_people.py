@@ -16,7 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data_prep.fetch.open_portraits import open_sets
-from s2f_utils import networks, weights
+from s2f_studio import shipped
+from s2f_utils import networks
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from tools.shipped.packed import learned_from
@@ -33,7 +34,7 @@ def ship_network(state: Path, path: Path) -> None:
     with safe_open(file, framework="pt") as opened:
         images_seen = int(opened.metadata()["images_seen"])
     meta = {
-        "name": weights.PERSON,
+        "name": shipped.PERSON,
         "size_px": 128,
         "images_seen": images_seen,
         "trained": datetime.date.fromtimestamp(file.stat().st_mtime).isoformat(),
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("state", type=Path)
     state = parser.parse_args().state
-    network = weights.shipped(weights.PERSON)
+    network = shipped.file_of(shipped.PERSON)
     ship_network(state, network)
     print(f"{network}: {network.stat().st_size / 1e6:.2f} MB")
 

@@ -1,4 +1,4 @@
-"""Train the shipped models and write them to s2f_utils/weights/shipped; what was stopped goes on
+"""Train the shipped models and write them to their packages; what was stopped goes on
 where it stopped.
 
 `python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
@@ -21,7 +21,9 @@ import torch
 from torch import nn
 
 from data_prep.fetch.open_portraits import open_sets
-from s2f_utils import runtime, weights
+from s2f_studio import shipped
+from s2f_studio.faces import method as _expect  # noqa: F401  the method is known from now on
+from s2f_utils import runtime
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
@@ -33,6 +35,7 @@ from tools.shipped import train_finder
 from tools.shipped.packed import learned_from
 
 FINDER_MINUTES = 115.0  # on one core
+FILES = shipped.all_files()
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
 # The lesson of notebook 05: GFPGAN's network, small, which adds to the damaged face. It goes on
@@ -279,7 +282,7 @@ def make(name: str, data: Path, runs: Path, seconds_at_most: float | None = None
     """Train one model, or go on with it, and write it as float16 safetensors."""
     method, folder, begin, settings = RECIPES[name]
     manifest = read_manifest(data / folder)
-    path = weights.shipped(name)
+    path = FILES.get(name)
     init = None
     if begin:
         init = path if begin == name else _beginning(begin, runs)
@@ -314,7 +317,7 @@ def _seconds(run: Path) -> float:
 def _seconds_before(begin: str, runs: Path) -> float:
     """How long the models were trained that a model begins with, back to a shipped one."""
     seconds = 0.0
-    while begin in RECIPES and not weights.shipped(begin):
+    while begin in RECIPES and begin not in FILES:
         earlier = runtime.last_run_folder(runs, begin)
         if earlier is None:
             break
@@ -335,9 +338,9 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
         "training_seconds": round(seconds),
         "aligned": "similarity",
     }
-    if begin and begin != name and weights.shipped(begin):
+    if begin and begin != name and begin in FILES:
         # these two files belong together
-        meta["structure_sha256"] = sha256_of(weights.shipped(begin))
+        meta["structure_sha256"] = sha256_of(FILES[begin])
     info = checkpoints.info_of(file).public()
     if folder.startswith((OPEN_FACES, OPEN_MAPS)):
         terms = learned_from(_sets_of(manifest))
@@ -347,8 +350,8 @@ def _ship(name: str, manifest: Manifest, trained: Path, seconds: float) -> None:
         back, about = checkpoints.load_network(trained / f"generator-{TO_SKETCH}.safetensors")
         other = f"{name}-{TO_SKETCH}"
         about = _notes(meta | {"direction": about["direction"], "name": other})
-        checkpoints.save_generator(weights.shipped(other), back.half(), about, info, **how)
-    checkpoints.save_generator(weights.shipped(name), net.half(), _notes(meta), info, **how)
+        checkpoints.save_generator(FILES[other], back.half(), about, info, **how)
+    checkpoints.save_generator(FILES[name], net.half(), _notes(meta), info, **how)
 
 
 def _sets_of(manifest: Manifest) -> set[str]:
@@ -362,7 +365,7 @@ def _beginning(name: str, runs: Path) -> Path | None:
     folder = runtime.last_run_folder(runs, name)
     if folder and (folder / PART).is_file():
         return folder / PART
-    return folder or weights.shipped(name)
+    return folder or FILES.get(name)
 
 
 @torch.no_grad()
@@ -391,19 +394,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=", ".join((weights.FINDER, *RECIPES))
+        "names", nargs="*", metavar="NAME", help=", ".join((shipped.FINDER, *RECIPES))
     )
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
     parser.add_argument(
         "--minutes", type=float, help="train so long at most; the same command goes on"
     )
     args = parser.parse_args()
-    names = (weights.FINDER, *RECIPES)
+    names = (shipped.FINDER, *RECIPES)
     for name in args.names or names:
         if name not in names:
             parser.error(f"there is no model {name!r}: the names are {', '.join(names)}")
-        if name == weights.FINDER:
-            train_finder.train(args.data / "scribbles", weights.shipped(name), FINDER_MINUTES)
+        if name == shipped.FINDER:
+            train_finder.train(args.data / "scribbles", FILES[name], FINDER_MINUTES)
         else:
             make(name, args.data, args.runs, args.minutes and 60 * args.minutes)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from s2f_studio.attributes import TOLD, WORN
 from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.info import RENDERS, ModelInfo
 from s2f_utils.networks.network import Dropout2d, Network, twice
 
 SIDE_PX = MEAN_PX
@@ -32,7 +32,7 @@ class Expect(Network):
     skin and hair, NaN if unknown.
     """
 
-    INFO = ModelInfo(direction="sketch-to-photo", size_px=SIDE_PX)
+    INFO = ModelInfo(RENDERS, direction="sketch-to-photo", size_px=SIDE_PX)
 
     def __init__(
         self,

@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from s2f_studio.export.exported import description_file, graph_file, read_description
+from s2f_studio import shipped
 from s2f_studio.faces import bank
 from s2f_studio.page import drawing, page
-from s2f_studio.page.exported.facts import MODEL, PICTURES, facts_of_page, script_of
+from s2f_studio.page.exported.facts import PICTURES, facts_of_page, script_of
 from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
-from s2f_utils import weights
+from s2f_utils.infer.graphs import description_file, graph_file, read_description
 from s2f_utils.pictures import images
 
 STATIC = Path(__file__).with_name("static")
@@ -81,12 +81,14 @@ def _write_models(folder: Path) -> dict[str, Any]:
     """
     graphs: dict[str, str] = {}
     needed: dict[str, list[str]] = {}
-    for stage, facts in read_description(description_file(MODEL))["stages"].items():
+    for stage, facts in read_description(description_file(shipped.EXPECT, shipped.GRAPHS))[
+        "stages"
+    ].items():
         graphs[stage] = graph_file((stage, facts))
         needed[stage] = list(facts["weights"])
     for name in {*graphs.values(), *(one for files in needed.values() for one in files)}:
-        is_graph = (weights.GRAPHS / name).is_file()
-        source = weights.GRAPHS if is_graph else weights.SHIPPED_FOLDER
+        is_graph = (shipped.GRAPHS / name).is_file()
+        source = shipped.GRAPHS if is_graph else shipped.FOLDER
         shutil.copyfile(source / name, folder / name)
     return {
         "graphs": {stage: f"models/{name}" for stage, name in graphs.items()},

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio import attributes
+from s2f_studio import attributes, shipped
+from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, SPARSE_FROM
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import average_face, bank, choosing, model, regions
@@ -18,12 +19,10 @@ from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import PER_ROUND
-from s2f_studio.translate import COMPOSED, OPEN_FROM, RENDERED, SPARSE_FROM
-from s2f_utils import weights
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
 
-MODEL = weights.DEFAULT
+MODEL = shipped.MODEL
 PICTURES = "people"  # the folder of the bank's pictures
 
 

@@ -15,10 +15,10 @@ export class Rounds {
     this.at = -1;
   }
 
-  // The round in sight. first: its first seed. chosen: the seeds picked in each round before.
-  // picked: the faces picked in the last of them. faces: {seed, png, basis}, in the order of seeds;
-  // basis: what they were made of. picks: the seeds picked. said: what was set when they were asked
-  // for.
+  // The round in sight. first: its first seed. chosen: of each round before, [the people who were
+  // picked, those who were passed over], by their numbers in the bank. picked: the faces picked in
+  // the last of them. faces: {seed, person, png, basis}, in the order of seeds; basis: what they were
+  // made of. picks: the seeds picked. said: what was set when they were asked for.
   get now() {
     return this.list[this.at] ?? NONE;
   }
@@ -47,9 +47,9 @@ export class Rounds {
       this.at -= 1;
       return;
     }
-    const picks = this.now.chosen.at(-1);
+    const first = Math.max(0, this.now.first - NUM_FACES);
     const chosen = this.now.chosen.slice(0, -1);
-    this.list.unshift({ ...NONE, first: firstOf(picks[0]), chosen, picks, faces: [] });
+    this.list.unshift({ ...NONE, first, chosen, picks: [], faces: [] });
   }
 
   forward() {

@@ -43,8 +43,8 @@ export class State {
   }
 
   begin({ settings = {}, drawings = {}, face = "" }) {
-    const { seed, answer, likely, temperature, chosen } = this.about.query;
-    const usual = { seed, answer, likely, temperature, chosen, person: {}, strength: 0 };
+    const { seed, answer, likely, temperature, chosen, keep } = this.about.query;
+    const usual = { seed, answer, likely, temperature, chosen, keep, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
     if (!this.model) this.settings.model = this.models[0].id;
     this.drawings = { ...drawings };
@@ -257,7 +257,7 @@ export class State {
     }
     const begun = performance.now();
     const preview = { answer: this.about.preview, enhance: false };
-    const told = await this.translate(isPreview ? preview : {}, !isPreview);
+    const told = await this.translate(isPreview ? preview : this.keepFields(), !isPreview);
     if (epoch !== this.epoch) return;
     this.face = told.pictures[0].png;
     this.seconds = (performance.now() - begun) / 1000;
@@ -280,12 +280,19 @@ export class State {
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
-  // How varied people are, and around whom they are drawn: rounds of picked seeds, as "3,5;9".
+  // How varied people are, and around whom they are drawn: rounds of people, as "412,88/3,9;7".
   chosenFields(rounds) {
     if (!this.model.chooses) return {};
     const { temperature } = this.settings;
     const free = temperature === null ? {} : { temperature };
-    return { ...free, chosen: rounds.map((picks) => picks.join()).join(";") };
+    const texts = rounds.map((round) => round.map((people) => people.join()).join("/"));
+    return { ...free, chosen: texts.join(";") };
+  }
+
+  // The person who was picked and answers from then on, if there is one.
+  keepFields() {
+    const { keep } = this.settings;
+    return this.model.chooses && keep !== null ? { keep } : {};
   }
 
   // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
@@ -300,7 +307,9 @@ export class State {
   moreAlike() {
     const { first, chosen, faces, picks } = this.rounds.now;
     const picked = faces.filter(({ seed }) => picks.includes(seed));
-    return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, picks], picked });
+    const passed = faces.filter(({ seed }) => !picks.includes(seed));
+    const round = [picked, passed].map((some) => some.map(({ person }) => person));
+    return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
   }
 
   showRound(round) {
@@ -318,7 +327,8 @@ export class State {
     return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
   }
 
-  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one.
+  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one: each is
+  // seen as soon as it is there, and a round that is left costs no more than the one that is made.
   fillRound() {
     const filling = { round: this.rounds.now, basis: this.basis };
     this.filling = filling;
@@ -341,7 +351,8 @@ export class State {
       const seed = round.first + n;
       const told = await this.translate({ seed, ...this.chosenFields(round.chosen) });
       if (this.filling !== filling) return; // something else is to be seen meanwhile
-      round.faces[n] = { seed, png: told.pictures[0].png, basis };
+      const [{ png, person }] = told.pictures;
+      round.faces[n] = { seed, person, png, basis };
       this.view.shown();
     }
   }
@@ -365,9 +376,9 @@ export class State {
     return null;
   }
 
-  // One of a round, large. chosen: the seeds picked in each round before that one.
+  // One of a round, large. chosen: as of that round.
   showPerson(face, chosen) {
-    Object.assign(this.settings, { seed: face.seed, chosen });
+    Object.assign(this.settings, { seed: face.seed, chosen, keep: face.person });
     this.keep();
     const isOld = this.isOld(face);
     if (!isOld) this.showFace(face.png);
@@ -384,7 +395,8 @@ export class State {
   // The face as a PNG's data address, with more pixels where the model has them.
   async large() {
     const hasMore = this.model.size_px === 256;
-    const told = hasMore && (await this.run(() => this.translate({ large: true })));
+    const asked = { ...this.keepFields(), large: true };
+    const told = hasMore && (await this.run(() => this.translate(asked)));
     return told ? told.pictures[0].png : this.face;
   }
 

@@ -23,13 +23,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
 from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.bank import FOLDER, LIST
 from s2f_studio.faces.looks import LOOKS, SPANS, UNKNOWN
 from s2f_studio.faces.networks.chooser import NUM_NEAR, Chooser, sharpened
-from s2f_utils import networks, weights
+from s2f_utils import networks
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from tools.shipped.bank.entries import Entry, read_entries
@@ -91,7 +92,7 @@ def one_hot(entries: list[Entry]) -> Tensor:
 
 def codes_of(canvas: np.ndarray) -> Tensor:
     """The codes of appearance of pictures, uint8 (E, C, C, 3): (E, K)."""
-    appearance = checkpoints.load_network(weights.shipped(weights.PERSON))[0].appearance
+    appearance = checkpoints.load_network(shipped.file_of(shipped.PERSON))[0].appearance
     inner = canvas[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
     small = [cv2.resize(one, (MEAN_PX, MEAN_PX), interpolation=cv2.INTER_AREA) for one in inner]
     pictures = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -219,8 +220,8 @@ def main() -> None:
     with np.load(args.work / "likeness.npz") as file:
         likeness = dict(file)
     entries = kept_entries(read, likeness)
-    path = weights.shipped(weights.BANK)
-    meta = {"name": weights.BANK, "trained": datetime.date.today().isoformat()}
+    path = shipped.file_of(shipped.BANK)
+    meta = {"name": shipped.BANK, "trained": datetime.date.today().isoformat()}
     terms = ("sfhq-t2i, sfhq: MIT, (c) 2022, 2024 David Beniaguev", "faker-portraits: CC0")
     info = ModelInfo(data="open-portraits, sfhq-t2i, sfhq, faker-portraits", terms=terms)
     checkpoints.save_generator(path, chooser_of(entries, read, args.work), meta, info, compact=True)

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+import s2f_studio
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces import bank, choosing
 from s2f_studio.faces.model import FaceModel
 from s2f_studio.request import PER_ROUND, DrawingRequest
-from s2f_utils import infer
 from tools.shipped.bank.drawings import by_code, of_portraits
 
 NUM_PORTRAITS, NUM_BY_CODE = 160, 80
@@ -29,7 +29,7 @@ STEP, LEAST, MOST = 0.35, -4.0, 0.5  # nats
 
 def weights_of(portraits: Path) -> tuple[np.ndarray, np.ndarray]:
     """The weights of all entries for many drawings, (D, 2 E), and how crude each is, (D,)."""
-    model = infer.load("sketch-to-photo", "cpu", engine="torch")
+    model = s2f_studio.load("sketch-to-photo", "cpu", engine="torch")
     assert isinstance(model, FaceModel)
     made = [
         *itertools.islice(of_portraits(portraits), NUM_PORTRAITS),

@@ -2,7 +2,7 @@
 // (s2f_studio/faces).
 
 import { FACTS } from "./facts.js";
-import { choose, usualTemperature } from "./choose.js";
+import { choose, kept, usualTemperature } from "./choose.js";
 import { canvasOf, colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
 import * as shapes from "./shapes.js";
 
@@ -137,7 +137,7 @@ async function averageFace(engine, given, found, said) {
 
 // The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
 // drawn and its own.
-async function person(engine, given, found, average, { seed, temperature, chosen }) {
+async function person(engine, given, found, average, { seed, temperature, chosen, keep }) {
   const { code } = await engine.run("code", average);
   const { flags, offByHand, parts, points } = found;
   const shape = coordinates(points, offByHand);
@@ -160,7 +160,10 @@ async function person(engine, given, found, average, { seed, temperature, chosen
     return near.off.data;
   };
   const free = temperature ?? usualTemperature(flags.crude);
-  const { entry, mirrored } = await choose(weighed.weights.data, seed, free, chosen, off);
+  const { data } = weighed.weights;
+  const isKept = keep !== null;
+  const who = isKept ? kept(data, keep) : await choose(data, seed, free, chosen, off);
+  const { entry, mirrored } = who;
   const own = await engine.run("entry", whole(entry), floats([Number(mirrored)], 1));
   return { entry, mirrored, drawn: weighed.hair, own: own.hair, shape: own.shape, code: own.code };
 }
@@ -189,9 +192,10 @@ function shapeOf({ shape }, { flags, offByHand, points }) {
   return Array.from(drawn, (value, n) => own * shape.data[n] + (1 - own) * value);
 }
 
-// The answer to a square drawing: {picture, degree, vagueness}, a picture of FACE_PX or twice that,
-// how crude the drawing is, and how little of a face can be made out.
-// ask: {seed, temperature, chosen, isAverage, likely, isLarge}.
+// The answer to a square drawing: {picture, person, degree, vagueness}, a picture of FACE_PX or twice
+// that, the number of the bank's person (null for the average), how crude the drawing is, and how
+// little of a face can be made out.
+// ask: {seed, temperature, chosen, keep, isAverage, likely, isLarge}.
 export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
@@ -203,8 +207,9 @@ export async function answer(engine, drawing, ask) {
   const field = floats(coarse, 1, side, side, 2);
   const large = ask.isLarge ? "_large" : "";
   const { flags, vagueness } = found;
+  const number = who && bank.numbers[who.entry];
   const answered = ({ picture }) => {
-    return { picture: pictureOf(picture), degree: flags.crude, vagueness };
+    return { picture: pictureOf(picture), person: number, degree: flags.crude, vagueness };
   };
   if (!who) return answered(await engine.run(`lay${large}`, colours(average), field));
   if (flags.crude < meaning.careful) {

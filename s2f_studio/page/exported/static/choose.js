@@ -52,21 +52,26 @@ export function eightOf(weights, block, temperature) {
   return entries;
 }
 
+// The entry of a person who is kept: {entry, mirrored}. Nothing is asked for on this page that could
+// contradict them.
+export function kept(weights, number) {
+  const entry = numbers.indexOf(number);
+  if (entry < 0) throw new Error(`nobody in the bank has the number ${number}: start anew`);
+  return { entry, mirrored: weights[numbers.length + entry] > weights[entry] };
+}
+
 // The entry of a seed: {entry, mirrored}. weights: of all entries and then of their mirror images.
-// off(picked) is how far each entry is from the nearest of those who were picked, an array of 0 and 1.
+// rounds: of [the numbers of who was picked, of who was passed over]. off(picked) is how far each
+// entry is from the nearest of those who were picked, an array of 0 and 1.
 export async function choose(weights, seed, temperature, rounds, off) {
   const num = numbers.length;
   const mirrored = numbers.map((_, n) => weights[num + n] > weights[n]);
   let best = numbers.map((_, n) => Math.max(weights[n], weights[num + n]));
   let free = temperature;
-  for (const picks of rounds) {
-    const shown = eightOf(best, Math.floor(picks[0] / EIGHT), free);
-    const picked = Array(num).fill(0);
-    for (const one of picks) picked[shown[one % EIGHT]] = 1;
-    const away = await off(picked);
+  for (const [picked, passed] of rounds) {
+    const away = await off(numbers.map((number) => Number(picked.includes(number))));
     best = best.map((weight, n) => {
-      const isRejected = shown.includes(n) && !picked[n];
-      return weight - alike * away[n] - (isRejected ? seen : 0);
+      return weight - alike * away[n] - (passed.includes(numbers[n]) ? seen : 0);
     });
     free *= narrower;
   }

@@ -18,13 +18,14 @@ async function translated(file, fields) {
     likely: Number(fields.likely ?? about.query.likely),
     temperature: fields.temperature,
     chosen: roundsOf(fields.chosen),
+    keep: fields.keep ?? null,
     isLarge: fields.large === true,
   };
-  const { picture, degree, vagueness } = await answer(engine, drawing, ask);
+  const { picture, person, degree, vagueness } = await answer(engine, drawing, ask);
   const isComposed = !ask.isAverage && degree >= meaning.careful;
   const made = isComposed ? meaning.composed : meaning.rendered;
-  const png = await pngOf(picture, notesOf(ask, fields.chosen, made));
-  return { pictures: [{ png }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
+  const png = await pngOf(picture, notesOf(ask, fields.chosen, person, made));
+  return { pictures: [{ png, person }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
 }
 
 function remarksOn(degree, vagueness) {
@@ -32,13 +33,17 @@ function remarksOn(degree, vagueness) {
   return degree > crude.from ? [crude.words] : [];
 }
 
-// "3,5;9" → [[3, 5], [9]]
+// "412,88/3,9;7" → [[[412, 88], [3, 9]], [[7], []]]: who was picked, and who was passed over.
 function roundsOf(chosen) {
-  return chosen ? chosen.split(";").map((picks) => picks.split(",").map(Number)) : [];
+  if (!chosen) return [];
+  return chosen.split(";").map((round) => {
+    const [picked, passed] = round.split("/").map((people) => people.split(",").map(Number));
+    return [picked, passed ?? []];
+  });
 }
 
 // What a PNG says of its making.
-function notesOf({ seed, isAverage, likely, temperature }, chosen, made) {
+function notesOf({ seed, isAverage, likely, temperature }, chosen, person, made) {
   const notes = {
     Description: about.note,
     [`${prefix}model`]: FACTS.models[0].id,
@@ -46,6 +51,7 @@ function notesOf({ seed, isAverage, likely, temperature }, chosen, made) {
     [`${prefix}answer`]: isAverage ? "average" : "person",
     [`${prefix}made`]: made,
   };
+  if (person !== null) notes[`${prefix}person`] = String(person);
   if (temperature !== undefined) notes[`${prefix}temperature`] = String(temperature);
   if (chosen) notes[`${prefix}chosen`] = chosen;
   if (likely !== about.query.likely) notes[`${prefix}likely`] = String(likely);

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import (
+from s2f_studio.cli.options import (
     Device,
     Engine,
     Out,

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Device, Direction, Mode
+from s2f_studio.cli import options
+from s2f_studio.cli.options import Data, Device, Direction, Mode
 
 if TYPE_CHECKING:
     from s2f_utils.metrics.evaluation import Evaluation
@@ -39,9 +39,9 @@ def evaluate(
             its published errors), sets (FID, KID, …), or features (perceptual, Fréchet, precision,
             recall), too
     """
+    from s2f_studio.loading import load
     from s2f_utils import runtime
     from s2f_utils.data import read_manifest
-    from s2f_utils.infer import load
     from s2f_utils.metrics import evaluation
 
     manifest = read_manifest(data)
@@ -85,13 +85,15 @@ def _new_folder(model: str, split: str) -> Path:
     """A folder that is not there yet, beside the model, so that one evaluation does not mix with
     another.
     """
+    from s2f_studio import shipped
+    from s2f_studio.loading import find_generator
     from s2f_utils import weights
-    from s2f_utils.infer import find_generator
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import hub
 
     # Nothing is written into the project or a cache.
-    is_name = model in weights.model_names() or hub.is_name(model)
+    names = (*shipped.NAMES, *weights.model_names())
+    is_name = model in names or hub.is_name(model)
     parent = Path("runs") if is_name else find_generator(model).parent
     name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}" if is_name else split
     return parent / free_stem(parent, f"evaluation-{name}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device
+from s2f_studio.cli.options import Device
 
 if TYPE_CHECKING:
     import torch
@@ -58,8 +58,13 @@ def train(
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_scores: do not score the model on the validation split
     """
+    from s2f_studio import shipped
+    from s2f_studio.faces import method as _expect  # noqa: F401  the method is known from now on
+
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
+    if init in shipped.FILES:
+        init = str(shipped.file_of(init))
     if list_settings:
         return _list_settings(method, *_resolve(method, profile, settings, init, device))
     from s2f_utils.data import read_manifest
@@ -147,9 +152,10 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
 
 def _score(folder: Path, manifest: Manifest, device: str) -> None:
     """Score a run in each of its directions on the validation split, and print the tables."""
+    from s2f_studio.loading import load
     from s2f_utils import runtime
     from s2f_utils.data import DataError
-    from s2f_utils.infer import directions_of, load
+    from s2f_utils.infer import directions_of
     from s2f_utils.metrics.evaluation import evaluate
 
     if not manifest.split("val"):

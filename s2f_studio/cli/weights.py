@@ -18,19 +18,21 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
     Args:
         names: of weights, or all that metrics need
     """
+    from s2f_studio import shipped
     from s2f_utils import weights as table
 
+    files = shipped.all_files() | {table.DETECTOR: table.DETECTOR_FILE}
     if names:
         of_metrics = [name for name, entry in table.WEIGHTS.items() if entry.use == "metric"]
         asked = of_metrics if names == ("all",) else names
         for name in asked:  # before the first is fetched
-            if not table.shipped(name):
+            if name not in files:
                 table.entry_of(name)
         for name in asked:
-            print(f"{name}: {table.shipped(name) or table.get(name)}")
+            print(f"{name}: {files.get(name) or table.get(name)}")
     else:
-        for name, what in {**table.SHIPPED, **table.SHIPPED_RESTORERS, **table.PARTS}.items():
-            path = table.shipped(name)
+        for name, what in (shipped.FILES | table.SHIPPED | table.SHIPPED_RESTORERS).items():
+            path = files[name]
             where = "not in this version"
             if path.is_file():
                 where = f"{path.stat().st_size / 1e6:.1f} MB; {path}"

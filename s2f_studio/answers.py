@@ -1,4 +1,4 @@
-"""From a drawing to faces: `translate` is what every front end calls.
+"""From a drawing to faces: `translate` is what every front end calls, and Python code as well.
 
 The command (`cli.translate`), the app (`server.service`) and the notebook's pad (`page.widget`)
 differ only in where the picture comes from and where the answers go: `write_answer` writes files,
@@ -10,21 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_studio import shipped
 from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.model import LINES_BELOW, is_rendered
+from s2f_studio.faces.model import LINES_BELOW, FaceModel, UnknownPersonError, is_rendered
+from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
-from s2f_studio.request import AVERAGE, LIKELY, PERSON, DrawingRequest, chosen_text
+from s2f_studio.request import AVERAGE, DIRECTIONS, LIKELY, PERSON, DrawingRequest, chosen_text
 from s2f_studio.sheet import sheet
 from s2f_utils import runtime, weights
+from s2f_utils.infer import restorers
 from s2f_utils.infer.translator import Model
-from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.info import ModelInfo, made_by
 from s2f_utils.pictures import faces, images, masks
+
+if TYPE_CHECKING:
+    from s2f_utils.infer.engine import Engine
 
 LEAST_SKIN = 0.01  # of a label map
 # Mean expected error of landmarks, in eye distances: .22 at most in drawn faces, more in scrawls.
@@ -42,15 +49,19 @@ NO_FACE = (
 COMPOSED = "composed of a generated person's picture, which was chosen and bent"
 RENDERED = "rendered by a network"
 ALIGN = {"auto": None, "always": True, "never": False}
+USUAL = DrawingRequest()
 
 
 @dataclass(frozen=True)
 class Face:
-    """One answer: its name, the picture, uint8 (H, W, 3), and notes on how it was made."""
+    """One answer: its name, the picture, uint8 (H, W, 3), notes on how it was made, and the number
+    of the bank's person, if it is one.
+    """
 
     name: str
     picture: np.ndarray
     notes: dict[str, str]
+    person: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,42 +78,85 @@ class Answer:
 
 
 def translate(
-    picture: np.ndarray,
-    request: DrawingRequest,
-    model: Model,
+    picture: str | Path | np.ndarray,
+    request: DrawingRequest = USUAL,
+    model: Model | str | Path = "",
     restorer: Model | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Answer a picture, uint8 (H, W, 3), or a label map, uint8 (H, W).
+    """Answer a picture, a path or uint8 (H, W, 3), or a label map, a path or uint8 (H, W).
 
-    restorer: for `request.enhance`. check: called before each network; it may raise, so that work
-    which nobody waits for any more ends. Raises Refusal if there is no face or the picture cannot
-    be used, and what the model raises.
+    model: a loaded one, or as `load` takes it; "": the one that the request names, else the shipped
+    one of its direction. restorer: for `request.enhance`; None: the shipped one. check: called
+    before each network; it may raise, so that work which nobody waits for any more ends.
+
+    Raises Refusal if there is no face or the picture cannot be used, and what `load` and the model
+    raise.
     """
+    if not isinstance(model, Model):
+        name = model or request.model or shipped.DEFAULTS[request.direction or DIRECTIONS[0]]
+        model = load(name, direction=request.direction or None)
+    if request.enhance and made_by(model.info.direction) != "photo":
+        raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
+    if request.enhance and restorer is None:
+        restorer = restorers.load(weights.RESTORER)
+    picture = read_picture(picture, model.info)
     # drawings/prepare.py: the paper cleaned, the face found, upright, and cropped to 256 pixels.
-    drawing = prepare_or_refuse(picture, request, model.info)
+    finder = model.finder if isinstance(model, FaceModel) else None
+    drawing = prepare_or_refuse(picture, request, model.info, finder)
     is_on_paper = request.frame != "square"
     if is_on_paper and drawing.matrix is None:
         raise Refusal(422, f"frame {request.frame} needs a picture that is aligned: give align")
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
-    # The shipped model's `answer_squares`: landmarks, the average face, a person, its shape.
-    pictures = model.answer([drawing.image] * len(requests), list(requests))
+    # The shipped model's `answers_with_people`: the average face, a person, its shape.
+    pictures, people = _answers(model, drawing, list(requests))
     made = []
-    for name, one, face in zip(names, requests, pictures, strict=True):
-        if request.enhance and restorer is not None:
+    for name, one, face, person in zip(names, requests, pictures, people, strict=True):
+        if request.enhance:
             check()
             face = enhance(face, request, restorer)
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
-        made.append(Face(name, face, notes_of(one, model.info, restorer, drawing)))
+        notes = notes_of(one, model.info, restorer, drawing, person)
+        made.append(Face(name, face, notes, person))
     remarks = remarks_on(drawing, request, model.info, names)
+    if request.keep is not None and people[0] not in (None, request.keep):
+        remarks = (*remarks, Remark("not-kept"))
     return Answer(drawing, tuple(made), remarks, is_on_paper)
 
 
-def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> Drawing:
-    """The picture as a model reads it (`drawings.prepare.prepare_for`).
+def _answers(
+    model: Model, drawing: Drawing, requests: list[DrawingRequest]
+) -> tuple[list[np.ndarray], list[int | None]]:
+    """A model's answers to a drawing, and the numbers of the bank's people, None for others.
+
+    Raises Refusal for the number of nobody.
+    """
+    pictures = [drawing.image] * len(requests)
+    if not isinstance(model, FaceModel):
+        return model.answer(pictures, requests), [None] * len(requests)
+    try:
+        return model.answer_people(pictures, requests, [drawing.shows] * len(requests))
+    except UnknownPersonError as error:
+        raise Refusal(422, str(error)) from None
+
+
+def read_picture(picture: str | Path | np.ndarray, info: ModelInfo) -> np.ndarray:
+    """A picture from its path, as a model of this description reads it; an array as it is."""
+    if isinstance(picture, np.ndarray):
+        return picture
+    return masks.load(picture) if info.reads == "map" else images.load_rgb(picture)
+
+
+def prepare_or_refuse(
+    picture: np.ndarray,
+    request: DrawingRequest,
+    info: ModelInfo,
+    finder: Engine | None = None,
+) -> Drawing:
+    """The picture as a model reads it (`drawings.prepare.prepare_for`). finder: as in `Drawing`.
 
     Raises Refusal if it shows no face, or cannot be used.
     """
@@ -117,6 +171,7 @@ def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelI
         )
     except ValueError as error:  # FaceError, too
         raise Refusal(422, str(error)) from None
+    drawing = replace(drawing, finder=finder)
     if info.reads == "map":
         _check_map(drawing.image)
     elif drawing.face is None:
@@ -128,7 +183,7 @@ def prepare_or_refuse(picture: np.ndarray, request: DrawingRequest, info: ModelI
 
 def _advice(picture: np.ndarray, request: DrawingRequest, info: ModelInfo) -> tuple[Remark, ...]:
     """Remarks on a picture that is used as it is; none for clean "never", or others' models."""
-    if request.clean == "never" or info.name not in (*weights.SHIPPED, weights.DEFAULT):
+    if request.clean == "never" or not shipped.is_ours(info.name):
         return ()
     remark = advice(picture, info.reads)
     return (remark,) if remark else ()
@@ -180,7 +235,7 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-        if request.person:
+        if request.person and request.keep is None:
             remarks.append(Remark("asked-person"))
     if AVERAGE in names and PRESENTS in request.person:
         remarks.append(Remark("average-presents"))
@@ -192,10 +247,16 @@ def remarks_on(
 
 
 def notes_of(
-    request: DrawingRequest, info: ModelInfo, restorer: Model | None, drawing: Drawing
+    request: DrawingRequest,
+    info: ModelInfo,
+    restorer: Model | None,
+    drawing: Drawing,
+    person: int | None,
 ) -> dict[str, str]:
     """How an answer was made, for its file's metadata."""
     notes = {"model": info.name, "seed": str(request.seed)}
+    if person is not None:
+        notes["person"] = str(person)
     if "answer" in info.supports:
         notes["answer"] = request.answer
         is_composed = request.answer == PERSON and not is_rendered(drawing.shows, request)
@@ -212,7 +273,7 @@ def notes_of(
                 notes[name] = "#{:02x}{:02x}{:02x}".format(*as_tone(value).colour)
             else:
                 notes[name] = f"{value:g}"
-    if request.enhance and restorer is not None:
+    if restorer is not None and request.enhance:
         notes["restorer"] = f"{restorer.info.name}, strength {request.strength:g}"
     return notes
 

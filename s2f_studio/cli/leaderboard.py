@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Direction, between
+from s2f_studio.cli import options
+from s2f_studio.cli.options import Data, Direction, between
 
 
 def leaderboard(

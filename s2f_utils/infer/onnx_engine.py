@@ -1,7 +1,7 @@
-"""The engines that run a model's stages: PyTorch, or onnxruntime, which needs no PyTorch.
+"""The engine that runs a model's stages by onnxruntime, without PyTorch, and the choice between the
+two engines; PyTorch's is in `torch_engine`, and has the same methods.
 
-onnxruntime runs graphs that `export.writing` wrote or that are shipped with the package; PyTorch's
-engine is in `s2f_utils.infer.torch_engine`.
+onnxruntime runs graphs that `s2f export` wrote or that are shipped with the package.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.infer.engine import Engine
 from s2f_utils.weights.compact import expanded
 
 TORCH, ONNX = "torch", "onnx"
@@ -85,14 +84,14 @@ def set_threads(num: int) -> None:
         torch.set_num_threads(num)
 
 
-class OnnxEngine(Engine):
+class OnnxEngine:
     """Graphs by the names of their stages; each is loaded on first use.
 
     weights: the `.safetensors` files with the weights of graphs that have none themselves. threads:
     per answer; 0: as `default_threads`.
     """
 
-    name = "onnx"
+    name, device = "onnx", "cpu"
 
     def __init__(
         self,
@@ -106,23 +105,23 @@ class OnnxEngine(Engine):
         self._lock = threading.Lock()
 
     def has(self, stage: str) -> bool:
-        """As `Engine.has`."""
+        """Whether there is such a stage."""
         return stage in self.files
 
     def run(self, stage: str, *given: np.ndarray) -> tuple[np.ndarray, ...]:
-        """As `Engine.run`."""
+        """The stage's outputs for its inputs, in the stage's order. Thread-safe."""
         session = self._session(stage)
         names = [one.name for one in session.get_inputs()]
         inputs = dict(zip(names, map(np.ascontiguousarray, given), strict=True))
         return tuple(session.run(None, inputs))
 
     def takes(self, stage: str) -> list[tuple[int | str, ...]]:
-        """As `Engine.takes`."""
+        """The shape of each of a stage's inputs, without the batch; letters for free sizes."""
         return [tuple(one.shape[1:]) for one in self._session(stage).get_inputs()]
 
     @property
     def num_bytes(self) -> int:
-        """As `Engine.num_bytes`, on disk; in memory, packed weights take two to four times that."""
+        """How much the weights take on disk; in memory, packed ones take two to four times that."""
         used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
         return sum(path.stat().st_size for path in used)
 

@@ -80,13 +80,13 @@ def _gpu() -> Line:
 
 
 def _own_models() -> Line:
-    from s2f_utils import weights
+    from s2f_studio import shipped
 
-    names = [*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.PARTS]
-    missing = [name for name in names if not weights.shipped(name).is_file()]
+    files = shipped.all_files()
+    missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
         return BAD, "own models", f"{', '.join(missing)} missing: install the project again"
-    return OK, "own models", f"{len(names)}, come with the project"
+    return OK, "own models", f"{len(files)}, come with the project"
 
 
 def _detector() -> Line:

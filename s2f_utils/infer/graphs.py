@@ -1,8 +1,7 @@
 """Models run by onnxruntime from their graphs: those of a folder that `s2f export` wrote, or the
 shipped ones.
 
-PyTorch is not needed. `s2f_utils.infer` calls `open_model` and `open_restorer`; on a CPU with
-onnxruntime this is the default path.
+PyTorch is not needed; on a CPU with onnxruntime this is the default path.
 """
 
 from __future__ import annotations
@@ -10,21 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from s2f_studio.engines import running
-from s2f_studio.faces import bank
 from s2f_utils import weights
-from s2f_utils.infer.loading import model_classes
-from s2f_utils.infer.restorers import Restorer
+from s2f_utils.infer.enhance import Restorer
+from s2f_utils.infer.onnx_engine import ONNX, TORCH, OnnxEngine, choose_engine, is_there
 from s2f_utils.infer.styles import StyleModel
-from s2f_utils.infer.translator import Model, Translator
+from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
-FORMAT = 1
-RESTORER = "Restorer"
-SHARED = "look"  # the finder's stage: all shipped models share one (`drawings.landmarks.finder`)
+FORMAT = 2
+KINDS = {kind.__name__: kind for kind in (Translator, StyleModel)}
+RESTORER = Restorer.__name__
+M = TypeVar("M", bound=Translator)
 
 
 def open_model(
@@ -36,34 +34,51 @@ def open_model(
     values: str,
     at_once: int,
     name: str,
-) -> Model | None:
+) -> Translator | None:
     """As `infer.load`; None if PyTorch is to run the model.
 
-    Raises UnknownNetworkError for a restorer, and ValueError without graphs, or for a direction
-    that is not the model's.
+    Raises UnknownNetworkError for a restorer, and ValueError without graphs, for a direction that
+    is not the model's, and for a model that is none of the library's.
     """
     file = description_file(model)
     description = _description_for(file, values)
-    if file.name == DESCRIPTION:  # of a folder of graphs
-        engine = running.ONNX
-    if running.choose_engine(engine, device, has_graphs=_suits_auto(description)) == running.TORCH:
+    if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
+    model_class = _model_class(model, description)
+    return by_graphs(model_class, model, file, description, direction, at_once, name)
+
+
+def by_graphs(
+    model_class: type[M],
+    model: str | Path,
+    file: Path,
+    description: Mapping[str, Any] | None,
+    direction: str | None,
+    at_once: int,
+    name: str,
+) -> M:
+    """A model of this class that its graphs run. file: which describes them. Raises ValueError
+    without graphs, and for a direction that is not the model's.
+    """
     if description is None:
         raise ValueError(
             f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')"
         )
-    model_class = _model_class(model, description)
     if direction not in (None, description["direction"]):
         raise ValueError(
             f"{model}: goes {description['direction']}, not {direction}: leave the direction out"
         )
     graphs = _engine(description, file)
-    info = _info_of(description, name or str(model))
-    opened = model_class(graphs, info, at_once, files=_shipped_weights(graphs, file))
-    people = file.with_name(bank.FOLDER.name)
-    if people.is_dir():  # an exported model brings the bank that its weights know
-        opened.bank = bank.opened(people)
-    return opened
+    info = _info_in(description, name or str(model))
+    return model_class(graphs, info, at_once, files=_weights_of(graphs, file))
+
+
+def runs_by_torch(file: Path, engine: str, device: str, *, has_graphs: bool) -> bool:
+    """Whether PyTorch is to run the model that this file describes: never one of a folder of
+    graphs.
+    """
+    engine = ONNX if file.name == DESCRIPTION else engine
+    return choose_engine(engine, device, has_graphs=has_graphs) == TORCH
 
 
 def _description_for(file: Path, values: str) -> dict[str, Any] | None:
@@ -80,28 +95,29 @@ def _suits_auto(description: Mapping[str, Any] | None) -> bool:
     """
     if description is None:
         return False
-    return description["kind"] != StyleModel.__name__ or not running.is_there(running.TORCH)
+    return description["kind"] != StyleModel.__name__ or not is_there(TORCH)
 
 
-def _model_class(model: str | Path, description: Mapping[str, Any]) -> type[Translator]:
+def _model_class(model: str | Path, description: Mapping[str, Any] | None) -> type[Translator]:
     """The class of a model with this description. Raises as `open_model`."""
-    kind = description["kind"]
+    kind = description["kind"] if description else Translator.__name__
     if kind == RESTORER:
         raise UnknownNetworkError(
             f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'"
         )
-    classes = {one.__name__: one for one in (Translator, *model_classes().values())}
-    if kind not in classes:
+    if kind not in KINDS:
         raise ValueError(
             f"{model}: is a {kind}, which this version does not know: export the model again"
         )
-    return classes[kind]
+    return KINDS[kind]
 
 
-def _shipped_weights(graphs: running.OnnxEngine, file: Path) -> tuple[Path, ...]:
-    """The shipped files with the weights of graphs, the model's own first."""
+def _weights_of(graphs: OnnxEngine, file: Path) -> tuple[Path, ...]:
+    """The shipped files with the weights of a shipped model's graphs, the model's own first. file:
+    which describes the graphs.
+    """
     paths = {path for held in graphs.weights.values() for path in held}
-    shipped = [path for path in paths if path.parent == weights.SHIPPED_FOLDER]
+    shipped = [path for path in paths if path.parent == file.parent.parent]
     return tuple(sorted(shipped, key=lambda path: (path.stem != file.stem, path.name)))
 
 
@@ -111,8 +127,7 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
     Raises ValueError without graphs, or UnknownNetworkError for another model.
     """
     file = description_file(restorer)
-    engine = running.ONNX if file.name == DESCRIPTION else engine
-    if running.choose_engine(engine, device, has_graphs=file.is_file()) == running.TORCH:
+    if runs_by_torch(file, engine, device, has_graphs=file.is_file()):
         return None
     if not file.is_file():
         raise ValueError(
@@ -122,10 +137,10 @@ def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | 
     if description["kind"] != RESTORER:
         network = description["network"]
         raise UnknownNetworkError(f"{restorer}: is a {network}, which restores no faces")
-    return Restorer(_engine(description, file), _info_of(description, str(restorer)))
+    return Restorer(_engine(description, file), _info_in(description, str(restorer)))
 
 
-def _info_of(description: Mapping[str, Any], name: str) -> ModelInfo:
+def _info_in(description: Mapping[str, Any], name: str) -> ModelInfo:
     """What `Model.info` says of a model whose graphs have this description."""
     meta = description["meta"]
     return ModelInfo(
@@ -144,13 +159,12 @@ def _info_of(description: Mapping[str, Any], name: str) -> ModelInfo:
     )
 
 
-def description_file(model: str | Path) -> Path:
+def description_file(model: str | Path, shipped: Path = weights.GRAPHS) -> Path:
     """The file that describes a model's graphs, which are beside it: in the model's folder, or else
-    the shipped model's of this name; it may not exist.
+    the one of this name in the folder of shipped ones; it may not exist.
     """
-    name = weights.EXPECT if str(model) == weights.DEFAULT else str(model)
     own = Path(model) / DESCRIPTION
-    return own if own.is_file() else weights.GRAPHS / f"{name}.json"
+    return own if own.is_file() else shipped / f"{model}.json"
 
 
 def read_description(file: Path) -> dict[str, Any]:
@@ -184,17 +198,15 @@ def graph_file(stage: tuple[str, Mapping[str, Any]]) -> str:
     return entry.get("file", f"{name}.onnx")
 
 
-def _engine(description: Mapping[str, Any], file: Path) -> running.OnnxEngine:
+def _engine(description: Mapping[str, Any], file: Path) -> OnnxEngine:
     """The engine for a description's graphs; the weights of shipped ones are in other files."""
-    own = dict(description["stages"])
-    if file.name != DESCRIPTION:
-        own.pop(SHARED, None)
+    own = description["stages"]
     graphs = {stage: file.with_name(graph_file((stage, one))) for stage, one in own.items()}
     held = {
         stage: [_weights_beside(file, name) for name in one.get("weights", ())]
         for stage, one in own.items()
     }
-    return running.OnnxEngine(graphs, held)
+    return OnnxEngine(graphs, held)
 
 
 def _weights_beside(file: Path, name: str) -> Path:

@@ -13,16 +13,23 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from s2f_utils.cli.doctor import doctor
-from s2f_utils.cli.enhance import enhance
-from s2f_utils.cli.evaluate import evaluate
-from s2f_utils.cli.faces import faces
-from s2f_utils.cli.leaderboard import leaderboard
-from s2f_utils.cli.train import train
-from s2f_utils.cli.weights import weights
-from s2f_utils.extensions import contributed, packages
+from s2f_studio.cli.app import app
+from s2f_studio.cli.doctor import doctor
+from s2f_studio.cli.enhance import enhance
+from s2f_studio.cli.evaluate import evaluate
+from s2f_studio.cli.export import export
+from s2f_studio.cli.faces import faces
+from s2f_studio.cli.finetune import finetune
+from s2f_studio.cli.leaderboard import leaderboard
+from s2f_studio.cli.push import push
+from s2f_studio.cli.train import train
+from s2f_studio.cli.translate import translate
+from s2f_studio.cli.weights import weights
 
-OWN = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
+OF_NETWORKS = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
+OF_DRAWINGS = (translate, finetune, export, push, app)
+COMMANDS: tuple[Callable[..., int | None], ...] = OF_NETWORKS + OF_DRAWINGS
+PACKAGES = ("s2f_utils", "s2f_studio")  # whose errors are meant for a user
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 
@@ -34,12 +41,7 @@ EXAMPLES = """Examples:
 Data sets are made by 'python -m data_prep'; see its --help."""
 
 
-def commands() -> dict[str, Callable[..., int | None]]:
-    """All commands by name: this package's, and those of plugins."""
-    return {command.__name__: command for command in OWN} | contributed("commands")
-
-
-def app() -> App:
+def command_line() -> App:
     """The command line with all commands."""
     # A flag may be repeated: the last one counts.
     flags = Parameter(negative=(), show_default=_shown_default, allow_repeating=True)
@@ -52,8 +54,8 @@ def app() -> App:
         default_parameter=flags,
         suppress_keyboard_interrupt=False,
     )
-    for place, (name, function) in enumerate(commands().items()):
-        top.command(function, name=name, sort_key=place, help_epilogue="")
+    for place, command in enumerate(COMMANDS):
+        top.command(command, name=command.__name__, sort_key=place, help_epilogue="")
     return top
 
 
@@ -91,7 +93,9 @@ def _run(argv: list[str]) -> int:
     if os.environ.get("WORLD_SIZE", "1") != "1" and argv[:1] != ["train"]:
         raise ValueError(f"{' '.join(argv[:1])} runs in one process: leave torchrun out")
     try:
-        status = app()(argv, exit_on_error=False, print_error=False, result_action="return_value")
+        status = command_line()(
+            argv, exit_on_error=False, print_error=False, result_action="return_value"
+        )
     finally:
         sys.stdout.flush()  # here, where a reader that has left can still be answered
     return status or 0
@@ -130,8 +134,8 @@ def _explain(error: Exception) -> str | None:
 
 
 def _is_raised_by_us(error: Exception) -> bool:
-    """Whether an error comes from code of this package or of a plugin: the messages of numpy's and
-    torch's own say nothing to a user, and their origin matters.
+    """Whether an error comes from our code: the messages of numpy's and torch's own say nothing to
+    a user, and their origin matters.
     """
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals["__name__"].partition(".")[0] in packages()
+    return frame.f_globals["__name__"].partition(".")[0] in PACKAGES

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from s2f_utils.cli import options
-from s2f_utils.cli.options import Device, Engine, Out, Seed, Share
+from s2f_studio.cli import options
+from s2f_studio.cli.options import Device, Engine, Out, Seed, Share
 
 if TYPE_CHECKING:
     from s2f_utils.infer.restorers import Restorer

@@ -1,0 +1,114 @@
+"""Load any model by name, run folder or file: faces for drawings here, all others as the library
+does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from s2f_studio import shipped
+from s2f_studio.faces import bank
+from s2f_studio.faces.model import MORE_FILES, FaceModel
+from s2f_utils import infer, weights
+from s2f_utils.infer import graphs
+from s2f_utils.infer.finding import VALUES
+from s2f_utils.infer.loading import by_torch, direction_of, name_of
+from s2f_utils.infer.translator import Model
+from s2f_utils.networks.info import TRANSLATES
+
+FINDER_STAGE = "look"  # of an exported model alone: the shipped one has `drawings.landmarks.finder`
+
+
+def load(
+    model: str | Path = shipped.MODEL,
+    device: str = "auto",
+    precision: str = "float32",
+    *,
+    direction: str | None = None,
+    values: str = VALUES[0],
+    at_once: int = 1,
+    name: str = "",
+    engine: str = "auto",
+) -> Model:
+    """As `s2f_utils.infer.load`, and models of faces for drawings as well: "sketch-to-photo", a run
+    of `s2f finetune`, such a model on the hub, or one that `s2f export` wrote.
+
+    These compute in float32, whatever the precision. Raises what the library's raises.
+    """
+    options = {"direction": direction, "at_once": at_once, "name": name, "engine": engine}
+    if not is_of_faces(model, direction):
+        return infer.load(model, device, precision, values=values, **options)
+    if values != VALUES[0]:
+        raise ValueError(f"values={values} is for published CycleGANs: {model} takes {VALUES[0]}")
+    return _load_faces(model, device, **options)
+
+
+def is_of_faces(model: str | Path, direction: str | None = None) -> bool:
+    """Whether a model of faces for drawings has this name, or lies in this folder or file.
+
+    Raises what `infer.find_generator` raises, CheckpointError, or ImportError without PyTorch.
+    """
+    file = _description_file(model)
+    if file.is_file():
+        return graphs.read_description(file)["kind"] == FaceModel.__name__
+    if str(model) in weights.model_names() or graphs.description_file(model).is_file():
+        return False
+    from s2f_utils.networks import checkpoints
+
+    path = find_generator(model, direction)
+    is_ours = path.suffix == ".safetensors"
+    return is_ours and checkpoints.header_of(path).get("network") == FaceModel.NETWORK
+
+
+def find_generator(model: str | Path, direction: str | None = None) -> Path:
+    """As `infer.find_generator`, also of the studio's models."""
+    if str(model) in shipped.NAMES and not Path(model).exists():
+        return shipped.file_of(shipped.EXPECT)
+    try:
+        return infer.find_generator(model, direction)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}, or {shipped.MODEL}") from None
+
+
+def _description_file(model: str | Path) -> Path:
+    """As `graphs.description_file`, of the studio's models."""
+    name = shipped.EXPECT if str(model) == shipped.MODEL else model
+    own = Path(model) / graphs.DESCRIPTION
+    return own if own.is_file() else graphs.description_file(name, shipped.GRAPHS)
+
+
+def _load_faces(
+    model: str | Path, device: str, *, direction: str | None, at_once: int, name: str, engine: str
+) -> FaceModel:
+    file = _description_file(model)
+    if graphs.runs_by_torch(file, engine, device, has_graphs=file.is_file()):
+        return _load_by_torch(model, device, direction, at_once, name)
+    description = graphs.read_description(file) if file.is_file() else None
+    if description and file.name != graphs.DESCRIPTION:
+        description["stages"].pop(FINDER_STAGE)
+    made = graphs.by_graphs(FaceModel, model, file, description, direction, at_once, name)
+    people = file.with_name(bank.FOLDER.name)
+    if people.is_dir():  # an exported model brings the bank that its weights know
+        made.bank = bank.opened(people)
+    return made
+
+
+def _load_by_torch(
+    model: str | Path, device: str, direction: str | None, at_once: int, name: str
+) -> FaceModel:
+    from s2f_studio.faces.networks import expect  # noqa: F401  its network is known from now on
+    from s2f_utils.networks import checkpoints
+
+    path = find_generator(model, direction)
+    net, info = checkpoints.load_described(path)
+    info = dataclasses.replace(
+        info,
+        task=TRANSLATES,  # with its other networks
+        name=name or name_of(model),
+        direction=direction_of(model, info, direction),
+        licence=weights.OWN_TERMS if str(model) in shipped.NAMES else "",
+    )
+    made = by_torch(FaceModel, net, info, path, device, at_once=at_once)
+    made.files += MORE_FILES
+    return made
