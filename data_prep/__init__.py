@@ -8,6 +8,7 @@ last, so that a folder which has one is complete.
 
 from __future__ import annotations
 
+from data_prep.make.careless_pairs import write_careless_pairs
 from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import Recipe
@@ -28,4 +29,5 @@ __all__ = [
     "make_synthetic",
     "sample_pairs",
     "split_by_identity",
+    "write_careless_pairs",
 ]

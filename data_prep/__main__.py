@@ -132,6 +132,7 @@ def doctor(
     sketches: Sketches = None,
     photos: Photos = None,
     sketch_side: SketchSide = "left",
+    identity: str | None = None,
     fix: Path | None = None,
     drop_doubtful: bool = False,
     workers: Workers = None,
@@ -145,6 +146,9 @@ def doctor(
     ----------
     data
         data set, or folder with pictures
+    identity
+        which part of a photo's name is the person, as of 'pairs': people in two splits are found,
+        and --fix divides by people
     fix
         write a mended copy of the set into this new folder
     drop_doubtful
@@ -156,6 +160,7 @@ def doctor(
         sketches=sketches,
         photos=photos,
         sketch_side=sketch_side,
+        identity=identity,
         fix=fix,
         drop_doubtful=drop_doubtful,
         workers=_workers(workers, scheduler),

@@ -157,6 +157,51 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     assert any("fits this photo better" in finding.detail for finding in diagnosis.findings)
 
 
+def test_exchanged_sketches_of_faces_alike_are_found(good, tmp_path):
+    """Each fits the other's photo so well that neither is odd by itself."""
+    sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]
+    names = [path.stem for path in sorted(good.glob("*/sketches/*.png"))]
+    one, other = names.index("face02"), names.index("face08")
+    exchanged = {one: other, other: one}
+    change = lambda _, number: sketches[exchanged.get(number, number)]  # noqa: E731
+    diagnosis = diagnose(framed(good, tmp_path / "set", change), progress=False)
+    found = {f.id: f.detail for f in diagnosis.findings if f.kind == "mismatch"}
+    assert set(found) == {"face02", "face08"}
+    assert all(detail.endswith("fits better") for detail in found.values())
+
+
+def test_people_are_named_by_a_pattern(good, tmp_path, capsys):
+    """Two pictures a person: --fix divides by people, and those in two splits are found."""
+    names = [path.name for path in sorted(good.glob("*/photos/*.png"))]
+    for number, name in enumerate(names):
+        for side in ("sketches", "photos"):
+            (source,) = good.glob(f"*/{side}/{name}")
+            images.save(
+                tmp_path / "raw" / side / f"p{number // 2}_{number % 2}.png",
+                images.load_rgb(source),
+            )
+    pattern = r"^(p\d+)_"
+    run_doctor(tmp_path / "raw", identity=pattern, fix=tmp_path / "mended", progress=False)
+    pairs = read_manifest(tmp_path / "mended").pairs
+    assert len({pair.identity for pair in pairs}) == NUM // 2
+    assert len({(pair.identity, pair.split) for pair in pairs}) == NUM // 2
+    # without the pattern, each picture is somebody
+    run_doctor(tmp_path / "raw", fix=tmp_path / "unnamed", progress=False)
+    assert "identity" not in diagnose(tmp_path / "unnamed", progress=False).counts()
+    diagnosis = diagnose(tmp_path / "unnamed", identity=pattern, progress=False)
+    assert diagnosis.counts()["identity"] >= 1 and not diagnosis.may_train
+    assert main(["doctor", str(tmp_path / "raw"), "--identity", "^(q)"]) == 2
+    assert "finds no person in 'p0_0'" in capsys.readouterr().err
+
+
+def test_a_format_that_cannot_be_read_says_what_to_do(good, tmp_path):
+    shutil.copytree(good, tmp_path / "set")
+    photo = next(tmp_path.glob("set/train/photos/*.png"))
+    photo.rename(photo.with_suffix(".heic")).write_bytes(b"\0\0\0 ftypheic")
+    (finding,) = [f for f in diagnose(tmp_path / "set", progress=False).findings]
+    assert finding.kind == "unreadable" and "convert it to PNG or JPEG" in finding.detail
+
+
 def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     make_pairs(good, tmp_path / "set", Recipe(size_px=96), progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from data_prep.check import mend
@@ -13,9 +14,9 @@ from data_prep.check.faults import find_faults, find_refusals
 from data_prep.check.findings import KINDS, UNMENDED, Diagnosis, Finding
 from data_prep.layouts import find_layout
 from data_prep.layouts.layout import POINTS, LayoutOptions
-from data_prep.layouts.tree import scan
+from data_prep.layouts.tree import placed, scan
 from data_prep.make.parallel import Workers, check_workers, run_jobs
-from data_prep.make.sources import ids_of, why_alone
+from data_prep.make.sources import ids_of, people_in, why_alone
 from data_prep.make.state import MANIFEST
 from data_prep.messages import NUM_SHOWN, printable, say
 from s2f_utils import runtime
@@ -32,14 +33,16 @@ def diagnose(
     sketches: str | os.PathLike | None = None,
     photos: str | os.PathLike | None = None,
     sketch_side: str = "left",
+    identity: str | None = None,
     workers: Workers = None,
     progress: bool = True,
 ) -> Diagnosis:
     """Look for faults in a data set:
     a folder with a manifest.csv, or a source as `make_pairs` takes it.
 
-    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written.
-    Raises DataError when there is nothing to look at.
+    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. identity: as in a
+    `Recipe`. Nothing is written. Raises DataError when there is nothing to look at, or a name has
+    no person.
     """
     check_workers(workers)
     path = Path(src)
@@ -50,6 +53,8 @@ def diagnose(
     else:
         folders = [str(folder) if folder else None for folder in (sketches, photos)]
         diagnosis = _from_source(path, layout, LayoutOptions(*folders, sketch_side))
+    if identity is not None:
+        _name_people(diagnosis, identity)
     jobs = [(subject,) for subject in diagnosis.subjects]
     facts = run_jobs(examine, jobs, workers=workers, progress=progress)
     diagnosis.facts = [facts[n] for n in range(len(jobs))]
@@ -116,6 +121,19 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions) -> Diag
     return diagnosis
 
 
+def _name_people(diagnosis: Diagnosis, pattern: str) -> None:
+    """Replace the people of all subjects by those in their photos' names."""
+    photos = []
+    for subject in diagnosis.subjects:
+        path = Path(subject.photo or subject.id)
+        is_below = path.is_relative_to(diagnosis.root)
+        folder = path.parent.relative_to(diagnosis.root).parts if is_below else ()
+        photos.append(placed(path, folder))
+    people = people_in(photos, pattern)
+    named = zip(diagnosis.subjects, people, strict=True)
+    diagnosis.subjects = [replace(subject, identity=person) for subject, person in named]
+
+
 def report_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """The diagnosis in words: one line a finding, at most five of a kind."""
     num = runtime.counted(len(diagnosis.subjects), "pair")
@@ -151,6 +169,7 @@ def run_doctor(
     sketches: str | os.PathLike | None = None,
     photos: str | os.PathLike | None = None,
     sketch_side: str = "left",
+    identity: str | None = None,
     fix: str | os.PathLike | None = None,
     drop_doubtful: bool = False,
     workers: Workers = None,
@@ -164,7 +183,7 @@ def run_doctor(
     """
     folders = {"sketches": sketches, "photos": photos, "sketch_side": sketch_side}
     how = {"workers": workers, "progress": progress}
-    diagnosis = diagnose(src, layout=layout, **folders, **how)
+    diagnosis = diagnose(src, layout=layout, **folders, identity=identity, **how)
     for line in report_lines(diagnosis):
         say(line)
     if not fix:

@@ -76,8 +76,8 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
     facts = PictureFacts()
     try:
         facts.digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        facts.whole = files.size_px(path)
         _look(facts, load(path), side, half, path)
+        facts.whole = files.size_px(path)
     except FileNotFoundError:
         facts.error = printable(f"{path}: no such file, or a link to one that is gone")
     except (images.ImageError, OSError) as error:

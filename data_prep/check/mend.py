@@ -109,6 +109,7 @@ def write_mended(
         "source_digest": fingerprint(pictures),
         "size_px": before.get("size_px"),  # unknown for a raw source
         "fit": before.get("fit", ""),
+        "align": before.get("align", "none"),
     }
     terms = terms_of(before) or diagnosis.terms
     notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped), "terms": terms}

@@ -137,7 +137,7 @@ def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
     if part:
         tree.parts[int(part[1])] = path.parent, folder
     elif files.is_picture(path.name):
-        tree.pictures.append(_placed(path, folder))
+        tree.pictures.append(placed(path, folder))
     else:
         tree.others[path.suffix.lower()] += 1
     if path.name in _FILES_OF_A_SET:
@@ -148,7 +148,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _placed(path: Path, folder: tuple[str, ...]) -> Picture:
+def placed(path: Path, folder: tuple[str, ...]) -> Picture:
     """What the names of the folders say about a picture;
     the innermost folder that names a side counts.
     """

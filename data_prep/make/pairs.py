@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from data_prep.make.prepare import PairTask, make_pair, parts_of
 from data_prep.make.recipe import Recipe
 from data_prep.make.report import review
 from data_prep.make.shapes import with_fit
-from data_prep.make.sources import Source, fingerprint, ids_of, pairs_of, read_sources
+from data_prep.make.sources import Source, fingerprint, ids_of, pairs_of, people_in, read_sources
 from data_prep.make.split import with_splits
 from data_prep.make.split_list import SplitList, read_split_list
 from data_prep.make.unpaired import unpaired_plan
@@ -209,22 +208,7 @@ def _task(pair: Candidate, recipe: Recipe, points: GivenPoints, seed_text: str) 
 def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | None) -> list[str]:
     if pattern is None:
         return [pair.identity or name for pair, name in zip(pairs, ids, strict=True)]
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"--identity {pattern!r} is not a regular expression: {error}") from None
-    people = []
-    for pair in pairs:
-        name = printable("/".join([*pair.photo.sub, pair.photo.stem]))
-        matched = compiled.search(name)
-        person = matched and matched[1 if compiled.groups else 0]
-        if not person:
-            raise DataError(
-                f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's"
-                " name"
-            )
-        people.append(person)
-    return people
+    return people_in([pair.photo for pair in pairs], pattern)
 
 
 def _report(sources: Sequence[Source], recipe: Recipe, plan: SetPlan, wanted: bool) -> None:

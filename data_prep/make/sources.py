@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -89,6 +90,28 @@ def ids_of(pairs: Sequence[Candidate]) -> list[str]:
     return names.unique_ids(stems, [pair.qualifiers for pair in pairs])
 
 
+def people_in(photos: Iterable[Picture], pattern: str) -> list[str]:
+    """The person in the name of each photo, with its folders: what the first group of the regular
+    expression matches, or all of it. Raises DataError for a name without a person.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"--identity {pattern!r} is not a regular expression: {error}") from None
+    people = []
+    for photo in photos:
+        name = printable("/".join([*photo.sub, photo.stem]))
+        matched = compiled.search(name)
+        person = matched and matched[1 if compiled.groups else 0]
+        if not person:
+            raise DataError(
+                f"--identity {pattern!r} finds no person in {name!r}: it must match every photo's"
+                " name"
+            )
+        people.append(person)
+    return people
+
+
 def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
     """A digest of pictures, each given with what is known of it: of their names, their contents,
     and these words.
@@ -151,12 +174,13 @@ def why_alone(side: str, collection: Collection) -> Iterator[str]:
     for picture in (*sketches, *photos):
         by_key[loosest_key(picture)].append(picture)
     by_stem = {partner.stem: partner for partner in reversed(partners)}
+    alone = [p.stem for p in (collection.lone_photos if is_sketch else collection.lone_sketches)]
     for picture in lone:
         same_name = [one for one in by_key[loosest_key(picture)] if one is not picture]
         if same_name:
             shown = ", ".join(one.shown for one in same_name[:NUM_SHOWN])
             yield f"several pictures have this name: {shown}: keep the one that is meant"
             continue
-        near = names.nearest(picture.stem, list(by_stem))
+        near = names.nearest(picture.stem, alone) or names.nearest(picture.stem, list(by_stem))
         hint = f" (nearest {other}: {by_stem[near].shown})" if near else ""
         yield f"no {other} has its name{hint}"

@@ -50,7 +50,8 @@ def split_by_identity(
         )
         raise DataError(
             f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of"
-            " a person into one, or name the people differently"
+            " a person into one, or name the people differently; where 'doctor --fix' divided them,"
+            " give it --identity"
         )
     given = {row["identity"]: row["split"] for row in rows if row["split"]}
     unknown = sorted(set(given.values()) - set(SPLITS))

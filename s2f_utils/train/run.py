@@ -84,6 +84,7 @@ def open_run(
         ema=ema,
         trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
         fit=manifest.settings.get("fit", "stretch"),
+        is_aligned=manifest.settings.get("align") == "face",
     )
 
     # The configuration of a new run, or the state of an interrupted one.

@@ -103,6 +103,8 @@ def write_generators(run: TrainingRun, folder: str = "", ending: str = "") -> No
         "fit": run.fit,
         "images_seen": run.images_seen,
     }
+    if run.is_aligned:
+        meta["aligned"] = "similarity"
     for direction, net in run.generators.items():
         name = generator_file(direction if direction != run.config.direction else None)
         path = run.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")

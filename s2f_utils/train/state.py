@@ -110,6 +110,7 @@ class TrainingRun:
     ema: dict[str, checkpoints.EMA]  # by direction; empty: no averages
     trackers: list[Any]  # callbacks requested by the settings
     fit: str  # how non-square pictures were made square
+    is_aligned: bool = False  # whether the faces of the pairs lie on `faces.TEMPLATE`
     card: ModelInfo = field(default_factory=ModelInfo)  # written into every model file of the run
 
     images_seen: int = 0
