@@ -18,7 +18,7 @@ from s2f_studio import shipped
 from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.model import LINES_BELOW, FaceModel, UnknownPersonError, is_rendered
+from s2f_studio.faces.model import LINES_BELOW, FaceModel, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -132,15 +132,15 @@ def _answers(
 ) -> tuple[list[np.ndarray], list[int | None]]:
     """A model's answers to a drawing, and the numbers of the bank's people, None for others.
 
-    Raises Refusal for the number of nobody.
+    Raises Refusal for the number of nobody, and for what the model cannot do.
     """
     pictures = [drawing.image] * len(requests)
-    if not isinstance(model, FaceModel):
-        return model.answer(pictures, requests), [None] * len(requests)
     try:
-        return model.answer_people(pictures, requests, [drawing.shows] * len(requests))
-    except UnknownPersonError as error:
-        raise Refusal(422, str(error)) from None
+        if isinstance(model, FaceModel):
+            return model.answer_people(pictures, requests, [drawing.shows] * len(requests))
+        return model.answer(pictures, requests), [None] * len(requests)
+    except ValueError as error:  # UnknownPersonError, too
+        raise Refusal(422, without_folders(str(error))) from None
 
 
 def read_picture(picture: str | Path | np.ndarray, info: ModelInfo) -> np.ndarray:

@@ -112,9 +112,13 @@ def test_who_is_kept_answers_until_what_is_asked_for_contradicts_them(weights, n
     weights[[7, 8]] += 10.0, 10.0
     weights[20] += 30.0
     assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(7, False)
-    asked[7] = -CONTRADICTED - 1
-    weights[[7, NUM + 7]] += asked[7]
+    asked[[7, 9]] = -CONTRADICTED - 1
+    off[9] = 0.01  # more alike, and contradicts as well
+    weights[:NUM] += asked
+    weights[NUM:] += asked
     assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(8, False)
+    asked -= 20  # nobody shows all that is asked for
+    assert kept(weights, asked, numbers, numbers[8], lambda _: off) == Chosen(8, False)
 
 
 @pytest.mark.parametrize("name", LEVELS)

@@ -207,6 +207,7 @@ def test_choosing_leads_to_people_around_the_picks():
       await state.pick(state.rounds.now.faces[0]);
       await state.pick(state.rounds.now.faces[0]);
       tell(state.rounds.now.picks);
+      await state.pick(state.rounds.now.faces[0]);
       await state.draw(png + "mine", false);
       tell(asked.at(-1).chosen, asked.at(-1).seed, asked.at(-1).keep);
     """)
@@ -260,7 +261,7 @@ def test_what_was_set_comes_back_with_a_round():
       tell(state.settings.person, state.settings.temperature, state.numFresh);
       tell(asked.length - before);
     """)
-    assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 0]
+    assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 2], "the large face follows what is set"
 
 
 def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
@@ -356,3 +357,27 @@ def test_a_file_that_cannot_be_read_is_said():
     """,
     )
     assert told == ["this file cannot be read: choose it again, or another one"]
+
+
+def test_a_person_who_is_picked_no_more_is_kept_no_more_and_another_one_takes_no_pick():
+    told = on_page("""
+      await state.showEight();
+      const [, , third, fourth] = state.rounds.now.faces;
+      await state.pick(fourth);
+      tell(state.settings.keep);
+      await state.pick(fourth);
+      tell(state.settings.keep);
+      await state.pick(third);
+      host.translate = async (file, fields) => {
+        asked.push(fields);
+        return { pictures: [{ png: png + asked.length, person: 500 }], warnings: [], codes: [] };
+      };
+      await state.set({ person: { age: 1 } });
+      await state.fillRound();
+      tell(state.rounds.now.picks);
+      await state.pick(state.rounds.now.faces[0]);
+      await state.moreAlike();
+      tell(asked.at(-1).chosen);
+    """)
+    assert told == [103, None, [], "500/"], "eight times the same person is one pick"
+    DrawingRequest.of({"chosen": told[-1]})

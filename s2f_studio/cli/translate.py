@@ -179,10 +179,9 @@ def _model_and_inputs(inputs: list[str], direction: str) -> tuple[str | None, li
     from s2f_utils.infer import is_model
 
     first, *others = inputs
-    if first not in shipped.NAMES and not is_model(
-        first
-    ):  # the shipped model for photos is called as its direction is
-        return ("photo-to-sketch" if direction == "photo-to-sketch" else None), inputs
+    if first not in shipped.NAMES and not is_model(first):
+        named = shipped.DEFAULTS.get(direction, shipped.MODEL)
+        return (None if named == shipped.MODEL else named), inputs
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
     return (None if first == shipped.MODEL else first), others

@@ -24,9 +24,9 @@ NATS = 2.0  # that a unit of Gumbel's numbers counts at temperature 1
 OUTSIDE = 2.0  # units that an entry loses where another of the eight seeds has it for its own
 ALIKE = 40.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 30.0  # nats that those lose who were shown and not picked
-CONTRADICTED = 10.0  # nats that a kept entry may lose by what is asked for, and still stay
+# Nats that a kept entry may lose by what is asked for, more than who loses least, and still stay.
+CONTRADICTED = 10.0
 NARROWER = 0.8  # each round's temperature, of the one before
-TAKEN = np.inf  # nobody is shown twice in a round
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def kept(
     off: Callable[[np.ndarray], np.ndarray],
 ) -> Chosen:
     """The entry that is kept, known by its number; or, if it contradicts what is asked for, who
-    is most like it and does not.
+    is most like it and does not, or as little as anybody.
 
     weights, numbers, off: as for `choose`. asked: (E,), what the asked attributes and tones add to
     each weight.
@@ -88,9 +88,10 @@ def kept(
     mirrored = weights[num:] > weights[:num]
     is_kept = numbers == keep
     (entry,) = np.flatnonzero(is_kept)
-    if asked[entry] < -CONTRADICTED:
+    fits = asked >= asked.max() - CONTRADICTED
+    if not fits[entry]:
         best = np.maximum(weights[:num], weights[num:])
-        entry = np.argmax(best - ALIKE * off(is_kept))
+        entry = np.argmax(np.where(fits, best - ALIKE * off(is_kept), -np.inf))
     return Chosen(int(entry), bool(mirrored[entry]))
 
 
@@ -109,7 +110,7 @@ def eight_of(weights: np.ndarray, numbers: np.ndarray, block: int, temperature: 
         gumbel = -np.log(-np.log(share))
         score = left + NATS * temperature * (gumbel - OUTSIDE * (owner != place))
         entries.append(int(np.argmax(score)))
-        left[entries[-1]] = -TAKEN
+        left[entries[-1]] = -np.inf  # nobody is shown twice in a round
     return entries
 
 

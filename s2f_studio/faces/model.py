@@ -32,20 +32,16 @@ if TYPE_CHECKING:
 # renders the photo: FS2K's two careful styles, and CUFS, have .15 to .27, the simple style and pen
 # drawings .29 to .52.
 LINES_BELOW = 0.28
-OWN_SHAPE = (
-    0.35,
-    0.35,
-)  # how much of an entry's own shape stays: for careful drawings; crude ones add
+# How much of an entry's own shape stays: for careful drawings; crude ones add.
+OWN_SHAPE = 0.35, 0.35
 # Fields of a request.
 SUPPORTS = frozenset({"answer", "likely", "person"})
 # Beside the file of the average face: the network that renders photos, and what is known of the
 # bank.
 MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
 OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
-HAIR_FOLLOWS = (
-    0.85,
-    0.3,
-)  # crudeness from which hair stays as it is, and over which it begins to follow
+# Crudeness from which hair stays as it is, and over which it begins to follow.
+HAIR_FOLLOWS = 0.85, 0.3
 
 
 class UnknownPersonError(ValueError):
@@ -56,8 +52,8 @@ class UnknownPersonError(ValueError):
 class Person:
     """Who answers a drawing: the entry of the bank, and what is known of it for placing.
 
-    number: what it is known by for good. hair: (H, H), own: the entry's, drawn: the drawing's.
-    shape: (B,), code: (K,).
+    number: what it is known by for good. own_hair, drawn_hair: (H, H), the entry's and the
+    drawing's. shape: (B,), code: (K,).
     """
 
     chosen: choosing.Chosen

@@ -285,7 +285,7 @@ def _shipped() -> list[Choice]:
         for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
         for path in folder.glob("*.safetensors")
     }
-    both = sum(mb[name] for name in (shipped.EXPECT, shipped.PERSON, shipped.FINDER))
+    of_faces = sum(mb[name] for name in shipped.FILES)
     return [
         Choice(
             shipped.MODEL,
@@ -294,7 +294,7 @@ def _shipped() -> list[Choice]:
             direction="sketch-to-photo",
             chooses=True,
             answers=8,
-            size_mb=both,
+            size_mb=of_faces,
         ),
         Choice(
             "photo-to-sketch",

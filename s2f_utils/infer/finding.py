@@ -12,8 +12,6 @@ from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.weights import hub
 
-# A network's input range: [-1, 1], or [0, 1], as in the app of a published CycleGAN by mistake.
-
 
 def generator_file(direction: str | None = None) -> str:
     """The name of a generator's file in a run folder:

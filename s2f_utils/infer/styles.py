@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from s2f_utils.runtime import Precision
 
-PUBLISHED_MIX_FROM = (
-    8  # Richardson et al. 2021; smaller generators, below 256 px, have other fine layers
-)
+# Richardson et al. 2021; smaller generators, below 256 px, have other fine layers.
+PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # pixels of faces: four of 1024 px
 STORED = -1  # instead of a seed: the generator's stored noise
 

@@ -16,9 +16,10 @@ from s2f_utils.runtime import ConfigError
 # Common to the profiles "fast".
 FAST = {"total_images": 96, "ema_half_life_images": 40.0, "num_samples": 4}
 # Settings that may change when a run resumes by itself: its length, how often it reports and saves,
-# and where to. When the run is named, so may its number format, and what may change while it
-# trains (`TrainConfig.live_ranges`).
+# where to, and its batch, which the advice for too little memory changes. When the run is named, so
+# may its number format, and what may change while it trains (`TrainConfig.live_ranges`).
 MAY_DIFFER = {
+    "batch_size",
     "total_images",
     "epochs",
     "max_epochs",

@@ -26,9 +26,8 @@ STRIDES = (4, 8, 16, 32)
 # Chosen in trials on portraits at 128 px: the finest features, which know the place of every line,
 # have less say than those in the middle, which know parts of a face.
 STRIDE_WEIGHTS = (0.6, 2.0, 2.0, 1.0)
-LEAST_PX = (
-    64  # of a picture's side: at stride 32 four places are left, for the batch norm of a head
-)
+# Of a picture's side: at stride 32 four places are left, for the batch norm of a head.
+LEAST_PX = 64
 
 
 @dataclass(frozen=True)

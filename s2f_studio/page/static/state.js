@@ -307,8 +307,9 @@ export class State {
   moreAlike() {
     const { first, chosen, faces, picks } = this.rounds.now;
     const picked = faces.filter(({ seed }) => picks.includes(seed));
-    const passed = faces.filter(({ seed }) => !picks.includes(seed));
-    const round = [picked, passed].map((some) => some.map(({ person }) => person));
+    const people = [...new Set(picked.map(({ person }) => person))];
+    const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
+    const round = [people, [...new Set(passed)]];
     return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
   }
 
@@ -320,10 +321,12 @@ export class State {
   // To the round before or after, with what was set there; way: "back" or "forward". The faces are
   // there, unless the round was left before they all were.
   go(way) {
+    const before = this.basis;
     this.rounds[way]();
     this.filling = null;
     Object.assign(this.settings, this.rounds.now.said);
-    const asked = this.showPick();
+    const isPicked = this.rounds.now.picks.length > 0;
+    const asked = isPicked || this.basis === before ? this.showPick() : this.ask();
     return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
   }
 
@@ -352,6 +355,8 @@ export class State {
       const told = await this.translate({ seed, ...this.chosenFields(round.chosen) });
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = told.pictures;
+      const isAnother = round.faces[n] && round.faces[n].person !== person;
+      if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
       round.faces[n] = { seed, person, png, basis };
       this.view.shown();
     }
@@ -364,7 +369,14 @@ export class State {
     const others = now.picks.filter((one) => one !== seed);
     const isPicked = others.length < now.picks.length;
     now.picks = isPicked ? others : [...others, seed].slice(this.model.chooses ? -2 : -1);
+    if (!now.picks.length) this.release();
     return this.showPick();
+  }
+
+  // Nobody is kept any more: strokes are answered by the seed again.
+  release() {
+    this.settings.keep = null;
+    this.keep();
   }
 
   // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
