@@ -108,6 +108,7 @@ def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, mo
     )
     monkeypatch.setattr(Pix2Pix, "step", running_out(full, most=2))
     assert main([*asked, "--set", "batch_size=2"]) == 0
+    assert len(list(tmp_path.glob("*-pix2pix-*"))) == 1, "the same run went on"
 
 
 @pytest.mark.parametrize(
