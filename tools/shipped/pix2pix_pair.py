@@ -1,15 +1,14 @@
 """Train notebook 02's networks long: label map → photo, with a discriminator and without, three
 seeds each.
 
-`python -m tools.shipped.pix2pix_pair DATA STATE --images 4000`, DATA a folder that
+`python -m tools.shipped.pix2pix_pair DATA STATE`, DATA a folder that
 `data_prep.make_default(..., maps=True)` made of the portraits, STATE any folder outside of the
-project. The six take turns, so that all have seen equally many images at any time. Given again, it
-goes on where it stopped. STATE gets `state.pt`, and what goes to
-s2f_utils/notebook/long_runs: `pix2pix.json`,
-`pix2pix.jpg`, `pix2pix-with-d.safetensors` and `pix2pix-without-d.safetensors`.
+project. They take turns. Given again, it goes on where it stopped. STATE gets `state.pt`, and what
+goes to s2f_utils/notebook/long_runs: `pix2pix.json`, `pix2pix.jpg`, `pix2pix-with-d.safetensors`
+and `pix2pix-without-d.safetensors`.
 
 The step is the library's, which tests/test_notebook_pix2pix.py compares with the notebook's. The
-data, the mirroring and the schedule are those of the notebook's loop.
+data, the mirroring and the falling learning rates are those of the notebook's loop.
 """
 
 from __future__ import annotations
@@ -56,6 +55,8 @@ RUNS = {
     for seed in range(3)
     for name, weight in (("with D", 1.0), ("without D", 0.0))
 }
+# Seed → images at full learning rates, images in all: one long pair, two shorter ones.
+LENGTHS = {0: (3_000, 6_000), 1: (2_000, 2_400), 2: (2_000, 2_400)}
 # Test people of the shipped sheet; glasses and hats are not marked in the maps.
 PEOPLE = (
     "house-cathy-mcmorris-rodgers",
@@ -96,13 +97,18 @@ class Run:
         self.rows: list[dict[str, float]] = []
         self.chance = torch.get_rng_state()
 
-    def turn(self, faces: Faces, total_images: int) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether it has its length."""
+        return self.images >= LENGTHS[self.model.config.seed][1]
+
+    def turn(self, faces: Faces) -> None:
         """Learn from `TURN_IMAGES` images, with this run's own random numbers."""
         torch.set_rng_state(self.chance)
         began, found = time.process_time(), []
         for _ in range(TURN_IMAGES // BATCH):
-            # As in the paper: constant for one half of the training, then down to 0.
-            factor = min(1.0, 2.0 * (1.0 - self.images / total_images))
+            full, total = LENGTHS[self.model.config.seed]
+            factor = min(1.0, (total - self.images) / (total - full))
             for name, opt in (("lr_g", self.model.opt_g), ("lr_d", self.model.opt_d)):
                 opt.param_groups[0]["lr"] = SETTINGS[name] * factor
             found.append(self.step(faces))
@@ -186,21 +192,21 @@ def ship(folder: Path, runs: list[Run], faces: Faces) -> None:
     shown |= {run.name: run.answers(faces.test_maps) for run in runs}
     shown |= {"ridge regression, no network": ridge, "photo": truth}
     told: dict[str, Any] = {
-        "settings": SETTINGS | {"images": runs[0].images},
-        "changes": RUNS,
+        "settings": dict(SETTINGS),
+        "changes": RUNS | {run.name: RUNS[run.name] | {"images": run.images} for run in runs},
         "shown": {name: [0] for name in shown},
         "runs": {},
     }
     told["changes"] |= {name: {} for name in shown if name not in RUNS}
-    by_name = {run.name: run for run in runs}
+    by_name, of_photos = {run.name: run for run in runs}, pooled(truth)
     for name, made in shown.items():
         is_answer = name not in ("label map", "photo")
-        measures = {"images": 0.0} | scores(made, truth) if is_answer else {}
+        measures = {"images": 0.0} | scores(made, truth, of_photos) if is_answer else {}
         rows = by_name[name].rows if name in by_name else []
         told["runs"][name] = {"rows": rows, "measures": [measures] if measures else []}
         print(name, {key: round(value, 3) for key, value in measures.items()})
     others = pooled(learned[1][: len(truth)])
-    told["settings"]["frechet_of_other_people"] = frechet_distance(others, pooled(truth))
+    told["settings"]["frechet_of_other_people"] = frechet_distance(others, of_photos)
     told["settings"]["cpu_minutes"] = round(sum(run.seconds for run in runs) / 60)
     places = [faces.test_names.index(name) for name in PEOPLE]
     sheet = np.concatenate([np.concatenate(list(made[places]), axis=1) for made in shown.values()])
@@ -214,11 +220,11 @@ def ship(folder: Path, runs: list[Run], faces: Faces) -> None:
         checkpoints.save_generator(path, run.model.net_g, meta, info, compact=True)
 
 
-def scores(made: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """What notebook 02 measures."""
+def scores(made: np.ndarray, truth: np.ndarray, of_photos: np.ndarray) -> dict[str, float]:
+    """What notebook 02 measures. of_photos: the true photos' features."""
     measured = metrics.measure(made, truth, ("ssim", "l1", "sharpness"))
     means = {name: float(values.mean()) for name, values in measured.items()}
-    return means | {"frechet": float(frechet_distance(pooled(made), pooled(truth)))}
+    return means | {"frechet": float(frechet_distance(pooled(made), of_photos))}
 
 
 def main() -> None:
@@ -226,7 +232,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("state", type=Path)
-    parser.add_argument("--images", type=int, default=4_000, help="a run, in all (default: 4000)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.state.mkdir(parents=True, exist_ok=True)
@@ -234,9 +239,9 @@ def main() -> None:
     precision = runtime.pick_precision(torch.device("cpu"), "auto")
     runs = [Run(name, precision) for name in RUNS]
     resume(args.state, runs)
-    while runs[-1].images < args.images:
-        for run in runs:
-            run.turn(faces, args.images)
+    while going_on := [run for run in runs if not run.is_over]:
+        for run in going_on:
+            run.turn(faces)
             row = {name: round(value, 3) for name, value in run.rows[-1].items()}
             print(f"{run.name}, {run.seconds:.0f} s: {row}", flush=True)
         save(args.state, runs)
