@@ -98,6 +98,14 @@ def test_outlines_run_along_the_borders_of_the_map():
     assert drawn[0, 80] == drawn[50, 99] == 255 and drawn[0, 48:53].min() < 140
 
 
+def test_an_outline_that_leaves_the_picture_is_not_closed_across_it():
+    mask = np.zeros((100, 100), np.uint8)
+    mask[40:, :60] = 1  # from the left edge to the right, and down to the lower edge
+    drawn = sketches.outlines(mask, width=0.01)
+    assert drawn[38:42, 30].min() < 140 and drawn[70, 58:62].min() < 140
+    assert drawn[45:, :55].min() == 255
+
+
 def test_the_mixture_is_varied_and_the_same_for_the_same_seed(face):
     drawn = [sketches.mixture(face.photo, seed, mask=face.mask) for seed in range(12)]
     np.testing.assert_array_equal(drawn[4], sketches.mixture(face.photo, 4, mask=face.mask))

@@ -231,7 +231,10 @@ def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002)
         # Between the pixels, so that both sides agree.
         for line in find_contours((wider == label).astype(np.float32), 0.5):
             if len(line) > 0.02 * side:
-                points = line[:, None, ::-1].astype(np.float32)
+                is_ring = np.array_equal(line[0], line[-1])
+                # A line that ends at the rim is drawn there and back, as strokes are closed.
+                whole = line if is_ring else np.concatenate([line, line[::-1]])
+                points = whole[:, None, ::-1].astype(np.float32)
                 strokes.append(cv2.approxPolyDP(points, simplify * side, True))
     return _drawn(wider.shape, strokes, width_px)[rim:-rim, rim:-rim].copy()
 
