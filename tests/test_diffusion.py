@@ -1,4 +1,4 @@
-"""Notebook 08's diffusion: its formulas, its network, its loss."""
+"""Notebook 08's diffusion and flow matching: formulas, codes, network, losses, samplers."""
 
 from __future__ import annotations
 
@@ -13,24 +13,46 @@ from s2f_utils import weights
 from s2f_utils.notebook import diffusion
 from s2f_utils.pictures import images, sketches
 
+METHODS = tuple(diffusion.TRAINED)
 
-def test_shares_fall_from_nearly_all_to_nearly_nothing():
-    shares = diffusion.shares()
-    assert shares.shape == (1000,) and (shares.diff() < 0).all()
-    assert shares[0].item() == pytest.approx(1 - 1e-4)
+
+def drawn_faces(num: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes of drawn faces, and the ink of their sketches, made as those of the training."""
+    faces = [draw_face(n, size_px=128, seed=991).photo for n in range(num)]
+    lines = [
+        np.repeat(sketches.make_sketch(face, "pencil")[..., None], 3, axis=2) for face in faces
+    ]
+    photos, paper = (
+        images.to_tensor(np.stack([images.resize(picture, 64) for picture in side]))
+        for side in (faces, lines)
+    )
+    return diffusion.encode(photos), (1 - paper[:, :1]) / 2
+
+
+def test_alpha_bar_falls_from_nearly_all_to_nearly_nothing():
+    alpha_bar = diffusion.alpha_bars()
+    assert alpha_bar.shape == (1000,) and (alpha_bar.diff() < 0).all()
+    assert alpha_bar[0].item() == pytest.approx(1 - 1e-4)
     # by hand: log ᾱ ≈ −(Σβ + Σβ²/2), with Σβ = 10.05
-    assert math.log(shares[-1]) == pytest.approx(-10.05 - 0.0676, abs=0.02)
+    assert math.log(alpha_bar[-1]) == pytest.approx(-10.05 - 0.0676, abs=0.02)
 
 
-def test_mix_keeps_the_power_and_photo_of_undoes_it():
+def test_mix_keeps_the_power_and_noise_of_undoes_it():
     photo, noise = torch.randn(2, 4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    share = torch.tensor(0.3)
-    x = diffusion.mix(photo, noise, share)
+    alpha_bar = torch.tensor(0.3)
+    x = diffusion.mix(photo, noise, alpha_bar)
     assert x.var().item() == pytest.approx(1.0, abs=0.02)
-    assert torch.allclose(diffusion.photo_of(x, noise, share), photo, atol=1e-5)
+    assert torch.allclose(diffusion.noise_of(x, photo, alpha_bar), noise, atol=1e-5)
     assert diffusion.mix(torch.tensor(2.0), torch.tensor(1.0), torch.tensor(0.25)).item() == (
         pytest.approx(0.5 * 2 + 0.75**0.5)
     )
+
+
+def test_velocity_leads_along_the_straight_path():
+    photo, noise = torch.tensor(2.0), torch.tensor(-1.0)
+    for time in (0.0, 0.25, 0.9):
+        x = (1 - time) * noise + time * photo
+        assert diffusion.velocity(x, photo, time).item() == pytest.approx(3.0, rel=1e-5)
 
 
 def test_guided_ignores_obeys_and_exaggerates():
@@ -39,84 +61,130 @@ def test_guided_ignores_obeys_and_exaggerates():
     assert given == [1.0, 3.0, 6.0]
 
 
+def test_a_code_holds_the_photo_in_half_as_many_numbers():
+    photos = images.to_tensor(np.stack([draw_face(n, size_px=64).photo for n in range(4)]))
+    codes = diffusion.encode(photos)
+    assert codes.shape == (4, 6, 32, 32)
+    again = diffusion.decode(codes)
+    assert 127.5 * (again - photos).abs().mean() < 3
+    grey = torch.rand(2, 1, 64, 64).expand(-1, 3, -1, -1) * 2 - 1
+    assert torch.allclose(diffusion.decode(diffusion.encode(grey)), grey, atol=1e-5)
+    red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    assert torch.allclose(diffusion.decode(diffusion.encode(red)), red, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(32, 32), (16, 40)])
-def test_the_denoiser_keeps_the_size_and_every_weight_learns(size):
+def test_the_network_keeps_the_size_and_every_weight_learns(size):
     torch.manual_seed(0)
-    net = diffusion.Denoiser()
-    x, ink = torch.randn(2, 3, *size), torch.rand(2, 1, *size)
+    net = diffusion.UNet()
+    x, ink = torch.randn(2, 6, *size), torch.rand(2, 1, 2 * size[0], 2 * size[1])
     answer = net(x, torch.tensor([0, 999]), ink)
     assert answer.shape == x.shape
     answer.square().mean().backward()
     assert all(weight.grad.abs().max() > 0 for weight in net.parameters())
 
 
-def test_the_denoiser_sees_level_and_sketch():
+def test_the_network_sees_level_and_sketch():
     torch.manual_seed(0)
-    net = diffusion.Denoiser().eval()
-    x, ink = torch.randn(1, 3, 32, 32), torch.rand(1, 1, 32, 32)
+    net = diffusion.UNet().eval()
+    x, ink = torch.randn(1, 6, 32, 32), torch.rand(1, 1, 64, 64)
     level = torch.tensor([500])
     answer = net(x, level, ink)
     assert not torch.allclose(answer, net(x, level - 400, ink))
     assert not torch.allclose(answer, net(x, level, torch.full_like(ink, diffusion.NO_SKETCH)))
 
 
-def test_the_loss_is_the_squared_error_over_the_share():
-    share = diffusion.shares()
-    photos = torch.zeros(64, 3, 32, 32)
-    ink = torch.zeros(64, 1, 32, 32)
+def test_the_losses_are_squared_errors_with_their_weights():
+    alpha_bar = diffusion.alpha_bars()
+    codes, ink = torch.zeros(5000, 6, 2, 2), torch.zeros(5000, 1, 4, 4)
 
-    def perfect(x, t, ink):  # photos are zero: all that is left is noise
-        return x / (1 - share[t]).sqrt().view(-1, 1, 1, 1)
-
-    assert diffusion.loss(perfect, photos, ink, share).item() < 1e-6
+    def perfect(x, t, ink):
+        return torch.zeros_like(x)
 
     def off(x, t, ink):
-        return perfect(x, t, ink) + 0.5 * share[t].sqrt().view(-1, 1, 1, 1)
+        return torch.full_like(x, 0.5)
 
-    assert diffusion.loss(off, photos, ink, share).item() == pytest.approx(0.25, abs=1e-3)
+    assert diffusion.diffusion_loss(perfect, codes, ink, alpha_bar) == 0
+    assert diffusion.flow_loss(perfect, codes, ink) == 0
+    torch.manual_seed(0)
+    mean = (1 / (1 - alpha_bar)).clamp(max=5).mean().item()
+    found = diffusion.diffusion_loss(off, codes, ink, alpha_bar).item()
+    assert found == pytest.approx(0.25 * mean, rel=0.03)
+    # by hand: the weight is (1 − s)⁻² up to s = 1 − 5^−½, whose integral is 5^½ − 1, and then 5
+    mean = (5**0.5 - 1) + 5 * 5**-0.5
+    assert diffusion.flow_loss(off, codes, ink).item() == pytest.approx(0.25 * mean, rel=0.03)
+
+
+def test_flow_shows_noise_at_level_1000_and_the_photo_at_level_0():
+    def net(x, t, ink):
+        assert torch.allclose(x.mean(dim=(1, 2, 3)), 3 * (1 - t / 1000), atol=0.1)
+        return x
+
+    diffusion.flow_loss(net, torch.full((200, 6, 32, 32), 3.0), torch.zeros(200, 1, 64, 64))
 
 
 def test_some_sketches_are_hidden():
-    seen = []
-
-    def net(x, t, ink):
-        seen.append(ink)
-        return x
-
     torch.manual_seed(0)
-    ink = torch.ones(2000, 1, 2, 2)
-    diffusion.loss(net, torch.zeros(2000, 3, 2, 2), ink, diffusion.shares())
-    hidden = (seen[0] == diffusion.NO_SKETCH).all(dim=(1, 2, 3)).float().mean().item()
-    assert hidden == pytest.approx(diffusion.HIDDEN, abs=0.03)
+    hidden = diffusion.some_hidden(torch.ones(2000, 1, 2, 2)) == diffusion.NO_SKETCH
+    share = hidden.all(dim=(1, 2, 3)).float().mean().item()
+    assert share == pytest.approx(diffusion.HIDDEN, abs=0.03)
 
 
-def test_the_trained_denoiser_finds_the_noise_and_reads_the_sketch():
-    """On drawn faces, of which it saw none, with sketches made as those of its training."""
-    faces = [draw_face(n, size_px=128, seed=991).photo for n in range(8)]
-    lines = [
-        np.repeat(sketches.make_sketch(face, "pencil")[..., None], 3, axis=2) for face in faces
-    ]
-    photos, paper = (
-        images.to_tensor(np.stack([images.resize(one, 32) for one in side]))
-        for side in (faces, lines)
-    )
-    ink = (1 - paper[:, :1]) / 2
-    net, level = diffusion.trained(), 900
-    noise = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    share = diffusion.shares()[level]
-    x, t = diffusion.mix(photos, noise, share), torch.full((8,), level)
+def test_samplers_end_at_the_photo_that_is_always_guessed():
+    photo, noise = torch.randn(2, 3, 6, 4, 4, generator=torch.Generator().manual_seed(0))
+    alpha_bar = diffusion.alpha_bars()
+    for num_steps in (1, 3, 16):
+        made = diffusion.ddim(lambda x, t: photo, noise, num_steps, alpha_bar)
+        assert torch.allclose(made, photo, atol=1e-4)
+        made = diffusion.euler(lambda x, time: photo, noise, num_steps)
+        assert torch.allclose(made, photo, atol=1e-4)
+
+
+def test_samplers_keep_a_normal_distribution():
+    """Of photos with variance 4, whose best guess is a multiple of x."""
+    alpha_bar = diffusion.alpha_bars()
+    noise = torch.randn(4000, generator=torch.Generator().manual_seed(0))
+
+    def guess_at(x, signal, sigma):
+        return 4 * signal * x / (4 * signal**2 + sigma**2)
+
+    def at_level(x, t):
+        return guess_at(x, alpha_bar[t].sqrt(), (1 - alpha_bar[t]).sqrt())
+
+    made = diffusion.ddim(at_level, noise, 500, alpha_bar)
+    assert made.std().item() == pytest.approx(2 * noise.std().item(), rel=0.03)
+    made = diffusion.euler(lambda x, time: guess_at(x, time, 1 - time), noise, 500)
+    assert made.std().item() == pytest.approx(2 * noise.std().item(), rel=0.03)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_trained_network_finds_the_photo_and_reads_the_sketch(method):
+    """On drawn faces, of which it saw none."""
+    codes, ink = drawn_faces(8)
+    net, level = diffusion.trained(method), 900
+    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0))
+    if method == "diffusion":
+        x = diffusion.mix(codes, noise, diffusion.alpha_bars()[level])
+    else:
+        x = (level * noise + (1000 - level) * codes) / 1000
+    t = torch.full((8,), level)
     given = {"own": ink, "other": ink.flip(0), "none": torch.full_like(ink, diffusion.NO_SKETCH)}
-    with torch.no_grad():  # the mean squared error of v
-        off = {
-            kind: (net(x, t, one) - noise).square().mean() / share for kind, one in given.items()
-        }
-    assert off["own"] < 0.15 and off["own"] < 0.8 * off["none"] and off["own"] < 0.6 * off["other"]
+    with torch.no_grad():
+        off = {kind: (net(x, t, some) - codes).square().mean() for kind, some in given.items()}
+    assert off["own"] < 0.8 * off["none"] and off["own"] < 0.7 * off["other"]
 
 
-def test_a_missing_denoiser_says_what_to_do(tmp_path, monkeypatch):
+def test_the_files_say_how_they_were_trained():
+    about = diffusion.about_trained()
+    assert about["terms"] == "MIT" and int(about["images seen, each"].replace(",", "")) > 0
+
+
+def test_a_missing_network_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     with pytest.raises(weights.WeightsError, match="install the package again"):
-        diffusion.trained()
-    (tmp_path / diffusion.TRAINED).write_bytes(b"no weights")
+        diffusion.trained("diffusion")
+    (tmp_path / diffusion.TRAINED["diffusion"]).write_bytes(b"no weights")
     with pytest.raises(weights.WeightsError, match="install the package again"):
-        diffusion.trained()
+        diffusion.trained("diffusion")
+    with pytest.raises(ValueError, match="diffusion, flow matching"):
+        diffusion.trained("gan")
