@@ -26,7 +26,7 @@ def test_the_shipped_files_are_here_and_small():
     sizes = [path.stat().st_size for folder in folders for path in folder.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 75e6
     others = {shipped.EXPECT: ("expect", 128)}
-    lessons = dict.fromkeys(("pix2pix-128", "pix2pix-128-gan", "pix2pix-128-l1"), ("unet", 128))
+    lessons = {"pix2pix-128": ("unet", 128)}
     lessons |= {"faces-64": ("stylegan2", 64)}
     lessons |= dict.fromkeys(("cyclegan-128", "cyclegan-128-photo-to-sketch"), ("resnet", 128))
     lessons |= dict.fromkeys(("sketch-to-face-128", "map-to-face-128"), ("psp", 128))

@@ -58,8 +58,6 @@ OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     "pix2pix-128": "pix2pix, trained long: from a made sketch to a photo, 128 px",
-    "pix2pix-128-gan": "a pair, 20,000 images each: pix2pix with a discriminator, 128 px",
-    "pix2pix-128-l1": "and the same without: L1 alone",
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
     "cyclegan-128-photo-to-sketch": "and its way back",
     "sketch-to-face-128": (

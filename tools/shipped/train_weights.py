@@ -120,13 +120,6 @@ PIX2PIX = {
 }
 # Notebook 02 compares two of these, which differ in `lambda_gan` alone: same weights to begin with,
 # same pictures in the same order, same crops. Beside L1 nothing else asks for detail.
-PIX2PIX_PAIR = PIX2PIX | {
-    "base_filters": 32,
-    "lambda_l1": 10.0,
-    "lambda_perceptual": 0.0,
-    "total_images": 20_000,
-    "ema_half_life_images": 1_500.0,
-}
 # The lesson of notebook 03: without pairs, each person on one side only, and projected
 # discriminators for both sides.
 CYCLEGAN = {
@@ -249,8 +242,6 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         ENCODER | {"direction": "map-to-photo"} | SHARPER,
     ),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
-    "pix2pix-128-gan": ("pix2pix", OPEN_FACES, None, PIX2PIX_PAIR),
-    "pix2pix-128-l1": ("pix2pix", OPEN_FACES, None, PIX2PIX_PAIR | {"lambda_gan": 0.0}),
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
     "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 12_000, "flip": 0.5}),  # not shipped
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
@@ -272,8 +263,6 @@ COMPACT = {
     "restorer-128-prior",
     "photo-to-sketch",
     "pix2pix-128",
-    "pix2pix-128-gan",
-    "pix2pix-128-l1",
     "cyclegan-128",
 }
 
