@@ -56,7 +56,7 @@ RUNS = {
     for name, weight in (("with D", 1.0), ("without D", 0.0))
 }
 # Seed → images at full learning rates, images in all: one long pair, two shorter ones.
-LENGTHS = {0: (15_000, 30_000), 1: (6_000, 12_000), 2: (6_000, 12_000)}
+LENGTHS = {0: (12_000, 24_000), 1: (5_000, 10_000), 2: (5_000, 10_000)}
 # Test people of the shipped sheet; glasses and hats are not marked in the maps.
 PEOPLE = (
     "house-cathy-mcmorris-rodgers",
