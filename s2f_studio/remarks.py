@@ -39,8 +39,8 @@ WORDS: dict[str, str] = {
     " to its shape, and others fit as well",
     "asked-person": "what is asked for is shown by others of the bank: the same seed may be another"
     " person now",
-    "not-kept": "the person who was kept does not show what is asked for: this is the person most"
-    " like them who does",
+    "not-kept": "the person who was kept does not show what is asked for: of those in the bank who"
+    " show most of it, this one is most like them",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
     "one-average": "a drawing has one average: for several answers ask for people",

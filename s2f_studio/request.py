@@ -96,8 +96,8 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
 
 
 class Round(NamedTuple):
-    """One round of choosing: the people, by their numbers in the bank, who were picked, and those
-    who were shown beside them and passed over.
+    """One round of choosing: the people, by their numbers in the bank, who were picked, perhaps
+    nobody, and those who were shown beside them and passed over.
     """
 
     picked: tuple[int, ...]
@@ -136,7 +136,7 @@ def _round_of(given: Any) -> Round:
 def _is_a_round(one: Round) -> bool:
     shown = (*one.picked, *one.passed)
     in_range = all(0 <= number <= MAX_NUMBER for number in shown)
-    return in_range and len(one.picked) > 0 and len(shown) <= PER_ROUND
+    return in_range and 0 < len(shown) <= PER_ROUND
 
 
 def chosen_text(chosen: tuple[Round, ...]) -> str:

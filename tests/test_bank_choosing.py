@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.attributes import LEVELS, PRESENTS
-from s2f_studio.faces.asked import MOST, tones_of, values_of
+from s2f_studio.attributes import LEVELS, PRESENTS, WORN
+from s2f_studio.faces.asked import MOST, MOST_WORN, tones_of, values_of
 from s2f_studio.faces.choosing import CONTRADICTED, Chosen, choose, eight_of, hashed, kept
 from s2f_studio.faces.looks import LOOKS, SPANS, place
 from s2f_studio.request import Round
@@ -103,6 +103,8 @@ def test_nobody_who_was_passed_over_comes_again(weights, numbers):
     rounds = [Round((first[0],), tuple(first[1:]))]
     second = choose(weights, numbers, range(8, 16), 0.8, rounds, lambda _picked: np.zeros(NUM))
     assert not {numbers[one.entry] for one in second} & set(first[1:])
+    others = choose(weights, numbers, range(8, 16), 0.8, [Round((), tuple(first))])
+    assert not {numbers[one.entry] for one in others} & set(first), "nobody was picked"
 
 
 def test_who_is_kept_answers_until_what_is_asked_for_contradicts_them(weights, numbers):
@@ -128,7 +130,8 @@ def test_what_is_asked_for_weighs_for_those_who_show_it(name):
     assert told.any() and np.array_equal(told, ~np.isnan(less))
     look = next(look for look, span in SPANS.items() if told[span].all())
     assert told.sum() == len(LOOKS[look])
-    assert more[told].min() == less[told].min() == -MOST
+    most = MOST_WORN if name in WORN else MOST
+    assert more[told].min() == less[told].min() == -most
     assert more[SPANS[look]].argmax() != less[SPANS[look]].argmax()
 
 

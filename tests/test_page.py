@@ -222,12 +222,16 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
-@pytest.mark.parametrize("num_rounds", [0, 2])
+@pytest.mark.parametrize("num_rounds", [0, 3])
 def test_the_page_chooses_whom_python_chooses(module, num_rounds):
     rng = np.random.default_rng(0)
     numbers = bank.shipped().numbers
     some = numbers[rng.permutation(len(numbers))].tolist()
-    rounds = [Round((some[0], some[1]), tuple(some[2:8])), Round((some[8],))][:num_rounds]
+    rounds = [
+        Round((some[0], some[1]), tuple(some[2:8])),
+        Round((some[8],)),
+        Round((), tuple(some[10:18])),
+    ][:num_rounds]
     weights = rng.normal(0, 2, 2 * len(numbers))
     near = rng.normal(0, 0.5, (len(numbers), 2))
 

@@ -10,7 +10,8 @@ import numpy as np
 from s2f_studio.attributes import COLOURED, TRAITS, WORN, as_tone
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS
 
-MOST = 30.0  # nats that an entry loses which shows the opposite of what is asked for
+MOST = 40.0  # nats that an entry loses which shows the opposite of what is asked for
+MOST_WORN = 60.0  # the same of glasses, beards and hats
 # Attribute → the look that shows it, and the level of each of its values.
 LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
@@ -44,7 +45,7 @@ def _of_worn(name: str, level: float) -> np.ndarray:
     """The first value of what is worn is "no" or "none"."""
     shown = np.array([LEVELS_OF_BEARD.get(value, 1.0) for value in LOOKS[name]])
     shown[0] = 0.0
-    return -MOST * np.abs(shown - float(level > 0))
+    return -MOST_WORN * np.abs(shown - float(level > 0))
 
 
 def tones_of(person: Mapping[str, Any]) -> np.ndarray:

@@ -62,9 +62,10 @@ def choose(
     mirrored = weights[num:] > weights[:num]
     best = np.maximum(weights[:num], weights[num:]).astype(np.float64)
     for one in rounds:
-        best = best - ALIKE * off(np.isin(numbers, one.picked))
         best = best - SEEN * np.isin(numbers, one.passed)
-        temperature = NARROWER * temperature
+        if one.picked:
+            best = best - ALIKE * off(np.isin(numbers, one.picked))
+            temperature = NARROWER * temperature
     eights = {seed // PER_ROUND for seed in seeds}
     shown = {block: eight_of(best, numbers, block, temperature) for block in eights}
     entries = [shown[seed // PER_ROUND][seed % PER_ROUND] for seed in seeds]

@@ -6,6 +6,8 @@ import { blobOf, dataUri } from "./files.js";
 import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
 
 const TICK_MS = 1000;
+const MAX_ROUNDS = 20; // as the hosts take them
+const STAYS = "the person who was picked stays: to let them go, pick them again, or clear the drawing";
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -138,6 +140,7 @@ export class State {
 
   draw(uri, isEmpty, isPreview = false) {
     const { given } = this;
+    if (isEmpty) this.settings.keep = null;
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
     return this.put({ ...about, uri, isEmpty, start }, isPreview);
@@ -285,7 +288,7 @@ export class State {
     if (!this.model.chooses) return {};
     const { temperature } = this.settings;
     const free = temperature === null ? {} : { temperature };
-    const texts = rounds.map((round) => round.map((people) => people.join()).join("/"));
+    const texts = rounds.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
     return { ...free, chosen: texts.join(";") };
   }
 
@@ -299,7 +302,11 @@ export class State {
   showEight() {
     const { rounds, settings } = this;
     const { first, chosen, picked } = rounds.now;
-    if (!rounds.isEmpty) return this.showRound({ first: first + NUM_FACES, chosen, picked });
+    if (!rounds.isEmpty) {
+      const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
+      const others = this.model.chooses && seen.length ? [...chosen, [[], seen]] : chosen;
+      return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
+    }
     return this.showRound({ first: firstOf(settings.seed), chosen: settings.chosen });
   }
 
@@ -417,6 +424,7 @@ export class State {
     if (this.problem) return [this.problem, !this.given.isEmpty];
     if (this.isBusy) return [this.progress || "working …", false];
     const news = this.isKept ? [] : [UNKEPT];
+    if (this.keepFields().keep !== undefined && !this.given.isEmpty) news.push(STAYS);
     const answered = this.face ? [`answered in ${this.seconds.toFixed(1)} s`] : [];
     return [[...answered, ...this.warnings, ...news].join(" · "), false];
   }

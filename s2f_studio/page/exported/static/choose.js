@@ -69,10 +69,10 @@ export async function choose(weights, seed, temperature, rounds, off) {
   let best = numbers.map((_, n) => Math.max(weights[n], weights[num + n]));
   let free = temperature;
   for (const [picked, passed] of rounds) {
+    best = best.map((weight, n) => weight - (passed.includes(numbers[n]) ? seen : 0));
+    if (!picked.length) continue;
     const away = await off(numbers.map((number) => Number(picked.includes(number))));
-    best = best.map((weight, n) => {
-      return weight - alike * away[n] - (passed.includes(numbers[n]) ? seen : 0);
-    });
+    best = best.map((weight, n) => weight - alike * away[n]);
     free *= narrower;
   }
   const entry = eightOf(best, Math.floor(seed / EIGHT), free)[seed % EIGHT];

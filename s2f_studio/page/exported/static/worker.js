@@ -37,9 +37,13 @@ function remarksOn(degree, vagueness) {
 function roundsOf(chosen) {
   if (!chosen) return [];
   return chosen.split(";").map((round) => {
-    const [picked, passed] = round.split("/").map((people) => people.split(",").map(Number));
+    const [picked, passed] = round.split("/").map(numbersOf);
     return [picked, passed ?? []];
   });
+}
+
+function numbersOf(people) {
+  return people ? people.split(",").map(Number) : [];
 }
 
 // What a PNG says of its making.
