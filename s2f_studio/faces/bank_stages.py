@@ -51,7 +51,8 @@ OF_LOOKS = {
     "lips": 3.0,
 }
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
-SKIN_OFF, HAIR_OFF = 3.0, 6.0  # of CIELAB: how far asked tones may be off
+# Of CIELAB: how much further off than the nearest asked tones may be.
+SKIN_OFF, HAIR_OFF = 1.8, 4.0
 MOST_SKIN, MOST_TONE = 60.0, 60.0  # nats that another tone of skin, of hair, loses at the most
 UNKNOWN_OFF = 45.0  # of CIELAB: where hair is not seen
 NUM_SEEN = 48  # components of appearance that are compared
