@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.runtime import distributed

@@ -236,7 +236,7 @@ def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return [
         "-m",
-        "s2f_utils",
+        "s2f_studio",
         "train",
         "pix2pix",
         "--data",
@@ -275,7 +275,7 @@ def training(faces_manifest, tmp_path):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.1)
     workers = [
-        p for p in psutil.Process(process.pid).children() if "s2f_utils" in " ".join(p.cmdline())
+        p for p in psutil.Process(process.pid).children() if "s2f_studio" in " ".join(p.cmdline())
     ]
     yield process, sorted(workers, key=lambda p: int(p.environ()["RANK"])), saved[0].parent
     if process.poll() is None:

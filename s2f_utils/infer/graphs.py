@@ -98,8 +98,8 @@ def _model_class(model: str | Path, description: Mapping[str, Any] | None) -> ty
         )
     if kind not in KINDS:
         raise ValueError(
-            f"{model}: is a {kind}, which is none of the library's models: open it with"
-            " s2f_studio.load, or export it again"
+            f"{model}: is a {kind}, which is none of this library's models: open it with the"
+            " package that exported it, or export it again"
         )
     return KINDS[kind]
 

@@ -52,7 +52,7 @@ def address(tmp_path_factory):
     """`s2f app`, without a way to the network; its address."""
     folder = tmp_path_factory.mktemp("app")
     address = f"http://127.0.0.1:{(port := free_port())}"
-    command = ["s2f_utils", "app", "--port", str(port), "--runs", str(folder), "--device", "cpu"]
+    command = ["s2f_studio", "app", "--port", str(port), "--runs", str(folder), "--device", "cpu"]
     no_network = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     with served(command, f"{address}/health", folder, SLOWEST_S, **no_network):
         yield address
