@@ -128,15 +128,10 @@ class FaceModel(Translator):
         }
 
     def answer_squares(
-        self,
-        squares: np.ndarray,
-        asks: Sequence[DrawingRequest],
-        found: Sequence[Landmarks] | None = None,
+        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
     ) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; S is FACE_PX. found: the landmarks of each square, where
-        they are known already.
-        """
-        return [picture for picture, _ in self.answers_with_people(squares, asks, found)]
+        """As `Translator.answer_squares`; S is FACE_PX."""
+        return [picture for picture, _ in self.answers_with_people(squares, asks)]
 
     def answers_with_people(
         self,
@@ -144,7 +139,9 @@ class FaceModel(Translator):
         asks: Sequence[DrawingRequest],
         found: Sequence[Landmarks] | None = None,
     ) -> list[tuple[np.ndarray, int | None]]:
-        """As `answer_squares`, each answer with the number of its person; None for the average."""
+        """As `answer_squares`, each answer with the number of its person; None for the average.
+        found: the landmarks of each square, where they are known already.
+        """
         check_mode(self.info.network, asks)
         found = found or self.landmarks(squares)
         averages = self.averages(squares, found, [average_of(ask) for ask in asks])
@@ -164,7 +161,7 @@ class FaceModel(Translator):
         found: Sequence[Landmarks] | None = None,
     ) -> tuple[list[np.ndarray], list[int | None]]:
         """As `answer`, and the number of each answer's person; None for the average. found: as in
-        `answer_squares`.
+        `answers_with_people`.
         """
         squares = [
             self._square(self._checked(picture), ask)

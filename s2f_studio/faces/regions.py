@@ -69,16 +69,3 @@ def added_ink(name: str) -> np.ndarray:
     """One of `ADDED` as a pen draws it on the mean face, from 0 for paper to 1: float32 (S, S)."""
     with np.load(INK) as found:
         return found[name]
-
-
-@functools.lru_cache(maxsize=4)
-def cheeks_and_above(side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """The cheeks, and what is above the brows: bool (side_px, side_px) each."""
-    points = mesh.mean_shape(side_px)
-    five, unit = mesh.five_of(points), mesh.eye_distance(points)
-    y, x = np.mgrid[:side_px, :side_px]
-    cheeks = np.zeros((side_px, side_px), bool)
-    for eye in five[:2]:
-        cheeks |= np.hypot(x - eye[0], y - (0.6 * eye[1] + 0.4 * five[3:, 1].mean())) < 0.22 * unit
-    brows = min(points[mesh.PARTS[name], 1].mean() for name in ("left_brow", "right_brow"))
-    return cheeks, y < brows

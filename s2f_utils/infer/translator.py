@@ -89,7 +89,7 @@ class Translator(Model):
         return self.info.size_px
 
     def answer(
-        self, pictures: Sequence[np.ndarray], requests: Sequence[Request], **known: Any
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
     ) -> list[np.ndarray]:
         """As `Model.answer`:
         pictures of any size, or class numbers, to pictures of the same aspect ratio.
@@ -97,15 +97,14 @@ class Translator(Model):
         The network works on a square. "stretch" squeezes the picture into it and back, "square"
         squeezes it and leaves the answer a square; "pad" keeps proportions, continues the paper's
         colour to a square, and crops the result back. The result's longer side is S (less for a
-        smaller picture if the network was trained on padded ones). known: what is known of the
-        pictures, for a class whose `answer_squares` takes it. Raises ValueError for another
+        smaller picture if the network was trained on padded ones). Raises ValueError for another
         array, ImageError for a picture of less than 16 pixels.
         """
         pictures = [self._checked(picture) for picture in pictures]
         requests = [self._completed(request) for request in requests]
         pairs = list(zip(pictures, requests, strict=True))
         squares = np.stack([self._square(picture, request) for picture, request in pairs])
-        answers = self.answer_squares(squares, requests, **known)
+        answers = self.answer_squares(squares, requests)
         return [
             self._back(answer, picture, request)
             for answer, (picture, request) in zip(answers, pairs, strict=True)
