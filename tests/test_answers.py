@@ -48,6 +48,16 @@ def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crud
         model.translate(crude, answer="faithful")
 
 
+def test_what_is_asked_for_and_not_shown_is_said(model, crude):
+    usual = {"align": "never", "clean": "never"}
+    nobody = {"beard": 1.0, "hat": 1.0, "presents": 1.0}  # has all of it
+    for wishes, are_missed in ((nobody, True), ({"presents": 1.0}, False)):
+        answer = translate(crude, DrawingRequest(person=wishes, **usual), model)
+        assert bool(answer.faces[0].not_shown) == are_missed
+        assert ("not-shown" in {remark.code for remark in answer.remarks}) == are_missed
+    assert set(answer.faces[0].not_shown) <= set(nobody)
+
+
 @pytest.mark.parametrize(
     ("fields", "is_said"), [({"candidates": 2}, True), ({"answer": "average"}, True), ({}, False)]
 )
