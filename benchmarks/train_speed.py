@@ -12,6 +12,8 @@ for the others; from a GPU with _gpu.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
 }
 TINY: dict[str, dict[str, Any]] = {"stylegan2": {"width": 16}}
+PLAIN = "plain: float32, NCHW, default Adam"
 CHECKED = 20  # steps that may not wait
 
 
@@ -120,6 +123,48 @@ def bare(
         ctx.steps += 1
 
     return step
+
+
+class StepProcess:
+    """A step in a process of its own, made by each call: ours as in a training (`runtime.tuned`),
+    the plain one as PyTorch comes. What is taken is as of `made`.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        changes: dict[str, Any],
+        precision: str,
+        memory_format: str,
+        profile: str,
+        *,
+        plain: bool = False,
+    ) -> None:
+        arguments = f"{method!r}, {changes!r}, {precision!r}, {memory_format!r}"
+        context = "contextlib.nullcontext()" if plain else "runtime.tuned(runtime.pick_device())"
+        code = (
+            f"import contextlib, sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+            "import common, train_speed\n"
+            "from s2f_utils import runtime\n"
+            f"step = train_speed.bare({arguments}, profile={profile!r}, plain={plain})\n"
+            f"with {context}:\n"
+            "    for _ in sys.stdin:\n"
+            "        step()\n"
+            "        common.sync()\n"
+            "        print('done', flush=True)\n"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+
+    def __call__(self) -> None:
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline() != "done\n":
+            raise RuntimeError(f"the step ended with status {self.process.wait()}")
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
 
 
 def plain_cyclegan_step(
@@ -264,21 +309,19 @@ def measure(
     settings = config.resolve(method, profile, CHANGES.get(method, {}) | changes).config
     ours = METHODS[method].memory_format(settings, chosen.device)
     other = next(name for name in FORMATS if name != ours)
-    seconds = common.alternate(
-        {
-            "ours": bare(method, changes, "auto", ours, profile=profile),
-            f"ours, {FORMATS[other]}": bare(method, changes, "auto", other, profile=profile),
-            f"float32, {FORMATS['channels_last']}": bare(
-                method, changes, "float32", "channels_last", profile=profile
-            ),
-            "plain: float32, NCHW, default Adam": bare(
-                method, changes, "float32", "contiguous", profile=profile, plain=True
-            ),
-        },
-        rounds,
-    )
+    steps = {
+        "ours": StepProcess(method, changes, "auto", ours, profile),
+        f"ours, {FORMATS[other]}": StepProcess(method, changes, "auto", other, profile),
+        f"float32, {FORMATS['channels_last']}": StepProcess(
+            method, changes, "float32", "channels_last", profile
+        ),
+        PLAIN: StepProcess(method, changes, "float32", "contiguous", profile, plain=True),
+    }
+    seconds = common.alternate(steps, rounds)
+    for process in steps.values():
+        process.close()
     per_image = {name: value / batch for name, value in seconds.items()}
-    plain = per_image["plain: float32, NCHW, default Adam"]
+    plain = per_image[PLAIN]
 
     num_steps = 4 if method == "pix2pix" else 2
     if chosen.device.type == "cuda":
