@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.attributes import WORN
 from s2f_studio.drawings import plane
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
@@ -50,6 +51,8 @@ OF_LOOKS = {
     "fringe": 1.0,
     "lips": 3.0,
 }
+SURE = 0.01, 0.99  # neither reader nor finder counts as surer of what is worn
+FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reader learned from
 UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
 # Of CIELAB: how much further off than the nearest asked tones may be.
 SKIN_OFF, HAIR_OFF = 1.8, 4.0
@@ -69,11 +72,11 @@ LEFT = 0.6  # how much they count there
 class Weighed(nn.Module):
     """In: picture uint8 (N, P, P, 3) and points (N, 164, 2), its pixels; parts (N, 2, P, P), the
     finder's person and hair; expected (N, 5, S, S), the average face; code (N, K) of it; shape (N,
-    B); crude (N,); asked (N, V), nats for each value of looks that are asked for, NaN for others;
-    tones (N, 6), CIELAB of skin and hair that are asked for, NaN for others. Out: weights (N, 2 E),
-    in nats, of all entries and then of their mirror images; looks (N, V), logarithms of
-    probabilities; hair (N, H, H), the drawn hair in the mean shape; of_asked (N, E), what
-    is asked for adds so much of the weights.
+    B); crude (N,); worn (N, 3), the finder's probabilities of `WORN`; asked (N, V), nats for each
+    value of looks that are asked for, NaN for others; tones (N, 6), CIELAB of skin and hair that
+    are asked for, NaN for others. Out: weights (N, 2 E), in nats, of all entries and then of their
+    mirror images; looks (N, V), logarithms of probabilities; hair (N, H, H), the drawn hair in the
+    mean shape; of_asked (N, E), what is asked for adds so much of the weights.
     """
 
     outputs = ("weights", "looks", "hair", "of_asked")
@@ -98,7 +101,7 @@ class Weighed(nn.Module):
             "code": (F32, net.codes.shape[1]),
             "shape": (F32, NUM_SHAPE),
             "crude": (F32,),
-            "glasses": (F32,),
+            "worn": (F32, len(WORN)),
             "asked": (F32, NUM_VALUES),
             "tones": (F32, 6),
         }
@@ -112,14 +115,14 @@ class Weighed(nn.Module):
         code: Tensor,
         shape: Tensor,
         crude: Tensor,
-        glasses: Tensor,
+        worn: Tensor,
         asked: Tensor,
         tones: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
         looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
-        looks = self.curls(with_glasses(looks, glasses), 0.5 - 0.5 * ink, in_mean[:, 1:])
+        looks = self.curls(with_worn(looks, worn), 0.5 - 0.5 * ink, in_mean[:, 1:])
         hair = FOUND_SHARE * in_mean[:, 1:] + (1 - FOUND_SHARE) * expected[:, 4:]
         hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
@@ -171,14 +174,25 @@ def further_off(tones: Tensor, others: Tensor) -> Tensor:
     return torch.where(tones[:, :1].isnan(), torch.zeros_like(off), off)
 
 
-def with_glasses(looks: Tensor, score: Tensor) -> Tensor:
-    """Looks (N, V) whose probability of glasses is the mean of the reader's and the finder's (N,),
-    which learned from many more drawings.
+def with_worn(looks: Tensor, worn: Tensor) -> Tensor:
+    """Looks (N, V) in which the probability that something is worn has the mean logit of the
+    reader's and the finder's (N, 3), which learned from many more drawings.
     """
-    yes = place("glasses", "yes")
-    both = 0.5 * (looks[:, yes].exp() + score).clamp(1e-4, 2 - 1e-4)
-    glasses = torch.stack([1 - both, both], dim=1).log()
-    return torch.cat([looks[:, : yes - 1], glasses, looks[:, yes + 1 :]], dim=1)
+    parts = []
+    for name, span in SPANS.items():
+        values = looks[:, span]
+        if name in WORN:
+            none, some = values[:, :1], values[:, 1:]
+            any_of_them = some.logsumexp(1, keepdim=True)
+            score = worn[:, WORN.index(name), None].clamp(*SURE)
+            least, most = math.log(SURE[0] / SURE[1]), math.log(SURE[1] / SURE[0])
+            read = (any_of_them - none).clamp(least, most)
+            logit = 0.5 * (read + torch.log(score / (1 - score))) - FEWER.get(name, 0.0)
+            values = torch.cat(
+                [F.logsigmoid(-logit), F.logsigmoid(logit) + some - any_of_them], dim=1
+            )
+        parts.append(values)
+    return torch.cat(parts, dim=1)
 
 
 class Curls(nn.Module):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_studio import shipped
+from s2f_studio.attributes import WORN
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
@@ -42,6 +43,8 @@ MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
 OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 # Crudeness from which hair stays as it is, and over which it begins to follow.
 HAIR_FOLLOWS = 0.85, 0.3
+# Share of hair above the brows from which a hat is doubtful, and from which there is none.
+HAIR_UNDER_HAT = 0.2, 0.5
 
 
 class UnknownPersonError(ValueError):
@@ -242,7 +245,7 @@ class FaceModel(Translator):
             code[0],
             shape.astype(np.float32),
             np.float32(look.flags["crude"]),
-            np.float32(look.flags["glasses"]),
+            worn_by(look),
             asked.values_of(ask.person),
             asked.tones_of(ask.person),
         )
@@ -346,6 +349,17 @@ class FaceModel(Translator):
         """
         ask = DrawingRequest(mode=mode, likely=0.0, frame="paper")
         return np.stack(self.answer_squares(batch, [ask] * len(batch)))
+
+
+def worn_by(look: Landmarks) -> np.ndarray:
+    """The finder's probabilities that glasses, a beard and a hat are drawn: float32 (3,).
+
+    Hair that is drawn above the brows speaks against a hat.
+    """
+    worn = np.array([look.flags[name] for name in WORN], np.float32)
+    bare, haired = HAIR_UNDER_HAT
+    worn[WORN.index("hat")] *= np.clip((haired - look.hair_above) / (haired - bare), 0, 1)
+    return worn
 
 
 def is_rendered(look: Landmarks, ask: DrawingRequest) -> bool:

@@ -109,6 +109,7 @@ def _facts_of_bank() -> dict[str, Any]:
         "own_shape": model.OWN_SHAPE,
         "own_code": model.OWN_CODE,
         "hair_follows": model.HAIR_FOLLOWS,
+        "hair_under_hat": model.HAIR_UNDER_HAT,
     }
 
 

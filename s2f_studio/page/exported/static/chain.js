@@ -135,6 +135,14 @@ async function averageFace(engine, given, found, said) {
   return (await engine.run("settle", raw, floats([turned], 1))).expected;
 }
 
+// The finder's probabilities that glasses, a beard and a hat are drawn; hair that is drawn above the
+// brows speaks against a hat.
+function wornBy(found) {
+  const [bare, haired] = bank.hair_under_hat;
+  const share = Math.min(1, Math.max(0, (haired - hairAbove(found)) / (haired - bare)));
+  return attributes.worn.map((name) => found.flags[name] * (name === "hat" ? share : 1));
+}
+
 // The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
 // drawn and its own.
 async function person(engine, given, found, average, { seed, temperature, chosen, keep }) {
@@ -151,7 +159,7 @@ async function person(engine, given, found, average, { seed, temperature, chosen
     code,
     floats(shape, 1, shape.length),
     floats([flags.crude], 1),
-    floats([flags.glasses], 1),
+    floats(wornBy(found), 1, attributes.worn.length),
     floats(Array(bank.num_values).fill(NaN), 1, bank.num_values), // nothing is asked for
     floats(Array(6).fill(NaN), 1, 6),
   );
