@@ -33,9 +33,9 @@ from s2f_utils.infer.stages import F32, I64, U8
 
 CANVAS_PX = 320
 MARGIN_PX = (CANVAS_PX - FACE_PX) // 2
-FOUND_SHARE = 0.6  # of the finder's mask of hair; the rest is the average face's
+FOUND_SHARE = 0.8  # of the finder's mask of hair; the rest is the average face's
 # In nats, the most that each kind of evidence adds to the logarithm of a weight.
-OF_HAIR = 34.0  # between no overlap and the same hair
+OF_HAIR = 46.0  # between no overlap and the same hair
 OF_SHAPE = 1.5  # for a mean squared difference of one standard deviation
 OF_CODE = 3.0  # the same of appearance, for a careful drawing
 # Factors of the logarithm of what the reader says. What is worn is drawn or not; the others are
@@ -66,7 +66,7 @@ NEVER = -60.0
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
 LEAST_INK = 0.08  # share of ink in the hair from which strokes say anything
 CRUDE = 0.3, 0.8  # where a drawing's hair and shape begin to count less, and where they count least
-LEFT = 0.6  # how much they count there
+LEFT = 0.85  # how much they count there
 
 
 class Weighed(nn.Module):

@@ -41,8 +41,7 @@ SUPPORTS = frozenset({"answer", "likely", "person"})
 # bank.
 MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
 OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
-# Crudeness from which hair stays as it is, and over which it begins to follow.
-HAIR_FOLLOWS = 0.85, 0.3
+WHOLLY = np.ones(1, np.float32)  # how far an entry's hair follows the drawn hair
 # Share of hair above the brows from which a hat is doubtful, and from which there is none.
 HAIR_UNDER_HAT = 0.2, 0.5
 
@@ -307,10 +306,8 @@ class FaceModel(Translator):
         canvas = self.bank.picture(person.chosen.entry)
         canvas = canvas[:, ::-1] if person.chosen.mirrored else canvas
         canvas = np.ascontiguousarray(canvas.transpose(2, 0, 1), np.float32)[None] / 255
-        least, over = HAIR_FOLLOWS
-        much = np.clip((least - look.flags["crude"]) / over, 0, 1).astype(np.float32)[None]
         hair = person.drawn_hair[None], person.own_hair[None]
-        return self.engine.run(f"place{large}", canvas, field, *hair, much)[0][0]
+        return self.engine.run(f"place{large}", canvas, field, *hair, WHOLLY)[0][0]
 
     def rendered(
         self,

@@ -108,7 +108,6 @@ def _facts_of_bank() -> dict[str, Any]:
         "narrower": choosing.NARROWER,
         "own_shape": model.OWN_SHAPE,
         "own_code": model.OWN_CODE,
-        "hair_follows": model.HAIR_FOLLOWS,
         "hair_under_hat": model.HAIR_UNDER_HAT,
     }
 

@@ -225,8 +225,6 @@ export async function answer(engine, drawing, ask) {
     return answered(await engine.run(`lay${large}`, face, field));
   }
   const canvas = canvasOf(await engine.picture(bank.pictures[who.entry]), who.mirrored);
-  const [least, over] = bank.hair_follows;
-  const much = Math.min(1, Math.max(0, (least - flags.crude) / over));
   const hair = [who.drawn, who.own];
-  return answered(await engine.run(`place${large}`, canvas, field, ...hair, floats([much], 1)));
+  return answered(await engine.run(`place${large}`, canvas, field, ...hair, floats([1], 1)));
 }
