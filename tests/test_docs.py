@@ -181,7 +181,9 @@ def test_every_page_is_in_a_toctree_of_the_site():
 
 def with_sphinx() -> str | None:
     """A Python that has what the site is built with: this one, or that of `make docs`."""
-    if all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "latex2mathml")):
+    if all(
+        importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "latex2mathml", "pydantic")
+    ):
         return sys.executable
     python = ROOT / os.environ.get("S2F_DOCS_VENV", ".venv-docs") / "bin" / "python"
     return str(python) if python.is_file() else None
@@ -189,8 +191,11 @@ def with_sphinx() -> str | None:
 
 @pytest.mark.skipif(with_sphinx() is None, reason="no Sphinx: `make docs` brings it")
 def test_broken_links_and_formulas_stop_the_site(tmp_path):
+    rst = "```{{eval-rst}}\n.. autofunction:: s2f_utils.data.{}\n```".format
     wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
+    wrong.append(rst("no_function"))
     right = ["[x](../tools/lock.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    right += [r"$\arg\max_i x_i$", rst("read_manifest")]
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
     script = (
@@ -204,7 +209,8 @@ def test_broken_links_and_formulas_stop_the_site(tmp_path):
     command = [with_sphinx(), "-c", script, *arguments]
     done = subprocess.run(command, text=True, capture_output=True, encoding="utf-8")
     assert done.returncode == 1 and not (tmp_path / "site").exists(), done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("docs/page.md")]
+    lines = re.findall(r"(?m)^docs/page\.md:\d+: .*", done.stdout)
     for word in ("nowhere.md", "none.py", "no-place", "nocommand"):
         assert len([line for line in lines if word in line]) == 1, done.stdout
     assert len(lines) == 4, done.stdout
+    assert done.stdout.count("failed to import") == 1 and "'no_function'" in done.stdout

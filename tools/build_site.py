@@ -35,7 +35,9 @@ HIDDEN = {
 
 def sources(root: Path = ROOT) -> dict[str, Path]:
     """{path in the site: file} of all pages and pictures."""
-    found = {"index.md": root / SITE / "index.md", **{name: root / name for name in DOCUMENTS}}
+    pages = sorted((root / SITE).rglob("*.md"))
+    found = {path.relative_to(root / SITE).as_posix(): path for path in pages}
+    found |= {name: root / name for name in DOCUMENTS}
     for top in ("docs", "notebooks"):
         for path in sorted((root / top).rglob("*")):
             inside = path.relative_to(root / top).parts
@@ -79,9 +81,10 @@ def sphinx(stage: Path, out: Path, *flags: str) -> int:
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONUTF8": "1"},
     )
-    said = done.stdout.replace(f"{stage}{os.sep}index.md", f"{SITE}/index.md").replace(
-        f"{stage}{os.sep}", ""
-    )
+    said = done.stdout.replace(f"{stage}{os.sep}", "")
+    for name, path in sources().items():
+        if path.is_relative_to(ROOT / SITE):
+            said = said.replace(f"{name}:", f"{SITE}/{name}:")
     print(said, end="")
     return done.returncode
 
