@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib.util
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -177,6 +179,22 @@ def test_every_page_is_in_a_toctree_of_the_site():
         entries |= {line for line in block.splitlines() if line and not line.startswith(":")}
     pages = {name.rpartition(".")[0] for name in build_site.sources() if name.endswith(".md")}
     assert pages - {"index"} == entries - {"notebooks/**"}
+
+
+def test_a_run_writes_where_and_with_what_and_the_site_shows_it(tmp_path):
+    run_notebooks = tool("run_notebooks")
+    for name, code in (("good", "print(1 + 1)"), ("bad", "1 / 0")):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        notebook.metadata["last_run"] = {"date": "1999-12-31"}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        path = tmp_path / f"{name}.ipynb"
+        run_notebooks.execute(path, tmp_path / "out" / path.name, tmp_path)
+    paths = [tmp_path / "out" / "bad.ipynb", tmp_path / "out" / "good.ipynb"]
+    _, _, bad, good = build_site.table_of_runs(paths).split("\n")
+    assert "1999" not in bad and build_site.NOT_RECORDED in bad
+    today, python = datetime.date.today().isoformat(), platform.python_version()
+    assert f"| good | {today} | 0" in good and f"| {python} |" in good
+    assert bad.count("|") == good.count("|") == len(build_site.RUN) + 2
 
 
 def with_sphinx() -> str | None:

@@ -12,19 +12,26 @@ repository. OUT is complete or as it was.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = "docs/site"
 DOCUMENTS = ("CONTRIBUTING.md", "CHANGELOG.md")
+GALLERY = "s2f_studio/page/gallery"  # pictures that the package has; a page shows them as well
 SUFFIXES = {".md", ".ipynb", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
 PICTURE = re.compile(r"\]\(https://github\.com/[\w.-]+/[\w.-]+/raw/main/docs/titles/")
+RUNS_HERE = "<!-- runs -->"
+# What a notebook's metadata says of its last run, in the order of the table's columns.
+RUN = ("date", "minutes", "profile", "machine", "python", "torch", "numpy")
+NOT_RECORDED = "before runs were recorded |" + " |" * (len(RUN) - 2)
 HIDDEN = {
     "site",
     "runs",
@@ -38,6 +45,8 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
     pages = sorted((root / SITE).rglob("*.md"))
     found = {path.relative_to(root / SITE).as_posix(): path for path in pages}
     found |= {name: root / name for name in DOCUMENTS}
+    pictures = sorted((root / GALLERY).glob("*.webp"))
+    found |= {path.relative_to(root).as_posix(): path for path in pictures}
     for top in ("docs", "notebooks"):
         for path in sorted((root / top).rglob("*")):
             inside = path.relative_to(root / top).parts
@@ -47,15 +56,31 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
     return found
 
 
+def table_of_runs(notebooks: Sequence[Path]) -> str:
+    """When, where and with which versions notebooks ran last, from their metadata, in Markdown."""
+    lines = ["| notebook | last run | minutes | profile | machine | Python | PyTorch | NumPy |"]
+    lines.append("| --- | --- | ---: | --- | --- | --- | --- | --- |")
+    for path in notebooks:
+        run = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("last_run", {})
+        cells = [str(run.get(name, "")) for name in RUN]
+        lines.append(f"| {path.stem} | {' | '.join(cells) if run else NOT_RECORDED} |")
+    return "\n".join(lines)
+
+
 def gather(stage: Path) -> None:
     """Copy the sources into `stage`; notebooks' title pictures, which Colab needs by address, are
-    the site's own.
+    the site's own, and the table of runs is made.
     """
+    notebooks = [path for path in sources().values() if path.suffix == ".ipynb"]
     for name, path in sources().items():
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".ipynb":
             text = path.read_text(encoding="utf-8")
             (stage / name).write_text(PICTURE.sub("](../docs/titles/", text), encoding="utf-8")
+        elif path.suffix == ".md":
+            text = path.read_text(encoding="utf-8")
+            text = text.replace(RUNS_HERE, f"\n{table_of_runs(notebooks)}\n")
+            (stage / name).write_text(text, encoding="utf-8")
         else:
             shutil.copy(path, stage / name)
 

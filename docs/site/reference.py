@@ -173,7 +173,13 @@ class Settings(SphinxDirective):
                 rows.append(
                     [f"`{name}`", default, allowed(rules[name], live.get(name)), field.description]
                 )
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 24 14 24 38", ""]
+        lines = [
+            ".. list-table::",
+            "   :class: settings",
+            "   :header-rows: 1",
+            "   :widths: 24 14 24 38",
+            "",
+        ]
         for row in rows:
             for n, cell in enumerate(row):
                 lines.append(f"   {'  ' if n else '* '}- {as_rst(cell or '')}")
