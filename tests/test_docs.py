@@ -54,7 +54,8 @@ def test_links_lead_somewhere(page):
 
 def test_every_picture_is_on_a_page():
     text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
-    pictures = {path.name for path in (ROOT / "docs").glob("*.jpg")}
+    docs = ROOT / "docs"
+    pictures = {path.name for path in [*docs.glob("*.jpg"), *docs.glob("*.webp")]}
     assert {name for name in pictures if name not in text} == set()
 
 
