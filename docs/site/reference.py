@@ -95,7 +95,7 @@ def end_of(text: str, start: int) -> int:
 
 def unwrapped(sig: str) -> str:
     """A signature with `T` for `Annotated[T, …]`, and `= Class()` for a long default."""
-    for found in reversed(list(re.finditer(r"Annotated\[", sig))):
+    for found in reversed(list(re.finditer(r"[~\w.]*Annotated\[", sig))):
         end = end_of(sig, found.end() - 1)
         inside = sig[found.end() : end - 1]
         kind = end_of(inside, inside.index("[")) if re.match(r"[\w.~]+\[", inside) else 0
