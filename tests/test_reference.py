@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import re
+import subprocess
 import types
 from pathlib import Path
 
 import pytest
+
+from tests.test_docs import with_sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 API = ROOT / "docs" / "site" / "api"
@@ -134,6 +138,29 @@ def test_every_setting_says_what_it_means(path):
     for model in models:
         silent = [name for name, field in model.model_fields.items() if not field.description]
         assert silent == [], model.__name__
+
+
+READ = r"""
+import reference as r
+text = 'Draw a face. size_px: its side, 32 to 512. index, seed: ≥ 0. Returns it. Raises ValueError.'
+assert list(r.split(text, {"size_px", "index", "seed"})) == [
+    ("", "Draw a face."), ("size_px", "its side, 32 to 512."), ("index, seed", "≥ 0."),
+    ("", "Returns it."), ("", "Raises ValueError."),
+]
+assert list(r.split("A part: of it.", {"part"})) == [("", "A part: of it.")]
+assert r.as_rst('`a_b` is "auto", *not* x_') == '``a_b`` is ``"auto"``, \\*not\\* x\\_'
+sig = "(a: ~typing.Annotated[tuple[int, int], P(x=[1, 2])] = (1, 2), b: C = C(d=(1, 2), e='f'))"
+assert r.unwrapped(sig) == "(a: tuple[int, int] = (1, 2), b: C = C())"
+"""
+
+
+@pytest.mark.skipif(with_sphinx() is None, reason="no Sphinx: `make docs` brings it")
+def test_docstrings_and_signatures_are_read_as_they_are_written():
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "docs" / "site")}
+    done = subprocess.run(
+        [with_sphinx(), "-c", READ], env=environment, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_site_is_built_with_tested_versions():

@@ -100,7 +100,7 @@ def unwrapped(sig: str) -> str:
         inside = sig[found.end() : end - 1]
         kind = end_of(inside, inside.index("[")) if re.match(r"[\w.~]+\[", inside) else 0
         sig = sig[: found.start()] + inside[: inside.index(",", kind)] + sig[end:]
-    for found in reversed(list(re.finditer(r"= [A-Z]\w+(?=\(\w+=)", sig))):
+    for found in reversed(list(re.finditer(r"= [A-Z]\w*(?=\(\w+=)", sig))):
         sig = f"{sig[: found.end()]}(){sig[end_of(sig, found.end()) :]}"
     return sig
 
