@@ -25,7 +25,7 @@ from tests.browser.pages import free_port, served, until
 
 SECONDS = 6.0
 MOST_BYTES = 2_000_000
-WIDTH_PX, QUALITY = 760, 70
+WIDTH_PX, QUALITY = 760, 86
 LAST_S = 1.4  # of SECONDS, for the last answer
 BUSY = "!!document.querySelector('.s2f-busy')"
 Points = list[tuple[float, float]]
