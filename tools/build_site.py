@@ -1,8 +1,7 @@
 """Build the site from docs/, notebooks/ and the documents beside them; `make docs` runs it.
 
-    python tools/build_site.py site [--draw FOLDER]   # pages; every warning, such as a broken link,
-    is an error python tools/build_site.py --links                # follow the links to other
-    places; needs a network
+    python tools/build_site.py site [--draw FOLDER]  # a warning, such as a broken link, is an error
+    python tools/build_site.py --links               # follow links to other places; needs a network
 
 Runs in an environment with docs/site/requirements.txt. The sources are copied into a folder of
 their own first, where the home page is at the top; warnings name the files as they lie in the
