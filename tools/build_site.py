@@ -30,7 +30,6 @@ PICTURE = re.compile(r"\]\(https://github\.com/[\w.-]+/[\w.-]+/raw/main/docs/tit
 RUNS_HERE = "<!-- runs -->"
 # What a notebook's metadata says of its last run, in the order of the table's columns.
 RUN = ("date", "minutes", "profile", "machine", "python", "torch", "numpy")
-NOT_RECORDED = "before runs were recorded |" + " |" * (len(RUN) - 2)
 HIDDEN = {
     "site",
     "runs",
@@ -59,11 +58,17 @@ def table_of_runs(notebooks: Sequence[Path]) -> str:
     """When, where and with which versions notebooks ran last, from their metadata, in Markdown."""
     lines = ["| notebook | last run | minutes | profile | machine | Python | PyTorch | NumPy |"]
     lines.append("| --- | --- | ---: | --- | --- | --- | --- | --- |")
+    others = []
     for path in notebooks:
-        run = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("last_run", {})
-        cells = [str(run.get(name, "")) for name in RUN]
-        lines.append(f"| {path.stem} | {' | '.join(cells) if run else NOT_RECORDED} |")
-    return "\n".join(lines)
+        run = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("last_run")
+        if run:
+            lines.append(f"| {path.stem} | {' | '.join(str(run[name]) for name in RUN)} |")
+        else:
+            others.append(path.stem)
+    table = "\n".join(lines) if len(others) < len(notebooks) else ""
+    return table + (
+        f"\n\nRan last before that was recorded: {', '.join(others)}." if others else ""
+    )
 
 
 def gather(stage: Path) -> None:
