@@ -1,6 +1,7 @@
 """Speed and memory of training: the loop against the bare step, and our step against a plain one.
 
-`python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`, on a quiet machine;
+`python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]
+[--precision float32]`, on a quiet machine;
 some fifteen minutes on two cores. Times are medians of alternating calls in one run; what counts
 are the ratios. Plain is the published step: float32, NCHW, torch's convolutions, default Adam, and
 for CycleGAN one pass of a network after the other. On a GPU some steps of the loop also run while
@@ -12,6 +13,8 @@ for the others; from a GPU with _gpu.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
 }
 TINY: dict[str, dict[str, Any]] = {"stylegan2": {"width": 16}}
+PLAIN = "plain: float32, NCHW, default Adam"
 CHECKED = 20  # steps that may not wait
 
 
@@ -120,6 +124,48 @@ def bare(
         ctx.steps += 1
 
     return step
+
+
+class StepProcess:
+    """A step in a process of its own, made by each call: ours as in a training (`runtime.tuned`),
+    the plain one as PyTorch comes. What is taken is as of `made`.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        changes: dict[str, Any],
+        precision: str,
+        memory_format: str,
+        profile: str,
+        *,
+        plain: bool = False,
+    ) -> None:
+        arguments = f"{method!r}, {changes!r}, {precision!r}, {memory_format!r}"
+        context = "contextlib.nullcontext()" if plain else "runtime.tuned(runtime.pick_device())"
+        code = (
+            f"import contextlib, sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+            "import common, train_speed\n"
+            "from s2f_utils import runtime\n"
+            f"step = train_speed.bare({arguments}, profile={profile!r}, plain={plain})\n"
+            f"with {context}:\n"
+            "    for _ in sys.stdin:\n"
+            "        step()\n"
+            "        common.sync()\n"
+            "        print('done', flush=True)\n"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+
+    def __call__(self) -> None:
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline() != "done\n":
+            raise RuntimeError(f"the step ended with status {self.process.wait()}")
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
 
 
 def plain_cyclegan_step(
@@ -255,35 +301,34 @@ def memory_of(
 
 
 def measure(
-    method: str, size: int, batch: int, rounds: int, profile: str = "full"
+    method: str, size: int, batch: int, rounds: int, precision: str = "auto", profile: str = "full"
 ) -> dict[str, Any]:
-    """All ratios of one method."""
-    chosen = runtime.pick_precision(runtime.pick_device())
+    """All ratios of one method. precision: of ours."""
+    chosen = runtime.pick_precision(runtime.pick_device(), precision)
     changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
     changes |= TINY.get(method, {}) if profile == "fast" else {}
     settings = config.resolve(method, profile, CHANGES.get(method, {}) | changes).config
     ours = METHODS[method].memory_format(settings, chosen.device)
     other = next(name for name in FORMATS if name != ours)
-    seconds = common.alternate(
-        {
-            "ours": bare(method, changes, "auto", ours, profile=profile),
-            f"ours, {FORMATS[other]}": bare(method, changes, "auto", other, profile=profile),
-            f"float32, {FORMATS['channels_last']}": bare(
-                method, changes, "float32", "channels_last", profile=profile
-            ),
-            "plain: float32, NCHW, default Adam": bare(
-                method, changes, "float32", "contiguous", profile=profile, plain=True
-            ),
-        },
-        rounds,
-    )
+    steps = {
+        "ours": StepProcess(method, changes, precision, ours, profile),
+        f"ours, {FORMATS[other]}": StepProcess(method, changes, precision, other, profile),
+        PLAIN: StepProcess(method, changes, "float32", "contiguous", profile, plain=True),
+    }
+    if chosen.name != "float32":
+        name = f"float32, {FORMATS['channels_last']}"
+        steps[name] = StepProcess(method, changes, "float32", "channels_last", profile)
+    seconds = common.alternate(steps, rounds)
+    for process in steps.values():
+        process.close()
     per_image = {name: value / batch for name, value in seconds.items()}
-    plain = per_image["plain: float32, NCHW, default Adam"]
+    plain = per_image[PLAIN]
 
     num_steps = 4 if method == "pix2pix" else 2
     if chosen.device.type == "cuda":
         num_steps *= 16
-    step = bare(method, changes, "auto", ours, profile=profile)
+    changes = changes | {"precision": precision}
+    step = bare(method, changes, precision, ours, profile=profile)
     with tempfile.TemporaryDirectory() as folder:
         whole = loop(
             method,
@@ -327,6 +372,7 @@ def main() -> None:
         "--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan, 8 for stylegan2"
     )
     parser.add_argument("--rounds", type=int, help="default: 7 for pix2pix, 3 for the others")
+    parser.add_argument("--precision", default="auto", help="of our step (default: auto)")
     parser.add_argument(
         "--tiny", action="store_true", help="64 px, one round: only to see that it works"
     )
@@ -335,7 +381,8 @@ def main() -> None:
         size = 64 if args.tiny else args.size or SIZES.get(method, 256)
         rounds = 1 if args.tiny else args.rounds or ROUNDS.get(method, 3)
         for batch in (args.batch,) if args.batch else BATCHES[method]:
-            results = measure(method, size, batch, rounds, "fast" if args.tiny else "full")
+            profile = "fast" if args.tiny else "full"
+            results = measure(method, size, batch, rounds, args.precision, profile)
             name = "train_speed" + (
                 "" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}"
             )

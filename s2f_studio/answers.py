@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_studio import shipped
-from s2f_studio.attributes import COLOURED, PRESENTS, as_tone
+from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.model import LINES_BELOW, FaceModel, is_rendered
+from s2f_studio.faces.asked import not_shown
+from s2f_studio.faces.model import LINES_BELOW, FaceModel, Person, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -58,13 +59,15 @@ class Face:
 
     name: "person", "average" and "person 2", "person 3" and so on; of other models "answer" and
     "variation 1" and so on. picture: uint8 (H, W, 3). notes: how it was made, for a file's
-    metadata. person: the number of the bank's person, None for other answers.
+    metadata. person: the number of the bank's person, None for other answers. not_shown: the
+    attributes that were asked for and that this person does not show.
     """
 
     name: str
     picture: np.ndarray
     notes: dict[str, str]
     person: int | None = None
+    not_shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,18 +129,34 @@ def translate(
             face = enhance(face, request, restorer)
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
-        notes = notes_of(one, model.info, restorer, drawing, person)
-        made.append(Face(name, face, notes, person))
+        number, lacks = None, ()
+        if person is not None:
+            number = person.number
+            lacks = not_shown(one.person, person.looks, person.tones)
+        notes = notes_of(one, model.info, restorer, drawing, number)
+        made.append(Face(name, face, notes, number, lacks))
     remarks = remarks_on(drawing, request, model.info, names)
-    if request.keep is not None and people[0] not in (None, request.keep):
-        remarks = (*remarks, Remark("not-kept"))
+    remarks += remarks_on_person(made[0], request)
     return Answer(drawing, tuple(made), remarks, is_on_paper)
+
+
+def remarks_on_person(face: Face, request: DrawingRequest) -> tuple[Remark, ...]:
+    """The remarks on the person of the first answer: another one than was kept, or one who does not
+    show all that was asked for.
+    """
+    remarks = []
+    if request.keep is not None and face.person not in (None, request.keep):
+        remarks.append(Remark("not-kept"))
+    if face.not_shown:
+        names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
+        remarks.append(Remark("not-shown", {"names": names}))
+    return tuple(remarks)
 
 
 def _answers(
     model: Model, drawing: Drawing, requests: list[DrawingRequest]
-) -> tuple[list[np.ndarray], list[int | None]]:
-    """A model's answers to a drawing, and the numbers of the bank's people, None for others.
+) -> tuple[list[np.ndarray], list[Person | None]]:
+    """A model's answers to a drawing, and the bank's people who answer, None for others.
 
     Raises Refusal for the number of nobody, and for what the model cannot do.
     """

@@ -21,6 +21,14 @@ TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
 TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
 PRESENTS = "presents"  # as a man (-1) to as a woman (1); only of people who are drawn
 LEVELS = (*TOLD, PRESENTS)  # all that can be asked of a person from -1 to 1
+# What users read for those whose name is no word.
+CALLED = {
+    "hair_length": "length of hair",
+    "hair": "colour of hair",
+    "skin": "tone of skin",
+    PRESENTS: "man or woman",
+    "smile": "mouth",
+}
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
 FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
 COLOURED = ("skin", "hair")

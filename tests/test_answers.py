@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -46,6 +47,16 @@ def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crud
     assert np.array_equal(model.translate(crude), model.translate(crude, answer="person"))
     with pytest.raises(ValueError, match="answer: input should be 'person' or 'average'"):
         model.translate(crude, answer="faithful")
+
+
+def test_what_is_asked_for_and_not_shown_is_said(model, crude):
+    usual = {"align": "never", "clean": "never"}
+    nobody = {"beard": 1.0, "hat": 1.0, "presents": 1.0}  # has all of it
+    for wishes, are_missed in ((nobody, True), ({"presents": 1.0}, False)):
+        answer = translate(crude, DrawingRequest(person=wishes, **usual), model)
+        assert bool(answer.faces[0].not_shown) == are_missed
+        assert ("not-shown" in {remark.code for remark in answer.remarks}) == are_missed
+    assert set(answer.faces[0].not_shown) <= set(nobody)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +146,22 @@ def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypa
     kept = weakref.ref(find(square))
     gc.collect()
     assert kept() is None, "nothing of a visitor's drawing stays in memory"
+
+
+def test_eight_threads_get_the_answers_that_one_gets(model):
+    names = ["few-lines", "beard", "long-hair", "hat"]
+    asked = [
+        (drawings.example(names[n % 4]), DrawingRequest(seed=n, insist=True)) for n in range(8)
+    ]
+
+    def answered(one):
+        return translate(*one, model).faces[0]
+
+    alone = [answered(one) for one in asked]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(answered, asked))
+    for one, other in zip(alone, together, strict=True):
+        assert one.person == other.person and np.array_equal(one.picture, other.picture)
 
 
 def test_what_is_asked_for_in_python_is_done(model):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from s2f_studio.attributes import LEVELS, PRESENTS, WORN
-from s2f_studio.faces.asked import MOST, MOST_WORN, tones_of, values_of
+from s2f_studio.faces.asked import MOST, MOST_WORN, not_shown, tones_of, values_of
 from s2f_studio.faces.choosing import CONTRADICTED, Chosen, choose, eight_of, hashed, kept
-from s2f_studio.faces.looks import LOOKS, SPANS, place
+from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
 from s2f_studio.request import Round
 
 NUM = 300
@@ -144,3 +144,20 @@ def test_asked_colours_are_compared_as_they_are_seen():
     tones = tones_of({"skin": "#ffffff"})
     assert np.allclose(tones[:3], [100, 0, 0], atol=0.1) and np.isnan(tones[3:]).all()
     assert np.isnan(values_of({PRESENTS: 1.0})[SPANS["age"]]).all()
+
+
+def test_what_a_person_does_not_show_of_what_is_asked_for_is_named():
+    looks, tones = np.zeros(NUM_VALUES), np.full(6, np.nan)
+    for look, value in (
+        ("age", "middle"),
+        ("presents", "woman"),
+        ("glasses", "no"),
+        ("beard", "goatee"),
+        ("hat", "cap"),
+    ):
+        looks[place(look, value)] = 1
+    tones[:3] = tones_of({"skin": "#c98a68"})[:3]
+    asked = {"age": 1, "presents": 1, "glasses": 1, "beard": 1, "hat": 1, "curls": 1}
+    asked |= {"skin": "#c98a68", "hair": "#1c1917"}
+    assert not_shown(asked, looks, tones) == ("age", "glasses", "hair")
+    assert not_shown({"age": 0.4, "skin": "#6f4430"}, looks, tones) == ("skin",)

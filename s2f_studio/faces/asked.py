@@ -20,6 +20,9 @@ LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "curls": ("texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
     "presents": ("presents", {"man": -1.0, "woman": 1.0}),
 }
+# An entry does not show what is asked for if it loses at least this share of the most, or has a
+# tone that is further off in CIELAB: the page's tones are some 10 apart.
+LOST, TONE_OFF = 0.5, 15.0
 # What is worn, if it is asked for; less than a full beard is less of a beard.
 LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
 
@@ -46,6 +49,30 @@ def _of_worn(name: str, level: float) -> np.ndarray:
     shown = np.array([LEVELS_OF_BEARD.get(value, 1.0) for value in LOOKS[name]])
     shown[0] = 0.0
     return -MOST_WORN * np.abs(shown - float(level > 0))
+
+
+def not_shown(person: Mapping[str, Any], looks: np.ndarray, tones: np.ndarray) -> tuple[str, ...]:
+    """The attributes that are asked for and that an entry does not show.
+
+    person: as `request.parse_person` returns it. looks: (V,), 1 for what the entry shows; where
+    nothing is known of a look, the entry may have what is asked. tones: (6,), CIELAB of its skin
+    and hair, NaN for hair that is not seen, which is not shown.
+    """
+    return tuple(name for name in person if not _is_shown(name, person, looks, tones))
+
+
+def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np.ndarray) -> bool:
+    if name in COLOURED:
+        first = 3 * COLOURED.index(name)
+        own = slice(first, first + 3)
+        off = np.linalg.norm(tones_of({name: person[name]})[own] - tones[own])
+        return bool(off <= TONE_OFF)  # False for NaN
+    span = SPANS[name if name in WORN else LEVELS_OF[name][0]]
+    if not looks[span].any():
+        return True
+    values = values_of({name: person[name]})[span]
+    most = MOST_WORN if name in WORN else MOST
+    return float(values.max() - values @ looks[span]) < LOST * most
 
 
 def tones_of(person: Mapping[str, Any]) -> np.ndarray:

@@ -233,23 +233,28 @@ class Alike(nn.Module):
 
 
 class OfEntry(nn.Module):
-    """In: entry int64 (N,); mirrored (N,), 0 or 1. Out: hair (N, H, H), shape (N, B) and code (N,
-    K).
+    """In: entry int64 (N,); mirrored (N,), 0 or 1. Out: hair (N, H, H), shape (N, B), code (N, K),
+    looks (N, V), 1 for what the entry shows, and tones (N, 6), CIELAB of skin and hair, NaN for
+    hair that is not seen.
     """
 
     inputs = {"entry": (I64,), "mirrored": (F32,)}
-    outputs = ("hair", "shape", "code")
+    outputs = ("hair", "shape", "code", "looks", "tones")
 
     def __init__(self, net: Chooser) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, entry: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, entry: Tensor, mirrored: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         is_mirrored, hair = mirrored[:, None] > 0, self.net.hair[entry]
         return (
             torch.where(is_mirrored[..., None], hair.flip(2), hair),
             torch.where(is_mirrored, self.net.mirrored_shapes[entry], self.net.shapes[entry]),
             torch.where(is_mirrored, self.net.mirrored_codes[entry], self.net.codes[entry]),
+            self.net.looks[entry],
+            torch.cat([self.net.skin_tones[entry], self.net.hair_tones[entry]], dim=1),
         )
 
 

@@ -53,7 +53,7 @@ class Person:
     """Who answers a drawing: the entry of the bank, and what is known of it for placing.
 
     number: what it is known by for good. own_hair, drawn_hair: (H, H), the entry's and the
-    drawing's. shape: (B,), code: (K,).
+    drawing's. shape: (B,), code: (K,). looks: (V,) and tones: (6,), as the stage "entry" has them.
     """
 
     chosen: choosing.Chosen
@@ -62,6 +62,8 @@ class Person:
     drawn_hair: np.ndarray
     shape: np.ndarray
     code: np.ndarray
+    looks: np.ndarray
+    tones: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,9 @@ class FaceModel(Translator):
         squares: np.ndarray,
         asks: Sequence[DrawingRequest],
         found: Sequence[Landmarks] | None = None,
-    ) -> list[tuple[np.ndarray, int | None]]:
-        """As `answer_squares`, each answer with the number of its person; None for the average.
-        found: the landmarks of each square, where they are known already.
+    ) -> list[tuple[np.ndarray, Person | None]]:
+        """As `answer_squares`, each answer with its person; None for the average. found: the
+        landmarks of each square, where they are known already.
         """
         check_mode(self.info.network, asks)
         found = found or self.landmarks(squares)
@@ -151,7 +153,7 @@ class FaceModel(Translator):
             squares, found, averages, people, asks, strict=True
         ):
             picture = self.picture(square, look, average, person, ask)
-            answers.append((picture, None if person is None else person.number))
+            answers.append((picture, person))
         return answers
 
     def answer_people(
@@ -159,8 +161,8 @@ class FaceModel(Translator):
         pictures: Sequence[np.ndarray],
         asks: Sequence[DrawingRequest],
         found: Sequence[Landmarks] | None = None,
-    ) -> tuple[list[np.ndarray], list[int | None]]:
-        """As `answer`, and the number of each answer's person; None for the average. found: as in
+    ) -> tuple[list[np.ndarray], list[Person | None]]:
+        """As `answer`, and each answer's person; None for the average. found: as in
         `answers_with_people`.
         """
         squares = [
@@ -172,7 +174,7 @@ class FaceModel(Translator):
             self._back(answer, picture, ask)
             for (answer, _), picture, ask in zip(answers, pictures, asks, strict=True)
         ]
-        return made, [number for _, number in answers]
+        return made, [person for _, person in answers]
 
     @property
     def finder(self) -> Engine | None:
@@ -278,9 +280,10 @@ class FaceModel(Translator):
     def person(self, chosen: choosing.Chosen, drawn_hair: np.ndarray) -> Person:
         """An entry with what is known of it."""
         entry = np.array([chosen.entry]), np.array([chosen.mirrored], np.float32)
-        hair, shape, code = self.engine.run("entry", *entry)
+        hair, shape, code, looks, tones = self.engine.run("entry", *entry)
         number = int(self.bank.numbers[chosen.entry])
-        return Person(chosen, number, hair[0], drawn_hair, shape[0], code[0])
+        known = shape[0], code[0], looks[0], tones[0]
+        return Person(chosen, number, hair[0], drawn_hair, *known)
 
     def picture(
         self,

@@ -103,7 +103,18 @@ def test_undo_brings_the_face_back(page):
     settled(page)
 
 
+FORGET_EIGHT = """() => {
+  for (const place of [sessionStorage, localStorage]) {
+    for (const key of Object.keys(place).filter((one) => one.startsWith("sketch-to-face"))) {
+      place.setItem(key, JSON.stringify({ ...JSON.parse(place.getItem(key)), round: null }));
+    }
+  }
+}"""
+
+
 def begun_again(page):
+    """Reload: the drawing and the settings come back, the eight faces do not."""
+    page.evaluate(FORGET_EIGHT)
     page.reload()
     settled(page)
     page.evaluate(CLOCK)
@@ -157,6 +168,38 @@ def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
     keep_picture(page, "old")
     other_face(page, lambda: slide(page, "Shape", 0.8))
     assert page.locator(".s2f-old").count() == 0  # the settings are those of the eight again
+
+
+def test_who_was_picked_stays_until_let_go_and_the_eight_come_back_after_a_reload(page):
+    begun_again(page)
+    made = eight(page)
+    pick(page, 3)
+    kept = page.get_by_role("button", name="This person stays: let go")
+    assert kept.is_visible()
+    page.reload()
+    until(page, f"{TILES}.length === 8", slowest_s=2 * SLOWEST_S)
+    settled(page)
+    people = [picture_of(one).text["s2f:person"] for one in page.evaluate(TILES)]
+    assert people == [picture_of(one).text["s2f:person"] for one in made]
+    assert pressed(page) == ["answer 3"] and kept.is_visible()
+    assert picture_of(page.evaluate(FACE)).text["s2f:person"] == people[2]
+    page.evaluate(CLOCK)
+    kept.click()
+    settled(page)
+    assert pressed(page) == [] and kept.is_hidden()
+
+
+def test_what_a_person_does_not_show_is_named(page):
+    begun_again(page)
+    slide(page, "Hat", 1)
+    slide(page, "Beard", 1)
+    slide(page, "Man or woman", 1)
+    settled(page)
+    assert "not as you asked: " in page.locator(".s2f-status").inner_text()
+    page.locator("summary").click()
+    page.get_by_role("button", name="Say nothing").click()
+    settled(page)
+    assert "not as you asked" not in page.locator(".s2f-status").inner_text()
 
 
 def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):

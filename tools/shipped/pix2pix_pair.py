@@ -56,7 +56,7 @@ RUNS = {
     for name, weight in (("with D", 1.0), ("without D", 0.0))
 }
 # Seed → images at full learning rates, images in all: one long pair, two shorter ones.
-LENGTHS = {0: (3_000, 6_000), 1: (2_000, 2_400), 2: (2_000, 2_400)}
+LENGTHS = {0: (10_000, 16_000), 1: (4_000, 6_000), 2: (4_000, 6_000)}
 # Test people of the shipped sheet; glasses and hats are not marked in the maps.
 PEOPLE = (
     "house-cathy-mcmorris-rodgers",

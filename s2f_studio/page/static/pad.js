@@ -108,7 +108,9 @@ class Pad {
     this.words = make("span");
     this.several.append(this.words);
     this.count = make("span", { class: "s2f-count" });
-    const parts = [this.several, this.count, this.saving];
+    const letGo = "This person answers whatever you draw: let them go";
+    this.kept = plainButton("This person stays: let go", () => this.state.letGo(), { title: letGo });
+    const parts = [this.several, this.count, this.saving, this.kept];
     const actions = make("div", { class: "s2f-actions" }, ...parts);
     const caption = make("figcaption", {}, this.answer);
     const picture = stage("", this.face, spin);
@@ -270,6 +272,7 @@ class Pad {
     this.face.style.visibility = face ? "visible" : "hidden";
     if (face && this.face.src !== face) this.face.src = face;
     this.saving.disabled = !face;
+    this.kept.hidden = !state.keepsSomebody || state.given.isEmpty;
   }
 
   // Whether there are eight, or more of them to come.
@@ -292,6 +295,6 @@ export function mountPad(state, el) {
   state.view = pad;
   el.replaceChildren(pad.root);
   pad.shown(true);
-  if (!state.face) state.ask();
+  if (!state.face) state.begun();
   return (file) => pad.crop.take(file);
 }

@@ -7,7 +7,6 @@ import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
 
 const TICK_MS = 1000;
 const MAX_ROUNDS = 20; // as the hosts take them
-const STAYS = "the person who was picked stays: to let them go, pick them again, or clear the drawing";
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -44,7 +43,8 @@ export class State {
     this.view.shown(true);
   }
 
-  begin({ settings = {}, drawings = {}, face = "" }) {
+  // round: the eight faces that were in sight; they are asked for anew.
+  begin({ settings = {}, drawings = {}, face = "", round = null }) {
     const { seed, answer, likely, temperature, chosen, keep } = this.about.query;
     const usual = { seed, answer, likely, temperature, chosen, keep, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
@@ -52,6 +52,7 @@ export class State {
     this.drawings = { ...drawings };
     this.face = face;
     this.forgetFaces();
+    if (round) this.rounds.add(round);
     this.warnings = [];
     this.seconds = 0;
     this.epoch++;
@@ -106,6 +107,11 @@ export class State {
 
   get isBusy() {
     return this.numRunning > 0;
+  }
+
+  // Whether one person answers whatever is drawn.
+  get keepsSomebody() {
+    return this.model.chooses && this.settings.keep !== null;
   }
 
   // Doing
@@ -222,7 +228,16 @@ export class State {
 
   keep() {
     if (!this.store) return;
-    this.isKept = this.store.keep({ settings: this.settings, drawings: this.drawings });
+    const { settings, drawings, rounds } = this;
+    const { first, chosen, picks } = rounds.now;
+    const round = rounds.isEmpty ? null : { first, chosen, picks };
+    this.isKept = this.store.keep({ settings, drawings, round });
+  }
+
+  // The first answer, and the eight faces that were in sight when the page was left.
+  async begun() {
+    await this.ask();
+    if (!this.rounds.isEmpty && !this.given.isEmpty) await this.fillRound();
   }
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
@@ -294,8 +309,7 @@ export class State {
 
   // The person who was picked and answers from then on, if there is one.
   keepFields() {
-    const { keep } = this.settings;
-    return this.model.chooses && keep !== null ? { keep } : {};
+    return this.keepsSomebody ? { keep: this.settings.keep } : {};
   }
 
   // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
@@ -322,6 +336,7 @@ export class State {
 
   showRound(round) {
     this.rounds.add(round);
+    this.keep();
     return this.fillRound();
   }
 
@@ -362,9 +377,10 @@ export class State {
       const told = await this.translate({ seed, ...this.chosenFields(round.chosen) });
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = told.pictures;
+      const { warnings } = told;
       const isAnother = round.faces[n] && round.faces[n].person !== person;
       if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
-      round.faces[n] = { seed, person, png, basis };
+      round.faces[n] = { seed, person, png, basis, warnings };
       this.view.shown();
     }
   }
@@ -386,6 +402,14 @@ export class State {
     this.keep();
   }
 
+  // The person who was picked goes, and nobody of the eight is picked any more.
+  letGo() {
+    this.rounds.now.picks = [];
+    this.release();
+    this.view.shown();
+    return this.ask();
+  }
+
   // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
   showPick() {
     const { now } = this.rounds;
@@ -400,14 +424,15 @@ export class State {
     Object.assign(this.settings, { seed: face.seed, chosen, keep: face.person });
     this.keep();
     const isOld = this.isOld(face);
-    if (!isOld) this.showFace(face.png);
+    if (!isOld) this.showFace(face);
     this.view.shown();
     return isOld || this.host.holdsFace ? this.ask() : null;
   }
 
   // A face that is there already, in place of those that are asked for.
-  showFace(png) {
+  showFace({ png, warnings }) {
     Object.assign(this, { face: png, wanted: "", problem: "" });
+    this.warnings = [...this.given.warnings, ...warnings];
     this.epoch++;
   }
 
@@ -424,7 +449,6 @@ export class State {
     if (this.problem) return [this.problem, !this.given.isEmpty];
     if (this.isBusy) return [this.progress || "working …", false];
     const news = this.isKept ? [] : [UNKEPT];
-    if (this.keepFields().keep !== undefined && !this.given.isEmpty) news.push(STAYS);
     const answered = this.face ? [`answered in ${this.seconds.toFixed(1)} s`] : [];
     return [[...answered, ...this.warnings, ...news].join(" · "), false];
   }
