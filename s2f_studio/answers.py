@@ -55,9 +55,12 @@ USUAL = DrawingRequest()
 
 @dataclass(frozen=True)
 class Face:
-    """One answer: its name, the picture, uint8 (H, W, 3), notes on how it was made, the number of
-    the bank's person, if it is one, and the attributes that were asked for and that this person
-    does not show.
+    """One answer to a picture.
+
+    name: "person", "average" and "person 2", "person 3" and so on; of other models "answer" and
+    "variation 1" and so on. picture: uint8 (H, W, 3). notes: how it was made, for a file's
+    metadata. person: the number of the bank's person, None for other answers. not_shown: the
+    attributes that were asked for and that this person does not show.
     """
 
     name: str
@@ -69,9 +72,11 @@ class Face:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answers to one picture: the prepared picture, the faces, and remarks for the user.
+    """All answers to one picture.
 
-    is_on_paper: the faces are laid back onto the picture.
+    drawing: the picture as it was prepared. faces: the answers, in the order in which they were
+    asked for. remarks: for the user, most important first. is_on_paper: whether the faces are laid
+    back onto the picture.
     """
 
     drawing: Drawing
@@ -87,14 +92,16 @@ def translate(
     restorer: Model | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Answer a picture, a path or uint8 (H, W, 3), or a label map, a path or uint8 (H, W).
+    """Answer a picture: photos for a drawing or a label map, or a sketch for a photo.
 
-    model: a loaded one, or as `load` takes it; "": the one that the request names, else the shipped
-    one of its direction. restorer: for `request.enhance`; None: the shipped one. check: called
-    before each network; it may raise, so that work which nobody waits for any more ends.
+    picture: a path, or uint8 (H, W, 3); of a label map a path, or class numbers, uint8 (H, W).
+    request: what is asked for; its fields are those of `DrawingRequest`. model: a loaded one, or as
+    `load` takes it; "": the one that the request names, else the shipped one of its direction.
+    restorer: a loaded one for `request.enhance`; None: the shipped one. check: called before each
+    network; what it raises ends work that nobody waits for any more.
 
-    Raises Refusal if there is no face or the picture cannot be used, and what `load` and the model
-    raise.
+    Raises Refusal, a ValueError, if there is no face or the picture cannot be used, and what `load`
+    and the model raise.
     """
     if not isinstance(model, Model):
         name = model or request.model or shipped.DEFAULTS[request.direction or DIRECTIONS[0]]
@@ -300,10 +307,12 @@ def notes_of(
 def write_answer(
     answer: Answer, out: str | Path, stem: str = "drawing", *, kind: str = "photo"
 ) -> tuple[Path, ...]:
-    """Write an answer's faces as PNGs into the folder `out`, and before them, if there are several,
-    a sheet of the drawing and all of them. Returns the files, the sheet first.
+    """Write an answer's faces as PNGs into the folder `out`, which is made, and before them, if
+    there are several, a sheet of the drawing and all of them.
 
-    kind: names a single answer's file. Existing files are never overwritten. Raises OSError.
+    Existing files are never overwritten: a name that is taken gets a number. stem: what the files'
+    names begin with. kind: what the name of a single answer ends with. Returns the files, the sheet
+    first. Raises OSError.
     """
     out = Path(out)
     if len(answer.faces) == 1:

@@ -29,10 +29,11 @@ def load(
     name: str = "",
     engine: str = "auto",
 ) -> Model:
-    """As `s2f_utils.infer.load`, and models of faces for drawings as well: "sketch-to-photo", a run
-    of `s2f finetune`, such a model on the hub, or one that `s2f export` wrote.
+    """Load a model, as `s2f_utils.infer.load` does, with the same arguments; models of faces for
+    drawings as well: "sketch-to-photo", a run of `s2f finetune`, such a model on the hub, or one
+    that `s2f export` wrote.
 
-    These compute in float32, whatever the precision. Raises what the library's raises.
+    These compute in float32, whatever the precision. Raises what `s2f_utils.infer.load` raises.
     """
     options = {"direction": direction, "at_once": at_once, "name": name, "engine": engine}
     if not is_of_faces(model, direction):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib.util
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -52,7 +54,8 @@ def test_links_lead_somewhere(page):
 
 def test_every_picture_is_on_a_page():
     text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
-    pictures = {path.name for path in (ROOT / "docs").glob("*.jpg")}
+    docs = ROOT / "docs"
+    pictures = {path.name for path in [*docs.glob("*.jpg"), *docs.glob("*.webp")]}
     assert {name for name in pictures if name not in text} == set()
 
 
@@ -179,9 +182,28 @@ def test_every_page_is_in_a_toctree_of_the_site():
     assert pages - {"index"} == entries - {"notebooks/**"}
 
 
+def test_a_run_writes_where_and_with_what_and_the_site_shows_it(tmp_path):
+    run_notebooks = tool("run_notebooks")
+    for name, code in (("good", "print(1 + 1)"), ("bad", "1 / 0")):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        notebook.metadata["last_run"] = {"date": "1999-12-31"}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        path = tmp_path / f"{name}.ipynb"
+        run_notebooks.execute(path, tmp_path / "out" / path.name, tmp_path)
+    paths = [tmp_path / "out" / "bad.ipynb", tmp_path / "out" / "good.ipynb"]
+    head, _, good, _, rest = build_site.table_of_runs(paths).split("\n")
+    today, python = datetime.date.today().isoformat(), platform.python_version()
+    assert f"| good | {today} | 0" in good and f"| {python} |" in good
+    assert head.count("|") == good.count("|")
+    assert rest.endswith("recorded: bad.")
+    assert build_site.table_of_runs(paths[:1]).strip() == rest
+
+
 def with_sphinx() -> str | None:
     """A Python that has what the site is built with: this one, or that of `make docs`."""
-    if all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "latex2mathml")):
+    if all(
+        importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "latex2mathml", "pydantic")
+    ):
         return sys.executable
     python = ROOT / os.environ.get("S2F_DOCS_VENV", ".venv-docs") / "bin" / "python"
     return str(python) if python.is_file() else None
@@ -189,8 +211,11 @@ def with_sphinx() -> str | None:
 
 @pytest.mark.skipif(with_sphinx() is None, reason="no Sphinx: `make docs` brings it")
 def test_broken_links_and_formulas_stop_the_site(tmp_path):
+    rst = "```{{eval-rst}}\n.. autofunction:: s2f_utils.data.{}\n```".format
     wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
+    wrong.append(rst("no_function"))
     right = ["[x](../tools/lock.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    right += [r"$\arg\max_i x_i$", rst("read_manifest"), '<a id="here"></a>\nA place', "[x](#here)"]
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
     script = (
@@ -204,7 +229,8 @@ def test_broken_links_and_formulas_stop_the_site(tmp_path):
     command = [with_sphinx(), "-c", script, *arguments]
     done = subprocess.run(command, text=True, capture_output=True, encoding="utf-8")
     assert done.returncode == 1 and not (tmp_path / "site").exists(), done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("docs/page.md")]
+    lines = re.findall(r"(?m)^docs/page\.md:\d+: .*", done.stdout)
     for word in ("nowhere.md", "none.py", "no-place", "nocommand"):
         assert len([line for line in lines if word in line]) == 1, done.stdout
     assert len(lines) == 4, done.stdout
+    assert done.stdout.count("failed to import") == 1 and "'no_function'" in done.stdout

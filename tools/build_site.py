@@ -1,8 +1,7 @@
 """Build the site from docs/, notebooks/ and the documents beside them; `make docs` runs it.
 
-    python tools/build_site.py site [--draw FOLDER]   # pages; every warning, such as a broken link,
-    is an error python tools/build_site.py --links                # follow the links to other
-    places; needs a network
+    python tools/build_site.py site [--draw FOLDER]  # a warning, such as a broken link, is an error
+    python tools/build_site.py --links               # follow links to other places; needs a network
 
 Runs in an environment with docs/site/requirements.txt. The sources are copied into a folder of
 their own first, where the home page is at the top; warnings name the files as they lie in the
@@ -12,19 +11,25 @@ repository. OUT is complete or as it was.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = "docs/site"
 DOCUMENTS = ("CONTRIBUTING.md", "CHANGELOG.md")
+GALLERY = "s2f_studio/page/gallery"  # pictures that the package has; a page shows them as well
 SUFFIXES = {".md", ".ipynb", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
 PICTURE = re.compile(r"\]\(https://github\.com/[\w.-]+/[\w.-]+/raw/main/docs/titles/")
+RUNS_HERE = "<!-- runs -->"
+# What a notebook's metadata says of its last run, in the order of the table's columns.
+RUN = ("date", "minutes", "profile", "machine", "python", "torch", "numpy")
 HIDDEN = {
     "site",
     "runs",
@@ -35,7 +40,11 @@ HIDDEN = {
 
 def sources(root: Path = ROOT) -> dict[str, Path]:
     """{path in the site: file} of all pages and pictures."""
-    found = {"index.md": root / SITE / "index.md", **{name: root / name for name in DOCUMENTS}}
+    pages = sorted((root / SITE).rglob("*.md"))
+    found = {path.relative_to(root / SITE).as_posix(): path for path in pages}
+    found |= {name: root / name for name in DOCUMENTS}
+    pictures = sorted((root / GALLERY).glob("*.webp"))
+    found |= {path.relative_to(root).as_posix(): path for path in pictures}
     for top in ("docs", "notebooks"):
         for path in sorted((root / top).rglob("*")):
             inside = path.relative_to(root / top).parts
@@ -45,15 +54,37 @@ def sources(root: Path = ROOT) -> dict[str, Path]:
     return found
 
 
+def table_of_runs(notebooks: Sequence[Path]) -> str:
+    """When, where and with which versions notebooks ran last, from their metadata, in Markdown."""
+    lines = ["| notebook | last run | minutes | profile | machine | Python | PyTorch | NumPy |"]
+    lines.append("| --- | --- | ---: | --- | --- | --- | --- | --- |")
+    others = []
+    for path in notebooks:
+        run = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("last_run")
+        if run:
+            lines.append(f"| {path.stem} | {' | '.join(str(run[name]) for name in RUN)} |")
+        else:
+            others.append(path.stem)
+    table = "\n".join(lines) if len(others) < len(notebooks) else ""
+    return table + (
+        f"\n\nRan last before that was recorded: {', '.join(others)}." if others else ""
+    )
+
+
 def gather(stage: Path) -> None:
     """Copy the sources into `stage`; notebooks' title pictures, which Colab needs by address, are
-    the site's own.
+    the site's own, and the table of runs is made.
     """
+    notebooks = [path for path in sources().values() if path.suffix == ".ipynb"]
     for name, path in sources().items():
         (stage / name).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".ipynb":
             text = path.read_text(encoding="utf-8")
             (stage / name).write_text(PICTURE.sub("](../docs/titles/", text), encoding="utf-8")
+        elif path.suffix == ".md":
+            text = path.read_text(encoding="utf-8")
+            text = text.replace(RUNS_HERE, f"\n{table_of_runs(notebooks)}\n")
+            (stage / name).write_text(text, encoding="utf-8")
         else:
             shutil.copy(path, stage / name)
 
@@ -79,9 +110,10 @@ def sphinx(stage: Path, out: Path, *flags: str) -> int:
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONUTF8": "1"},
     )
-    said = done.stdout.replace(f"{stage}{os.sep}index.md", f"{SITE}/index.md").replace(
-        f"{stage}{os.sep}", ""
-    )
+    said = done.stdout.replace(f"{stage}{os.sep}", "")
+    for name, path in sources().items():
+        if path.is_relative_to(ROOT / SITE):
+            said = said.replace(f"{name}:", f"{SITE}/{name}:")
     print(said, end="")
     return done.returncode
 

@@ -47,7 +47,7 @@ FAILED = (
 
 
 def main() -> None:
-    """Write the pictures; `page/static/about.html` says what they show."""
+    """Write the pictures; `page/static/about.html` and docs/gallery.md say what they show."""
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     model = s2f_studio.load(device="cpu")
     for kind, rows in (("good", GOOD), ("failed", FAILED)):

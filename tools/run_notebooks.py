@@ -1,12 +1,15 @@
 """Execute the notebooks from top to bottom and keep the executed copies. `make notebooks` runs it.
 
 The profile comes from S2F_PROFILE, as everywhere. A notebook that fails is kept too, up to the cell
-that failed, and the exit status says so. Without arguments the whole series is executed.
+that failed, and the exit status says so. Without arguments the whole series is executed. A copy
+that ran to its end says in its metadata, under `last_run`, when, how long, on what and with which
+versions; the site shows a table of these.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import sys
 import time
@@ -52,11 +55,31 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
         error = str(failure)
     seconds = time.monotonic() - start
     as_it_is_read(notebook)
+    notebook.metadata.pop("last_run", None)
+    if not error:
+        notebook.metadata["last_run"] = facts_of_run(seconds)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     nbformat.write(notebook, part)
     os.replace(part, target)
     return seconds, error
+
+
+def facts_of_run(seconds: float) -> dict[str, str | float]:
+    """When a run was, how long it took, its profile, the kind of machine, and versions."""
+    from s2f_utils import __version__, runtime
+
+    facts = runtime.machine_facts()
+    return {
+        "date": datetime.date.today().isoformat(),
+        "minutes": round(seconds / 60, 1),
+        "profile": runtime.profile_name(),
+        "machine": facts["processor"] if facts["gpu"] == "none" else facts["gpu"],
+        "python": facts["python"],
+        "torch": facts["torch"],
+        "numpy": facts["numpy"],
+        "sketch-to-face": __version__,
+    }
 
 
 def as_it_is_read(notebook: nbformat.NotebookNode) -> None:

@@ -45,8 +45,9 @@ def make_pairs(
     Returns the manifest's path.
 
     src: a folder, or several, which become one set; "LAYOUT:PATH" names the layout of one. recipe:
-    all options (None: the defaults). workers: as in `parallel.run_jobs`. dry_run: say what would be
-    done, write nothing.
+    all options (None: the defaults). workers: processes; None: one a core; 1: this process alone; a
+    Dask scheduler's address: the workers of its cluster. dry_run: say what would be done, write
+    nothing. progress: show the bar and say what is done.
 
     An interrupted call is resumed. Raises DataError (a ValueError) when the source or an option
     is unusable, and OSError when the disk is full or may not be written.

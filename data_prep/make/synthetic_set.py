@@ -48,7 +48,7 @@ def make_synthetic(
     num, size_px: how many, and their height and width, 32 to 512; None: the profile's. profile:
     "full", "demo" or "fast"; None: the environment's S2F_PROFILE, else "demo". The last tenth of
     the faces is for testing, the twentieth before it for validation. The same `seed` draws the same
-    faces, whatever `num` and `workers` (as in `parallel.run_jobs`) are. dry_run: say what would be
+    faces, whatever `num` and `workers` (as in `make_pairs`) are. dry_run: say what would be
     done, write nothing. progress: show the bar and say what is done.
 
     Returns the manifest's path. What an interrupted call left is gone on with. Raises DataError

@@ -25,6 +25,7 @@ VARIANTS = {
 }  # browsers know but characters
 UNDER = {"min", "max", "argmin", "argmax"}
 FUNCTIONS = UNDER | {"log", "exp", "ln", "sin", "cos"}
+ARGUMENT = re.compile(r"\\arg\s*\\(max|min)(?![a-z])")  # which the converter knows as one word only
 PUNCTUATION = re.compile(r"[),.;:?!’]+")
 
 
@@ -61,6 +62,7 @@ def mend(parent: ElementTree.Element, display: str) -> None:
 
 def mathml(latex: str, display: str) -> str:
     """The `<math>` of a formula. Raises ValueError for a command that is not known."""
+    latex = ARGUMENT.sub(r"\\operatorname{arg\1}", latex)
     tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", convert(latex, display=display)))
     mend(tree, display)
     made = ElementTree.tostring(tree, encoding="unicode")

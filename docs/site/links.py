@@ -27,6 +27,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 ROOT = Path(__file__).resolve().parents[2]
 BRANCH = "main"
 BADGE = re.compile(r"\[!\[Open In Colab\]\([^)]*\)\]\(([^)]*)\)")
+PLACE = re.compile(r'(?m)^<a id="([\w-]+)"></a>\n')  # that a link can name; MyST writes it (so)=
 DRAW, COLAB = "draw/", "colab/"  # on the home page
 FOLDED = {"setup": "hide-input"}  # a notebook's tag: what myst-nb calls it
 
@@ -47,6 +48,7 @@ def with_paths(text: str, docname: str) -> str:
         f"https://raw.githubusercontent.com/{owner_and_name}/{BRANCH}/",
     ):
         text = re.sub(rf'(?<=[("]){re.escape(address)}', up, text)
+    text = PLACE.sub(r"(\1)=\n", text)
     return BADGE.sub(r"[Open in Colab](\1){.colab}", text)
 
 

@@ -59,13 +59,12 @@ class Drawing:
 
     image: the model's input, uint8 (S, S, 3), or class numbers, uint8 (H, W). paper: uint8 (H, W,
     3), the sheet, cut out, cleaned and upright, or the picture itself. matrix: float64 (2, 3), from
-    the paper's pixels to the image's.
-    face: on the paper. verdict: on the paper before cleaning, in even light.
-    Matrix, face and verdict are None for an unprepared picture. warnings: for the user, most
-    important first; empty if all is well.
-    corners: of the sheet that was cut out, float64 (4, 2), pixels of the original drawing,
-    clockwise from the top left; None if no sheet was cut out. finder: that finds the landmarks;
-    None: the shipped one.
+    the paper's pixels to the image's. face: on the paper. verdict: on the paper before cleaning, in
+    even light. warnings: for the user, most important first; empty if all is well. corners: of the
+    sheet that was cut out, float64 (4, 2), pixels of the original drawing, clockwise from the top
+    left; None if no sheet was cut out. finder: that finds the landmarks; None: the shipped one.
+
+    Matrix, face and verdict are None for an unprepared picture.
     """
 
     image: np.ndarray
@@ -124,14 +123,16 @@ def prepare(
 ) -> Drawing:
     """Clean a drawing's paper, find the face, and crop it as the models expect it.
 
-    points: manually placed eyes and mouth in pixels of the original drawing (see
-    `faces.find_face`). clean: "auto" (`needs_cleaning`), "always" or "never"; or "whole", which is
-    "auto" without cutting a sheet out. With "auto" and "always" a sheet within the picture is cut
-    out, and the remark "cut" says so. Without points the face is detected by YuNet, also
-    sideways and upside down; failing that, it is assumed to fill the inked area, with a warning.
-    face: which of several to take, "left", "right", or the
-    number from the left, 1 for the first; None: the largest, of equally large ones the most
-    central; the remark "faces" has their number. Raises ValueError for other arrays, for less than
+    The face is detected by YuNet, also sideways and upside down; failing that, it is assumed to
+    fill the inked area, with a warning.
+
+    drawing: uint8 (H, W, 3). size_px: side of the crop. points: manually placed eyes and mouth in
+    pixels of the original drawing (see `faces.find_face`); then nothing is detected. clean: "auto"
+    (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet
+    out. With "auto" and "always" a sheet within the picture is cut out, and the remark "cut" says
+    so. face: which of several to take, "left", "right", or the number from the left, 1 for the
+    first; None: the largest, of equally large ones the most central; the remark "faces" has their
+    number. Raises ValueError for other arrays, for less than
     16 pixels, and for points that are not numbers, FaceError for points that are not a face or are
     outside the picture, and if the selected face does not exist.
     """

@@ -52,9 +52,12 @@ def choose(
 ) -> list[Chosen]:
     """An entry for each seed, after rounds of choosing.
 
+    The eight seeds of a round, those with the same `seed // 8`, have different entries; at
+    temperature 0 every seed has the likeliest.
+
     weights: (2 E,), in nats, of all entries and then of their mirror images. numbers: (E,), what an
-    entry is known by for good. The eight seeds of a round, those with the same `seed // 8`, have
-    different entries; at temperature 0 every seed has the likeliest. off: how far each entry is
+    entry is known by for good. temperature: ≥ 0. rounds: who was picked and passed over before.
+    off: how far each entry is
     from the nearest of picked ones, bool (E,) → (E,), squared and 1 in the mean; only needed with
     rounds.
     """

@@ -43,16 +43,17 @@ def load(
     name: str = "",
     engine: str = "auto",
 ) -> Translator:
-    """A model that translates pictures, from a name, a run folder, a `.safetensors` file of ours, a
-    published file, "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder
-    that `s2f export` wrote.
+    """Load a model that translates pictures.
 
-    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch":
-    the generator of a CycleGAN run, or the direction of a published CycleGAN file, which does not
-    record it. at_once: pictures in one pass; results may differ from one at a
-    time by rounding. name: the model's; "": as given, with the commit on the hub. engine: "torch"
-    (only then is there a `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most
-    shipped and all exported models run as graphs, others by PyTorch.
+    model: a name, a run folder, a `.safetensors` file of ours, a published file,
+    "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder that `s2f export`
+    wrote. device: "cpu", "cuda", "mps", or "auto", the best that is there. precision: as in
+    `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch": the generator of a
+    CycleGAN run, or the direction of a published CycleGAN file, which does not record it. at_once:
+    pictures in one pass; results may differ from one at a time by rounding. name: what the model is
+    called; "": as given, with the commit on the hub. engine: "torch" (only then is there a
+    `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most shipped and all exported
+    models run as graphs, others by PyTorch.
 
     Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that
     is no complete model, WeightsError if weights cannot be fetched, or ValueError for a direction
@@ -73,7 +74,7 @@ def load(
 def load_styles(
     model: str | Path, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
 ) -> StyleModel:
-    """A StyleGAN2 or pSp model, as `load`.
+    """Load a StyleGAN2 or pSp model; arguments as in `load`.
 
     Raises what `load` raises, and UnknownNetworkError for any other.
     """

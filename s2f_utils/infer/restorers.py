@@ -31,12 +31,13 @@ def names() -> list[str]:
 
 
 def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "auto") -> Restorer:
-    """A restorer by name, here or on the hub ("hf:user/model"), or a run folder or file of 's2f
-    train restore', or a published file of GFPGAN, or a folder of `s2f export`.
+    """Load a network that restores faces.
 
-    "auto" is GFPGAN 1.4 if its file is on this machine, else ours, without a download. Raises
-    FileNotFoundError, WeightsError, CheckpointError, or UnknownNetworkError for a network that is
-    no restorer.
+    restorer: a name, here or on the hub ("hf:user/model"), a run folder or file of `s2f train
+    restore`, a published file of GFPGAN, or a folder of `s2f export`; "auto": GFPGAN 1.4 if its
+    file is on this machine, else ours, without a download. device, engine: as in `infer.load`.
+    Raises FileNotFoundError, WeightsError, CheckpointError, or UnknownNetworkError for a network
+    that is no restorer.
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER

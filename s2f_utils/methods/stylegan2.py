@@ -64,7 +64,9 @@ class StyleGAN2Config(TrainConfig):
     noise_from_images: int = Field(
         0, ge=0, description="noise starts at this image: small generators mistake it for detail"
     )
-    discriminator: Literal["stylegan2", "projected"] = "stylegan2"
+    discriminator: Literal["stylegan2", "projected"] = Field(
+        "stylegan2", description="projected: Sauer et al., on pretrained features"
+    )
     disc_filters: int = Field(64, gt=0, description="channels of a projected discriminator's heads")
     augment_disc: Literal["ada", "none"] = Field(
         "ada", description="augmentation of the discriminator's input"

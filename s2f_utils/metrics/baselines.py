@@ -75,7 +75,11 @@ def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -
 def trivial_predictions(
     train_inputs: np.ndarray, train_targets: np.ndarray, test_inputs: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The trivial rows as pictures, by the keys of TRIVIAL_ROWS, each uint8 (N, H, W, 3)."""
+    """The trivial rows as pictures, by the keys of TRIVIAL_ROWS, each uint8 (N, H, W, 3).
+
+    train_inputs, train_targets: the training pairs, uint8 (T, H, W, 3) each. test_inputs: uint8 (N,
+    H, W, 3).
+    """
     sides = (train_inputs, train_targets, test_inputs)
     return {key: trivial_prediction(key, *sides) for key in TRIVIAL_ROWS}
 

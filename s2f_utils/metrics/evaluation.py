@@ -288,8 +288,9 @@ def evaluate(
     """Translate a split, score it beside the trivial rows, and write the results into the folder
     `out`: `outputs/<mode>/<id>.png`, `per_image.csv` and, last, `metrics.json`.
 
-    name: of its row, "model" where it is one of `NOT_MODELS`. Raises DataError as `Evaluation`,
-    and for ids that are no names of files.
+    split: "train", "val" or "test". mode: of the answers, as in a `Request`. metric_names: keys of
+    `METRICS`. name: of the model's row, "model" where it is one of `NOT_MODELS`. Raises DataError
+    as `Evaluation`, and for ids that are no names of files.
     """
     info = translator.info
     result = Evaluation(manifest, split, info.direction, info.size_px, folder=Path(out))

@@ -269,7 +269,9 @@ def smallest(pictures: Pictures) -> tuple[int, int]:
 def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Every metric of every pair, {name: float64 (N,)}, but for those of `not_measured`.
 
-    Raises ValueError for pictures that cannot be compared, unknown names, and metrics of sets.
+    fakes, reals: outputs and true pictures in one order, uint8 (N, H, W, 3), or lists of uint8 (H,
+    W, 3). names: keys of `METRICS`. Raises ValueError for pictures that cannot be compared, unknown
+    names, and metrics of sets.
     """
     if len(fakes) != len(reals):
         raise ValueError(

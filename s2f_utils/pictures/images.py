@@ -95,7 +95,7 @@ def _in_8_bits(picture: Image.Image) -> Image.Image:
 def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a picture file, or an animation's first picture, as `rgb_of`: uint8 (H, W, 3).
 
-    source: a path, or an open binary file; name: for errors. Raises FileNotFoundError without such
+    source: a path, or an open binary file. name: for errors. Raises FileNotFoundError without such
     a file, and ImageError when it is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
     """
     with _opened(source, name or str(source)) as picture:

@@ -287,8 +287,11 @@ RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
 def make_sketch(
     photo: np.ndarray, style: str, *, mask: np.ndarray | None = None, **parameters: float
 ) -> np.ndarray:
-    """A sketch by the style's name:
-    one of `STYLES`, or "outlines", which needs the photo's label map.
+    """Make a sketch from a photo, uint8 (H, W, 3): uint8 (H, W), dark lines on white.
+
+    style: one of `STYLES`, or "outlines", which needs the photo's label map. mask: that map, uint8
+    (H, W). parameters: of the style's function. Raises ValueError for an unknown style, or a
+    missing map.
     """
     if style == "outlines":
         if mask is None:
@@ -302,8 +305,10 @@ def make_sketch(
 
 
 def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> np.ndarray:
-    """A sketch in a random style of `RANDOM`, or the darker of two for half of the seeds;
-    "outlines" needs a mask.
+    """A sketch in a random style, or, for half of the seeds, the darker of two: uint8 (H, W).
+
+    photo: uint8 (H, W, 3). seed: the same seed makes the same sketch. mask: the photo's label map,
+    uint8 (H, W); without it the style "outlines" is left out.
     """
     rng = np.random.default_rng(seed)
     styles = [name for name in RANDOM if mask is not None or name != "outlines"]

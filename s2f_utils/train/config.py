@@ -85,15 +85,14 @@ def resolve(
     has_gpu: bool | None = None,
     begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
-    """The configuration of a method under a profile, with the user's `overrides` on top.
+    """The configuration of a method under a profile, with the user's settings on top.
 
-    A length among these (`epochs` or `total_images`) replaces
-    a profile's length, limit of epochs and time budget.
-
-    has_gpu: whether to take a profile's values for a GPU or for a CPU; None: as this machine is.
-    begun_with: settings that the initial model requires (`settings_of`); they override the
-    profile's. Raises ConfigError for an unknown method, profile or setting, and for values that
-    cannot work.
+    method: a name in `METHODS`. profile: "full", the paper's values; "demo", for minutes; "fast",
+    for tests. overrides: settings by name; a length among them (`epochs` or `total_images`)
+    replaces a profile's length, limit of epochs and time budget. has_gpu: whether to take a
+    profile's values for a GPU or for a CPU; None: as this machine is. begun_with: settings that the
+    initial model requires (`settings_of`); they override the profile's. Raises ConfigError for an
+    unknown method, profile or setting, and for values that cannot work.
     """
     kind, yours = find_method(method), dict(overrides or {})
     if profile not in TRAINING_PROFILES:

@@ -41,14 +41,16 @@ def train(
     max_seconds: float | None = None,
     progress: bool = True,
 ) -> str:
-    """Train until `run.total_images` have been seen; returns why it ended: "done", "stopped",
-    "interrupted", "chunk".
+    """Train until `run.total_images` have been seen.
 
-    `step(model, batch, ctx)` replaces the method's own step (notebooks define theirs in a cell).
-    With `max_seconds` it returns "chunk" after that time; call it again to continue. Ctrl-C, or an
-    interrupted kernel, finishes the step, saves, and returns "interrupted". If a loss is not finite
-    it raises TrainingDiverged. If memory runs out it saves and raises MemoryFullError, which says
-    what to do; call it again to continue.
+    run: of `open_run`. step: a function `step(model, batch, ctx)` in place of the method's own
+    (notebooks define theirs in a cell). max_seconds: train for so long, then return "chunk"; call
+    it again to continue. progress: whether to show a bar.
+
+    Returns why it ended: "done", "stopped", "interrupted", "chunk". Ctrl-C, or an interrupted
+    kernel, finishes the step, saves, and returns "interrupted". Raises TrainingDiverged if a loss
+    is not finite, and MemoryFullError if memory runs out: the state is saved, the message says what
+    to do, and the same call continues.
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
     on_start(run): training starts or resumes. on_step(run): a step is done.

@@ -36,14 +36,17 @@ def open_run(
     init: str | Path | None = None,
     progress: bool = True,
 ) -> TrainingRun:
-    """A run that is ready for `train`: networks, data on the device, a numbered folder under
+    """Open a run that is ready for `train`: networks, data on the device, a numbered folder under
     `runs`.
 
-    `resume`: "auto" resumes the newest run of this name if it is unfinished and has the same
-    settings, pairs and initial model, else starts a new one; "never" starts a new one; a folder
-    resumes that run, and raises CheckpointError if it does not fit. `init`: the model, as in
-    `infer.find_generator`, whose generator (and nothing else) a new run starts from. Raises
-    DataError, ConfigError or CheckpointError before anything is written.
+    resolved: the method and its settings, of `resolve`. manifest: the data set. runs: the folder of
+    all runs. name: what the run's folder is called behind its number; None: the method's name.
+    device: as in `infer.load`. progress: whether to show bars. resume: "auto" resumes the newest
+    run of this name if it is unfinished and has the same settings, pairs and initial model, else
+    starts a new one; "never" starts a new one; a folder resumes that run, and raises
+    CheckpointError if it does not fit. init: the model, as in `infer.find_generator`, whose
+    generator (and nothing else) a new run starts from. Raises DataError, ConfigError or
+    CheckpointError before anything is written.
     """
     config, kind = resolved.config, find_method(resolved.method)
     is_first = distributed.is_rank_zero()  # only rank zero writes files

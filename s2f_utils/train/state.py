@@ -94,6 +94,10 @@ def _is_finite(net: torch.nn.Module) -> torch.Tensor:
 class TrainingRun:
     """Everything that belongs to a run: `run.open_run` opens it, `loop.train` trains it, and
     `saving` writes it.
+
+    folder: where it is written. config: its settings. model: the method, with its networks. live:
+    the values that may change while it trains. images_seen, total_images: how far it is.
+    scores: of the newest sheet of samples.
     """
 
     method: str
