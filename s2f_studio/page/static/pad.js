@@ -108,8 +108,8 @@ class Pad {
     this.words = make("span");
     this.several.append(this.words);
     this.count = make("span", { class: "s2f-count" });
-    const letGo = "This person answers whatever you draw: let them go";
-    this.kept = plainButton("This person stays: let go", () => this.state.letGo(), { title: letGo });
+    const named = { title: "They answer whatever you draw", "aria-label": "This person stays: let go" };
+    this.kept = plainButton("This person stays ×", () => this.state.letGo(), named);
     const parts = [this.several, this.count, this.saving, this.kept];
     const actions = make("div", { class: "s2f-actions" }, ...parts);
     const caption = make("figcaption", {}, this.answer);

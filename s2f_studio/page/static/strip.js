@@ -7,7 +7,6 @@ import { NUM_FACES } from "./rounds.js";
 const VARIED = { min: 0, max: 1.5, step: 0.05 };
 const USUALLY = 0.85; // about what follows from a drawing, where nothing is set
 const PICK = "Pick the nearest, one or two";
-const KEPT = "The one picked last stays while you draw; picked again, they go";
 
 function picture(png) {
   return make("img", { src: png, alt: "", draggable: "false" });
@@ -26,7 +25,7 @@ export class Strip {
     this.again = plainButton("Make these eight anew", () => state.fillRound());
     this.back = plainButton("Back", () => state.go("back"));
     this.forward = plainButton("Forward", () => state.go("forward"));
-    this.hint = make("span");
+    this.hint = make("span", {}, PICK);
     const vary = (temperature) => state.set({ temperature });
     const ends = ["the likeliest", "anybody"];
     this.varied = slider("How varied the faces are", ends, VARIED, vary);
@@ -49,8 +48,7 @@ export class Strip {
     this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
     this.more.disabled = !picks.length || given.isEmpty;
-    this.hint.hidden = !model.chooses;
-    this.hint.textContent = picks.length ? KEPT : PICK;
+    this.hint.hidden = !model.chooses || picks.length > 0;
     this.back.disabled = !rounds.canGoBack;
     this.forward.disabled = !rounds.canGoForward;
     this.varied.box.hidden = !model.chooses;
