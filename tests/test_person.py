@@ -270,6 +270,15 @@ def test_an_entry_is_laid_without_its_hair_changed_where_the_drawing_has_the_sam
     assert placed.moved(higher, hair, 0 * much).abs().max() < 1e-3
 
 
+def test_hair_that_the_edge_cuts_off_is_not_pressed(model):
+    placed = model.engine.stage("place") if model.engine.name == "torch" else Placed()
+    cut, whole, lower = (torch.zeros(1, 64, 64) for _ in range(3))
+    cut[:, :26, 14:50] = whole[:, 4:26, 14:50] = lower[:, 12:26, 14:50] = 1.0
+    above = np.s_[0, 6:12, 28:36]
+    assert placed.moved(lower, whole, torch.ones(1))[above].abs().max() > 4
+    assert placed.moved(lower, cut, torch.ones(1))[above].abs().max() < 0.5
+
+
 def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, square):
     """Below the limit a network renders the photo; above it the picture of an entry is laid."""
     (found,) = model.landmarks(square[None])

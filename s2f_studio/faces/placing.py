@@ -2,6 +2,7 @@
 
 The outline is described by its distance from the middle of the face in each direction, beyond the
 face itself. Between face and outline, hair is stretched or pressed together; the wall gives way.
+Hair that the picture's edge cuts off is never pressed, for what lies beyond the edge is not known.
 
 Shapes: as in `faces.bank_stages`; A = 96 directions, R = 80 distances.
 """
@@ -44,6 +45,13 @@ def face_radius() -> tuple[np.ndarray, np.ndarray]:
     return middle, np.interp(at, angle[order], radius[order], period=2 * np.pi)
 
 
+def distance_to_edge(middle: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    """How far the frame's edge is from a point (2,) in it in directions (A, 2): (A,), pixels."""
+    with np.errstate(divide="ignore"):
+        to_sides = np.where(ray > 0, FACE_PX - 1 - middle, -middle) / ray
+    return np.where(ray == 0, np.inf, to_sides).min(axis=1)
+
+
 class Placed(nn.Module):
     """In: canvas (N, 3, C, C) in [0, 1]; coarse (N, P / 4, P / 4, 2), the source of each block of
     an answer in the mean shape's frame (`warping.coarse_field`); drawn and own (N, H, H), the hair
@@ -73,6 +81,7 @@ class Placed(nn.Module):
         self._keep("radius", radius)
         self._keep("places", (places + 0.5) * (HAIR_PX / FACE_PX) - 0.5)
         self._keep("steps", steps)
+        self._keep("edge", distance_to_edge(middle, ray) - 2 * STEP_PX)
         self._keep("upper", np.clip(upper, 0, 1))
         blocks = (np.arange(HAIR_PX) + 0.5) * (FACE_PX / HAIR_PX) - 0.5
         self._keep("grid", np.stack(np.meshgrid(blocks, blocks), axis=-1))
@@ -112,9 +121,11 @@ class Placed(nn.Module):
 
     def moved(self, drawn: Tensor, own: Tensor, much: Tensor) -> Tensor:
         """What is added to the source at each place of the frame: (N, H, H, 2), pixels."""
-        to, came = self.outline(drawn) - self.radius, self.outline(own) - self.radius
+        own_outline = self.outline(own)
+        to, came = self.outline(drawn) - self.radius, own_outline - self.radius
         there = ((to > LEAST_PX) & (came > LEAST_PX)).float()
         ratio = (to.clamp_min(1) / came.clamp_min(1)).clamp(*MOST).log()
+        ratio = torch.where(own_outline > self.edge, ratio.clamp_min(0), ratio)
         ratio = self.smooth(ratio * there * self.upper) * much[:, None]
         came = self.smooth(torch.where(there > 0, came, 25.0))
         away = self.grid - self.middle
