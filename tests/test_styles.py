@@ -63,14 +63,12 @@ def test_many_answers_keep_the_layers_that_are_not_mixed(load):
     assert not np.array_equal(model.decode(eight, noise=1), model.decode(eight, noise=2))
 
 
-def test_truncation_and_the_way_between_two_faces(load):
+def test_truncation_and_styles_of_two_faces_mixed(load):
     model = load("")
     drawn = model.draw(3, seed=4, psi=1.0)
     assert (model.truncate(drawn, 0.0) == model.mean).all() and np.array_equal(
         model.truncate(drawn, 1.0), drawn
     )
-    way = model.between(drawn[:1], drawn[1:2], 5)
-    assert np.array_equal(way[[0, -1]], drawn[:2]) and len(way) == 5
     mixed = model.mix(drawn[:1], drawn[1:], model.layers("coarse"))
     assert np.array_equal(mixed[:, :3], drawn[1:, :3]) and (mixed[:, 3:] == drawn[:1, 3:]).all()
     with pytest.raises(ValueError, match="layers go from 0 to 7, got 7 to 8"):

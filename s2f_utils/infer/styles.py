@@ -192,10 +192,6 @@ class StyleModel(Translator):
         """
         return self.mix(styles, self.draw(num, seed, psi), layers or self.open_layers, strength)
 
-    def between(self, one: np.ndarray, other: np.ndarray, num: int) -> np.ndarray:
-        """`num` steps from one face to another, including both: (1, L, D) twice → (num, L, D)."""
-        return _lerp(one, other, np.linspace(0, 1, num, dtype=np.float32)[:, None, None])
-
 
 def _lerp(one: np.ndarray, other: np.ndarray, share: Any) -> np.ndarray:
     """From one, at 0, to the other, at 1, both exactly; float32."""
