@@ -18,9 +18,10 @@ def _follows(key: str, *sets: str) -> Callable[[dict], str]:
     return lambda found: ", ".join(f"{found['rows'][name][key]:.2f}" for name in sets)
 
 
-def _look(key: str) -> Callable[[dict], str]:
+def _look(key: str, prefix: str = "") -> Callable[[dict], str]:
     def shares(found: dict) -> str:
-        return ", ".join(f"{found[side][key]:.2f}" for side in ("answers", "true_portraits"))
+        sides = (f"{prefix}answers", f"{prefix}true_portraits")
+        return ", ".join(f"{found[side][key]:.2f}" for side in sides)
 
     return shares
 
@@ -45,6 +46,8 @@ def _number(score: Any) -> str:
 GOALS: tuple[Goal, ...] = (
     ("looks", "three looks: photo, beside true portraits", "≥ .9 of these", _look("photo")),
     ("looks", "at least retouched, beside true portraits", "≥ .95", _look("at_least_retouched")),
+    ("looks", "two later looks, one at a time: photo", "≥ .9", _look("photo", "later_")),
+    ("looks", "the same: at least retouched", "≥ .95", _look("at_least_retouched", "later_")),
     ("looks", "drawn and kept: the traits of looks.json", "≥ .9 each", _kept),
     (
         "follows",
