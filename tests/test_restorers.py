@@ -4,7 +4,9 @@ through spandrel.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,33 +37,36 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture()
-def offered(published, server, monkeypatch, tmp_path):
-    """A function: the server behaves in this way when GFPGAN 1.4 is asked for."""
-    content = published.read_bytes()
-    monkeypatch.setattr(
-        networks.NETWORKS["gfpgan"], "args_from", staticmethod(lambda shapes: SMALL)
-    )
-    monkeypatch.setattr(test_download, "CONTENT", content)
+def served(server, monkeypatch, tmp_path):
+    """A function: the server offers a file under a published name, behaving in this way; the folder
+    that it is fetched into.
+    """
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
-    entry = weights.WEIGHTS["gfpgan-1.4"]
 
-    def offer(kind: str) -> Path:
-        changed = weights.WeightsFile(
-            entry.name,
-            entry.file_name,
-            (f"{server}/{kind}/{entry.file_name}",),
-            len(content),
-            hashlib.sha256(content).hexdigest(),
-            entry.licence,
-            entry.what,
-            use="restorer",
+    def serve(name: str, content: bytes, kind: str) -> Path:
+        entry = weights.WEIGHTS[name]
+        changed = dataclasses.replace(
+            entry,
+            urls=(f"{server}/{kind}/{entry.file_name}",),
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
         )
-        monkeypatch.setitem(weights.WEIGHTS, entry.name, changed)
+        monkeypatch.setattr(test_download, "CONTENT", content)
+        monkeypatch.setitem(weights.WEIGHTS, name, changed)
         return tmp_path / "sketch-to-face"
 
-    return offer
+    return serve
+
+
+@pytest.fixture()
+def offered(published, served, monkeypatch):
+    """A function: the server behaves in this way when GFPGAN 1.4 is asked for."""
+    monkeypatch.setattr(
+        networks.NETWORKS["gfpgan"], "args_from", staticmethod(lambda shapes: SMALL)
+    )
+    return lambda kind: served("gfpgan-1.4", published.read_bytes(), kind)
 
 
 def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
@@ -75,6 +80,36 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth"]
     offered("missing")  # it is here: nothing is asked for again
     assert restorers.load("auto", "cpu").info.name == "gfpgan-1.4"
+
+
+@pytest.mark.slow
+def test_codeformer_is_fetched_and_restores_as_the_package_that_it_comes_from(
+    served, tmp_path, capsys
+):
+    package = pytest.importorskip("spandrel_extra_arches.architectures.CodeFormer")
+    torch.manual_seed(0)
+    small = {"n_layers": 1, "codebook_size": 8, "connect_list": ["32"]}
+    theirs = package.CodeFormer(**small).eval()
+    torch.save({"params_ema": theirs.state_dict()}, tmp_path / "made.pth")
+    folder = served("codeformer", (tmp_path / "made.pth").read_bytes(), "good")
+    restorer = restorers.load("codeformer", "cpu")
+    assert "S-Lab License" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["codeformer.pth"]
+    face = draw_face(0, size_px=512, seed=1).photo
+    made = restorer.restore(face)
+    with torch.no_grad():
+        right, _ = theirs(images.to_tensor(face), weight=0.5)
+    assert np.abs(made.astype(int) - images.to_uint8(right.clamp(-1, 1))[0]).max() <= 1
+    restorer.net.fidelity = 0.0
+    assert (restorer.restore(face) != made).any()
+
+
+def test_codeformer_without_its_package_says_what_to_install_before_a_download(served, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spandrel_extra_arches", None)
+    served("codeformer", b"weights", "good")
+    with pytest.raises(ImportError, match="pip install spandrel_extra_arches"):
+        restorers.load("codeformer", "cpu")
+    assert not test_download.Server.seen
 
 
 def test_the_command_enhances_photos_in_folders(tmp_path, capsys):

@@ -14,6 +14,7 @@ import numpy as np
 
 from data_prep.fetch import download
 from data_prep.fetch.transfer import Original
+from data_prep.files import TABLES
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import (
     LABELS,
@@ -36,6 +37,10 @@ CHOICES = ("auto", "portraits", "drawn")
 SHOWN = ("senate-", "house-")
 CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, MIT licence"
 ENOUGH = 300  # portraits in a folder that is taken for the collection
+UNSEEN = "unseen"
+SPLITS_OF = {UNSEEN: ("test", "val")}
+SEEN = TABLES / "seen_portraits.txt"  # of test and validation people, in earlier training sets
+SEEDS = {"test": 9, UNSEEN: 9}  # of drawn faces; of others 8
 
 
 def wants_portraits(data: str, profile: str | None) -> bool:
@@ -94,47 +99,65 @@ def default_photos(
     *,
     size_px: int = SIZE_PX,
     profile: str | None = None,
+    split: str = "test",
 ) -> np.ndarray:
-    """A few aligned photos of test people (docs/data.md: which models have seen some): uint8 (n,
-    size_px, size_px, 3).
+    """Aligned photos of a split's people, each once: uint8 (n, size_px, size_px, 3).
 
-    data, profile: as of `make_default`, whose test split they are from; only the portraits that are
-    shown are fetched. n is smaller than `num` where a folder's test split is. Says what it took,
-    and raises what `make_default` raises.
+    data, profile: as of `make_default`, whose splits these are; only the portraits that are shown
+    are fetched. split: "train", "val", "test" (docs/data.md: which models have seen some), or
+    "unseen": test people, then validation people, without those of whom the first part of
+    restorer-256, or photo-to-sketch, has seen a photo. n is smaller than `num` where there are
+    fewer. Says what it took, and raises what `make_default` raises.
     """
+    splits = SPLITS_OF.get(split, (split,))
     if str(data) not in CHOICES:
-        rows = [row for row in read_manifest(_manifest_in(Path(data))).split("test") if row.photo]
+        manifest = read_manifest(_manifest_in(Path(data)))
+        rows = [row for part in splits for row in manifest.split(part) if row.photo]
         photos = [images.load_rgb(row.photo) for row in rows[:num]]
         return _stacked(photos, size_px)
     if wants_portraits(str(data), profile):
+        names = _names_of(splits, unseen=split == UNSEEN)
         try:
-            folder = _some_portraits(num)
+            folder = _some_portraits(names[:num])
         except (DataError, OSError):
             if data == "portraits":
                 raise
         else:
             say(f"photos: {CREDIT}")
-            shown = [one for one in _shown(read_portraits(folder)) if one.split == "test"]
-            return _stacked([portrait.photo for portrait in PortraitSet(shown[:num])], size_px)
+            known = {entry.name: entry for entry in _shown(read_portraits(folder))}
+            entries = [known[name] for name in names if name in known][:num]
+            return _stacked([portrait.photo for portrait in PortraitSet(entries)], size_px)
     say("photos: faces drawn by code")
     photos = []
     for index in range(num):
-        face = draw_face(index, size_px=SIZE_PX, seed=9)
+        face = draw_face(index, size_px=SIZE_PX, seed=SEEDS.get(split, 8))
         photos.append(faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px))
     return np.stack(photos)
+
+
+def _names_of(splits: Sequence[str], *, unseen: bool) -> list[str]:
+    """The portraits of these splits, one split after the other, by name. unseen: without those of
+    `SEEN`.
+    """
+    lines = SEEN.read_text(encoding="utf-8").splitlines() if unseen else []
+    left_out = {line for line in lines if not line.startswith("#")}
+    with open(LABELS, newline="", encoding="utf-8-sig") as file:
+        split_of = {row["name"]: row["split"] for row in csv.DictReader(file)}
+    shown = sorted(Path(file.name).stem for file in shown_files())
+    names = []
+    for split in splits:
+        names += [name for name in shown if split_of.get(name) == split and name not in left_out]
+    return names
 
 
 def _stacked(photos: Sequence[np.ndarray], size_px: int) -> np.ndarray:
     return np.stack([images.resize(photo, size_px) for photo in photos])
 
 
-def _some_portraits(num: int) -> Path:
-    """A folder with at least the first `num` portraits of the test split."""
-    with open(LABELS, newline="", encoding="utf-8-sig") as file:
-        tested = {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}
-    files = sorted(shown_files(), key=lambda file: file.name)
-    wanted = [file for file in files if Path(file.name).stem in tested]
-    return portraits_folder(wanted[:num], progress=False)
+def _some_portraits(names: Sequence[str]) -> Path:
+    """A folder with at least these portraits."""
+    wanted = [file for file in shown_files() if Path(file.name).stem in set(names)]
+    return portraits_folder(wanted, progress=False)
 
 
 def _manifest_in(data: Path) -> Path:

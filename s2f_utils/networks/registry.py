@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.networks.codeformer import CodeFormer
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
@@ -35,6 +36,7 @@ NETWORKS: dict[str, type[Network]] = {
     "stylegan2-disc": StyleGAN2Discriminator,
     "psp": PSP,
     "gfpgan": GFPGAN,
+    "codeformer": CodeFormer,
 }
 MOST = 300  # characters of what differs from a network
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
-import torch
 from torch import Tensor
+
+Numbers = TypeVar("Numbers", np.ndarray, Tensor)
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -16,14 +19,6 @@ def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sum(a * b.conj(), axis=1).real / np.sqrt(power)
 
 
-def steered(features: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Features (N, 2C, H, W), the second half scaled and shifted at every pixel by (N, C, H, W)
-    each: a spatial feature transform, as in GFPGAN (Wang et al. 2021, eq. 3).
-    """
-    kept, moved = features.chunk(2, dim=1)
-    return torch.cat([kept, scale * moved + shift], dim=1)
-
-
-def added(photo: np.ndarray, back: np.ndarray, strength: float) -> np.ndarray:
-    """A photo with a change (H, W, 3) of this strength, 0 to 1, not rounded yet."""
-    return photo + strength * back
+def added(photo: Numbers, change: Numbers, strength: float = 1.0) -> Numbers:
+    """A photo with a change of its shape, of this strength, 0 to 1; not rounded yet."""
+    return photo + strength * change

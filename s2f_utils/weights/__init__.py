@@ -29,7 +29,8 @@ class WeightsFile:
     its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric", "model" of
-    faces and "restorer", both used by name, or "loss" of a training.
+    faces and "restorer", both used by name, or "loss" of a training. package: which its network
+    needs and which does not come along; "" for the others.
     """
 
     name: str
@@ -40,6 +41,7 @@ class WeightsFile:
     licence: str
     what: str
     use: str = "metric"
+    package: str = ""
 
 
 WEIGHTS: dict[str, WeightsFile] = {
