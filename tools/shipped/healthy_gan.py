@@ -91,7 +91,9 @@ def ship(parts: list[dict[str, Any]]) -> None:
     for name, net in zip(("net_g", "net_d"), parts[-1]["weights"], strict=True):
         floats = {key: value for key, value in net.items() if value.is_floating_point()}
         weights |= {f"{name}.{key}": x.half().contiguous() for key, x in floats.items()}
-    save_file(weights, FOLDER / "gan.safetensors")
+    path = FOLDER / "gan.safetensors"
+    save_file(weights, path)
+    path.chmod(0o644)
 
 
 def main() -> None:
