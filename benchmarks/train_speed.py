@@ -127,8 +127,8 @@ def bare(
 
 
 class StepProcess:
-    """A step in a process of its own, made by each call: ours as in a training (`runtime.tuned`),
-    the plain one as PyTorch comes. What is taken is as of `made`.
+    """A process of its own in which each call makes one training step: ours as a training runs it
+    (`runtime.tuned`), the plain one as PyTorch comes. The arguments are those of `made`.
     """
 
     def __init__(
@@ -318,9 +318,11 @@ def measure(
     if chosen.name != "float32":
         name = f"float32, {FORMATS['channels_last']}"
         steps[name] = StepProcess(method, changes, "float32", "channels_last", profile)
-    seconds = common.alternate(steps, rounds)
-    for process in steps.values():
-        process.close()
+    try:
+        seconds = common.alternate(steps, rounds)
+    finally:
+        for process in steps.values():
+            process.close()
     per_image = {name: value / batch for name, value in seconds.items()}
     plain = per_image[PLAIN]
 

@@ -42,7 +42,7 @@ WORDS: dict[str, str] = {
     "not-kept": "the person who was kept does not show what is asked for: of those in the bank who"
     " show most of it, this one is most like them",
     "not-shown": "this person does not show all that is asked for ({names}): few people in the bank"
-    " do; another seed may be one of them",
+    " do",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
     "one-average": "a drawing has one average: for several answers ask for people",

@@ -12,6 +12,7 @@ import pytest
 import s2f_studio
 from s2f_studio import shipped
 from s2f_studio.answers import translate, write_answer
+from s2f_studio.attributes import CALLED
 from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
@@ -54,9 +55,10 @@ def test_what_is_asked_for_and_not_shown_is_said(model, crude):
     nobody = {"beard": 1.0, "hat": 1.0, "presents": 1.0}  # has all of it
     for wishes, are_missed in ((nobody, True), ({"presents": 1.0}, False)):
         answer = translate(crude, DrawingRequest(person=wishes, **usual), model)
-        assert bool(answer.faces[0].not_shown) == are_missed
-        assert ("not-shown" in {remark.code for remark in answer.remarks}) == are_missed
-    assert set(answer.faces[0].not_shown) <= set(nobody)
+        lacks = answer.faces[0].not_shown
+        assert bool(lacks) == are_missed and set(lacks) <= set(wishes)
+        named = [remark.data["names"] for remark in answer.remarks if remark.code == "not-shown"]
+        assert named == ([", ".join(CALLED.get(name, name) for name in lacks)] if lacks else [])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ from torch.nn.functional import interpolate
 
 import s2f_studio
 from s2f_studio import shipped
+from s2f_studio.attributes import WORN
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces.average_face import missing_accessories
-from s2f_studio.faces.looks import place
-from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, average_of
+from s2f_studio.faces.bank_stages import with_worn
+from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
+from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, average_of, worn_by
+from s2f_studio.faces.networks.chooser import normalised
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.faces.placing import Placed
 from s2f_studio.request import DrawingRequest, Round, chosen_text, parse_chosen
@@ -268,6 +272,24 @@ def test_an_entry_is_laid_without_its_hair_changed_where_the_drawing_has_the_sam
     moved = placed.moved(higher, hair, much)[0]
     assert moved[:20].abs().max() > 4 and moved[40:].abs().max() < 0.5
     assert placed.moved(higher, hair, 0 * much).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("hair_above", "share"), [(0.1, 1.0), (0.35, 0.5), (0.6, 0.0)])
+def test_hair_above_the_brows_speaks_against_a_hat(hair_above, share):
+    flags = {"glasses": 0.3, "beard": 0.2, "hat": 0.8}
+    look = SimpleNamespace(flags=flags, hair_above=hair_above)
+    assert worn_by(look) == pytest.approx([0.3, 0.2, 0.8 * share])
+
+
+def test_finder_and_reader_both_say_what_is_worn():
+    looks = normalised(torch.zeros(1, NUM_VALUES))
+    both = [with_worn(looks, torch.tensor([[p, p, p]])).exp()[0] for p in (0.02, 0.98)]
+    for name in WORN:
+        no, yes = (float(one[SPANS[name]][0]) for one in both)
+        assert yes < 0.45 and no > yes + 0.3
+        assert both[0][SPANS[name]].sum() == pytest.approx(1, abs=1e-5)
+    others = np.setdiff1d(np.arange(NUM_VALUES), np.r_[*(SPANS[name] for name in WORN)])
+    assert torch.allclose(both[0][others], looks.exp()[0][others])
 
 
 def test_hair_that_the_edge_cuts_off_is_not_pressed(model):

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 API = ROOT / "docs" / "site" / "api"
 PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
 DIRECTIVE = re.compile(r"(?m)^\.\. (?:auto\w+|py:data):: ([\w.]+)$")
+MEMBERS = re.compile(r"(?m)^\.\. autoclass:: ([\w.]+)\n   :members: (.+)$")
 SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 # Imported somewhere, and not in the reference.
 LEFT_OUT = {
@@ -31,6 +32,8 @@ LEFT_OUT = {
     "s2f_studio.faces.bank_stages.squared",
     "s2f_studio.faces.choosing.NATS",
     "s2f_studio.faces.looks.LOOKS",
+    "s2f_studio.faces.model.worn_by",
+    "s2f_studio.faces.bank.shipped",
     "s2f_studio.faces.looks.SPANS",
     "s2f_studio.faces.networks.chooser.overlap",
     # Names and places that the notebook prints itself.
@@ -90,12 +93,23 @@ def imported(code: str) -> set[str]:
             parts.insert(0, node.attr)
             node = node.value
         if isinstance(node, ast.Name) and node.id in names:
-            path = names[node.id]
-            for part in parts:
-                if isinstance(thing(path), types.ModuleType):
-                    path = f"{path}.{part}"
-            found.add(path)
+            found.add(as_far_as_modules_go(names[node.id], parts))
     return {path for path in found if not isinstance(thing(path), types.ModuleType)}
+
+
+def as_far_as_modules_go(path: str, parts: list[str]) -> str:
+    """A name with those after its dots, up to the first that is no module's; the name alone if they
+    lead to nothing, as where a variable has a module's name.
+    """
+    longer = path
+    try:
+        for part in parts:
+            if isinstance(thing(longer), types.ModuleType):
+                longer = f"{longer}.{part}"
+        thing(longer)
+    except (AttributeError, ModuleNotFoundError):
+        return path
+    return longer
 
 
 def test_names_after_a_modules_dot_are_found():
@@ -122,6 +136,10 @@ def test_everything_in_the_reference_is_there_and_explained():
             found = thing(path)
             if hasattr(found, "__qualname__"):
                 assert found.__doc__, f"{path} has no docstring"
+        for path, members in MEMBERS.findall(page.read_text(encoding="utf-8")):
+            found = thing(path)
+            there = set(dir(found)) | set(getattr(found, "__dataclass_fields__", ()))
+            assert set(members.split(", ")) <= there, path
 
 
 def test_every_method_has_its_settings_in_the_reference():

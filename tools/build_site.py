@@ -113,7 +113,7 @@ def sphinx(stage: Path, out: Path, *flags: str) -> int:
     said = done.stdout.replace(f"{stage}{os.sep}", "")
     for name, path in sources().items():
         if path.is_relative_to(ROOT / SITE):
-            said = said.replace(f"{name}:", f"{SITE}/{name}:")
+            said = re.sub(rf"(?m)^{re.escape(name)}:", f"{SITE}/{name}:", said)
     print(said, end="")
     return done.returncode
 

@@ -40,7 +40,7 @@ ENOUGH = 300  # portraits in a folder that is taken for the collection
 UNSEEN = "unseen"
 SPLITS_OF = {UNSEEN: ("test", "val")}
 SEEN = TABLES / "seen_portraits.txt"  # of test and validation people, in earlier training sets
-SEEDS = {"test": 9, UNSEEN: 9}  # of drawn faces; of others 8
+SEEDS = {"train": 8, "val": 7, "test": 9, UNSEEN: 9}  # of drawn faces
 
 
 def wants_portraits(data: str, profile: str | None) -> bool:
@@ -107,13 +107,16 @@ def default_photos(
     are fetched. split: "train", "val", "test" (docs/data.md: which models have seen some), or
     "unseen": test people, then validation people, without those of whom the first part of
     restorer-256, or photo-to-sketch, has seen a photo. n is smaller than `num` where there are
-    fewer. Says what it took, and raises what `make_default` raises.
+    fewer. Says what it took. Raises ValueError for another split, and what `make_default` raises.
     """
+    if split not in SEEDS:
+        raise ValueError(f"split must be one of {', '.join(SEEDS)}, got {split!r}")
     splits = SPLITS_OF.get(split, (split,))
     if str(data) not in CHOICES:
         manifest = read_manifest(_manifest_in(Path(data)))
         rows = [row for part in splits for row in manifest.split(part) if row.photo]
-        photos = [images.load_rgb(row.photo) for row in rows[:num]]
+        paths = list(dict.fromkeys(row.photo for row in rows))[:num]
+        photos = [images.load_rgb(path) for path in paths]
         return _stacked(photos, size_px)
     if wants_portraits(str(data), profile):
         names = _names_of(splits, unseen=split == UNSEEN)
@@ -130,7 +133,7 @@ def default_photos(
     say("photos: faces drawn by code")
     photos = []
     for index in range(num):
-        face = draw_face(index, size_px=SIZE_PX, seed=SEEDS.get(split, 8))
+        face = draw_face(index, size_px=SIZE_PX, seed=SEEDS[split])
         photos.append(faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px))
     return np.stack(photos)
 

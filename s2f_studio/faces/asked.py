@@ -20,9 +20,10 @@ LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "curls": ("texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
     "presents": ("presents", {"man": -1.0, "woman": 1.0}),
 }
-# An entry does not show what is asked for if it loses at least this share of the most, or has a
-# tone that is further off in CIELAB: the page's tones are some 10 apart.
-LOST, TONE_OFF = 0.5, 15.0
+# An entry does not show what is asked for if it loses this share of the most, of what is worn that
+# one, as a kept person who goes (`choosing.CONTRADICTED`), or has a tone that is further off in
+# CIELAB: the page's tones are some 10 apart.
+LOST, LOST_WORN, TONE_OFF = 0.25, 0.5, 15.0
 # What is worn, if it is asked for; less than a full beard is less of a beard.
 LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
 
@@ -71,8 +72,11 @@ def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np
     if not looks[span].any():
         return True
     values = values_of({name: person[name]})[span]
-    most = MOST_WORN if name in WORN else MOST
-    return float(values.max() - values @ looks[span]) < LOST * most
+    lost = float(values.max() - values @ looks[span])
+    if name not in WORN:
+        return lost < LOST * MOST
+    is_worn = bool(looks[span][1:].any())
+    return is_worn == (float(person[name]) > 0) and lost < LOST_WORN * MOST_WORN
 
 
 def tones_of(person: Mapping[str, Any]) -> np.ndarray:

@@ -175,8 +175,9 @@ def further_off(tones: Tensor, others: Tensor) -> Tensor:
 
 
 def with_worn(looks: Tensor, worn: Tensor) -> Tensor:
-    """Looks (N, V) in which the probability that something is worn has the mean logit of the
-    reader's and the finder's (N, 3), which learned from many more drawings.
+    """Looks (N, V) in which the logit of something being worn is the mean of the reader's and the
+    finder's (N, 3), which learned from many more drawings; neither counts as surer than `SURE`, and
+    what is rarer than in the reader's drawings loses `FEWER`.
     """
     parts = []
     for name, span in SPANS.items():

@@ -19,7 +19,7 @@ from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
-FORMAT = 2
+FORMAT = 3
 KINDS = {kind.__name__: kind for kind in (Translator, StyleModel)}
 RESTORER = Restorer.__name__
 M = TypeVar("M", bound=Translator)

@@ -48,11 +48,12 @@ export class State {
     const { seed, answer, likely, temperature, chosen, keep } = this.about.query;
     const usual = { seed, answer, likely, temperature, chosen, keep, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
-    if (!this.model) this.settings.model = this.models[0].id;
+    const isKnown = Boolean(this.model);
+    if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, chosen, keep });
     this.drawings = { ...drawings };
     this.face = face;
     this.forgetFaces();
-    if (round) this.rounds.add(round);
+    if (round && isKnown) this.rounds.add(round);
     this.warnings = [];
     this.seconds = 0;
     this.epoch++;
@@ -111,7 +112,7 @@ export class State {
 
   // Whether one person answers whatever is drawn.
   get keepsSomebody() {
-    return this.model.chooses && this.settings.keep !== null;
+    return this.model.chooses && this.varies && this.settings.keep !== null;
   }
 
   // Doing
@@ -146,7 +147,7 @@ export class State {
 
   draw(uri, isEmpty, isPreview = false) {
     const { given } = this;
-    if (isEmpty) this.settings.keep = null;
+    if (isEmpty && this.model.chooses) this.letGoQuietly();
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
     return this.put({ ...about, uri, isEmpty, start }, isPreview);
@@ -229,15 +230,17 @@ export class State {
   keep() {
     if (!this.store) return;
     const { settings, drawings, rounds } = this;
-    const { first, chosen, picks } = rounds.now;
-    const round = rounds.isEmpty ? null : { first, chosen, picks };
+    const { first, chosen, picks, faces, people = [] } = rounds.now;
+    const whose = Array.from({ length: NUM_FACES }, (_, n) => faces[n]?.person ?? people[n]);
+    const round = rounds.isEmpty ? null : { first, chosen, picks, people: whose };
     this.isKept = this.store.keep({ settings, drawings, round });
   }
 
   // The first answer, and the eight faces that were in sight when the page was left.
   async begun() {
     await this.ask();
-    if (!this.rounds.isEmpty && !this.given.isEmpty) await this.fillRound();
+    const isShown = !this.rounds.isEmpty && this.varies;
+    if (isShown && !this.given.isEmpty) await this.fillRound();
   }
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
@@ -330,6 +333,7 @@ export class State {
     const picked = faces.filter(({ seed }) => picks.includes(seed));
     const people = [...new Set(picked.map(({ person }) => person))];
     const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
+    if (!people.length) return null; // those who were picked are not there yet
     const round = [people, [...new Set(passed)]];
     return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
   }
@@ -347,6 +351,7 @@ export class State {
     this.rounds[way]();
     this.filling = null;
     Object.assign(this.settings, this.rounds.now.said);
+    this.keep();
     const isPicked = this.rounds.now.picks.length > 0;
     const asked = isPicked || this.basis === before ? this.showPick() : this.ask();
     return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
@@ -378,9 +383,10 @@ export class State {
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = told.pictures;
       const { warnings } = told;
-      const isAnother = round.faces[n] && round.faces[n].person !== person;
-      if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
+      const before = round.faces[n]?.person ?? round.people?.[n] ?? person;
+      if (before !== person) round.picks = round.picks.filter((one) => one !== seed);
       round.faces[n] = { seed, person, png, basis, warnings };
+      this.keep();
       this.view.shown();
     }
   }
@@ -392,22 +398,20 @@ export class State {
     const others = now.picks.filter((one) => one !== seed);
     const isPicked = others.length < now.picks.length;
     now.picks = isPicked ? others : [...others, seed].slice(this.model.chooses ? -2 : -1);
-    if (!now.picks.length) this.release();
-    return this.showPick();
+    return now.picks.length ? this.showPick() : this.letGo();
   }
 
-  // Nobody is kept any more: strokes are answered by the seed again.
-  release() {
-    this.settings.keep = null;
-    this.keep();
-  }
-
-  // The person who was picked goes, and nobody of the eight is picked any more.
+  // Nobody is kept, and nobody of the eight is picked any more: the seed answers again.
   letGo() {
-    this.rounds.now.picks = [];
-    this.release();
+    this.letGoQuietly();
+    this.keep();
     this.view.shown();
     return this.ask();
+  }
+
+  letGoQuietly() {
+    if (!this.rounds.isEmpty) this.rounds.now.picks = [];
+    if (this.model.chooses) this.settings.keep = null;
   }
 
   // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
@@ -421,7 +425,8 @@ export class State {
 
   // One of a round, large. chosen: as of that round.
   showPerson(face, chosen) {
-    Object.assign(this.settings, { seed: face.seed, chosen, keep: face.person });
+    const people = this.model.chooses ? { chosen, keep: face.person } : {};
+    Object.assign(this.settings, { seed: face.seed, ...people });
     this.keep();
     const isOld = this.isOld(face);
     if (!isOld) this.showFace(face);
