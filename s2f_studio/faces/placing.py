@@ -81,7 +81,8 @@ class Placed(nn.Module):
         self._keep("radius", radius)
         self._keep("places", (places + 0.5) * (HAIR_PX / FACE_PX) - 0.5)
         self._keep("steps", steps)
-        self._keep("edge", distance_to_edge(middle, ray) - 2 * STEP_PX)
+        seen = np.minimum(distance_to_edge(middle, ray), steps[-1])
+        self._keep("edge", seen - 2 * STEP_PX)
         self._keep("upper", np.clip(upper, 0, 1))
         blocks = (np.arange(HAIR_PX) + 0.5) * (FACE_PX / HAIR_PX) - 0.5
         self._keep("grid", np.stack(np.meshgrid(blocks, blocks), axis=-1))
