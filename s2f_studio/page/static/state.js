@@ -112,7 +112,8 @@ export class State {
 
   // Whether one person answers whatever is drawn.
   get keepsSomebody() {
-    return this.model.chooses && this.varies && this.settings.keep !== null;
+    const { answer, keep } = this.settings;
+    return this.model.chooses && answer !== "average" && keep !== null;
   }
 
   // Doing
