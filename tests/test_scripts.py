@@ -190,6 +190,26 @@ def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before(
     assert told == [True, False]
 
 
+def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
+    told = on_page("""
+      await state.showEight();
+      await state.pick(state.rounds.now.faces[2]);
+      const left = structuredClone(kept);
+      for (const change of ["none", "another person", "another model"]) {
+        kept = structuredClone(left);
+        if (change === "another person") kept.round.people[2] = 999;
+        if (change === "another model") kept.settings.model = "gone";
+        const again = new State(host, store);
+        await again.open();
+        for (const model of again.models) model.answers = 8;
+        await again.begun();
+        const { faces, picks } = again.rounds.now;
+        tell(faces.length, picks, again.settings.keep);
+      }
+    """)
+    assert told == [8, [2], 102, 8, [], 102, 0, [], None]
+
+
 def test_choosing_leads_to_people_around_the_picks():
     told = on_page("""
       await state.showEight();
