@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -15,8 +11,8 @@ from s2f_utils import infer, runtime
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.pix2pix import Pix2Pix
 from s2f_utils.notebook.long_runs import FOLDER, long_runs
+from tests.cells import define
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "02_pix2pix.ipynb"
 NAMES = ("Level", "unet", "patchgan", "adversarial", "train_step")
 
 
@@ -24,12 +20,7 @@ NAMES = ("Level", "unet", "patchgan", "adversarial", "train_step")
 def cells():
     """What the notebook's cells define under `NAMES`, with the blank filled."""
     defined = {"torch": torch, "nn": nn}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        for node in ast.parse("".join(cell["source"])).body:
-            if getattr(node, "name", "") in NAMES:
-                exec(ast.unparse(node), defined)
+    define(NAMES, "02_pix2pix.ipynb", defined)
     defined["Level"].joined = lambda self, h, from_below: torch.cat([h, from_below], dim=1)
     return defined
 

@@ -4,10 +4,6 @@ readers.
 
 from __future__ import annotations
 
-import ast
-import json
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -20,8 +16,8 @@ from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.restore import Restore
 from s2f_utils.notebook import restoration
 from s2f_utils.pictures import degradations, images
+from tests.cells import define
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "05_gfpgan.ipynb"
 NAMES = ("RANGES", "drawn", "damaged", "train_step")
 
 
@@ -31,13 +27,7 @@ def cells():
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
     defined = {"np": np, "cv2": cv2, "nn": nn, "images": images, "degradations": degradations}
     defined |= {"precision": precision}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        for node in ast.parse("".join(cell["source"])).body:
-            target = getattr(node, "targets", [node])[0]
-            if {getattr(target, "name", ""), getattr(target, "id", "")} & set(NAMES):
-                exec(ast.unparse(node), defined)
+    define(NAMES, "05_gfpgan.ipynb", defined)
     defined["with_noise"] = lambda picture, std, rng: (
         picture + std * rng.standard_normal(picture.shape)
     )

@@ -197,7 +197,7 @@ def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
       const left = structuredClone(kept);
       for (const change of ["none", "another person", "another model"]) {
         kept = structuredClone(left);
-        if (change === "another person") kept.round.people[2] = 999;
+        if (change === "another person") kept.settings.keep = 999;
         if (change === "another model") kept.settings.model = "gone";
         const again = new State(host, store);
         await again.open();
@@ -207,7 +207,7 @@ def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
         tell(faces.length, picks, again.settings.keep);
       }
     """)
-    assert told == [8, [2], 102, 8, [], 102, 0, [], None]
+    assert told == [8, [2], 102, 8, [], 999, 0, [], None]
 
 
 def test_choosing_leads_to_people_around_the_picks():

@@ -18,8 +18,7 @@ export class Rounds {
   // The round in sight. first: its first seed. chosen: of each round before, [the people who were
   // picked, those who were passed over], by their numbers in the bank. picked: the faces picked in
   // the last of them. faces: {seed, person, png, basis, warnings}, in the order of seeds; basis: what
-  // they were made of. people: whose the faces were when the page was left. picks: the seeds picked.
-  // said: what was set when they were asked for.
+  // they were made of. picks: the seeds picked. said: what was set when they were asked for.
   get now() {
     return this.list[this.at] ?? NONE;
   }

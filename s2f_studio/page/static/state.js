@@ -231,17 +231,21 @@ export class State {
   keep() {
     if (!this.store) return;
     const { settings, drawings, rounds } = this;
-    const { first, chosen, picks, faces, people = [] } = rounds.now;
-    const whose = Array.from({ length: NUM_FACES }, (_, n) => faces[n]?.person ?? people[n]);
-    const round = rounds.isEmpty ? null : { first, chosen, picks, people: whose };
+    const { first, chosen } = rounds.now;
+    const round = rounds.isEmpty ? null : { first, chosen };
     this.isKept = this.store.keep({ settings, drawings, round });
   }
 
-  // The first answer, and the eight faces that were in sight when the page was left.
+  // The first answer, and the eight faces that were in sight when the page was left; whoever was kept
+  // is picked among them.
   async begun() {
     await this.ask();
-    const isShown = !this.rounds.isEmpty && this.varies;
-    if (isShown && !this.given.isEmpty) await this.fillRound();
+    const { now, isEmpty } = this.rounds;
+    if (isEmpty || !this.varies || this.given.isEmpty) return;
+    await this.fillRound();
+    const isKept = ({ person }) => this.keepsSomebody && person === this.settings.keep;
+    if (!now.picks.length) now.picks = now.faces.filter(isKept).map(({ seed }) => seed);
+    this.view.shown();
   }
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
@@ -334,7 +338,6 @@ export class State {
     const picked = faces.filter(({ seed }) => picks.includes(seed));
     const people = [...new Set(picked.map(({ person }) => person))];
     const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
-    if (!people.length) return null; // those who were picked are not there yet
     const round = [people, [...new Set(passed)]];
     return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
   }
@@ -384,10 +387,9 @@ export class State {
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = told.pictures;
       const { warnings } = told;
-      const before = round.faces[n]?.person ?? round.people?.[n] ?? person;
-      if (before !== person) round.picks = round.picks.filter((one) => one !== seed);
+      const isAnother = round.faces[n] && round.faces[n].person !== person;
+      if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
       round.faces[n] = { seed, person, png, basis, warnings };
-      this.keep();
       this.view.shown();
     }
   }

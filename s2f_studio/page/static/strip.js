@@ -47,8 +47,7 @@ export class Strip {
     this.again.hidden = filling !== null || numFresh === NUM_FACES;
     this.more.hidden = !model.chooses;
     this.more.textContent = picks.length > 1 ? "More like these two" : "More like this one";
-    const isThere = (seed) => rounds.now.faces.some((face) => face?.seed === seed);
-    this.more.disabled = !picks.length || given.isEmpty || !picks.every(isThere);
+    this.more.disabled = !picks.length || given.isEmpty;
     this.hint.hidden = !model.chooses || picks.length > 0;
     this.back.disabled = !rounds.canGoBack;
     this.forward.disabled = !rounds.canGoForward;
