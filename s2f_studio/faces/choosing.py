@@ -57,9 +57,8 @@ def choose(
 
     weights: (2 E,), in nats, of all entries and then of their mirror images. numbers: (E,), what an
     entry is known by for good. temperature: ≥ 0. rounds: who was picked and passed over before.
-    off: how far each entry is
-    from the nearest of picked ones, bool (E,) → (E,), squared and 1 in the mean; only needed with
-    rounds.
+    off: how far each entry is from the nearest of picked ones, bool (E,) → (E,), squared and 1 in
+    the mean; only needed with rounds.
     """
     num = len(numbers)
     mirrored = weights[num:] > weights[:num]
