@@ -138,6 +138,20 @@ def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, c
     assert "not evidence" in Image.open(out / "b-photo.png").text["Description"]
 
 
+def test_placed_eyes_align_a_drawing_for_a_model_of_ones_own(trained, tmp_path, capsys):
+    drawing = drawings.example("plain-man")
+    images.save(tmp_path / "d.png", drawing)
+    points = [(150, 210), (270, 210), (210, 330)]
+    command = ["translate", str(trained), str(tmp_path / "d.png"), "--out", str(tmp_path / "o")]
+    command += ["--device", "cpu"]
+    assert cli.main([*command, "--eyes", "150,210,270,210", "--mouth", "210,330"]) == 0
+    aligned = drawings.prepare(drawing, size_px=32, points=points).image
+    expected = s2f_studio.load(trained, "cpu").translate(aligned)
+    assert np.array_equal(images.load_rgb(tmp_path / "o" / "d-photo.png"), expected)
+    assert cli.main([*command, "--eyes", "150,210,470,210", "--mouth", "210,330"]) == 2
+    assert "outside of the picture, which is 420 x 510 pixels" in capsys.readouterr().err
+
+
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
 
 
