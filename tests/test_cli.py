@@ -24,6 +24,7 @@ from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.train.tracking import read_log
 
 TINY = [
     "--set",
@@ -150,6 +151,20 @@ def test_placed_eyes_align_a_drawing_for_a_model_of_ones_own(trained, tmp_path, 
     assert np.array_equal(images.load_rgb(tmp_path / "o" / "d-photo.png"), expected)
     assert cli.main([*command, "--eyes", "150,210,470,210", "--mouth", "210,330"]) == 2
     assert "outside of the picture, which is 420 x 510 pixels" in capsys.readouterr().err
+
+
+def test_a_named_run_goes_on_with_its_own_settings(trained, faces_manifest, tmp_path):
+    begin = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path)]
+    begin += ["--no-scores"]
+    assert cli.main([*begin, *TINY, "--init", str(trained)]) == 0
+    (run,) = tmp_path.iterdir()
+    go_on = [*begin, "--resume", str(run), "--device", "cpu"]
+    assert cli.main([*go_on, "--set", "total_images=12", "--set", "lr_g=1e-4"]) == 0
+    assert cli.main([*go_on, "--set", "total_images=16"]) == 0
+    changed = [e["changed"] for e in read_log(run)[1] if e["event"] == "resume"]
+    assert changed == [{"total_images": [8, 12], "lr_g": [2e-4, 1e-4]}, {"total_images": [12, 16]}]
+    state = checkpoints.load_torch_file(run / "resume.pt")
+    assert state["images_seen"] == 16 and state["live"]["lr_g"] == 1e-4
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
@@ -326,6 +341,8 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     assert re.fullmatch(
         r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", shown
     )
+    assert cli.main(["train", "expect", "--list-settings", "--init", "sketch-to-photo"]) == 0
+    capsys.readouterr()
     assert cli.main(["train", "pix3pix", "--list-settings"]) == 2
     assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
 
