@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -165,6 +164,14 @@ def test_a_named_run_goes_on_with_its_own_settings(trained, faces_manifest, tmp_
     assert changed == [{"total_images": [8, 12], "lr_g": [2e-4, 1e-4]}, {"total_images": [12, 16]}]
     state = checkpoints.load_torch_file(run / "resume.pt")
     assert state["images_seen"] == 16 and state["live"]["lr_g"] == 1e-4
+
+
+@pytest.mark.parametrize(("name", "status"), [("SLURM_JOB_ID", 0), ("TORCHELASTIC_RUN_ID", 2)])
+def test_only_torchrun_is_refused_where_one_process_works(name, status, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, "1")
+    assert cli.main(["weights"]) == status
+    assert ("leave torchrun out" in capsys.readouterr().err) == (status == 2)
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
@@ -365,10 +372,6 @@ def test_a_reader_that_has_left_is_no_failure(args):
 
 
 def test_asking_for_help_loads_no_torch():
-    from s2f_studio.cli import options
-    from s2f_utils.infer import MODES
-    from s2f_utils.networks.info import DIRECTIONS
-
     code = (
         "import sys; from s2f_studio.cli import main; main(['--help'])\n"
         "assert not {'torch', 'numpy', 'onnxruntime'} & {*sys.modules}"
@@ -377,10 +380,6 @@ def test_asking_for_help_loads_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert [get_args(get_args(kind)[0]) for kind in (options.Direction, options.Mode)] == [
-        DIRECTIONS,
-        MODES,
-    ]
 
 
 def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
