@@ -84,14 +84,13 @@ def translate(
     """
     from s2f_studio import shipped
     from s2f_studio.loading import load
-    from s2f_utils import runtime, weights
+    from s2f_utils import weights
     from s2f_utils.infer import find_pictures, restorers
 
     name, inputs = _model_and_inputs(inputs, request.direction)
     paths = find_pictures(inputs)
     options.check_out(out, inputs, "drawings")
     points = _points(eyes, mouth, request, len(paths))
-    runtime.seed_everything(request.seed)
     direction = request.direction or None
     model = load(name or shipped.MODEL, device, direction=direction, engine=engine)
     restorer = None
