@@ -161,4 +161,5 @@ def test_what_a_person_does_not_show_of_what_is_asked_for_is_named():
     asked |= {"skin": "#c98a68", "hair": "#1c1917"}
     assert not_shown(asked, looks, tones) == ("age", "glasses", "hair")
     assert not_shown({"age": 0.4, "skin": "#6f4430"}, looks, tones) == ("skin",)
+    assert not_shown({"skin": "#945838"}, looks, tones) == ()  # 20 off, 12 when it is shifted
     assert not_shown({"beard": -1, "hat": -1, "glasses": -1}, looks, tones) == ("beard", "hat")
