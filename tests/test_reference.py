@@ -30,7 +30,6 @@ LEFT_OUT = {
     "s2f_studio.faces.bank_stages.OF_HAIR",
     "s2f_studio.faces.bank_stages.OF_SHAPE",
     "s2f_studio.faces.bank_stages.squared",
-    "s2f_studio.faces.choosing.NATS",
     "s2f_studio.faces.looks.LOOKS",
     "s2f_studio.faces.model.worn_by",
     "s2f_studio.faces.bank.shipped",
