@@ -19,7 +19,7 @@ from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.faces.asked import not_shown
-from s2f_studio.faces.model import LINES_BELOW, FaceModel, Person, is_rendered
+from s2f_studio.faces.model import CAREFUL_BELOW, FaceModel, Person, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -41,7 +41,7 @@ VAGUE = 0.235
 # .03 to .08, an outline with eyes .14, a line .35.
 SPARSE_FROM = 0.12
 # From this "crude" score on the answer is a generated person, who is chosen: it is said.
-OPEN_FROM = LINES_BELOW
+OPEN_FROM = CAREFUL_BELOW
 NO_FACE = (
     "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
     " anyway"
@@ -120,7 +120,7 @@ def translate(
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
-    # The shipped model's `answers_with_people`: the average face, a person, its shape.
+    # The shipped model's `FaceModel.answer_people`: the average face, a person, its shape.
     pictures, people = _answers(model, drawing, list(requests))
     made = []
     for name, one, face, person in zip(names, requests, pictures, people, strict=True):

@@ -20,6 +20,7 @@ from s2f_studio.faces import model as face_model
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
+from s2f_utils.infer.request import Request
 from s2f_utils.pictures import images
 
 
@@ -82,6 +83,12 @@ def test_files_say_which_answer_they_are(model, tmp_path):
         "drawing-average",
         "drawing-person-2",
     ]
+
+
+def test_a_plain_request_is_answered_as_one_whose_further_fields_are_usual(model, crude):
+    asked = Request(seed=3), DrawingRequest(seed=3)
+    (plain, usual), (one, other) = model.answer_people([crude] * 2, asked)
+    assert np.array_equal(plain, usual) and one.number == other.number
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3)])

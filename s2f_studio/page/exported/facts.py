@@ -67,9 +67,9 @@ def facts_of_page() -> dict[str, Any]:
         },
         "bank": _facts_of_bank(),
         "attributes": {
-            "told": list(attributes.TOLD),
+            "inputs": list(attributes.ATTRIBUTES),
             "worn": list(attributes.WORN),
-            "flags": list(attributes.FOUND_FLAGS),
+            "flags": list(attributes.FINDER_OUTPUTS),
             "parts": list(attributes.FOUND_PARTS),
             "added": list(regions.ADDED),
         },
@@ -78,7 +78,7 @@ def facts_of_page() -> dict[str, Any]:
             "hat_from": average_face.HAT_FROM,
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
-            "careful": model.LINES_BELOW,
+            "careful": model.CAREFUL_BELOW,
             "composed": COMPOSED,
             "rendered": RENDERED,
             "scrawled_from": average_face.CRUDE_HATS_FROM,
@@ -107,7 +107,7 @@ def _facts_of_bank() -> dict[str, Any]:
         "seen": choosing.SEEN,
         "narrower": choosing.NARROWER,
         "own_shape": model.OWN_SHAPE,
-        "own_code": model.OWN_CODE,
+        "entry_code_share": model.ENTRY_CODE_SHARE,
         "hair_under_hat": model.HAIR_UNDER_HAT,
     }
 
