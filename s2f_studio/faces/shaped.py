@@ -154,8 +154,8 @@ class ShapedData(Data):
             [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS
         )
         attributes = [attributes_in(pair) for pair in pairs]
-        drawings = [pair.sketch for pair in pairs]
-        sketches = WarpedSketches(drawings, drawn, attributes, size_px, device)
+        paths = [pair.sketch for pair in pairs]
+        sketches = WarpedSketches(paths, drawn, attributes, size_px, device)
         people = [pair.mask for pair in pairs]
         photos = WarpedPhotos([pair.photo for pair in pairs], true, people, size_px, device)
         super().__init__(sketches, photos, progress=progress)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio import attributes, shipped
-from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, SPARSE_FROM
+from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, RENDERED_FROM_LINES, SPARSE_FROM
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import average_face, bank, choosing, model, regions
@@ -81,6 +81,7 @@ def facts_of_page() -> dict[str, Any]:
             "careful": model.CAREFUL_BELOW,
             "composed": COMPOSED,
             "rendered": RENDERED,
+            "rendered_from_lines": RENDERED_FROM_LINES,
             "scrawled_from": average_face.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,

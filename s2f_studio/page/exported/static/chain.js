@@ -180,7 +180,8 @@ async function person(engine, given, found, average, { seed, temperature, chosen
 async function rendered(engine, given, { points }, average, { code }, seed) {
   const expected = await engine.run("code", average);
   const share = bank.entry_code_share;
-  const mixed = Array.from(expected.code.data, (value, n) => (1 - share) * value + share * code.data[n]);
+  const own = code.data;
+  const mixed = Array.from(expected.code.data, (value, n) => (1 - share) * value + share * own[n]);
   const { face } = await engine.run(
     "render",
     floats(mixed, 1, mixed.length),
