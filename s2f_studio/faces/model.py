@@ -72,13 +72,15 @@ class Person:
 class Weighed:
     """All entries, weighed by one drawing, as the stage "weigh" has them.
 
-    nats: (2 E,), of all entries and then of their mirror images. of_asked: (E,), the part that what
-    is asked for adds. hair: (H, H), the drawn hair in the mean shape.
+    nats: (2 E,), of all entries and then of their mirror images. looks: (V,), what the drawing
+    shows, logarithms of probabilities. hair: (H, H), the drawn hair in the mean shape. of_asked:
+    (E,), the part of the weights that what is asked for adds.
     """
 
     nats: np.ndarray
-    of_asked: np.ndarray
+    looks: np.ndarray
     hair: np.ndarray
+    of_asked: np.ndarray
 
 
 @dataclass
@@ -249,8 +251,7 @@ class FaceModel(Translator):
             asked.tones_of(ask.person),
         )
         made = self.engine.run("weigh", *(np.asarray(one)[None] for one in given))
-        nats, _, hair, of_asked = made
-        return Weighed(nats[0], of_asked[0], hair[0])
+        return Weighed(*(one[0] for one in made))
 
     def chosen(self, weighed: Weighed, look: Landmarks, ask: DrawingRequest) -> choosing.Chosen:
         """The entry that is kept, or that a request's seed chooses by these weights.
