@@ -28,9 +28,7 @@ def cells():
     defined = {"np": np, "cv2": cv2, "nn": nn, "images": images, "degradations": degradations}
     defined |= {"precision": precision}
     define(NAMES, "05_gfpgan.ipynb", defined)
-    defined["with_noise"] = lambda picture, std, rng: (
-        picture + std * rng.standard_normal(picture.shape)
-    )
+    defined["with_noise"] = restoration.with_noise
     return defined
 
 

@@ -23,21 +23,12 @@ MEMBERS = re.compile(r"(?m)^\.\. autoclass:: ([\w.]+)\n   :members: (.+)$")
 SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 # Imported somewhere, and not in the reference.
 LEFT_OUT = {
-    # How notebook 07 weighs the bank's people: numbers fitted to this bank, and two lines of
-    # arithmetic with them. Another bank has others.
-    "s2f_studio.faces.bank_stages.CRUDE",
-    "s2f_studio.faces.bank_stages.LEFT",
-    "s2f_studio.faces.bank_stages.OF_HAIR",
-    "s2f_studio.faces.bank_stages.OF_SHAPE",
-    "s2f_studio.faces.bank_stages.squared",
-    "s2f_studio.faces.looks.LOOKS",
-    "s2f_studio.faces.model.worn_by",
     "s2f_studio.faces.bank.shipped",
-    "s2f_studio.faces.looks.SPANS",
-    "s2f_studio.faces.networks.chooser.overlap",
-    # Names and places that the notebook prints itself.
+    # Names and places that notebook 07 prints itself.
     "s2f_studio.drawings.mesh.PARTS",
     "s2f_studio.drawings.prepare.EXAMPLES",
+    "s2f_studio.faces.looks.LOOKS",
+    "s2f_studio.faces.looks.SPANS",
 }
 
 

@@ -19,6 +19,11 @@ def agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sum(a * b.conj(), axis=1).real / np.sqrt(power)
 
 
+def with_noise(picture: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
+    """A picture of any shape with Gaussian noise of this standard deviation; not rounded yet."""
+    return picture + std * rng.standard_normal(picture.shape)
+
+
 def added(photo: Numbers, change: Numbers, strength: float = 1.0) -> Numbers:
     """A photo with a change of its shape, of this strength, 0 to 1; not rounded yet."""
     return photo + strength * change
