@@ -792,6 +792,20 @@ def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
     assert weight.mean().item() == pytest.approx(0.5)
 
 
+def test_the_average_has_the_mean_statistics_of_batch_norm(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, ema_half_life_images=8.0)
+    ema = run.ema["sketch-to-photo"]
+    statistics, of_average = (
+        [value for name, value in net.named_buffers() if name.endswith("running_mean")]
+        for net in (run.model.net_g, ema.net)
+    )
+    for value, average in zip(statistics, of_average, strict=True):
+        value.fill_(1.0)
+        average.zero_()
+    ema.update(8, images_seen=1000)
+    assert statistics and all(value.mean().item() == pytest.approx(0.5) for value in of_average)
+
+
 def test_the_loop_tells_the_average_how_many_images_it_saw(tiny, manifest, tmp_path):
     run, told = start(tiny, manifest, tmp_path, total_images=7, ema_half_life_images=8.0), []
     run.ema["sketch-to-photo"].update = lambda num_images, images_seen: told.append(
