@@ -73,7 +73,7 @@ def _save_figures_as_jpeg() -> None:
         from PIL import ImageFile
 
         if get_ipython() is not None:
-            options = {"quality": 92, "subsampling": 0, "optimize": True, "progressive": True}
+            options = {"quality": 86, "subsampling": 0, "optimize": True, "progressive": True}
             set_matplotlib_formats("jpeg", pil_kwargs=options)
             # Pillow's buffer must hold the file: pictures of noise need more than a byte a pixel.
             ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2**24)
