@@ -281,7 +281,7 @@ def test_a_large_answer_lies_where_the_usual_one_does(stage):
     spot = torch.exp(-((x - side / 2) ** 2 + (y - side / 2) ** 2) / side).expand(1, 3, side, side)
     blocks = (torch.arange(64.0) + 0.5) * 4 - 0.5
     where = torch.stack(torch.meshgrid(blocks, blocks, indexing="xy"), dim=-1)[None] + 7.0
-    hair = (torch.zeros(1, 64, 64), torch.zeros(1, 64, 64), torch.ones(1))
+    hair = torch.zeros(1, 64, 64), torch.zeros(1, 64, 64)
     middles = []
     for side_px in (256, 512):
         made = stage(side_px)(spot, where, *(hair if stage is Placed else ()))
