@@ -4,8 +4,8 @@ benchmarks/answer_speed.py`, half a minute.
 "average" is what a page shows as a preview, "person" its usual answer. Each answer is to an
 example that differs in a pixel, so that nothing that was understood before is found again. Ratios
 are to the average of the same run. `--engine torch` or `onnx` measures one engine alone;
-`--device auto --batch 8` eight drawings in a pass, on a GPU where there is one. Writes
-results/answer_speed.json, answer_speed_8.json for a batch of 8, from a GPU with _gpu.
+`--device auto` a GPU where there is one. Writes results/answer_speed.json, from a GPU
+answer_speed_gpu.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ASKED = {
 ROUNDS = 15
 
 
-def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
+def measured(device: str, engine: str, rounds: int) -> dict:
     """Milliseconds a picture of each kind of answer, and of understanding alone; the most memory,
     before loading and after.
     """
@@ -51,33 +51,30 @@ def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
         return moved
 
     before = common.peak_resident_mib()
-    model = s2f_studio.load("sketch-to-photo", device, engine=engine, at_once=batch)
+    model = s2f_studio.load("sketch-to-photo", device, engine=engine)
     calls = {
-        name: lambda asked=asked: model.answer(
-            [another() for _ in range(batch)], [DrawingRequest(**asked)] * batch
-        )
+        name: lambda asked=asked: model.answer([another()], [DrawingRequest(**asked)])
         for name, asked in ASKED.items()
     }
-    calls["understanding alone"] = lambda: find_all_landmarks([another() for _ in range(batch)])
+    calls["understanding alone"] = lambda: find_all_landmarks([another()])
     seconds = common.alternate(calls, rounds)
     rows = [
         {
             "answer": name,
-            "ms": round(1000 * took / batch, 1),
+            "ms": round(1000 * took, 1),
             "ratio": round(took / seconds["average"], 2),
         }
         for name, took in seconds.items()
     ]
     memory = {"mib_before": round(before), "mib_after": round(common.peak_resident_mib())}
-    return {"rows": rows, **memory, "engine": engine, "batch": batch}
+    return {"rows": rows, **memory, "engine": engine}
 
 
 def table(found: dict) -> str:
     """A row for each kind of answer."""
     results = found["results"]
     cells = [[row["answer"], f"{row['ms']:.0f}", f"{row['ratio']:.2f}"] for row in results["rows"]]
-    at_once = f", {results['batch']} in a pass" if results.get("batch", 1) > 1 else ""
-    rows = common.markdown([f"answer{at_once}", "ms", "× average"], cells)
+    rows = common.markdown(["answer", "ms", "× average"], cells)
     memory = f"{results['mib_before']} MiB before the models, at most {results['mib_after']} after"
     return f"{rows}\n\nMemory of the process: {memory}. {common.machine_of(found)}."
 
@@ -92,17 +89,14 @@ def main() -> None:
         choices=["auto", "torch", "onnx"],
         help="default: as `s2f` chooses",
     )
-    parser.add_argument("--batch", type=int, default=1, help="drawings in a pass")
     parser.add_argument("--tiny", action="store_true", help="one round: only to see that it works")
     args = parser.parse_args()
     found = {
         **common.facts(),
-        "results": measured(args.device, args.engine, args.batch, 1 if args.tiny else ROUNDS),
+        "results": measured(args.device, args.engine, 1 if args.tiny else ROUNDS),
     }
-    name = "answer_speed" + (f"_{args.batch}" if args.batch > 1 else "")
-    runtime.write_json(
-        common.RESULTS / f"{common.on_device(name) if args.device == 'auto' else name}.json", found
-    )
+    name = common.on_device("answer_speed") if args.device == "auto" else "answer_speed"
+    runtime.write_json(common.RESULTS / f"{name}.json", found)
     print(table(found))
 
 

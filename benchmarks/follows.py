@@ -105,7 +105,7 @@ def people_of(
     repeated = np.repeat(squares, len(seeds), axis=0)
     found = model.landmarks(repeated)
     averages = model.averages(repeated, found, asks)
-    return [one.chosen.entry for one in model.people(repeated, found, averages, asks)]
+    return [one.chosen.entry for one in model.choose_people(repeated, found, averages, asks)]
 
 
 def measured(model: s2f.Model, folder: Path) -> dict[str, float]:

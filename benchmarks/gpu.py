@@ -28,7 +28,6 @@ PARTS = {
     "cyclegan": ("benchmarks/train_speed.py", "--method", "cyclegan"),
     "stylegan2": ("benchmarks/train_speed.py", "--method", "stylegan2"),
     "answers": ("benchmarks/answer_speed.py", "--device", "auto"),
-    "answers-8": ("benchmarks/answer_speed.py", "--device", "auto", "--batch", "8"),
 }
 
 

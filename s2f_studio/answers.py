@@ -19,7 +19,7 @@ from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.faces.asked import not_shown
-from s2f_studio.faces.model import LINES_BELOW, FaceModel, Person, is_rendered
+from s2f_studio.faces.model import CAREFUL_BELOW, FaceModel, Person, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -41,7 +41,7 @@ VAGUE = 0.235
 # .03 to .08, an outline with eyes .14, a line .35.
 SPARSE_FROM = 0.12
 # From this "crude" score on the answer is a generated person, who is chosen: it is said.
-OPEN_FROM = LINES_BELOW
+OPEN_FROM = CAREFUL_BELOW
 NO_FACE = (
     "no face was found in this picture: place the eyes and the mouth on it, or have a face made"
     " anyway"
@@ -49,6 +49,9 @@ NO_FACE = (
 # How an answer came about, in its metadata.
 COMPOSED = "composed of a generated person's picture, which was chosen and bent"
 RENDERED = "rendered by a network"
+RENDERED_FROM_LINES = (
+    "rendered by a network from the drawing's lines, with some of the generated person's appearance"
+)
 ALIGN = {"auto": None, "always": True, "never": False}
 USUAL = DrawingRequest()
 
@@ -75,13 +78,14 @@ class Answer:
     """All answers to one picture.
 
     drawing: the picture as it was prepared. faces: the answers, in the order in which they were
-    asked for. remarks: for the user, most important first. is_on_paper: whether the faces are laid
-    back onto the picture.
+    asked for. remarks: for the user, most important first. kind: of the answers, "photo" or
+    "sketch". is_on_paper: whether the faces are laid back onto the picture.
     """
 
     drawing: Drawing
     faces: tuple[Face, ...]
     remarks: tuple[Remark, ...]
+    kind: str
     is_on_paper: bool = False
 
 
@@ -93,6 +97,9 @@ def translate(
     check: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Answer a picture: photos for a drawing or a label map, or a sketch for a photo.
+
+    The usual request is for one answer, and a picture without a face is refused; the command asks
+    for three answers to a drawing (`candidates=3`) and for a face in any case (`insist=True`).
 
     picture: a path, or uint8 (H, W, 3); of a label map a path, or class numbers, uint8 (H, W).
     request: what is asked for; its fields are those of `DrawingRequest`. model: a loaded one, or as
@@ -120,7 +127,7 @@ def translate(
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     names, requests = zip(*request.candidates_for(model.info), strict=True)
     check()
-    # The shipped model's `answers_with_people`: the average face, a person, its shape.
+    # The shipped model's `FaceModel.answer_people`: the average face, a person, its shape.
     pictures, people = _answers(model, drawing, list(requests))
     made = []
     for name, one, face, person in zip(names, requests, pictures, people, strict=True):
@@ -137,7 +144,7 @@ def translate(
         made.append(Face(name, face, notes, number, lacks))
     remarks = remarks_on(drawing, request, model.info, names)
     remarks += remarks_on_person(made[0], request)
-    return Answer(drawing, tuple(made), remarks, is_on_paper)
+    return Answer(drawing, tuple(made), remarks, made_by(model.info.direction), is_on_paper)
 
 
 def remarks_on_person(face: Face, request: DrawingRequest) -> tuple[Remark, ...]:
@@ -285,8 +292,7 @@ def notes_of(
         notes["person"] = str(person)
     if "answer" in info.supports:
         notes["answer"] = request.answer
-        is_composed = request.answer == PERSON and not is_rendered(drawing.shows, request)
-        notes["made"] = COMPOSED if is_composed else RENDERED
+        notes["made"] = _way_of_making(request, drawing)
         if request.temperature is not None:
             notes["temperature"] = f"{request.temperature:g}"
         if request.chosen:
@@ -299,25 +305,29 @@ def notes_of(
                 notes[name] = "#{:02x}{:02x}{:02x}".format(*as_tone(value).colour)
             else:
                 notes[name] = f"{value:g}"
-    if restorer is not None and request.enhance:
+    if restorer is not None and request.enhance and request.strength > 0:
         notes["restorer"] = f"{restorer.info.name}, strength {request.strength:g}"
     return notes
 
 
-def write_answer(
-    answer: Answer, out: str | Path, stem: str = "drawing", *, kind: str = "photo"
-) -> tuple[Path, ...]:
+def _way_of_making(request: DrawingRequest, drawing: Drawing) -> str:
+    if request.answer == AVERAGE:
+        return RENDERED
+    return RENDERED_FROM_LINES if is_rendered(drawing.shows, request) else COMPOSED
+
+
+def write_answer(answer: Answer, out: str | Path, stem: str = "drawing") -> tuple[Path, ...]:
     """Write an answer's faces as PNGs into the folder `out`, which is made, and before them, if
     there are several, a sheet of the drawing and all of them.
 
     Existing files are never overwritten: a name that is taken gets a number. stem: what the files'
-    names begin with. kind: what the name of a single answer ends with. Returns the files, the sheet
-    first. Raises OSError.
+    names begin with; a single answer's ends with its kind. Returns the files, the sheet first.
+    Raises OSError.
     """
     out = Path(out)
     if len(answer.faces) == 1:
         (face,) = answer.faces
-        stem = runtime.free_stem(out, f"{stem}-{kind}", [".png"])
+        stem = runtime.free_stem(out, f"{stem}-{answer.kind}", [".png"])
         file = images.save(out / f"{stem}.png", face.picture, generated=True, notes=face.notes)
         return (file,)
     endings = [f"-{face.name.replace(' ', '-')}.png" for face in answer.faces]

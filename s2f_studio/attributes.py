@@ -18,9 +18,9 @@ TRAITS: dict[str, tuple[str, dict[str, float]]] = {
     "curls": ("hair_texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
-TOLD = WORN + tuple(TRAITS)  # all of a network's inputs about a person
+ATTRIBUTES = WORN + tuple(TRAITS)  # all of a network's inputs about a person
 PRESENTS = "presents"  # as a man (-1) to as a woman (1); only of people who are drawn
-LEVELS = (*TOLD, PRESENTS)  # all that can be asked of a person from -1 to 1
+LEVELS = (*ATTRIBUTES, PRESENTS)  # all that can be asked of a person from -1 to 1
 # What users read for those whose name is no word.
 CALLED = {
     "hair_length": "length of hair",
@@ -30,7 +30,7 @@ CALLED = {
     "smile": "mouth",
 }
 FOUND_PARTS = ("person", "hair")  # the finder's segmentation classes,
-FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
+FINDER_OUTPUTS = ("photo", "crude", "glasses", "beard", "hat")  # and its binary outputs
 COLOURED = ("skin", "hair")
 
 

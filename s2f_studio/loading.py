@@ -9,7 +9,7 @@ from pathlib import Path
 
 from s2f_studio import shipped
 from s2f_studio.faces import bank
-from s2f_studio.faces.model import MORE_FILES, FaceModel
+from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_utils import infer, weights
 from s2f_utils.infer import graphs
 from s2f_utils.infer.loading import by_torch, direction_of, name_of
@@ -25,7 +25,6 @@ def load(
     precision: str = "float32",
     *,
     direction: str | None = None,
-    at_once: int = 1,
     name: str = "",
     engine: str = "auto",
 ) -> Model:
@@ -35,7 +34,7 @@ def load(
 
     These compute in float32, whatever the precision. Raises what `s2f_utils.infer.load` raises.
     """
-    options = {"direction": direction, "at_once": at_once, "name": name, "engine": engine}
+    options = {"direction": direction, "name": name, "engine": engine}
     if not is_of_faces(model, direction):
         return infer.load(model, device, precision, **options)
     return _load_faces(model, device, **options)
@@ -76,24 +75,22 @@ def _description_file(model: str | Path) -> Path:
 
 
 def _load_faces(
-    model: str | Path, device: str, *, direction: str | None, at_once: int, name: str, engine: str
+    model: str | Path, device: str, *, direction: str | None, name: str, engine: str
 ) -> FaceModel:
     file = _description_file(model)
     if graphs.runs_by_torch(file, engine, device, has_graphs=file.is_file()):
-        return _load_by_torch(model, device, direction, at_once, name)
+        return _load_by_torch(model, device, direction, name)
     description = graphs.read_description(file) if file.is_file() else None
     if description and file.name != graphs.DESCRIPTION:
         description["stages"].pop(FINDER_STAGE)
-    made = graphs.by_graphs(FaceModel, model, file, description, direction, at_once, name)
+    made = graphs.by_graphs(FaceModel, model, file, description, direction, name)
     people = file.with_name(bank.FOLDER.name)
     if people.is_dir():  # an exported model brings the bank that its weights know
         made.bank = bank.opened(people)
     return made
 
 
-def _load_by_torch(
-    model: str | Path, device: str, direction: str | None, at_once: int, name: str
-) -> FaceModel:
+def _load_by_torch(model: str | Path, device: str, direction: str | None, name: str) -> FaceModel:
     from s2f_studio.faces.networks import expect  # noqa: F401  its network is known from now on
     from s2f_utils.networks import checkpoints
 
@@ -106,6 +103,6 @@ def _load_by_torch(
         direction=direction_of(model, info, direction),
         licence=weights.OWN_TERMS if str(model) in shipped.NAMES else "",
     )
-    made = by_torch(FaceModel, net, info, path, device, at_once=at_once)
-    made.files += MORE_FILES
+    made = by_torch(FaceModel, net, info, path, device)
+    made.files += OTHER_FILES_OF_FACES
     return made

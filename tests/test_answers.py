@@ -11,7 +11,13 @@ import pytest
 
 import s2f_studio
 from s2f_studio import shipped
-from s2f_studio.answers import translate, write_answer
+from s2f_studio.answers import (
+    COMPOSED,
+    RENDERED,
+    RENDERED_FROM_LINES,
+    translate,
+    write_answer,
+)
 from s2f_studio.attributes import CALLED
 from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
@@ -20,6 +26,7 @@ from s2f_studio.faces import model as face_model
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
+from s2f_utils.infer.request import Request
 from s2f_utils.pictures import images
 
 
@@ -82,6 +89,34 @@ def test_files_say_which_answer_they_are(model, tmp_path):
         "drawing-average",
         "drawing-person-2",
     ]
+
+
+def test_the_file_of_a_single_answer_is_named_by_its_kind(tmp_path):
+    request = DrawingRequest(direction="photo-to-sketch", align="never")
+    answer = translate(drawings.example("beard"), request)
+    (file,) = write_answer(answer, tmp_path)
+    assert file.name == "drawing-sketch.png"
+
+
+def test_a_plain_request_is_answered_as_one_whose_further_fields_are_usual(model, crude):
+    asked = Request(seed=3), DrawingRequest(seed=3)
+    (plain, usual), (one, other) = model.answer_people([crude] * 2, asked)
+    assert np.array_equal(plain, usual) and one.number == other.number
+
+
+def test_a_rendered_face_is_not_called_the_picture_of_a_person_of_the_bank(
+    model, crude, monkeypatch
+):
+    careful = drawings.prepare(drawings.example("glasses")).image  # .30
+    monkeypatch.setattr(face_model, "CAREFUL_BELOW", 0.35)
+    for drawn, fields, made in (
+        (careful, {}, RENDERED_FROM_LINES),
+        (careful, {"person": {"age": 1.0}}, COMPOSED),
+        (careful, {"answer": "average"}, RENDERED),
+        (crude, {}, COMPOSED),
+    ):
+        request = DrawingRequest(align="never", clean="never", **fields)
+        assert translate(drawn, request, model).faces[0].notes["made"] == made
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3)])
@@ -169,13 +204,20 @@ def test_eight_threads_get_the_answers_that_one_gets(model):
 def test_what_is_asked_for_in_python_is_done(model):
     """Enhancing, several answers, and laying back onto the paper; without a restorer at hand."""
     drawing = drawings.example("glasses")
-    plain, enhanced, laid = (
+    plain, enhanced, untouched, laid = (
         translate(drawing, DrawingRequest.of(fields), model)
-        for fields in ({"candidates": 2}, {"enhance": True, "strength": 1}, {"frame": "paper"})
+        for fields in (
+            {"candidates": 2},
+            {"enhance": True, "strength": 1},
+            {"enhance": True, "strength": 0},
+            {"frame": "paper"},
+        )
     )
     assert [face.name for face in plain.faces] == ["person", "average"]
     assert not np.array_equal(enhanced.faces[0].picture, plain.faces[0].picture)
     assert enhanced.faces[0].notes["restorer"] == "restorer-256, strength 1"
+    assert np.array_equal(untouched.faces[0].picture, plain.faces[0].picture)
+    assert "restorer" not in untouched.faces[0].notes
     assert laid.faces[0].picture.shape == laid.drawing.paper.shape != (256, 256, 3)
 
 

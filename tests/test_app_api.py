@@ -199,7 +199,7 @@ def test_a_sheet_that_is_cut_out_is_named_and_can_be_left_whole(client):
     assert found["points"] is None  # those of the sheet lie elsewhere on the upload, as do boxes
     two = Remark("faces", {"num": 2, "taken": 1, "boxes": [[0.1, 0.1, 0.2, 0.2]] * 2})
     for turned, boxes in ((), two.data["boxes"]), ((Remark("turned"),), []):
-        told = Answer(drawings.Drawing(scene, scene), (), (two, *turned))
+        told = Answer(drawings.Drawing(scene, scene), (), (two, *turned), "photo")
         assert (
             reply.as_json(told, ModelInfo(name="mine", direction="sketch-to-photo"))["faces"]
             == boxes

@@ -15,7 +15,7 @@ import torch
 import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from data_prep.make import portraits
 from s2f_studio import load
-from s2f_studio.attributes import TOLD
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmark_net import FindLandmarks
@@ -185,7 +185,7 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
 
 
 def small() -> torch.nn.Module:
-    return networks.build("expect", widths=(8, 16, 16, 24), hidden=8, told=len(TOLD))
+    return networks.build("expect", widths=(8, 16, 16, 24), hidden=8, told=len(ATTRIBUTES))
 
 
 def test_every_weight_of_the_network_learns_and_tones_matter():

@@ -14,11 +14,11 @@ import s2f_studio
 from data_prep import DataError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import shipped
-from s2f_studio.attributes import TOLD
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import finetune
-from s2f_studio.faces.shaped import read_points, told_in
+from s2f_studio.faces.shaped import attributes_in, read_points
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import alignment, warp
@@ -73,11 +73,10 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(
         assert (images.load_labels(row.mask) > 0).mean() > 0.2
         assert row.attributes["glasses"] in "01" and row.attributes["hat"] in "01"
         number = int(row.identity[-1])
-        told = dict(zip(TOLD, told_in(row), strict=True))
-        assert told["smile"] == (0.0 if number % 2 else 1.0) and (told["age"] == 1.0) == (
-            number % 2 == 0
-        )
-        assert np.isnan(told["hair_length"]) and (told["hat"] == 1.0 or number % 2)
+        attributes = dict(zip(ATTRIBUTES, attributes_in(row), strict=True))
+        assert attributes["smile"] == (0.0 if number % 2 else 1.0)
+        assert (attributes["age"] == 1.0) == (number % 2 == 0)
+        assert np.isnan(attributes["hair_length"]) and (attributes["hat"] == 1.0 or number % 2)
     damaged = shutil.copytree(pairs, tmp_path / "damaged")
     table = (pairs / "manifest.csv").read_text()
     (damaged / "manifest.csv").write_text(

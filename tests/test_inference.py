@@ -87,7 +87,7 @@ def test_a_padded_answer_that_is_larger_than_its_square_is_cut_out_whole():
     class Twice(infer.translator.Translator):
         input_px = 32
 
-        def answer_squares(self, squares, asks):
+        def _answer_squares(self, squares, asks):
             return squares.repeat(2, axis=1).repeat(2, axis=2)
 
     image = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)

@@ -19,7 +19,7 @@ from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces.average_face import missing_accessories
 from s2f_studio.faces.bank_stages import with_worn
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
-from s2f_studio.faces.model import LINES_BELOW, UnknownPersonError, average_of, worn_by
+from s2f_studio.faces.model import CAREFUL_BELOW, UnknownPersonError, average_of, worn_by
 from s2f_studio.faces.networks.chooser import normalised
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.faces.placing import Placed
@@ -114,7 +114,7 @@ def people_of(model, square, seeds, **fields) -> list[int]:
     squares = np.stack([square] * len(asks))
     found = model.landmarks(squares)
     averages = model.averages(squares, found, [average_of(ask) for ask in asks])
-    return [one.chosen.entry for one in model.people(squares, found, averages, asks)]
+    return [one.chosen.entry for one in model.choose_people(squares, found, averages, asks)]
 
 
 def share(looks, entries, look, value) -> float:
@@ -177,7 +177,7 @@ def test_the_next_eight_are_like_those_who_were_picked_and_one_goes_back_a_round
     first = people_of(model, square, range(8))
     picked = np.zeros(len(model.bank.rows), bool)
     picked[first[5]] = True
-    off = model.off(picked)
+    off = model.measure_distances(picked)
     numbers = model.bank.numbers
     one = Round((numbers[first[5]],), tuple(numbers[first[:5]]))
     second = people_of(model, square, range(8, 16), chosen=(one,))
@@ -267,11 +267,9 @@ def test_an_entry_is_laid_without_its_hair_changed_where_the_drawing_has_the_sam
     hair[:, 6:26, 14:50] = 1.0
     higher = torch.zeros(1, 64, 64)
     higher[:, 1:26, 14:50] = 1.0
-    much = torch.ones(1)
-    assert placed.moved(hair, hair, much).abs().max() < 1e-3
-    moved = placed.moved(higher, hair, much)[0]
+    assert placed.moved(hair, hair).abs().max() < 1e-3
+    moved = placed.moved(higher, hair)[0]
     assert moved[:20].abs().max() > 4 and moved[40:].abs().max() < 0.5
-    assert placed.moved(higher, hair, 0 * much).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize(("hair_above", "share"), [(0.1, 1.0), (0.35, 0.5), (0.6, 0.0)])
@@ -297,8 +295,8 @@ def test_hair_that_the_edge_cuts_off_is_not_pressed(model):
     cut, whole, lower = (torch.zeros(1, 64, 64) for _ in range(3))
     cut[:, :26, 14:50] = whole[:, 4:26, 14:50] = lower[:, 12:26, 14:50] = 1.0
     above = np.s_[0, 6:12, 28:36]
-    assert placed.moved(lower, whole, torch.ones(1))[above].abs().max() > 4
-    assert placed.moved(lower, cut, torch.ones(1))[above].abs().max() < 0.5
+    assert placed.moved(lower, whole)[above].abs().max() > 4
+    assert placed.moved(lower, cut)[above].abs().max() < 0.5
 
 
 def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, square):
@@ -306,9 +304,9 @@ def test_lines_are_shown_to_the_renderer_where_the_drawing_is_careful(model, squ
     (found,) = model.landmarks(square[None])
     ask = DrawingRequest(seed=2)
     average = model.averages(square[None], [found], [ask])[0]
-    (person,) = model.people(square[None], [found], average[None], [ask])
+    (person,) = model.choose_people(square[None], [found], average[None], [ask])
     blank = np.full_like(square, 255)
-    for crude, shows in ((LINES_BELOW - 0.05, True), (LINES_BELOW + 0.05, False)):
+    for crude, shows in ((CAREFUL_BELOW - 0.05, True), (CAREFUL_BELOW + 0.05, False)):
         seen = replace(found, flags=found.flags | {"crude": crude})
-        made = [model.picture(one, seen, average, person, ask) for one in (square, blank)]
+        made = [model.make_picture(one, seen, average, person, ask) for one in (square, blank)]
         assert np.array_equal(*made) != shows

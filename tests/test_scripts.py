@@ -140,38 +140,40 @@ def test_an_answer_that_comes_after_another_model_was_chosen_is_dropped():
 
 def test_eight_faces_have_eight_seeds_and_one_is_kept():
     told = on_page("""
-      await state.showEight();
-      const { faces } = state.rounds.now;
+      await state.eight.showNext();
+      const { faces } = state.eight.rounds.now;
       tell(faces.map((one) => one.seed));
       const before = asked.length;
-      await state.pick(faces[4]);
+      await state.eight.pick(faces[4]);
       tell(asked.length - before, state.face === faces[4].png);
       tell(state.settings.seed === faces[4].seed, kept.settings.seed === faces[4].seed);
-      await state.showEight();
-      tell(state.rounds.now.faces.map((one) => one.seed));
+      await state.eight.showNext();
+      tell(state.eight.rounds.now.faces.map((one) => one.seed));
     """)
     assert told == [list(range(8)), 0, True, True, True, list(range(8, 16))]
 
 
 def test_eight_faces_stay_after_a_change_and_are_made_anew_when_asked():
     told = on_page("""
-      await state.showEight();
-      const { now } = state.rounds;
+      await state.eight.showNext();
+      const { now } = state.eight.rounds;
       const first = now.faces.map((one) => one.png);
-      await state.pick(now.faces[4]);
+      await state.eight.pick(now.faces[4]);
       await state.set({ likely: 1 });
-      tell(now.faces.map((one) => one.png).join() === first.join(), now.picks, state.numFresh);
+      const same = now.faces.map((one) => one.png).join() === first.join();
+      tell(same, now.picks, state.eight.numFresh);
       const before = asked.length;
-      await state.fillRound();
+      await state.eight.fill();
       const anew = asked.slice(before);
-      tell(anew.map((one) => one.seed), anew.every((one) => one.likely === 1), state.numFresh);
-      tell(state.rounds.now === now, now.picks);
+      tell(anew.map((one) => one.seed), anew.every((one) => one.likely === 1));
+      tell(state.eight.numFresh);
+      tell(state.eight.rounds.now === now, now.picks);
       await state.set({ likely: 0.5 });
-      const half = state.fillRound();
+      const half = state.eight.fill();
       await state.draw(png + "mine", false);
       await half;
-      tell(state.numFresh, state.filling);
-      await state.pick(now.faces[2]);
+      tell(state.eight.numFresh, state.eight.filling);
+      await state.eight.pick(now.faces[2]);
       tell(state.face !== now.faces[2].png, asked.at(-1).seed);
     """)
     assert told[:3] == [True, [4], 0]
@@ -180,10 +182,10 @@ def test_eight_faces_stay_after_a_change_and_are_made_anew_when_asked():
 
 def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before():
     told = on_page("""
-      await state.showEight();
-      const third = state.rounds.now.faces[2];
+      await state.eight.showNext();
+      const third = state.eight.rounds.now.faces[2];
       const older = state.ask();
-      await state.pick(third);
+      await state.eight.pick(third);
       await older;
       tell(state.face === third.png, state.isBusy);
     """)
@@ -192,8 +194,8 @@ def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before(
 
 def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
     told = on_page("""
-      await state.showEight();
-      await state.pick(state.rounds.now.faces[2]);
+      await state.eight.showNext();
+      await state.eight.pick(state.eight.rounds.now.faces[2]);
       const left = structuredClone(kept);
       for (const change of ["none", "another person", "another model"]) {
         kept = structuredClone(left);
@@ -203,7 +205,7 @@ def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
         await again.open();
         for (const model of again.models) model.answers = 8;
         await again.begun();
-        const { faces, picks } = again.rounds.now;
+        const { faces, picks } = again.eight.rounds.now;
         tell(faces.length, picks, again.settings.keep);
       }
     """)
@@ -212,22 +214,22 @@ def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
 
 def test_choosing_leads_to_people_around_the_picks():
     told = on_page("""
-      await state.showEight();
-      const [, , , fourth, , sixth] = state.rounds.now.faces;
-      await state.pick(fourth);
-      await state.pick(sixth);
-      await state.moreAlike();
-      const { faces, picks, picked } = state.rounds.now;
+      await state.eight.showNext();
+      const [, , , fourth, , sixth] = state.eight.rounds.now.faces;
+      await state.eight.pick(fourth);
+      await state.eight.pick(sixth);
+      await state.eight.showAlike();
+      const { faces, picks, picked } = state.eight.rounds.now;
       tell(asked.at(-1).chosen, faces.map((one) => one.seed), picks);
       tell(picked.map((one) => one.seed));
-      await state.pick(faces[1]);
+      await state.eight.pick(faces[1]);
       tell(state.settings.seed, kept.settings.chosen, kept.settings.keep);
-      await state.moreAlike();
-      tell(asked.at(-1).chosen, state.rounds.now.first, asked.at(-1).keep ?? null);
-      await state.pick(state.rounds.now.faces[0]);
-      await state.pick(state.rounds.now.faces[0]);
-      tell(state.rounds.now.picks);
-      await state.pick(state.rounds.now.faces[0]);
+      await state.eight.showAlike();
+      tell(asked.at(-1).chosen, state.eight.rounds.now.first, asked.at(-1).keep ?? null);
+      await state.eight.pick(state.eight.rounds.now.faces[0]);
+      await state.eight.pick(state.eight.rounds.now.faces[0]);
+      tell(state.eight.rounds.now.picks);
+      await state.eight.pick(state.eight.rounds.now.faces[0]);
       await state.draw(png + "mine", false);
       tell(asked.at(-1).chosen, asked.at(-1).seed, asked.at(-1).keep);
     """)
@@ -244,26 +246,26 @@ def test_choosing_leads_to_people_around_the_picks():
 
 def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
     told = on_page("""
-      const seen = () => state.rounds.now.faces.map((one) => one.png).join();
-      await state.showEight();
-      await state.pick(state.rounds.now.faces[3]);
+      const seen = () => state.eight.rounds.now.faces.map((one) => one.png).join();
+      await state.eight.showNext();
+      await state.eight.pick(state.eight.rounds.now.faces[3]);
       const first = seen();
-      await state.showEight();
+      await state.eight.showNext();
       const others = seen();
-      await state.pick(state.rounds.now.faces[1]);
-      await state.moreAlike();
+      await state.eight.pick(state.eight.rounds.now.faces[1]);
+      await state.eight.showAlike();
       const alike = seen();
       const before = asked.length;
-      await state.go("back");
-      tell(seen() === others, state.rounds.now.picks);
-      await state.go("back");
-      tell(seen() === first, state.rounds.now.picks, state.rounds.canGoBack);
-      await state.go("forward");
-      await state.go("forward");
-      tell(seen() === alike, state.rounds.canGoForward, asked.length - before);
-      await state.go("back");
-      await state.showEight();
-      tell(state.rounds.now.first, state.rounds.canGoForward);
+      await state.eight.go("back");
+      tell(seen() === others, state.eight.rounds.now.picks);
+      await state.eight.go("back");
+      tell(seen() === first, state.eight.rounds.now.picks, state.eight.rounds.canGoBack);
+      await state.eight.go("forward");
+      await state.eight.go("forward");
+      tell(seen() === alike, state.eight.rounds.canGoForward, asked.length - before);
+      await state.eight.go("back");
+      await state.eight.showNext();
+      tell(state.eight.rounds.now.first, state.eight.rounds.canGoForward);
     """)
     assert told == [True, [9], True, [3], False, True, False, 0, 16, False]
 
@@ -271,14 +273,14 @@ def test_back_and_forward_show_rounds_that_were_there_and_ask_for_nothing():
 def test_what_was_set_comes_back_with_a_round():
     told = on_page("""
       await state.set({ person: { age: 1 } });
-      await state.showEight();
+      await state.eight.showNext();
       await state.set({ person: {}, temperature: 1.2 });
-      await state.showEight();
+      await state.eight.showNext();
       const before = asked.length;
-      await state.go("back");
-      tell(state.settings.person, state.settings.temperature, state.numFresh);
-      await state.go("forward");
-      tell(state.settings.person, state.settings.temperature, state.numFresh);
+      await state.eight.go("back");
+      tell(state.settings.person, state.settings.temperature, state.eight.numFresh);
+      await state.eight.go("forward");
+      tell(state.settings.person, state.settings.temperature, state.eight.numFresh);
       tell(asked.length - before);
     """)
     assert told == [{"age": 1}, None, 8, {}, 1.2, 8, 2], "the large face follows what is set"
@@ -287,13 +289,13 @@ def test_what_was_set_comes_back_with_a_round():
 def test_a_page_that_is_opened_in_a_later_round_goes_back_as_well():
     told = on_page("""
       await state.set({ seed: 9, chosen: [[[103, 105], [100]]] });
-      await state.showEight();
-      tell(state.rounds.now.first, asked.at(-1).chosen);
-      await state.go("back");
-      const { first, picks, faces } = state.rounds.now;
-      tell(first, asked.at(-1).chosen, picks, faces.length, state.rounds.canGoBack);
-      await state.go("forward");
-      tell(state.rounds.now.first);
+      await state.eight.showNext();
+      tell(state.eight.rounds.now.first, asked.at(-1).chosen);
+      await state.eight.go("back");
+      const { first, picks, faces } = state.eight.rounds.now;
+      tell(first, asked.at(-1).chosen, picks, faces.length, state.eight.rounds.canGoBack);
+      await state.eight.go("forward");
+      tell(state.eight.rounds.now.first);
     """)
     assert told == [8, "103,105/100", 0, "", [], 8, False, 8]
 
@@ -381,22 +383,22 @@ def test_a_file_that_cannot_be_read_is_said():
 
 def test_a_person_who_is_picked_no_more_is_kept_no_more_and_another_one_takes_no_pick():
     told = on_page("""
-      await state.showEight();
-      const [, , third, fourth] = state.rounds.now.faces;
-      await state.pick(fourth);
+      await state.eight.showNext();
+      const [, , third, fourth] = state.eight.rounds.now.faces;
+      await state.eight.pick(fourth);
       tell(state.settings.keep);
-      await state.pick(fourth);
+      await state.eight.pick(fourth);
       tell(state.settings.keep);
-      await state.pick(third);
+      await state.eight.pick(third);
       host.translate = async (file, fields) => {
         asked.push(fields);
         return { pictures: [{ png: png + asked.length, person: 500 }], warnings: [], codes: [] };
       };
       await state.set({ person: { age: 1 } });
-      await state.fillRound();
-      tell(state.rounds.now.picks);
-      await state.pick(state.rounds.now.faces[0]);
-      await state.moreAlike();
+      await state.eight.fill();
+      tell(state.eight.rounds.now.picks);
+      await state.eight.pick(state.eight.rounds.now.faces[0]);
+      await state.eight.showAlike();
       tell(asked.at(-1).chosen);
     """)
     assert told == [103, None, [], "500/"], "eight times the same person is one pick"

@@ -259,8 +259,8 @@ def question(pad, **fields):
 
 def asked(page, content, n=1):
     page.receive(page, {"n": n, **content})
-    assert page.told["n"] == n
-    return page.told["ok"], page.told["told"]
+    assert page.reply["n"] == n
+    return page.reply["ok"], page.reply["reply"]
 
 
 def test_the_page_is_answered_and_the_pad_holds_what_it_shows(page, pad):

@@ -129,8 +129,7 @@ def _answer(
         shares = tuple(((x + 0.5) / width, (y + 0.5) / height) for x, y in points)
         request = DrawingRequest.of(request.model_dump() | {"points": shares})
     answer = answer_to(picture, request, model, restorer)
-    kind = model.info.direction.rsplit("-", 1)[1]
-    files = write_answer(answer, out, path.stem, kind=kind)
+    files = write_answer(answer, out, path.stem)
     for remark in answer.remarks:
         warn(f"{path.name}: {remark.worded(OWN_WORDS)}")
     tqdm.write(f"{path.name}: {files[0]}")

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
+from s2f_studio.attributes import FINDER_OUTPUTS, FOUND_PARTS
 from s2f_studio.drawings import plane
 from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
 from s2f_utils.infer.stages import F32, U8, channels_first
@@ -30,7 +30,7 @@ class Found:
 
     points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of each
     point's expected error, in pixels of 128. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags:
-    (N, 5), logits of `FOUND_FLAGS`; "crude" is the degree of abstraction, 0 to 1.
+    (N, 5), logits of `FINDER_OUTPUTS`; "crude" is the degree of abstraction, 0 to 1.
     """
 
     points: Tensor
@@ -86,7 +86,7 @@ class LandmarkNet(Network):
         self.maps = nn.Conv2d(second, NUM_POINTS, 1)
         self.parts = nn.Conv2d(second, 16 * len(FOUND_PARTS), 1)
         self.spread = nn.Linear(last, NUM_POINTS)
-        self.flags = nn.Linear(last, len(FOUND_FLAGS))
+        self.flags = nn.Linear(last, len(FINDER_OUTPUTS))
         centres = (torch.arange(32) + 0.5) / 32
         self.register_buffer("centres", centres, persistent=False)
 
@@ -119,7 +119,7 @@ class FindLandmarks(nn.Module):
     `FACE_PX`; paper float32 (N,), the grey level beyond their edges. Out, in the pictures' pixels:
     points float32 (N, 164, 2); off (N, 164), the expected error of each; parts (N, 2, 256, 256) as
     `attributes.FOUND_PARTS`, at the pixels of a picture of that size, and flags (N, 5) as
-    `attributes.FOUND_FLAGS`, both in [0, 1].
+    `attributes.FINDER_OUTPUTS`, both in [0, 1].
     """
 
     inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_studio import shipped
-from s2f_studio.attributes import FOUND_FLAGS, FOUND_PARTS
+from s2f_studio.attributes import FINDER_OUTPUTS, FOUND_PARTS
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.mesh import FACE_PX
@@ -204,7 +204,7 @@ def _aligned(points: np.ndarray) -> np.ndarray:
 
 
 def _named_flags(flags: np.ndarray) -> dict[str, float]:
-    return {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags, strict=True)}
+    return {name: float(flag) for name, flag in zip(FINDER_OUTPUTS, flags, strict=True)}
 
 
 def _named_parts(parts: np.ndarray, size_px: int) -> dict[str, np.ndarray]:

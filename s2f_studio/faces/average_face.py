@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TOLD, WORN, as_tone
+from s2f_studio.attributes import ATTRIBUTES, COLOURED, WORN, as_tone
 from s2f_studio.drawings import shape_prior
 from s2f_studio.drawings.landmarks import Landmarks
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
@@ -74,7 +74,7 @@ def average_faces(
     """
     missing = [missing_accessories(ask, one) for ask, one in zip(asks, found, strict=True)]
     asks = [resolve_attributes(ask, one) for ask, one in zip(asks, found, strict=True)]
-    requested = [{name for name in ask.person if name in TOLD} for ask in asks]
+    requested = [{name for name in ask.person if name in ATTRIBUTES} for ask in asks]
     worn = [names & set(WORN) for names in requested]
     others = [names - new for names, new in zip(requested, missing, strict=True)]
     inputs = [NetworkInput(*parts) for parts in zip(squares, found, asks, strict=True)]
@@ -137,11 +137,11 @@ def _network_output(engine: Engine, inputs: Sequence[NetworkInput]) -> np.ndarra
 
 
 def attribute_vector(found: Landmarks, ask: DrawingRequest) -> np.ndarray:
-    """The attributes found or requested, as `TOLD`: float32 (7,) in [0, 1], NaN if unknown."""
+    """The attributes found or requested, as `ATTRIBUTES`: float32 (7,) in [0, 1], NaN: unknown."""
     known = found.flags | {
-        name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in TOLD
+        name: 0.5 + 0.5 * value for name, value in ask.person.items() if name in ATTRIBUTES
     }
-    return np.array([known.get(name, np.nan) for name in TOLD], np.float32)
+    return np.array([known.get(name, np.nan) for name in ATTRIBUTES], np.float32)
 
 
 def tones_of(ask: DrawingRequest) -> np.ndarray:
@@ -176,7 +176,7 @@ def missing_accessories(ask: DrawingRequest, found: Landmarks) -> set[str]:
 
 
 def without_attributes(
-    ask: DrawingRequest, found: Landmarks, words: Collection[str] = TOLD
+    ask: DrawingRequest, found: Landmarks, words: Collection[str] = ATTRIBUTES
 ) -> tuple[DrawingRequest, Landmarks]:
     """The request and the finder's results without some of the requested attributes.
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_studio.attributes import TOLD
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
@@ -143,7 +143,7 @@ class ExpectMethod(Method):
 
     def build(self, config: ExpectConfig) -> None:
         net_g = networks.build(
-            "expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD)
+            "expect", widths=config.numbers, dropout=config.dropout, told=len(ATTRIBUTES)
         )
         self.net_g, self.opt_g = self.add(
             "net_g",

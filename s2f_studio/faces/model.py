@@ -19,7 +19,7 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, bank, choosing
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import AVERAGE, DrawingRequest
-from s2f_utils.infer.translator import LARGER, Translator, check_mode, parts_of
+from s2f_utils.infer.translator import LARGER, Translator, check_mode
 from s2f_utils.networks.info import ALIGNED
 from s2f_utils.pictures.faces.geometry import similarity, transform
 
@@ -32,16 +32,15 @@ if TYPE_CHECKING:
 # Below this "crude" score the drawing's lines know more than the bank, and a network that sees them
 # renders the photo: FS2K's two careful styles, and CUFS, have .15 to .27, the simple style and pen
 # drawings .29 to .52.
-LINES_BELOW = 0.28
+CAREFUL_BELOW = 0.28
 # How much of an entry's own shape stays: for careful drawings; crude ones add.
 OWN_SHAPE = 0.35, 0.35
 # Fields of a request.
 SUPPORTS = frozenset({"answer", "likely", "person"})
 # Beside the file of the average face: the network that renders photos, and what is known of the
 # bank.
-MORE_FILES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
-OWN_CODE = 0.25  # how much of an entry's appearance a careful drawing's answer has
-WHOLLY = np.ones(1, np.float32)  # how far an entry's hair follows the drawn hair
+OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped.BANK))
+ENTRY_CODE_SHARE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 # Share of hair above the brows from which a hat is doubtful, and from which there is none.
 HAIR_UNDER_HAT = 0.2, 0.5
 
@@ -133,52 +132,31 @@ class FaceModel(Translator):
             "lay_large": stages.Laid(LARGER * FACE_PX),
         }
 
-    def answer_squares(
-        self, squares: np.ndarray, asks: Sequence[DrawingRequest]
-    ) -> Sequence[np.ndarray]:
-        """As `Translator.answer_squares`; S is FACE_PX."""
-        return [picture for picture, _ in self.answers_with_people(squares, asks)]
-
-    def answers_with_people(
-        self,
-        squares: np.ndarray,
-        asks: Sequence[DrawingRequest],
-        found: Sequence[Landmarks] | None = None,
-    ) -> list[tuple[np.ndarray, Person | None]]:
-        """As `answer_squares`, each answer with its person; None for the average. found: the
-        landmarks of each square, where they are known already.
-        """
-        check_mode(self.info.network, asks)
-        found = found or self.landmarks(squares)
-        averages = self.averages(squares, found, [average_of(ask) for ask in asks])
-        people = self.people(squares, found, averages, asks)
-        answers = []
-        for square, look, average, person, ask in zip(
-            squares, found, averages, people, asks, strict=True
-        ):
-            picture = self.picture(square, look, average, person, ask)
-            answers.append((picture, person))
-        return answers
+    def answer(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[DrawingRequest]
+    ) -> list[np.ndarray]:
+        """As `Translator.answer`. Raises UnknownPersonError for the number of nobody."""
+        return self.answer_people(pictures, requests)[0]
 
     def answer_people(
         self,
         pictures: Sequence[np.ndarray],
-        asks: Sequence[DrawingRequest],
+        requests: Sequence[DrawingRequest],
         found: Sequence[Landmarks] | None = None,
     ) -> tuple[list[np.ndarray], list[Person | None]]:
-        """As `answer`, and each answer's person; None for the average. found: as in
-        `answers_with_people`.
+        """As `answer`, and the person of each answer; None for the average.
+
+        requests: a plain `Request` counts as one whose further fields have their defaults. found:
+        the landmarks of each picture, where they are known already.
         """
-        squares = [
-            self._square(self._checked(picture), ask)
-            for picture, ask in zip(pictures, asks, strict=True)
-        ]
-        answers = self.answers_with_people(np.stack(squares), asks, found)
-        made = [
-            self._back(answer, picture, ask)
-            for (answer, _), picture, ask in zip(answers, pictures, asks, strict=True)
-        ]
-        return made, [person for _, person in answers]
+        pictures, asks, squares = self._to_squares(pictures, requests)
+        check_mode(self.info.network, asks)
+        found = found or self.landmarks(squares)
+        averages = self.averages(squares, found, [average_of(ask) for ask in asks])
+        people = self.choose_people(squares, found, averages, asks)
+        parts = zip(squares, found, averages, people, asks, strict=True)
+        answers = [self.make_picture(*one) for one in parts]
+        return self._from_squares(answers, pictures, asks), people
 
     @property
     def finder(self) -> Engine | None:
@@ -198,20 +176,14 @@ class FaceModel(Translator):
         self, squares: np.ndarray, found: Sequence[Landmarks], asks: Sequence[DrawingRequest]
     ) -> np.ndarray:
         """`average_faces`, (N, 5, 128, 128); those of one drawing and one person only once."""
-        keys = [
-            (square.tobytes(), json.dumps(ask.person, sort_keys=True, default=str))
-            for square, ask in zip(squares, asks, strict=True)
-        ]
-        firsts = [keys.index(key) for key in dict.fromkeys(keys)]
-        made = {}
-        for part in parts_of(firsts, self.at_once):
-            some_found, some_asks = [found[n] for n in part], [asks[n] for n in part]
-            faces = average_faces(self.engine, squares[part], some_found, some_asks)
-            for n, face in zip(part, faces, strict=True):
-                made[keys[n]] = face
+        keys = [drawing_and_person(*pair) for pair in zip(squares, asks, strict=True)]
+        made: dict[tuple, np.ndarray] = {}
+        for key, square, look, ask in zip(keys, squares, found, asks, strict=True):
+            if key not in made:
+                made[key] = average_faces(self.engine, square[None], [look], [ask])[0]
         return np.stack([made[key] for key in keys])
 
-    def people(
+    def choose_people(
         self,
         squares: np.ndarray,
         found: Sequence[Landmarks],
@@ -225,11 +197,11 @@ class FaceModel(Translator):
             if ask.answer == AVERAGE:
                 people.append(None)
                 continue
-            key = (square.tobytes(), json.dumps(ask.person, sort_keys=True, default=str))
+            key = drawing_and_person(square, ask)
             if key not in weighed:
                 weighed[key] = self.weigh(square, look, average, ask)
-            chosen = self.chosen(weighed[key], look, ask)
-            people.append(self.person(chosen, weighed[key].hair))
+            chosen = self.choose_entry(weighed[key], look, ask)
+            people.append(self.describe_person(chosen, weighed[key].hair))
         return people
 
     def weigh(
@@ -253,7 +225,9 @@ class FaceModel(Translator):
         made = self.engine.run("weigh", *(np.asarray(one)[None] for one in given))
         return Weighed(*(one[0] for one in made))
 
-    def chosen(self, weighed: Weighed, look: Landmarks, ask: DrawingRequest) -> choosing.Chosen:
+    def choose_entry(
+        self, weighed: Weighed, look: Landmarks, ask: DrawingRequest
+    ) -> choosing.Chosen:
         """The entry that is kept, or that a request's seed chooses by these weights.
 
         Raises UnknownPersonError.
@@ -268,19 +242,23 @@ class FaceModel(Translator):
                 " metadata, as person"
             )
         if ask.keep is not None:
-            return choosing.kept(weighed.nats, weighed.of_asked, numbers, ask.keep, self.off)
+            return choosing.kept(
+                weighed.nats, weighed.of_asked, numbers, ask.keep, self.measure_distances
+            )
         temperature = ask.temperature
         if temperature is None:
             temperature = choosing.usual_temperature(look.flags["crude"])
         return choosing.choose(
-            weighed.nats, numbers, [ask.seed], temperature, ask.chosen, self.off
+            weighed.nats, numbers, [ask.seed], temperature, ask.chosen, self.measure_distances
         )[0]
 
-    def off(self, picked: np.ndarray) -> np.ndarray:
-        """How far each entry is from the nearest of picked ones, bool (E,): (E,)."""
+    def measure_distances(self, picked: np.ndarray) -> np.ndarray:
+        """The squared distance of each entry to the nearest of picked ones, bool (E,) → (E,);
+        between all entries it is 1 in the mean.
+        """
         return self.engine.run("alike", picked[None].astype(np.float32))[0][0]
 
-    def person(self, chosen: choosing.Chosen, drawn_hair: np.ndarray) -> Person:
+    def describe_person(self, chosen: choosing.Chosen, drawn_hair: np.ndarray) -> Person:
         """An entry with what is known of it."""
         entry = np.array([chosen.entry]), np.array([chosen.mirrored], np.float32)
         hair, shape, code, looks, tones = self.engine.run("entry", *entry)
@@ -288,7 +266,7 @@ class FaceModel(Translator):
         known = shape[0], code[0], looks[0], tones[0]
         return Person(chosen, number, hair[0], drawn_hair, *known)
 
-    def picture(
+    def make_picture(
         self,
         square: np.ndarray,
         look: Landmarks,
@@ -297,20 +275,20 @@ class FaceModel(Translator):
         ask: DrawingRequest,
     ) -> np.ndarray:
         """One answer: uint8 (S, S, 3)."""
-        field = self.field(look, person, ask)[None].astype(np.float32)
+        field = self.find_sources(look, person, ask)[None].astype(np.float32)
         large = "_large" if ask.large else ""
         if person is None:
             return self.engine.run(f"lay{large}", average[None, :3], field)[0][0]
         if is_rendered(look, ask):
-            face = self.rendered(square, look, average, person, ask)
+            face = self.render_face(square, look, average, person, ask)
             return self.engine.run(f"lay{large}", face, field)[0][0]
         canvas = self.bank.picture(person.chosen.entry)
         canvas = canvas[:, ::-1] if person.chosen.mirrored else canvas
         canvas = np.ascontiguousarray(canvas.transpose(2, 0, 1), np.float32)[None] / 255
         hair = person.drawn_hair[None], person.own_hair[None]
-        return self.engine.run(f"place{large}", canvas, field, *hair, WHOLLY)[0][0]
+        return self.engine.run(f"place{large}", canvas, field, *hair)[0][0]
 
-    def rendered(
+    def render_face(
         self,
         square: np.ndarray,
         look: Landmarks,
@@ -320,11 +298,13 @@ class FaceModel(Translator):
     ) -> np.ndarray:
         """The photo for a careful drawing, in the mean shape: (1, 3, 128, 128) in [0, 1]."""
         (code,) = self.engine.run("code", average[None])
-        code = (1 - OWN_CODE) * code + OWN_CODE * person.code
+        code = (1 - ENTRY_CODE_SHARE) * code + ENTRY_CODE_SHARE * person.code
         points, lines = look.points[None].astype(np.float32), np.ones(1, np.float32)
         return self.engine.run("render", code, square[None], points, lines, np.array([ask.seed]))[0]
 
-    def field(self, look: Landmarks, person: Person | None, ask: DrawingRequest) -> np.ndarray:
+    def find_sources(
+        self, look: Landmarks, person: Person | None, ask: DrawingRequest
+    ) -> np.ndarray:
         """The source of each block of the answer in the mean shape's frame, (P / 4, P / 4, 2).
 
         It lies where a portrait has it, or, to be laid on the drawing, where the drawing has it.
@@ -346,7 +326,7 @@ class FaceModel(Translator):
         scored.
         """
         ask = DrawingRequest(mode=mode, likely=0.0, frame="paper")
-        return np.stack(self.answer_squares(batch, [ask] * len(batch)))
+        return np.stack(self.answer(batch, [ask] * len(batch)))
 
 
 def worn_by(look: Landmarks) -> np.ndarray:
@@ -364,7 +344,14 @@ def is_rendered(look: Landmarks, ask: DrawingRequest) -> bool:
     """Whether a network renders the person: for a careful drawing, unless something is asked for,
     which its lines would contradict.
     """
-    return look.flags["crude"] < LINES_BELOW and not ask.person
+    return look.flags["crude"] < CAREFUL_BELOW and not ask.person
+
+
+def drawing_and_person(square: np.ndarray, ask: DrawingRequest) -> tuple[bytes, str]:
+    """A drawing, and what is asked of the person, as a key: all that the average face and the
+    weights depend on.
+    """
+    return square.tobytes(), json.dumps(ask.person, sort_keys=True, default=str)
 
 
 def average_of(ask: DrawingRequest) -> DrawingRequest:

@@ -55,8 +55,7 @@ def distance_to_edge(middle: np.ndarray, ray: np.ndarray) -> np.ndarray:
 class Placed(nn.Module):
     """In: canvas (N, 3, C, C) in [0, 1]; coarse (N, P / 4, P / 4, 2), the source of each block of
     an answer in the mean shape's frame (`warping.coarse_field`); drawn and own (N, H, H), the hair
-    that is drawn and the entry's, in that frame; much (N,), how far the entry's follows, from 0 to
-    1. Out: picture uint8 (N, side_px, side_px, 3).
+    that is drawn and the entry's, in that frame. Out: picture uint8 (N, side_px, side_px, 3).
     """
 
     inputs = {
@@ -64,7 +63,6 @@ class Placed(nn.Module):
         "coarse": (F32, BLOCKS, BLOCKS, 2),
         "drawn": (F32, HAIR_PX, HAIR_PX),
         "own": (F32, HAIR_PX, HAIR_PX),
-        "much": (F32,),
     }
     outputs = ("picture",)
 
@@ -93,14 +91,12 @@ class Placed(nn.Module):
     def _keep(self, name: str, values: np.ndarray) -> None:
         self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
 
-    def forward(
-        self, canvas: Tensor, coarse: Tensor, drawn: Tensor, own: Tensor, much: Tensor
-    ) -> Tensor:
+    def forward(self, canvas: Tensor, coarse: Tensor, drawn: Tensor, own: Tensor) -> Tensor:
         scale = self.side_px // FACE_PX
         step = warping.STEP_PX * scale
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, step)
         where = (where + 0.5) / scale - 0.5  # (N, side, side, 2), pixels of the frame
-        moved = self.moved(drawn, own, much).permute(0, 3, 1, 2)  # (N, 2, H, H)
+        moved = self.moved(drawn, own).permute(0, 3, 1, 2)  # (N, 2, H, H)
         grid = (2 * where + 1) / FACE_PX - 1
         by = F.grid_sample(moved, grid, "bilinear", "border", align_corners=False)
         where = where + by.permute(0, 2, 3, 1) + MARGIN_PX
@@ -120,14 +116,14 @@ class Placed(nn.Module):
         reach = torch.where(along > INSIDE, self.steps, 0.0).amax(2)
         return torch.maximum(reach, self.radius)
 
-    def moved(self, drawn: Tensor, own: Tensor, much: Tensor) -> Tensor:
+    def moved(self, drawn: Tensor, own: Tensor) -> Tensor:
         """What is added to the source at each place of the frame: (N, H, H, 2), pixels."""
         own_outline = self.outline(own)
         to, came = self.outline(drawn) - self.radius, own_outline - self.radius
         there = ((to > LEAST_PX) & (came > LEAST_PX)).float()
         ratio = (to.clamp_min(1) / came.clamp_min(1)).clamp(*MOST).log()
         ratio = torch.where(own_outline > self.edge, ratio.clamp_min(0), ratio)
-        ratio = self.smooth(ratio * there * self.upper) * much[:, None]
+        ratio = self.smooth(ratio * there * self.upper)
         came = self.smooth(torch.where(there > 0, came, 25.0))
         away = self.grid - self.middle
         far = away.square().sum(2).sqrt().clamp_min(1e-3)  # (H, H)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_studio.attributes import TOLD
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.mesh import MEAN_PX
 
@@ -24,11 +24,13 @@ INK = Path(__file__).with_name("added_ink.npz")
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
-    """The amplification of each of `TOLD`: float32 (7,), 0 for those not requested. scales:
+    """The amplification of each of `ATTRIBUTES`: float32 (7,), 0 for those not requested. scales:
     {attribute: amplification}, `GUIDANCE` for the others.
     """
     scales = scales or {}
-    return np.array([scales.get(name, GUIDANCE) * (name in words) for name in TOLD], np.float32)
+    return np.array(
+        [scales.get(name, GUIDANCE) * (name in words) for name in ATTRIBUTES], np.float32
+    )
 
 
 @functools.cache
@@ -46,7 +48,7 @@ def inside_face() -> np.ndarray:
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """The region that shows one of `attributes.TOLD`, all of it for age: float32 (S, S), 0 to 1."""
+    """The region that shows one of `ATTRIBUTES`, all of it for age: float32 (S, S), 0 to 1."""
     import cv2
 
     points = mesh.mean_shape(MEAN_PX)

@@ -35,28 +35,28 @@ def planes_of(where: np.ndarray) -> np.ndarray:
     return images.rounded(127.5 + 127.5 * by / (SHIFT_SHARE * size))
 
 
-def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
-    """A person's attributes, 0 to 1 or NaN, as constant pictures: uint8 (S, S, len(told))."""
-    levels = images.rounded(255 * np.nan_to_num(np.asarray(told, np.float64), nan=0.5))
+def attribute_planes(attributes: Sequence[float], size_px: int) -> np.ndarray:
+    """A person's attributes, 0 to 1 or NaN, as constant pictures: uint8 (S, S, len(attributes))."""
+    levels = images.rounded(255 * np.nan_to_num(np.asarray(attributes, np.float64), nan=0.5))
     return np.broadcast_to(levels, (size_px, size_px, len(levels)))
 
 
 def worn_in(row: Row) -> list[float]:
     """A row's labels for `attributes.WORN`, in that order: 0, 1, or NaN if there is none."""
     beard = row.attributes.get("beard")
-    told = {
+    labels = {
         name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan)
         for name in ("glasses", "hat")
     }
     return [
-        told["glasses"],
+        labels["glasses"],
         float(beard not in ("none", "stubble")) if beard else math.nan,
-        told["hat"],
+        labels["hat"],
     ]
 
 
-def told_in(row: Row) -> list[float]:
-    """A row's attributes of its person, ordered as `TOLD`: from 0 to 1, or NaN if there is none."""
+def attributes_in(row: Row) -> list[float]:
+    """A row's attributes of its person, as `ATTRIBUTES`: from 0 to 1, or NaN if there is none."""
     traits = [
         levels.get(row.attributes.get(label, ""), math.nan) for label, levels in TRAITS.values()
     ]
@@ -86,19 +86,20 @@ class WarpedSketches(WarpedFaces):
         self,
         paths: Sequence[Path],
         points: Sequence[Path],
-        told: Sequence[Sequence[float]],
+        attributes: Sequence[Sequence[float]],
         size_px: int,
         device: torch.device,
     ) -> None:
         super().__init__(paths, points, size_px, device)
-        self.told, self.channels = list(told), 3 + len(told[0])
+        self.attributes, self.channels = list(attributes), 3 + len(attributes[0])
 
     def _read(self, index: int) -> np.ndarray:
         picture = images.load_rgb(self.paths[index])
         where = self._where(index, picture)
         grey = squared(self.paths[index], picture, self.size_px).mean(axis=2).astype(np.uint8)
         bent = warping.bend(grey, where, border=255)
-        return np.dstack([bent, planes_of(where), told_planes(self.told[index], self.size_px)])
+        planes = attribute_planes(self.attributes[index], self.size_px)
+        return np.dstack([bent, planes_of(where), planes])
 
 
 class WarpedPhotos(WarpedFaces):
@@ -152,8 +153,9 @@ class ShapedData(Data):
         drawn, true = (
             [manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS
         )
-        told = [told_in(pair) for pair in pairs]
-        sketches = WarpedSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
+        attributes = [attributes_in(pair) for pair in pairs]
+        paths = [pair.sketch for pair in pairs]
+        sketches = WarpedSketches(paths, drawn, attributes, size_px, device)
         people = [pair.mask for pair in pairs]
         photos = WarpedPhotos([pair.photo for pair in pairs], true, people, size_px, device)
         super().__init__(sketches, photos, progress=progress)

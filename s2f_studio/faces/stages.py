@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import TOLD
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh, plane, warping
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
@@ -74,8 +74,9 @@ class ToMeanShape(nn.Module):
 class Warped(nn.Module):
     """What `Expect` reads of drawings.
 
-    In: picture and points as `ToMeanShape`; told (N, 7) as `TOLD`, from 0 to 1, NaN if unknown;
-    added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N, 10, S, S) in [-1, 1].
+    In: picture and points as `ToMeanShape`; told (N, 7), the `ATTRIBUTES`, from 0 to 1, NaN if
+    unknown; added (N, 2), 1 if one of `ADDED` is to be drawn onto it. Out: (N, 10, S, S) in
+    [-1, 1].
     """
 
     def __init__(self) -> None:
@@ -104,7 +105,7 @@ class Expected(nn.Module):
     inputs = {
         "picture": (U8, FACE_PX, FACE_PX, 3),
         "points": (F32, NUM_POINTS, 2),
-        "told": (F32, len(TOLD)),
+        "told": (F32, len(ATTRIBUTES)),
         "added": (F32, len(ADDED)),
         "tones": (F32, 6),
     }
@@ -125,19 +126,19 @@ class Guided(nn.Module):
     2022).
 
     In: raw, last, made (N, 5, S, S): the answer so far, and the network's without and with the
-    attributes; words (N, 7), the amplification of each of `TOLD`, 0 for those not requested. Out:
-    raw.
+    attributes; words (N, 7), the amplification of each of `ATTRIBUTES`, 0 for those not requested.
+    Out: raw.
     """
 
     inputs = {
         **dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)),
-        "words": (F32, len(TOLD)),
+        "words": (F32, len(ATTRIBUTES)),
     }
     outputs = ("guided",)
 
     def __init__(self) -> None:
         super().__init__()
-        regions = torch.from_numpy(np.stack([region(name) for name in TOLD]))
+        regions = torch.from_numpy(np.stack([region(name) for name in ATTRIBUTES]))
         self.register_buffer("regions", regions[None], persistent=False)
 
     def forward(self, raw: Tensor, last: Tensor, made: Tensor, words: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from s2f_studio import shipped
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces.model import MORE_FILES, FaceModel
+from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_studio.loading import load as load_model
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.request import DIRECTIONS
@@ -95,8 +95,8 @@ class Choice:
         }
 
 
-def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """Load the model. at_once: pictures in one pass. engine: as in `onnx_engine.choose_engine`.
+def load(choice: Choice, device: str = "auto", engine: str = "auto") -> Model:
+    """Load the model. engine: as in `onnx_engine.choose_engine`.
 
     Raises Refusal, which says what is wrong with its file, but not its path.
     """
@@ -108,7 +108,6 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
             source,
             device,
             direction=choice.direction,
-            at_once=at_once,
             name=choice.id,
             engine=engine,
         )
@@ -212,7 +211,7 @@ def _size_mb(file: Path, network: str) -> float:
     """Of all files that a run's model reads."""
     files = [file]
     if network == FaceModel.NETWORK:
-        files += MORE_FILES
+        files += OTHER_FILES_OF_FACES
     return sum(one.stat().st_size for one in files) / 1e6
 
 

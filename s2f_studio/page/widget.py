@@ -349,7 +349,7 @@ def _page_class() -> type:
     import traitlets
 
     class SketchPadPage(anywidget.AnyWidget):
-        """A pad's page: `pad` is its state, `told` the newest reply, with the number of its
+        """A pad's page: `pad` is its state, `reply` the newest reply, with the number of its
         request.
         """
 
@@ -357,7 +357,7 @@ def _page_class() -> type:
         _css = (page.STATIC / "pad.css").read_text(encoding="utf-8")
         about = traitlets.Dict().tag(sync=True)
         pad = traitlets.Dict().tag(sync=True)
-        told = traitlets.Dict().tag(sync=True)
+        reply = traitlets.Dict().tag(sync=True)
 
         def __init__(self, shown: SketchPad) -> None:
             super().__init__(about=shown.about(), pad=shown.now())
@@ -368,10 +368,10 @@ def _page_class() -> type:
             """Answer a message of the page, {"kind", "n", …}; errors are shown there as text."""
             with self._shown.busy:
                 try:
-                    ok, told = True, self._shown.reply(content)
+                    ok, answer = True, self._shown.reply(content)
                 except Exception as error:  # no cell could show it
                     detail = str(error) or type(error).__name__
-                    ok, told = False, {"detail": detail, "code": getattr(error, "code", "")}
-                self.told = {"n": content.get("n", 0), "ok": ok, "told": told}
+                    ok, answer = False, {"detail": detail, "code": getattr(error, "code", "")}
+                self.reply = {"n": content.get("n", 0), "ok": ok, "reply": answer}
 
     return SketchPadPage

@@ -19,7 +19,7 @@ from s2f_utils.infer.translator import Translator
 from s2f_utils.networks.info import ModelInfo, UnknownNetworkError
 
 DESCRIPTION = "model.json"  # of a folder's graphs; for shipped ones, the model's name with .json
-FORMAT = 3
+FORMAT = 4
 KINDS = {kind.__name__: kind for kind in (Translator, StyleModel)}
 RESTORER = Restorer.__name__
 M = TypeVar("M", bound=Translator)
@@ -31,7 +31,6 @@ def open_model(
     engine: str,
     *,
     direction: str | None,
-    at_once: int,
     name: str,
 ) -> Translator | None:
     """As `infer.load`; None if PyTorch is to run the model.
@@ -44,7 +43,7 @@ def open_model(
     if runs_by_torch(file, engine, device, has_graphs=_suits_auto(description)):
         return None
     model_class = _model_class(model, description)
-    return by_graphs(model_class, model, file, description, direction, at_once, name)
+    return by_graphs(model_class, model, file, description, direction, name)
 
 
 def by_graphs(
@@ -53,7 +52,6 @@ def by_graphs(
     file: Path,
     description: Mapping[str, Any] | None,
     direction: str | None,
-    at_once: int,
     name: str,
 ) -> M:
     """A model of this class that its graphs run. file: which describes them. Raises ValueError
@@ -69,7 +67,7 @@ def by_graphs(
         )
     graphs = _engine(description, file)
     info = _info_in(description, name or str(model))
-    return model_class(graphs, info, at_once, files=_weights_of(graphs, file))
+    return model_class(graphs, info, files=_weights_of(graphs, file))
 
 
 def runs_by_torch(file: Path, engine: str, device: str, *, has_graphs: bool) -> bool:

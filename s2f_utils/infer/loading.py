@@ -39,7 +39,6 @@ def load(
     precision: str = "float32",
     *,
     direction: str | None = None,
-    at_once: int = 1,
     name: str = "",
     engine: str = "auto",
 ) -> Translator:
@@ -49,11 +48,10 @@ def load(
     "hf:user/model@revision" on the Hugging Face hub (`weights.hub`), or a folder that `s2f export`
     wrote. device: "cpu", "cuda", "mps", or "auto", the best that is there. precision: as in
     `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch": the generator of a
-    CycleGAN run, or the direction of a published CycleGAN file, which does not record it. at_once:
-    pictures in one pass; results may differ from one at a time by rounding. name: what the model is
-    called; "": as given, with the commit on the hub. engine: "torch" (only then is there a
-    `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most shipped and all exported
-    models run as graphs, others by PyTorch.
+    CycleGAN run, or the direction of a published CycleGAN file, which does not record it. name:
+    what the model is called; "": as given, with the commit on the hub. engine: "torch" (only then
+    is there a `Translator.net`), "onnx" or "auto": on a CPU with onnxruntime, most shipped and all
+    exported models run as graphs, others by PyTorch.
 
     Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that
     is no complete model, WeightsError if weights cannot be fetched, or ValueError for a direction
@@ -64,7 +62,7 @@ def load(
         raise ValueError(f"direction must be {' or '.join(known)}, got {direction!r}")
     if weights.shipped(f"{model}-{direction}"):  # the other direction of a shipped CycleGAN
         model = f"{model}-{direction}"
-    options = {"direction": direction, "at_once": at_once, "name": name}
+    options = {"direction": direction, "name": name}
     if engine == "auto" and precision not in ("auto", "float32"):
         engine = "torch"  # graphs are in float32
     opened = graphs.open_model(model, device, engine, **options)
@@ -92,7 +90,6 @@ def _load_by_torch(
     precision: str,
     *,
     direction: str | None,
-    at_once: int,
     name: str,
 ) -> Translator:
     """As `load`, for models that PyTorch runs."""
@@ -109,7 +106,7 @@ def _load_by_torch(
         size_px=int(size_px or net.usual_px or net.multiple_px),
         licence=licence_of(model),
     )
-    return by_torch(model_class, net, info, path, device, precision, at_once)
+    return by_torch(model_class, net, info, path, device, precision)
 
 
 def by_torch(
@@ -119,7 +116,6 @@ def by_torch(
     path: Path,
     device: str,
     precision: str = "float32",
-    at_once: int = 1,
 ) -> graphs.M:
     """A model of this class that PyTorch runs. path: its network's file. Others as in `load`."""
     from s2f_utils.infer.torch_engine import TorchEngine
@@ -129,7 +125,7 @@ def by_torch(
     memory_format = runtime.answering_format(place, norm_of(net))
     chosen = runtime.pick_precision(place, precision, memory_format)
     stages = model_class.build_stages(net.requires_grad_(False), chosen)
-    return model_class(TorchEngine(stages, chosen), info, at_once, net, files=(path,))
+    return model_class(TorchEngine(stages, chosen), info, net, files=(path,))
 
 
 def name_of(model: str | Path) -> str:

@@ -103,8 +103,8 @@ class StyleModel(Translator):
             )
         return super()._square(image, request)
 
-    def answer_squares(self, squares: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
-        """As `Translator.answer_squares`: with a seed, the open styles are random."""
+    def _answer_squares(self, squares: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
+        """As `Translator._answer_squares`: with a seed, the open styles are random."""
         check_mode(self.info.network, requests)
         answers = []
         for square, request in zip(squares, requests, strict=True):
@@ -116,7 +116,7 @@ class StyleModel(Translator):
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the drawing determines all styles."""
-        return self.answer_squares(batch, [Request(mode=mode)] * len(batch))
+        return self._answer_squares(batch, [Request(mode=mode)] * len(batch))
 
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).

@@ -66,13 +66,11 @@ class Model(ABC):
 class Translator(Model):
     """A trained generator, ready for pictures; made by `load`.
 
-    at_once: squares per pass of the network. net: the network, if PyTorch runs it. files: the ones
-    that it was loaded from, its own first.
+    net: the network, if PyTorch runs it. files: the ones that it was loaded from, its own first.
     """
 
     engine: Engine
     info: ModelInfo = ModelInfo()
-    at_once: int = 1
     net: Any = None
     files: tuple[Path, ...] = ()
 
@@ -100,28 +98,20 @@ class Translator(Model):
         smaller picture if the network was trained on padded ones). Raises ValueError for another
         array, ImageError for a picture of less than 16 pixels.
         """
-        pictures = [self._checked(picture) for picture in pictures]
-        requests = [self._completed(request) for request in requests]
-        pairs = list(zip(pictures, requests, strict=True))
-        squares = np.stack([self._square(picture, request) for picture, request in pairs])
-        answers = self.answer_squares(squares, requests)
-        return [
-            self._back(answer, picture, request)
-            for answer, (picture, request) in zip(answers, pairs, strict=True)
-        ]
+        pictures, requests, squares = self._to_squares(pictures, requests)
+        answers = self._answer_squares(squares, requests)
+        return self._from_squares(answers, pictures, requests)
 
-    def answer_squares(
+    def _answer_squares(
         self, squares: np.ndarray, requests: Sequence[Request]
     ) -> Sequence[np.ndarray]:
-        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3),
-        or already enlarged ones.
+        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or already enlarged
+        ones; one at a time, so that an answer is the same whatever stands beside it.
         """
-        answers = np.empty_like(squares)
-        for mode in {request.mode for request in requests}:
-            numbers = [n for n, request in enumerate(requests) if request.mode == mode]
-            for part in parts_of(numbers, self.at_once):
-                answers[part] = self.translate_batch(squares[part], mode=mode)
-        return answers
+        return [
+            self.translate_batch(square[None], mode=request.mode)[0]
+            for square, request in zip(squares, requests, strict=True)
+        ]
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = MODES[0]) -> np.ndarray:
         """Square pictures, uint8 (N, P, P, 3) → uint8 (N, S, S, 3), in one pass."""
@@ -129,6 +119,24 @@ class Translator(Model):
         if not self.engine.has(stage):
             raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
         return self.engine.run(stage, batch)[0]
+
+    def _to_squares(
+        self, pictures: Sequence[np.ndarray], requests: Sequence[Request]
+    ) -> tuple[list[np.ndarray], list[Any], np.ndarray]:
+        """The pictures, checked, the requests, completed, and the squares, uint8 (N, P, P, 3)."""
+        pictures = [self._checked(picture) for picture in pictures]
+        requests = [self._completed(request) for request in requests]
+        pairs = zip(pictures, requests, strict=True)
+        return pictures, requests, np.stack([self._square(*pair) for pair in pairs])
+
+    def _from_squares(
+        self,
+        answers: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray],
+        requests: Sequence[Request],
+    ) -> list[np.ndarray]:
+        """The answers to squares, each with the aspect ratio of its picture."""
+        return [self._back(*parts) for parts in zip(answers, pictures, requests, strict=True)]
 
     def _completed(self, request: Request) -> Request:
         """A request with the defaults of this model's further fields."""

@@ -22,7 +22,7 @@ class Packed:
     """N portraits in the mean shape, S = 128 pixels, on one device.
 
     photo (N, 3, S, S), parts (N, 2, S, S): person and hair, drawings (N, D, 3, S, S): each with how
-    it was bent; all uint8. words (N, 7) as `attributes.TOLD`, NaN where not known; weight (N,),
+    it was bent; all uint8. words (N, 7) as `ATTRIBUTES`, NaN where not known; weight (N,),
     group (N,), fold (N,); sets: whose.
     """
 

@@ -6,7 +6,7 @@ parts of at most 15 MB, for tools/shipped/train_expected.py. Each portrait in
 colour that is for training is bent to the mean shape, with its background, and three drawings are
 made of it, from careful to crude. A part has, for N portraits: `pictures`, the bytes of four
 pictures each (photo as JPEG; person above hair, the drawings above each other, and by how much they
-were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `attributes.TOLD` orders them,
+were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `ATTRIBUTES` orders them,
 NaN where not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend
 each other their codes; fold (N,), 0 or 1, the same for all pictures of a person; and sets, whose
 they are.
@@ -81,7 +81,7 @@ def drawn(portrait: Portrait, number: int) -> np.ndarray:
 
 
 def words_of(entry: PortraitFile) -> np.ndarray:
-    """What labels say, as `TOLD` orders it: from -1 to 1, NaN where they do not."""
+    """What labels say, as `ATTRIBUTES` orders it: from -1 to 1, NaN where they do not."""
     labels = entry.labels
     worn = [
         labels["glasses"] == "1",

@@ -28,7 +28,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from s2f_studio.attributes import FOUND_FLAGS
+from s2f_studio.attributes import FINDER_OUTPUTS
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.landmark_net import SIDE_PX
 from s2f_studio.faces.method import other_pen
@@ -99,7 +99,7 @@ def _grey(path: Path) -> np.ndarray:
 
 
 def _flags(row: Row, photo: bool) -> list[float]:
-    """As `attributes.FOUND_FLAGS` orders them."""
+    """As `attributes.FINDER_OUTPUTS` orders them."""
     return [float(photo), math.nan if photo else float(row.attributes["degree"]), *worn_in(row)]
 
 
@@ -226,7 +226,7 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
         told.append("person {:.3f}, hair {:.3f}".format(*overlap.tolist()))
         right.append((torch.cat([f.flags for f in found]).cpu(), faces.flags))
     guessed, true = (torch.cat(side) for side in zip(*right, strict=True))
-    for n, flag in enumerate(FOUND_FLAGS):
+    for n, flag in enumerate(FINDER_OUTPUTS):
         known = true[:, n].isfinite()
         off = (guessed[known, n].sigmoid() - true[known, n]).abs()
         told.append(f"{flag} off by {float(off.mean()):.3f}")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import TOLD, WORN
+from s2f_studio.attributes import ATTRIBUTES, WORN
 from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.networks.info import RENDERS, ModelInfo
@@ -17,7 +17,7 @@ from s2f_utils.networks.network import Dropout2d, Network, twice
 
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")
-CHANNELS = 3 + len(TOLD)
+CHANNELS = 3 + len(ATTRIBUTES)
 
 
 class Expect(Network):
@@ -96,13 +96,13 @@ class Expect(Network):
 
     def _conditions(self, x: Tensor, tones: Tensor | None) -> Tensor:
         """The tones, 0 if unknown, a flag for each known one, and the attributes: (N, 8 + told)."""
-        worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
+        attributes = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
         if tones is None:
-            return torch.cat([x.new_zeros(x.shape[0], 4 * len(TONES)), worn], dim=1)
+            return torch.cat([x.new_zeros(x.shape[0], 4 * len(TONES)), attributes], dim=1)
         tones = tones.to(x.device, x.dtype).view(-1, len(TONES), 3)
         known = tones.isfinite().all(dim=2, keepdim=True)
-        told = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
-        return torch.cat([told, worn], dim=1)
+        flagged = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
+        return torch.cat([flagged, attributes], dim=1)
 
     @torch.no_grad()
     def take(self, other: Expect) -> None:

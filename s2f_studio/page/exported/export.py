@@ -24,6 +24,7 @@ SHARED = (
     "controls.js",
     "crop.js",
     "dom.js",
+    "eight.js",
     "files.js",
     "icon.svg",
     "pad.css",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio import attributes, shipped
-from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, SPARSE_FROM
+from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, RENDERED_FROM_LINES, SPARSE_FROM
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import average_face, bank, choosing, model, regions
@@ -67,9 +67,9 @@ def facts_of_page() -> dict[str, Any]:
         },
         "bank": _facts_of_bank(),
         "attributes": {
-            "told": list(attributes.TOLD),
+            "inputs": list(attributes.ATTRIBUTES),
             "worn": list(attributes.WORN),
-            "flags": list(attributes.FOUND_FLAGS),
+            "flags": list(attributes.FINDER_OUTPUTS),
             "parts": list(attributes.FOUND_PARTS),
             "added": list(regions.ADDED),
         },
@@ -78,9 +78,10 @@ def facts_of_page() -> dict[str, Any]:
             "hat_from": average_face.HAT_FROM,
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
-            "careful": model.LINES_BELOW,
+            "careful": model.CAREFUL_BELOW,
             "composed": COMPOSED,
             "rendered": RENDERED,
+            "rendered_from_lines": RENDERED_FROM_LINES,
             "scrawled_from": average_face.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,
@@ -107,7 +108,7 @@ def _facts_of_bank() -> dict[str, Any]:
         "seen": choosing.SEEN,
         "narrower": choosing.NARROWER,
         "own_shape": model.OWN_SHAPE,
-        "own_code": model.OWN_CODE,
+        "entry_code_share": model.ENTRY_CODE_SHARE,
         "hair_under_hat": model.HAIR_UNDER_HAT,
     }
 

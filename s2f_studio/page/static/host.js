@@ -9,9 +9,9 @@ async function json(path, options) {
     throw new Error(GONE); // a proxy's page is no JSON
   };
   const answer = await fetch(path, options).catch(gone);
-  const told = await answer.json().catch(gone);
-  if (!answer.ok) throw Object.assign(new Error(told.detail), { code: told.code });
-  return told;
+  const reply = await answer.json().catch(gone);
+  if (!answer.ok) throw Object.assign(new Error(reply.detail), { code: reply.code });
+  return reply;
 }
 
 function form(file, fields) {

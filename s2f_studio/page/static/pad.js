@@ -109,7 +109,7 @@ class Pad {
     this.several.append(this.words);
     this.count = make("span", { class: "s2f-count" });
     const named = { title: "They answer whatever you draw", "aria-label": "This person stays: let go" };
-    this.kept = plainButton("This person stays ×", () => this.state.letGo(), named);
+    this.kept = plainButton("This person stays ×", () => this.state.eight.letGo(), named);
     const parts = [this.several, this.count, this.saving, this.kept];
     const actions = make("div", { class: "s2f-actions" }, ...parts);
     const caption = make("figcaption", {}, this.answer);
@@ -200,7 +200,7 @@ class Pad {
   }
 
   showEight() {
-    this.state.showEight();
+    this.state.eight.showNext();
     this.strip.scrollIntoView();
   }
 
@@ -215,7 +215,7 @@ class Pad {
   // What the state calls
 
   // How it goes: waiting, answered, or what went wrong.
-  told() {
+  showStatus() {
     const [text, isWrong] = this.state.status;
     this.root.classList.toggle("s2f-busy", this.state.isBusy);
     this.status.classList.toggle("s2f-wrong", isWrong);
@@ -230,7 +230,7 @@ class Pad {
     this.settings.show();
     this.showDrawing();
     this.showAnswer();
-    this.told();
+    this.showStatus();
     if (isNew) this.load();
   }
 
@@ -277,7 +277,8 @@ class Pad {
 
   // Whether there are eight, or more of them to come.
   showSeveral() {
-    const { given, filling, numFresh, rounds, varies } = this.state;
+    const { given, eight, varies } = this.state;
+    const { filling, numFresh, rounds } = eight;
     const words = rounds.isEmpty ? "Show eight faces" : "Eight others";
     if (this.words.textContent !== words) this.words.textContent = words;
     this.several.title = `${words} for this drawing`;

@@ -2,8 +2,8 @@
 // exported page. A host answers requests and keeps nothing, so each carries the drawing and all
 // settings (s2f_studio/request.py).
 
+import { EightFaces } from "./eight.js";
 import { blobOf, dataUri } from "./files.js";
-import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
 
 const TICK_MS = 1000;
 const MAX_ROUNDS = 20; // as the hosts take them
@@ -23,7 +23,8 @@ export class State {
     this.host = host;
     this.store = store;
     this.isKept = true;
-    this.view = { shown() {}, told() {} }; // the page, once it is there
+    this.view = { shown() {}, showStatus() {} }; // the page, once it is there
+    this.eight = new EightFaces(this);
     this.numRunning = 0;
     this.wanted = "";
     this.isAsking = false;
@@ -52,8 +53,8 @@ export class State {
     if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, chosen, keep });
     this.drawings = { ...drawings };
     this.face = face;
-    this.forgetFaces();
-    if (round && isKnown) this.rounds.add(round);
+    this.eight.forget();
+    if (round && isKnown) this.eight.rounds.add(round);
     this.warnings = [];
     this.seconds = 0;
     this.epoch++;
@@ -97,15 +98,6 @@ export class State {
     return JSON.stringify(others) + this.given.uri;
   }
 
-  isOld(face) {
-    return face.basis !== this.basis;
-  }
-
-  // How many of the eight in sight are of what is drawn and set now.
-  get numFresh() {
-    return this.rounds.now.faces.filter((face) => !this.isOld(face)).length;
-  }
-
   get isBusy() {
     return this.numRunning > 0;
   }
@@ -124,7 +116,7 @@ export class State {
     Object.assign(this, { problem: "", progress: "" });
     const ticking = setInterval(() => this.tick(), TICK_MS);
     try {
-      this.view.told();
+      this.view.showStatus();
       return await act();
     } catch (error) {
       this.problem = error?.message || "something went wrong: try again";
@@ -132,7 +124,7 @@ export class State {
     } finally {
       clearInterval(ticking);
       this.numRunning--;
-      this.view.told();
+      this.view.showStatus();
     }
   }
 
@@ -140,7 +132,7 @@ export class State {
   async tick() {
     try {
       this.progress = await this.host.progress(this.settings.model);
-      if (this.isBusy) this.view.told();
+      if (this.isBusy) this.view.showStatus();
     } catch {
       this.progress = ""; // the answer itself will say what is wrong
     }
@@ -148,7 +140,7 @@ export class State {
 
   draw(uri, isEmpty, isPreview = false) {
     const { given } = this;
-    if (isEmpty && this.model.chooses) this.letGoQuietly();
+    if (isEmpty && this.model.chooses) this.eight.letGoQuietly();
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
     return this.put({ ...about, uri, isEmpty, start }, isPreview);
@@ -172,7 +164,7 @@ export class State {
     this.face = "";
     this.warnings = [];
     this.epoch++;
-    this.forgetFaces();
+    this.eight.forget();
     const { uri } = this.given;
     this.view.shown(Boolean(uri));
     return uri ? this.changed() : this.start(this.starts[0]);
@@ -217,35 +209,25 @@ export class State {
   // Asking
 
   changed(isPreview = false) {
-    this.filling = null;
-    this.view.told(); // the eight are old now
+    this.eight.filling = null;
+    this.view.showStatus(); // the eight are old now
     if (!isPreview) this.keep();
     return this.ask(isPreview);
   }
 
-  forgetFaces() {
-    this.rounds = new Rounds();
-    this.filling = null; // the round whose faces are asked for
-  }
-
   keep() {
     if (!this.store) return;
-    const { settings, drawings, rounds } = this;
+    const { settings, drawings } = this;
+    const { rounds } = this.eight;
     const { first, chosen } = rounds.now;
     const round = rounds.isEmpty ? null : { first, chosen };
     this.isKept = this.store.keep({ settings, drawings, round });
   }
 
-  // The first answer, and the eight faces that were in sight when the page was left; whoever was kept
-  // is picked among them.
+  // The first answer, and the eight faces that were in sight when the page was left.
   async begun() {
     await this.ask();
-    const { now, isEmpty } = this.rounds;
-    if (isEmpty || !this.varies || this.given.isEmpty) return;
-    await this.fillRound();
-    const isKept = ({ person }) => this.keepsSomebody && person === this.settings.keep;
-    if (!now.picks.length) now.picks = now.faces.filter(isKept).map(({ seed }) => seed);
-    this.view.shown();
+    await this.eight.refill();
   }
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
@@ -283,11 +265,11 @@ export class State {
     }
     const begun = performance.now();
     const preview = { answer: this.about.preview, enhance: false };
-    const told = await this.translate(isPreview ? preview : this.keepFields(), !isPreview);
+    const reply = await this.translate(isPreview ? preview : this.keepFields(), !isPreview);
     if (epoch !== this.epoch) return;
-    this.face = told.pictures[0].png;
+    this.face = reply.pictures[0].png;
     this.seconds = (performance.now() - begun) / 1000;
-    if (!isPreview) this.warnings = [...given.warnings, ...told.warnings];
+    if (!isPreview) this.warnings = [...given.warnings, ...reply.warnings];
     this.view.shown();
   }
 
@@ -320,123 +302,6 @@ export class State {
     return this.keepsSomebody ? { keep: this.settings.keep } : {};
   }
 
-  // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
-  showEight() {
-    const { rounds, settings } = this;
-    const { first, chosen, picked } = rounds.now;
-    if (!rounds.isEmpty) {
-      const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
-      const others = this.model.chooses && seen.length ? [...chosen, [[], seen]] : chosen;
-      return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
-    }
-    return this.showRound({ first: firstOf(settings.seed), chosen: settings.chosen });
-  }
-
-  // The next eight, around those who are picked.
-  moreAlike() {
-    const { first, chosen, faces, picks } = this.rounds.now;
-    const picked = faces.filter(({ seed }) => picks.includes(seed));
-    const people = [...new Set(picked.map(({ person }) => person))];
-    const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
-    const round = [people, [...new Set(passed)]];
-    return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
-  }
-
-  showRound(round) {
-    this.rounds.add(round);
-    this.keep();
-    return this.fillRound();
-  }
-
-  // To the round before or after, with what was set there; way: "back" or "forward". The faces are
-  // there, unless the round was left before they all were.
-  go(way) {
-    const before = this.basis;
-    this.rounds[way]();
-    this.filling = null;
-    Object.assign(this.settings, this.rounds.now.said);
-    this.keep();
-    const isPicked = this.rounds.now.picks.length > 0;
-    const asked = isPicked || this.basis === before ? this.showPick() : this.ask();
-    return this.rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fillRound();
-  }
-
-  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one: each is
-  // seen as soon as it is there, and a round that is left costs no more than the one that is made.
-  fillRound() {
-    const filling = { round: this.rounds.now, basis: this.basis };
-    this.filling = filling;
-    const { person, temperature, likely } = this.settings;
-    filling.round.said = { person, temperature, likely };
-    return this.run(async () => {
-      this.view.shown();
-      try {
-        await this.fill(filling);
-      } finally {
-        if (this.filling === filling) this.filling = null;
-      }
-    });
-  }
-
-  async fill(filling) {
-    const { round, basis } = filling;
-    for (let n = 0; n < NUM_FACES; n++) {
-      if (round.faces[n]?.basis === basis) continue;
-      const seed = round.first + n;
-      const told = await this.translate({ seed, ...this.chosenFields(round.chosen) });
-      if (this.filling !== filling) return; // something else is to be seen meanwhile
-      const [{ png, person }] = told.pictures;
-      const { warnings } = told;
-      const isAnother = round.faces[n] && round.faces[n].person !== person;
-      if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
-      round.faces[n] = { seed, person, png, basis, warnings };
-      this.view.shown();
-    }
-  }
-
-  // One of the eight, who is shown large; later strokes are answered with the same person. Picked
-  // again, one is no longer picked; of more than two, the last two are.
-  pick({ seed }) {
-    const { now } = this.rounds;
-    const others = now.picks.filter((one) => one !== seed);
-    const isPicked = others.length < now.picks.length;
-    now.picks = isPicked ? others : [...others, seed].slice(this.model.chooses ? -2 : -1);
-    return now.picks.length ? this.showPick() : this.letGo();
-  }
-
-  // Nobody is kept, and nobody of the eight is picked any more: the seed answers again.
-  letGo() {
-    this.letGoQuietly();
-    this.keep();
-    this.view.shown();
-    return this.ask();
-  }
-
-  letGoQuietly() {
-    if (!this.rounds.isEmpty) this.rounds.now.picks = [];
-    if (this.model.chooses) this.settings.keep = null;
-  }
-
-  // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
-  showPick() {
-    const { now } = this.rounds;
-    const face = now.faces.find((one) => one?.seed === now.picks.at(-1));
-    if (face) return this.showPerson(face, now.chosen);
-    this.view.shown();
-    return null;
-  }
-
-  // One of a round, large. chosen: as of that round.
-  showPerson(face, chosen) {
-    const people = this.model.chooses ? { chosen, keep: face.person } : {};
-    Object.assign(this.settings, { seed: face.seed, ...people });
-    this.keep();
-    const isOld = this.isOld(face);
-    if (!isOld) this.showFace(face);
-    this.view.shown();
-    return isOld || this.host.holdsFace ? this.ask() : null;
-  }
-
   // A face that is there already, in place of those that are asked for.
   showFace({ png, warnings }) {
     Object.assign(this, { face: png, wanted: "", problem: "" });
@@ -448,8 +313,8 @@ export class State {
   async large() {
     const hasMore = this.model.size_px === 256;
     const asked = { ...this.keepFields(), large: true };
-    const told = hasMore && (await this.run(() => this.translate(asked)));
-    return told ? told.pictures[0].png : this.face;
+    const reply = hasMore && (await this.run(() => this.translate(asked)));
+    return reply ? reply.pictures[0].png : this.face;
   }
 
   // One line on how it goes, and whether it is an error.

@@ -15,16 +15,17 @@ function picture(png) {
 export class Strip {
   constructor(state) {
     this.state = state;
+    this.eight = state.eight;
     this.faces = []; // those on the tiles
     this.picked = [];
     const group = { class: "s2f-faces", role: "group", "aria-label": "eight faces" };
     this.tiles = make("div", group, ...Array.from({ length: NUM_FACES }, () => this.tile()));
     this.last = make("span");
     this.before = make("div", { class: "s2f-before" }, "picked in the last round", this.last);
-    this.more = plainButton("", () => state.moreAlike(), { class: "s2f-first" });
-    this.again = plainButton("Make these eight anew", () => state.fillRound());
-    this.back = plainButton("Back", () => state.go("back"));
-    this.forward = plainButton("Forward", () => state.go("forward"));
+    this.more = plainButton("", () => this.eight.showAlike(), { class: "s2f-first" });
+    this.again = plainButton("Make these eight anew", () => this.eight.fill());
+    this.back = plainButton("Back", () => this.eight.go("back"));
+    this.forward = plainButton("Forward", () => this.eight.go("forward"));
     this.hint = make("span", {}, PICK);
     const vary = (temperature) => state.set({ temperature });
     const ends = ["the likeliest", "anybody"];
@@ -35,7 +36,8 @@ export class Strip {
   }
 
   show() {
-    const { rounds, model, settings, given, varies, filling, numFresh } = this.state;
+    const { model, settings, given, varies } = this.state;
+    const { rounds, filling, numFresh } = this.eight;
     const { picks, picked } = rounds.now;
     this.box.hidden = rounds.isEmpty || !varies;
     if (this.box.hidden) return;
@@ -62,7 +64,7 @@ export class Strip {
       if (face !== this.faces[n]) this.tiles.children[n].replaceWith(this.tile(face));
       const tile = this.tiles.children[n];
       if (face) tile.setAttribute("aria-pressed", picks.includes(face.seed));
-      tile.classList.toggle("s2f-old", Boolean(face) && this.state.isOld(face));
+      tile.classList.toggle("s2f-old", Boolean(face) && this.eight.isOld(face));
     }
     this.faces = [...faces];
   }
@@ -70,8 +72,8 @@ export class Strip {
   // One who was picked in the round before, to be shown large.
   small(face) {
     const named = { "aria-label": `answer ${face.seed + 1}, picked before`, title: "show it large" };
-    const { state } = this;
-    const show = () => state.showPerson(face, state.rounds.now.chosen.slice(0, -1));
+    const { eight } = this;
+    const show = () => eight.showPerson(face, eight.rounds.now.chosen.slice(0, -1));
     return make("button", { type: "button", onclick: show, ...named }, picture(face.png));
   }
 
@@ -79,7 +81,7 @@ export class Strip {
   tile(face) {
     if (!face) return make("div", { class: "s2f-tile" });
     const name = `answer ${face.seed + 1}`;
-    const choose = () => this.state.pick(face);
+    const choose = () => this.eight.pick(face);
     const named = { "aria-label": name, title: name };
     const attributes = { type: "button", class: "s2f-tile", onclick: choose, ...named };
     return make("button", attributes, picture(face.png));

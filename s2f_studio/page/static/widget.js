@@ -1,5 +1,5 @@
 // The pad in a notebook: it shows what the kernel's pad holds, and the kernel's pad holds what is
-// drawn here. Requests go as messages, one at a time; answers come back as the trait `told`.
+// drawn here. Requests go as messages, one at a time; answers come back as the trait `reply`.
 
 import { dataUri } from "./files.js";
 import { mountPad } from "./pad.js";
@@ -11,13 +11,13 @@ function kernel(model) {
   const waiting = new Map();
 
   function hear() {
-    const { n, ok, told } = model.get("told");
+    const { n, ok, reply } = model.get("reply");
     const one = waiting.get(n);
     waiting.delete(n);
-    if (ok) one?.done(told);
-    else one?.fail(Object.assign(new Error(told.detail), { code: told.code }));
+    if (ok) one?.done(reply);
+    else one?.fail(Object.assign(new Error(reply.detail), { code: reply.code }));
   }
-  model.on("change:told", hear);
+  model.on("change:reply", hear);
 
   function ask(kind, content) {
     const send = () => new Promise((done, fail) => {
@@ -46,7 +46,7 @@ function kernel(model) {
       return (await fetch(drawing)).blob();
     },
     progress: async () => "no answer yet: the kernel is busy, or has to be started …",
-    end: () => model.off("change:told", hear),
+    end: () => model.off("change:reply", hear),
   };
 }
 

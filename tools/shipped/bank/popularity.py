@@ -39,7 +39,7 @@ def weights_of(portraits: Path) -> tuple[np.ndarray, np.ndarray]:
     for square, _ in tqdm(made, desc="drawings"):
         look, ask = find_landmarks(square), DrawingRequest()
         average = model.averages(square[None], [look], [ask])[0]
-        weights.append(model.weigh(square, look, average, ask)[0])
+        weights.append(model.weigh(square, look, average, ask).nats)
         crude.append(look.flags["crude"])
     return np.stack(weights), np.array(crude)
 

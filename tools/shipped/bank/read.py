@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from s2f_studio.attributes import FOUND_FLAGS
+from s2f_studio.attributes import FINDER_OUTPUTS
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
@@ -104,7 +104,7 @@ def read(picture: np.ndarray, frame: Frame) -> dict[str, np.ndarray]:
         "points": points.astype(np.float32),
         "eyes_px": np.float32(mesh.eye_distance(in_picture)),
         "cut": np.array(cut, np.float32),
-        "flags": np.array([look.flags[name] for name in FOUND_FLAGS], np.float32),
+        "flags": np.array([look.flags[name] for name in FINDER_OUTPUTS], np.float32),
     }
 
 

@@ -105,7 +105,7 @@ function expect(engine, given, { points }, known) {
     "expect",
     pixels(given),
     floats(points.flat(), 1, points.length, 2),
-    floats(attributes.told.map((name) => known[name] ?? NaN), 1, attributes.told.length),
+    floats(attributes.inputs.map((name) => known[name] ?? NaN), 1, attributes.inputs.length),
     floats(attributes.added.map(() => 0), 1, attributes.added.length), // nothing is drawn as well
     floats(Array(6).fill(NaN), 1, 6), // no tones are asked for
   );
@@ -126,7 +126,7 @@ async function averageFace(engine, given, found, said) {
   const steps = names.length ? [[unknown, 1], [known, meaning.guidance]] : [];
   for (const [flags, scale] of steps) {
     const { raw: made } = await expect(engine, given, found, flags);
-    const by = attributes.told.map((name) => (names.includes(name) ? scale : 0));
+    const by = attributes.inputs.map((name) => (names.includes(name) ? scale : 0));
     const guided = await engine.run("guide", raw, last, made, floats(by, 1, by.length));
     raw = guided.guided;
     last = made;
@@ -179,8 +179,9 @@ async function person(engine, given, found, average, { seed, temperature, chosen
 // The photo for a careful drawing, in the mean shape.
 async function rendered(engine, given, { points }, average, { code }, seed) {
   const expected = await engine.run("code", average);
-  const [less, more] = [1 - bank.own_code, bank.own_code];
-  const mixed = Array.from(expected.code.data, (value, n) => less * value + more * code.data[n]);
+  const share = bank.entry_code_share;
+  const own = code.data;
+  const mixed = Array.from(expected.code.data, (value, n) => (1 - share) * value + share * own[n]);
   const { face } = await engine.run(
     "render",
     floats(mixed, 1, mixed.length),
@@ -225,6 +226,5 @@ export async function answer(engine, drawing, ask) {
     return answered(await engine.run(`lay${large}`, face, field));
   }
   const canvas = canvasOf(await engine.picture(bank.pictures[who.entry]), who.mirrored);
-  const hair = [who.drawn, who.own];
-  return answered(await engine.run(`place${large}`, canvas, field, ...hair, floats([1], 1)));
+  return answered(await engine.run(`place${large}`, canvas, field, who.drawn, who.own));
 }

@@ -19,7 +19,7 @@ worker.addEventListener("message", ({ data }) => {
   }
   const { done, fail } = waiting.get(data.id);
   waiting.delete(data.id);
-  if (data.problem === undefined) done(data.told);
+  if (data.problem === undefined) done(data.reply);
   else fail(new Error(data.problem));
 });
 

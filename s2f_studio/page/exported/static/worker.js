@@ -1,4 +1,4 @@
-// The worker in which the models answer: {id, file, fields} is answered by {id, told} or {id,
+// The worker in which the models answer: {id, file, fields} is answered by {id, reply} or {id,
 // problem}; {loading} says what is being fetched.
 
 import { answer } from "./chain.js";
@@ -22,10 +22,14 @@ async function translated(file, fields) {
     isLarge: fields.large === true,
   };
   const { picture, person, degree, vagueness } = await answer(engine, drawing, ask);
-  const isComposed = !ask.isAverage && degree >= meaning.careful;
-  const made = isComposed ? meaning.composed : meaning.rendered;
-  const png = await pngOf(picture, notesOf(ask, fields.chosen, person, made));
+  const png = await pngOf(picture, notesOf(ask, fields.chosen, person, wayOfMaking(ask, degree)));
   return { pictures: [{ png, person }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
+}
+
+// As in Python (s2f_studio/answers.py).
+function wayOfMaking({ isAverage }, degree) {
+  if (isAverage) return meaning.rendered;
+  return degree < meaning.careful ? meaning.rendered_from_lines : meaning.composed;
 }
 
 function remarksOn(degree, vagueness) {
@@ -65,7 +69,7 @@ function notesOf({ seed, isAverage, likely, temperature }, chosen, person, made)
 engine.prefetch(FIRST);
 addEventListener("message", async ({ data: { id, file, fields } }) => {
   try {
-    postMessage({ id, told: await translated(file, fields) });
+    postMessage({ id, reply: await translated(file, fields) });
   } catch (error) {
     console.warn(error, error.cause);
     const isOurs = error.name === "Error"; // a sentence of ours, or a fault

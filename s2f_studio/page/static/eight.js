@@ -1,0 +1,168 @@
+// Eight faces for one drawing, and rounds of them: they are asked for one by one, one or two are
+// picked, and whoever was picked last is shown large.
+
+import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
+
+export class EightFaces {
+  constructor(state) {
+    this.state = state;
+    this.forget();
+  }
+
+  forget() {
+    this.rounds = new Rounds();
+    this.filling = null; // the round whose faces are asked for
+  }
+
+  // What the page reads
+
+  // Whether a face is of something else than what is drawn and set now.
+  isOld(face) {
+    return face.basis !== this.state.basis;
+  }
+
+  // How many of the eight in sight are not.
+  get numFresh() {
+    return this.rounds.now.faces.filter((face) => !this.isOld(face)).length;
+  }
+
+  // From round to round
+
+  // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
+  showNext() {
+    const { rounds } = this;
+    const { model, settings } = this.state;
+    const { first, chosen, picked } = rounds.now;
+    if (!rounds.isEmpty) {
+      const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
+      const others = model.chooses && seen.length ? [...chosen, [[], seen]] : chosen;
+      return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
+    }
+    return this.showRound({ first: firstOf(settings.seed), chosen: settings.chosen });
+  }
+
+  // The next eight, around those who are picked.
+  showAlike() {
+    const { first, chosen, faces, picks } = this.rounds.now;
+    const picked = faces.filter(({ seed }) => picks.includes(seed));
+    const people = [...new Set(picked.map(({ person }) => person))];
+    const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
+    const round = [people, [...new Set(passed)]];
+    return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
+  }
+
+  showRound(round) {
+    this.rounds.add(round);
+    this.state.keep();
+    return this.fill();
+  }
+
+  // To the round before or after, with what was set there; way: "back" or "forward". The faces are
+  // there, unless the round was left before they all were.
+  go(way) {
+    const { rounds, state } = this;
+    const before = state.basis;
+    rounds[way]();
+    this.filling = null;
+    Object.assign(state.settings, rounds.now.said);
+    state.keep();
+    const isPicked = rounds.now.picks.length > 0;
+    const asked = isPicked || state.basis === before ? this.showPick() : state.ask();
+    return rounds.now.faces.some((face) => this.isOld(face)) ? asked : this.fill();
+  }
+
+  // Asking for the faces
+
+  // Ask for the faces that the round in sight lacks, and for the old ones anew, one by one: each is
+  // seen as soon as it is there, and a round that is left costs no more than the one that is made.
+  fill() {
+    const { state } = this;
+    const filling = { round: this.rounds.now, basis: state.basis };
+    this.filling = filling;
+    const { person, temperature, likely } = state.settings;
+    filling.round.said = { person, temperature, likely };
+    return state.run(async () => {
+      state.view.shown();
+      try {
+        await this.ask(filling);
+      } finally {
+        if (this.filling === filling) this.filling = null;
+      }
+    });
+  }
+
+  async ask(filling) {
+    const { state } = this;
+    const { round, basis } = filling;
+    for (let n = 0; n < NUM_FACES; n++) {
+      if (round.faces[n]?.basis === basis) continue;
+      const seed = round.first + n;
+      const reply = await state.translate({ seed, ...state.chosenFields(round.chosen) });
+      if (this.filling !== filling) return; // something else is to be seen meanwhile
+      const [{ png, person }] = reply.pictures;
+      const { warnings } = reply;
+      const isAnother = round.faces[n] && round.faces[n].person !== person;
+      if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
+      round.faces[n] = { seed, person, png, basis, warnings };
+      state.view.shown();
+    }
+  }
+
+  // The eight that were in sight when the page was left; whoever was kept is picked among them.
+  async refill() {
+    const { state } = this;
+    const { now, isEmpty } = this.rounds;
+    if (isEmpty || !state.varies || state.given.isEmpty) return;
+    await this.fill();
+    const isKept = ({ person }) => state.keepsSomebody && person === state.settings.keep;
+    if (!now.picks.length) now.picks = now.faces.filter(isKept).map(({ seed }) => seed);
+    state.view.shown();
+  }
+
+  // Picking
+
+  // One of the eight, who is shown large; later strokes are answered with the same person. Picked
+  // again, one is no longer picked; of more than two, the last two are.
+  pick({ seed }) {
+    const { now } = this.rounds;
+    const others = now.picks.filter((one) => one !== seed);
+    const isPicked = others.length < now.picks.length;
+    now.picks = isPicked ? others : [...others, seed].slice(this.state.model.chooses ? -2 : -1);
+    return now.picks.length ? this.showPick() : this.letGo();
+  }
+
+  // Nobody is kept, and nobody of the eight is picked any more: the seed answers again.
+  letGo() {
+    const { state } = this;
+    this.letGoQuietly();
+    state.keep();
+    state.view.shown();
+    return state.ask();
+  }
+
+  letGoQuietly() {
+    if (!this.rounds.isEmpty) this.rounds.now.picks = [];
+    if (this.state.model.chooses) this.state.settings.keep = null;
+  }
+
+  // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
+  showPick() {
+    const { now } = this.rounds;
+    const face = now.faces.find((one) => one?.seed === now.picks.at(-1));
+    if (face) return this.showPerson(face, now.chosen);
+    this.state.view.shown();
+    return null;
+  }
+
+  // One of a round, large. chosen: as of that round.
+  showPerson(face, chosen) {
+    const { state } = this;
+    const people = state.model.chooses ? { chosen, keep: face.person } : {};
+    Object.assign(state.settings, { seed: face.seed, ...people });
+    state.keep();
+    const isOld = this.isOld(face);
+    if (!isOld) state.showFace(face);
+    state.view.shown();
+    return isOld || state.host.holdsFace ? state.ask() : null;
+  }
+}
