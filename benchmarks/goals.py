@@ -30,6 +30,10 @@ def _kept(found: dict) -> str:
     return ", ".join(f"{share:.2f}" for share in found["kept"].values())
 
 
+def _tones(found: dict) -> str:
+    return ", ".join(f"{row['near']:.2f}" for row in found["rows"].values())
+
+
 def _fs2k(key: str) -> Callable[[dict], str]:
     def of_both(found: dict) -> str:
         return ", ".join(_number(found["rows"][kind].get(key)) for kind in ("average", "person"))
@@ -82,6 +86,7 @@ GOALS: tuple[Goal, ...] = (
         _follows("kept_after_strokes", "examples", "lay"),
     ),
     ("follows", "choosing: over the best of forty, lay", "≤ .9", _follows("choosing", "lay")),
+    ("skin_tones", "skin asked for, within 8°: six tones, all", "≥ .9", _tones),
     ("fs2k", "FS2K: SSIM in the face, average, person", "≥ .467", _fs2k("face_ssim")),
     ("fs2k", "FS2K: closed mouths that open", "≤ .19", _fs2k("closed_to_open")),
     ("fs2k", "FS2K: open mouths that close", "≤ .05", _fs2k("open_to_closed")),

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from s2f_utils.networks.info import DIRECTIONS, MEASURES, SCORES, ModelInfo
+from s2f_utils.networks.info import DIRECTIONS, DRAWS, MEASURES, RESTORES, SCORES, ModelInfo
 from s2f_utils.pictures.images import GENERATED_NOTE
 
 README = "README.md"
@@ -33,13 +33,12 @@ person. It knows faces like those it learned from: whoever is rare there gets a 
 - trained on: {trained_on}; terms of these data: {terms}
 - licence of the weights: {licence}
 
-```python
-import s2f_studio as s2f  # and pip install huggingface_hub
-
-answer = s2f.translate("drawing.jpg", model="hf:{repo}")
-s2f.write_answer(answer, "faces")
+```
+pip install huggingface_hub
+s2f {command}
 ```
 """
+PICTURES = {"photo": "photo.jpg", "map": "map.png"}
 
 
 def pack(model: str | Path, out: Path, repo: str, licence: str = NO_LICENCE) -> ModelInfo:
@@ -81,8 +80,19 @@ def card(info: ModelInfo, repo: str, licence: str) -> str:
         method=info.method,
         trained_on=", ".join(info.public().trained_on) or "not recorded",
         terms=info.shown_terms,
-        repo=repo,
+        command=_command(info, repo),
     )
+
+
+def _command(info: ModelInfo, repo: str) -> str:
+    """The command that uses such a model, after s2f."""
+    if info.task == RESTORES:
+        return f"enhance photo.jpg --restorer hf:{repo}"
+    if info.task == DRAWS:
+        return f"faces hf:{repo} --num 8"
+    if info.reads == "sketch and map":
+        return f"faces hf:{repo} sketch.png --map map.png"
+    return f"translate hf:{repo} {PICTURES.get(info.reads, 'drawing.jpg')}"
 
 
 def _checked_info(path: Path) -> ModelInfo:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from s2f_studio.attributes import COLOURED, LEVELS, as_tone
+from s2f_studio.drawings import CLEAN
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
 
@@ -240,8 +241,8 @@ class DrawingRequest(Request):
         description="how many answers: a person, the average, further people; one if the average is"
         " asked for; without this option the command makes three of a drawing",
     )
-    clean: Literal["auto", "always", "never", "whole"] = Field(
-        "auto",
+    clean: Literal[CLEAN] = Field(
+        CLEAN[0],
         description="clean the paper up; whole: as auto, but no sheet is cut out of the picture",
     )
     align: Literal["auto", "always", "never"] = Field(
@@ -252,7 +253,9 @@ class DrawingRequest(Request):
         description="of several: left, right, or the number from the left; default: the largest,"
         " most central",
     )
-    insist: bool = Field(False, description="make a face also where none is found")
+    insist: Annotated[bool, Parameter(parse=False)] = Field(
+        False, description="make a face also where none is found"
+    )
     points: Points = Field(
         None,
         description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and"

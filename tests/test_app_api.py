@@ -681,6 +681,15 @@ def test_rates_are_limited_for_each_address():
     few.close()
 
 
+def test_an_address_that_rests_saves_up_one_burst_and_no_more(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    rates = guard.RateLimit(per_minute=60, burst=3)
+    assert rates.wait_s("a") == 0
+    now[0] = 3600.0
+    assert [rates.wait_s("a") > 0 for _ in range(5)] == [False, False, False, True, True]
+
+
 def test_two_people_who_draw_behind_one_address_are_not_stopped(monkeypatch):
     """A pad asks for a preview three times a second."""
     now = [0.0]

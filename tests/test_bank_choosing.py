@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from s2f_studio.attributes import LEVELS, PRESENTS, WORN
+from s2f_studio.drawings import mesh
 from s2f_studio.faces.asked import MOST, MOST_WORN, not_shown, tones_of, values_of
+from s2f_studio.faces.bank_stages import OF_HAIR, Weighed
 from s2f_studio.faces.choosing import CONTRADICTED, Chosen, choose, eight_of, hashed, kept
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
+from s2f_studio.faces.networks.chooser import NUM_SHAPE, Chooser
 from s2f_studio.request import Round
 
 NUM = 300
@@ -161,4 +165,24 @@ def test_what_a_person_does_not_show_of_what_is_asked_for_is_named():
     asked |= {"skin": "#c98a68", "hair": "#1c1917"}
     assert not_shown(asked, looks, tones) == ("age", "glasses", "hair")
     assert not_shown({"age": 0.4, "skin": "#6f4430"}, looks, tones) == ("skin",)
+    assert not_shown({"skin": "#945838"}, looks, tones) == ()  # 20 off, 12 when it is shifted
     assert not_shown({"beard": -1, "hat": -1, "glasses": -1}, looks, tones) == ("beard", "hat")
+
+
+def test_a_mirror_image_is_weighed_by_its_own_hair():
+    """An entry's hair is on the other side than the drawn hair: its mirror image fits."""
+    net = Chooser(num_entries=1)
+    net.hair[:, 4:40, 4:24] = 1.0
+    size = mesh.FACE_PX
+    parts = torch.zeros(1, 2, size, size)
+    parts[:, 1, 16:160, -96:-16] = 1.0  # the same, mirrored, in larger pixels
+    expected = torch.zeros(1, 5, 128, 128)
+    expected[:, 4:] = torch.nn.functional.avg_pool2d(parts[:, 1:], 2)
+    points = torch.from_numpy(mesh.mean_shape(size)).float()[None]
+    unknown = torch.full((1, NUM_VALUES), torch.nan), torch.full((1, 6), torch.nan)
+    known = torch.zeros(1, 160), torch.zeros(1, NUM_SHAPE), torch.zeros(1), torch.full((1, 3), 0.5)
+    picture = torch.full((1, size, size, 3), 255, dtype=torch.uint8)
+    with torch.no_grad():
+        weights, *_ = Weighed(net).eval()(picture, points, parts, expected, *known, *unknown)
+    as_it_is, mirrored = weights[0].tolist()
+    assert mirrored - as_it_is > 0.8 * OF_HAIR

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.train.tracking import read_log
 
 TINY = [
     "--set",
@@ -136,6 +136,42 @@ def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, c
     from PIL import Image
 
     assert "not evidence" in Image.open(out / "b-photo.png").text["Description"]
+
+
+def test_placed_eyes_align_a_drawing_for_a_model_of_ones_own(trained, tmp_path, capsys):
+    drawing = drawings.example("plain-man")
+    images.save(tmp_path / "d.png", drawing)
+    points = [(150, 210), (270, 210), (210, 330)]
+    command = ["translate", str(trained), str(tmp_path / "d.png"), "--out", str(tmp_path / "o")]
+    command += ["--device", "cpu"]
+    assert cli.main([*command, "--eyes", "150,210,270,210", "--mouth", "210,330"]) == 0
+    aligned = drawings.prepare(drawing, size_px=32, points=points).image
+    expected = s2f_studio.load(trained, "cpu").translate(aligned)
+    assert np.array_equal(images.load_rgb(tmp_path / "o" / "d-photo.png"), expected)
+    assert cli.main([*command, "--eyes", "150,210,470,210", "--mouth", "210,330"]) == 2
+    assert "outside of the picture, which is 420 x 510 pixels" in capsys.readouterr().err
+
+
+def test_a_named_run_goes_on_with_its_own_settings(trained, faces_manifest, tmp_path):
+    begin = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path)]
+    begin += ["--no-scores"]
+    assert cli.main([*begin, *TINY, "--init", str(trained)]) == 0
+    (run,) = tmp_path.iterdir()
+    go_on = [*begin, "--resume", str(run), "--device", "cpu"]
+    assert cli.main([*go_on, "--set", "total_images=12", "--set", "lr_g=1e-4"]) == 0
+    assert cli.main([*go_on, "--set", "total_images=16"]) == 0
+    changed = [e["changed"] for e in read_log(run)[1] if e["event"] == "resume"]
+    assert changed == [{"total_images": [8, 12], "lr_g": [2e-4, 1e-4]}, {"total_images": [12, 16]}]
+    state = checkpoints.load_torch_file(run / "resume.pt")
+    assert state["images_seen"] == 16 and state["live"]["lr_g"] == 1e-4
+
+
+@pytest.mark.parametrize(("name", "status"), [("SLURM_JOB_ID", 0), ("TORCHELASTIC_RUN_ID", 2)])
+def test_only_torchrun_is_refused_where_one_process_works(name, status, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, "1")
+    assert cli.main(["weights"]) == status
+    assert ("leave torchrun out" in capsys.readouterr().err) == (status == 2)
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
@@ -312,6 +348,8 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     assert re.fullmatch(
         r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", shown
     )
+    assert cli.main(["train", "expect", "--list-settings", "--init", "sketch-to-photo"]) == 0
+    capsys.readouterr()
     assert cli.main(["train", "pix3pix", "--list-settings"]) == 2
     assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
 
@@ -334,10 +372,6 @@ def test_a_reader_that_has_left_is_no_failure(args):
 
 
 def test_asking_for_help_loads_no_torch():
-    from s2f_studio.cli import options
-    from s2f_utils.infer import MODES
-    from s2f_utils.networks.info import DIRECTIONS
-
     code = (
         "import sys; from s2f_studio.cli import main; main(['--help'])\n"
         "assert not {'torch', 'numpy', 'onnxruntime'} & {*sys.modules}"
@@ -346,10 +380,6 @@ def test_asking_for_help_loads_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1]
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert [get_args(get_args(kind)[0]) for kind in (options.Direction, options.Mode)] == [
-        DIRECTIONS,
-        MODES,
-    ]
 
 
 def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):

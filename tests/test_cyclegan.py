@@ -444,6 +444,19 @@ def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch
                 assert torch.equal(one, other)
 
 
+def test_sketches_and_photos_without_pairs_are_shuffled_apart(manifest):
+    rows = manifest.split("train")
+    data = stores.unpaired_data(rows, rows, 64, CPU)  # the same people on both sides
+    num = len(rows)
+    pairs = data.batch(range(num))
+    orders = []
+    for every, shuffled in zip(pairs, data.batch_at(0, num, 1, 5), strict=True):
+        orders.append([(every == one).flatten(1).all(1).int().argmax().item() for one in shuffled])
+    sketches, photos = orders
+    assert sorted(sketches) == sorted(photos) == list(range(num))
+    assert sketches != photos
+
+
 def test_people_with_several_pictures_are_on_one_side_only(manifest):
     import dataclasses
 

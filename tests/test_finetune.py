@@ -122,7 +122,7 @@ def test_pairs_without_landmarks_are_refused_with_an_installed_command(pairs, tm
     from data_prep.__main__ import main
 
     with pytest.raises(DataError, match="has no mask: .* faces with landmarks") as refused:
-        finetune(pairs, tmp_path, device="cpu")
+        finetune(pairs, tmp_path, minutes=1.0, device="cpu")
     ((module, command),) = re.findall(r"'python -m (\S+) (\S+)", str(refused.value))
     project = Path(__file__).parents[1] / "pyproject.toml"
     hatch = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["hatch"]

@@ -9,6 +9,7 @@ import torch
 
 from s2f_utils import networks, runtime
 from s2f_utils.methods.logistic import r1_penalty
+from s2f_utils.methods.method import Context, Term
 from s2f_utils.networks.float16 import MOST
 from s2f_utils.networks.stylegan2 import ModulatedConv2d, StyledConv, ToRGB
 from s2f_utils.networks.stylegan2_disc import ConvLayer
@@ -108,6 +109,14 @@ def test_a_step_that_overflows_is_left_out_and_ends_no_training(name):
     assert any(not torch.equal(before[key], value) for key, value in after.items())
     if name == "stylegan2":
         assert 0 < model.path_mean < 100
+
+
+def test_gradients_are_clipped_at_their_true_length():
+    weight = torch.nn.Parameter(torch.zeros(4))
+    opt = torch.optim.SGD([weight], lr=1.0)
+    ctx = Context({}, HALF, scaler=torch.amp.GradScaler("cpu", init_scale=2.0**10))
+    ctx.descend({"loss": Term(10 * weight.sum())}, opt, max_norm=2.0)  # of length 20
+    assert weight.norm().item() == pytest.approx(2.0, rel=1e-3)
 
 
 def test_low_resolutions_and_the_discriminators_end_stay_in_float32():

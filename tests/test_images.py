@@ -40,6 +40,8 @@ def save_as(path, mode):
         picture = Image.fromarray(np.zeros((4, 6), np.uint8), mode="P")
         picture.putpalette([10, 20, 30] + [0] * 765)
         picture.save(path, transparency=0)
+    elif mode == "LA with transparency":
+        Image.new("LA", (6, 4), (0, 0)).save(path)
     elif mode == "CMYK":
         Image.new("CMYK", (6, 4), (0, 0, 0, 55)).save(path)
     else:
@@ -57,6 +59,7 @@ def save_as(path, mode):
         ("I;16", "png", 200),
         ("RGBA", "png", 200),
         ("P with transparency", "png", 255),
+        ("LA with transparency", "png", 255),
         ("CMYK", "tif", 200),
         ("F", "tif", 200),
     ],

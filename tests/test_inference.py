@@ -59,6 +59,24 @@ def test_paper_mode_is_the_published_test_script(net):
         expected = torch.cat([net.train()(one) for one in x.split(1)])
     assert torch.allclose(found, expected, atol=1e-6)
     assert not torch.equal(found, AsPublished(net.eval())(x))
+    with torch.no_grad():
+        torch.manual_seed(7)
+        expected = net.train()(x[1:2])
+        before = torch.get_rng_state()
+        found = AsPublished(net.eval())(x, torch.tensor([5, 7, 9]))
+    assert torch.allclose(found[1:2], expected, atol=1e-6)
+    assert torch.equal(torch.get_rng_state(), before)  # an app's other threads draw from it, too
+
+
+def test_a_seed_decides_the_paper_modes_dropout_also_among_threads(translator):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    alone = [translator.translate(picture, mode="paper", seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(
+            pool.map(lambda seed: translator.translate(picture, mode="paper", seed=seed), range(4))
+        )
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert len({face.tobytes() for face in alone}) == 4
 
 
 @pytest.fixture()

@@ -123,6 +123,14 @@ def test_a_bootstrap_of_many_images_takes_little_memory():
     assert peak < 10 * values.nbytes, "not all resamples at once"
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_every_image_is_drawn_by_the_bootstrap(place):
+    values = np.zeros(20)
+    values[place] = 1.0  # drawn once in the mean, three times in 2.5 % of the resamples or so
+    interval = metrics.bootstrap_mean(values)
+    assert interval.low == 0 and 0.1 <= interval.high <= 0.2
+
+
 def test_bootstrap_of_constants_of_nothing_and_of_differences():
     interval = metrics.bootstrap_mean(np.full(5, 2.0))
     assert (interval.mean, interval.low, interval.high) == (2.0, 2.0, 2.0)

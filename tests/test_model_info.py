@@ -9,7 +9,9 @@ import shutil
 import pytest
 import torch
 
-from s2f_studio.cli.main import main
+from s2f_studio import hub
+from s2f_studio.cli.main import command_line, main
+from s2f_utils import weights
 from s2f_utils.data import CUFS_TERMS, terms_of
 from s2f_utils.metrics import evaluation
 from s2f_utils.networks import checkpoints
@@ -120,6 +122,22 @@ def test_what_is_published_names_no_folders():
         "c": 1,
     }
     assert public.trained_on == ["generator.safetensors", "hf:user/y@v1", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pix2pix-128", "translate hf:user/x drawing.jpg"),
+        ("photo-to-sketch", "translate hf:user/x photo.jpg"),
+        ("map-to-face-128", "translate hf:user/x map.png"),
+        ("restorer-256", "enhance photo.jpg --restorer hf:user/x"),
+        ("faces-64", "faces hf:user/x --num 8"),
+    ],
+)
+def test_a_card_names_the_command_that_uses_its_model(name, expected):
+    text = hub.card(checkpoints.info_of(weights.shipped(name)), "user/x", "mit")
+    assert f"\ns2f {expected}\n" in text
+    command_line().parse_args(expected.split(), exit_on_error=False, print_error=False)
 
 
 def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest, tmp_path):

@@ -47,7 +47,7 @@ def test_its_step_has_the_losses_of_the_library_s_own(capsys):
     for mine, library in zip(*rows, strict=True):
         for name, value in mine.items():
             both = sum(library[f"{name}_{domain}"] for domain in ("sketch", "photo"))
-            assert value == pytest.approx(both, abs=1e-5), name
+            assert value == pytest.approx(both, rel=1e-4, abs=1e-5), name
 
 
 @pytest.mark.parametrize(

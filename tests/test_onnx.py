@@ -28,7 +28,7 @@ from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
 from s2f_studio import loading, shipped  # noqa: E402
 from s2f_studio.cli import main  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.export.writing import export  # noqa: E402
+from s2f_studio.export.writing import described, export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.server.service import Service as Server  # noqa: E402
 from s2f_utils import infer, networks, weights  # noqa: E402
@@ -36,6 +36,7 @@ from s2f_utils.infer import onnx_engine as engines  # noqa: E402
 from s2f_utils.infer import restorers  # noqa: E402
 from s2f_utils.infer.graphs import FORMAT, description_file, read_description  # noqa: E402
 from s2f_utils.infer.onnx_engine import OnnxEngine  # noqa: E402
+from s2f_utils.infer.translator import Translator  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
@@ -417,6 +418,23 @@ def test_each_folder_is_described_by_its_own_file(tmp_path):
     assert {
         name: (listed[f"run:{name}"].direction, listed[f"run:{name}"].size_px) for name in told
     } == told
+
+
+def test_a_description_gives_back_how_a_model_reads_a_picture(tmp_path):
+    facts = ModelInfo(
+        name="m",
+        network="unet",
+        direction="sketch-to-photo",
+        size_px=64,
+        layout="aligned",
+        fit="pad",
+        mix_from=5,
+    )
+    model = Translator(OnnxEngine({}), facts, 8)
+    (tmp_path / "model.json").write_text(json.dumps(described(model, {})))
+    again = infer.load(tmp_path, engine="onnx").info
+    for fact in ("network", "direction", "size_px", "layout", "fit", "mix_from"):
+        assert getattr(again, fact) == getattr(facts, fact), fact
 
 
 def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:

@@ -23,6 +23,7 @@ from s2f_studio.faces.model import CAREFUL_BELOW, UnknownPersonError, average_of
 from s2f_studio.faces.networks.chooser import normalised
 from s2f_studio.faces.networks.renderer import ResizeConv2d
 from s2f_studio.faces.placing import Placed
+from s2f_studio.faces.stages import Laid
 from s2f_studio.request import DrawingRequest, Round, chosen_text, parse_chosen
 from s2f_utils import infer, networks
 from s2f_utils.networks import checkpoints
@@ -270,6 +271,24 @@ def test_an_entry_is_laid_without_its_hair_changed_where_the_drawing_has_the_sam
     assert placed.moved(hair, hair).abs().max() < 1e-3
     moved = placed.moved(higher, hair)[0]
     assert moved[:20].abs().max() > 4 and moved[40:].abs().max() < 0.5
+
+
+@pytest.mark.parametrize("stage", [Placed, Laid])
+def test_a_large_answer_lies_where_the_usual_one_does(stage):
+    """A round spot has its middle at the same place, in pixels that are half as large."""
+    side = stage.inputs["canvas" if stage is Placed else "face"][-1]
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    spot = torch.exp(-((x - side / 2) ** 2 + (y - side / 2) ** 2) / side).expand(1, 3, side, side)
+    blocks = (torch.arange(64.0) + 0.5) * 4 - 0.5
+    where = torch.stack(torch.meshgrid(blocks, blocks, indexing="xy"), dim=-1)[None] + 7.0
+    hair = torch.zeros(1, 64, 64), torch.zeros(1, 64, 64)
+    middles = []
+    for side_px in (256, 512):
+        made = stage(side_px)(spot, where, *(hair if stage is Placed else ()))
+        weights = made[0, :, :, 0].double()
+        places = torch.arange(side_px) + 0.5
+        middles.append(((weights.sum(0) * places).sum() / weights.sum()).item() / side_px)
+    assert middles[0] == pytest.approx(middles[1], abs=0.1 / 512)
 
 
 @pytest.mark.parametrize(("hair_above", "share"), [(0.1, 1.0), (0.35, 0.5), (0.6, 0.0)])

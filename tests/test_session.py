@@ -51,6 +51,7 @@ RESULTS = (
     "runs/0001-a/scores/metrics.csv",
     "runs/0001-a/wandb-id.txt",
     "wandb/own.txt",
+    "snapshots/mine.safetensors",
     "mine.png",
 )
 NO_RESULTS = (
@@ -59,6 +60,7 @@ NO_RESULTS = (
     "runs/0001-a/resume-12.pt",
     "runs/0001-a/.resume.pt.x.part",
     "runs/0001-a/wandb/offline-run-1/run.wandb",
+    "runs/0001-a/snapshots/generator-00000010.safetensors",
     "faces/manifest.csv",
     "faces/photos/1.png",
     ".ipynb_checkpoints/a.ipynb",
@@ -79,9 +81,10 @@ def test_a_zip_holds_all_results_and_says_what_it_leaves_out(tmp_path, capsys):
     with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == sorted(f"02/{name}" for name in RESULTS)
         assert archive.testzip() is None
+    assert all((folder / name).is_file() for name in RESULTS + NO_RESULTS), "nothing is deleted"
     said = capsys.readouterr().out
-    assert said.startswith(f"9 files, {path.stat().st_size / 1e6:.1f} MB; left out: ")
-    assert said.endswith("W&B's files, data sets, resume files\n")
+    assert said.startswith(f"10 files, {path.stat().st_size / 1e6:.1f} MB; left out: ")
+    assert said.endswith("W&B's files, data sets, resume files, snapshots of runs\n")
 
 
 COLAB_DRIVE = """

@@ -16,6 +16,7 @@ from s2f_utils import infer, networks
 from s2f_utils.data import DataError, stores
 from s2f_utils.methods import ada
 from s2f_utils.methods.logistic import r1_penalty
+from s2f_utils.methods.method import Context
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.networks import checkpoints, resampling
 from s2f_utils.pictures import images, masks
@@ -23,6 +24,7 @@ from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import resolve, settings_of
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
+from s2f_utils.train.schedule import set_rates
 from s2f_utils.train.tracking import read_log
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
@@ -87,10 +89,12 @@ def adam(opt):
 
 def test_adam_makes_up_for_regularising_every_few_steps_as_in_the_paper(manifest, tmp_path):
     paper = {"path_every": 4, "r1_every": 16, "lambda_path": 2.0}
-    model = begin(manifest, tmp_path, **paper).model
-    # by hand: c = 4/5 and 16/17; 0.0025 c, and 0.99 to the power of c
-    assert adam(model.opt_g) == pytest.approx((0.002, 0.9919919), abs=1e-7)
-    assert adam(model.opt_d) == pytest.approx((0.0023529, 0.9905854), abs=1e-7)
+    run = begin(manifest, tmp_path, **paper)
+    for _ in range(2):  # as it begins, and with the schedule's rates
+        # by hand: c = 4/5 and 16/17; 0.0025 c, and 0.99 to the power of c
+        assert adam(run.model.opt_g) == pytest.approx((0.002, 0.9919919), abs=1e-7)
+        assert adam(run.model.opt_d) == pytest.approx((0.0023529, 0.9905854), abs=1e-7)
+        set_rates(run)
     for off in ({"lambda_path": 0.0}, {"path_every": 0}):
         model = begin(manifest, tmp_path, **{**paper, **off}).model
         assert adam(model.opt_g) == (0.0025, 0.99) and adam(model.opt_d)[0] < 0.0024
@@ -337,6 +341,16 @@ def test_r1_looks_through_adas_changes(manifest, tmp_path):
     photos = torch.rand(8, 3, 32, 32) * 2 - 1
     losses = take_step(method, torch.empty(0), photos)
     assert all(value.isfinite() for value in losses.values()) and losses["loss_r1"] > 0
+
+
+def test_r1_is_taken_of_photos_as_the_discriminator_sees_them(manifest, tmp_path):
+    method = begin(manifest, tmp_path, r1_every=1, precision="float32").model
+    photos = torch.rand(4, 3, 32, 32) * 2 - 1
+    method.augment = lambda x: -0.5 * x
+    wanted = r1_penalty(method.net_d, photos, method.augment).item()
+    assert wanted != pytest.approx(r1_penalty(method.net_d, photos).item(), rel=0.1)
+    terms = method.r1_step(photos, Context(method.live_values(), method.precision))
+    assert terms["loss_r1"].value.item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_adas_changes_of_places_are_those_of_pictures():

@@ -603,13 +603,16 @@ def test_init_starts_from_given_weights_and_refuses_others(tiny, manifest, tmp_p
         start(tiny, manifest, tmp_path, init=run.folder / "generator.safetensors", base_filters=8)
 
 
-def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_path):
+def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_path, capsys):
     run = start(tiny, manifest, tmp_path)
     train(run, callbacks=[StopAt(6)], progress=False)
     with pytest.raises(checkpoints.CheckpointError, match="dropout: 0.5 there, 0.0 here"):
         start(tiny, manifest, tmp_path, resume=run.folder, dropout=0.0)
+    capsys.readouterr()
+    assert finished(tiny(dropout=0.0), manifest, tmp_path) is None
     assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
-    again = start(tiny, manifest, tmp_path, resume="auto", sample_every_images=8)
+    assert capsys.readouterr().out.count("is not resumed") == 1
+    again = start(tiny, manifest, tmp_path, resume="auto", sample_every_images=8, num_snapshots=2)
     assert (
         again.folder == run.folder and again.live["sample_every"] == 8.0 != run.live["sample_every"]
     )
@@ -716,8 +719,21 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
     )
 
 
+def test_a_longer_run_spaces_its_sheets_anew_unless_they_were_set(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, total_images=200)
+    assert run.live["sample_every"] == 10
+    train(run, callbacks=[StopAt(2)], progress=False)
+    again = start(tiny, manifest, tmp_path, total_images=400, resume="auto")
+    assert (again.folder, again.live["sample_every"]) == (run.folder, 20)
+    again.live.set("sample_every", 8.0, "test")
+    train(again, callbacks=[StopAt(4)], progress=False)
+    third = start(tiny, manifest, tmp_path, total_images=600, resume="auto")
+    assert (third.folder, third.live["sample_every"]) == (run.folder, 8)
+
+
 def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_path):
     num = len(manifest.split("train"))
+    assert start(tiny, manifest, tmp_path, total_images=0, epochs=0.01).total_images == 1
     assert start(
         tiny, manifest, tmp_path, total_images=10**9, max_epochs=1.5
     ).total_images == round(1.5 * num)
@@ -740,6 +756,24 @@ def test_a_time_budget_is_kept_over_an_interruption(tiny, manifest, tmp_path):
     assert finished(settings, manifest, tmp_path) == again.folder
 
 
+def test_a_run_that_its_time_ended_goes_on_with_more_time_or_images(tiny, manifest, tmp_path):
+    endless = {"total_images": 10**9}
+    first = start(tiny, manifest, tmp_path, time_budget_s=0.3, **endless)
+    assert train(first, progress=False) == "done"
+    longer = {"time_budget_s": 0.6, **endless}
+    assert finished(tiny(**longer), manifest, tmp_path) is None
+    again = start(tiny, manifest, tmp_path, resume="auto", **longer)
+    assert (again.folder, again.images_seen) == (first.folder, first.images_seen)
+    assert again.images_seen < again.total_images < 10**9 and again.share_done < 1
+    assert train(again, progress=False) == "done" and again.spent_s >= 0.6
+    assert finished(tiny(**longer), manifest, tmp_path) == first.folder
+    assert start(tiny, manifest, tmp_path, resume="auto", **longer).folder != first.folder
+    shutil.rmtree(tmp_path / "0002-pix2pix")
+    counted = start(tiny, manifest, tmp_path, resume="auto", total_images=again.images_seen + 4)
+    assert counted.folder == first.folder and train(counted, progress=False) == "done"
+    assert counted.images_seen == again.images_seen + 4
+
+
 def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, ema_half_life_images=8.0)
     ema = run.ema["sketch-to-photo"]
@@ -756,6 +790,20 @@ def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
         2, images_seen=40
     )  # early on the half-life is a twentieth of what was seen: two images
     assert weight.mean().item() == pytest.approx(0.5)
+
+
+def test_the_average_has_the_mean_statistics_of_batch_norm(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, ema_half_life_images=8.0)
+    ema = run.ema["sketch-to-photo"]
+    statistics, of_average = (
+        [value for name, value in net.named_buffers() if name.endswith("running_mean")]
+        for net in (run.model.net_g, ema.net)
+    )
+    for value, average in zip(statistics, of_average, strict=True):
+        value.fill_(1.0)
+        average.zero_()
+    ema.update(8, images_seen=1000)
+    assert statistics and all(value.mean().item() == pytest.approx(0.5) for value in of_average)
 
 
 def test_the_loop_tells_the_average_how_many_images_it_saw(tiny, manifest, tmp_path):

@@ -21,8 +21,8 @@ def finetune(
     """Go on with the shipped model, on a hundred pairs of your own.
 
     Fine-tunes the average face for a drawing on a set of pairs with
-    points. The same command goes on where it was stopped. What it leaves is a model: s2f translate
-    RUN drawing.jpg
+    points. The same command goes on where it was stopped, and with more minutes where it ended.
+    What it leaves is a model: s2f translate RUN drawing.jpg
 
         python -m data_prep landmarks data/mine data/mine-points
         s2f finetune --data data/mine-points

@@ -90,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    if os.environ.get("WORLD_SIZE", "1") != "1" and argv[:1] != ["train"]:
+    # torchrun sets this name; clusters set WORLD_SIZE, too, where each process works alone.
+    is_of_several = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    if is_of_several and argv[:1] != ["train"]:
         raise ValueError(f"{' '.join(argv[:1])} runs in one process: leave torchrun out")
     try:
         status = command_line()(

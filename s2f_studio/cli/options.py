@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from s2f_utils.infer.request import ENGINES, MAX_SEED, MODES
+from s2f_utils.networks.info import DIRECTIONS
+
 
 def between(least: float, most: float) -> Parameter:
     """Of a number: it is refused where it lies outside of [least, most]."""
@@ -17,23 +20,23 @@ def between(least: float, most: float) -> Parameter:
 
 
 Share = Annotated[float, between(0, 1)]
-Seed = Annotated[int, between(0, 2**31 - 1)]  # what torch takes on every device
+Seed = Annotated[int, between(0, MAX_SEED)]
 Device = Annotated[str, Parameter(help="auto, cuda, mps or cpu")]
 Engine = Annotated[
-    Literal["auto", "torch", "onnx"],
+    Literal[ENGINES],
     Parameter(
         help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the"
         " faster one"
     ),
 ]
 Mode = Annotated[
-    Literal["deterministic", "paper"],
+    Literal[MODES],
     Parameter(
         help="deterministic (default), or paper: the test image's own statistics and live dropout"
     ),
 ]
 Direction = Annotated[
-    Literal["sketch-to-photo", "photo-to-sketch"],
+    Literal[DIRECTIONS],
     Parameter(
         help="of a CycleGAN: which of its generators; of a published file: which way it goes"
     ),

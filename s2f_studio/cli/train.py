@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from s2f_utils.train.state import TrainingRun
 
 SCORES = "evaluation-val"
+NO_RUN = ("auto", "never")  # of --resume, which else names a run
 NO_VALIDATION = (
     "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share"
     " 0.1'; the test split is scored by 's2f evaluate' alone"
@@ -54,7 +55,7 @@ def train(
         runs: where the run folder is made
         name: name of the run, after its number; default: METHOD-PROFILE
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run;
-            or a run
+            or a run, which keeps its settings except for those of --set
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_scores: do not score the model on the validation split
     """
@@ -63,6 +64,8 @@ def train(
 
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
+    if init == shipped.MODEL:
+        init = shipped.EXPECT  # the one of its networks that a method trains
     if init in shipped.FILES:
         init = str(shipped.file_of(init))
     if list_settings:
@@ -73,7 +76,7 @@ def train(
     from s2f_utils.train.run import open_run
 
     with distributed.process_group(device) as device:
-        profile, resolved, chosen = _resolve(method, profile, settings, init, device)
+        profile, resolved, chosen = _resolve(method, profile, settings, init, device, resume)
         manifest = read_manifest(data)
         run = open_run(
             resolved,
@@ -85,7 +88,8 @@ def train(
             device=str(chosen),
         )
         if distributed.is_rank_zero():
-            print(f"{run.folder} {_described(run, profile)}")
+            of_profile = f"profile {profile}" if resume in NO_RUN else "its own settings"
+            print(f"{run.folder} {_described(run, of_profile)}")
         if train_run(run) == "interrupted":
             return 130
         if distributed.is_rank_zero():
@@ -95,8 +99,8 @@ def train(
     return 0
 
 
-def _described(run: TrainingRun, profile: str) -> str:
-    """What a run is about to do, in a line."""
+def _described(run: TrainingRun, settings: str) -> str:
+    """What a run is about to do, in a line. settings: where they come from."""
     from s2f_utils.runtime import counted, distributed
 
     how = "goes on" if run.images_seen else "begins"
@@ -106,15 +110,23 @@ def _described(run: TrainingRun, profile: str) -> str:
     device = f"{distributed.world_size()} x {run.precision.device.type}, {run.precision.name}"
     sketches = counted(len(run.data.sketches), "sketch")
     photos = counted(len(run.data.photos), "photo")
-    return f"{how}: {run.method}, profile {profile}, {length}, on {device}; {sketches}, {photos}"
+    return f"{how}: {run.method}, {settings}, {length}, on {device}; {sketches}, {photos}"
 
 
 def _resolve(
-    method: str, profile: str | None, settings: Sequence[str], init: str | None, device: str
+    method: str,
+    profile: str | None,
+    settings: Sequence[str],
+    init: str | None,
+    device: str,
+    resume: str = "auto",
 ) -> tuple[str, Resolved, torch.device]:
-    """The profile, the settings and the device that a command line asks for."""
+    """The profile, the settings and the device that a command line asks for; a run to resume brings
+    its own settings.
+    """
     from s2f_utils import runtime
     from s2f_utils.train import config
+    from s2f_utils.train.run import settings_of_run
 
     profile = runtime.profile_name(asked=profile)
     config.find_method(method)
@@ -126,6 +138,8 @@ def _resolve(
         overrides[name] = config.parse_value(method, name, text)
     chosen = runtime.pick_device(device)
     begun_with = config.settings_of(init, method) if init else {}
+    if resume not in NO_RUN:
+        begun_with |= settings_of_run(resume, method)
     has_gpu = chosen.type != "cpu"
     return (
         profile,

@@ -84,20 +84,19 @@ def translate(
     """
     from s2f_studio import shipped
     from s2f_studio.loading import load
-    from s2f_utils import runtime, weights
+    from s2f_utils import weights
     from s2f_utils.infer import find_pictures, restorers
 
     name, inputs = _model_and_inputs(inputs, request.direction)
     paths = find_pictures(inputs)
     options.check_out(out, inputs, "drawings")
     points = _points(eyes, mouth, request, len(paths))
-    runtime.seed_everything(request.seed)
     direction = request.direction or None
     model = load(name or shipped.MODEL, device, direction=direction, engine=engine)
     restorer = None
     if request.enhance:
         restorer = restorers.load(weights.RESTORER, device, engine=engine)
-    request = _with_defaults(request, is_shipped=name is None)
+    request = _with_defaults(request, is_shipped=name is None, is_placed=points is not None)
     written: list[Path] = []
 
     def answer(path: Path) -> None:
@@ -122,9 +121,11 @@ def _answer(
 
     from s2f_studio.answers import read_picture, write_answer
     from s2f_studio.answers import translate as answer_to
+    from s2f_studio.drawings.face_finding import points_inside
 
     picture = read_picture(path, model.info)
     if points is not None:
+        points_inside(points, picture.shape)  # raises in pixels, as they were given
         height, width = picture.shape[:2]
         shares = tuple(((x + 0.5) / width, (y + 0.5) / height) for x, y in points)
         request = DrawingRequest.of(request.model_dump() | {"points": shares})
@@ -136,14 +137,16 @@ def _answer(
     return files
 
 
-def _with_defaults(request: DrawingRequest, *, is_shipped: bool) -> DrawingRequest:
+def _with_defaults(request: DrawingRequest, *, is_shipped: bool, is_placed: bool) -> DrawingRequest:
     """The request with this command's defaults: it warns of a face that it does not find; the
-    shipped model gives several answers; the user's models get pictures as they are.
+    shipped model gives several answers; the user's models get pictures as they are, unless the face
+    is chosen or `is_placed`, by --eyes and --mouth.
     """
     usual: dict[str, Any] = {"insist": True}
     if is_shipped and request.answer != AVERAGE:
         usual["candidates"] = NUM_CANDIDATES
-    if not is_shipped and request.points is None and not request.face:
+    has_face = is_placed or request.points is not None or request.face
+    if not is_shipped and not has_face:
         usual["align"] = "never"
     changes = {name: value for name, value in usual.items() if name not in request.model_fields_set}
     return request.model_copy(update=changes)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_studio.drawings import background
+from s2f_studio.drawings import CLEAN, background
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.face_finding import (
     Which,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from s2f_utils.infer.engine import Engine
 
 RIM = 0.04  # width of the soft rim of an answer on paper, a share of its side
-CLEAN = ("auto", "always", "never", "whole")
 EXAMPLES = (
     "long-hair",
     "plain-man",

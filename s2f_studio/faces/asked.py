@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.attributes import COLOURED, TRAITS, WORN, as_tone
+from s2f_studio.faces import skin
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS
 
 MOST = 40.0  # nats that an entry loses which shows the opposite of what is asked for
@@ -66,8 +67,9 @@ def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np
     if name in COLOURED:
         first = 3 * COLOURED.index(name)
         own = slice(first, first + 3)
-        off = np.linalg.norm(tones_of({name: person[name]})[own] - tones[own])
-        return bool(off <= TONE_OFF)  # False for NaN
+        tone, wanted = tones[own], tones_of({name: person[name]})[own]
+        shown = skin.reached(tone, wanted) if name == "skin" else tone
+        return bool(np.linalg.norm(wanted - shown) <= TONE_OFF)  # False for NaN
     span = SPANS[name if name in WORN else LEVELS_OF[name][0]]
     if not looks[span].any():
         return True

@@ -1,6 +1,6 @@
 """Who answers a drawing: entries of the bank by their weights, one for each seed.
 
-A weight is in nats: an entry is chosen in proportion to exp(weight / 2 temperature), by Gumbel's
+A weight is in nats: an entry is chosen in proportion to exp(weight / temperature), by Gumbel's
 numbers (Maddison, Tarlow and Minka 2014). They belong to a seed and an entry, so that a stroke
 more, or an entry less, leaves most seeds their person. The exported page does the same
 (page/exported/static/choose.js).
@@ -20,8 +20,7 @@ from s2f_studio.request import PER_ROUND, Round
 BITS = 0xFFFFFFFF
 STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
 NOISE, EIGHTH = 1, 2  # streams
-NATS = 2.0  # that a unit of Gumbel's numbers counts at temperature 1
-OUTSIDE = 2.0  # units that an entry loses where another of the eight seeds has it for its own
+OUTSIDE = 12.0  # nats that an entry loses where another of the eight seeds has it for its own
 ALIKE = 40.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 30.0  # nats that those lose who were shown and not picked
 # Nats that a kept entry may lose by what is asked for, more than who loses least, and still stay.
@@ -111,7 +110,7 @@ def eight_of(weights: np.ndarray, numbers: np.ndarray, block: int, temperature: 
     for place in range(PER_ROUND):
         share = (hashed(PER_ROUND * block + place, numbers, NOISE) + 1.0) / (BITS + 2.0)
         gumbel = -np.log(-np.log(share))
-        score = left + NATS * temperature * (gumbel - OUTSIDE * (owner != place))
+        score = left + temperature * gumbel - OUTSIDE * (owner != place)
         entries.append(int(np.argmax(score)))
         left[entries[-1]] = -np.inf  # nobody is shown twice in a round
     return entries

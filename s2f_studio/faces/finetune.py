@@ -15,7 +15,6 @@ from s2f_utils.train.run import finished, open_run
 
 METHOD, NAME = "expect", "finetune"
 BEGIN = shipped.file_of(shipped.EXPECT)
-MINUTES = 10.0
 MOST_PASSES = 100.0  # epochs: more have no effect
 SETTINGS = {
     "lr_g": 3e-4,
@@ -35,7 +34,7 @@ def finetune(
     data: str | Path,
     runs: str | Path = "runs",
     *,
-    minutes: float = MINUTES,
+    minutes: float,
     device: str = "auto",
     begin: str | Path = BEGIN,
     **changes: Any,
@@ -43,9 +42,9 @@ def finetune(
     """Fine-tune the shipped average face on a set of `python -m data_prep landmarks`; returns a run
     folder that `load` takes.
 
-    The same call again resumes an interrupted run, or returns the finished one. begin: other
-    initial weights. changes: further settings, such as total_images. Raises StoppedError, and what
-    `open_run` raises.
+    The same call again resumes an interrupted run, or returns the finished one; with more minutes
+    it goes on with that run. begin: other initial weights. changes: further settings, such as
+    total_images. Raises StoppedError, and what `open_run` raises.
     """
     manifest, runs = read_manifest(data), Path(runs)
     has_gpu = runtime.pick_device(device).type != "cpu"

@@ -16,7 +16,7 @@ from s2f_studio.attributes import WORN
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces import asked, bank, choosing
+from s2f_studio.faces import asked, bank, choosing, skin
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.request import AVERAGE, DrawingRequest
 from s2f_utils.infer.translator import LARGER, Translator, check_mode
@@ -284,6 +284,9 @@ class FaceModel(Translator):
             return self.engine.run(f"lay{large}", face, field)[0][0]
         canvas = self.bank.picture(person.chosen.entry)
         canvas = canvas[:, ::-1] if person.chosen.mirrored else canvas
+        if "skin" in ask.person:
+            tone = asked.tones_of(ask.person)[:3]
+            canvas = skin.with_tone(canvas, person.own_hair, tone)
         canvas = np.ascontiguousarray(canvas.transpose(2, 0, 1), np.float32)[None] / 255
         hair = person.drawn_hair[None], person.own_hair[None]
         return self.engine.run(f"place{large}", canvas, field, *hair)[0][0]

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import runtime
+from s2f_utils.infer.request import ENGINES
 from s2f_utils.weights.compact import expanded
 
-TORCH, ONNX = "torch", "onnx"
-ENGINES = ("auto", TORCH, ONNX)
+_, TORCH, ONNX = ENGINES
 NEEDS = {
     TORCH: "PyTorch, for models of your own, published ones, and training: pip install"
     f" '{runtime.EVERYTHING}'",

@@ -81,12 +81,26 @@ class Translated(Stage):
         return to_uint8(made)
 
 
+class Published(Translated):
+    """In: picture uint8 (N, S, S, C); seed int64 (N,), of each picture's dropout, or None. Out: as
+    of `Translated`, by an `AsPublished`.
+    """
+
+    inputs = Stage.inputs | {"seed": (I64,)}
+
+    def forward(self, picture: Tensor, seed: Tensor | None = None) -> Tensor:
+        with self.precision.autocast():
+            made = self.net(self.precision.images(signed(picture)), seed)
+        return to_uint8(made)
+
+
 class AsPublished(nn.Module):
     """A copy of a network that answers like the published test script: images (N, C, H, W) one per
     pass, with batch norm's statistics of that image and with active dropout (Isola et al. 2017,
     section 6.1.1).
 
-    Raises ValueError for a network that has neither.
+    seed, int64 (N,): each image's dropout is that of the script after `torch.manual_seed`; None:
+    all are drawn from torch's global generator. Raises ValueError for a network that has neither.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -104,10 +118,23 @@ class AsPublished(nn.Module):
                 # Without statistics of its own, eval mode uses the batch's.
                 module.running_mean = module.running_var = None
             elif isinstance(module, nn.Dropout):
-                module.train()
+                module.register_forward_hook(self._drop)
+        self._thread = threading.local()  # with the generator of the image that it answers
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.net(one) for one in x.split(1)])
+    def _drop(self, module: nn.Dropout, _inputs: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """As `F.dropout`, which takes no generator, of what the module in eval mode passes on."""
+        keep = 1 - module.p
+        return x * torch.empty_like(x).bernoulli_(keep, generator=self._thread.generator).div_(keep)
+
+    def forward(self, x: Tensor, seed: Tensor | None = None) -> Tensor:
+        made = []
+        for n, one in enumerate(x.split(1)):
+            generator = None
+            if seed is not None:
+                generator = torch.Generator(x.device).manual_seed(int(seed[n]))
+            self._thread.generator = generator
+            made.append(self.net(one))
+        return torch.cat(made)
 
 
 class Encoded(Stage):
@@ -195,7 +222,7 @@ def build_plain_stages(net: nn.Module, precision: Precision) -> Stages:
     precision.place(net)
     return {
         "translate": Translated(net, precision),
-        MODES[1]: lambda: Translated(AsPublished(net), precision),
+        MODES[1]: lambda: Published(AsPublished(net), precision),
     }
 
 

@@ -109,16 +109,22 @@ class Translator(Model):
         ones; one at a time, so that an answer is the same whatever stands beside it.
         """
         return [
-            self.translate_batch(square[None], mode=request.mode)[0]
+            self.translate_batch(square[None], mode=request.mode, seeds=[request.seed])[0]
             for square, request in zip(squares, requests, strict=True)
         ]
 
-    def translate_batch(self, batch: np.ndarray, *, mode: str = MODES[0]) -> np.ndarray:
-        """Square pictures, uint8 (N, P, P, 3) → uint8 (N, S, S, 3), in one pass."""
-        stage = "translate" if mode == MODES[0] else mode
-        if not self.engine.has(stage):
+    def translate_batch(
+        self, batch: np.ndarray, *, mode: str = MODES[0], seeds: Sequence[int] = ()
+    ) -> np.ndarray:
+        """Square pictures, uint8 (N, P, P, 3) → uint8 (N, S, S, 3), in one pass. seeds: of each
+        one's dropout in the mode "paper"; none: from torch's global generator.
+        """
+        if mode == MODES[0]:
+            return self.engine.run("translate", batch)[0]
+        if not self.engine.has(mode):
             raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
-        return self.engine.run(stage, batch)[0]
+        given = [np.array(seeds, np.int64)] if seeds else []
+        return self.engine.run(mode, batch, *given)[0]
 
     def _to_squares(
         self, pictures: Sequence[np.ndarray], requests: Sequence[Request]

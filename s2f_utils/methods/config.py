@@ -15,15 +15,18 @@ from s2f_utils.runtime import ConfigError
 
 # Common to the profiles "fast".
 FAST = {"total_images": 96, "ema_half_life_images": 40.0, "num_samples": 4}
-# Settings that may change when a run resumes by itself: its length, how often it reports and saves,
-# where to, and its batch, which the advice for too little memory changes. When the run is named, so
-# may its number format, and what may change while it trains (`TrainConfig.live_ranges`).
+# Settings that may change when a run resumes by itself: its length, in images or in time, how often
+# it reports and saves, where to, and its batch, which the advice for too little memory changes.
+# When the run is named, so may its number format, and what may change while it trains
+# (`TrainConfig.live_ranges`).
 MAY_DIFFER = {
     "batch_size",
     "total_images",
     "epochs",
     "max_epochs",
+    "time_budget_s",
     "num_samples",
+    "num_snapshots",
     "log_every_images",
     "sample_every_images",
     "save_every_s",

@@ -1,4 +1,6 @@
-"""All training methods by name. A new one gets a line here."""
+"""All training methods by name. A new one gets a line here; one of another package adds itself to
+`METHODS` where it is defined, and is known once its module is imported.
+"""
 
 from s2f_utils.methods.cgan import CGAN
 from s2f_utils.methods.cyclegan import CycleGAN

@@ -53,18 +53,24 @@ def sketch_features(sketches: np.ndarray) -> np.ndarray:
     return blocks.mean(axis=(2, 4, 5), dtype=np.float64).reshape(num, -1)
 
 
+def ridge_shares(new: np.ndarray, features: np.ndarray, penalty: float) -> np.ndarray:
+    """Each training row's share in dual ridge regression (Saunders et al. 1998), where the mean row
+    is zero: features (N, F) and (T, F), λ ≥ 0 → float64 (N, T).
+    """
+    regularised = features @ features.T + penalty * np.eye(len(features))
+    return np.linalg.solve(regularised, features @ new.T).T
+
+
 def ridge(features: np.ndarray, targets: np.ndarray, new_features: np.ndarray) -> np.ndarray:
     """Dual ridge regression of centred features (T, F) on targets (T, P), λ = 3·trace(Gram)/T:
     float64 (N, P); the mean target where all features are equal.
     """
     mean = features.mean(axis=0)
     x = features - mean
-    gram = x @ x.T
-    penalty = 3.0 * np.trace(gram) / len(x)
+    penalty = 3.0 * np.square(x).sum() / len(x)
     if penalty == 0:
         penalty = 1.0
-    regularised = gram + penalty * np.eye(len(x))
-    shares = np.linalg.solve(regularised, x @ (new_features - mean).T).T  # of centred targets
+    shares = ridge_shares(new_features - mean, x, penalty)  # of centred targets
     shares += (1 - shares.sum(axis=1, keepdims=True)) / len(x)  # and of their mean: (N, T)
     parts = []
     for start in range(0, targets.shape[1], COLUMNS):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
+# Folders of a run that no zip holds.
+PARTS_OF_RUNS = {"wandb": "W&B's files", "snapshots": "snapshots of runs"}
 VERSIONS = ("torch", "torchvision", "numpy", "ipywidgets", "ipykernel")
 
 
@@ -73,7 +75,7 @@ def _save_figures_as_jpeg() -> None:
         from PIL import ImageFile
 
         if get_ipython() is not None:
-            options = {"quality": 92, "subsampling": 0, "optimize": True, "progressive": True}
+            options = {"quality": 86, "subsampling": 0, "optimize": True, "progressive": True}
             set_matplotlib_formats("jpeg", pil_kwargs=options)
             # Pillow's buffer must hold the file: pictures of noise need more than a byte a pixel.
             ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2**24)
@@ -171,8 +173,8 @@ def zip_results(folder: str | os.PathLike) -> Path:
     return its path.
 
     It holds runs with their logs, samples, scores and generators, and pictures. Left out, and
-    named: data sets (folders with a manifest.csv), which can be made again; resume files, which are
-    large; W&B's own files; hidden ones.
+    named: data sets (folders with a manifest.csv), which can be made again; resume files and the
+    generators that a run kept on its way, which are large; W&B's own files; hidden ones.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -210,8 +212,8 @@ def _left_out(path: Path, data: set[Path]) -> str:
     if data & set(path.parents):
         return "data sets"
     for parent in path.parents:
-        if parent.name == "wandb" and (parent.parent / "config.json").is_file():
-            return "W&B's files"
+        if parent.name in PARTS_OF_RUNS and (parent.parent / "config.json").is_file():
+            return PARTS_OF_RUNS[parent.name]
     return ""
 
 

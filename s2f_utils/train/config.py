@@ -91,8 +91,9 @@ def resolve(
     for tests. overrides: settings by name; a length among them (`epochs` or `total_images`)
     replaces a profile's length, limit of epochs and time budget. has_gpu: whether to take a
     profile's values for a GPU or for a CPU; None: as this machine is. begun_with: settings that the
-    initial model requires (`settings_of`); they override the profile's. Raises ConfigError for an
-    unknown method, profile or setting, and for values that cannot work.
+    initial model requires (`settings_of`), or that the run to resume has (`run.settings_of_run`);
+    they override the profile's. Raises ConfigError for an unknown method, profile or setting, and
+    for values that cannot work.
     """
     kind, yours = find_method(method), dict(overrides or {})
     if profile not in TRAINING_PROFILES:

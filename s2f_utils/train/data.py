@@ -173,9 +173,8 @@ class PairedAffine:
     """Random rotation, shift, shear, scaling and elastic warp, the same for a sketch and its photo,
     in one pass (bicubic with a warp, so that photos stay sharp). Edges are reflected.
 
-    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share): the largest values, either way; 20,
-    5 and 5 in project
-    1. `elastic`: the standard deviation of a 6x6 grid's shifts, a share of the width (Simard et al.
+    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share): the largest values, either way.
+    `elastic`: the standard deviation of a 6x6 grid's shifts, a share of the width (Simard et al.
     2003).
     """
 

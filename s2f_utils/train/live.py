@@ -180,6 +180,11 @@ class LiveValues:
             return None
 
 
+def usual_sample_every(batch_size: int, total_images: int) -> float:
+    """The images between two sheets of samples, unless the settings name them: 20 sheets a run."""
+    return float(max(batch_size, total_images // 20))
+
+
 def live_values(model: Method, total_images: int, folder: Path | None) -> LiveValues:
     """The live values of a training of this length, as configured at its start, and their limits.
 
@@ -187,7 +192,8 @@ def live_values(model: Method, total_images: int, folder: Path | None) -> LiveVa
     """
     config = model.config
     batch = float(config.batch_size)
-    every = float(config.sample_every_images or max(config.batch_size, total_images // 20))
+    usual = usual_sample_every(config.batch_size, total_images)
+    every = float(config.sample_every_images or usual)
     values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
     ranges = config.live_ranges() | {
         "augment": Range(0.0, 2.0),

@@ -21,7 +21,7 @@ from s2f_utils.train.config import Resolved, find_method
 from s2f_utils.train.data import training_data
 from s2f_utils.train.live import live_values
 from s2f_utils.train.saving import card_of, check_space, new_card
-from s2f_utils.train.state import TrainingRun, why_not
+from s2f_utils.train.state import TrainingRun, changed_settings, why_not
 from s2f_utils.train.tracking import TRACKERS, RunLog
 
 
@@ -98,7 +98,7 @@ def open_run(
             _write_config(run, resolved, manifest, begins)
         else:
             run.live.read_edits_since(run.log.path.stat().st_mtime_ns)
-            _report_resumed(run)
+            _report_resumed(run, state)
         run.card = new_card(run, manifest, card)
         run.live.write_controls()
     return run
@@ -115,9 +115,27 @@ def finished(
     """The newest run of this name, if it was trained to its end with these settings, pairs and
     initial model; else None. Arguments as in `open_run`.
     """
-    rows = manifest.split("train")
-    folder, state, end = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
-    return folder if folder and state["images_seen"] >= end == state["total_images"] else None
+    rows, config = manifest.split("train"), resolved.config
+    folder, state, other = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
+    if folder is None or other or not _is_done(state, resolved, rows):
+        return None
+    if config.time_budget_s:
+        has_this_length = "time_budget_s" not in changed_settings(state, config)
+    else:
+        has_this_length = state["total_images"] == _length(resolved, rows)
+    return folder if has_this_length else None
+
+
+def settings_of_run(folder: str | Path, method: str) -> dict[str, Any]:
+    """The settings that a saved run goes on with, unless others are asked for: those of its newest
+    state that this method has; {} for a run of another method.
+
+    Raises FileNotFoundError, or CheckpointError for a folder without the state of a run.
+    """
+    state, known = _read_state(Path(folder)), find_method(method).Config.model_fields
+    if state["method"] != method:
+        return {}
+    return {name: value for name, value in state["config"].items() if name in known}
 
 
 def _training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
@@ -146,8 +164,13 @@ def _find_run(
     if resume == "never":
         return None, {}
     if resume == "auto":
-        folder, state, end = _newest(runs, name, resolved, rows, begins)
-        return (folder, state) if folder and state["images_seen"] < end else (None, {})
+        folder, state, other = _newest(runs, name, resolved, rows, begins)
+        if folder and not other and not _is_done(state, resolved, rows):
+            return folder, state
+        is_unfinished = folder and state["images_seen"] < state["total_images"]
+        if other and is_unfinished and distributed.is_rank_zero():
+            print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
+        return None, {}
     folder = Path(resume)
     state = _read_state(folder)
     if begins and not _began_with(folder, begins):
@@ -161,19 +184,24 @@ def _find_run(
 
 def _newest(
     runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
-) -> tuple[Path | None, Mapping[str, Any], int]:
-    """The newest run of this name, its saved state, and its length in images; None if settings,
-    pairs or the initial model differ.
+) -> tuple[Path | None, Mapping[str, Any], str]:
+    """The newest run of this name, its saved state, and why it cannot go on with these settings,
+    pairs and initial model, "" if it can; None where there is no run.
     """
-    if folder := runtime.last_run_folder(runs, name):
-        state = _read_state(folder)
-        other = why_not(state, resolved.method, resolved.config, rows)
-        if other and state["images_seen"] < state["total_images"]:
-            print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
-        if not other and _began_with(folder, begins):
-            by_time = resolved.config.time_budget_s
-            return folder, state, state["total_images"] if by_time else _length(resolved, rows)
-    return None, {}, 0
+    folder = runtime.last_run_folder(runs, name)
+    if folder is None:
+        return None, {}, ""
+    state = _read_state(folder)
+    other = why_not(state, resolved.method, resolved.config, rows)
+    if not other and not _began_with(folder, begins):
+        other = "began with another model"
+    return folder, state, other
+
+
+def _is_done(state: Mapping[str, Any], resolved: Resolved, rows: list[Row]) -> bool:
+    """Whether a saved run is at the end that these settings give it, in images or in time."""
+    budget, spent_s = resolved.config.time_budget_s, state.get("spent_s", state["seconds"])
+    return state["images_seen"] >= _length(resolved, rows) or 0 < budget <= spent_s
 
 
 def _read_state(folder: Path) -> Mapping[str, Any]:
@@ -208,7 +236,7 @@ def _length(resolved: Resolved, rows: list[Row]) -> int:
         num = sum(row.photo is not None for row in rows)
     elif data == "unpaired":
         num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
-    total = config.total_images or round(config.epochs * config.copies * num)
+    total = config.total_images or max(1, round(config.epochs * config.copies * num))
     return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
 
 
@@ -262,9 +290,12 @@ def _write_config(
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
 
 
-def _report_resumed(run: TrainingRun) -> None:
-    """Say where a run goes on, and delete the half-written files of a killed process."""
-    run.log.event("resume", images=run.images_seen)
+def _report_resumed(run: TrainingRun, state: Mapping[str, Any]) -> None:
+    """Say where a run goes on, log that with the settings that differ from its saved state's, and
+    delete the half-written files of a killed process.
+    """
+    changed = changed_settings(state, run.config)
+    run.log.event("resume", images=run.images_seen, changed=changed)
     print(
         f"{run.folder} goes on at image {run.images_seen:,} of {run.total_images:,}, where it was"
         " last saved"

@@ -21,7 +21,7 @@ from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.train.errors import TrainingDiverged
-from s2f_utils.train.live import LiveValues
+from s2f_utils.train.live import LiveValues, usual_sample_every
 from s2f_utils.train.tracking import RunLog
 
 VERSION = 2  # of the resume file
@@ -49,13 +49,14 @@ def why_not(
     may_differ = set(MAY_DIFFER)
     if is_named:
         may_differ |= {"precision", *config.live_ranges()}
-    wanted, saved = config.model_dump(), _saved_settings(state, config)
-    other = sorted(key for key in wanted if key not in may_differ and wanted[key] != saved[key])
+    changed = sorted(changed_settings(state, config).items())
+    other = [
+        f"{name}: {there} there, {here} here"
+        for name, (there, here) in changed
+        if name not in may_differ
+    ]
     if state["method"] != method or other:
-        what = (
-            ", ".join(f"{key}: {saved[key]} there, {wanted[key]} here" for key in other)
-            or "another method"
-        )
+        what = ", ".join(other) or "another method"
         return f"was made with other settings ({what}): use the same"
     if state.get("version") != VERSION:
         return "was written by another version of this project: use that one"
@@ -66,10 +67,14 @@ def why_not(
     return ""
 
 
-def _saved_settings(state: Mapping[str, Any], config: TrainConfig) -> dict[str, Any]:
-    """A saved run's settings, with defaults for those that were added after it."""
+def changed_settings(state: Mapping[str, Any], config: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """The settings that differ from a saved run's: name → (value there, value here). A setting that
+    was added after that run had its default there.
+    """
     defaults = {name: field.default for name, field in type(config).model_fields.items()}
-    return defaults | state["config"]
+    saved = defaults | state["config"]
+    here = config.model_dump()
+    return {name: (saved[name], here[name]) for name in here if saved[name] != here[name]}
 
 
 def _load_optimizer(opt: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
@@ -172,11 +177,15 @@ class TrainingRun:
         A time budget ends training when it is spent.
         """
         self.spent_s += seconds
-        if self.config.time_budget_s:
-            likely = round(self.images_seen / self.share_done)
-            self.total_images = (
-                self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
-            )
+        self._estimate_total()
+
+    def _estimate_total(self) -> None:
+        """With a time budget: at how many images it will be spent, or was."""
+        share = self.share_done
+        if not self.config.time_budget_s or share == 0:
+            return
+        likely = round(self.images_seen / share)
+        self.total_images = self.images_seen if share == 1 else max(self.images_seen + 1, likely)
 
     # Losses
 
@@ -262,7 +271,8 @@ class TrainingRun:
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state of training, as written to the resume file."""
-        plain = ("method", "images_seen", "steps", "total_images", "seconds", "spent_s")
+        plain = ("method", "images_seen", "steps", "total_images", "longest_images")
+        plain += ("seconds", "spent_s")
         state = {"version": VERSION, "config": self.config.model_dump()}
         state |= {"data_ids": [row.id for row in self.rows], "data_bytes": self.data_bytes}
         state |= {name: getattr(self, name) for name in plain}
@@ -291,10 +301,9 @@ class TrainingRun:
         self.model.load_state_dict(own)
         self.live.load_state_dict(self._live_of(state))
         self.images_seen = self.saved_at = state["images_seen"]
-        if self.config.time_budget_s:
-            self.total_images = min(self.longest_images, state["total_images"])
         self.seconds = state["seconds"]
         self.spent_s = state.get("spent_s", self.seconds)
+        self._estimate_total()
         self.sums = {
             name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()
         }
@@ -304,11 +313,14 @@ class TrainingRun:
 
     def _live_of(self, state: Mapping[str, Any]) -> dict[str, float]:
         """A saved state's live values, but for those to which this run's settings give another
-        value than that run's did: the new settings apply.
+        value than that run's did: the new settings apply. So does a new length to the spacing of
+        the sheets of samples, unless that was set.
         """
-        saved = _saved_settings(state, self.config)
         live = dict(state["live"])
-        for name, value in self.config.model_dump().items():
-            if value != saved[name]:
-                live.pop("sample_every" if name == "sample_every_images" else name, None)
+        for name in changed_settings(state, self.config):
+            live.pop("sample_every" if name == "sample_every_images" else name, None)
+        length = state.get("longest_images", state["total_images"])
+        usual = usual_sample_every(state["config"]["batch_size"], length)
+        if not self.config.sample_every_images and live.get("sample_every") == usual:
+            del live["sample_every"]
         return live

@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
     notebook = nbformat.read(ROOT / "notebooks" / "02_pix2pix.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.update({"outputs": []} if cell.cell_type == "code" else {})
-        cell.source = cell.source.replace('"demo": 120', '"demo": 2')
+        cell.source = cell.source.replace('"demo": 1_250', '"demo": 40')
         cell.source = cell.source.replace('"total_images": 600', '"total_images": 3_000')
     nbformat.write(notebook, folder / "02.ipynb")
     return folder

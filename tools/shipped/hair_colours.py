@@ -6,8 +6,9 @@ s2f_utils/notebook/long_runs. Given again, it goes on where it stopped.
 
 The step is the library's, which gives the losses of the step in the notebook
 (tests/test_notebook_cyclegan.py). Settings are those of the notebook, but for more people, more
-steps, and the weight of the cycle, which is lower from `LOOSER_FROM` on: with 10, both generators
-had agreed to leave fringes and beards as they are. The notebook's test people are in neither pile.
+steps, and the weight of the cycle, which is lower from `LOOSER_FROM` on. Without `Loosen` the
+training ends nearly where it ends with it (README.md). The notebook's test people are in neither
+pile.
 """
 
 from __future__ import annotations

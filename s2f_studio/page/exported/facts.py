@@ -102,7 +102,6 @@ def _facts_of_bank() -> dict[str, Any]:
         "stream": choosing.STREAM,
         "noise": choosing.NOISE,
         "eighth": choosing.EIGHTH,
-        "nats": choosing.NATS,
         "outside": choosing.OUTSIDE,
         "alike": choosing.ALIKE,
         "seen": choosing.SEEN,

@@ -26,7 +26,7 @@ from torch import Tensor
 from s2f_studio import shipped
 from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
-from s2f_studio.drawings.regions import bare_skin
+from s2f_studio.faces import skin
 from s2f_studio.faces.bank import FOLDER, LIST
 from s2f_studio.faces.looks import LOOKS, SPANS, UNKNOWN
 from s2f_studio.faces.networks.chooser import NUM_NEAR, Chooser, sharpened
@@ -111,15 +111,14 @@ def shapes_of(points: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def tones_of(canvas: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """CIELAB of skin and hair, the medians: (E, 6), NaN for hair that is hardly seen."""
-    skin = bare_skin(mesh.mean_shape(FACE_PX), FACE_PX)
+    """CIELAB of the cheeks and of hair, the medians: (E, 6), NaN for hair that is hardly seen."""
     tones = np.full((len(canvas), 6), np.nan, np.float32)
     for row, picture, mask in zip(tones, canvas, hair, strict=True):
-        inner = picture[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX].astype(np.float32) / 255
-        lab = cv2.cvtColor(inner, cv2.COLOR_RGB2LAB)
-        row[:3] = np.median(lab[skin], axis=0)
+        inner = picture[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
+        row[:3] = skin.tone_of(inner)
         if (mask > 0.7).sum() >= LEAST_HAIR:
             inside = cv2.resize(mask, (FACE_PX, FACE_PX)) > 0.7
+            lab = cv2.cvtColor(inner.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
             row[3:] = np.median(lab[inside], axis=0)
     return tones
 

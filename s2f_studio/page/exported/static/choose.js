@@ -44,7 +44,7 @@ export function eightOf(weights, block, temperature) {
     const noise = hashed(EIGHT * block + place, bank.noise);
     const score = left.map((weight, n) => {
       const gumbel = -Math.log(-Math.log((noise[n] + 1) / (WORDS + 1)));
-      return weight + bank.nats * temperature * (gumbel - (owner[n] === place ? 0 : outside));
+      return weight + temperature * gumbel - (owner[n] === place ? 0 : outside);
     });
     entries.push(largest(score));
     left[entries.at(-1)] = -Infinity;
