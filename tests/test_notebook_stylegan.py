@@ -10,10 +10,10 @@ from s2f_utils import networks, runtime
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.psp import PSP
+from s2f_utils.notebook import steering
 from tests.cells import define
 
-NAMES = ("library_styled", "layer", "synthesis", "mapping", "library_truncate")
-NAMES += ("enlarged", "encode", "library_length", "loss_terms")
+NAMES = ("layer", "synthesis", "mapping", "enlarged", "encode", "loss_terms")
 SIZES = {"style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
 
 
@@ -34,9 +34,7 @@ def cells(net):
     """What the notebook's cells define under `NAMES`, with the blanks filled, around `net`."""
     defined = {"torch": torch, "F": F, "losses": losses, "device": "cpu"}
     defined |= {"net": net, "g": net.decoder, "mean": net.latent_avg}
-    # The blanks, which the notebook fills with its own versions.
-    defined["styled"] = lambda *given: defined["library_styled"](*given)
-    defined["length_of"] = lambda *given: defined["library_length"](*given)
+    defined |= {"styled": steering.styled, "length_of": steering.length_of}  # blanks
     return define(NAMES, "04_stylegan_psp.ipynb", defined)
 
 
@@ -49,16 +47,14 @@ def test_its_generator_is_the_library_s(cells, net):
         assert torch.allclose(cells["mapping"](z), net.decoder.map(z), atol=1e-5)
 
 
-def test_all_scales_times_four_change_nothing_unless_it_is_not_demodulated(cells):
+def test_all_scales_times_four_change_nothing_unless_it_is_not_demodulated(cells, monkeypatch):
     w = torch.randn(1, 8, 16)
     louder = dict.fromkeys(range(7), 4.0)
 
-    def not_demodulated(weight, s):
-        return weight * s[:, None, None]
-
     with torch.no_grad():
         assert torch.allclose(cells["synthesis"](w, louder), cells["synthesis"](w), atol=1e-3)
-        loud, quiet = (cells["synthesis"](w, some, not_demodulated) for some in (louder, None))
+        monkeypatch.setitem(cells, "styled", steering.modulated)
+        loud, quiet = (cells["synthesis"](w, some) for some in (louder, None))
     assert loud.std() > 10 * quiet.std()
 
 
@@ -83,3 +79,16 @@ def test_its_loss_is_that_of_the_library_s_step(cells, net):
     assert len(ours) == 3
     for name, term in ours.items():
         assert term.item() == pytest.approx(theirs[name], rel=1e-3), name
+
+
+def test_truncation_leads_from_the_mean_to_the_style():
+    w, mean = torch.randn(3, 8, 16), torch.randn(8, 16)
+    assert torch.equal(steering.truncate(w, mean, 0.0), mean.expand(3, -1, -1))
+    assert torch.allclose(steering.truncate(w, mean, 1.0), w, atol=1e-6)
+    halfway = steering.length_of(steering.truncate(w, mean, 0.5), mean)
+    assert torch.allclose(halfway, steering.length_of(w, mean) / 2)
+
+
+def test_early_styles_come_first():
+    joined = steering.joined(torch.zeros(2, 3, 4), torch.ones(2, 5, 4))
+    assert joined.shape == (2, 8, 4) and joined[0, :, 0].tolist() == [0] * 3 + [1] * 5
