@@ -18,7 +18,7 @@ from s2f_studio import shipped
 from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
-from s2f_studio.faces.asked import not_shown
+from s2f_studio.faces.asked import is_skin_shifted, not_shown
 from s2f_studio.faces.model import CAREFUL_BELOW, FaceModel, Person, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
@@ -48,6 +48,7 @@ NO_FACE = (
 )
 # How an answer came about, in its metadata.
 COMPOSED = "composed of a generated person's picture, which was chosen and bent"
+SHIFTED = "; the tone of its skin was shifted to the asked one, or towards it"
 RENDERED = "rendered by a network"
 RENDERED_FROM_LINES = (
     "rendered by a network from the drawing's lines, with some of the generated person's appearance"
@@ -136,11 +137,12 @@ def translate(
             face = enhance(face, request, restorer)
         if is_on_paper:
             face = onto_paper(face, drawing, person=request.frame == "person")
-        number, lacks = None, ()
+        number, lacks, is_shifted = None, (), False
         if person is not None:
             number = person.number
             lacks = not_shown(one.person, person.looks, person.tones)
-        notes = notes_of(one, model.info, restorer, drawing, number)
+            is_shifted = is_skin_shifted(one.person, person.tones)
+        notes = notes_of(one, model.info, restorer, drawing, number, is_shifted)
         made.append(Face(name, face, notes, number, lacks))
     remarks = remarks_on(drawing, request, model.info, names)
     remarks += remarks_on_person(made[0], request)
@@ -285,14 +287,17 @@ def notes_of(
     restorer: Model | None,
     drawing: Drawing,
     person: int | None,
+    is_shifted: bool = False,
 ) -> dict[str, str]:
-    """How an answer was made, for its file's metadata."""
+    """How an answer was made, for its file's metadata. is_shifted: whether the tone of the person's
+    skin was shifted.
+    """
     notes = {"model": info.name, "seed": str(request.seed)}
     if person is not None:
         notes["person"] = str(person)
     if "answer" in info.supports:
         notes["answer"] = request.answer
-        notes["made"] = _way_of_making(request, drawing)
+        notes["made"] = _way_of_making(request, drawing) + (SHIFTED if is_shifted else "")
         if request.temperature is not None:
             notes["temperature"] = f"{request.temperature:g}"
         if request.chosen:

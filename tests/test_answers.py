@@ -6,6 +6,7 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from s2f_studio.answers import (
     COMPOSED,
     RENDERED,
     RENDERED_FROM_LINES,
+    SHIFTED,
     translate,
     write_answer,
 )
@@ -66,6 +68,20 @@ def test_what_is_asked_for_and_not_shown_is_said(model, crude):
         assert bool(lacks) == are_missed and set(lacks) <= set(wishes)
         named = [remark.data["names"] for remark in answer.remarks if remark.code == "not-shown"]
         assert named == ([", ".join(CALLED.get(name, name) for name in lacks)] if lacks else [])
+
+
+def test_of_an_answer_whose_skin_was_shifted_it_is_said(model, crude):
+    asked = {"align": "never", "clean": "never"}
+    before = translate(crude, DrawingRequest(**asked), model).faces[0]
+    entry = np.flatnonzero(model.bank.numbers == before.person)
+    *_, tones = model.engine.run("entry", entry, np.zeros(1, np.float32))
+    for darker, made in ((0.0, COMPOSED), (10.0, COMPOSED + SHIFTED)):
+        lab = (tones[0, :3] - [darker, 0, 0]).astype(np.float32)
+        colour = np.rint(255 * cv2.cvtColor(lab[None, None], cv2.COLOR_LAB2RGB)[0, 0]).astype(int)
+        wish = {"skin": "#{:02x}{:02x}{:02x}".format(*colour)}
+        request = DrawingRequest(person=wish, keep=before.person, **asked)
+        face = translate(crude, request, model).faces[0]
+        assert (face.person, face.notes["made"]) == (before.person, made)
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,9 @@ def test_the_average_face_is_fine_tuned_and_the_model_answers(shaped, tmp_path):
     for answer in ("person", "average"):
         one, other = (each.translate(drawing, answer=answer) for each in (model, ours))
         assert one.std() > 15 and np.abs(one.astype(int) - other).mean() < 25
-    again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
-    assert again == made and len(list(tmp_path.iterdir())) == 1  # nothing is trained twice
+    for minutes in (60.0, 61.0):  # its images ended it: more time changes nothing
+        again = finetune(shaped, tmp_path, minutes=minutes, device="cpu", **few)
+        assert again == made and len(list(tmp_path.iterdir())) == 1  # nothing is trained twice
 
 
 def test_pairs_without_landmarks_are_refused_with_an_installed_command(pairs, tmp_path, capsys):

@@ -335,6 +335,13 @@ def test_a_table_holds_the_pictures_of_one_row_at_a_time(data, monkeypatch):
     assert not any(reference() is not None for reference in loaded)
 
 
+def test_evaluate_in_the_mode_paper_loads_pytorch_and_not_the_graphs(data, tmp_path):
+    out = tmp_path / "e"
+    command = ["evaluate", "pix2pix-128", "--data", str(data), "--out", str(out)]
+    assert main([*command, "--mode", "paper", "--metrics", "ssim", "--device", "cpu"]) == 0
+    assert (out / "metrics.json").is_file()
+
+
 def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeypatch):
     from s2f_utils import networks
     from s2f_utils.networks import checkpoints

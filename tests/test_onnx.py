@@ -162,7 +162,7 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
         assert apart(made.translate_batch(batch), wanted) <= LEVELS and wanted.std() > 1
         assert apart(made.translate_batch(batch[:1]), wanted[:1]) <= LEVELS
     assert made.info.size_px == sizes[0] and made.info.trained == "2026-11-24"
-    with pytest.raises(ValueError, match="needs PyTorch"):
+    with pytest.raises(ValueError, match="needs PyTorch: choose --engine torch"):
         made.translate_batch(batch, mode="paper")
 
 

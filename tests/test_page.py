@@ -298,6 +298,46 @@ def test_after_any_exception_the_pad_says_so_and_can_be_used_again(module, fault
     assert [one.tolist() for one in found] == [[0, 1], [0, 1], [0, 1], [0, 0], [1]]
 
 
+EIGHT = """
+    let asked = null;
+    host.translate = async (drawing, fields) => {
+      asked = fields;
+      return { pictures: [{ png: picture, person: 100 + fields.seed }], warnings: [] };
+    };
+    const { eight } = state;
+    const facesNow = () => eight.rounds.now.faces;
+    await eight.showNext();
+    await eight.pick(facesNow()[3]);
+    await eight.showAlike();
+    const [pickedBefore] = eight.rounds.now.picked;
+"""
+
+
+@needs_node
+def test_a_face_picked_before_is_asked_for_with_the_rounds_it_came_from(module):
+    """Also after "Eight others", which are a round more."""
+    code = f"""{STATE}{EIGHT}
+        await eight.showNext();
+        await eight.showPerson(pickedBefore);
+        await state.ask();
+        tell([asked.seed, asked.keep, asked.chosen.length]);"""
+    (found,) = in_node(module, 'import { State } from "./state.js";', code)
+    assert found.tolist() == [3, 103, 0]
+
+
+@needs_node
+def test_an_empty_paper_forgets_who_was_picked_and_passed_over(module):
+    code = f"""{STATE}{EIGHT}
+        await eight.pick(facesNow()[1]);
+        await state.ask();
+        tell([asked.keep, Number(asked.chosen.startsWith("103/100,101"))]);
+        await state.draw("data:image/png;base64,AAAB", true);
+        await state.draw("data:image/png;base64,AAAC", false);
+        tell([Number("keep" in asked), asked.chosen.length, facesNow().length]);"""
+    found = in_node(module, 'import { State } from "./state.js";', code)
+    assert [one.tolist() for one in found] == [[109, 1], [0, 0, 0]]
+
+
 @needs_node
 def test_the_older_drawing_is_kept_where_the_newer_one_cannot_be(module):
     """A full storage refuses the newer one, after which nothing at all was kept."""

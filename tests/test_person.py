@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -201,6 +202,18 @@ def test_a_person_stays_while_one_draws_and_goes_where_they_contradict_what_is_a
         (other,) = people_of(model, square, [5], keep=keep, person={"glasses": wish})
         assert (other == entry) == (has_glasses == (wish > 0))
         assert looks[other, place("glasses", "yes")] == (wish > 0)
+
+
+def test_a_person_stays_where_their_skin_can_be_shifted_to_what_is_asked(model, square):
+    (entry,) = people_of(model, square, [5])
+    keep = int(model.bank.numbers[entry])
+    *_, tones = model.engine.run("entry", np.array([entry]), np.zeros(1, np.float32))
+    for darker, stays in ((10.0, True), (40.0, False)):  # of lightness
+        lab = (tones[0, :3] - [darker, 0, 0]).astype(np.float32)
+        colour = np.rint(255 * cv2.cvtColor(lab[None, None], cv2.COLOR_LAB2RGB)[0, 0]).astype(int)
+        tone = "#{:02x}{:02x}{:02x}".format(*colour)
+        (other,) = people_of(model, square, [5], keep=keep, person={"skin": tone})
+        assert (other == entry) == stays
 
 
 def test_somebody_who_is_not_in_the_bank_is_refused(model, square):

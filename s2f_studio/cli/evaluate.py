@@ -47,7 +47,8 @@ def evaluate(
     manifest = read_manifest(data)
     if by:
         evaluation.check_attribute(manifest, split, by)
-    translator = load(model, device, direction=direction)
+    engine = "torch" if mode == "paper" else "auto"  # graphs have no dropout
+    translator = load(model, device, direction=direction, engine=engine)
     with runtime.preferred_device(device):
         result = evaluation.evaluate(
             translator,

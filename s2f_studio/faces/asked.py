@@ -25,6 +25,7 @@ LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
 # one, as a kept person who goes (`choosing.CONTRADICTED`), or has a tone that is further off in
 # CIELAB: the page's tones are some 10 apart.
 LOST, LOST_WORN, TONE_OFF = 0.25, 0.5, 15.0
+SAME_TONE = 1.0  # of CIELAB: colours of 8 bits are apart by about that much
 # What is worn, if it is asked for; less than a full beard is less of a beard.
 LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
 
@@ -79,6 +80,15 @@ def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np
         return lost < LOST * MOST
     is_worn = bool(looks[span][1:].any())
     return is_worn == (float(person[name]) > 0) and lost < LOST_WORN * MOST_WORN
+
+
+def is_skin_shifted(person: Mapping[str, Any], tones: np.ndarray) -> bool:
+    """Whether an entry's skin has another tone than is asked for, so that it is shifted
+    (`skin.with_tone`). Arguments as for `not_shown`.
+    """
+    if "skin" not in person:
+        return False
+    return bool(np.linalg.norm(tones_of(person)[:3] - tones[:3]) > SAME_TONE)
 
 
 def tones_of(person: Mapping[str, Any]) -> np.ndarray:

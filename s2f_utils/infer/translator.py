@@ -122,7 +122,10 @@ class Translator(Model):
         if mode == MODES[0]:
             return self.engine.run("translate", batch)[0]
         if not self.engine.has(mode):
-            raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
+            raise ValueError(
+                f"mode {mode} is for pix2pix, and needs PyTorch: choose --engine torch, or the mode"
+                f" {MODES[0]}"
+            )
         given = [np.array(seeds, np.int64)] if seeds else []
         return self.engine.run(mode, batch, *given)[0]
 

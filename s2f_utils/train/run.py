@@ -119,11 +119,11 @@ def finished(
     folder, state, other = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
     if folder is None or other or not _is_done(state, resolved, rows):
         return None
-    if config.time_budget_s:
-        has_this_length = "time_budget_s" not in changed_settings(state, config)
-    else:
-        has_this_length = state["total_images"] == _length(resolved, rows)
-    return folder if has_this_length else None
+    if config.time_budget_s and "time_budget_s" not in changed_settings(state, config):
+        return folder
+    # At the end of its images a longer or shorter time changes nothing.
+    is_at_last_image = state["images_seen"] >= state["total_images"] == _length(resolved, rows)
+    return folder if is_at_last_image else None
 
 
 def settings_of_run(folder: str | Path, method: str) -> dict[str, Any]:

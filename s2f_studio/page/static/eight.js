@@ -103,7 +103,8 @@ export class EightFaces {
       const { warnings } = reply;
       const isAnother = round.faces[n] && round.faces[n].person !== person;
       if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
-      round.faces[n] = { seed, person, png, basis, warnings };
+      const { chosen } = round;
+      round.faces[n] = { seed, person, chosen, png, basis, warnings };
       state.view.shown();
     }
   }
@@ -134,30 +135,26 @@ export class EightFaces {
   // Nobody is kept, and nobody of the eight is picked any more: the seed answers again.
   letGo() {
     const { state } = this;
-    this.letGoQuietly();
+    if (!this.rounds.isEmpty) this.rounds.now.picks = [];
+    if (state.model.chooses) state.settings.keep = null;
     state.keep();
     state.view.shown();
     return state.ask();
-  }
-
-  letGoQuietly() {
-    if (!this.rounds.isEmpty) this.rounds.now.picks = [];
-    if (this.state.model.chooses) this.state.settings.keep = null;
   }
 
   // Whoever was picked last in the round in sight is shown large, and is the one who is saved.
   showPick() {
     const { now } = this.rounds;
     const face = now.faces.find((one) => one?.seed === now.picks.at(-1));
-    if (face) return this.showPerson(face, now.chosen);
+    if (face) return this.showPerson(face);
     this.state.view.shown();
     return null;
   }
 
-  // One of a round, large. chosen: as of that round.
-  showPerson(face, chosen) {
+  // One of a round, large.
+  showPerson(face) {
     const { state } = this;
-    const people = state.model.chooses ? { chosen, keep: face.person } : {};
+    const people = state.model.chooses ? { chosen: face.chosen, keep: face.person } : {};
     Object.assign(state.settings, { seed: face.seed, ...people });
     state.keep();
     const isOld = this.isOld(face);

@@ -17,8 +17,9 @@ export class Rounds {
 
   // The round in sight. first: its first seed. chosen: of each round before, [the people who were
   // picked, those who were passed over], by their numbers in the bank. picked: the faces picked in
-  // the last of them. faces: {seed, person, png, basis, warnings}, in the order of seeds; basis: what
-  // they were made of. picks: the seeds picked. said: what was set when they were asked for.
+  // the last of them. faces: {seed, person, chosen, png, basis, warnings}, in the order of seeds;
+  // basis: what they were made of. picks: the seeds picked. said: what was set when they were asked
+  // for.
   get now() {
     return this.list[this.at] ?? NONE;
   }

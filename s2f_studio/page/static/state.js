@@ -140,7 +140,10 @@ export class State {
 
   draw(uri, isEmpty, isPreview = false) {
     const { given } = this;
-    if (isEmpty && this.model.chooses) this.eight.letGoQuietly();
+    if (isEmpty && this.model.chooses) {
+      this.eight.forget();
+      Object.assign(this.settings, { chosen: [], keep: null });
+    }
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
     return this.put({ ...about, uri, isEmpty, start }, isPreview);

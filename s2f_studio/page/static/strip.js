@@ -72,8 +72,7 @@ export class Strip {
   // One who was picked in the round before, to be shown large.
   small(face) {
     const named = { "aria-label": `answer ${face.seed + 1}, picked before`, title: "show it large" };
-    const { eight } = this;
-    const show = () => eight.showPerson(face, eight.rounds.now.chosen.slice(0, -1));
+    const show = () => this.eight.showPerson(face);
     return make("button", { type: "button", onclick: show, ...named }, picture(face.png));
   }
 
