@@ -145,21 +145,16 @@ def translate(
         notes = notes_of(one, model.info, restorer, drawing, number, is_shifted)
         made.append(Face(name, face, notes, number, lacks))
     remarks = remarks_on(drawing, request, model.info, names)
-    remarks += remarks_on_person(made[0], request)
+    remarks += remarks_on_person(made[0])
     return Answer(drawing, tuple(made), remarks, made_by(model.info.direction), is_on_paper)
 
 
-def remarks_on_person(face: Face, request: DrawingRequest) -> tuple[Remark, ...]:
-    """The remarks on the person of the first answer: another one than was kept, or one who does not
-    show all that was asked for.
-    """
-    remarks = []
-    if request.keep is not None and face.person not in (None, request.keep):
-        remarks.append(Remark("not-kept"))
-    if face.not_shown:
-        names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
-        remarks.append(Remark("not-shown", {"names": names}))
-    return tuple(remarks)
+def remarks_on_person(face: Face) -> tuple[Remark, ...]:
+    """The remark on a person who does not show all that was asked for."""
+    if not face.not_shown:
+        return ()
+    names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
+    return (Remark("not-shown", {"names": names}),)
 
 
 def _answers(

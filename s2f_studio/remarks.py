@@ -39,8 +39,6 @@ WORDS: dict[str, str] = {
     " to its shape, and others fit as well",
     "asked-person": "what is asked for is shown by others of the bank: the same seed may be another"
     " person now",
-    "not-kept": "the person who was kept does not show what is asked for: of those in the bank who"
-    " show most of it, this one is most like them",
     "not-shown": "this person does not show all that is asked for ({names}): few people in the bank"
     " do",
     "one-answer": "{model} has one answer to a picture: choose another model for several",

@@ -217,8 +217,7 @@ class DrawingRequest(Request):
     )
     keep: Number = Field(
         None,
-        description="the number of a person who answers whatever else is drawn, unless what is"
-        " asked for contradicts them",
+        description="the number of a person who answers whatever is drawn and asked for",
     )
     likely: Share = Field(
         LIKELY, description="0: the shape as it is drawn, 1: one that people have"

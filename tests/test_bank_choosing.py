@@ -10,7 +10,7 @@ from s2f_studio.attributes import LEVELS, PRESENTS, WORN
 from s2f_studio.drawings import mesh
 from s2f_studio.faces.asked import MOST, MOST_WORN, not_shown, tones_of, values_of
 from s2f_studio.faces.bank_stages import OF_HAIR, Weighed
-from s2f_studio.faces.choosing import CONTRADICTED, Chosen, choose, eight_of, hashed, kept
+from s2f_studio.faces.choosing import Chosen, choose, eight_of, hashed, kept
 from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS, place
 from s2f_studio.faces.networks.chooser import NUM_SHAPE, Chooser
 from s2f_studio.request import Round
@@ -111,20 +111,12 @@ def test_nobody_who_was_passed_over_comes_again(weights, numbers):
     assert not {numbers[one.entry] for one in others} & set(first), "nobody was picked"
 
 
-def test_who_is_kept_answers_until_what_is_asked_for_contradicts_them(weights, numbers):
-    asked, off = np.zeros(NUM), np.ones(NUM)
-    off[[7, 8]] = 0.0, 0.1  # entry 8 is most like entry 7
+def test_who_is_kept_answers_whatever_else_weighs_more(weights, numbers):
     weights[NUM:] = weights[:NUM] - 1.0
-    weights[[7, 8]] += 10.0, 10.0
     weights[20] += 30.0
-    assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(7, False)
-    asked[[7, 9]] = -CONTRADICTED - 1
-    off[9] = 0.01  # more alike, and contradicts as well
-    weights[:NUM] += asked
-    weights[NUM:] += asked
-    assert kept(weights, asked, numbers, numbers[7], lambda _: off) == Chosen(8, False)
-    asked -= 20  # nobody shows all that is asked for
-    assert kept(weights, asked, numbers, numbers[8], lambda _: off) == Chosen(8, False)
+    assert kept(weights, numbers, numbers[7]) == Chosen(7, False)
+    weights[NUM + 7] += 2.0
+    assert kept(weights, numbers, numbers[7]) == Chosen(7, True), "the better of both sides"
 
 
 @pytest.mark.parametrize("name", LEVELS)

@@ -5,6 +5,7 @@ and --fix mends it.
 from __future__ import annotations
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.check import diagnose, mend, run_doctor
-from data_prep.check.examine import Subject
+from data_prep.check.examine import Subject, examine
 from data_prep.check.findings import KINDS
 from data_prep.layouts import find_layout
 from data_prep.layouts.layout import LayoutOptions
@@ -70,6 +71,12 @@ def test_nothing_is_found_in_a_good_set(good, capsys):
     assert (diagnosis.findings, diagnosis.may_train, len(diagnosis.subjects)) == ([], True, NUM)
     assert main(["doctor", str(good)]) == 0
     assert "nothing found" in capsys.readouterr().out
+
+
+def test_a_package_that_is_missing_is_no_fault_of_the_pictures(good, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    with pytest.raises(ImportError, match="imagehash"):
+        examine(Subject("a", "a", "train", "", str(next(good.rglob("photos/*.png")))))
 
 
 @pytest.mark.parametrize(

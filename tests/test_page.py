@@ -252,7 +252,7 @@ def test_the_page_chooses_whom_python_chooses(module, num_rounds):
         tell([entry, mirrored]);
         tell([usualTemperature(0.6)]);"""
     imports = 'import { choose, kept, usualTemperature } from "./choose.js";'
-    wanted.append(choosing.kept(weights, np.zeros(len(numbers)), numbers, some[9], off))
+    wanted.append(choosing.kept(weights, numbers, some[9]))
     given = weights.tolist(), near.tolist(), seeds, rounds, some[9]
     *made, usual = in_node(module, imports, code, BLANK, *given)
     assert [(int(a), bool(b)) for a, b in made] == [(one.entry, one.mirrored) for one in wanted]

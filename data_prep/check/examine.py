@@ -82,6 +82,8 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
         facts.error = printable(f"{path}: no such file, or a link to one that is gone")
     except (images.ImageError, OSError) as error:
         facts.error = printable(error)
+    except ImportError:  # a package that is missing is no fault of the pictures
+        raise
     except Exception as error:  # one strange picture must not end the examination of ten thousand
         reason = f"{type(error).__name__}: {error}"
         facts.error = printable(f"{path}: cannot be looked at ({reason})")

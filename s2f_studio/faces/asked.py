@@ -22,8 +22,7 @@ LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "presents": ("presents", {"man": -1.0, "woman": 1.0}),
 }
 # An entry does not show what is asked for if it loses this share of the most, of what is worn that
-# one, as a kept person who goes (`choosing.CONTRADICTED`), or has a tone that is further off in
-# CIELAB: the page's tones are some 10 apart.
+# one, or has a tone that is further off in CIELAB: the page's tones are some 10 apart.
 LOST, LOST_WORN, TONE_OFF = 0.25, 0.5, 15.0
 SAME_TONE = 1.0  # of CIELAB: colours of 8 bits are apart by about that much
 # What is worn, if it is asked for; less than a full beard is less of a beard.

@@ -23,8 +23,6 @@ NOISE, EIGHTH = 1, 2  # streams
 OUTSIDE = 12.0  # nats that an entry loses where another of the eight seeds has it for its own
 ALIKE = 40.0  # nats that an entry loses at the mean distance from who was picked
 SEEN = 30.0  # nats that those lose who were shown and not picked
-# Nats that a kept entry may lose by what is asked for, more than who loses least, and still stay.
-CONTRADICTED = 10.0
 NARROWER = 0.8  # each round's temperature, of the one before
 
 
@@ -73,28 +71,14 @@ def choose(
     return [Chosen(entry, bool(mirrored[entry])) for entry in entries]
 
 
-def kept(
-    weights: np.ndarray,
-    asked: np.ndarray,
-    numbers: np.ndarray,
-    keep: int,
-    off: Callable[[np.ndarray], np.ndarray],
-) -> Chosen:
-    """The entry that is kept, known by its number; or, if it contradicts what is asked for, who
-    is most like it and does not, or as little as anybody.
+def kept(weights: np.ndarray, numbers: np.ndarray, keep: int) -> Chosen:
+    """The entry that is kept, known by its number, whatever is drawn and asked for.
 
-    weights, numbers, off: as for `choose`. asked: (E,), what the asked attributes and tones add to
-    each weight.
+    weights, numbers: as for `choose`.
     """
     num = len(numbers)
-    mirrored = weights[num:] > weights[:num]
-    is_kept = numbers == keep
-    (entry,) = np.flatnonzero(is_kept)
-    fits = asked >= asked.max() - CONTRADICTED
-    if not fits[entry]:
-        best = np.maximum(weights[:num], weights[num:])
-        entry = np.argmax(np.where(fits, best - ALIKE * off(is_kept), -np.inf))
-    return Chosen(int(entry), bool(mirrored[entry]))
+    (entry,) = np.flatnonzero(numbers == keep)
+    return Chosen(int(entry), bool(weights[num + entry] > weights[entry]))
 
 
 def eight_of(weights: np.ndarray, numbers: np.ndarray, block: int, temperature: float) -> list[int]:

@@ -242,24 +242,13 @@ class FaceModel(Translator):
                 " metadata, as person"
             )
         if ask.keep is not None:
-            of_asked = weighed.of_asked
-            if self.shows_all(ask.keep, ask):
-                of_asked = np.zeros_like(of_asked)
-            return choosing.kept(weighed.nats, of_asked, numbers, ask.keep, self.measure_distances)
+            return choosing.kept(weighed.nats, numbers, ask.keep)
         temperature = ask.temperature
         if temperature is None:
             temperature = choosing.usual_temperature(look.flags["crude"])
         return choosing.choose(
             weighed.nats, numbers, [ask.seed], temperature, ask.chosen, self.measure_distances
         )[0]
-
-    def shows_all(self, number: int, ask: DrawingRequest) -> bool:
-        """Whether the entry with this number shows all that is asked for, with skin of about the
-        asked tone after the shift that `skin.with_tone` makes.
-        """
-        entry = np.flatnonzero(self.bank.numbers == number)
-        *_, looks, tones = self.engine.run("entry", entry, np.zeros(1, np.float32))
-        return not asked.not_shown(ask.person, looks[0], tones[0])
 
     def measure_distances(self, picked: np.ndarray) -> np.ndarray:
         """The squared distance of each entry to the nearest of picked ones, bool (E,) → (E,);

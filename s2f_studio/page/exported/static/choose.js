@@ -52,8 +52,7 @@ export function eightOf(weights, block, temperature) {
   return entries;
 }
 
-// The entry of a person who is kept: {entry, mirrored}. Nothing is asked for on this page that could
-// contradict them.
+// The entry of a person who is kept: {entry, mirrored}.
 export function kept(weights, number) {
   const entry = numbers.indexOf(number);
   if (entry < 0) throw new Error(`nobody in the bank has the number ${number}: start anew`);
