@@ -76,10 +76,10 @@ class Weighed(nn.Module):
     value of looks that are asked for, NaN for others; tones (N, 6), CIELAB of skin and hair that
     are asked for, NaN for others. Out: weights (N, 2 E), in nats, of all entries and then of their
     mirror images; looks (N, V), logarithms of probabilities; hair (N, H, H), the drawn hair in the
-    mean shape; of_asked (N, E), what is asked for adds so much of the weights.
+    mean shape.
     """
 
-    outputs = ("weights", "looks", "hair", "of_asked")
+    outputs = ("weights", "looks", "hair")
 
     def __init__(self, net: Chooser) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Weighed(nn.Module):
         worn: Tensor,
         asked: Tensor,
         tones: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
         looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
@@ -127,8 +127,8 @@ class Weighed(nn.Module):
         hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
         firm = (LEFT + (1 - LEFT) * firm)[:, None]
-        of_asked = self.of_wishes(asked) + self.of_tones(tones)
-        both = self.of_looks(looks, asked) + of_asked + self.net.offsets
+        wished = self.of_wishes(asked) + self.of_tones(tones)
+        both = self.of_looks(looks, asked) + wished + self.net.offsets
         sides = []
         for own, codes, shapes in (
             (hair, self.net.codes, self.net.shapes),
@@ -139,7 +139,7 @@ class Weighed(nn.Module):
             of_shape = squared(shape, shapes) / NUM_SHAPE
             careful = OF_CODE * (1 - crude)[:, None] * of_code
             sides.append(both + firm * (of_hair - OF_SHAPE * of_shape) - careful)
-        return torch.cat(sides, dim=1), looks, hair, of_asked
+        return torch.cat(sides, dim=1), looks, hair
 
     def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
         """What the drawn looks add to each entry, but for those that are asked for: (N, E)."""

@@ -72,14 +72,12 @@ class Weighed:
     """All entries, weighed by one drawing, as the stage "weigh" has them.
 
     nats: (2 E,), of all entries and then of their mirror images. looks: (V,), what the drawing
-    shows, logarithms of probabilities. hair: (H, H), the drawn hair in the mean shape. of_asked:
-    (E,), the part of the weights that what is asked for adds.
+    shows, logarithms of probabilities. hair: (H, H), the drawn hair in the mean shape.
     """
 
     nats: np.ndarray
     looks: np.ndarray
     hair: np.ndarray
-    of_asked: np.ndarray
 
 
 @dataclass
