@@ -64,7 +64,8 @@ class Face:
     name: "person", "average" and "person 2", "person 3" and so on; of other models "answer" and
     "variation 1" and so on. picture: uint8 (H, W, 3). notes: how it was made, for a file's
     metadata. person: the number of the bank's person, None for other answers. not_shown: the
-    attributes that were asked for and that this person does not show.
+    attributes that were asked for, or glasses, beard or hat that are drawn, which this person does
+    not show.
     """
 
     name: str
@@ -140,7 +141,8 @@ def translate(
         number, lacks, is_shifted = None, (), False
         if person is not None:
             number = person.number
-            lacks = not_shown(one.person, person.looks, person.tones)
+            wanted = dict.fromkeys(person.drawn, 1.0) | one.person
+            lacks = not_shown(wanted, person.looks, person.tones)
             is_shifted = is_skin_shifted(one.person, person.tones)
         notes = notes_of(one, model.info, restorer, drawing, number, is_shifted)
         made.append(Face(name, face, notes, number, lacks))
@@ -150,7 +152,7 @@ def translate(
 
 
 def remarks_on_person(face: Face) -> tuple[Remark, ...]:
-    """The remark on a person who does not show all that was asked for."""
+    """The remark on a person who does not show all that was drawn or asked for."""
     if not face.not_shown:
         return ()
     names = ", ".join(CALLED.get(name, name) for name in face.not_shown)

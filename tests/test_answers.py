@@ -70,6 +70,16 @@ def test_what_is_asked_for_and_not_shown_is_said(model, crude):
         assert named == ([", ".join(CALLED.get(name, name) for name in lacks)] if lacks else [])
 
 
+def test_a_drawn_hat_that_a_kept_person_does_not_wear_is_named(model):
+    drawing = drawings.example("hat")
+    without = translate(drawings.example("few-lines"), model=model).faces[0].person
+    assert translate(drawing, model=model).faces[0].not_shown == ()
+    for wishes, is_named in (({}, True), ({"hat": -1.0}, False)):  # what is asked for counts first
+        answer = translate(drawing, DrawingRequest(keep=without, person=wishes), model)
+        assert ("hat" in answer.faces[0].not_shown) == is_named
+        assert ("not-shown" in {remark.code for remark in answer.remarks}) == is_named
+
+
 def test_of_an_answer_whose_skin_was_shifted_it_is_said(model, crude):
     asked = {"align": "never", "clean": "never"}
     before = translate(crude, DrawingRequest(**asked), model).faces[0]

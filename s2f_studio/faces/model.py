@@ -18,6 +18,7 @@ from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, bank, choosing, skin
 from s2f_studio.faces.average_face import average_faces
+from s2f_studio.faces.looks import SPANS
 from s2f_studio.request import AVERAGE, DrawingRequest
 from s2f_utils.infer.translator import LARGER, Translator, check_mode
 from s2f_utils.networks.info import ALIGNED
@@ -43,6 +44,8 @@ OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PERSON), shipped.file_of(shipped
 ENTRY_CODE_SHARE = 0.25  # how much of an entry's appearance a careful drawing's answer has
 # Share of hair above the brows from which a hat is doubtful, and from which there is none.
 HAIR_UNDER_HAT = 0.2, 0.5
+# Probability from which something worn that is drawn and not shown is named in a remark.
+SURELY = 0.9
 
 
 class UnknownPersonError(ValueError):
@@ -55,6 +58,7 @@ class Person:
 
     number: what it is known by for good. own_hair, drawn_hair: (H, H), the entry's and the
     drawing's. shape: (B,), code: (K,). looks: (V,) and tones: (6,), as the stage "entry" has them.
+    drawn: which of glasses, beard and hat the drawing surely shows.
     """
 
     chosen: choosing.Chosen
@@ -65,6 +69,7 @@ class Person:
     code: np.ndarray
     looks: np.ndarray
     tones: np.ndarray
+    drawn: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,8 @@ class FaceModel(Translator):
             if key not in weighed:
                 weighed[key] = self.weigh(square, look, average, ask)
             chosen = self.choose_entry(weighed[key], look, ask)
-            people.append(self.describe_person(chosen, weighed[key].hair))
+            drawn = () if is_rendered(look, ask) else surely_worn(weighed[key].looks)
+            people.append(self.describe_person(chosen, weighed[key].hair, drawn))
         return people
 
     def weigh(
@@ -254,13 +260,15 @@ class FaceModel(Translator):
         """
         return self.engine.run("alike", picked[None].astype(np.float32))[0][0]
 
-    def describe_person(self, chosen: choosing.Chosen, drawn_hair: np.ndarray) -> Person:
-        """An entry with what is known of it."""
+    def describe_person(
+        self, chosen: choosing.Chosen, drawn_hair: np.ndarray, drawn: tuple[str, ...]
+    ) -> Person:
+        """An entry with what is known of it, and of the drawing."""
         entry = np.array([chosen.entry]), np.array([chosen.mirrored], np.float32)
         hair, shape, code, looks, tones = self.engine.run("entry", *entry)
         number = int(self.bank.numbers[chosen.entry])
         known = shape[0], code[0], looks[0], tones[0]
-        return Person(chosen, number, hair[0], drawn_hair, *known)
+        return Person(chosen, number, hair[0], drawn_hair, *known, drawn)
 
     def make_picture(
         self,
@@ -337,6 +345,14 @@ def worn_by(look: Landmarks) -> np.ndarray:
     bare, haired = HAIR_UNDER_HAT
     worn[WORN.index("hat")] *= np.clip((haired - look.hair_above) / (haired - bare), 0, 1)
     return worn
+
+
+def surely_worn(looks: np.ndarray) -> tuple[str, ...]:
+    """Which of glasses, beard and hat a drawing shows with a probability of `SURELY`.
+
+    looks: (V,), logarithms of probabilities; the first value of each is that nothing is worn.
+    """
+    return tuple(name for name in WORN if 1 - np.exp(looks[SPANS[name]][0]) > SURELY)
 
 
 def is_rendered(look: Landmarks, ask: DrawingRequest) -> bool:

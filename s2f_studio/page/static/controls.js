@@ -37,10 +37,10 @@ const COLOURS = [
     black: "#1c1917",
     "dark brown": "#3d2b20",
     brown: "#6b4a32",
-    blond: "#b0926c",
-    red: "#9a4a25",
+    blond: "#ab9272",
+    red: "#7f4329",
     grey: "#85817d",
-    white: "#c4c0bb",
+    white: "#bcb8b3",
   }],
 ];
 

@@ -28,7 +28,7 @@ from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
 from s2f_studio.faces import skin
 from s2f_studio.faces.bank import FOLDER, LIST
-from s2f_studio.faces.looks import LOOKS, SPANS, UNKNOWN
+from s2f_studio.faces.looks import LOOKS, SPANS, UNKNOWN, place
 from s2f_studio.faces.networks.chooser import NUM_NEAR, Chooser, sharpened
 from s2f_utils import networks
 from s2f_utils.networks import checkpoints
@@ -41,7 +41,9 @@ LEAST_EYES_PX = 40
 MOST_CUT = 0.04  # of the frame that lies above the picture
 NEAREST_SHARE = 0.001  # of people, who are so near to their nearest stranger
 DRAWN_OFF_PX = 4.0  # of 256: as a drawing's shape is read
-LEAST_HAIR = 60  # pixels of a mask of 64, with less the tone of hair is not known
+# Share of the mean shape's frame that is hair, with less its tone is not known: of bare heads, and
+# under something worn, where stray pixels of it count as hair.
+LEAST_HAIR, LEAST_UNDER_HAT = 0.05, 0.12
 COLUMNS = ("number", "set", "file", "path", "sha256", "left", "top", "right", "bottom", "licence")
 LICENCES = {"sfhq-t2i": "MIT", "sfhq": "MIT", "faker-portraits": "CC0"}
 # How much less an entry weighs, in nats, that looks like a photo (3), a retouched one (2), or a
@@ -110,17 +112,29 @@ def shapes_of(points: np.ndarray) -> tuple[Tensor, Tensor]:
     return tuple(torch.from_numpy(np.stack(kept)).float() for kept in found)
 
 
-def tones_of(canvas: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """CIELAB of the cheeks and of hair, the medians: (E, 6), NaN for hair that is hardly seen."""
+def tones_of(canvas: np.ndarray, hair: np.ndarray, looks: Tensor) -> np.ndarray:
+    """CIELAB of the cheeks and of hair, the medians: (E, 6), NaN for hair that is hardly seen.
+
+    A scarf is easily taken for hair, so that under one no tone is known.
+    """
     tones = np.full((len(canvas), 6), np.nan, np.float32)
-    for row, picture, mask in zip(tones, canvas, hair, strict=True):
+    seen = is_hair_seen(hair, looks)
+    for row, picture, mask, is_seen in zip(tones, canvas, hair, seen, strict=True):
         inner = picture[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
         row[:3] = skin.tone_of(inner)
-        if (mask > 0.7).sum() >= LEAST_HAIR:
+        if is_seen:
             inside = cv2.resize(mask, (FACE_PX, FACE_PX)) > 0.7
             lab = cv2.cvtColor(inner.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
             row[3:] = np.median(lab[inside], axis=0)
     return tones
+
+
+def is_hair_seen(hair: np.ndarray, looks: Tensor) -> np.ndarray:
+    """Whether the tone of an entry's hair can be told: bool (E,). hair: (E, H, H), looks: (E, V)."""
+    bare = looks[:, place("hat", "none")].numpy() > 0
+    scarf = looks[:, place("hat", "scarf")].numpy() > 0
+    share = hair.mean(axis=(1, 2))
+    return (share >= np.where(bare, LEAST_HAIR, LEAST_UNDER_HAT)) & ~scarf
 
 
 def near_of(codes: Tensor, tones: np.ndarray, hair: np.ndarray, looks: Tensor) -> Tensor:
@@ -162,7 +176,8 @@ def chooser_of(entries: list[Entry], read: Mapping[str, np.ndarray], work: Path)
     net = networks.build("chooser", num_entries=len(entries), num_components=codes.shape[1])
     trained = torch.load(work / "reader.pt", weights_only=True)
     net.reader.load_state_dict(trained["reader"])
-    looks, tones = one_hot(entries), tones_of(canvas, hair)
+    looks = one_hot(entries)
+    tones = tones_of(canvas, hair, looks)
     photo_like = torch.tensor([LOOKS_LIKE[entry.labels["photo"]] for entry in entries])
     shapes, mirrored_shapes = shapes_of(read["points"][at])
     known = {
