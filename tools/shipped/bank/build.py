@@ -130,7 +130,10 @@ def tones_of(canvas: np.ndarray, hair: np.ndarray, looks: Tensor) -> np.ndarray:
 
 
 def is_hair_seen(hair: np.ndarray, looks: Tensor) -> np.ndarray:
-    """Whether the tone of an entry's hair can be told: bool (E,). hair: (E, H, H), looks: (E, V)."""
+    """Whether the tone of an entry's hair can be told: bool (E,).
+
+    hair: (E, H, H), looks: (E, V).
+    """
     bare = looks[:, place("hat", "none")].numpy() > 0
     scarf = looks[:, place("hat", "scarf")].numpy() > 0
     share = hair.mean(axis=(1, 2))
