@@ -59,7 +59,7 @@ SKIN_OFF, HAIR_OFF = 1.8, 4.0
 MOST_SKIN, MOST_TONE = 60.0, 60.0  # nats that another tone of skin, of hair, loses at the most
 UNKNOWN_OFF = 45.0  # of CIELAB: where hair is not seen
 NUM_SEEN = 48  # components of appearance that are compared
-CHILD_FROM = math.log(0.75)  # what the reader must say at least for children to answer
+CHILD_FROM = math.log(0.95)  # what the reader must say at least for children to answer
 NEVER = -60.0
 # Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly
 # hair half. Below the first, each step is a nat for "curly".
