@@ -19,7 +19,7 @@ from s2f_studio.attributes import CALLED, COLOURED, PRESENTS, as_tone
 from s2f_studio.drawings.prepare import Drawing, onto_paper, prepare_for
 from s2f_studio.drawings.verdict import advice
 from s2f_studio.faces.asked import is_skin_shifted, not_shown
-from s2f_studio.faces.model import CAREFUL_BELOW, FaceModel, Person, is_rendered
+from s2f_studio.faces.model import CAREFUL_BELOW, FaceModel, Person, UnknownPersonError, is_rendered
 from s2f_studio.loading import load
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.remarks import Remark
@@ -147,7 +147,8 @@ def translate(
         notes = notes_of(one, model.info, restorer, drawing, number, is_shifted)
         made.append(Face(name, face, notes, number, lacks))
     remarks = remarks_on(drawing, request, model.info, names)
-    remarks += remarks_on_person(made[0])
+    for face in made:
+        remarks += remarks_on_person(face)
     return Answer(drawing, tuple(made), remarks, made_by(model.info.direction), is_on_paper)
 
 
@@ -156,7 +157,7 @@ def remarks_on_person(face: Face) -> tuple[Remark, ...]:
     if not face.not_shown:
         return ()
     names = ", ".join(CALLED.get(name, name) for name in face.not_shown)
-    return (Remark("not-shown", {"names": names}),)
+    return (Remark("not-shown", {"names": names, "answer": face.name}),)
 
 
 def _answers(
@@ -171,7 +172,9 @@ def _answers(
         if isinstance(model, FaceModel):
             return model.answer_people(pictures, requests, [drawing.shows] * len(requests))
         return model.answer(pictures, requests), [None] * len(requests)
-    except ValueError as error:  # UnknownPersonError, too
+    except UnknownPersonError as error:
+        raise Refusal(422, str(error), "unknown-person") from None
+    except ValueError as error:
         raise Refusal(422, without_folders(str(error))) from None
 
 
@@ -267,14 +270,17 @@ def remarks_on(
             remarks.append(Remark("sparse"))
         elif degree > OPEN_FROM:
             remarks.append(Remark("crude", {"degree": degree}))
-        if request.person and request.keep is None:
-            remarks.append(Remark("asked-person"))
+        if request.keep is not None and is_rendered(drawing.shows, request):
+            remarks.append(Remark("kept-in-lines", {"person": request.keep}))
     if AVERAGE in names and PRESENTS in request.person:
         remarks.append(Remark("average-presents"))
     if request.candidates > len(names):
-        has_people = "answer" in info.supports
-        one = Remark("one-average") if has_people else Remark("one-answer", {"model": info.name})
-        remarks.append(one)
+        if "answer" not in info.supports:
+            remarks.append(Remark("one-answer", {"model": info.name}))
+        elif request.answer == PERSON:
+            remarks.append(Remark("one-likeliest"))
+        else:
+            remarks.append(Remark("one-average"))
     return tuple(remarks)
 
 
@@ -295,9 +301,9 @@ def notes_of(
     if "answer" in info.supports:
         notes["answer"] = request.answer
         notes["made"] = _way_of_making(request, drawing) + (SHIFTED if is_shifted else "")
-        if request.temperature is not None:
+        if person is not None and request.temperature is not None:
             notes["temperature"] = f"{request.temperature:g}"
-        if request.chosen:
+        if person is not None and request.chosen:
             notes["chosen"] = chosen_text(request.chosen)
     if "likely" in info.supports and request.likely != LIKELY:
         notes["likely"] = f"{request.likely:g}"

@@ -37,12 +37,13 @@ WORDS: dict[str, str] = {
     "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
     "crude": "the drawing leaves much open: this is a generated person who fits it, chosen and bent"
     " to its shape, and others fit as well",
-    "asked-person": "what is asked for is shown by others of the bank: the same seed may be another"
-    " person now",
-    "not-shown": "this person does not show all that is asked for ({names}): few people in the bank"
-    " do",
+    "not-shown": "{answer}: not as drawn or asked: {names}; few people in the bank have all of it",
+    "kept-in-lines": "the drawing is so careful that a network renders its lines as a photo, with"
+    " little of person {person}",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
+    "one-likeliest": "at temperature 0 every seed is the person who fits best: for several people"
+    " give another temperature",
     "one-average": "a drawing has one average: for several answers ask for people",
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from s2f_studio.attributes import COLOURED, LEVELS, as_tone
+from s2f_studio.attributes import COLOURED, LEVELS, WORN, as_tone
 from s2f_studio.drawings import CLEAN
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
@@ -33,8 +33,8 @@ def parse_person(given: Any) -> dict[str, Any]:
 
     "skin" and "hair" are colours (`attributes.as_tone`); "glasses", "beard" and "hat" (no to yes),
     "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long), "curls" and
-    "presents" (as a man to as a woman) are numbers from -1 to 1. Raises ValueError for anything
-    else.
+    "presents" (as a man to as a woman) are numbers from -1 to 1. Of glasses, beard and hat 0 says
+    nothing. Raises ValueError for anything else.
     """
     person = _pairs(given) if isinstance(given, str) else dict(given or {})
     for name, value in person.items():
@@ -45,7 +45,7 @@ def parse_person(given: Any) -> dict[str, Any]:
             raise ValueError(f"person has the attributes {known}, not {name!r}")
         else:
             person[name] = _level(name, value)
-    return person
+    return {name: value for name, value in person.items() if name not in WORN or value != 0}
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -267,7 +267,7 @@ class DrawingRequest(Request):
         each = 4 if self.large else 1
         if self.enhance:
             each *= 2
-        return self.candidates * each
+        return each if self.answer == AVERAGE else self.candidates * each
 
     def points_in(self, shape: tuple[int, ...]) -> np.ndarray | None:
         """The points in pixels of a picture of this shape (H, W, …): float64 (3, 2), or None."""
@@ -280,7 +280,9 @@ class DrawingRequest(Request):
     def candidates_for(self, info: ModelInfo) -> list[tuple[str, Self]]:
         """One named request for each candidate; a model with one answer to a picture gets one.
 
-        A model of people gets, after the person of this seed, their average, then further seeds.
+        A model of people gets, after the person of this seed, their average, then people of other
+        seeds of its round, none of whom is the one who is kept; at temperature 0 all seeds have the
+        same person, who comes once.
         """
         square = self.model_copy(update={"fit": "square"})
         if "answer" in info.supports:
@@ -288,14 +290,25 @@ class DrawingRequest(Request):
             if self.answer == AVERAGE:
                 return [average]
             named = [(PERSON, square), average][: self.candidates]
-            others = square.model_copy(update={"keep": None})
-            further = others.with_further_seeds(self.candidates - len(named))
+            if self.temperature == 0:
+                return named
+            others = square
+            if self.keep is not None:
+                passed = (*self.chosen, Round((), (self.keep,)))
+                others = square.model_copy(update={"keep": None, "chosen": passed})
+            further = others.with_seeds_of_round(self.candidates - len(named))
             return named + [(f"{PERSON} {n}", one) for n, one in enumerate(further, 2)]
         if "styles" in info.supports:
             named = [("answer", square)]
             further = square.with_further_seeds(self.candidates - 1)
             return named + [(f"variation {n}", one) for n, one in enumerate(further, 1)]
         return [("answer", self)]
+
+    def with_seeds_of_round(self, count: int) -> list[Self]:
+        """This request with other seeds of its round of eight, whose people differ."""
+        first = self.seed - self.seed % PER_ROUND
+        seeds = [first + (self.seed + n) % PER_ROUND for n in range(1, count + 1)]
+        return [self.model_copy(update={"seed": seed}) for seed in seeds]
 
     def with_further_seeds(self, count: int) -> list[Self]:
         """This request with each of the next seeds."""

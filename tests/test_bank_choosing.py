@@ -111,6 +111,11 @@ def test_nobody_who_was_passed_over_comes_again(weights, numbers):
     assert not {numbers[one.entry] for one in others} & set(first), "nobody was picked"
 
 
+def test_who_was_picked_and_is_not_in_the_bank_any_more_counts_no_more(weights, numbers):
+    gone = [Round((10**6,), ())]
+    assert choose(weights, numbers, range(8), 0.8, gone) == choose(weights, numbers, range(8), 0.8)
+
+
 def test_who_is_kept_answers_whatever_else_weighs_more(weights, numbers):
     weights[NUM:] = weights[:NUM] - 1.0
     weights[20] += 30.0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 import s2f_studio
-from s2f_studio import cli
+from s2f_studio import cli, shipped
 from s2f_studio.answers import translate, write_answer
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.refusal import Refusal
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import DrawingRequest
 from s2f_studio.sheet import sheet
@@ -63,6 +66,37 @@ def test_the_average_is_one_answer_and_a_remark_says_so_where_several_are_asked(
     answer = answer_to(model, drawing, answer="average")
     assert [face.name for face in answer.faces] == ["average"]
     assert "one-average" in {remark.code for remark in answer.remarks}
+
+
+def test_further_people_are_of_one_round_and_not_the_one_who_is_kept(model, drawing):
+    at_7 = answer_to(model, drawing, seed=7).faces
+    assert at_7[0].person != at_7[2].person and at_7[2].notes["seed"] == "0"
+    again = answer_to(model, drawing, keep=answer_to(model, drawing).faces[2].person).faces
+    assert again[0].person != again[2].person
+
+
+def test_at_temperature_0_the_likeliest_person_comes_once(model, drawing):
+    answer = answer_to(model, drawing, temperature=0.0)
+    assert [face.name for face in answer.faces] == ["person", "average"]
+    assert "one-likeliest" in {remark.code for remark in answer.remarks}
+
+
+def test_a_kept_person_who_is_not_in_the_bank_is_refused_by_a_code(model, drawing):
+    with pytest.raises(Refusal, match="number 999999") as refused:
+        answer_to(model, drawing, keep=999999)
+    assert refused.value.code == "unknown-person"
+
+
+def test_a_run_of_faces_answers_as_the_shipped_model_does(tmp_path, capsys):
+    Image.fromarray(drawings.example("few-lines")).save(tmp_path / "d.png")
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(shipped.file_of(shipped.EXPECT), run / "generator.safetensors")
+    for out, names in (("o", []), ("own", [str(run)])):
+        command = ["translate", *names, str(tmp_path / "d.png"), "--out", str(tmp_path / out)]
+        assert cli.main([*command, "--engine", "torch", "--candidates", "1"]) == 0
+    own, usual = (images.read_notes(tmp_path / out / "d-photo.png") for out in ("own", "o"))
+    assert own["person"] == usual["person"]
 
 
 def test_nothing_is_overwritten(answer, tmp_path):

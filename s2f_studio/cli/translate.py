@@ -66,10 +66,10 @@ def translate(
 ) -> int:
     """Turn drawings into photos, with the shipped or with your own models.
 
-    Without MODEL: clean the drawing, find and align the face, and write three candidates of the
-    shipped model and a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): one
-    answer to each picture as it is, which keeps its aspect ratio. What cannot be used is reported
-    and left out.
+    Without MODEL, or with a run of `s2f finetune`: clean the drawing, find and align the face, and
+    write three candidates and a sheet of them. With another MODEL (a run folder, a file, or
+    photo-to-sketch): one answer to each picture as it is, which keeps its aspect ratio. What cannot
+    be used is reported and left out.
 
         s2f translate drawing.jpg
         s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
@@ -96,7 +96,8 @@ def translate(
     restorer = None
     if request.enhance:
         restorer = restorers.load(weights.RESTORER, device, engine=engine)
-    request = _with_defaults(request, is_shipped=name is None, is_placed=points is not None)
+    of_people = "answer" in model.info.supports
+    request = _with_defaults(request, of_people=of_people, is_placed=points is not None)
     written: list[Path] = []
 
     def answer(path: Path) -> None:
@@ -137,16 +138,17 @@ def _answer(
     return files
 
 
-def _with_defaults(request: DrawingRequest, *, is_shipped: bool, is_placed: bool) -> DrawingRequest:
-    """The request with this command's defaults: it warns of a face that it does not find; the
-    shipped model gives several answers; the user's models get pictures as they are, unless the face
-    is chosen or `is_placed`, by --eyes and --mouth.
+def _with_defaults(request: DrawingRequest, *, of_people: bool, is_placed: bool) -> DrawingRequest:
+    """The request with this command's defaults: it warns of a face that it does not find; a model
+    of people gives several answers; other models get pictures as they are, unless the face is
+    chosen or `is_placed`, by --eyes and --mouth, or the paper is to be cleaned.
     """
     usual: dict[str, Any] = {"insist": True}
-    if is_shipped and request.answer != AVERAGE:
+    if of_people and request.answer != AVERAGE:
         usual["candidates"] = NUM_CANDIDATES
     has_face = is_placed or request.points is not None or request.face
-    if not is_shipped and not has_face:
+    is_cleaned = request.clean not in ("auto", "never")
+    if not of_people and not has_face and not is_cleaned:
         usual["align"] = "never"
     changes = {name: value for name, value in usual.items() if name not in request.model_fields_set}
     return request.model_copy(update=changes)

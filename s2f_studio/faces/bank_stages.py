@@ -119,27 +119,55 @@ class Weighed(nn.Module):
         asked: Tensor,
         tones: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        looks, hair = self.read(picture, points, parts, expected, worn)
+        evidence = self.evidence(looks, hair, code, shape, crude, asked, tones)
+        return sum(evidence.values()), looks, hair
+
+    def read(
+        self, picture: Tensor, points: Tensor, parts: Tensor, expected: Tensor, worn: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What a drawing shows: looks and hair, as in the results."""
         ink, where = self.to_mean_shape(picture, points)
         in_mean = plane.taken(F.avg_pool2d(parts, FACE_PX // MEAN_PX), where)
         looks = self.net(torch.cat([0.5 - 0.5 * ink, in_mean], dim=1))
         looks = self.curls(with_worn(looks, worn), 0.5 - 0.5 * ink, in_mean[:, 1:])
         hair = FOUND_SHARE * in_mean[:, 1:] + (1 - FOUND_SHARE) * expected[:, 4:]
-        hair = sharpened(F.avg_pool2d(hair, 2)[:, 0])
+        return looks, sharpened(F.avg_pool2d(hair, 2)[:, 0])
+
+    def evidence(
+        self,
+        looks: Tensor,
+        hair: Tensor,
+        code: Tensor,
+        shape: Tensor,
+        crude: Tensor,
+        asked: Tensor,
+        tones: Tensor,
+    ) -> dict[str, Tensor]:
+        """What speaks for each entry and its mirror image, by kind: (N, 2 E) each.
+
+        "offsets" is how well an entry's picture looks, and how much it is held back.
+        """
         firm = ((CRUDE[1] - crude) / (CRUDE[1] - CRUDE[0])).clamp(0, 1)
         firm = (LEFT + (1 - LEFT) * firm)[:, None]
+        careful = (1 - crude)[:, None]
+        code = code[:, :NUM_SEEN]
+        hairs = self.net.hair.flatten(1)
+        of_hair = [overlap(own.flatten(1), hairs, self.area) for own in (hair, hair.flip(2))]
+        shapes = self.net.shapes, self.net.mirrored_shapes
+        of_shape = [squared(shape, one) / NUM_SHAPE for one in shapes]
+        codes = self.net.codes, self.net.mirrored_codes
+        of_code = [squared(code, one[:, :NUM_SEEN]) / NUM_SEEN for one in codes]
+        of_looks = self.of_looks(looks, asked)
         wished = self.of_wishes(asked) + self.of_tones(tones)
-        both = self.of_looks(looks, asked) + wished + self.net.offsets
-        sides = []
-        for own, codes, shapes in (
-            (hair, self.net.codes, self.net.shapes),
-            (hair.flip(2), self.net.mirrored_codes, self.net.mirrored_shapes),
-        ):
-            of_hair = OF_HAIR * overlap(own.flatten(1), self.net.hair.flatten(1), self.area)
-            of_code = squared(code[:, :NUM_SEEN], codes[:, :NUM_SEEN]) / NUM_SEEN
-            of_shape = squared(shape, shapes) / NUM_SHAPE
-            careful = OF_CODE * (1 - crude)[:, None] * of_code
-            sides.append(both + firm * (of_hair - OF_SHAPE * of_shape) - careful)
-        return torch.cat(sides, dim=1), looks, hair
+        return {
+            "looks": of_looks.repeat(1, 2),
+            "asked": wished.repeat(1, 2),
+            "offsets": self.net.offsets.expand_as(of_looks).repeat(1, 2),
+            "hair": OF_HAIR * firm * torch.cat(of_hair, dim=1),
+            "shape": -OF_SHAPE * firm * torch.cat(of_shape, dim=1),
+            "face": -OF_CODE * careful * torch.cat(of_code, dim=1),
+        }
 
     def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
         """What the drawn looks add to each entry, but for those that are asked for: (N, E)."""

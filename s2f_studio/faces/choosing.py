@@ -62,8 +62,9 @@ def choose(
     best = np.maximum(weights[:num], weights[num:]).astype(np.float64)
     for one in rounds:
         best = best - SEEN * np.isin(numbers, one.passed)
-        if one.picked:
-            best = best - ALIKE * off(np.isin(numbers, one.picked))
+        picked = np.isin(numbers, one.picked)
+        if picked.any():  # who left the bank since then counts no more
+            best = best - ALIKE * off(picked)
             temperature = NARROWER * temperature
     eights = {seed // PER_ROUND for seed in seeds}
     shown = {block: eight_of(best, numbers, block, temperature) for block in eights}

@@ -11,6 +11,7 @@ import numpy as np
 
 from s2f_studio.drawings import shape_prior
 from s2f_studio.drawings.landmarks import Landmarks
+from s2f_studio.faces.asked import tones_of, values_of
 from s2f_studio.faces.looks import place
 from s2f_studio.faces.model import FaceModel
 from s2f_studio.request import DrawingRequest
@@ -62,38 +63,23 @@ def evidence_of(model: FaceModel, drawing: np.ndarray) -> Evidence:
     """
     import torch
 
-    from s2f_studio.faces import bank_stages
-    from s2f_studio.faces.networks.chooser import NUM_SHAPE, overlap
-
     (found,), ask = model.landmarks(drawing[None]), DrawingRequest()
     average = model.averages(drawing[None], [found], [ask])[0]
     weighed = model.weigh(drawing, found, average, ask)
-    stage, crude = model.engine.stage("weigh"), found.flags["crude"]
-    net, seen = stage.net, bank_stages.NUM_SEEN
-    first, last = bank_stages.CRUDE
-    firm = np.clip((last - crude) / (last - first), 0, 1)
-    firm = float(bank_stages.LEFT + (1 - bank_stages.LEFT) * firm)
-
-    def batch(values: np.ndarray) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=net.looks.device)[None]
-
-    code = batch(model.engine.run("code", average[None])[0][0])
-    shape = batch(shape_prior.coordinates(found.points, found.off_by_hand))
-    looks, hair = batch(weighed.looks), batch(weighed.hair)
-    careful = bank_stages.OF_CODE * (1 - crude)
-    sides: list[dict[str, torch.Tensor]] = []
+    stage = model.engine.stage("weigh")
+    given = (
+        weighed.looks,
+        weighed.hair,
+        model.engine.run("code", average[None])[0][0],
+        shape_prior.coordinates(found.points, found.off_by_hand),
+        np.float32(found.flags["crude"]),
+        values_of(ask.person),
+        tones_of(ask.person),
+    )
+    device = stage.net.looks.device
+    tensors = [torch.as_tensor(one, dtype=torch.float32, device=device)[None] for one in given]
     with torch.no_grad():
-        of_looks = stage.of_looks(looks, torch.full_like(looks, torch.nan))[0]
-        for own, codes, shapes in (
-            (hair, net.codes, net.shapes),
-            (hair.flip(2), net.mirrored_codes, net.mirrored_shapes),
-        ):
-            fits = overlap(own.flatten(1), net.hair.flatten(1), stage.area)[0]
-            off = bank_stages.squared(shape, shapes)[0] / NUM_SHAPE
-            unlike = bank_stages.squared(code[:, :seen], codes[:, :seen])[0] / seen
-            side = {"looks": of_looks, "hair": firm * bank_stages.OF_HAIR * fits}
-            side["shape"] = -firm * bank_stages.OF_SHAPE * off
-            side["rest"] = net.offsets - careful * unlike
-            sides.append(side)
-    parts = {name: torch.cat([side[name] for side in sides]).cpu().numpy() for name in sides[0]}
+        kinds = {name: one[0].cpu().numpy() for name, one in stage.evidence(*tensors).items()}
+    parts = {name: kinds[name] for name in ("looks", "hair", "shape")}
+    parts["rest"] = kinds["offsets"] + kinds["face"]
     return Evidence(found, np.exp(weighed.looks), weighed.nats, parts)

@@ -153,13 +153,23 @@ class FaceModel(Translator):
         the landmarks of each picture, where they are known already.
         """
         pictures, asks, squares = self._to_squares(pictures, requests)
-        check_mode(self.info.network, asks)
+        check_mode(self.info.name, asks)
+        self.check_kept(asks)
         found = found or self.landmarks(squares)
         averages = self.averages(squares, found, [average_of(ask) for ask in asks])
         people = self.choose_people(squares, found, averages, asks)
         parts = zip(squares, found, averages, people, asks, strict=True)
         answers = [self.make_picture(*one) for one in parts]
         return self._from_squares(answers, pictures, asks), people
+
+    def check_kept(self, asks: Sequence[DrawingRequest]) -> None:
+        """Raise UnknownPersonError if somebody is to be kept who is not in the bank."""
+        for ask in asks:
+            if ask.keep is not None and ask.keep not in self.bank.numbers:
+                raise UnknownPersonError(
+                    f"nobody in the bank has the number {ask.keep}: numbers stand in an answer's"
+                    " metadata, as person"
+                )
 
     @property
     def finder(self) -> Engine | None:
@@ -232,19 +242,8 @@ class FaceModel(Translator):
     def choose_entry(
         self, weighed: Weighed, look: Landmarks, ask: DrawingRequest
     ) -> choosing.Chosen:
-        """The entry that is kept, or that a request's seed chooses by these weights.
-
-        Raises UnknownPersonError.
-        """
+        """The entry that is kept, or that a request's seed chooses by these weights."""
         numbers = self.bank.numbers
-        named = {number for one in ask.chosen for number in one.picked}
-        named |= set() if ask.keep is None else {ask.keep}
-        missing = sorted(named - set(numbers.tolist()))
-        if missing:
-            raise UnknownPersonError(
-                f"nobody in the bank has the number {missing[0]}: numbers stand in an answer's"
-                " metadata, as person"
-            )
         if ask.keep is not None:
             return choosing.kept(weighed.nats, numbers, ask.keep)
         temperature = ask.temperature

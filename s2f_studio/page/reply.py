@@ -19,7 +19,6 @@ HERE = {  # words that differ from the command line's
     "photo": "this looks like a photo, not like a drawing: choose photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
     "crude": "this is a generated person who fits the drawing, chosen and bent; others fit as well",
-    "asked-person": "",
     "not-shown": "not as you drew or asked: {names}; one of eight faces may be",
     "average-presents": "man or woman has no effect on the average, only on people",
     "faces": WORDS["faces"].replace("another one", "another one under Crop"),

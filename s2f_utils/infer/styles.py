@@ -105,7 +105,7 @@ class StyleModel(Translator):
 
     def _answer_squares(self, squares: np.ndarray, requests: Sequence[Request]) -> np.ndarray:
         """As `Translator._answer_squares`: with a seed, the open styles are random."""
-        check_mode(self.info.network, requests)
+        check_mode(self.info.name, requests)
         answers = []
         for square, request in zip(squares, requests, strict=True):
             styles = self._encoded(square, None)

@@ -216,10 +216,10 @@ def checked(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def check_mode(network: str, requests: Sequence[Request]) -> None:
-    """Raise ValueError if the mode "paper" is requested of a network with one way to answer."""
+def check_mode(name: str, requests: Sequence[Request]) -> None:
+    """Raise ValueError if the mode "paper" is requested of a model with one way to answer."""
     if any(request.mode != MODES[0] for request in requests):
-        raise ValueError(f"mode paper is for pix2pix: {network} has one way to answer")
+        raise ValueError(f"mode paper is for pix2pix: {name} has one way to answer")
 
 
 def parts_of(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
