@@ -82,8 +82,8 @@ def test_at_temperature_0_the_likeliest_person_comes_once(model, drawing):
 
 
 def test_a_kept_person_who_is_not_in_the_bank_is_refused_by_a_code(model, drawing):
-    with pytest.raises(Refusal, match="number 999999") as refused:
-        answer_to(model, drawing, keep=999999)
+    with pytest.raises(Refusal, match="number 99999") as refused:
+        answer_to(model, drawing, keep=99999)
     assert refused.value.code == "unknown-person"
 
 
