@@ -200,11 +200,10 @@ def test_a_person_stays_whatever_is_drawn_and_asked_for(model, square):
 
 def test_somebody_who_is_not_in_the_bank_is_refused(model, square):
     nobody = int(model.bank.numbers.max()) + 1
-    for fields in ({"keep": nobody}, {"chosen": (Round((nobody,)),)}):
-        with pytest.raises(UnknownPersonError, match=f"has the number {nobody}"):
-            people_of(model, square, [0], **fields)
-    passed = Round((int(model.bank.numbers[0]),), (nobody,))  # who was passed over may be gone
-    assert people_of(model, square, [0], chosen=(passed,))
+    with pytest.raises(UnknownPersonError, match=f"has the number {nobody}"):
+        model.answer([square], [DrawingRequest(keep=nobody)])
+    for gone in (Round((nobody,)), Round((int(model.bank.numbers[0]),), (nobody,))):
+        assert people_of(model, square, [0], chosen=(gone,)), "who left the bank counts no more"
 
 
 def test_rounds_of_choosing_as_text():
