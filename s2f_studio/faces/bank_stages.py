@@ -45,7 +45,7 @@ OF_LOOKS = {
     "presents": 1.6,
     "glasses": 9.0,
     "hat": 6.0,
-    "beard": 4.5,
+    "beard": 6.0,
     "length": 2.0,
     "texture": 4.0,
     "fringe": 1.0,
@@ -53,7 +53,8 @@ OF_LOOKS = {
 }
 SURE = 0.01, 0.99  # neither reader nor finder counts as surer of what is worn
 FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reader learned from
-UNSURE = 0.05  # added to probabilities: what is rare is not seen in every scrawl
+# Added to probabilities: what is rare is not seen in every scrawl; less for what is worn.
+UNSURE, UNSURE_WORN = 0.05, 0.02
 # Of CIELAB: how much further off than the nearest asked tones may be.
 SKIN_OFF, HAIR_OFF = 1.8, 4.0
 MOST_SKIN, MOST_TONE = 60.0, 60.0  # nats that another tone of skin, of hair, loses at the most
@@ -86,6 +87,10 @@ class Weighed(nn.Module):
         self.net, self.to_mean_shape, self.curls = net, ToMeanShape(), Curls()
         factors = torch.cat([torch.full((len(LOOKS[name]),), OF_LOOKS[name]) for name in SPANS])
         self.register_buffer("factors", factors, persistent=False)
+        unsure = torch.full((NUM_VALUES,), UNSURE)
+        for name in WORN:
+            unsure[SPANS[name]] = UNSURE_WORN
+        self.register_buffer("unsure", unsure, persistent=False)
         self.register_buffer("area", hair_weight(), persistent=False)
         # Who does not show a look, such as the texture of hidden hair, may have any of its values.
         shown = net.looks.clone()
@@ -171,7 +176,7 @@ class Weighed(nn.Module):
 
     def of_looks(self, looks: Tensor, asked: Tensor) -> Tensor:
         """What the drawn looks add to each entry, but for those that are asked for: (N, E)."""
-        more = (looks.exp() + UNSURE) / (self.net.prior.exp() + UNSURE)
+        more = (looks.exp() + self.unsure) / (self.net.prior.exp() + self.unsure)
         drawn = torch.where(asked.isnan(), self.factors * more.log(), torch.zeros_like(looks))
         child = place("age", "child")
         shut = torch.where(looks[:, child] > CHILD_FROM, 0.0, NEVER)
