@@ -74,6 +74,13 @@ def test_committed_outputs_are_a_demo_run_without_errors(path):
 
 
 @each_file
+def test_a_cell_that_shows_something_has_its_output(path):
+    shows = re.compile(r"(?m)^(check|print|display|filled|table|viz\.\w+)\(")
+    lost = [c.id for c in code_cells(load(path)) if shows.search(c.source) and not c.outputs]
+    assert not lost, f"run it once more: cells {lost} have lost their outputs"
+
+
+@each_file
 def test_it_asks_colab_for_a_gpu_and_links_by_whole_addresses(path):
     """A copy in Drive has no folder beside it."""
     notebook = load(path)
