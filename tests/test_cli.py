@@ -174,6 +174,18 @@ def test_only_torchrun_is_refused_where_one_process_works(name, status, monkeypa
     assert ("leave torchrun out" in capsys.readouterr().err) == (status == 2)
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["evaluate", "runs/none"], r"needs a value for --data \(folder with a manifest.csv, "),
+        (["push", "runs/none"], "push needs a value for REPO: 's2f push --help' shows all"),
+        (["weigths"], 'Unknown command "weigths"'),
+    ],
+)
+def test_a_command_line_that_lacks_something_is_told_what(args, message, capsys):
+    assert cli.main(args) == 2 and re.search(message, said(capsys))
+
+
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
 
 
