@@ -186,6 +186,18 @@ def test_a_command_line_that_lacks_something_is_told_what(args, message, capsys)
     assert cli.main(args) == 2 and re.search(message, said(capsys))
 
 
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [("--chosen", "1333,1704/3,8;11"), ("--points", ".3,.4,.6,.4,.5,.7"), ("--person", "age=.5")],
+)
+def test_a_flag_of_several_values_takes_them_as_one_text(flag, text, tmp_path, capsys):
+    missing = str(tmp_path / "missing.jpg")
+    assert cli.main(["translate", missing, flag, text]) == 2
+    assert "missing.jpg: no such picture" in said(capsys)
+    assert cli.main(["translate", missing, flag, "wrong"]) == 2
+    assert said(capsys).startswith(f"s2f: {flag} ")
+
+
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
 
 

@@ -237,7 +237,7 @@ class FaceModel(Translator):
         if missing:
             raise UnknownPersonError(
                 f"nobody in the bank has the number {missing[0]}: numbers stand in an answer's"
-                " metadata, as person"
+                " metadata, as s2f:person"
             )
         if ask.keep is not None:
             return choosing.kept(weighed.nats, numbers, ask.keep)
