@@ -22,7 +22,7 @@ from data_prep.make.with_landmarks import add_landmarks
 from data_prep.messages import printable
 from s2f_utils.data import DataError
 from s2f_utils.pictures import images
-from s2f_utils.runtime import what_to_do, what_to_install
+from s2f_utils.runtime import of_command_line, what_to_do, what_to_install
 from s2f_utils.weights import WeightsError
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
@@ -252,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     if isinstance(error, CycloptsError):
-        return " ".join(str(error).split())
+        return of_command_line(error, "python -m data_prep")
     if isinstance(error, DataError | images.ImageError | WeightsError):
         return str(error)
     if isinstance(error, OSError):

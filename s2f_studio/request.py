@@ -25,7 +25,9 @@ PER_ROUND = 8  # people shown together, all different: seeds 0 to 7, 8 to 15, â€
 MAX_CANDIDATES = 8  # a person, the average, and further people: no round, which is people alone
 FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
-AS_TEXT = Parameter(converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False)
+AS_TEXT = Parameter(
+    converter=lambda _kind, tokens: tokens[0].value, n_tokens=1, accepts_keys=False, metavar="TEXT"
+)
 
 
 def parse_person(given: Any) -> dict[str, Any]:
@@ -69,6 +71,14 @@ def _level(name: str, value: Any) -> float:
     return level
 
 
+def _text_of(given: Any) -> Any:
+    """The text of a flag for a sequence, which arrives as a list with this text alone; anything
+    else as it is.
+    """
+    is_flag = isinstance(given, list) and len(given) == 1 and isinstance(given[0], str)
+    return given[0] if is_flag else given
+
+
 def _flat(given: Any) -> list[Any]:
     """Numbers in text with commas, or in (nested) sequences, one behind the other."""
     if isinstance(given, str):
@@ -86,7 +96,7 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
     if given is None:
         return None
     try:
-        values = [float(number) for number in _flat(given)]
+        values = [float(number) for number in _flat(_text_of(given))]
     except (TypeError, ValueError):
         values = []
     if len(values) != 6 or not all(0 <= value <= 1 for value in values):
@@ -111,6 +121,7 @@ def parse_chosen(given: Any) -> tuple[Round, ...]:
 
     Raises ValueError.
     """
+    given = _text_of(given)
     try:
         listed = given.split(";") if isinstance(given, str) else (given or ())
         rounds = tuple(_round_of(one) for one in listed if one)

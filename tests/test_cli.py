@@ -174,6 +174,30 @@ def test_only_torchrun_is_refused_where_one_process_works(name, status, monkeypa
     assert ("leave torchrun out" in capsys.readouterr().err) == (status == 2)
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["evaluate", "runs/none"], r"needs a value for --data \(folder with a manifest.csv, "),
+        (["push", "runs/none"], "push needs a value for REPO: 's2f push --help' shows all"),
+        (["weigths"], 'Unknown command "weigths"'),
+    ],
+)
+def test_a_command_line_that_lacks_something_is_told_what(args, message, capsys):
+    assert cli.main(args) == 2 and re.search(message, said(capsys))
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [("--chosen", "1333,1704/3,8;11"), ("--points", ".3,.4,.6,.4,.5,.7"), ("--person", "age=.5")],
+)
+def test_a_flag_of_several_values_takes_them_as_one_text(flag, text, tmp_path, capsys):
+    missing = str(tmp_path / "missing.jpg")
+    assert cli.main(["translate", missing, flag, text]) == 2
+    assert "missing.jpg: no such picture" in said(capsys)
+    assert cli.main(["translate", missing, flag, "wrong"]) == 2
+    assert said(capsys).startswith(f"s2f: {flag} ")
+
+
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
 
 

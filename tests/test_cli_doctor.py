@@ -57,7 +57,7 @@ def test_a_sound_installation_is_told_with_versions(asked):
         (
             {"onnxruntime": None},
             "packages",
-            "onnxruntime is missing; for answering drawings: pip install sketch-to-face",
+            "onnxruntime is missing; for answering drawings: pip install . in the clone",
         ),
         (
             {"torch": "2.5.1+cu124"},
@@ -79,7 +79,7 @@ def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
     status, told = asked()
     missing = (
         "wandb is missing; for Weights & Biases, TensorBoard: "
-        "pip install 'sketch-to-face[tracking]'"
+        'pip install ".[tracking]" in the clone'
     )
     assert (status, told["extra tracking"]) == (0, ("--", missing))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -80,8 +81,10 @@ def test_evaluation_measures_what_it_saves(
         "sharpness → 1" in result.table().splitlines()[0]
         and "L2 norm" in result.table().splitlines()[6]
     )
-    with pytest.raises(DataError, match="no pairs in the split"):
-        evaluation.evaluate(translator, Manifest(manifest.path, []), tmp_path, progress=False)
+    alone = [dataclasses.replace(row, sketch=None) for row in manifest.split("test")]
+    for rows, why in (([], "choose another"), (alone, "no partners to be compared with")):
+        with pytest.raises(DataError, match=f"no pairs in the split 'test': .*{why}"):
+            evaluation.evaluate(translator, Manifest(manifest.path, rows), tmp_path, progress=False)
 
 
 def test_track_b_is_scored_inside_of_the_padding(tmp_path):
@@ -134,11 +137,11 @@ def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, ca
 
 def test_without_a_validation_split_nothing_is_scored(tmp_path, capsys):
     data = drawn_set(tmp_path, num_faces=12, num_test=4).path.parent
-    assert (
-        main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY])
-        == 0
-    )
+    short = ["--set", "time_budget_s=0.001"]
+    command = ["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY]
+    assert main([*command, *short]) == 0
     printed = capsys.readouterr().out
+    assert re.search(r"ended it after \d of 8 images; .* --resume \S+0001-pix2pix-full", printed)
     assert (
         "not scored: there is no validation split: make one with" in printed
         and "--val-share" in printed

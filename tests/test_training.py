@@ -548,6 +548,12 @@ def test_the_advice_after_a_divergence_can_be_followed(tiny, manifest, tmp_path)
     run.nums = {"loss_l1": 1}
     with pytest.raises(TrainingDiverged, match=f"--set lr_g=0.0001.* --resume {run.folder}"):
         run.mean_losses()
+    unsaved = start(tiny, manifest, tmp_path / "unsaved")
+    unsaved.sums, unsaved.nums = {"loss_l1": torch.tensor(float("nan"))}, {"loss_l1": 1}
+    with pytest.raises(TrainingDiverged, match="and start anew; nothing was saved yet"):
+        unsaved.mean_losses()
+    with pytest.raises(FileNotFoundError, match="no saved state .* leave --resume out"):
+        start(tiny, manifest, tmp_path / "unsaved", resume=unsaved.folder)
     changed = {"lr_g": 1e-4, "lr_d": 1e-3, "precision": "float32"}
     assert start(tiny, manifest, tmp_path / "other", **changed).images_seen == 0
     again = start(tiny, manifest, tmp_path, resume=run.folder, **changed)

@@ -83,7 +83,7 @@ def gather(stage: Path) -> None:
             (stage / name).write_text(PICTURE.sub("](../docs/titles/", text), encoding="utf-8")
         elif path.suffix == ".md":
             text = path.read_text(encoding="utf-8")
-            text = text.replace(RUNS_HERE, f"\n{table_of_runs(notebooks)}\n")
+            text = text.replace(RUNS_HERE, f"\n{{.runs}}\n{table_of_runs(notebooks)}\n")
             (stage / name).write_text(text, encoding="utf-8")
         else:
             shutil.copy(path, stage / name)

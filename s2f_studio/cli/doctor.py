@@ -40,6 +40,8 @@ def _packages(extra: str, purpose: str) -> Line:
     """The packages that are always needed, or those of an extra."""
     from packaging.requirements import Requirement
 
+    from s2f_utils.runtime import pip_install
+
     problems, versions, is_unfit = [], [], False
     for line in metadata.requires(PROJECT) or []:
         requirement = Requirement(line)
@@ -59,9 +61,8 @@ def _packages(extra: str, purpose: str) -> Line:
     about = f"extra {extra}" if extra else "packages"
     if not problems:
         return OK, about, ", ".join(versions)
-    name = f"'{PROJECT}[{extra}]'" if extra else PROJECT
     state = BAD if is_unfit or not extra else ABSENT
-    return state, about, f"{', '.join(problems)}; for {purpose}: pip install {name}"
+    return state, about, f"{', '.join(problems)}; for {purpose}: {pip_install(extra)}"
 
 
 def _gpu() -> Line:

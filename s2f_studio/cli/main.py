@@ -108,7 +108,7 @@ def _explain(error: Exception) -> str | None:
     from pydantic import ValidationError
 
     from s2f_utils.infer.request import Request
-    from s2f_utils.runtime import what_to_do, what_to_install
+    from s2f_utils.runtime import of_command_line, what_to_do, what_to_install
     from s2f_utils.train.errors import (
         MemoryFullError,
         NotSavedError,
@@ -119,7 +119,7 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, CycloptsError):
         if isinstance(error.__cause__, ValidationError):  # a request's
             return f"--{Request.explain(error.__cause__)}"
-        return " ".join(str(error).split())
+        return of_command_line(error, "s2f")
     if isinstance(error, NotSavedError):
         return error.strerror
     if isinstance(error, OSError) and error.errno is not None:

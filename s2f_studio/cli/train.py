@@ -90,11 +90,18 @@ def train(
         if distributed.is_rank_zero():
             of_profile = f"profile {profile}" if resume in NO_RUN else "its own settings"
             print(f"{run.folder} {_described(run, of_profile)}")
-        if train_run(run) == "interrupted":
+        reason = train_run(run)
+        if reason == "interrupted":
             return 130
         if distributed.is_rank_zero():
             if run.model.data != "photos" and not no_scores:
                 _score(run.folder, manifest, device)
+            if reason == "done" and run.images_seen < run.longest_images:
+                print(
+                    f"the time budget ended it after {run.images_seen:,} of"
+                    f" {run.longest_images:,} images; to go on: the same command with --resume"
+                    f" {run.folder} and a longer time_budget_s"
+                )
             print(f"model: {run.folder / 'generator.safetensors'}")
     return 0
 
@@ -182,9 +189,9 @@ def _score(folder: Path, manifest: Manifest, device: str) -> None:
         try:
             with runtime.preferred_device(device):
                 result = evaluate(translator, manifest, out, split="val", name=name)
-        except DataError as error:
+        except DataError as error:  # of the data: the other direction meets it as well
             print(f"not scored: {error}")
-            continue
+            return
         arrow = direction.replace("-to-", " → ")
         print(f"{arrow}, on the validation split; 's2f evaluate' scores the test split:")
         print(result.table())

@@ -168,7 +168,7 @@ class FaceModel(Translator):
             if ask.keep is not None and ask.keep not in self.bank.numbers:
                 raise UnknownPersonError(
                     f"nobody in the bank has the number {ask.keep}: numbers stand in an answer's"
-                    " metadata, as person"
+                    " metadata, as s2f:person"
                 )
 
     @property

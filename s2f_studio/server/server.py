@@ -34,8 +34,8 @@ IN_COLAB = (
     " runs the notebook."
 )
 MISSING = (
-    "the web app needs further packages: pip install 'sketch-to-face[app]', or fastapi,"
-    " uvicorn, python-multipart"
+    f"the web app needs further packages: {runtime.pip_install('app')}, or"
+    " pip install fastapi uvicorn python-multipart"
 )
 
 

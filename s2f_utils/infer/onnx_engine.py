@@ -21,8 +21,8 @@ from s2f_utils.weights.compact import expanded
 
 _, TORCH, ONNX = ENGINES
 NEEDS = {
-    TORCH: "PyTorch, for models of your own, published ones, and training: pip install"
-    f" '{runtime.EVERYTHING}'",
+    TORCH: "PyTorch, for models of your own, published ones, and training:"
+    f" {runtime.pip_install('train')}",
     ONNX: "onnxruntime: pip install onnxruntime",
 }
 default_threads = 0  # set by `set_threads`; 0: OMP_NUM_THREADS or one per core

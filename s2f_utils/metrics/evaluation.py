@@ -69,12 +69,13 @@ class Evaluation:
     seconds_per_image: float = 0.0
 
     def __post_init__(self) -> None:
-        self.pairs = complete(self.manifest.split(self.split), self.direction)
+        rows = self.manifest.split(self.split)
+        self.pairs = complete(rows, self.direction)
         if not self.pairs:
-            raise DataError(
-                f"{self.manifest.path}: no pairs in the split {self.split!r}:"
-                " choose another with --split"
-            )
+            what = f"{self.manifest.path}: no pairs in the split {self.split!r}"
+            if rows:
+                raise DataError(f"{what}: its pictures have no partners to be compared with")
+            raise DataError(f"{what}: choose another with --split")
         _refuse_leaks(self.manifest, self.split)
         self.ids = [pair.id for pair in self.pairs]
         self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]

@@ -28,10 +28,9 @@ from s2f_utils.runtime.precision import (
 )
 from s2f_utils.runtime.profiles import PROFILE_NAMES, TRAINING_PROFILES, ConfigError, profile_name
 from s2f_utils.runtime.rng import rng_state, seed_everything, set_rng_state
-from s2f_utils.runtime.words import EVERYTHING, counted, lazily, what_to_install
+from s2f_utils.runtime.words import counted, lazily, of_command_line, pip_install, what_to_install
 
 __all__ = [
-    "EVERYTHING",
     "PROFILE_NAMES",
     "TRAINING_PROFILES",
     "ConfigError",
@@ -48,8 +47,10 @@ __all__ = [
     "machine_facts",
     "new_run_folder",
     "num_cores",
+    "of_command_line",
     "pick_device",
     "pick_precision",
+    "pip_install",
     "preferred_device",
     "profile_name",
     "rng_state",

@@ -6,8 +6,6 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-EVERYTHING = "sketch-to-face[train]"  # as pip knows the project with all that it uses
-
 
 def lazily(places: Mapping[str, str]) -> Callable[[str], Any]:
     """A package's `__getattr__` that imports a name's module when the name is first used.
@@ -31,6 +29,26 @@ def counted(num: int, what: str) -> str:
     return f"{num:,} {what}{plural}"
 
 
+def of_command_line(error: Exception, program: str) -> str:
+    """What is wrong with a command line; one line.
+
+    error: cyclopts's. program: what is called, such as "s2f".
+    """
+    from cyclopts import MissingArgumentError
+
+    if not isinstance(error, MissingArgumentError):
+        return " ".join(str(error).split())
+    command = " ".join(error.command_chain)
+    meaning = error.argument.parameter.help
+    needed = f"{error.argument.name} ({meaning})" if meaning else error.argument.name
+    return f"{command} needs a value for {needed}: '{program} {command} --help' shows all"
+
+
+def pip_install(extra: str = "") -> str:
+    """The command that installs an extra, or what answering takes; the project is not on PyPI."""
+    return f'pip install ".[{extra}]" in the clone' if extra else "pip install . in the clone"
+
+
 def what_to_install(error: ImportError) -> str:
     """What is missing, and how to get it; one line."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
@@ -38,5 +56,5 @@ def what_to_install(error: ImportError) -> str:
     name = error.name.partition(".")[0]
     return (
         f"{name} is not installed; answering drawings does without it, this does not:"
-        f" pip install '{EVERYTHING}'"
+        f" {pip_install('train')} (docs/install.md: smaller without a GPU)"
     )

@@ -207,6 +207,11 @@ def _is_done(state: Mapping[str, Any], resolved: Resolved, rows: list[Row]) -> b
 def _read_state(folder: Path) -> Mapping[str, Any]:
     """The saved state of a run; CheckpointError if the file is not a resume file."""
     path = folder / "resume.pt"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder}: no saved state of a run (resume.pt) is there: name another folder, or leave"
+            " --resume out"
+        )
     state = checkpoints.load_torch_file(path)
     if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(
         state

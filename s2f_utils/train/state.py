@@ -248,15 +248,15 @@ class TrainingRun:
         return row
 
     def _diverged(self, wrong: list[str]) -> TrainingDiverged:
-        saved = "nothing was saved yet"
+        saved, how = "nothing was saved yet", "start anew"
         if self.resume_path.exists():
             saved = f"the last good state is {self.resume_path}"
+            how = f"go on with --resume {self.folder}, or start anew with --resume never"
         self.log.event("diverged", images=self.images_seen, what=wrong)
         rate = next(iter(self.model.optimizers))
         what_to_do = (
             f"lower a learning rate (--set {rate}={self.live[rate] / 2:g}), or use --set "
-            f"precision=float32, and go on with --resume {self.folder}, or start anew with "
-            "--resume never"
+            f"precision=float32, and {how}"
         )
         return TrainingDiverged(
             f"{', '.join(wrong)} before image {self.images_seen}: {what_to_do}; {saved}"
