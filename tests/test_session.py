@@ -37,6 +37,8 @@ def test_a_blank_is_open_right_or_wrong_with_a_reason(monkeypatch, capsys):
         session.filled(1 - 2j, 1 + 2j, "a complex number")
     with pytest.raises(AssertionError, match="numbers, got str"):
         session.filled("one", 1.0, "a sum")
+    with pytest.raises(AssertionError, match="without `return`"):
+        session.filled(None, 1.0, "a sum")
     monkeypatch.delenv("S2F_STRICT")
     assert session.filled(float("nan"), 1.0, "a sum") is False
     assert "a sum" in capsys.readouterr().out

@@ -119,6 +119,8 @@ def filled(
 
 def _difference(answer: Any, expected: Any, mistakes: Mapping[str, Any]) -> str:
     """What is wrong with an answer; "" if nothing is."""
+    if answer is None:
+        return "it gives None, as a function without `return` does"
     try:
         given = _numbers(answer)
     except (TypeError, ValueError, RuntimeError):
