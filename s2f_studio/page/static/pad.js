@@ -296,6 +296,6 @@ export function mountPad(state, el) {
   state.view = pad;
   el.replaceChildren(pad.root);
   pad.shown(true);
-  if (!state.face) state.begun();
+  state.begun();
   return (file) => pad.crop.take(file);
 }

@@ -6,7 +6,6 @@ import { EightFaces } from "./eight.js";
 import { blobOf, dataUri } from "./files.js";
 
 const TICK_MS = 1000;
-const MAX_ROUNDS = 20; // as the hosts take them
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -44,13 +43,13 @@ export class State {
     this.view.shown(true);
   }
 
-  // round: the eight faces that were in sight; they are asked for anew.
+  // round: of eight faces that are to be in sight; they are asked for anew.
   begin({ settings = {}, drawings = {}, face = "", round = null }) {
-    const { seed, answer, likely, temperature, chosen, keep } = this.about.query;
-    const usual = { seed, answer, likely, temperature, chosen, keep, person: {}, strength: 0 };
+    const { seed, answer, likely, temperature, keep } = this.about.query;
+    const usual = { seed, answer, likely, temperature, keep, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
     const isKnown = Boolean(this.model);
-    if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, chosen, keep });
+    if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, keep });
     this.drawings = { ...drawings };
     this.face = face;
     this.eight.forget();
@@ -92,9 +91,9 @@ export class State {
     return this.model.answers > 1 && !(this.model.chooses && answer === "average");
   }
 
-  // What a face is made of, but for its seed and who was chosen.
+  // What a face is made of, but for its seed and the rounds before it.
   get basis() {
-    const { seed, chosen, ...others } = this.fields();
+    const { seed, ...others } = this.fields();
     return JSON.stringify(others) + this.given.uri;
   }
 
@@ -142,7 +141,7 @@ export class State {
     const { given } = this;
     if (isEmpty && this.model.chooses) {
       this.eight.forget();
-      Object.assign(this.settings, { chosen: [], keep: null });
+      this.settings.keep = null;
     }
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
@@ -162,8 +161,7 @@ export class State {
   // Another direction, or another model; each kind of input has a drawing.
   choose({ direction = "", model = "" }) {
     const isWanted = (one) => one.id === model || one.direction === direction;
-    const chosen = this.models.find(isWanted);
-    this.settings.model = chosen.id;
+    this.settings.model = this.models.find(isWanted).id;
     this.face = "";
     this.warnings = [];
     this.epoch++;
@@ -227,9 +225,9 @@ export class State {
     this.isKept = this.store.keep({ settings, drawings, round });
   }
 
-  // The first answer, and the eight faces that were in sight when the page was left.
+  // The first answer, where there is none, and the eight faces of the round that is in sight.
   async begun() {
-    await this.ask();
+    if (!this.face) await this.ask();
     await this.eight.refill();
   }
 
@@ -282,22 +280,14 @@ export class State {
   }
 
   fields() {
-    const { model, seed, answer, likely, person, strength, chosen } = this.settings;
+    const { model, seed, answer, likely, temperature, person, strength } = this.settings;
     const fields = { direction: this.model.direction, model, seed, align: "never", clean: "never" };
     if (this.model.chooses) {
-      Object.assign(fields, { answer, likely, person: listed(person), ...this.chosenFields(chosen) });
+      Object.assign(fields, { answer, likely, person: listed(person) });
+      if (temperature !== null) Object.assign(fields, { temperature });
     }
     const isEnhanced = strength > 0 && this.canEnhance;
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
-  }
-
-  // How varied people are, and around whom they are drawn: rounds of people, as "412,88/3,9;7".
-  chosenFields(rounds) {
-    if (!this.model.chooses) return {};
-    const { temperature } = this.settings;
-    const free = temperature === null ? {} : { temperature };
-    const texts = rounds.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
-    return { ...free, chosen: texts.join(";") };
   }
 
   // The person who was picked and answers from then on, if there is one.
