@@ -259,6 +259,39 @@ def test_the_page_chooses_whom_python_chooses(module, num_rounds):
     assert usual == pytest.approx(choosing.usual_temperature(0.6))
 
 
+@needs_node
+def test_people_who_have_left_the_bank_are_ignored_among_picks_and_cannot_stay(module):
+    rng = np.random.default_rng(0)
+    numbers = bank.shipped().numbers
+    weights = rng.normal(0, 2, 2 * len(numbers))
+    gone = int(numbers.max()) + 1
+    one, other = numbers[:2].tolist()
+    code = """
+        const [weights, gone, one, other] = more;
+        const off = async (picked) => picked.map((isPicked, n) => isPicked ? 0 : 1 / (1 + n));
+        const eight = async (rounds) => {
+          const entries = [];
+          for (let seed = 0; seed < 8; seed++) {
+            entries.push((await choose(weights, seed, 0.8, rounds, off)).entry);
+          }
+          tell(entries);
+        };
+        await eight([[[], [other]]]);
+        await eight([[[gone], [other]]]);
+        await eight([[[one], [other]]]);
+        await eight([[[gone, one], [other, gone]]]);
+        try {
+          kept(weights, gone);
+        } catch ({ code }) {
+          tell([code === "unknown-person"]);
+        }"""
+    imports = 'import { choose, kept } from "./choose.js";'
+    given = weights.tolist(), gone, one, other
+    without, ignored, alike, also, refused = in_node(module, imports, code, BLANK, *given)
+    assert without.tolist() == ignored.tolist() != alike.tolist() == also.tolist()
+    assert refused.tolist() == [1]
+
+
 STATE = """
     globalThis.addEventListener = () => {};
     const picture = "data:image/png;base64,AAAA";
@@ -333,7 +366,7 @@ def test_once_somebody_is_let_go_the_seed_alone_answers(module):
         await eight.letGo();
         tell([asked.seed, "keep" in asked, "chosen" in asked]);
         await state.choose({{ model: "m" }});
-        await state.put({{ uri: "data:image/png;base64,AAAB", isEmpty: false }});
+        await state.draw("data:image/png;base64,AAAB", false);
         tell([asked.seed, "keep" in asked, "chosen" in asked]);"""
     found = in_node(module, 'import { State } from "./state.js";', code)
     assert [one.tolist() for one in found] == [[9, 0, 0], [9, 0, 0]]
