@@ -87,7 +87,7 @@ def test_all_that_is_drawn_and_set_is_in_the_next_request():
       await state.set({{ answer: "average", seed: 4, strength: 0.5 }});
       await state.set({{ person: {{ age: 1, hair: "#b05a28" }}, likely: 0 }});
       tell(asked.at(-1));
-      await state.draw("{PNG}BBBB", false, true);
+      await state.draw("{PNG}BBBB", false, {{ isPreview: true }});
       tell(asked.at(-1), asked.length);
     """)
     usual = defaults()
@@ -190,6 +190,57 @@ def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before(
       tell(state.face === third.png, state.isBusy);
     """)
     assert told == [True, False]
+
+
+def test_a_failure_does_not_blame_a_face_that_was_picked_since():
+    told = on_page("""
+      await state.eight.showNext();
+      refuses = "not now";
+      const older = state.ask();
+      await state.eight.pick(state.eight.rounds.now.faces[2]);
+      await older;
+      tell(state.problem);
+    """)
+    assert told == [""]
+
+
+def test_somebody_who_has_left_the_bank_is_let_go():
+    told = on_page("""
+      const { translate } = host;
+      host.translate = async (file, fields) => {
+        if (fields.keep !== 77) return translate(file, fields);
+        throw Object.assign(new Error("nobody has the number 77"), { code: "unknown-person" });
+      };
+      await state.set({ keep: 77 });
+      tell(asked.length, "keep" in asked.at(-1), state.face, kept.settings.keep);
+      tell(state.problem.includes("let go"), state.isBusy);
+      await state.set({ seed: 2 });
+      tell(state.problem);
+    """)
+    assert told == [1, False, f"{PNG}1", None, True, False, ""]
+
+
+def test_eight_that_could_not_be_made_are_asked_for_again():
+    told = on_page("""
+      await state.eight.showNext();
+      refuses = "not now";
+      await state.eight.showNext();
+      await state.eight.showNext();
+      refuses = "";
+      await state.eight.showNext();
+      const { now, list } = state.eight.rounds;
+      tell(list.length, now.first, now.faces.length);
+    """)
+    assert told == [2, 8, 8]
+
+
+def test_a_face_that_is_saved_as_it_is_seen_says_so():
+    told = on_page("""
+      await state.ask();
+      refuses = "too many requests";
+      tell(await state.large() === state.face, state.problem);
+    """)
+    assert told == [True, "saved with 256 pixels, as it is seen: too many requests"]
 
 
 def test_after_a_reload_the_eight_come_back_and_a_pick_stays_with_its_person():
@@ -309,6 +360,27 @@ def test_empty_paper_is_not_sent_and_nothing_of_the_old_drawing_stays():
       tell(asked.length - before, state.face, state.warnings, state.problem.includes("empty"));
     """)
     assert told == [0, "", [], True]
+
+
+def test_a_cleared_drawing_comes_back_with_who_was_picked():
+    """A new stroke on the empty paper, or an example, is somebody else."""
+    told = on_page("""
+      await state.eight.showNext();
+      await state.eight.pick(state.eight.rounds.now.faces[2]);
+      await state.draw(png + "less", false, { isPreview: true });
+      await state.draw("none", true, { isPreview: true });
+      await state.draw("none", true);
+      await state.draw(png, false, { isStep: true });
+      tell(asked.at(-1).keep, state.eight.numFresh, state.eight.rounds.now.picks);
+      await state.draw("none", true);
+      await state.draw(png + "new", false);
+      tell("keep" in asked.at(-1), state.eight.rounds.isEmpty);
+      await state.set({ keep: 5 });
+      await state.draw("none", true);
+      await state.start(state.starts[0]);
+      tell("keep" in asked.at(-1));
+    """)
+    assert told == [102, 8, [2], False, True, False]
 
 
 def test_a_reload_brings_the_drawing_back_and_a_full_browser_says_so():

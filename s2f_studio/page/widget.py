@@ -112,8 +112,11 @@ class SketchPad:
     def set(self, **changes: Any) -> None:
         """Change settings (`DrawingRequest`): `pad.set(answer="average", person={"age": 1.0})`.
 
-        Raises ValueError for an unknown field, or a value out of range.
+        Another seed lets go of who was picked. Raises ValueError for an unknown field, or a value
+        out of range.
         """
+        if "seed" in changes:
+            changes = {"keep": None} | changes
         self.query = DrawingRequest.of(self.query.model_dump() | changes)
         self._tell()
 

@@ -168,6 +168,25 @@ def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
     keep_picture(page, "old")
     other_face(page, lambda: slide(page, "Shape", 0.8))
     assert page.locator(".s2f-old").count() == 0  # the settings are those of the eight again
+    usual = page.get_by_role("button", name="Follow the drawing")
+    assert usual.is_hidden()
+    slide(page, "How varied the faces are", 0.2)
+    settled(page)
+    assert page.locator(".s2f-old").count() == 8
+    usual.click()
+    settled(page)
+    assert page.locator(".s2f-old").count() == 0 and usual.is_hidden()
+
+
+def test_a_cleared_drawing_comes_back_with_its_eight_faces_and_who_was_picked(page):
+    face, made = page.evaluate(FACE), page.evaluate(TILES)
+    page.get_by_role("button", name="Clear").click()
+    page.locator(".s2f-status", has_text="the drawing is empty").wait_for()
+    assert page.locator(".s2f-faces").is_hidden()
+    other_face(page, lambda: page.locator(".s2f-pad").press("Control+z"))
+    assert page.evaluate(FACE) == face and page.evaluate(TILES) == made
+    assert page.locator(".s2f-old").count() == 0 and pressed(page) == ["answer 4"]
+    assert page.get_by_role("button", name="This person stays: let go").is_visible()
 
 
 def test_who_was_picked_stays_until_let_go_and_the_eight_come_back_after_a_reload(page):

@@ -34,8 +34,9 @@ export class EightFaces {
     const { model, settings } = this.state;
     const { first, chosen, picked } = rounds.now;
     if (!rounds.isEmpty) {
+      if (!rounds.now.faces.length) return this.fill(); // they could not be made before
       const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
-      const others = model.chooses && seen.length ? [...chosen, [[], seen]] : chosen;
+      const others = model.chooses ? [...chosen, [[], seen]] : chosen;
       return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
     }
     return this.showRound({ first: firstOf(settings.seed) });

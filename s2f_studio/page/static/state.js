@@ -6,6 +6,8 @@ import { EightFaces } from "./eight.js";
 import { blobOf, dataUri } from "./files.js";
 
 const TICK_MS = 1000;
+const UNKNOWN_PERSON = "unknown-person"; // a refusal's code
+const LEFT_THE_BANK = "the person who stayed is not in the bank any more, and was let go";
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -137,20 +139,22 @@ export class State {
     }
   }
 
-  draw(uri, isEmpty, isPreview = false) {
+  // isStep: one back or forward, no new stroke.
+  draw(uri, isEmpty, { isPreview = false, isStep = false } = {}) {
     const { given } = this;
-    if (isEmpty && this.model.chooses) {
+    const start = uri === given.uri ? given.start : "";
+    const about = isEmpty ? BLANK : given; // nothing is left to warn of
+    this.hold({ ...about, uri, isEmpty, start }, isStep);
+    return this.changed(isPreview);
+  }
+
+  // A new drawing on an empty paper is somebody else: who was picked before is forgotten.
+  hold(drawing, isStep = false) {
+    if (this.given.isEmpty && !drawing.isEmpty && !isStep && this.model.chooses) {
       this.eight.forget();
       this.settings.keep = null;
     }
-    const start = uri === given.uri ? given.start : "";
-    const about = isEmpty ? BLANK : given; // nothing is left to warn of
-    return this.put({ ...about, uri, isEmpty, start }, isPreview);
-  }
-
-  put(drawing, isPreview = false) {
     this.drawings = { ...this.drawings, [this.reads]: { ...BLANK, ...drawing } };
-    return this.changed(isPreview);
   }
 
   set(changes) {
@@ -183,7 +187,7 @@ export class State {
     const { reads } = this;
     const start = this.starts.includes(name) ? name : this.starts[0];
     const uri = await dataUri(await this.host.start(reads, start));
-    this.drawings = { ...this.drawings, [reads]: { ...BLANK, uri, isEmpty: false, start } };
+    if (reads === this.reads) this.hold({ uri, isEmpty: false, start });
   }
 
   // A picture of the user's, cropped by the host, becomes the drawing. Throws what the host throws.
@@ -193,7 +197,8 @@ export class State {
     const found = await this.host.crop(file, asked);
     if (reads === this.reads) {
       const { warnings, codes } = found;
-      this.put({ uri: found.drawing, isEmpty: false, warnings, codes });
+      this.hold({ uri: found.drawing, isEmpty: false, warnings, codes });
+      this.changed();
       this.view.shown(true);
     }
     return found;
@@ -249,10 +254,14 @@ export class State {
   async answerOne() {
     const isPreview = this.wanted === "preview";
     this.wanted = "";
+    const { epoch } = this;
     try {
       await this.answer(isPreview);
     } catch (error) {
-      if (!this.wanted) throw error; // else the newer drawing counts
+      if (this.wanted || epoch !== this.epoch) return; // something newer counts
+      if (error?.code !== UNKNOWN_PERSON) throw error;
+      this.eight.letGo();
+      this.problem = LEFT_THE_BANK;
     }
   }
 
@@ -306,7 +315,10 @@ export class State {
   async large() {
     const hasMore = this.model.size_px === 256;
     const asked = { ...this.keepFields(), large: true };
-    const reply = hasMore && (await this.run(() => this.translate(asked)));
+    const failed = (error) => {
+      throw new Error(`saved with 256 pixels, as it is seen: ${error.message}`);
+    };
+    const reply = hasMore && (await this.run(() => this.translate(asked).catch(failed)));
     return reply ? reply.pictures[0].png : this.face;
   }
 
