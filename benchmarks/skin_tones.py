@@ -21,20 +21,12 @@ from s2f_studio.attributes import as_tone
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.drawings.prepare import prepare
+from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
 from s2f_utils.pictures import faces, images
 
 SIZE_PX, NUM_SEEDS = 256, 2
 NEAR_DEG = 8.0
-# Of page/static/controls.js.
-TONES = {
-    "very light": "#ebc4b2",
-    "light": "#e0a88e",
-    "medium": "#c98a68",
-    "tan": "#a86a46",
-    "brown": "#8a5538",
-    "dark": "#6f4430",
-}
 
 
 def shown_by(picture: np.ndarray) -> float:
@@ -70,7 +62,7 @@ def main() -> None:
     files = [file for folder in args.folders for file in sorted(folder.glob("*.png"))]
     squares = [prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files]
     rows, every = {}, []
-    for name, colour in TONES.items():
+    for name, colour in SHADES["skin"].items():
         off = np.array([off_by(model, one, colour) for one in tqdm(squares, desc=name)]).ravel()
         every.append(off)
         rows[name] = _row(off)

@@ -299,6 +299,21 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
     assert page.pad["settings"]["model"] == "mine" in [one["id"] for one in page.about["models"]]
 
 
+def test_a_cell_that_sets_a_seed_lets_go_of_who_was_picked(page, pad):
+    pad.set(keep=412)
+    pad.set(seed=3)
+    assert page.pad["settings"]["keep"] is None
+    pad.set(seed=4, keep=412)
+    assert page.pad["settings"]["keep"] == 412
+
+
+def test_a_cell_that_names_people_shows_eight_around_them(page, pad):
+    assert page.pad["round"] is None
+    pad.set(seed=11, chosen="412,88/3")
+    assert page.pad["round"] == {"first": 8, "chosen": [[[412, 88], [3]]]}
+    assert "chosen" not in page.pad["settings"]
+
+
 def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):
     given, face = pad.given, pad.face
     for content, said in (

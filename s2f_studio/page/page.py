@@ -51,6 +51,26 @@ LABELS = (
     "neck",
     "clothes",
 )
+# Colours to choose among. Skin is as cheeks are in photos; photos of darker skin come out dim.
+SHADES = {
+    "skin": {
+        "very light": "#ebc4b2",
+        "light": "#e0a88e",
+        "medium": "#c98a68",
+        "tan": "#a86a46",
+        "brown": "#8a5538",
+        "dark": "#6f4430",
+    },
+    "hair": {
+        "black": "#1c1917",
+        "dark brown": "#3d2b20",
+        "brown": "#6b4a32",
+        "blond": "#ab9272",
+        "red": "#7f4329",
+        "grey": "#85817d",
+        "white": "#bcb8b3",
+    },
+}
 
 
 def about(notice: str = "") -> dict[str, Any]:
@@ -68,6 +88,7 @@ def about(notice: str = "") -> dict[str, Any]:
         "guide": faces.TEMPLATE.tolist(),
         "preview": PREVIEW,
         "person": [*COLOURED, *LEVELS],
+        "shades": SHADES,
         "labels": [[name, _hex(masks.PALETTE[n])] for n, name in enumerate(LABELS)],
     }
 

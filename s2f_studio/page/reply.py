@@ -12,7 +12,7 @@ from s2f_studio.answers import Answer, Face
 from s2f_studio.drawings.prepare import Drawing
 from s2f_studio.remarks import WORDS, Remark
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import images
 
 LEAST_SAVED_PX = 256  # side of saved pictures
 HERE = {  # words that differ from the command line's
@@ -39,7 +39,6 @@ def as_json(
         "direction": info.direction,
         "note": images.GENERATED_NOTE,
         **crop_facts(answer.drawing, answer.remarks, info),
-        "given": images.data_uri(images.png_of(masks.shown(answer.drawing.image))),
         "pictures": [_picture(face) for face in answer.faces],
         "seconds": dict(seconds or {}),
     }
@@ -48,20 +47,17 @@ def as_json(
 def crop_facts(drawing: Drawing, remarks: Sequence[Remark], info: ModelInfo) -> dict[str, Any]:
     """What was found in a picture, for JSON.
 
-    warnings: sentences. codes: theirs. face_found: for sure. points: eyes and mouth in the upload,
-    shares of its sides, or None. faces: boxes of several, [left, top, width, height]. taken: the
-    number of the one that was taken, from the left.
+    warnings: sentences. codes: theirs. points: eyes and mouth in the upload, shares of its sides,
+    or None. faces: boxes of several, [left, top, width, height]. taken: the number of the one that
+    was taken, from the left.
     """
     by_code = {remark.code: remark.data for remark in remarks}
     several = by_code.get("faces", {})
     is_as_uploaded = not {"turned", "cut"} & set(by_code)
-    is_found = face_found(drawing)
     return {
-        "warnings": worded(remarks, is_found),
+        "warnings": worded(remarks, face_found(drawing)),
         "codes": list(by_code),
-        "face_found": is_found,
         "points": points_of(drawing) if is_as_uploaded or info.reads == "photo" else None,
-        "num_faces": several.get("num", 1),
         "faces": list(several.get("boxes", ())) if is_as_uploaded else [],
         "taken": several.get("taken", 1),
     }

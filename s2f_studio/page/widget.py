@@ -19,7 +19,7 @@ from s2f_studio.answers import Answer, Face, translate
 from s2f_studio.loading import load
 from s2f_studio.page import drawing, page, reply, uploads
 from s2f_studio.page.catalogue import TITLES, Catalogue
-from s2f_studio.request import DrawingRequest
+from s2f_studio.request import PER_ROUND, DrawingRequest
 from s2f_utils import weights
 from s2f_utils.infer import Model, restorers
 from s2f_utils.networks.info import ModelInfo
@@ -112,8 +112,11 @@ class SketchPad:
     def set(self, **changes: Any) -> None:
         """Change settings (`DrawingRequest`): `pad.set(answer="average", person={"age": 1.0})`.
 
-        Raises ValueError for an unknown field, or a value out of range.
+        Another seed lets go of who was picked. Raises ValueError for an unknown field, or a value
+        out of range.
         """
+        if "seed" in changes:
+            changes = {"keep": None} | changes
         self.query = DrawingRequest.of(self.query.model_dump() | changes)
         self._tell()
 
@@ -225,7 +228,6 @@ class SketchPad:
             "answer": query.answer,
             "likely": query.likely,
             "temperature": query.temperature,
-            "chosen": [[list(one.picked), list(one.passed)] for one in query.chosen],
             "keep": query.keep,
             "person": dict(query.person),
             "strength": query.strength if query.enhance else 0.0,
@@ -234,7 +236,15 @@ class SketchPad:
             "settings": settings,
             "drawings": {self.info.reads: given},
             "face": self._face_uri(),
+            "round": self._round(),
         }
+
+    def _round(self) -> dict[str, Any] | None:
+        """The page's eight faces around the people whom a cell names; None where it names none."""
+        if not self.query.chosen:
+            return None
+        chosen = [[list(one.picked), list(one.passed)] for one in self.query.chosen]
+        return {"first": self.query.seed - self.query.seed % PER_ROUND, "chosen": chosen}
 
     def _face_uri(self) -> str:
         if self.face is None:

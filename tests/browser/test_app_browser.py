@@ -168,6 +168,25 @@ def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
     keep_picture(page, "old")
     other_face(page, lambda: slide(page, "Shape", 0.8))
     assert page.locator(".s2f-old").count() == 0  # the settings are those of the eight again
+    usual = page.get_by_role("button", name="Follow the drawing")
+    assert usual.is_hidden()
+    slide(page, "How varied the faces are", 0.2)
+    settled(page)
+    assert page.locator(".s2f-old").count() == 8
+    usual.click()
+    settled(page)
+    assert page.locator(".s2f-old").count() == 0 and usual.is_hidden()
+
+
+def test_a_cleared_drawing_comes_back_with_its_eight_faces_and_who_was_picked(page):
+    face, made = page.evaluate(FACE), page.evaluate(TILES)
+    page.get_by_role("button", name="Clear").click()
+    page.locator(".s2f-status", has_text="the drawing is empty").wait_for()
+    assert page.locator(".s2f-faces").is_hidden()
+    other_face(page, lambda: page.locator(".s2f-pad").press("Control+z"))
+    assert page.evaluate(FACE) == face and page.evaluate(TILES) == made
+    assert page.locator(".s2f-old").count() == 0 and pressed(page) == ["answer 4"]
+    assert page.get_by_role("button", name="This person stays: let go").is_visible()
 
 
 def test_who_was_picked_stays_until_let_go_and_the_eight_come_back_after_a_reload(page):
@@ -357,28 +376,27 @@ def test_a_stroke_before_a_start_has_come_is_put_away_with_what_was_there(page):
     assert page.evaluate(PAPER) == shown
 
 
-def chosen_of(page) -> str | None:
-    return picture_of(page.evaluate(FACE)).text.get("s2f:chosen")
+def person_of(face: str) -> str:
+    return picture_of(face).text["s2f:person"]
 
 
-def test_a_face_is_shown_with_its_own_rounds_and_an_empty_paper_has_none(page):
+def test_a_face_picked_before_stays_and_an_empty_paper_has_no_rounds(page):
     begun_again(page)
     first = eight(page)
     pick(page, 4)
-    at_first = chosen_of(page)
     alike = new_eight(page, "More like this one", first)
-    new_eight(page, "Eight others", alike)
+    others = new_eight(page, "Eight others", alike)
     page.get_by_role("button", name="answer 4, picked before").click()
-    other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
-    assert chosen_of(page) == at_first
+    after = other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
+    assert person_of(after) == person_of(first[3])
     pick(page, 17)
-    assert chosen_of(page) != at_first
+    assert person_of(page.evaluate(FACE)) == person_of(others[0])
     page.get_by_role("button", name="Clear").click()
     page.locator(".s2f-status", has_text="the drawing is empty").wait_for()
     assert page.locator(".s2f-faces").is_hidden()
     stroke(page, (0.35, 0.4), (0.65, 0.4), (0.5, 0.75), (0.35, 0.4))
     settled(page)
-    assert chosen_of(page) is None
+    assert page.locator(".s2f-faces").is_hidden()
     assert page.get_by_role("button", name="This person stays: let go").is_hidden()
 
 

@@ -23,26 +23,7 @@ const PERSON = [
   ["hat", "Hat", ["no", "yes"], THREE],
 ];
 const UNSAID = "not said";
-// Of skin from light to dark, as cheeks are in photos; photos of darker skin come out dim.
-const COLOURS = [
-  ["skin", "Skin", {
-    "very light": "#ebc4b2",
-    light: "#e0a88e",
-    medium: "#c98a68",
-    tan: "#a86a46",
-    brown: "#8a5538",
-    dark: "#6f4430",
-  }],
-  ["hair", "Hair colour", {
-    black: "#1c1917",
-    "dark brown": "#3d2b20",
-    brown: "#6b4a32",
-    blond: "#ab9272",
-    red: "#7f4329",
-    grey: "#85817d",
-    white: "#bcb8b3",
-  }],
-];
+const COLOURS = [["skin", "Skin"], ["hair", "Hair colour"]];
 
 // pad: has choose(tool), move(steps) and clear().
 export function toolbar(pad) {
@@ -153,7 +134,8 @@ function person(state) {
     const { [name]: _, ...others } = state.settings.person;
     state.set({ person: value ? { ...others, [name]: value } : others });
   };
-  const swatches = COLOURS.filter(isKnown).map(([name, label, shades]) => {
+  const swatches = COLOURS.filter(isKnown).map(([name, label]) => {
+    const shades = state.about.shades[name];
     return { name, ...colours(label, shades, (colour) => say(name, colour)) };
   });
   const sliders = PERSON.filter(isKnown).map(([name, label, [left, right], range]) => {

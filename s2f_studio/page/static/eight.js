@@ -1,7 +1,7 @@
 // Eight faces for one drawing, and rounds of them: they are asked for one by one, one or two are
 // picked, and whoever was picked last is shown large.
 
-import { NUM_FACES, Rounds, firstOf } from "./rounds.js";
+import { NUM_FACES, Rounds, firstOf, roundsText } from "./rounds.js";
 
 export class EightFaces {
   constructor(state) {
@@ -34,11 +34,12 @@ export class EightFaces {
     const { model, settings } = this.state;
     const { first, chosen, picked } = rounds.now;
     if (!rounds.isEmpty) {
+      if (!rounds.now.faces.length) return this.fill(); // they could not be made before
       const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
-      const others = model.chooses && seen.length ? [...chosen, [[], seen]] : chosen;
+      const others = model.chooses ? [...chosen, [[], seen]] : chosen;
       return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
     }
-    return this.showRound({ first: firstOf(settings.seed), chosen: settings.chosen });
+    return this.showRound({ first: firstOf(settings.seed) });
   }
 
   // The next eight, around those who are picked.
@@ -94,17 +95,17 @@ export class EightFaces {
   async ask(filling) {
     const { state } = this;
     const { round, basis } = filling;
+    const around = round.chosen.length ? { chosen: roundsText(round.chosen) } : {};
     for (let n = 0; n < NUM_FACES; n++) {
       if (round.faces[n]?.basis === basis) continue;
       const seed = round.first + n;
-      const reply = await state.translate({ seed, ...state.chosenFields(round.chosen) });
+      const reply = await state.translate({ seed, ...around });
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = reply.pictures;
       const { warnings } = reply;
       const isAnother = round.faces[n] && round.faces[n].person !== person;
       if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
-      const { chosen } = round;
-      round.faces[n] = { seed, person, chosen, png, basis, warnings };
+      round.faces[n] = { seed, person, png, basis, warnings };
       state.view.shown();
     }
   }
@@ -154,8 +155,8 @@ export class EightFaces {
   // One of a round, large.
   showPerson(face) {
     const { state } = this;
-    const people = state.model.chooses ? { chosen: face.chosen, keep: face.person } : {};
-    Object.assign(state.settings, { seed: face.seed, ...people });
+    state.settings.seed = face.seed;
+    if (state.model.chooses) state.settings.keep = face.person;
     state.keep();
     const isOld = this.isOld(face);
     if (!isOld) state.showFace(face);

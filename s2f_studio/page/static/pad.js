@@ -138,7 +138,7 @@ class Pad {
 
   move(by) {
     this.paper.move(by);
-    this.drawn();
+    this.drawn({ isStep: true });
   }
 
   clear() {
@@ -152,14 +152,14 @@ class Pad {
     const isTime = performance.now() > this.nextPreview && !this.state.isBusy;
     if (!isTime || !this.state.model.chooses) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
-    this.state.draw(this.paper.uri(), this.paper.isEmpty(), true);
+    this.state.draw(this.paper.uri(), this.paper.isEmpty(), { isPreview: true });
   }
 
-  async drawn() {
+  async drawn(how = {}) {
     await this.loading; // a drawing on its way would be put over this stroke
     this.paper.push();
     this.look();
-    this.state.draw(this.paper.uri(), this.isEmpty);
+    this.state.draw(this.paper.uri(), this.isEmpty, how);
   }
 
   key(event) {
@@ -296,6 +296,6 @@ export function mountPad(state, el) {
   state.view = pad;
   el.replaceChildren(pad.root);
   pad.shown(true);
-  if (!state.face) state.begun();
+  state.begun();
   return (file) => pad.crop.take(file);
 }

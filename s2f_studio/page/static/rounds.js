@@ -2,11 +2,18 @@
 // forward, as in a browser.
 
 export const NUM_FACES = 8;
+const MAX_ROUNDS = 20; // as the hosts take them; of more, the first are left out
 const NONE = { first: 0, chosen: [], picked: [], faces: [], picks: [] };
 
 // The first of the eight among whom a seed is.
 export function firstOf(seed) {
   return seed - (seed % NUM_FACES);
+}
+
+// Rounds of choosing as a host reads them, "412,88/3,9;7/": who was picked, and who was passed over.
+export function roundsText(chosen) {
+  const texts = chosen.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
+  return texts.join(";");
 }
 
 export class Rounds {
@@ -17,8 +24,8 @@ export class Rounds {
 
   // The round in sight. first: its first seed. chosen: of each round before, [the people who were
   // picked, those who were passed over], by their numbers in the bank. picked: the faces picked in
-  // the last of them. faces: {seed, person, chosen, png, basis, warnings}, in the order of seeds;
-  // basis: what they were made of. picks: the seeds picked. said: what was set when they were asked
+  // the last of them. faces: {seed, person, png, basis, warnings}, in the order of seeds; basis:
+  // what they were made of. picks: the seeds picked. said: what was set when they were asked
   // for.
   get now() {
     return this.list[this.at] ?? NONE;

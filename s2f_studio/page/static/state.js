@@ -6,7 +6,8 @@ import { EightFaces } from "./eight.js";
 import { blobOf, dataUri } from "./files.js";
 
 const TICK_MS = 1000;
-const MAX_ROUNDS = 20; // as the hosts take them
+const UNKNOWN_PERSON = "unknown-person"; // a refusal's code
+const LEFT_THE_BANK = "the person who stayed is not in the bank any more, and was let go";
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -44,13 +45,13 @@ export class State {
     this.view.shown(true);
   }
 
-  // round: the eight faces that were in sight; they are asked for anew.
+  // round: of eight faces that are to be in sight; they are asked for anew.
   begin({ settings = {}, drawings = {}, face = "", round = null }) {
-    const { seed, answer, likely, temperature, chosen, keep } = this.about.query;
-    const usual = { seed, answer, likely, temperature, chosen, keep, person: {}, strength: 0 };
+    const { seed, answer, likely, temperature, keep } = this.about.query;
+    const usual = { seed, answer, likely, temperature, keep, person: {}, strength: 0 };
     this.settings = { ...usual, ...settings };
     const isKnown = Boolean(this.model);
-    if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, chosen, keep });
+    if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, keep });
     this.drawings = { ...drawings };
     this.face = face;
     this.eight.forget();
@@ -92,9 +93,9 @@ export class State {
     return this.model.answers > 1 && !(this.model.chooses && answer === "average");
   }
 
-  // What a face is made of, but for its seed and who was chosen.
+  // What a face is made of, but for its seed and the rounds before it.
   get basis() {
-    const { seed, chosen, ...others } = this.fields();
+    const { seed, ...others } = this.fields();
     return JSON.stringify(others) + this.given.uri;
   }
 
@@ -138,20 +139,22 @@ export class State {
     }
   }
 
-  draw(uri, isEmpty, isPreview = false) {
+  // isStep: one back or forward, no new stroke.
+  draw(uri, isEmpty, { isPreview = false, isStep = false } = {}) {
     const { given } = this;
-    if (isEmpty && this.model.chooses) {
-      this.eight.forget();
-      Object.assign(this.settings, { chosen: [], keep: null });
-    }
     const start = uri === given.uri ? given.start : "";
     const about = isEmpty ? BLANK : given; // nothing is left to warn of
-    return this.put({ ...about, uri, isEmpty, start }, isPreview);
+    this.hold({ ...about, uri, isEmpty, start }, isStep);
+    return this.changed(isPreview);
   }
 
-  put(drawing, isPreview = false) {
+  // A new drawing on an empty paper is somebody else: who was picked before is forgotten.
+  hold(drawing, isStep = false) {
+    if (this.given.isEmpty && !drawing.isEmpty && !isStep && this.model.chooses) {
+      this.eight.forget();
+      this.settings.keep = null;
+    }
     this.drawings = { ...this.drawings, [this.reads]: { ...BLANK, ...drawing } };
-    return this.changed(isPreview);
   }
 
   set(changes) {
@@ -162,8 +165,7 @@ export class State {
   // Another direction, or another model; each kind of input has a drawing.
   choose({ direction = "", model = "" }) {
     const isWanted = (one) => one.id === model || one.direction === direction;
-    const chosen = this.models.find(isWanted);
-    this.settings.model = chosen.id;
+    this.settings.model = this.models.find(isWanted).id;
     this.face = "";
     this.warnings = [];
     this.epoch++;
@@ -185,7 +187,7 @@ export class State {
     const { reads } = this;
     const start = this.starts.includes(name) ? name : this.starts[0];
     const uri = await dataUri(await this.host.start(reads, start));
-    this.drawings = { ...this.drawings, [reads]: { ...BLANK, uri, isEmpty: false, start } };
+    if (reads === this.reads) this.hold({ uri, isEmpty: false, start });
   }
 
   // A picture of the user's, cropped by the host, becomes the drawing. Throws what the host throws.
@@ -195,7 +197,8 @@ export class State {
     const found = await this.host.crop(file, asked);
     if (reads === this.reads) {
       const { warnings, codes } = found;
-      this.put({ uri: found.drawing, isEmpty: false, warnings, codes });
+      this.hold({ uri: found.drawing, isEmpty: false, warnings, codes });
+      this.changed();
       this.view.shown(true);
     }
     return found;
@@ -227,9 +230,9 @@ export class State {
     this.isKept = this.store.keep({ settings, drawings, round });
   }
 
-  // The first answer, and the eight faces that were in sight when the page was left.
+  // The first answer, where there is none, and the eight faces of the round that is in sight.
   async begun() {
-    await this.ask();
+    if (!this.face) await this.ask();
     await this.eight.refill();
   }
 
@@ -251,10 +254,14 @@ export class State {
   async answerOne() {
     const isPreview = this.wanted === "preview";
     this.wanted = "";
+    const { epoch } = this;
     try {
       await this.answer(isPreview);
     } catch (error) {
-      if (!this.wanted) throw error; // else the newer drawing counts
+      if (this.wanted || epoch !== this.epoch) return; // something newer counts
+      if (error?.code !== UNKNOWN_PERSON) throw error;
+      this.eight.letGo();
+      this.problem = LEFT_THE_BANK;
     }
   }
 
@@ -282,22 +289,14 @@ export class State {
   }
 
   fields() {
-    const { model, seed, answer, likely, person, strength, chosen } = this.settings;
+    const { model, seed, answer, likely, temperature, person, strength } = this.settings;
     const fields = { direction: this.model.direction, model, seed, align: "never", clean: "never" };
     if (this.model.chooses) {
-      Object.assign(fields, { answer, likely, person: listed(person), ...this.chosenFields(chosen) });
+      Object.assign(fields, { answer, likely, person: listed(person) });
+      if (temperature !== null) Object.assign(fields, { temperature });
     }
     const isEnhanced = strength > 0 && this.canEnhance;
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
-  }
-
-  // How varied people are, and around whom they are drawn: rounds of people, as "412,88/3,9;7".
-  chosenFields(rounds) {
-    if (!this.model.chooses) return {};
-    const { temperature } = this.settings;
-    const free = temperature === null ? {} : { temperature };
-    const texts = rounds.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
-    return { ...free, chosen: texts.join(";") };
   }
 
   // The person who was picked and answers from then on, if there is one.
@@ -316,7 +315,10 @@ export class State {
   async large() {
     const hasMore = this.model.size_px === 256;
     const asked = { ...this.keepFields(), large: true };
-    const reply = hasMore && (await this.run(() => this.translate(asked)));
+    const failed = (error) => {
+      throw new Error(`saved with 256 pixels, as it is seen: ${error.message}`);
+    };
+    const reply = hasMore && (await this.run(() => this.translate(asked).catch(failed)));
     return reply ? reply.pictures[0].png : this.face;
   }
 

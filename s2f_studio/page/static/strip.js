@@ -30,7 +30,11 @@ export class Strip {
     const vary = (temperature) => state.set({ temperature });
     const ends = ["the likeliest", "anybody"];
     this.varied = slider("How varied the faces are", ends, VARIED, vary);
-    const buttons = [this.again, this.more, this.back, this.forward, this.hint, this.varied.box];
+    this.usual = plainButton("Follow the drawing", () => vary(null), {
+      title: "How varied the faces are follows from the drawing again",
+    });
+    const rounds = [this.again, this.more, this.back, this.forward, this.hint];
+    const buttons = [...rounds, this.varied.box, this.usual];
     const actions = make("div", { class: "s2f-actions" }, ...buttons);
     this.box = make("div", { class: "s2f-strip" }, this.before, this.tiles, actions);
   }
@@ -39,7 +43,7 @@ export class Strip {
     const { model, settings, given, varies } = this.state;
     const { rounds, filling, numFresh } = this.eight;
     const { picks, picked } = rounds.now;
-    this.box.hidden = rounds.isEmpty || !varies;
+    this.box.hidden = rounds.isEmpty || given.isEmpty || !varies;
     if (this.box.hidden) return;
     this.showTiles(rounds.now);
     if (picked !== this.picked) this.last.replaceChildren(...picked.map((face) => this.small(face)));
@@ -55,6 +59,7 @@ export class Strip {
     this.forward.disabled = !rounds.canGoForward;
     this.varied.box.hidden = !model.chooses;
     this.varied.put(settings.temperature ?? USUALLY);
+    this.usual.hidden = !model.chooses || settings.temperature === null;
   }
 
   // Tiles whose faces are the same stay, and the focus on one of them.

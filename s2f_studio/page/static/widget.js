@@ -55,7 +55,10 @@ async function render({ model, el }) {
   const state = new State(host);
   await state.open(model.get("pad"));
   mountPad(state, el);
-  const changed = () => state.open(model.get("pad")); // by a cell
+  const changed = async () => { // by a cell
+    await state.open(model.get("pad"));
+    await state.eight.refill();
+  };
   model.on("change:pad", changed);
   return () => {
     model.off("change:pad", changed);

@@ -10,7 +10,8 @@ const { alignment, asPortrait, coarseField, coordinates, eyeDistance, five, like
 
 const { attributes, bank, looking, meaning, mesh } = FACTS;
 const FACE_PX = looking.look_px;
-const remembered = { data: null, found: null }; // the last drawing: eight faces ask for one
+// The last drawing, with its average face and weights: eight faces are asked for one by one.
+const remembered = { data: null, found: null };
 
 // What is drawn: {points, off, flags, parts, offByHand}. given: a picture of FACE_PX a side.
 async function understood(engine, given) {
@@ -143,14 +144,14 @@ function wornBy(found) {
   return attributes.worn.map((name) => found.flags[name] * (name === "hat" ? share : 1));
 }
 
-// The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
-// drawn and its own.
-async function person(engine, given, found, average, { seed, temperature, chosen, keep }) {
+// All entries, weighed by the drawing: {weights, hair}.
+async function weighed(engine, given, found) {
+  const { average } = found;
   const { code } = await engine.run("code", average);
   const { flags, offByHand, parts, points } = found;
   const shape = coordinates(points, offByHand);
   const masks = Float32Array.from([...parts.person, ...parts.hair]);
-  const weighed = await engine.run(
+  return engine.run(
     "weigh",
     pixels(given),
     floats(points.flat(), 1, points.length, 2),
@@ -163,21 +164,28 @@ async function person(engine, given, found, average, { seed, temperature, chosen
     floats(Array(bank.num_values).fill(NaN), 1, bank.num_values), // nothing is asked for
     floats(Array(6).fill(NaN), 1, 6),
   );
+}
+
+// The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
+// drawn and its own.
+async function person(engine, given, found, { seed, temperature, chosen, keep }) {
+  found.weighed ??= await weighed(engine, given, found);
+  const { weights, hair } = found.weighed;
   const off = async (picked) => {
     const near = await engine.run("alike", floats(picked, 1, picked.length));
     return near.off.data;
   };
-  const free = temperature ?? usualTemperature(flags.crude);
-  const { data } = weighed.weights;
+  const free = temperature ?? usualTemperature(found.flags.crude);
+  const { data } = weights;
   const isKept = keep !== null;
   const who = isKept ? kept(data, keep) : await choose(data, seed, free, chosen, off);
   const { entry, mirrored } = who;
   const own = await engine.run("entry", whole(entry), floats([Number(mirrored)], 1));
-  return { entry, mirrored, drawn: weighed.hair, own: own.hair, shape: own.shape, code: own.code };
+  return { entry, mirrored, drawn: hair, own: own.hair, shape: own.shape, code: own.code };
 }
 
 // The photo for a careful drawing, in the mean shape.
-async function rendered(engine, given, { points }, average, { code }, seed) {
+async function rendered(engine, given, { average, points }, { code }, seed) {
   const expected = await engine.run("code", average);
   const share = bank.entry_code_share;
   const own = code.data;
@@ -208,8 +216,8 @@ function shapeOf({ shape }, { flags, offByHand, points }) {
 export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
-  const average = await averageFace(engine, given, found, inferred(found));
-  const who = ask.isAverage ? null : await person(engine, given, found, average, ask);
+  found.average ??= await averageFace(engine, given, found, inferred(found));
+  const who = ask.isAverage ? null : await person(engine, given, found, ask);
   const shape = who && shapeOf(who, found);
   const coarse = coarseField(asPortrait(likely(found.points, ask.likely, found.offByHand, shape)));
   const side = Math.sqrt(coarse.length / 2);
@@ -220,9 +228,9 @@ export async function answer(engine, drawing, ask) {
   const answered = ({ picture }) => {
     return { picture: pictureOf(picture), person: number, degree: flags.crude, vagueness };
   };
-  if (!who) return answered(await engine.run(`lay${large}`, colours(average), field));
+  if (!who) return answered(await engine.run(`lay${large}`, colours(found.average), field));
   if (flags.crude < meaning.careful) {
-    const face = await rendered(engine, given, found, average, who, ask.seed);
+    const face = await rendered(engine, given, found, who, ask.seed);
     return answered(await engine.run(`lay${large}`, face, field));
   }
   const canvas = canvasOf(await engine.picture(bank.pictures[who.entry]), who.mirrored);

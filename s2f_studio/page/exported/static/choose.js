@@ -52,10 +52,13 @@ export function eightOf(weights, block, temperature) {
   return entries;
 }
 
-// The entry of a person who is kept: {entry, mirrored}.
+// The entry of a person who is kept: {entry, mirrored}. Throws an Error with a refusal's code.
 export function kept(weights, number) {
   const entry = numbers.indexOf(number);
-  if (entry < 0) throw new Error(`nobody in the bank has the number ${number}: start anew`);
+  if (entry < 0) {
+    const gone = new Error(`nobody in the bank has the number ${number}`);
+    throw Object.assign(gone, { code: "unknown-person" });
+  }
   return { entry, mirrored: weights[numbers.length + entry] > weights[entry] };
 }
 
@@ -69,8 +72,9 @@ export async function choose(weights, seed, temperature, rounds, off) {
   let free = temperature;
   for (const [picked, passed] of rounds) {
     best = best.map((weight, n) => weight - (passed.includes(numbers[n]) ? seen : 0));
-    if (!picked.length) continue;
-    const away = await off(numbers.map((number) => Number(picked.includes(number))));
+    const near = numbers.map((number) => Number(picked.includes(number)));
+    if (!near.includes(1)) continue; // who left the bank since then counts no more
+    const away = await off(near);
     best = best.map((weight, n) => weight - alike * away[n]);
     free *= narrower;
   }

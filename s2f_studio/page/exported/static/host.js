@@ -20,7 +20,7 @@ worker.addEventListener("message", ({ data }) => {
   const { done, fail } = waiting.get(data.id);
   waiting.delete(data.id);
   if (data.problem === undefined) done(data.reply);
-  else fail(new Error(data.problem));
+  else fail(Object.assign(new Error(data.problem), { code: data.code }));
 });
 
 worker.addEventListener("error", () => {

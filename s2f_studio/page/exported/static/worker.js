@@ -1,5 +1,5 @@
 // The worker in which the models answer: {id, file, fields} is answered by {id, reply} or {id,
-// problem}; {loading} says what is being fetched.
+// problem, code}; {loading} says what is being fetched.
 
 import { answer } from "./chain.js";
 import { Engine, UNABLE } from "./engine.js";
@@ -73,6 +73,6 @@ addEventListener("message", async ({ data: { id, file, fields } }) => {
   } catch (error) {
     console.warn(error, error.cause);
     const isOurs = error.name === "Error"; // a sentence of ours, or a fault
-    postMessage({ id, problem: isOurs ? error.message : UNABLE });
+    postMessage({ id, problem: isOurs ? error.message : UNABLE, code: error.code });
   }
 });
