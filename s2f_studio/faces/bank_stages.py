@@ -51,6 +51,7 @@ OF_LOOKS = {
     "fringe": 1.0,
     "lips": 3.0,
 }
+OF_BALD = 5.0  # the same of a bald head, for which no overlap of hair speaks
 SURE = 0.01, 0.99  # neither reader nor finder counts as surer of what is worn
 FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reader learned from
 # Added to probabilities: what is rare is not seen in every scrawl; less for what is worn.
@@ -86,6 +87,7 @@ class Weighed(nn.Module):
         super().__init__()
         self.net, self.to_mean_shape, self.curls = net, ToMeanShape(), Curls()
         factors = torch.cat([torch.full((len(LOOKS[name]),), OF_LOOKS[name]) for name in SPANS])
+        factors[place("length", "bald")] = OF_BALD
         self.register_buffer("factors", factors, persistent=False)
         unsure = torch.full((NUM_VALUES,), UNSURE)
         for name in WORN:
