@@ -215,11 +215,11 @@ def test_what_a_person_does_not_show_is_named(page):
     slide(page, "Beard", 1)
     slide(page, "Man or woman", 1)
     settled(page)
-    assert "not as you asked: " in page.locator(".s2f-status").inner_text()
+    assert "not as you drew or asked: " in page.locator(".s2f-status").inner_text()
     page.locator("summary").click()
     page.get_by_role("button", name="Say nothing").click()
     settled(page)
-    assert "not as you asked" not in page.locator(".s2f-status").inner_text()
+    assert "not as you drew or asked" not in page.locator(".s2f-status").inner_text()
 
 
 def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
