@@ -3,13 +3,14 @@
 The profile comes from S2F_PROFILE, as everywhere. A notebook that fails is kept too, up to the cell
 that failed, and the exit status says so. Without arguments the whole series is executed. A copy
 that ran to its end says in its metadata, under `last_run`, when, how long, on what and with which
-versions; the site shows a table of these.
+versions, and a hash of the code that ran; the site shows a table of these.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import os
 import sys
 import time
@@ -57,12 +58,18 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
     as_it_is_read(notebook)
     notebook.metadata.pop("last_run", None)
     if not error:
-        notebook.metadata["last_run"] = facts_of_run(seconds)
+        notebook.metadata["last_run"] = facts_of_run(seconds) | {"code": hash_of_code(notebook)}
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     nbformat.write(notebook, part)
     os.replace(part, target)
     return seconds, error
+
+
+def hash_of_code(notebook: nbformat.NotebookNode) -> str:
+    """12 hexadecimal digits of the SHA-256 of all code cells' sources."""
+    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
 def facts_of_run(seconds: float) -> dict[str, str | float]:
