@@ -29,6 +29,8 @@ LEFT_OUT = {
     "s2f_studio.drawings.prepare.EXAMPLES",
     "s2f_studio.faces.looks.LOOKS",
     "s2f_studio.faces.looks.SPANS",
+    # A limit beside which solutions 01 print distances.
+    "s2f_utils.pictures.duplicates.MAX_BITS",
 }
 
 
