@@ -20,8 +20,8 @@ HERE = {  # words that differ from the command line's
     "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
     "crude": "this is a generated person who fits the drawing, chosen and bent; others fit as well",
     "not-shown": "not as you drew or asked: {names}; one of eight faces may be",
-    "kept-in-lines": "a network renders the lines of so careful a drawing as a photo; who stays changes"
-    " it only a little",
+    "kept-in-lines": "a network renders the lines of so careful a drawing as a photo; who stays"
+    " changes it only a little",
     "average-presents": "man or woman has no effect on the average, only on people",
     "faces": WORDS["faces"].replace("another one", "another one under Crop"),
     "cut": WORDS["cut"].replace(
