@@ -63,7 +63,7 @@ SHIPPED: dict[str, str] = {
     "cyclegan-128": "notebook 03's CycleGAN, trained long without pairs: the same",
     "cyclegan-128-photo-to-sketch": "and its way back",
     "sketch-to-face-128": (
-        "notebook 04's StyleGAN2 and pSp, trained long: from a made sketch to real faces, 128 px"
+        "notebook 04's StyleGAN2 and pSp, trained long: from a sketch to real faces, 128 px"
     ),
     "map-to-face-128": "the same from a segmentation map",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px: notebook 04b opens it",

@@ -7,7 +7,8 @@ sketch of each photo, OUT/manifest-photos.csv with each photo once, for methods 
 photos alone, and OUT/manifest-sharp.csv with the sharp ones of these. With `--maps`, for pSp, each
 photo has a map of its parts (data_prep/make/face_maps.py) and a pencil sketch, and
 OUT/manifest-plain.csv has training people before plain walls, as the generator learned them, and
-those with closed mouths, four of ten, twice. People keep the split that all shipped models share.
+those with closed mouths, four of ten, twice; OUT/manifest-hand.csv has these rows and drawings as
+by hand. People keep the split that all shipped models share.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.make.write import write_manifest
 from s2f_studio.drawings import mesh
-from s2f_utils.pictures import images
+from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.masks import CLASSES
 from tools.shipped.people.walls import plain
+from tools.shipped.portrait_sketches.drawing import scribble
 from tools.shipped.portraits import portraits_in
 
 STYLES = ("pencil", "xdog", "contour")
@@ -38,6 +40,8 @@ CLOSED = 0.0016
 # least distance of the eyes in a portrait that a restorer learns from; aligned to 256 px they have
 # 63
 SHARP_PX = 55
+# more drawings of each person with glasses, who are one of six
+GLASSES_MORE = 2
 
 
 def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> None:
@@ -58,7 +62,9 @@ def make(portraits: Path, out: Path, size_px: int = 256, maps: bool = False) -> 
         rows = list(csv.DictReader(file))
     if maps:
         rows = [before_plain_wall(row, out) for row in rows]
-        write_manifest(out / "manifest-plain.csv", rows + closed_again(rows, out))
+        rows += closed_again(rows, out)
+        write_manifest(out / "manifest-plain.csv", rows)
+        write_manifest(out / "manifest-hand.csv", rows + drawn_by_hand(entries, rows, out))
         return
     rows = [row for row in rows if row["id"].endswith(f"-{STYLES[0]}")]
     apart = {}
@@ -104,6 +110,37 @@ def closed_again(rows: list[dict[str, str]], out: Path) -> list[dict[str, str]]:
         if row["split"] == "train" and inside.mean() < CLOSED:
             again.append(row | {"id": f"{row['id']}-again"})
     return again
+
+
+def drawn_by_hand(
+    entries: list[PortraitFile], rows: list[dict[str, str]], out: Path
+) -> list[dict[str, str]]:
+    """Rows with drawings as by hand of the same photos, aligned by the drawn points, which this
+    writes: one of each row, from careful to crude, and of people with glasses `GLASSES_MORE` more.
+    People in hats are left out, for no line of a hat is known.
+    """
+    portraits = PortraitSet(entries)
+    number_of = {file_name(entry): number for number, entry in enumerate(entries)}
+    rows_of: dict[int, list[dict[str, str]]] = {}
+    for row in rows:
+        number = number_of[row["id"].removesuffix("-again")]
+        if entries[number].labels.get("hat", "none") == "none":
+            rows_of.setdefault(number, []).append(row)
+    (out / "hand").mkdir(exist_ok=True)
+    drawn = []
+    for number, own in tqdm(rows_of.items(), unit="portrait", desc="by hand"):
+        portrait = portraits.segmented(number)
+        times = len(own) + (GLASSES_MORE if portrait.labels["glasses"] == "1" else 0)
+        rng = np.random.default_rng([31, number])
+        for n in range(times):
+            name = f"{own[0]['id']}-hand{n + 1}"
+            sketch = scribble(portrait, rng, (n + rng.random()) / times)
+            colours = np.repeat(sketch.image[..., None], 3, axis=2)
+            matrix = faces.alignment(mesh.five_of(sketch.points), len(colours))
+            file = f"hand/{name}.png"
+            images.save(out / file, faces.warp(colours, matrix, len(colours), border="paper"))
+            drawn.append(own[0] | {"id": name, "sketch": file})
+    return drawn
 
 
 def link(entries: list[PortraitFile], folder: Path) -> None:
