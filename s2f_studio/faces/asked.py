@@ -22,8 +22,10 @@ LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
     "presents": ("presents", {"man": -1.0, "woman": 1.0}),
 }
 # An entry does not show what is asked for if it loses this share of the most, of what is worn that
-# one, or has a tone that is further off in CIELAB: the page's tones are some 10 apart.
-LOST, LOST_WORN, TONE_OFF = 0.25, 0.5, 15.0
+# one, or has a tone that is further off in CIELAB: the page's tones are some 10 apart. White hair
+# has many greys.
+LOST, LOST_WORN = 0.25, 0.5
+TONE_OFF = {"skin": 15.0, "hair": 20.0}
 SAME_TONE = 1.0  # of CIELAB: colours of 8 bits are apart by about that much
 # What is worn, if it is asked for; less than a full beard is less of a beard.
 LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
@@ -69,7 +71,7 @@ def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np
         own = slice(first, first + 3)
         tone, wanted = tones[own], tones_of({name: person[name]})[own]
         shown = skin.reached(tone, wanted) if name == "skin" else tone
-        return bool(np.linalg.norm(wanted - shown) <= TONE_OFF)  # False for NaN
+        return bool(np.linalg.norm(wanted - shown) <= TONE_OFF[name])  # False for NaN
     span = SPANS[name if name in WORN else LEVELS_OF[name][0]]
     if not looks[span].any():
         return True

@@ -19,7 +19,7 @@ HERE = {  # words that differ from the command line's
     "photo": "this looks like a photo, not like a drawing: choose photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
     "crude": "this is a generated person who fits the drawing, chosen and bent; others fit as well",
-    "not-shown": "not as you drew or asked: {names}; one of eight faces may be",
+    "not-shown": "not as you drew or asked: {names}; show eight faces: one may have it",
     "kept-in-lines": "a network renders the lines of so careful a drawing as a photo; who stays"
     " changes it only a little",
     "average-presents": "man or woman has no effect on the average, only on people",

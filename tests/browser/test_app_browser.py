@@ -217,7 +217,7 @@ def test_what_a_person_does_not_show_is_named(page):
     settled(page)
     assert "not as you drew or asked: " in page.locator(".s2f-status").inner_text()
     page.locator("summary").click()
-    page.get_by_role("button", name="Say nothing").click()
+    page.get_by_role("button", name="Reset all").click()
     settled(page)
     assert "not as you drew or asked" not in page.locator(".s2f-status").inner_text()
 

@@ -144,7 +144,7 @@ function person(state) {
   });
   const rows = [...swatches, ...sliders];
   const title = make("summary", {}, "The person");
-  const unsay = plainButton("Say nothing", () => state.set({ person: {} }));
+  const unsay = plainButton("Reset all", () => state.set({ person: {} }));
   const fields = make("div", { class: "s2f-person" }, ...rows.map((one) => one.box), unsay);
   const box = make("details", {}, title, fields);
   function show(values) {

@@ -155,8 +155,9 @@ export class EightFaces {
   // One of a round, large.
   showPerson(face) {
     const { state } = this;
-    state.settings.seed = face.seed;
+    // A kept person answers whatever the seed is; who is let go then gives way to the seed's own.
     if (state.model.chooses) state.settings.keep = face.person;
+    else state.settings.seed = face.seed;
     state.keep();
     const isOld = this.isOld(face);
     if (!isOld) state.showFace(face);

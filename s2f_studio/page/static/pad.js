@@ -205,7 +205,7 @@ class Pad {
   }
 
   startAnew() {
-    if (!confirm("Put away the drawings and the settings?")) return;
+    if (!confirm("Delete the drawings and the settings?")) return;
     this.crop.file = null;
     this.paper.forget(); // or the next visitor could take steps back to the drawing
     this.reads = ""; // begin with an empty paper
