@@ -157,6 +157,14 @@ def test_badges_and_citation_have_the_address():
     assert f"repository-code: {address}\n" in citation, "run `make badges`"
 
 
+def test_the_newest_release_is_that_of_the_citation_and_of_the_package():
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version, date = re.search(r"^## \[(\d+\.\d+\.\d+)\] - (\S+)$", changes, re.MULTILINE).groups()
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\ndate-released: {date}\n" in citation
+    assert s2f_utils.__version__ == version or ".dev" in s2f_utils.__version__
+
+
 def test_in_colab_the_set_up_installs_the_project_and_holds_what_is_there(tmp_path, monkeypatch):
     source = set_up_of(NOTEBOOKS[0])
     address, release = address_and_release()
