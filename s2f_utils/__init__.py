@@ -7,7 +7,7 @@ photo = s2f.load("pix2pix-128").translate(s2f.load_rgb("sketch.png"))  # an RGB 
 
 from __future__ import annotations
 
-__version__ = "1.0.0"
+__version__ = "1.1.0.dev0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
     "Request": "s2f_utils.infer",
     "load": "s2f_utils.infer",
