@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from s2f_studio.faces import bank
 from s2f_studio.faces.bank_stages import CANVAS_PX
@@ -12,7 +13,7 @@ from s2f_studio.shipped import BANK, file_of
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from tests.shared import shared
-from tools.shipped.bank.build import LICENCES, source_rows
+from tools.shipped.bank.build import LICENCES, is_hair_seen, one_hot, source_rows
 from tools.shipped.bank.entries import read_entries
 
 FACES = shared("data/faces")
@@ -60,13 +61,18 @@ def test_what_is_known_of_the_entries_belongs_to_the_pictures(shipped, chooser):
     """The looks in the weights are those of the list, row by row."""
     by_key = {entry.key: entry for entry in read_entries()}
     assert len(chooser.looks) == len(shipped.rows)
-    children = 0
-    for row, looks in zip(shipped.rows, chooser.looks, strict=True):
-        entry = by_key[f"{row['set']}/{row['file'].removesuffix('.webp')}"]
-        assert bool(looks[place("age", "child")] > 0.5) == entry.is_child
-        assert bool(looks[place("glasses", "yes")] > 0.5) == (entry.labels["glasses"] == "1")
-        children += entry.is_child
-    assert len(shipped.rows) - children >= LEAST_ADULTS
+    keys = [f"{row['set']}/{row['file'].removesuffix('.webp')}" for row in shipped.rows]
+    entries = [by_key[key] for key in keys]
+    assert torch.equal(chooser.looks > 0.5, one_hot(entries) > 0.5)
+    assert sum(not entry.is_child for entry in entries) >= LEAST_ADULTS
+
+
+def test_hair_has_a_tone_where_it_is_seen(chooser):
+    """So bald heads, and hair under a scarf, count for no colour that is asked for."""
+    known = ~chooser.hair_tones.isnan().any(dim=1).numpy()
+    assert np.array_equal(known, is_hair_seen(chooser.hair.numpy(), chooser.looks))
+    bald = chooser.looks[:, place("length", "bald")].numpy() > 0.5
+    assert known[bald].mean() < 0.5 < known[~bald].mean()
 
 
 def test_a_missing_picture_says_what_to_do(tmp_path, shipped):

@@ -34,7 +34,10 @@ class Entry:
 
     @property
     def looks(self) -> np.ndarray:
-        """A number for each of `LOOKS`, `UNKNOWN` where it is not to be seen: int8 (L,)."""
+        """A number for each of `LOOKS`, `UNKNOWN` where it is not to be seen: int8 (L,).
+
+        So of a trimmed beard, which may pass for none or for a full one.
+        """
         given = self.labels
         yes_no = {"0": "no", "1": "yes"}
         return looks_of(
