@@ -355,7 +355,7 @@ def test_a_face_picked_before_is_asked_for_by_its_number(module):
         await state.ask();
         tell([asked.seed, asked.keep, "chosen" in asked]);"""
     (found,) = in_node(module, 'import { State } from "./state.js";', code)
-    assert found.tolist() == [0, 103, 0]
+    assert found.tolist() == [3, 103, 0]
 
 
 @needs_node

@@ -146,7 +146,7 @@ def test_eight_faces_have_eight_seeds_and_one_is_kept():
       const before = asked.length;
       await state.eight.pick(faces[4]);
       tell(asked.length - before, state.face === faces[4].png);
-      tell(state.settings.keep === faces[4].person, kept.settings.keep === faces[4].person);
+      tell(state.settings.seed === faces[4].seed, kept.settings.seed === faces[4].seed);
       await state.eight.showNext();
       tell(state.eight.rounds.now.faces.map((one) => one.seed));
     """)
@@ -174,10 +174,10 @@ def test_eight_faces_stay_after_a_change_and_are_made_anew_when_asked():
       await half;
       tell(state.eight.numFresh, state.eight.filling);
       await state.eight.pick(now.faces[2]);
-      tell(state.face !== now.faces[2].png, asked.at(-1).keep);
+      tell(state.face !== now.faces[2].png, asked.at(-1).seed);
     """)
     assert told[:3] == [True, [4], 0]
-    assert told[3:] == [list(range(8)), True, 8, True, [4], 0, None, True, 102]
+    assert told[3:] == [list(range(8)), True, 8, True, [4], 0, None, True, 2]
 
 
 def test_a_face_that_is_picked_is_not_replaced_by_one_that_was_asked_for_before():
@@ -287,10 +287,10 @@ def test_choosing_leads_to_people_around_the_picks():
     first = "103,105/100,101,102,104,106,107"
     second = "109/108,110,111,112,113,114,115"
     assert told[:4] == [first, list(range(8, 16)), [], [3, 5]]
-    assert told[4:6] == [0, 109]
+    assert told[4:6] == [9, 109]
     assert told[6:9] == [f"{first};{second}", 16, None]
     assert told[9] == [], "picked again, one is no longer picked"
-    assert told[10:] == [False, 0, 116], "a stroke is answered with the same person"
+    assert told[10:] == [False, 16, 116], "a stroke is answered with the same person"
     for chosen in (first, f"{first};{second}"):
         DrawingRequest.of({"chosen": chosen, "keep": 116})
 

@@ -133,11 +133,12 @@ export class EightFaces {
     return now.picks.length ? this.showPick() : this.letGo();
   }
 
-  // Nobody is kept, and nobody of the eight is picked any more: the seed answers again.
+  // Nobody is kept, and nobody of the eight is picked any more: the usual seed answers again.
   letGo() {
     const { state } = this;
     if (!this.rounds.isEmpty) this.rounds.now.picks = [];
-    if (state.model.chooses) state.settings.keep = null;
+    const { seed } = state.about.query;
+    if (state.model.chooses) Object.assign(state.settings, { keep: null, seed });
     state.keep();
     state.view.shown();
     return state.ask();
@@ -155,9 +156,8 @@ export class EightFaces {
   // One of a round, large.
   showPerson(face) {
     const { state } = this;
-    // A kept person answers whatever the seed is; who is let go then gives way to the seed's own.
+    state.settings.seed = face.seed;
     if (state.model.chooses) state.settings.keep = face.person;
-    else state.settings.seed = face.seed;
     state.keep();
     const isOld = this.isOld(face);
     if (!isOld) state.showFace(face);
