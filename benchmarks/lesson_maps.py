@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from data_prep.make.face_maps import map_of
-from data_prep.make.portraits import Portrait
+from data_prep.portrait import Portrait
 from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_utils import infer
 from s2f_utils.data import read_manifest

@@ -52,9 +52,10 @@ ROOMS = {
     "data_prep": {
         "cli": {"check", "make", "fetch", "layouts", "procedural_faces"},
         "check": {"make", "layouts"},
-        "make": {"fetch", "layouts", "procedural_faces"},
+        "make": {"fetch", "layouts", "hand_sketches", "procedural_faces"},
         "fetch": set(),
         "layouts": set(),
+        "hand_sketches": {"procedural_faces"},
         "procedural_faces": set(),
     },
 }

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.make.portraits import Portrait
+from data_prep.hand_sketches import features, hair
+from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.segment import segment
+from data_prep.portrait import Portrait
 from data_prep.procedural_faces import synthetic
 from data_prep.procedural_faces.board import HAIR, HAT
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures import faces
-from tools.shipped.portrait_sketches import features, hair
-from tools.shipped.portrait_sketches.drawing import scribble
 
 
 @pytest.fixture(scope="module")

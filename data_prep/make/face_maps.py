@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.make.portraits import Portrait
+from data_prep.portrait import Portrait
 from s2f_studio.drawings.mesh import PARTS
 from s2f_utils.pictures import masks
 

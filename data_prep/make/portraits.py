@@ -14,6 +14,7 @@ import numpy as np
 from data_prep.files import TABLES
 from data_prep.make.segment import segment
 from data_prep.messages import printable
+from data_prep.portrait import Portrait
 from s2f_studio.drawings import mesh
 from s2f_utils.data import DataError
 from s2f_utils.pictures import faces, images
@@ -23,24 +24,6 @@ POINTS, LABELS = TABLES / "portrait_points.npz", TABLES / "portrait_labels.csv"
 MASK_PX = 256
 STORED_PER_PX = 64  # points in a file are whole numbers of this part of a pixel
 CACHED = 256  # aligned portraits, 200 kB each
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """An aligned portrait.
-
-    photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `mesh` orders them. person, hair:
-    float32 (256, 256) in [0, 1]. labels: what is known of it: glasses ("0", "1"), beard (none,
-    stubble, moustache, goatee, full), hair_texture ("curly"), age ("old"), …. lines: of a hat or
-    glasses that were drawn on it, each (N, 2) in pixels.
-    """
-
-    photo: np.ndarray
-    points: np.ndarray
-    person: np.ndarray
-    hair: np.ndarray
-    labels: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_prep import Recipe, make_pairs
+from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.make.write import write_manifest
@@ -31,7 +32,6 @@ from s2f_studio.drawings import mesh
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.masks import CLASSES
 from tools.shipped.people.walls import plain
-from tools.shipped.portrait_sketches.drawing import scribble
 from tools.shipped.portraits import portraits_in
 
 STYLES = ("pencil", "xdog", "contour")

@@ -23,12 +23,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from data_prep.make.portraits import Portrait, PortraitFile, PortraitSet
+from data_prep.hand_sketches.drawing import scribble
+from data_prep.make.portraits import PortraitFile, PortraitSet
+from data_prep.portrait import Portrait
 from s2f_studio.attributes import TRAITS
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
-from tools.shipped.portrait_sketches.drawing import scribble
 from tools.shipped.portraits import evened, portraits_in
 
 DRAWINGS = 3

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep import hand_sketches
 from data_prep.make.parallel import Workers
-from data_prep.make.portraits import SIZE_PX, Portrait, PortraitFile, PortraitSet, digest_of
+from data_prep.make.portraits import SIZE_PX, PortraitFile, PortraitSet, digest_of
 from data_prep.make.synthetic_set import digest_of_code
 from data_prep.make.with_landmarks import HAIR, PERSON
 from data_prep.make.write import (
@@ -27,9 +28,9 @@ from data_prep.make.write import (
     write_set,
 )
 from data_prep.messages import describe_counts, say
+from data_prep.portrait import Portrait
 from s2f_studio.attributes import TRAIT_LABELS
 from s2f_utils.data import DataError
-from tools.shipped import portrait_sketches
 from tools.shipped.portraits import evened, mirrored, person_of, portraits_in
 
 NUM, DRAWINGS = 2_000, 6
@@ -105,7 +106,7 @@ def make_scribbles(
         "layout": "scribbles",
         "source": "portraits",
         "source_digest": digest_of(entries),
-        "drawing_digest": digest_of_code(portrait_sketches),
+        "drawing_digest": digest_of_code(hand_sketches),
         "num": num,
         "drawings": drawings,
         "size_px": size_px,
@@ -188,8 +189,8 @@ def _items(people: dict[str, list[PortraitFile]], num: int, drawings: int, seed:
 
 def _changed(face: Face, people: PortraitSet, rng: np.random.Generator) -> Portrait:
     """The face's portrait, mixed with others, in glasses, in a hat, mirrored."""
-    from tools.shipped.portrait_sketches import hats, spectacles
-    from tools.shipped.portrait_sketches.mixing import mixed
+    from data_prep.hand_sketches import hats, spectacles
+    from data_prep.hand_sketches.mixing import mixed
 
     portrait = people.segmented(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
@@ -205,7 +206,7 @@ def draw_face(face: Face, sets: dict[str, PortraitSet], drawings: int, size_px: 
     """One face and its drawings, of size_px."""
     import cv2
 
-    from tools.shipped.portrait_sketches.drawing import scribble
+    from data_prep.hand_sketches.drawing import scribble
 
     stream = 12 if face.split == "train" else 13
     rng = np.random.default_rng(np.random.SeedSequence([face.seed, stream]))

@@ -17,7 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data_prep.make.portraits import Portrait, PortraitSet
+from data_prep.hand_sketches import hats, spectacles
+from data_prep.hand_sketches.drawing import scribble
+from data_prep.make.portraits import PortraitSet
+from data_prep.portrait import Portrait
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
@@ -25,8 +28,6 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_utils.pictures import faces, images
 from tools.shipped.bank.entries import age_group, looks_of, read_entries
 from tools.shipped.bank.read import MARGIN_PX
-from tools.shipped.portrait_sketches import hats, spectacles
-from tools.shipped.portrait_sketches.drawing import scribble
 from tools.shipped.portraits import mirrored, portraits_in
 
 INK_PX, PARTS_PX = 128, 64

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import torch
 
+from data_prep.hand_sketches.hats import put_on
 from data_prep.make.portraits import PortraitSet
 from tools.shipped.people import running
 from tools.shipped.people.appearance import is_whole
 from tools.shipped.people.prepare import IDENTITY, MeanFrame
-from tools.shipped.portrait_sketches.hats import put_on
 from tools.shipped.portraits import portraits_in
 
 NUM_HATS = 400

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.make.portraits import Portrait
+from data_prep.hand_sketches import features, hair, hats, shading, spectacles
+from data_prep.hand_sketches.hand import SIZE_PX, Hand, Pen, random_pen
+from data_prep.hand_sketches.shape import by_hand
+from data_prep.portrait import Portrait
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.images import rounded
-from tools.shipped.portrait_sketches import features, hair, hats, shading, spectacles
-from tools.shipped.portrait_sketches.hand import SIZE_PX, Hand, Pen, random_pen
-from tools.shipped.portrait_sketches.shape import by_hand
 
 UNDER_NOSE_SHARE = 0.3  # of the faces without a moustache
 SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_prep.make.portraits import Portrait
+from data_prep.hand_sketches.features import pick
+from data_prep.hand_sketches.hand import SIZE_PX, Hand, curve, moved
+from data_prep.portrait import Portrait
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures.images import rounded
-from tools.shipped.portrait_sketches.features import pick
-from tools.shipped.portrait_sketches.hand import SIZE_PX, Hand, curve, moved
 
 KINDS = ("beanie", "cap", "brim", "scarf")
 TOP = 20  # places of a crown's outline from one lower end over the top to the other

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.make.portraits import Portrait
+from data_prep.hand_sketches.shape import places
+from data_prep.portrait import Portrait
 from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.regions import filled
-from tools.shipped.portrait_sketches.shape import places
 
 # part → its points; what must be alike in both people for it to be exchanged
 EXCHANGED: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {

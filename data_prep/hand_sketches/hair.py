@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_prep.hand_sketches.features import pick
+from data_prep.hand_sketches.hand import Hand
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import filled
-from tools.shipped.portrait_sketches.features import pick
-from tools.shipped.portrait_sketches.hand import Hand
 
 
 def directions(grey: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_prep.hand_sketches.hand import grained
 from s2f_utils.pictures import sketches
 from s2f_utils.pictures.images import rounded
-from tools.shipped.portrait_sketches.hand import grained
 
 LINES = ("pencil", "xdog", "contour", "strokes")
 
