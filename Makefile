@@ -43,7 +43,6 @@ demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; the 
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=20
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=30
 	@"$(BIN)/s2f" faces sketch-to-face-128 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
-	@$(PY) tools/astronaut.py runs/astronaut.png
 	@"$(BIN)/s2f" app --check
 	@$(PY) tools/demo_page.py "$(DEMO_DATA)" runs
 

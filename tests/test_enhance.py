@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +14,7 @@ from s2f_utils import networks
 from s2f_utils.infer import pasting, restorers
 from s2f_utils.infer.enhance import Restorer, enhance
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces
 
 SIZE_PX = 128
 
@@ -187,12 +184,3 @@ def test_faces_are_found_whichever_way_they_are_turned():
             ).mean()
             < 20
         )
-
-
-def test_the_demo_s_sheets_of_the_astronaut_are_written(tmp_path, monkeypatch):
-    """No other test ran this script, and `make demo` ended in an error."""
-    out = tmp_path / "astronaut.png"
-    monkeypatch.setattr(sys, "argv", ["astronaut.py", str(out)])
-    runpy.run_path(str(Path(__file__).parents[1] / "tools" / "astronaut.py"), run_name="__main__")
-    assert images.load_rgb(out).std() > 20
-    assert images.load_rgb(tmp_path / "astronaut-enhanced.png").std() > 20

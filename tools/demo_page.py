@@ -43,13 +43,6 @@ METHODS = {  # title, and what is special about it
         " styles for a drawing.",
     ),
 }
-SHIPPED = {  # in the folder of the runs, by tools/astronaut.py
-    "astronaut.png": (
-        "A photo (NASA's portrait of Eileen Collins), the sketch that photo-to-sketch makes of it,"
-        " and what sketch-to-photo makes of that sketch alone."
-    ),
-    "astronaut-enhanced.png": "The photo made bad, its face restored, and the photo as it was.",
-}
 HEAD = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -81,13 +74,13 @@ def main() -> None:
         runs[method] = run
     out = args.runs / "demo.html"
     with runtime.atomic_path(out) as temporary:
-        page = page_of(runs, read_manifest(args.data), args.runs)
+        page = page_of(runs, read_manifest(args.data))
         temporary.write_text(page, encoding="utf-8")
     print(f"open {out.resolve()}")
 
 
-def page_of(runs: Mapping[str, Path], manifest: Manifest, folder: Path) -> str:
-    """The page on runs, {method: its folder}; folder: has the pictures of shipped models."""
+def page_of(runs: Mapping[str, Path], manifest: Manifest) -> str:
+    """The page on runs, {method: its folder}."""
     parts = [
         HEAD,
         "<h1>What <code>make demo</code> trained</h1>",
@@ -97,12 +90,6 @@ def page_of(runs: Mapping[str, Path], manifest: Manifest, folder: Path) -> str:
     ]
     for method, run in runs.items():
         parts += section(method, run, manifest)
-    parts.append("<h2>The shipped models, trained for hours</h2>")
-    for name, caption in SHIPPED.items():
-        path = folder / name
-        if path.is_file():
-            parts.append(f"<p>{escape(caption)}</p>")
-            parts.append(f'<img alt="{name}" src="{images.data_uri(path.read_bytes())}">')
     parts.append(
         "<p>Next: <code>make lab</code> opens the notebooks, in which these methods are explained"
         " step by step; <code>make app</code> the page on which you draw.</p>"
