@@ -1,10 +1,11 @@
 """Train notebook 08's two networks: diffusion and flow matching, alike in all but the loss.
 
 `python -m tools.shipped.diffusion read PORTRAITS FACES STATE` reads the pictures, PORTRAITS as
-`python -m data_prep download open-portraits PORTRAITS` leaves them, FACES as `tools.shipped.bank`
-has them; STATE is any folder outside of the project. `python -m tools.shipped.diffusion train STATE
---until TIME` trains the two in turns. Given again, it goes on where it stopped. STATE gets
-`pictures.npz`, `state.pt`, `curve.csv`, a sheet a method, and the files that are shipped.
+`python -m data_prep download open-portraits PORTRAITS` leaves them, FACES with the pictures of
+`tools.shipped.looks.labels`; STATE is any folder outside of the project. `python -m
+tools.shipped.diffusion train STATE --until TIME` trains the two in turns. Given again, it goes on
+where it stopped. STATE gets `pictures.npz`, `state.pt`, `curve.csv`, a sheet a method, and the
+files that are shipped.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from data_prep.make.portraits import PortraitSet
 from s2f_utils.notebook import diffusion
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.weights import compact
-from tools.shipped.bank.entries import Entry, read_entries
-from tools.shipped.people import running
+from tools.shipped import running
+from tools.shipped.looks.labels import Labelled, read_labels
 from tools.shipped.portraits import portraits_in
 
 SIZE_PX, WORK_PX, BATCH = diffusion.SIZE_PX, 256, 16
@@ -57,7 +58,7 @@ def read(portraits: Path, generated: Path, state: Path) -> None:
     is_training = [entry.split == "train" for entry in entries]
     skin = [entry.labels["skin"] for entry in entries]
     sets = [entry.name.partition("/")[0] for entry in entries]
-    adults = [entry for entry in read_entries() if is_learned_from(entry)]
+    adults = [entry for entry in read_labels() if is_learned_from(entry)]
     photos += [aligned(generated / f"{entry.key}.webp") for entry in adults]
     is_training += [True] * len(adults)
     skin += ["generated"] * len(adults)
@@ -75,9 +76,9 @@ def read(portraits: Path, generated: Path, state: Path) -> None:
     print(f"{len(entries)} portraits, {len(adults)} generated; {sum(is_training)} to learn from")
 
 
-def is_learned_from(entry: Entry) -> bool:
+def is_learned_from(entry: Labelled) -> bool:
     """Whether a generated picture is of an adult and like a photo."""
-    return entry.keep and not entry.is_child and int(entry.labels["photo"]) >= LEAST_REAL
+    return entry.usable and not entry.is_child and int(entry.labels["photo"]) >= LEAST_REAL
 
 
 def aligned(path: Path) -> np.ndarray:

@@ -31,8 +31,8 @@ from data_prep.make.write import write_manifest
 from s2f_studio.drawings import mesh
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.masks import CLASSES
-from tools.shipped.people.walls import plain
 from tools.shipped.portraits import portraits_in
+from tools.shipped.walls import plain
 
 STYLES = ("pencil", "xdog", "contour")
 # Share of a map between the lips: .0007 to .001 where they are closed, else mostly .0025 or more.

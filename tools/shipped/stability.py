@@ -1,6 +1,6 @@
 """Train notebook 04b's four generators on 100 photos: plain, with R1, with ADA, with both.
 
-`python -m tools.shipped.stability DATA STATE --minutes 17`, DATA as `tools.shipped.people.prepare`
+`python -m tools.shipped.stability DATA STATE --minutes 17`, DATA as `tools.shipped.people`
 leaves it, STATE any folder outside of the project. The four take turns, so that all have seen
 equally many images at any time. Given again, it goes on where it stopped. STATE gets `state.pt`,
 `faces.npz`, and what goes to s2f_utils/notebook/long_runs: `stability.json` and `stability.jpg`.
@@ -31,7 +31,7 @@ from s2f_utils import runtime
 from s2f_utils.methods.logistic import r1_penalty
 from s2f_utils.methods.method import Batch, Context
 from s2f_utils.methods.stylegan2 import StyleGAN2
-from tools.shipped.people import running
+from tools.shipped import running
 
 SIZE_PX, BATCH, NUM_PHOTOS, NUM_FACES = 64, 16, 100, 16
 SHARED = {

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_utils.networks.stylegan2 import StyleGAN2
-from tools.shipped.people import running
+from tools.shipped import running
 
 SIDE_PX = 64
 FACE_AT, FACE_PX = (0.5, 0.58), 0.24  # middle of the face (x, y) and its reach, of a side

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from s2f_utils.networks.projected import ProjectedDiscriminator
-from tools.shipped.people.discriminators import PixelDiscriminator
 
 ENLARGED = 2  # times, so that features see parts at a scale nearer to their own
 # left, top, right, bottom in pictures of 128 px whose eyes and mouth are aligned
@@ -22,6 +22,21 @@ def crop(pictures: Tensor, part: str) -> Tensor:
     left, top, right, bottom = PARTS[part]
     cut = pictures[:, :, top:bottom, left:right]
     return F.interpolate(cut, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
+
+
+class PixelDiscriminator(nn.Sequential):
+    """Patches of colours, no pretrained features: (N, 3, H, W) → logits (N, 1, H / 16, W / 16)."""
+
+    def __init__(self, widths: Sequence[int] = (24, 48, 96, 96)) -> None:
+        layers: list[nn.Module] = []
+        for number, (before, width) in enumerate(zip((3, *widths), widths, strict=False)):
+            conv = nn.Conv2d(before, width, 4, stride=2, padding=1, bias=number == 0)
+            layers.append(spectral_norm(conv))
+            if number:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.LeakyReLU(0.2))
+        layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+        super().__init__(*layers)
 
 
 class FacesDiscriminator(nn.ModuleDict):

@@ -1,9 +1,8 @@
 """Train StyleGAN2 on at 128 px, against a projected discriminator with heads on parts of the face.
 
 `python -m tools.shipped.faces.generator DATA STATE --init FOLDER --until 2026-01-01T18:00`, DATA
-as `tools.shipped.people.prepare` leaves it, STATE any folder. Given
-again, it goes on where it stopped. STATE gets `state.pt`, `curve.csv`, sheets and
-`generator.safetensors`.
+as `tools.shipped.people` and `tools.shipped.walls` leave it, STATE any folder. Given again, it goes
+on where it stopped. STATE gets `state.pt`, `curve.csv`, sheets and `generator.safetensors`.
 
 A narrower set than before: `OFFICIAL` portraits in colour whose eyes are `LEAST_EYES_PX` apart,
 nearly whole in the frame, each shown as it is and mirrored, rare looks more often. One kind of
@@ -33,9 +32,9 @@ from torch import Tensor, nn
 from s2f_utils.methods.projected import SharedChange
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.pretrained import features_of
+from tools.shipped import running
 from tools.shipped.faces.codes import Codes, fit_mapping
 from tools.shipped.faces.discriminator import FacesDiscriminator, crop
-from tools.shipped.people import running
 
 BATCH = 16
 OFFICIAL = ("congress-118", "portraits", "uk-mps-2017", "br-deputados")

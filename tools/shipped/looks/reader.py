@@ -1,9 +1,9 @@
-"""Train the reader, which says what a drawing shows: `python -m tools.shipped.bank.reader DATA
+"""Train the reader, which says what a drawing shows: `python -m tools.shipped.looks.reader DATA
 OUT`.
 
-DATA has the files of `tools.shipped.bank.drawings`. Cross-entropy of each look where it is known; a
-tenth of the drawings is kept to measure. Writes OUT/reader.pt: the averaged weights, and the shares
-of values in training (`prior`).
+DATA has the files of `tools.shipped.looks.drawings`. Cross-entropy of each look where it is known;
+a tenth of the drawings is kept to measure. Writes OUT/reader.pt: the averaged weights, and the
+shares of values in training (`prior`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import Tensor
 
 from s2f_studio.faces.looks import LOOKS, SPANS
 from s2f_studio.faces.networks.chooser import Reader
-from tools.shipped.people.running import follow
+from tools.shipped.running import follow
 
 BATCH, HELD_OUT = 64, 10
 SMOOTHING = 0.03  # of labels: some are wrong
 SAVED_EVERY = 500  # steps
 PIECES = 6  # of others' lines
-KINDS = ("portraits", "entries", "code")
+KINDS = ("portraits", "generated", "code")
 
 
 class Drawings:

@@ -23,7 +23,7 @@ MOST_OFTEN = 6.0  # times the mean weight of a person
 
 
 def read_people(folder: Path) -> dict[str, np.ndarray]:
-    """The columns of all parts that `prepare` wrote; "labels" are dictionaries."""
+    """The columns of all parts that `tools.shipped.people` wrote; "labels" are dictionaries."""
     parts = [np.load(path) for path in sorted(folder.glob("people-?.npz"))]
     people = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
     people["labels"] = np.array([json.loads(one) for one in people["labels"]])
@@ -31,7 +31,7 @@ def read_people(folder: Path) -> dict[str, np.ndarray]:
 
 
 def read_plain(folder: Path) -> dict[str, np.ndarray]:
-    """ "photo" and "aligned" of the same people before plain walls, as `walls` wrote them."""
+    """The column "aligned" of the same people before plain walls, as `walls` wrote it."""
     parts = [np.load(path) for path in sorted(folder.glob("plain-?.npz"))]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
 

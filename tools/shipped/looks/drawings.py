@@ -1,6 +1,8 @@
-"""Drawings with known looks, from which the reader learns: `python -m tools.shipped.bank.drawings`.
+"""Drawings with known looks, from which the reader learns.
 
-Three kinds: hand-like drawings, careful to crude, of open portraits and of the bank's entries, both
+`python -m tools.shipped.looks.drawings KIND OUT --source FOLDER`.
+
+Three kinds: hand-like drawings, careful to crude, of open portraits and of generated people, both
 with labels by people who looked; and pencil drawings of faces that were made by code, with exact
 ones. Each is read by the finder as a user's drawing is, and bent to the mean shape.
 OUT/drawings-K.npz gets `ink` uint8 (N, 128, 128), dark is 0, `parts` uint8 (N, 2, 64, 64), the
@@ -26,13 +28,12 @@ from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_utils.pictures import faces, images
-from tools.shipped.bank.entries import age_group, looks_of, read_entries
-from tools.shipped.bank.read import MARGIN_PX
+from tools.shipped.looks.labels import Labelled, age_group, looks_of, read_labels
 from tools.shipped.portraits import mirrored, portraits_in
 
 INK_PX, PARTS_PX = 128, 64
 HAT_SHARE, GLASSES_SHARE = 0.15, 0.12  # of portraits that put one on
-PER_PORTRAIT, PER_ENTRY, NUM_BY_CODE = 2, 5, 1500
+PER_PORTRAIT, PER_GENERATED, NUM_BY_CODE = 2, 5, 1500
 SAVED_EVERY = 500  # drawings
 HAIR_OF_CODE = {  # hair styles of `procedural_faces`: length, texture, fringe
     "bald": ("bald", "", "no"),
@@ -118,47 +119,38 @@ def of_portraits(folder: Path) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
         yield from scribbled(people.segmented(number), PER_PORTRAIT, rng)
 
 
-def of_entries(read: Path) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
-    """Drawings of the bank's entries, in each one's own shape."""
-    with np.load(read / "read.npz") as file:
-        found = {name: file[name] for name in ("key", "canvas", "points", "person", "hair")}
-    at = {key: n for n, key in enumerate(found["key"])}
-    entries = read_entries()
-    for number in np.random.default_rng(0).permutation(len(entries)):
-        entry = entries[number]
-        if not entry.keep or entry.key not in at:
-            continue
-        own = {name: values[at[entry.key]] for name, values in found.items()}
-        portrait = in_own_shape(own, as_portrait_labels(entry.labels))
-        rng = np.random.default_rng([22, number])
-        yield from scribbled(portrait, PER_ENTRY, rng)
+def of_generated(folder: Path) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
+    """Drawings of the generated people that are usable, with children."""
+    everybody = read_labels()
+    for number in np.random.default_rng(0).permutation(len(everybody)):
+        if everybody[number].usable:
+            rng = np.random.default_rng([22, number])
+            yield from scribbled(portrait_of(everybody[number], folder), PER_GENERATED, rng)
 
 
-def as_portrait_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """An entry's labels in the words of portraits."""
-    entry_age = float(labels["age"])
+def portrait_of(generated: Labelled, folder: Path) -> Portrait:
+    """A generated person, aligned, with landmarks and masks as the finder sees them."""
+    picture = images.load_rgb(folder / f"{generated.key}.webp")
+    matrix = faces.alignment(faces.find_face(picture).landmarks, FACE_PX)
+    photo = faces.warp(picture, matrix, FACE_PX)
+    look = find_landmarks(photo)
+    labels = as_portrait_labels(generated.labels)
+    return Portrait(photo, look.points, look.parts["person"], look.parts["hair"], labels)
+
+
+def as_portrait_labels(given: Mapping[str, str]) -> dict[str, str]:
+    """A generated person's labels in the words of portraits."""
     return {
-        "age": age_group(entry_age),
-        "presents": {"m": "man", "f": "woman"}[labels["sex"]],
-        "glasses": labels["glasses"],
-        "hat": labels["hat"],
-        "beard": labels["beard"],
-        "hair_length": labels["length"],
-        "hair_texture": labels["texture"],
-        "fringe": labels["fringe"],
-        "mouth": labels["lips"],
+        "age": age_group(float(given["age"])),
+        "presents": {"m": "man", "f": "woman"}[given["sex"]],
+        "glasses": given["glasses"],
+        "hat": given["hat"],
+        "beard": given["beard"],
+        "hair_length": given["length"],
+        "hair_texture": given["texture"],
+        "fringe": given["fringe"],
+        "mouth": given["lips"],
     }
-
-
-def in_own_shape(own: Mapping[str, np.ndarray], labels: dict[str, str]) -> Portrait:
-    """An entry of `read.npz` as an aligned portrait, bent back from the mean shape."""
-    canvas_px, mean = len(own["canvas"]), mesh.mean_shape(FACE_PX)
-    where = warping.field(own["points"], mean, FACE_PX) + np.float32(MARGIN_PX)
-    masks = []
-    for name in ("person", "hair"):
-        mask = cv2.resize(own[name], (canvas_px, canvas_px)).astype(np.float32) / 255
-        masks.append(warping.bend(mask, where))
-    return Portrait(warping.bend(own["canvas"], where), own["points"], *masks, labels)
 
 
 def by_code(num: int) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
@@ -192,12 +184,12 @@ def by_code(num: int) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
 def main() -> None:
     """Draw and read one kind."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("kind", choices=("portraits", "entries", "code"))
+    parser.add_argument("kind", choices=("portraits", "generated", "code"))
     parser.add_argument("out", type=Path)
-    parser.add_argument("--source", type=Path, help="folder of open portraits, or of read.npz")
+    parser.add_argument("--source", type=Path, help="folder of these pictures")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    makers = {"portraits": of_portraits, "entries": of_entries}
+    makers = {"portraits": of_portraits, "generated": of_generated}
     made = by_code(NUM_BY_CODE) if args.kind == "code" else makers[args.kind](args.source)
     frame, kept = MeanFrame(), []
     for square, labels in made:

@@ -1,1 +1,0 @@
-"""The bank of generated people: read, looked at, compared with real people, written."""

@@ -1,0 +1,1 @@
+"""The reader of looks: its drawings, its labels, its training."""
