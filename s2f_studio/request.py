@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from s2f_studio.attributes import COLOURED, LEVELS, WORN, as_tone
 from s2f_studio.drawings import CLEAN
+from s2f_studio.codes import NUM_CHARS, code_of
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
 
@@ -19,9 +20,9 @@ DIRECTIONS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
 ANSWERS = PERSON, AVERAGE = ("person", "average")  # kinds of answer, for models with several
 LIKELY = 0.8  # default: most of the way to a likely face
 MAX_TEMPERATURE = 1.5
+MAX_GUIDANCE = 3.0
 MAX_ROUNDS = 20
-MAX_NUMBER = 99_999  # of a person of the bank
-PER_ROUND = 8  # people shown together, all different: seeds 0 to 7, 8 to 15, …
+PER_ROUND = 8  # people shown together: seeds 0 to 7, 8 to 15, …
 MAX_CANDIDATES = 8  # a person, the average, and further people: no round, which is people alone
 FRAMES = ("square", "paper", "person")
 SHARE_PATTERN = r"(0|1|0?\.\d{1,6})"
@@ -107,57 +108,62 @@ def parse_points(given: Any) -> tuple[tuple[float, float], ...] | None:
 
 
 class Round(NamedTuple):
-    """One round of choosing: the people, by their numbers in the bank, who were picked, perhaps
-    nobody, and those who were shown beside them and passed over.
+    """One round of choosing: the codes of the people who were picked, perhaps nobody, and of those
+    who were shown beside them and passed over.
     """
 
-    picked: tuple[int, ...]
-    passed: tuple[int, ...] = ()
+    picked: tuple[str, ...]
+    passed: tuple[str, ...] = ()
 
 
 def parse_chosen(given: Any) -> tuple[Round, ...]:
-    """Rounds of choosing, also from text: "412,88/3,9,17;7" are people 412 and 88 picked out of
-    five, then 7.
+    """Rounds of choosing, also from text: "A,B/C,D,E;F" are the people A and B picked out of five,
+    then F, each a code as `codes` writes it.
 
     Raises ValueError.
     """
     given = _text_of(given)
-    try:
-        listed = given.split(";") if isinstance(given, str) else (given or ())
-        rounds = tuple(_round_of(one) for one in listed if one)
-    except (TypeError, ValueError):
-        rounds = (Round(()),)
+    listed = given.split(";") if isinstance(given, str) else (given or ())
+    rounds = tuple(_round_of(one) for one in listed if one)
     if len(rounds) > MAX_ROUNDS or not all(map(_is_a_round, rounds)):
         raise ValueError(
-            "chosen must be the numbers of the people picked in each round, and after a / of those"
-            f" passed over, as in 412,88/3,9;7, and at most {MAX_ROUNDS} rounds"
+            "chosen must be the codes of the people picked in each round, and after a / of those"
+            f" passed over, as in CODE,CODE/CODE;CODE, {PER_ROUND} in a round and {MAX_ROUNDS}"
+            " rounds at most"
         )
     return rounds
 
 
 def _round_of(given: Any) -> Round:
-    """From "412,88/3,9", or from lists as in a `Round`."""
+    """From "A,B/C,D", or from sequences as in a `Round`. Raises ValueError."""
     if isinstance(given, str):
         given = [part.split(",") if part else [] for part in given.split("/")]
+    if len(given) > 2:
+        return Round(())
     picked, passed = given if len(given) == 2 else (*given, ())
-    numbers = tuple(dict.fromkeys(map(int, picked)))
-    others = dict.fromkeys(map(int, passed))  # at temperature 0 all eight are one person
-    return Round(numbers, tuple(number for number in others if number not in numbers))
+    for code in (*picked, *passed):
+        code_of(code)
+    codes = tuple(dict.fromkeys(picked))
+    others = dict.fromkeys(passed)  # at temperature 0 all eight are one person
+    return Round(codes, tuple(code for code in others if code not in codes))
 
 
 def _is_a_round(one: Round) -> bool:
-    shown = (*one.picked, *one.passed)
-    in_range = all(0 <= number <= MAX_NUMBER for number in shown)
-    return in_range and 0 < len(shown) <= PER_ROUND
+    return 0 < len(one.picked) + len(one.passed) <= PER_ROUND
 
 
 def chosen_text(chosen: tuple[Round, ...]) -> str:
     """What `parse_chosen` reads."""
     texts = []
     for one in chosen:
-        picked, passed = (",".join(map(str, numbers)) for numbers in one)
+        picked, passed = (",".join(codes) for codes in one)
         texts.append(f"{picked}/{passed}" if passed else picked)
     return ";".join(texts)
+
+
+def _checked_code(given: Any) -> str:
+    code_of(str(given))
+    return str(given)
 
 
 def _checked_face(given: str) -> str:
@@ -185,15 +191,22 @@ Temperature = Annotated[
     Annotated[float, Field(ge=0, le=MAX_TEMPERATURE, allow_inf_nan=False)] | None,
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_TEMPERATURE}),
 ]
+Guidance = Annotated[float, Field(ge=0, le=MAX_GUIDANCE, allow_inf_nan=False)]
 Chosen = Annotated[
     tuple[Round, ...],
     BeforeValidator(parse_chosen),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9,;/]*$", "maxLength": 1000}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9A-Za-z_,;/-]*$",
+            "maxLength": MAX_ROUNDS * PER_ROUND * (NUM_CHARS + 1),
+        }
+    ),
     AS_TEXT,
 ]
-Number = Annotated[
-    Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None,
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}),
+Code = Annotated[
+    Annotated[str, BeforeValidator(_checked_code)] | None,
+    WithJsonSchema({"type": "string", "pattern": f"^[0-9A-Za-z_-]{{{NUM_CHARS}}}$"}),
 ]
 
 
@@ -217,18 +230,23 @@ class DrawingRequest(Request):
     )
     temperature: Temperature = Field(
         None,
-        description="of a person: how freely one is chosen: 0: always who fits best;"
-        " default: the cruder the drawing, the more freely",
+        description="of people: how far they may be from the likeliest one, who answers at 0;"
+        " default: the cruder the drawing, the further",
+    )
+    guidance: Guidance = Field(
+        1.0,
+        description="of people: how much the drawing decides: at 0 nothing, at 1 as much as it"
+        " does on average, above 1 more",
     )
     chosen: Chosen = Field(
         (),
-        description="the numbers of the people who were nearest to the person whom you mean, of the"
-        " eight of each round, and after a / of those passed over, as in 412,88/3,9;7: the next"
-        " people are like them",
+        description="the codes of the people who were nearest to the person whom you mean, of the"
+        " eight of each round, and after a / of those passed over: the next people are like them",
     )
-    keep: Number = Field(
+    keep: Code = Field(
         None,
-        description="the number of a person who answers whatever is drawn and asked for",
+        description="the code of a person who answers whatever is drawn: only hair, mouth and what"
+        " is worn follow the drawing",
     )
     likely: Share = Field(
         LIKELY, description="0: the shape as it is drawn, 1: one that people have"
@@ -292,8 +310,7 @@ class DrawingRequest(Request):
         """One named request for each candidate; a model with one answer to a picture gets one.
 
         A model of people gets, after the person of this seed, their average, then people of other
-        seeds of its round, none of whom is the one who is kept; at temperature 0 all seeds have the
-        same person, who comes once.
+        seeds of its round; at temperature 0 all seeds have the same person, who comes once.
         """
         square = self.model_copy(update={"fit": "square"})
         if "answer" in info.supports:
@@ -303,10 +320,7 @@ class DrawingRequest(Request):
             named = [(PERSON, square), average][: self.candidates]
             if self.temperature == 0:
                 return named
-            others = square
-            if self.keep is not None:
-                passed = (*self.chosen, Round((), (self.keep,)))
-                others = square.model_copy(update={"keep": None, "chosen": passed})
+            others = square.model_copy(update={"keep": None})
             further = others.with_seeds_of_round(self.candidates - len(named))
             return named + [(f"{PERSON} {n}", one) for n, one in enumerate(further, 2)]
         if "styles" in info.supports:
