@@ -189,3 +189,45 @@ class MobileStyleGAN(Network):
         of the variety (Karras et al. 2019, section B).
         """
         return self.mean_w + psi * (self.mapping(z) - self.mean_w)
+
+
+class PreviewBlock(nn.Module):
+    """Modulate, a depthwise and a pointwise convolution, and add: (N, C, S, S) → the same."""
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.modulation = Modulation(num_channels)
+        self.depthwise = nn.Conv2d(num_channels, num_channels, 3, padding=1, groups=num_channels)
+        self.conv = nn.Conv2d(num_channels, num_channels, 1)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        y = self.conv(self.depthwise(x * self.modulation(code)))
+        return F.leaky_relu(x + y, SLOPE)
+
+
+class PreviewHead(Network):
+    """A face of 256 pixels from the generator's features at 128, in a quarter of the time. Ours.
+
+    It takes the place of the last two blocks, and was taught by the generator itself, whose
+    pictures it saw at half their size.
+    """
+
+    INFO = ModelInfo(DRAWS, FROM_NOISE, size_px=256)
+    NUM_BLOCKS = 5  # of the generator, before it
+
+    def __init__(self, num_channels: int = 64) -> None:
+        super().__init__()
+        self.modulation = Modulation(CHANNELS[self.NUM_BLOCKS - 1])
+        self.narrow = nn.Conv2d(CHANNELS[self.NUM_BLOCKS - 1], num_channels, 1)
+        self.blocks = nn.ModuleList([PreviewBlock(num_channels) for _ in range(2)])
+        self.to_img_modulation = Modulation(num_channels)
+        self.to_img = nn.Conv2d(num_channels, 12, 1)
+
+    def forward(self, features: Tensor, w: Tensor) -> Tensor:
+        """Features (N, 256, 128, 128) and the last style's codes w (N, D), less the mean code →
+        faces (N, 3, 256, 256), RGB in [-1, 1].
+        """
+        x = F.leaky_relu(self.narrow(features * self.modulation(w)), SLOPE)
+        for block in self.blocks:
+            x = block(x, w)
+        return inverse_haar(self.to_img(x * self.to_img_modulation(w)))
