@@ -14,6 +14,7 @@ RUN pip install --no-cache-dir "/src[app]" && rm -r /src
 
 USER artist
 WORKDIR /home/artist
+RUN s2f weights mobile-stylegan
 EXPOSE 5000
 HEALTHCHECK CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:5000/health', timeout=5)"]
 CMD ["s2f", "app", "--host", "0.0.0.0"]

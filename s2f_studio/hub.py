@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+from s2f_utils import weights
 from s2f_utils.networks.info import DIRECTIONS, DRAWS, MEASURES, RESTORES, SCORES, ModelInfo
 from s2f_utils.pictures.images import GENERATED_NOTE
 
@@ -112,6 +113,10 @@ def _checked_info(path: Path) -> ModelInfo:
     if not info.network:
         raise ValueError(
             f"{path}: does not say what it is: only models trained by this project are published"
+        )
+    if info.network == weights.GENERATOR:
+        raise ValueError(
+            f"{path}: is not ours to pass on: everyone fetches it, s2f weights {info.network}"
         )
     if info.task in (SCORES, MEASURES):
         raise ValueError(

@@ -117,6 +117,17 @@ def shipped():
     return s2f_studio.load("sketch-to-photo", "cpu", engine="torch")
 
 
+@pytest.fixture(scope="session")
+def generator_file():
+    """The pretrained generator's file, fetched as at a first use; without it a skip."""
+    from s2f_utils import weights
+
+    try:
+        return weights.generator()
+    except weights.WeightsError as error:
+        pytest.skip(f"no pretrained generator: {error}")
+
+
 @pytest.fixture()
 def no_published_weights(monkeypatch):
     """Loss networks get stand-ins for their weights. A list of the names that are asked for."""

@@ -103,3 +103,14 @@ def test_damaged_weights_are_named_beside_all_the_rest(asked, monkeypatch, tmp_p
     _, told = asked()
     assert told["face detector"][0] == "BAD"
     assert "install the package again" in told["face detector"][1]
+
+
+def test_the_generator_is_told_missing_or_here(asked):
+    status, told = asked()
+    assert status == 0 and told["generator"][0] == "--"
+    assert f"s2f weights {weights.GENERATOR}" in told["generator"][1]
+    path = weights.cache_folder() / weights.entry_of(weights.GENERATOR).file_name
+    path.parent.mkdir(parents=True)
+    path.touch()
+    status, told = asked()
+    assert status == 0 and told["generator"] == ("ok", f"{weights.GENERATOR}, {path}")

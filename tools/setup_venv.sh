@@ -142,5 +142,8 @@ if ! project_ready; then
     install --quiet --no-deps -e "$PROJECT" ||
         fail "${UV:-pip} could not install the project itself; its message is above"
     remember "$project_stamp" "$wanted_project"
+    # Here, where the packages come from an index as well; what needs it fetches it where this failed.
+    "$(python_in_venv)" -m s2f_studio weights mobile-stylegan >/dev/null ||
+        echo "set-up: the pretrained generator is not here; the line above says how to get it" >&2
 fi
 echo "set-up: $VENV is ready"

@@ -30,7 +30,8 @@ def doctor() -> int:
     """
     python = (OK, "Python", f"{sys.version.split()[0]}, {sys.executable}")
     packages = [_packages(extra, purpose) for extra, purpose in PURPOSES.items()]
-    lines = [python, *packages, _gpu(), _own_models(), _detector(), _published_weights()]
+    lines = [python, *packages, _gpu(), _own_models(), _detector()]
+    lines += [_generator(), _published_weights()]
     for state, about, text in lines:
         print(f"{state:3}  {about:15}  {text}")
     return int(any(state == BAD for state, _, _ in lines))
@@ -100,15 +101,29 @@ def _detector() -> Line:
     return OK, "face detector", "YuNet, comes with the project"
 
 
+def _generator() -> Line:
+    from s2f_utils import weights
+
+    about, name = "generator", weights.GENERATOR
+    try:
+        path = weights.find(name)
+    except weights.WeightsError as error:
+        return BAD, about, str(error)
+    if path is None:
+        return ABSENT, about, f"{name}: {weights.problem(name)}"
+    return OK, about, f"{name}, {path}"
+
+
 def _published_weights() -> Line:
     from s2f_utils import weights
 
     about, here = "others' weights", []
-    for name in weights.WEIGHTS:
+    others = [name for name in weights.WEIGHTS if name != weights.GENERATOR]
+    for name in others:
         try:
             if weights.find(name):
                 here.append(name)
         except weights.WeightsError as error:
             return BAD, about, str(error)
-    listed = f"{', '.join(here) or 'none'} of {len(weights.WEIGHTS)}; s2f weights fetches them"
+    listed = f"{', '.join(here) or 'none'} of {len(others)}; s2f weights fetches them"
     return OK if here else ABSENT, about, listed

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.networks.info import DRAWS, FROM_NOISE, ModelInfo
+from s2f_utils.networks.info import FROM_NOISE, RENDERS, ModelInfo
 from s2f_utils.networks.network import Network
 
 STYLE_DIM = 512
@@ -127,7 +127,7 @@ class MobileStyleGAN(Network):
     first ones decide pose and shape, the last ones colours and texture.
     """
 
-    INFO = ModelInfo(DRAWS, FROM_NOISE, size_px=FULL_PX)
+    INFO = ModelInfo(RENDERS, FROM_NOISE, size_px=FULL_PX)
 
     def __init__(self) -> None:
         super().__init__()

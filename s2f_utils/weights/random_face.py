@@ -1,44 +1,67 @@
-"""The generator's published file: two networks in the wheel of the package `random-face`, read out
-of it without the package, and kept as one safetensors file.
+"""The pretrained generator's weights, read out of the package `random-face` without importing it.
 
-The wheel holds them as OpenVINO's intermediate representation, an XML file that lists all
-constants, and a binary one with their numbers. Its requirements (openvino, jupyter, a second
-OpenCV) are not needed.
+The package holds two networks in OpenVINO's intermediate representation: an XML file that lists the
+constants of a network, and a binary file with their numbers.
 """
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-FOLDER = "random_face/data"
-MAPPING, SYNTHESIS = "MappingNetwork", "SynthesisNetwork"
-ACTIVATION_GAIN = np.float32(np.sqrt(2))  # behind each leaky ReLU of the mapping network
-NUM_FOR_MEAN = 10_000  # random codes of which `mean_w` is the mean
+from s2f_utils.runtime import atomic_path
+
+DATA = "random_face/data"  # the folder of both networks in the package
+NUM_MAPPING_LAYERS = 8
+ACTIVATION_GAIN = np.float32(np.sqrt(2))  # after each leaky ReLU of the mapping network
 SLOPE, EPS = np.float32(0.2), np.float32(1e-8)
+NUM_FOR_MEAN = 10_000  # random codes whose mean is `mean_w`
+# Parts of the package's names, and of the names in `networks.mobile_stylegan`; in this order.
+RENAMED = {
+    "layers.6.to_img.conv.modulation": "to_img_modulation",
+    "layers.6.to_img.conv": "to_img",
+    "layers.6.to_img": "to_img",
+    "conv.modulation": "modulation",
+    "up.modulation": "up",
+    "conv.weight_dw": "depthwise.weight",
+    "conv1.bias": "conv1.conv.bias",
+    "conv2.bias": "conv2.conv.bias",
+    "input.input": "input",
+}
 
 
-def tensors_of(wheel: str | Path) -> dict[str, np.ndarray]:
-    """All weights of `networks.mobile_stylegan` from the wheel, float32.
+def convert(package: Path, target: Path, header: dict[str, dict]) -> None:
+    """Write the weights as one safetensors file, complete or not at all.
 
-    Raises zipfile.BadZipFile, KeyError or ValueError for another file.
+    package: the folder in which the package `random_face` lies. header: parts of the file's header,
+    which are written as JSON.
     """
-    with zipfile.ZipFile(wheel) as archive:
-        tensors = dict(_mapping_tensors(list(_constants(archive, MAPPING))))
-        tensors |= dict(_synthesis_tensors(dict(_constants(archive, SYNTHESIS))))
+    from safetensors.numpy import save
+
+    metadata = {part: json.dumps(values) for part, values in header.items()}
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(save(tensors_of(package), metadata))
+
+
+def tensors_of(package: Path) -> dict[str, np.ndarray]:
+    """All weights of `networks.mobile_stylegan`, float32, by their names there.
+
+    package: as in `convert`; the published one, which is not checked here.
+    """
+    tensors = _mapping_tensors(_constants(package, "MappingNetwork"))
     tensors["mean_w"] = _mean_w(tensors)
-    return tensors
+    tensors |= _synthesis_tensors(_constants(package, "SynthesisNetwork"))
+    return {name: np.ascontiguousarray(values) for name, values in tensors.items()}
 
 
-def _constants(archive: zipfile.ZipFile, network: str) -> Iterator[tuple[str, np.ndarray]]:
-    """The float constants of one network, by name, in the file's order."""
-    layers = ElementTree.fromstring(archive.read(f"{FOLDER}/{network}.xml")).find("layers")
-    numbers = archive.read(f"{FOLDER}/{network}.bin")
-    for layer in layers:
+def _constants(package: Path, network: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The float constants of one network with their names, in the file's order."""
+    numbers = (package / DATA / f"{network}.bin").read_bytes()
+    for layer in ElementTree.parse(package / DATA / f"{network}.xml").iterfind("layers/layer"):
         data = layer.find("data")
         if layer.get("type") != "Const" or data.get("element_type") != "f32":
             continue
@@ -48,82 +71,58 @@ def _constants(archive: zipfile.ZipFile, network: str) -> Iterator[tuple[str, np
         yield layer.get("name"), values.reshape(shape)
 
 
-def _mapping_tensors(constants: list[tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-    """Weights and biases of the dense layers, with the gain behind each activation folded in."""
-    large = [values for _, values in constants if values.size >= 512]
-    for number, (weight, bias) in enumerate(zip(large[::2], large[1::2], strict=True)):
-        yield f"mapping.{2 * number}.weight", weight * ACTIVATION_GAIN
-        yield f"mapping.{2 * number}.bias", bias.ravel() * ACTIVATION_GAIN
-
-
-def _synthesis_tensors(constants: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Weights by the names of `MobileStyleGAN`.
-
-    Pointwise weights, noise and the factors of modulations have no names of their own in the file,
-    but follow their neighbours that have.
+def _mapping_tensors(constants: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Weights (D, D) and biases (D,) in turn, with the gain after each activation folded in: a
+    leaky ReLU lets positive factors through.
     """
-    names = list(constants)
-    yield "input", constants["m.input.input"]
-    layers = [("m.conv1.", "conv1.")]
-    for block in range(7):
-        for part in ("conv1.", "conv2."):
-            layers.append((f"m.layers.{block}.{part}", f"layers.{block}.{part}"))
-    for theirs, ours in layers:
-        at_bias = names.index(f"{theirs}bias")
-        noise, weight = _before(constants, names, at_bias)
-        yield f"{ours}noise", noise
-        yield f"{ours}conv.weight", weight
-        yield f"{ours}conv.bias", constants[f"{theirs}bias"].ravel()
-        if f"{theirs}conv.weight_dw" in constants:
-            yield f"{ours}depthwise.weight", constants[f"{theirs}conv.weight_dw"].squeeze(1)
-        yield from _modulation(constants, names, f"{theirs}conv.", f"{ours}modulation.")
-    for block in range(7):
-        yield from _modulation(constants, names, f"m.layers.{block}.up.", f"layers.{block}.up.")
-    yield from _modulation(constants, names, "m.layers.6.to_img.conv.", "to_img_modulation.")
-    yield "to_img.weight", constants["m.layers.6.to_img.conv.weight"]
-    yield "to_img.bias", constants["m.layers.6.to_img.bias"].ravel()
+    tensors = {}
+    large = [values for _, values in constants if values.size > 1]
+    for layer in range(NUM_MAPPING_LAYERS):
+        tensors[f"mapping.{2 * layer}.weight"] = large[2 * layer] * ACTIVATION_GAIN
+        tensors[f"mapping.{2 * layer}.bias"] = large[2 * layer + 1] * ACTIVATION_GAIN
+    return tensors
 
 
-def _before(
-    constants: dict[str, np.ndarray], names: list[str], at_bias: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The noise, (1, 1, S, S), and the convolution's weight that stand before a bias."""
-    noise, weight = None, None
-    for name in reversed(names[:at_bias]):
-        values = constants[name]
-        if noise is None and values.shape[:2] == (1, 1) and values.shape[2] == values.shape[-1] > 1:
-            noise = values
-        elif name.startswith("Mul_") and name.endswith("_copy"):
+def _synthesis_tensors(constants: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Weights that have names in the file, and three kinds that have none of their own: the factor
+    of a modulation stands behind it, a convolution's weight and its noise stand before its bias.
+    """
+    tensors, name = {}, ""
+    weight = noise = None
+    for theirs, values in constants:
+        if theirs.startswith("m."):
+            name = _renamed(theirs)
+            tensors[name] = values.ravel() if name.endswith("bias") else values
+            if name.endswith(".conv.bias"):
+                tensors[name.replace("bias", "weight")] = weight
+                tensors[name.replace("conv.bias", "noise")] = noise
+            elif name.endswith("depthwise.weight"):
+                tensors[name] = values.squeeze(1)  # (C, 1, 1, 3, 3): groups of one channel
+        elif theirs.startswith("Mul_") and theirs.endswith("_copy"):
             weight = values
-            break
-    if noise is None or weight is None:
-        raise ValueError(f"no convolution before {names[at_bias]}: this is another version")
-    return noise, weight
+        elif values.shape == (1, 1, 1, 1):
+            modulation = name.removesuffix(".bias")
+            for part in ("weight", "bias"):
+                tensors[f"{modulation}.{part}"] = tensors[f"{modulation}.{part}"] * values.item()
+        elif values.shape[:2] == (1, 1):
+            noise = values  # (1, 1, S, S)
+    return tensors
 
 
-def _modulation(
-    constants: dict[str, np.ndarray], names: list[str], theirs: str, ours: str
-) -> Iterator[tuple[str, np.ndarray]]:
-    """A modulation's weight and bias, times its factor, which a 1 × 1 × 1 × 1 constant holds, if
-    there is one.
-    """
-    at = names.index(f"{theirs}modulation.bias")
-    factor = np.float32(1)
-    for name in names[at + 1 :]:
-        if name.endswith(("modulation.weight", "input")):
-            break
-        if constants[name].shape == (1, 1, 1, 1):
-            factor = constants[name].ravel()[0]
-            break
-    yield f"{ours}weight", constants[f"{theirs}modulation.weight"] * factor
-    yield f"{ours}bias", constants[f"{theirs}modulation.bias"].ravel() * factor
+def _renamed(theirs: str) -> str:
+    """The name in `networks.mobile_stylegan` of a weight that has one in the file."""
+    name = theirs.removeprefix("m.")
+    for part, ours in RENAMED.items():
+        name = name.replace(part, ours)
+    return name
 
 
 def _mean_w(tensors: dict[str, np.ndarray]) -> np.ndarray:
-    """The mean code: float32 (512,)."""
+    """The mean of random codes w: float32 (D,)."""
     x = np.random.default_rng(0).standard_normal((NUM_FOR_MEAN, 512), dtype=np.float32)
     x = x / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + EPS)
-    for number in range(8):
-        x = x @ tensors[f"mapping.{2 * number}.weight"].T + tensors[f"mapping.{2 * number}.bias"]
+    for layer in range(NUM_MAPPING_LAYERS):
+        weight, bias = (tensors[f"mapping.{2 * layer}.{part}"] for part in ("weight", "bias"))
+        x = x @ weight.T + bias
         x = np.maximum(x, SLOPE * x)
     return x.mean(axis=0)
