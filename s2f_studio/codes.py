@@ -1,7 +1,7 @@
 """A person as a short text: where the generator's code of this person lies among all people.
 
 A code is a point in the first principal directions of the generator's space W, in standard
-deviations (`networks.people`). As text it is quantised to steps of 1 / 32, some 215 letters, digits,
+deviations (`networks.people`). As text it is quantised to steps of 1 / 32, 215 letters, digits,
 "-" and "_": it can be copied, pasted, kept in a file's metadata, and answers the same everywhere.
 
 Shapes: K = 160 directions.

@@ -8,7 +8,6 @@ import dataclasses
 from pathlib import Path
 
 from s2f_studio import shipped
-from s2f_studio.faces import bank
 from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_utils import infer, weights
 from s2f_utils.infer import graphs
@@ -83,11 +82,7 @@ def _load_faces(
     description = graphs.read_description(file) if file.is_file() else None
     if description and file.name != graphs.DESCRIPTION:
         description["stages"].pop(FINDER_STAGE)
-    made = graphs.by_graphs(FaceModel, model, file, description, direction, name)
-    people = file.with_name(bank.FOLDER.name)
-    if people.is_dir():  # an exported model brings the bank that its weights know
-        made.bank = bank.opened(people)
-    return made
+    return graphs.by_graphs(FaceModel, model, file, description, direction, name)
 
 
 def _load_by_torch(model: str | Path, device: str, direction: str | None, name: str) -> FaceModel:

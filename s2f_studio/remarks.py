@@ -35,11 +35,10 @@ WORDS: dict[str, str] = {
     " mouth by hand",
     # About answers.
     "sparse": "too little of a face can be made out to say who it is: the answer could be anybody",
-    "crude": "the drawing leaves much open: this is a generated person who fits it, chosen and bent"
-    " to its shape, and others fit as well",
-    "not-shown": "{answer}: not as drawn or asked: {names}; few people in the bank have all of it",
-    "kept-in-lines": "the drawing is so careful that a network renders its lines as a photo, with"
-    " little of person {person}",
+    "crude": "the drawing leaves much open: this is one of many people who fit it",
+    "not-shown": "{answer}: not as drawn or asked: {names}; the generator has no such person near"
+    " this one",
+    "average-stands-in": "no person could be painted, so this is the average of all who fit: {why}",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
     "average-presents": "presents has no effect on the average, only on people",
     "one-likeliest": "at temperature 0 every seed is the person who fits best: for several people"

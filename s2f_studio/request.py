@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from s2f_studio.attributes import COLOURED, LEVELS, WORN, as_tone
-from s2f_studio.drawings import CLEAN
 from s2f_studio.codes import NUM_CHARS, code_of
+from s2f_studio.drawings import CLEAN
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
 
@@ -247,6 +247,10 @@ class DrawingRequest(Request):
         None,
         description="the code of a person who answers whatever is drawn: only hair, mouth and what"
         " is worn follow the drawing",
+    )
+    preview: bool = Field(False, description="256 px, in a quarter of the time")
+    large: bool = Field(
+        False, description="twice as many pixels a side: of people 1024 for 512, else 512 for 256"
     )
     likely: Share = Field(
         LIKELY, description="0: the shape as it is drawn, 1: one that people have"

@@ -135,6 +135,16 @@ def eye_distance(points: np.ndarray) -> np.ndarray:
     return np.hypot(between[..., 0], between[..., 1])
 
 
+def lips_of(points: np.ndarray) -> np.ndarray:
+    """The gap between the inner lips, and how much higher the corners are than the middle of the
+    outer ones, in eye distances: (164, 2) → (2,).
+    """
+    mouth, lips = points[PARTS["mouth"]], points[PARTS["lips"]]
+    gap = mouth[4:7, 1].mean() - mouth[14:17, 1].mean()
+    middle, corners = (lips[5, 1] + lips[15, 1]) / 2, (lips[0, 1] + lips[10, 1]) / 2
+    return np.array([gap, middle - corners]) / eye_distance(points)
+
+
 @functools.cache
 def mean_shape(size_px: int = 256) -> np.ndarray:
     """The mean of the portraits' points in an aligned crop of `size_px`, made symmetric: float32

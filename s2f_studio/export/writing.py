@@ -19,8 +19,6 @@ import torch
 from torch import nn
 
 from s2f_studio.drawings.landmarks import finder
-from s2f_studio.faces import bank
-from s2f_studio.faces.model import FaceModel
 from s2f_utils import runtime
 from s2f_utils.infer.graphs import DESCRIPTION, FORMAT
 from s2f_utils.infer.torch_engine import TorchEngine
@@ -55,8 +53,6 @@ def export(model: Model, out: str | Path) -> Path:
             graph = graph_of(stage, _said_of(model, name))
             (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
         runtime.write_json(folder / DESCRIPTION, described(model, stages))
-        if isinstance(model, FaceModel):
-            shutil.copytree(model.bank.folder, folder / bank.FOLDER.name)
         if out.is_dir():
             out.rmdir()
         shutil.move(folder, out)

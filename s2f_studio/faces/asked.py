@@ -1,4 +1,4 @@
-"""What is asked for of a person, in the terms by which entries of the bank are weighed."""
+"""What is asked for of a person, as traits of people of the generator, and whether they show it."""
 
 from __future__ import annotations
 
@@ -7,98 +7,65 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.attributes import COLOURED, TRAITS, WORN, as_tone
-from s2f_studio.faces import skin
-from s2f_studio.faces.looks import LOOKS, NUM_VALUES, SPANS
+from s2f_studio.attributes import WORN, as_tone
+from s2f_studio.faces.traits import TRAITS
 
-MOST = 40.0  # nats that an entry loses which shows the opposite of what is asked for
-MOST_WORN = 60.0  # the same of glasses, beards and hats
-# Attribute → the look that shows it, and the level of each of its values.
-LEVELS_OF: dict[str, tuple[str, dict[str, float]]] = {
-    "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
-    "smile": ("lips", {"closed": -1.0, "parted": 0.0, "teeth": 1.0}),
-    "hair_length": ("length", TRAITS["hair_length"][1]),
-    "curls": ("texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
-    "presents": ("presents", {"man": -1.0, "woman": 1.0}),
+# Attribute → trait → its values at -1, 0 and 1.
+LEVELS: dict[str, dict[str, tuple[float, float, float]]] = {
+    "age": {"age": (float(np.log(21)), float(np.log(40)), float(np.log(72)))},
+    "presents": {"presents": (0.0, 0.5, 1.0)},
+    "smile": {"smile": (0.04, 0.09, 0.16), "gap": (0.0, 0.05, 0.16), "teeth": (0.0, 0.3, 1.0)},
+    "hair_length": {"hair_length": (-0.2, 2.2, 4.2)},
+    "curls": {"curls": (0.0, 0.9, 2.0)},
 }
-# An entry does not show what is asked for if it loses this share of the most, of what is worn that
-# one, or has a tone that is further off in CIELAB: the page's tones are some 10 apart. White hair
-# has many greys.
-LOST, LOST_WORN = 0.25, 0.5
-TONE_OFF = {"skin": 15.0, "hair": 20.0}
-SAME_TONE = 1.0  # of CIELAB: colours of 8 bits are apart by about that much
-# What is worn, if it is asked for; less than a full beard is less of a beard.
-LEVELS_OF_BEARD = {"moustache": 0.4, "goatee": 0.6}
+WORN_VALUES = -0.05, 0.0, 1.1
+TONES = {"skin": ("skin_l", "skin_a", "skin_b"), "hair": ("hair_l", "hair_a", "hair_b")}
+# How far a trait may be from what is asked for, and still be shown.
+NEAR = {"age": 0.35, "presents": 0.4, "smile": 0.05, "hair_length": 1.0, "curls": 0.6}
+NEAR_WORN = 0.55
+NEAR_TONE = {"skin": 12.0, "hair": 18.0}  # of CIELAB
 
 
-def values_of(person: Mapping[str, Any]) -> np.ndarray:
-    """What the asked attributes add to entries with each value of the looks: float32 (V,), nats;
-    NaN for looks that are not asked for.
+def traits_of(person: Mapping[str, Any]) -> np.ndarray:
+    """The traits that are asked for: float32 (T,), NaN for the others.
 
     person: as `request.parse_person` returns it. Nobody becomes a child by being asked for.
     """
-    asked = np.full(NUM_VALUES, np.nan, np.float32)
-    for name, level in person.items():
-        if name in WORN:
-            asked[SPANS[name]] = _of_worn(name, float(level))
-        elif name in LEVELS_OF:
-            look, levels = LEVELS_OF[name]
-            away = [abs(levels.get(value, np.inf) - float(level)) for value in LOOKS[look]]
-            asked[SPANS[look]] = -MOST * np.minimum(np.array(away) / 2, 1)
-    return asked
+    traits = np.full(len(TRAITS), np.nan, np.float32)
+    for name, value in person.items():
+        for trait, wanted in _wanted(name, value).items():
+            traits[TRAITS.index(trait)] = wanted
+    return traits
 
 
-def _of_worn(name: str, level: float) -> np.ndarray:
-    """The first value of what is worn is "no" or "none"."""
-    shown = np.array([LEVELS_OF_BEARD.get(value, 1.0) for value in LOOKS[name]])
-    shown[0] = 0.0
-    return -MOST_WORN * np.abs(shown - float(level > 0))
+def _wanted(name: str, value: Any) -> dict[str, float]:
+    """The traits by which one attribute shows."""
+    if name in TONES:
+        return dict(zip(TONES[name], tone_of(value), strict=True))
+    levels = {name: WORN_VALUES} if name in WORN else LEVELS[name]
+    return {
+        trait: float(np.interp(float(value), (-1, 0, 1), values))
+        for trait, values in levels.items()
+    }
 
 
-def not_shown(person: Mapping[str, Any], looks: np.ndarray, tones: np.ndarray) -> tuple[str, ...]:
-    """The attributes that are asked for and that an entry does not show.
-
-    person: as `request.parse_person` returns it. looks: (V,), 1 for what the entry shows; where
-    nothing is known of a look, the entry may have what is asked. tones: (6,), CIELAB of its skin
-    and hair, NaN for hair that is not seen, which is not shown.
-    """
-    return tuple(name for name in person if not _is_shown(name, person, looks, tones))
-
-
-def _is_shown(name: str, person: Mapping[str, Any], looks: np.ndarray, tones: np.ndarray) -> bool:
-    if name in COLOURED:
-        first = 3 * COLOURED.index(name)
-        own = slice(first, first + 3)
-        tone, wanted = tones[own], tones_of({name: person[name]})[own]
-        shown = skin.reached(tone, wanted) if name == "skin" else tone
-        return bool(np.linalg.norm(wanted - shown) <= TONE_OFF[name])  # False for NaN
-    span = SPANS[name if name in WORN else LEVELS_OF[name][0]]
-    if not looks[span].any():
-        return True
-    values = values_of({name: person[name]})[span]
-    lost = float(values.max() - values @ looks[span])
-    if name not in WORN:
-        return lost < LOST * MOST
-    is_worn = bool(looks[span][1:].any())
-    return is_worn == (float(person[name]) > 0) and lost < LOST_WORN * MOST_WORN
-
-
-def is_skin_shifted(person: Mapping[str, Any], tones: np.ndarray) -> bool:
-    """Whether an entry's skin has another tone than is asked for, so that it is shifted
-    (`skin.with_tone`). Arguments as for `not_shown`.
-    """
-    if "skin" not in person:
-        return False
-    return bool(np.linalg.norm(tones_of(person)[:3] - tones[:3]) > SAME_TONE)
-
-
-def tones_of(person: Mapping[str, Any]) -> np.ndarray:
-    """CIELAB of the asked skin and hair: float32 (6,), NaN for what is not asked."""
+def tone_of(colour: Any) -> np.ndarray:
+    """A colour, as `attributes.as_tone` reads it, in CIELAB: float32 (3,)."""
     import cv2
 
-    tones = np.full((len(COLOURED), 3), np.nan, np.float32)
-    for row, name in zip(tones, COLOURED, strict=True):
-        if name in person:
-            colour = np.array(as_tone(person[name]).colour, np.float32) / 255
-            row[:] = cv2.cvtColor(colour[None, None], cv2.COLOR_RGB2LAB)[0, 0]
-    return tones.ravel()
+    rgb = np.array(as_tone(colour).colour, np.float32) / 255
+    return cv2.cvtColor(rgb[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+
+
+def not_shown(person: Mapping[str, Any], traits: np.ndarray) -> tuple[str, ...]:
+    """The attributes that are asked for and that somebody with traits (T,) does not show."""
+    return tuple(name for name, value in person.items() if not _is_shown(name, value, traits))
+
+
+def _is_shown(name: str, value: Any, traits: np.ndarray) -> bool:
+    wanted = _wanted(name, value)
+    away = np.array([traits[TRAITS.index(trait)] - own for trait, own in wanted.items()])
+    if name in TONES:
+        return bool(np.linalg.norm(away) <= NEAR_TONE[name])
+    near = NEAR_WORN if name in WORN else NEAR[name]
+    return bool(abs(away[0]) <= near)

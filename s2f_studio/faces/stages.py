@@ -1,11 +1,11 @@
 """All pixel work of `FaceModel`, in the order in which it runs: each stage is a module on arrays.
 
 PyTorch runs these; onnxruntime runs the graphs that were written of them. `Expected`, `Guided`
-and `Settled` make the average face (`average_face` decides between them), `Coded` its code,
-`Rendered` the photo of a person's code, and `Laid` warps it from the mean shape to the person's.
+and `Settled` make the average face (`average_face` decides between them), and `Laid` warps it from
+the mean shape to the drawn one.
 
 Shapes: N drawings or faces, S = 128 pixels of the mean shape's frame, P = 256 of drawings and of
-answers (or twice that), K components of appearance.
+answers (or twice that).
 """
 
 from __future__ import annotations
@@ -21,14 +21,11 @@ from s2f_studio.attributes import ATTRIBUTES
 from s2f_studio.drawings import mesh, plane, warping
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
-from s2f_studio.faces.networks.person import Person
 from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
-from s2f_utils.infer.stages import F32, I64, U8, as_pictures, channels_first
-from s2f_utils.networks.noise import normal
+from s2f_utils.infer.stages import F32, U8, as_pictures, channels_first
 
 TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
-STREAM = 7  # of the seed's noise: other streams draw who it is
 BLOCKS = FACE_PX // warping.STEP_PX
 
 
@@ -168,48 +165,6 @@ class Settled(nn.Module):
         side = torch.where(turned > 0, 1.0, -1.0).view(-1, 1, 1, 1) * across
         far = much * self.face * torch.sigmoid(-side / 2.5)
         return expected * (1 - far) + expected.flip(3) * far
-
-
-class Coded(nn.Module):
-    """In: expected (N, 5, S, S) in [0, 1], colours and masks. Out: code (N, K)."""
-
-    inputs = {"expected": (F32, 5, SIDE_PX, SIDE_PX)}
-    outputs = ("code",)
-
-    def __init__(self, net: Person) -> None:
-        super().__init__()
-        self.appearance = net.appearance
-
-    def forward(self, expected: Tensor) -> Tensor:
-        return self.appearance.code(2 * expected[:, :3] - 1)
-
-
-class Rendered(nn.Module):
-    """In: code (N, K); picture uint8 (N, P, P, 3), the drawing; points (N, 164, 2), its pixels;
-    lines (N,), how much of the drawing's lines is shown, from 0, blank paper, to 1; seed int64
-    (N,), of the noise. Out: face (N, 3, S, S) in [0, 1].
-    """
-
-    outputs = ("face",)
-
-    def __init__(self, net: Person) -> None:
-        super().__init__()
-        self.net, self.to_mean_shape = net, ToMeanShape()
-        self.inputs = {
-            "code": (F32, len(net.appearance.deviation)),
-            "picture": (U8, FACE_PX, FACE_PX, 3),
-            "points": (F32, NUM_POINTS, 2),
-            "lines": (F32,),
-            "seed": (I64,),
-        }
-
-    def forward(
-        self, code: Tensor, picture: Tensor, points: Tensor, lines: Tensor, seed: Tensor
-    ) -> Tensor:
-        drawn, _ = self.to_mean_shape(picture, points)
-        shown = 1 - lines[:, None, None, None] * (1 - drawn)
-        noise = normal(seed, SIDE_PX**2, STREAM).view(-1, 1, SIDE_PX, SIDE_PX)
-        return 0.5 + 0.5 * self.net(code, shown, noise)
 
 
 class Laid(nn.Module):

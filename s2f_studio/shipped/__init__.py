@@ -9,14 +9,14 @@ from s2f_utils import weights
 FOLDER = Path(__file__).parent
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = FOLDER / "graphs"
-EXPECT, PERSON, FINDER = "sketch-to-photo-expected", "sketch-to-photo-person", "finder"
-BANK = "sketch-to-photo-bank"
-MODEL = "sketch-to-photo"  # made of all four
+EXPECT, PEOPLE, FINDER = "sketch-to-photo-expected", "sketch-to-photo-people", "finder"
+PREVIEW = "preview-256"
+MODEL = "sketch-to-photo"  # made of all four, and of the generator (`s2f_utils.weights`)
 FILES: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
     FINDER: "the points of a face in a drawing or a photo, and what else is there",
-    PERSON: "the photo of a person whom a careful drawing could mean",
-    BANK: "what a drawing shows, and which generated people fit it",
+    PEOPLE: "what a drawing shows, and which of the generator's people could be meant",
+    PREVIEW: "a face of 256 px from the generator's features at 128",
 }
 NAMES = (MODEL, EXPECT)  # that models are loaded by
 # The models that answer where none is named, by direction.

@@ -212,7 +212,7 @@ class PreviewHead(Network):
     pictures it saw at half their size.
     """
 
-    INFO = ModelInfo(DRAWS, FROM_NOISE, size_px=256)
+    INFO = ModelInfo(RENDERS, FROM_NOISE, size_px=256)
     NUM_BLOCKS = 5  # of the generator, before it
 
     def __init__(self, num_channels: int = 64) -> None:
@@ -222,6 +222,12 @@ class PreviewHead(Network):
         self.blocks = nn.ModuleList([PreviewBlock(num_channels) for _ in range(2)])
         self.to_img_modulation = Modulation(num_channels)
         self.to_img = nn.Conv2d(num_channels, 12, 1)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        if "narrow.weight" not in shapes:
+            raise LookupError
+        return {"num_channels": shapes["narrow.weight"][0]}
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         """Features (N, 256, 128, 128) and the last style's codes w (N, D), less the mean code →

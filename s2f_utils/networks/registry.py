@@ -13,7 +13,7 @@ from s2f_utils.networks.codeformer import CodeFormer
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
-from s2f_utils.networks.mobile_stylegan import MobileStyleGAN
+from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.patchgan import PatchGAN
 from s2f_utils.networks.projected import ProjectedDiscriminator
@@ -36,6 +36,7 @@ NETWORKS: dict[str, type[Network]] = {
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,
     "mobile-stylegan": MobileStyleGAN,
+    "preview-head": PreviewHead,
     "psp": PSP,
     "gfpgan": GFPGAN,
     "codeformer": CodeFormer,

@@ -1,0 +1,265 @@
+"""Moves a person of the generator towards what a drawing shows, and towards what is asked for.
+
+What a code shows is linear in it (`networks.people`), so all of this takes milliseconds, and nobody
+is painted. `Aim` says what should be shown, `Fit` moves there and stays near where it was, and
+`Edit` changes what is asked for and leaves the rest of the person alone.
+
+Shapes: as in `networks.people`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_studio.attributes import WORN
+from s2f_studio.codes import NUM_DIRECTIONS, STEPS
+from s2f_studio.faces.looks import NUM_VALUES, SPANS
+from s2f_studio.faces.networks.people import HAIR_PX, NUM_SHAPE, People
+from s2f_studio.faces.traits import TRAITS
+from s2f_utils.infer.stages import F32
+
+NUM_TRAITS = len(TRAITS)
+OF_TONES = TRAITS[-6:]
+CHILD_FROM = 0.95  # the probability from which on a drawing surely shows a child
+OLD_FROM = 0.5  # the same of an old person: nobody is old by default
+YEARS = (9.0, 27.0, 42.0, 67.0)  # that stand for the groups of ages
+BALD_FROM = 0.4
+# CIELAB of six tones of skin, from light to dark, and how often each is drawn where it is open.
+SKIN_TONES = (
+    (79.0, 13.0, 12.0),
+    (73.0, 16.0, 16.0),
+    (66.0, 18.0, 19.0),
+    (58.0, 19.0, 21.0),
+    (49.0, 19.0, 21.0),
+    (40.0, 17.0, 18.0),
+)
+SKIN_SHARES = (0.2, 0.2, 0.2, 0.15, 0.13, 0.12)
+# The same of hair: black, dark brown, brown, fair, blond, red, grey.
+HAIR_TONES = (
+    (11.0, 3.0, 2.0),
+    (18.0, 6.0, 6.0),
+    (28.0, 9.0, 12.0),
+    (42.0, 9.0, 18.0),
+    (57.0, 6.0, 20.0),
+    (36.0, 19.0, 23.0),
+    (55.0, 1.0, 3.0),
+)
+HAIR_SHARES = (0.27, 0.24, 0.21, 0.1, 0.08, 0.04, 0.06)
+GREY_FROM_YEARS = 55.0  # older people's hair is grey
+NUM_CHANCES = 4  # of sex, age, skin, hair
+# Weights of the fit.
+OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 6.0, 1 / 60
+OF_SKIN, OF_HAIR_TONE = 0.4, 0.25
+NUM_SHAPE_FITTED = 12
+PLAIN = 2.5  # "busy" of a plain wall
+BRIGHT = 45.0  # "wall" of one that is not dark
+NUM_STEPS = 60
+EMPTY = 3.0  # pixels: two masks with hardly more are alike
+LONGEST = 11.5  # codes that are longer are faces that fall apart
+LONGEST_EDITED = 13.0
+
+
+class Aim(nn.Module):
+    """What a person should show: traits (N, T) in standard deviations, and how much each matters
+    (N, T). Where a drawing leaves sex, age, skin or the colour of hair open, chances decide.
+    """
+
+    def __init__(self, net: People) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("skins", torch.tensor(SKIN_TONES), persistent=False)
+        self.register_buffer("hairs", torch.tensor(HAIR_TONES), persistent=False)
+        self.register_buffer("years", torch.tensor(YEARS).log(), persistent=False)
+
+    def forward(
+        self, looks: Tensor, lips: Tensor, crude: Tensor, chances: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        shown = {name: looks[:, span].exp() for name, span in SPANS.items()}
+        steady = 1 - 0.5 * crude
+        # Trait: (what it should be, how much that matters).
+        aims: dict[str, tuple[Tensor, Tensor]] = {}
+        aims["age"] = self.age(shown["age"], chances[:, 0]), torch.full_like(crude, 0.75)
+        aims["presents"] = presents(shown["presents"], chances[:, 1]), torch.full_like(crude, 0.5)
+        for name in WORN:
+            worn = 1 - shown[name][:, 0]
+            aims[name] = 1.1 * (worn > 0.5).float(), 0.75 * (2 * worn - 1).abs()
+        aims["hair_length"] = length_of(shown["length"])
+        curls = shown["texture"] @ torch.arange(3.0, device=crude.device)
+        aims["curls"] = 1.2 * curls, 0.75 * (shown["texture"].amax(1) - 1 / 3)
+        fringe = shown["fringe"][:, 1]
+        aims["fringe"] = 1.1 * (fringe > 0.5).float(), 0.5 * (2 * fringe - 1).abs()
+        aims["teeth"] = shown["lips"][:, 2], torch.full_like(crude, 0.25)
+        aims["gap"] = lips[:, 0], 0.75 * steady
+        aims["smile"] = lips[:, 1], 0.75 * steady
+        skin = drawn_from(self.skins, SKIN_SHARES, chances[:, 2])
+        hair = drawn_from(self.hairs, HAIR_SHARES, chances[:, 3])
+        is_grey = aims["age"][0] > math.log(GREY_FROM_YEARS)
+        hair = torch.where(is_grey[:, None], self.hairs[-1], hair)
+        for n, axis in enumerate("lab"):
+            aims[f"skin_{axis}"] = skin[:, n], torch.full_like(crude, OF_SKIN)
+            aims[f"hair_{axis}"] = hair[:, n], torch.full_like(crude, OF_HAIR_TONE)
+        return self.in_deviations(aims, crude)
+
+    def in_deviations(
+        self, aims: dict[str, tuple[Tensor, Tensor]], like: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Aims by name as traits in standard deviations and their weights; 0 for the others."""
+        nothing = torch.zeros_like(like)
+        wanted, weights = [], []
+        for n, name in enumerate(TRAITS):
+            value, weight = aims.get(name, (nothing + self.net.traits_mean[n], nothing))
+            wanted.append((value - self.net.traits_mean[n]) / self.net.traits_deviation[n])
+            weights.append(weight)
+        return torch.stack(wanted, dim=1), torch.stack(weights, dim=1)
+
+    def age(self, shown: Tensor, chance: Tensor) -> Tensor:
+        """The logarithm of years: (N, 4) and (N,) → (N,). A child is meant only where one is surely
+        drawn, somebody old where that is likely.
+        """
+        child, young, middle, old = shown.unbind(1)
+        old = torch.where(old > OLD_FROM, old, torch.zeros_like(old))
+        adults = young + middle + old
+        from_young, from_middle = young / adults, (young + middle) / adults
+        group = 1 + (chance > from_young).long() + (chance > from_middle).long()
+        group = torch.where(child > CHILD_FROM, torch.zeros_like(group), group)
+        return self.years[group]
+
+
+def drawn_from(tones: Tensor, shares: tuple[float, ...], chance: Tensor) -> Tensor:
+    """One of the tones (M, 3) for each chance, (N,) from 0 to 1: (N, 3)."""
+    ends = torch.tensor(shares, device=chance.device).cumsum(0)[:-1]
+    return tones[(chance[:, None] > ends).sum(1)]
+
+
+def presents(shown: Tensor, chance: Tensor) -> Tensor:
+    """From 0, as a man, to 1, as a woman: (N, 2) and (N,) → (N,)."""
+    man, woman = shown.pow(1.5).unbind(1)
+    return (chance < woman / (man + woman)).float()
+
+
+def length_of(shown: Tensor) -> tuple[Tensor, Tensor]:
+    """The length of hair, from 0 to 4, and how much it matters: (N, 5) → (N,) each."""
+    bald = shown[:, 0] > BALD_FROM
+    usual = shown @ torch.arange(5.0, device=shown.device)
+    length = torch.where(bald, torch.full_like(usual, -0.3), usual)
+    return length, torch.where(bald, torch.full_like(usual, 1.0), torch.full_like(usual, 0.35))
+
+
+class Fit(nn.Module):
+    """In: code (N, K); hair (N, H * H), looks (N, V), shape (N, B), lips (N, 2), crude (N,), all of
+    the drawing; chances (N, 4), which decide what the drawing leaves open; firmness (N,) of the
+    drawn shape, 1 as usual; is_given (N,), 1 for somebody's code, whose sex, age and skin stay.
+    Out: code (N, K), near where it was.
+
+    Gradient descent on a sum of squares and the overlap of hair, whose gradient is written out and
+    multiplied by a constant matrix, close to the inverse of the sum's curvature.
+    """
+
+    inputs = {
+        "code": (F32, NUM_DIRECTIONS),
+        "hair": (F32, HAIR_PX**2),
+        "looks": (F32, NUM_VALUES),
+        "shape": (F32, NUM_SHAPE),
+        "lips": (F32, 2),
+        "crude": (F32,),
+        "chances": (F32, NUM_CHANCES),
+        "firmness": (F32,),
+        "is_given": (F32,),
+    }
+    outputs = ("code",)
+
+    def __init__(self, net: People) -> None:
+        super().__init__()
+        self.net, self.aim = net, Aim(net)
+        given = torch.ones(NUM_TRAITS)
+        for name in ("age", "presents", *OF_TONES):
+            given[TRAITS.index(name)] = 0.0
+        self.register_buffer("given", given, persistent=False)
+        self.busy, self.wall = TRAITS.index("busy"), TRAITS.index("wall")
+
+    def forward(
+        self,
+        code: Tensor,
+        hair: Tensor,
+        looks: Tensor,
+        shape: Tensor,
+        lips: Tensor,
+        crude: Tensor,
+        chances: Tensor,
+        firmness: Tensor,
+        is_given: Tensor,
+    ) -> Tensor:
+        wanted, weights = self.aim(looks, lips, crude, chances)
+        weights = weights * torch.lerp(torch.ones_like(self.given), self.given, is_given[:, None])
+        firm = (OF_SHAPE * firmness * (1 - 0.5 * crude))[:, None]
+        start = code
+        for _ in range(NUM_STEPS):
+            slope = self.slope(code, hair, wanted, weights, shape, firm)
+            slope = slope + 2 * OF_START * (code - start)
+            code = code - slope @ self.net.descent
+        return shortened(code, LONGEST)
+
+    def slope(
+        self,
+        code: Tensor,
+        hair: Tensor,
+        wanted: Tensor,
+        weights: Tensor,
+        shape: Tensor,
+        firm: Tensor,
+    ) -> Tensor:
+        """The gradient of the misfit at a code: (N, K)."""
+        net = self.net
+        traits = net.traits_of(code)
+        by_trait = 2 * weights * (traits - wanted)
+        plain = (PLAIN - net.traits_mean[self.busy]) / net.traits_deviation[self.busy]
+        bright = (BRIGHT - net.traits_mean[self.wall]) / net.traits_deviation[self.wall]
+        of_busy = 2 * OF_BUSY * F.relu(traits[:, self.busy, None] - plain)
+        of_wall = -2 * F.relu(bright - traits[:, self.wall, None])
+        slope = by_trait @ net.traits[:-1].T
+        slope = slope + of_busy * net.traits[:-1, self.busy] + of_wall * net.traits[:-1, self.wall]
+        fitted = slice(NUM_SHAPE_FITTED)
+        by_shape = 2 * firm * (net.shape_of(code) - shape)[:, fitted]
+        slope = slope + by_shape @ net.shape[:-1, fitted].T
+        by_hair = (self.hair_slope(code, hair) @ net.hair_components.T) @ net.hair[:-1].T
+        return slope + OF_HAIR * by_hair
+
+    def hair_slope(self, code: Tensor, drawn: Tensor) -> Tensor:
+        """The gradient of 1 - IoU by each pixel of the mask of hair: (N, H * H)."""
+        own = self.net.hair_of(code)
+        both = (own * drawn).sum(1, keepdim=True) + EMPTY
+        either = (own + drawn - own * drawn).sum(1, keepdim=True) + EMPTY
+        return (both * (1 - drawn) - either * drawn) / either.square()
+
+
+def shortened(code: Tensor, longest: float) -> Tensor:
+    """Codes (N, K) of at most this length."""
+    length = code.square().sum(1, keepdim=True).sqrt()
+    return code * (longest / length.clamp_min(1e-6)).clamp(max=1)
+
+
+class Edit(nn.Module):
+    """The same person, changed. In: code (N, K); asked (N, T), the traits that are asked for, NaN
+    for the others. Out: code (N, K), in steps that a text can hold (`codes`); traits (N, T), what
+    this code shows.
+    """
+
+    inputs = {"code": (F32, NUM_DIRECTIONS), "asked": (F32, NUM_TRAITS)}
+    outputs = ("code", "traits")
+
+    def __init__(self, net: People) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+        wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
+        missing = wanted - self.net.traits_of(code)
+        missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
+        code = shortened(code + missing @ self.net.edits, LONGEST_EDITED)
+        code = (code * STEPS).round().clamp(-127, 127) / STEPS
+        traits = self.net.traits_of(code) * self.net.traits_deviation + self.net.traits_mean
+        return code, traits

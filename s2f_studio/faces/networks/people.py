@@ -1,0 +1,116 @@
+"""Who could be meant: a distribution over people of the generator, given a drawing. Ours.
+
+A person is a code of the generator's space W, in its first principal directions. What a drawing
+shows becomes numbers, its features; a linear regression leads from these to the likeliest code, and
+the covariance of its residuals says how far others may be from it. What a code shows is linear in
+it as well: the length of hair, age, a smile. All of it was fitted on painted people and drawings of
+them (tools/shipped/people).
+
+Shapes: N drawings or people, K directions, D = 512 numbers in W, V values of looks, T traits of
+people, H = 32 pixels of a mask of hair, C components of masks, B of shape, F features.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2f_studio.codes import NUM_DIRECTIONS
+from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_studio.faces.looks import NUM_VALUES
+from s2f_studio.faces.networks.reader import Reader, normalised
+from s2f_studio.faces.traits import TRAITS
+from s2f_utils.networks.info import MEASURES, ModelInfo
+from s2f_utils.networks.mobile_stylegan import STYLE_DIM
+from s2f_utils.networks.network import Network
+
+HAIR_PX = 32
+NUM_PIXELS = 2 * HAIR_PX**2  # of the masks of person and hair
+NUM_MASKS, NUM_HAIR = 48, 40  # components
+NUM_SHAPE = 25
+NUM_READ = NUM_MASKS + NUM_SHAPE + NUM_VALUES + 2 + 1
+NUM_FEATURES = 2 * NUM_READ + 1
+MOST_OFF = 4.0  # standard deviations of a feature from its mean, at most
+
+
+class People(Network):
+    """The reader of drawings, and all that is linear.
+
+    mean_w (D,), directions (K, D), deviations (K,): of codes in W. masks_mean (P,), masks (C, P):
+    from masks of person and hair to components. features_mean, features_deviation: (F - 1,).
+    regression: (F, K). spread: (K, K), a lower triangle L; L times its transpose is the residuals'
+    covariance. traits: (K + 1, T), in standard deviations; traits_mean, traits_deviation: (T,).
+    shape: (K + 1, B). hair: (K + 1, 40); hair_mean: (H * H,); hair_components: (40, H * H). edits:
+    (T, K), for each trait the direction that raises it by a standard deviation and leaves the
+    other traits, and who it is, as they are. descent: (K, K), what a gradient is multiplied by.
+    """
+
+    INFO = ModelInfo(MEASURES, size_px=MEAN_PX)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = Reader()
+        num, num_traits = NUM_DIRECTIONS, len(TRAITS)
+        shapes = {
+            "mean_w": (STYLE_DIM,),
+            "directions": (num, STYLE_DIM),
+            "deviations": (num,),
+            "masks_mean": (NUM_PIXELS,),
+            "masks": (NUM_MASKS, NUM_PIXELS),
+            "features_mean": (NUM_FEATURES - 1,),
+            "features_deviation": (NUM_FEATURES - 1,),
+            "regression": (NUM_FEATURES, num),
+            "spread": (num, num),
+            "traits": (num + 1, num_traits),
+            "traits_mean": (num_traits,),
+            "traits_deviation": (num_traits,),
+            "shape": (num + 1, NUM_SHAPE),
+            "hair": (num + 1, NUM_HAIR),
+            "hair_mean": (HAIR_PX**2,),
+            "hair_components": (NUM_HAIR, HAIR_PX**2),
+            "edits": (num_traits, num),
+            "descent": (num, num),
+        }
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the reader says of a drawing and its mirror image: the mean of both is steadier."""
+        return normalised(0.5 * (self.reader(x) + self.reader(x.flip(3))))
+
+    def features(
+        self, looks: Tensor, masks: Tensor, shape: Tensor, lips: Tensor, crude: Tensor
+    ) -> Tensor:
+        """What a drawing shows as numbers: (N, F).
+
+        looks: (N, V), logarithms of probabilities. masks: (N, 2, H, H), person and hair in the mean
+        shape's frame. shape: (N, B). lips: (N, 2), the gap between them and the smile. crude: (N,).
+        """
+        components = (masks.flatten(1) - self.masks_mean) @ self.masks.T
+        mouth = (10 * lips).clamp(-3, 5)
+        read = torch.cat([components, shape, looks.exp(), mouth, crude[:, None]], dim=1)
+        both = torch.cat([read, read * (1 - crude[:, None])], dim=1)
+        scaled = (both - self.features_mean) / self.features_deviation
+        return F.pad(scaled.clamp(-MOST_OFF, MOST_OFF), (0, 1), value=1.0)
+
+    def to_w(self, code: Tensor) -> Tensor:
+        """Codes of the generator: (N, K) → (N, D)."""
+        return self.mean_w + (code * self.deviations) @ self.directions
+
+    def to_code(self, w: Tensor) -> Tensor:
+        """The nearest codes: (N, D) → (N, K)."""
+        return (w - self.mean_w) @ self.directions.T / self.deviations
+
+    def traits_of(self, code: Tensor) -> Tensor:
+        """Traits of people, in standard deviations from the mean: (N, K) → (N, T)."""
+        return code @ self.traits[:-1] + self.traits[-1]
+
+    def shape_of(self, code: Tensor) -> Tensor:
+        """The shape of their faces: (N, K) → (N, B)."""
+        return code @ self.shape[:-1] + self.shape[-1]
+
+    def hair_of(self, code: Tensor) -> Tensor:
+        """The mask of their hair in the mean shape's frame, from 0 to 1: (N, K) → (N, H * H)."""
+        components = code @ self.hair[:-1] + self.hair[-1]
+        return (components @ self.hair_components + self.hair_mean).clamp(0, 1)

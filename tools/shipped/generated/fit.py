@@ -1,0 +1,270 @@
+"""Fit who could be meant to painted people and drawings of them:
+`python -m tools.shipped.generated.fit POOL READER`.
+
+POOL has the files of `tools.shipped.generated.paint` and `tools.shipped.generated.read`; READER is
+`reader.pt` of `tools.shipped.looks.reader`. A tenth of the people is kept apart: what the drawings
+explain of their codes, and what codes explain of what they show, is printed; then all are fitted.
+Writes s2f_studio/shipped/sketch-to-photo-people.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from s2f_studio import shipped
+from s2f_studio.codes import NUM_DIRECTIONS
+from s2f_studio.faces import fitting
+from s2f_studio.faces.networks.people import HAIR_PX, NUM_HAIR, NUM_MASKS, People
+from s2f_studio.faces.people_stages import Read
+from s2f_studio.faces.traits import TRAITS
+from s2f_utils import networks
+from s2f_utils.networks import checkpoints
+from tools.shipped.generated.pool import Pool, directions_of_w
+
+HELD_OUT = 10
+PENALTIES = (300.0, 1000.0, 3000.0, 10_000.0)  # of the regression from drawings to codes
+PENALTY_OF_TRAITS = 100.0
+SHRUNK = 0.1  # share of the residuals' covariance that only its diagonal has
+# Of the curvature by which a gradient is divided: overlap of hair is no square.
+HAIR_CURVATURE = fitting.OF_HAIR / 60
+# What changes together: an edit of one leaves the others of its group free.
+TOGETHER = (
+    {"teeth", "gap", "smile"},
+    {"hair_length", "curls", "fringe", "hat"},
+    {"busy", "wall"},
+    {"skin_l", "skin_a", "skin_b"},
+    {"hair_l", "hair_a", "hair_b"},
+)
+OF_MOUTH = {"teeth", "gap", "smile"}
+OF_HAIR = {"hair_length", "curls", "fringe", "hat", "beard"}
+KEPT_SHAPE, KEPT_HAIR = 12, 8  # components that an edit leaves as they are
+SOFT = 0.03  # of an edit: how little it may move what it should leave
+
+
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """The linear map from x (N, I) to y (N, O) with this penalty on its square: (I, O)."""
+    return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+
+
+def explained(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """The share of variance of each column that a guess explains: (O,)."""
+    return 1 - np.square(truth - guess).sum(axis=0) / np.square(truth - truth.mean(0)).sum(axis=0)
+
+
+def with_one(x: np.ndarray) -> np.ndarray:
+    """A further column of ones."""
+    return np.column_stack([x, np.ones(len(x), x.dtype)])
+
+
+def set_directions(net: People, pool: Pool) -> np.ndarray:
+    """Set the directions of W; the people's codes (N, K)."""
+    for name, values in directions_of_w().items():
+        getattr(net, name).copy_(torch.from_numpy(values))
+    return net.to_code(torch.from_numpy(pool.w)).numpy()
+
+
+def set_features(net: People, pool: Pool, learned: np.ndarray) -> np.ndarray:
+    """Set how drawings become features; those of all drawings, (N, M, F)."""
+    masks = pool.drawn_masks()  # (N, M, 2, H, H)
+    flat = masks[learned].reshape(-1, 2 * HAIR_PX**2)
+    mean = flat.mean(axis=0)
+    _, scale, components = np.linalg.svd(flat[::7] - mean, full_matrices=False)
+    deviations = scale[:NUM_MASKS] / len(flat[::7]) ** 0.5
+    net.masks_mean.copy_(torch.from_numpy(mean))
+    net.masks.copy_(torch.from_numpy(components[:NUM_MASKS] / deviations[:, None]))
+    net.features_deviation.fill_(1.0)
+    read = Read(net)
+    looks = pool.drawn_looks(read)
+    raw = []
+    for start in range(0, len(masks), 500):
+        part = slice(start, start + 500)
+        given = (looks[part], masks[part], pool.drawn_shape[part], pool.drawn_lips[part])
+        flattened = [torch.from_numpy(one).flatten(0, 1) for one in given]
+        crude = torch.from_numpy(pool.crude[part]).flatten()
+        # Not clamped yet: the scale comes from these.
+        raw.append(unscaled(net, *flattened, crude).numpy())
+    features = np.concatenate(raw)
+    people = np.repeat(learned, masks.shape[1])
+    net.features_mean.copy_(torch.from_numpy(features[people].mean(axis=0)))
+    net.features_deviation.copy_(torch.from_numpy(features[people].std(axis=0) + 1e-3))
+    scaled = (torch.from_numpy(features) - net.features_mean) / net.features_deviation
+    made = F.pad(scaled.clamp(-4, 4), (0, 1), value=1.0).numpy()
+    return made.reshape(*masks.shape[:2], -1)
+
+
+def unscaled(
+    net: People,
+    looks: torch.Tensor,
+    masks: torch.Tensor,
+    shape: torch.Tensor,
+    lips: torch.Tensor,
+    crude: torch.Tensor,
+) -> torch.Tensor:
+    """As `People.features`, neither scaled nor clamped, without the last column."""
+    components = (masks.flatten(1) - net.masks_mean) @ net.masks.T
+    mouth = (10 * lips).clamp(-3, 5)
+    read = torch.cat([components, shape, looks.exp(), mouth, crude[:, None]], dim=1)
+    return torch.cat([read, read * (1 - crude[:, None])], dim=1)
+
+
+def set_regression(
+    net: People, features: np.ndarray, codes: np.ndarray, learned: np.ndarray
+) -> None:
+    """Set how features lead to codes, and how far others may be; prints what is explained."""
+    num_drawings = features.shape[1]
+    x = features[learned].reshape(-1, features.shape[2]).astype(np.float64)
+    y = np.repeat(codes[learned], num_drawings, axis=0).astype(np.float64)
+    held_x = features[~learned].reshape(-1, features.shape[2])
+    held_y = np.repeat(codes[~learned], num_drawings, axis=0)
+    penalty = PENALTIES[2]
+    if len(held_x):
+        scores = []
+        for one in PENALTIES:
+            found = explained(held_y, held_x @ ridge(x, y, one))
+            scores.append(found.mean())
+            print(
+                f"penalty {one:g}: explained {found.mean():.3f}, first 16 {found[:16].mean():.3f}"
+            )
+        penalty = PENALTIES[int(np.argmax(scores))]
+    regression = ridge(x, y, penalty)
+    residuals = cross_residuals(x, y, penalty, num_drawings)
+    covariance = np.cov(residuals.T)
+    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance))
+    net.regression.copy_(torch.from_numpy(regression))
+    net.spread.copy_(torch.from_numpy(np.linalg.cholesky(covariance)))
+    if len(held_x):
+        gained = log_likelihood(held_y - held_x @ regression, covariance)
+        prior = log_likelihood(held_y - y.mean(axis=0), np.cov(y.T))
+        print(f"log likelihood of a drawing's person above the prior: {gained - prior:.1f} nats")
+
+
+def cross_residuals(x: np.ndarray, y: np.ndarray, penalty: float, times: int) -> np.ndarray:
+    """What a regression leaves of people whom it has not seen, by two folds: (N, K)."""
+    is_first = (np.arange(len(x)) // times) % 2 == 0
+    left = np.empty_like(y)
+    for fold in (is_first, ~is_first):
+        left[~fold] = y[~fold] - x[~fold] @ ridge(x[fold], y[fold], penalty)
+    return left
+
+
+def log_likelihood(away: np.ndarray, covariance: np.ndarray) -> float:
+    """The mean logarithm of a normal density, but for a constant, in nats."""
+    _, size = np.linalg.slogdet(covariance)
+    squares = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
+    return float(-0.5 * (squares.mean() + size))
+
+
+def set_traits(net: People, pool: Pool, codes: np.ndarray, learned: np.ndarray) -> None:
+    """Set what a code shows: traits, shape, hair; prints what is explained of people apart."""
+    given = with_one(codes).astype(np.float64)
+    traits = pool.traits()
+    net.traits_mean.copy_(torch.from_numpy(np.nanmean(traits, axis=0)))
+    net.traits_deviation.copy_(torch.from_numpy(np.nanstd(traits, axis=0)))
+    scaled = (traits - net.traits_mean.numpy()) / net.traits_deviation.numpy()
+    for n, name in enumerate(TRAITS):
+        known = ~np.isnan(scaled[:, n])
+        own = known & learned
+        weights = ridge(given[own], scaled[own, n : n + 1], PENALTY_OF_TRAITS)
+        net.traits[:, n].copy_(torch.from_numpy(weights[:, 0]))
+        held = known & ~learned
+        if held.any():
+            share = explained(scaled[held, n : n + 1], given[held] @ weights)[0]
+            print(f"{name}: explained {share:.2f}")
+    shape = ridge(given[learned], pool.shape[learned], PENALTY_OF_TRAITS)
+    net.shape.copy_(torch.from_numpy(shape))
+    hair = pool.hair()
+    mean = hair[learned].mean(axis=0)
+    _, _, components = np.linalg.svd(hair[learned] - mean, full_matrices=False)
+    components = components[:NUM_HAIR]
+    weights = ridge(given[learned], (hair[learned] - mean) @ components.T, PENALTY_OF_TRAITS)
+    net.hair_mean.copy_(torch.from_numpy(mean))
+    net.hair_components.copy_(torch.from_numpy(components))
+    net.hair.copy_(torch.from_numpy(weights))
+    if not learned.all():
+        apart = given[~learned]
+        guess = mean + apart @ weights @ components
+        left = np.square(hair[~learned] - guess).sum() / np.square(hair[~learned] - mean).sum()
+        print(f"hair: explained {1 - left:.2f}")
+        found = explained(pool.shape[~learned], apart @ shape)
+        print(f"shape: explained {found[:KEPT_SHAPE].mean():.2f} of the first {KEPT_SHAPE}")
+
+
+def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
+    """Set each trait's direction: it moves this trait alone, and the recogniser's descriptor, which
+    says who it is, as little as possible (Shen et al. 2020 clear directions in the same way).
+    """
+    who = ridge(with_one(codes), pool.ids - pool.ids.mean(axis=0), PENALTY_OF_TRAITS)[:-1]
+    metric = who @ who.T
+    metric += 0.1 * np.trace(metric) / len(metric) * np.eye(len(metric))
+    traits = net.traits[:-1].numpy().astype(np.float64)
+    shape = net.shape[:-1, :KEPT_SHAPE].numpy().astype(np.float64)
+    hair = net.hair[:-1, :KEPT_HAIR].numpy().astype(np.float64)
+    hair /= np.linalg.norm(hair, axis=0) / np.linalg.norm(traits, axis=0).mean()
+    for n, name in enumerate(TRAITS):
+        free = set().union(*(group for group in TOGETHER if name in group)) - {name}
+        kept = [traits[:, k] for k, other in enumerate(TRAITS) if other not in free | {name}]
+        if name not in OF_MOUTH | {"age"}:
+            kept += list(shape.T)
+        if name not in OF_HAIR:
+            kept += list(hair.T)
+        columns = np.stack([traits[:, n], *kept], axis=1)  # (K, 1 + kept)
+        towards = np.linalg.solve(metric, columns)
+        system = columns.T @ towards
+        system[1:, 1:] += SOFT * np.diag(np.diag(system)[1:])
+        direction = towards @ np.linalg.solve(system, np.eye(len(system))[0])
+        net.edits[n].copy_(torch.from_numpy(direction / (direction @ traits[:, n])))
+
+
+def set_descent(net: People) -> None:
+    """Set what a gradient of the fit is multiplied by: half of the inverse of its curvature."""
+    traits = net.traits[:-1].numpy().astype(np.float64)
+    weights = np.full(len(TRAITS), 0.5)
+    weights[TRAITS.index("busy")] = fitting.OF_BUSY
+    weights[TRAITS.index("wall")] = 1.0
+    shape = net.shape[:-1, : fitting.NUM_SHAPE_FITTED].numpy().astype(np.float64)
+    hair = net.hair[:-1].numpy().astype(np.float64)
+    curvature = 2 * fitting.OF_START * np.eye(NUM_DIRECTIONS)
+    curvature += 2 * (traits * weights) @ traits.T
+    curvature += 2 * 3 * fitting.OF_SHAPE * shape @ shape.T
+    curvature += 2 * HAIR_CURVATURE * hair @ hair.T
+    net.descent.copy_(torch.from_numpy(0.5 * np.linalg.inv(curvature)))
+
+
+def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> People:
+    """The network, fitted on these people, bool (N,)."""
+    net = networks.build("people")
+    net.reader.load_state_dict(reader)
+    net.eval().requires_grad_(False)
+    codes = set_directions(net, pool)
+    features = set_features(net, pool, learned)
+    set_regression(net, features, codes, learned)
+    set_traits(net, pool, codes, learned)
+    set_edits(net, pool, codes)
+    set_descent(net)
+    return net
+
+
+def main() -> None:
+    """Measure on people kept apart, then fit on all, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("reader", type=Path)
+    args = parser.parse_args()
+    pool = Pool(args.pool)
+    reader = torch.load(args.reader, weights_only=True)["reader"]
+    apart = np.arange(len(pool.w)) % HELD_OUT == 0
+    print(f"{len(apart)} people, {apart.sum()} of them kept apart")
+    fitted(pool, reader, ~apart)
+    net = fitted(pool, reader, np.ones(len(apart), bool))
+    target = shipped.file_of(shipped.PEOPLE)
+    checkpoints.save_generator(target, net, {}, compact=True)
+    print(target)
+
+
+if __name__ == "__main__":
+    main()
