@@ -57,7 +57,7 @@ OF_SKIN, OF_HAIR_TONE = 0.4, 0.25
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.5  # "busy" of a plain wall
 BRIGHT = 45.0  # "wall" of one that is not dark
-NUM_STEPS = 60
+NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 13.0
@@ -179,7 +179,12 @@ class Fit(nn.Module):
         for name in ("age", "presents", *OF_TONES):
             given[TRAITS.index(name)] = 0.0
         self.register_buffer("given", given, persistent=False)
-        self.busy, self.wall = TRAITS.index("busy"), TRAITS.index("wall")
+        for name, limit, value in (("busy", "plain", PLAIN), ("wall", "bright", BRIGHT)):
+            which = torch.zeros(NUM_TRAITS)
+            which[TRAITS.index(name)] = 1.0
+            scaled = (value - net.traits_mean.cpu()) / net.traits_deviation.cpu()
+            self.register_buffer(f"is_{name}", which, persistent=False)
+            self.register_buffer(limit, scaled, persistent=False)
 
     def forward(
         self,
@@ -196,41 +201,31 @@ class Fit(nn.Module):
         wanted, weights = self.aim(looks, lips, crude, chances)
         weights = weights * torch.lerp(torch.ones_like(self.given), self.given, is_given[:, None])
         firm = (OF_SHAPE * firmness * (1 - 0.5 * crude))[:, None]
+        shape = shape[:, :NUM_SHAPE_FITTED]
+        by_trait, by_shape = self.net.traits[:-1], self.net.shape[:-1, :NUM_SHAPE_FITTED]
+        to_hair = self.net.hair[:-1]
+        back = by_trait.T, by_shape.T, to_hair.T, self.net.hair_components.T
         start = code
         for _ in range(NUM_STEPS):
-            slope = self.slope(code, hair, wanted, weights, shape, firm)
+            traits = code @ by_trait + self.net.traits[-1]
+            off = (code @ by_shape + self.net.shape[-1, :NUM_SHAPE_FITTED]) - shape
+            own = (code @ to_hair + self.net.hair[-1]) @ self.net.hair_components
+            hairs = self.hair_slope((own + self.net.hair_mean).clamp(0, 1), hair)
+            slope = self.trait_slope(traits, wanted, weights) @ back[0]
+            slope = slope + (2 * firm * off) @ back[1]
+            slope = slope + OF_HAIR * (hairs @ back[3]) @ back[2]
             slope = slope + 2 * OF_START * (code - start)
             code = code - slope @ self.net.descent
         return shortened(code, LONGEST)
 
-    def slope(
-        self,
-        code: Tensor,
-        hair: Tensor,
-        wanted: Tensor,
-        weights: Tensor,
-        shape: Tensor,
-        firm: Tensor,
-    ) -> Tensor:
-        """The gradient of the misfit at a code: (N, K)."""
-        net = self.net
-        traits = net.traits_of(code)
-        by_trait = 2 * weights * (traits - wanted)
-        plain = (PLAIN - net.traits_mean[self.busy]) / net.traits_deviation[self.busy]
-        bright = (BRIGHT - net.traits_mean[self.wall]) / net.traits_deviation[self.wall]
-        of_busy = 2 * OF_BUSY * F.relu(traits[:, self.busy, None] - plain)
-        of_wall = -2 * F.relu(bright - traits[:, self.wall, None])
-        slope = by_trait @ net.traits[:-1].T
-        slope = slope + of_busy * net.traits[:-1, self.busy] + of_wall * net.traits[:-1, self.wall]
-        fitted = slice(NUM_SHAPE_FITTED)
-        by_shape = 2 * firm * (net.shape_of(code) - shape)[:, fitted]
-        slope = slope + by_shape @ net.shape[:-1, fitted].T
-        by_hair = (self.hair_slope(code, hair) @ net.hair_components.T) @ net.hair[:-1].T
-        return slope + OF_HAIR * by_hair
+    def trait_slope(self, traits: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+        """The gradient of the traits' misfit, and of busy or dark walls, by each trait: (N, T)."""
+        of_busy = 2 * OF_BUSY * F.relu(traits - self.plain) * self.is_busy
+        of_wall = 2 * F.relu(self.bright - traits) * self.is_wall
+        return 2 * weights * (traits - wanted) + of_busy - of_wall
 
-    def hair_slope(self, code: Tensor, drawn: Tensor) -> Tensor:
+    def hair_slope(self, own: Tensor, drawn: Tensor) -> Tensor:
         """The gradient of 1 - IoU by each pixel of the mask of hair: (N, H * H)."""
-        own = self.net.hair_of(code)
         both = (own * drawn).sum(1, keepdim=True) + EMPTY
         either = (own + drawn - own * drawn).sum(1, keepdim=True) + EMPTY
         return (both * (1 - drawn) - either * drawn) / either.square()

@@ -200,5 +200,13 @@ def _engine(description: Mapping[str, Any], file: Path) -> OnnxEngine:
 
 
 def _weights_beside(file: Path, name: str) -> Path:
-    beside = file.with_name(name)
-    return beside if beside.is_file() else file.parent.parent / name
+    """A file of weights: beside the graphs, in the folder above, or the generator's, wherever it is
+    on this machine, or will be.
+    """
+    for path in (file.with_name(name), file.parent.parent / name):
+        if path.is_file():
+            return path
+    if name == weights.entry_of(weights.GENERATOR).file_name:
+        found = weights.find(weights.GENERATOR) if weights.has_generator() else None
+        return found or weights.cache_folder() / name
+    return path

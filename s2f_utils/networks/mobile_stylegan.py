@@ -164,7 +164,7 @@ class MobileStyleGAN(Network):
     def features(self, styles: list[Tensor], num_blocks: int) -> Tensor:
         """What the first blocks make of the styles, (N, C, S, S): after five of them S is 128."""
         given = iter(styles)
-        x = self.input.expand(len(styles[0]), -1, -1, -1)
+        x = self.input.expand(styles[0].shape[0], -1, -1, -1)
         x = self.conv1(x, next(given))
         for block in self.layers[:num_blocks]:
             x = block(x, given)

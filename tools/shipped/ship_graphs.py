@@ -40,7 +40,7 @@ class Store:
         self.places: dict[bytes, tuple[str, int]] = {}  # {digest: (file, first byte)}
         self.end = 0  # of the constants
         for name in names:
-            first, path = 0, shipped.all_files()[name]
+            first, path = 0, file_of(name)
             for tensor in tensors_of(path).values():
                 self.places.setdefault(_digest(tensor), (path.name, first))
                 first += tensor.nbytes
@@ -61,6 +61,11 @@ class Store:
             self.constants[f"{len(self.constants):03d} {name}"] = half if exact else tensor
             self.places[digest], self.end = (CONSTANTS, self.end), self.end + tensor.nbytes
         return self.places[digest]
+
+
+def file_of(name: str) -> Path:
+    """The file of weights that come along, or of the generator."""
+    return weights.generator() if name == weights.GENERATOR else shipped.all_files()[name]
 
 
 def _digest(tensor: np.ndarray) -> bytes:
@@ -87,7 +92,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
     of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)
     ship(of_library, Store(of_library), weights.GRAPHS)
-    ship((shipped.EXPECT,), Store(shipped.FILES), shipped.GRAPHS)
+    ship((shipped.EXPECT,), Store((*shipped.FILES, weights.GENERATOR)), shipped.GRAPHS)
 
 
 def ship(names: Iterable[str], store: Store, graphs: Path) -> None:
