@@ -210,7 +210,7 @@ class Fit(nn.Module):
             traits = code @ by_trait + self.net.traits[-1]
             off = (code @ by_shape + self.net.shape[-1, :NUM_SHAPE_FITTED]) - shape
             own = (code @ to_hair + self.net.hair[-1]) @ self.net.hair_components
-            hairs = self.hair_slope((own + self.net.hair_mean).clamp(0, 1), hair)
+            hairs = self.hair_slope(own + self.net.hair_mean, hair)
             slope = self.trait_slope(traits, wanted, weights) @ back[0]
             slope = slope + (2 * firm * off) @ back[1]
             slope = slope + OF_HAIR * (hairs @ back[3]) @ back[2]
@@ -225,10 +225,14 @@ class Fit(nn.Module):
         return 2 * weights * (traits - wanted) + of_busy - of_wall
 
     def hair_slope(self, own: Tensor, drawn: Tensor) -> Tensor:
-        """The gradient of 1 - IoU by each pixel of the mask of hair: (N, H * H)."""
+        """The gradient of 1 - IoU by each pixel of the mask of hair, 0 where it is clamped: (N, H *
+        H). own: not clamped yet.
+        """
+        is_free = ((own > 0) & (own < 1)).float()
+        own = own.clamp(0, 1)
         both = (own * drawn).sum(1, keepdim=True) + EMPTY
         either = (own + drawn - own * drawn).sum(1, keepdim=True) + EMPTY
-        return (both * (1 - drawn) - either * drawn) / either.square()
+        return is_free * (both * (1 - drawn) - either * drawn) / either.square()
 
 
 def shortened(code: Tensor, longest: float) -> Tensor:
