@@ -61,6 +61,7 @@ NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 13.0
+NUM_EDITS, EDIT_STEP = 12, 0.5
 
 
 class Aim(nn.Module):
@@ -256,9 +257,12 @@ class Edit(nn.Module):
 
     def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
-        missing = wanted - self.net.traits_of(code)
-        missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
-        code = shortened(code + missing @ self.net.edits, LONGEST_EDITED)
+        # In several steps: edits of what changes together, such as teeth and gap, overlap.
+        for _ in range(NUM_EDITS):
+            missing = wanted - self.net.traits_of(code)
+            missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
+            code = code + EDIT_STEP * missing @ self.net.edits
+        code = shortened(code, LONGEST_EDITED)
         code = (code * STEPS).round().clamp(-127, 127) / STEPS
         traits = self.net.traits_of(code) * self.net.traits_deviation + self.net.traits_mean
         return code, traits
