@@ -54,6 +54,7 @@ NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
 OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 6.0, 1 / 60
 OF_SKIN, OF_HAIR_TONE = 0.4, 0.25
+OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.5  # "busy" of a plain wall
 BRIGHT = 45.0  # "wall" of one that is not dark
@@ -153,8 +154,8 @@ def length_of(shown: Tensor) -> tuple[Tensor, Tensor]:
 class Fit(nn.Module):
     """In: code (N, K); hair (N, H * H), looks (N, V), shape (N, B), lips (N, 2), crude (N,), all of
     the drawing; chances (N, 4), which decide what the drawing leaves open; firmness (N,) of the
-    drawn shape, 1 as usual; is_given (N,), 1 for somebody's code, whose sex, age and skin stay.
-    Out: code (N, K), near where it was.
+    drawn shape, 1 as usual; is_given (N,), 1 for somebody's code, whose shape, sex, age and skin
+    stay. Out: code (N, K), near where it was.
 
     Gradient descent on a sum of squares and the overlap of hair, whose gradient is written out and
     multiplied by a constant matrix, close to the inverse of the sum's curvature.
@@ -201,7 +202,8 @@ class Fit(nn.Module):
     ) -> Tensor:
         wanted, weights = self.aim(looks, lips, crude, chances)
         weights = weights * torch.lerp(torch.ones_like(self.given), self.given, is_given[:, None])
-        firm = (OF_SHAPE * firmness * (1 - 0.5 * crude))[:, None]
+        firm = (OF_SHAPE * firmness * (1 - 0.5 * crude) * (1 - is_given))[:, None]
+        of_hair = (OF_HAIR + (OF_HAIR_GIVEN - OF_HAIR) * is_given)[:, None]
         shape = shape[:, :NUM_SHAPE_FITTED]
         by_trait, by_shape = self.net.traits[:-1], self.net.shape[:-1, :NUM_SHAPE_FITTED]
         to_hair = self.net.hair[:-1]
@@ -214,7 +216,7 @@ class Fit(nn.Module):
             hairs = self.hair_slope(own + self.net.hair_mean, hair)
             slope = self.trait_slope(traits, wanted, weights) @ back[0]
             slope = slope + (2 * firm * off) @ back[1]
-            slope = slope + OF_HAIR * (hairs @ back[3]) @ back[2]
+            slope = slope + of_hair * (hairs @ back[3]) @ back[2]
             slope = slope + 2 * OF_START * (code - start)
             code = code - slope @ self.net.descent
         return shortened(code, LONGEST)

@@ -35,6 +35,7 @@ FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reade
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
 LEAST_INK = 0.08  # share of ink in the hair from which strokes say anything
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
+FULL_FROM = 0.6  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
 
 class Read(nn.Module):
@@ -176,6 +177,7 @@ class Guess(nn.Module):
         # Without guidance people are as they are in general: standard normal in all directions.
         away = guided * (away @ self.net.spread.T) + (1 - guided) * away
         code = guidance[:, None] * likeliest + temperature[:, None] * away
+        chances = chances * (temperature / FULL_FROM).clamp(max=1)[:, None]
         return code, 0.5 + 0.5 * torch.erf(chances / 2**0.5)
 
 
