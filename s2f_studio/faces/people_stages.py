@@ -42,6 +42,7 @@ DRAWN_FROM, THIN_PX = 0.2, 6
 ONE_LINE, LOW_PX, HIGH_PX, TOP_PX = (0.75, 0.92), 29.0, 26.0, 14.0
 MOST_BALD = 6.0  # nats
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
+FULL_FROM = 0.6  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
 
 class Read(nn.Module):
@@ -186,9 +187,10 @@ class Guess(nn.Module):
     much the drawing decides. Out: code (N, K), a person who could be meant; chances (N, 4), from 0
     to 1, by which `fitting.Aim` decides what the drawing leaves open.
 
-    One seed is another person for each drawing: to its noise comes what the drawing shows, mixed
-    at random, so that two drawings that leave all open do not have one answer. A stroke more
-    changes that little.
+    One seed is another person for each drawing: its noise is turned between two independent noises
+    by angles that the drawing decides, so that two drawings that leave all open do not have one
+    answer. Over all seeds the noise of each drawing is standard normal. A stroke more turns it
+    little.
     """
 
     inputs = {
@@ -209,14 +211,16 @@ class Guess(nn.Module):
     def forward(
         self, features: Tensor, seed: Tensor, temperature: Tensor, guidance: Tensor
     ) -> tuple[Tensor, Tensor]:
-        noise = normal(seed, NUM_DIRECTIONS + NUM_CHANCES, STREAM)
-        noise = (noise + features[:, :-1] @ self.mixing) / 2**0.5
+        one, other = normal(seed, 2 * (NUM_DIRECTIONS + NUM_CHANCES), STREAM).chunk(2, dim=1)
+        angles = features[:, :-1] @ self.mixing
+        noise = one * angles.cos() + other * angles.sin()
         away, chances = noise.split([NUM_DIRECTIONS, NUM_CHANCES], dim=1)
         likeliest = features @ self.net.regression
         guided = guidance.clamp(max=1)[:, None]
         # Without guidance people are as they are in general: standard normal in all directions.
         away = guided * (away @ self.net.spread.T) + (1 - guided) * away
         code = guidance[:, None] * likeliest + temperature[:, None] * away
+        chances = chances * (temperature / FULL_FROM).clamp(max=1)[:, None]
         return code, 0.5 + 0.5 * torch.erf(chances / 2**0.5)
 
 
