@@ -1,7 +1,6 @@
 // Graphs run by onnxruntime-web, by WebAssembly. Files are fetched when they are needed first.
 
 import { FACTS } from "./facts.js";
-import { decoded } from "./pixels.js";
 import { expanded } from "./weights.js";
 
 const { runtime } = FACTS;
@@ -88,11 +87,6 @@ export class Engine {
       this.numLoading--;
       this.tell();
     }
-  }
-
-  // A picture in a file, fetched once.
-  async picture(name) {
-    return decoded(new Blob([await this.file(name)]));
   }
 
   // Begin to fetch what these graphs need.
