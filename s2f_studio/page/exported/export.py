@@ -80,15 +80,18 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
 
 def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
     """Write the graphs and the files of weights that they need, all packed by gzip: {"graphs":
-    {stage: file}, "weights": {stage: files}}, from the page's folder.
+    {stage: file}, "weights": {stage: files}}, from the page's folder, and {"outputs": {stage:
+    names}}.
     """
     graphs: dict[str, str] = {}
     needed: dict[str, list[str]] = {}
+    outputs: dict[str, list[str]] = {}
     for stage, facts in read_description(description_file(shipped.EXPECT, shipped.GRAPHS))[
         "stages"
     ].items():
         graphs[stage] = graph_file((stage, facts))
         needed[stage] = list(facts["weights"])
+        outputs[stage] = facts["gives"]
     for name in {*graphs.values(), *(one for files in needed.values() for one in files)}:
         is_graph = (shipped.GRAPHS / name).is_file()
         source = shipped.GRAPHS if is_graph else shipped.FOLDER
@@ -97,6 +100,7 @@ def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
     return {
         "graphs": {stage: f"models/{name}" for stage, name in graphs.items()},
         "weights": {stage: [f"models/{one}" for one in names] for stage, names in needed.items()},
+        "outputs": outputs,
     }
 
 

@@ -153,6 +153,8 @@ export class Engine {
       const { type, data, dims } = inputs[n];
       return [name, new ort.Tensor(type, data, dims)];
     });
-    return session.run(Object.fromEntries(feeds)).catch(failing(UNABLE));
+    const made = await session.run(Object.fromEntries(feeds)).catch(failing(UNABLE));
+    const names = runtime.outputs[stage]; // a graph calls an output otherwise than an input
+    return Object.fromEntries(names.map((name, n) => [name, made[session.outputNames[n]]]));
   }
 }
