@@ -30,7 +30,7 @@ MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
-    shipped.MODEL: "sketch → photo, 256 px",
+    shipped.MODEL: "sketch → photo, 512 px",
     MANY: "Lesson: sketch → face, 128 px, eight variants",
     MAPS: "Lesson: label map → face, 128 px, eight variants",
 }
