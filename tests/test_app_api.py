@@ -157,7 +157,9 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client, generator
         ({"answer": "average"}, ["average"], 0),
     ],
 )
-def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said, generator_file):
+def test_each_of_several_answers_is_named_for_what_it_is(
+    client, fields, names, said, generator_file
+):
     upload = images.png_of(drawings.example("few-lines"))
     found = ask(client, upload, headers=AS_JSON, candidates="3", **fields).json()
     assert found["note"] == images.GENERATED_NOTE

@@ -496,7 +496,8 @@ def test_a_person_who_is_picked_no_more_is_kept_no_more_and_another_one_takes_no
       await state.eight.pick(third);
       host.translate = async (file, fields) => {
         asked.push(fields);
-        return { pictures: [{ png: png + asked.length, person: code(500) }], warnings: [], codes: [] };
+        const pictures = [{ png: png + asked.length, person: code(500) }];
+        return { pictures, warnings: [], codes: [] };
       };
       await state.set({ person: { age: 1 } });
       await state.eight.fill();

@@ -31,10 +31,10 @@ export class EightFaces {
     return this.rounds.now.faces.filter((face) => !this.isOld(face)).length;
   }
 
-  // How one of the eight in sight was asked for, by the code; undefined for others, and for old faces.
+  // How somebody of a round was asked for, by the code; undefined for others, and for old faces.
   asked(person) {
-    const isWanted = (face) => face?.person === person && !this.isOld(face);
-    return this.rounds.now.faces.find(isWanted)?.asked;
+    const faces = this.rounds.list.flatMap((round) => round.faces);
+    return faces.find((face) => face?.person === person && !this.isOld(face))?.asked;
   }
 
   // From round to round

@@ -326,7 +326,7 @@ export class State {
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
-  // Who answers, if somebody stays: as one of the eight was asked for while nothing has changed since,
+  // Who answers, if somebody stays: as one of eight was asked for while nothing has changed since,
   // and from then on by the code.
   personFields() {
     if (!this.keepsSomebody) return {};
