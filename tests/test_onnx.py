@@ -76,7 +76,7 @@ def drawn(name: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def by_graphs():
+def by_graphs(generator_file):
     """The same, by the graphs that come along."""
     return s2f_studio.load("sketch-to-photo", engine="onnx")
 
@@ -456,7 +456,7 @@ def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
+def test_answers_need_nothing_of_the_rest(shipped, generator_file, tmp_path):
     images.save(tmp_path / "drawing.png", drawn("plain-man"))
     photo = draw_face(3, size_px=256).photo
     images.save(tmp_path / "photo.png", photo)
