@@ -310,6 +310,15 @@ def test_a_cell_that_sets_a_seed_lets_go_of_who_was_picked(page, pad):
     assert page.pad["settings"]["keep"] == SOMEBODY
 
 
+def test_a_pick_stays_in_the_kernel_by_its_code(page, pad):
+    """The page asks for the face as it did before, of its round; a cell goes on with the code."""
+    asking = question(pad, seed=9, chosen=f"{SOMEBODY}/{THIRD}", preview=True) | {"keep": ANOTHER}
+    ok, _ = asked(page, asking)
+    assert ok and (pad.query.seed, pad.query.keep, pad.query.chosen) == (9, ANOTHER, ())
+    ok, _ = asked(page, question(pad, preview=True) | {"keep": None})
+    assert ok and pad.query.keep is None
+
+
 def test_a_cell_that_names_people_shows_eight_around_them(page, pad):
     assert page.pad["round"] is None
     pad.set(seed=11, chosen=f"{SOMEBODY},{ANOTHER}/{THIRD}")
