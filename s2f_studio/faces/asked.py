@@ -12,16 +12,16 @@ from s2f_studio.faces.traits import TRAITS
 
 # Attribute → trait → its values at -1, 0 and 1.
 LEVELS: dict[str, dict[str, tuple[float, float, float]]] = {
-    "age": {"age": (float(np.log(21)), float(np.log(40)), float(np.log(72)))},
-    "presents": {"presents": (0.0, 0.5, 1.0)},
+    "age": {"age": (float(np.log(19)), float(np.log(40)), float(np.log(85)))},
+    "presents": {"presents": (-0.3, 0.5, 1.3)},
     "smile": {"smile": (0.04, 0.09, 0.16), "gap": (0.0, 0.05, 0.16), "teeth": (0.0, 0.3, 1.0)},
-    "hair_length": {"hair_length": (-0.2, 2.2, 4.2)},
+    "hair_length": {"hair_length": (-0.8, 2.2, 4.2)},
     "curls": {"curls": (0.0, 0.9, 2.0)},
 }
 WORN_VALUES = -0.05, 0.0, 1.1
 TONES = {"skin": ("skin_l", "skin_a", "skin_b"), "hair": ("hair_l", "hair_a", "hair_b")}
 # How far a trait may be from what is asked for, and still be shown.
-NEAR = {"age": 0.35, "presents": 0.4, "smile": 0.05, "hair_length": 1.0, "curls": 0.6}
+NEAR = {"age": 0.45, "presents": 0.6, "smile": 0.05, "hair_length": 1.6, "curls": 0.6}
 NEAR_WORN = 0.55
 NEAR_TONE = {"skin": 12.0, "hair": 18.0}  # of CIELAB
 

@@ -43,6 +43,8 @@ TOGETHER = (
 OF_MOUTH = {"teeth", "gap", "smile"}
 OF_HAIR = {"hair_length", "curls", "fringe", "hat", "beard"}
 KEPT_SHAPE, KEPT_HAIR = 12, 8  # components that an edit leaves as they are
+# How much an edit holds on to who it is; nobody is the same at another age without a change.
+OF_IDENTITY = {"age": 0.2, "presents": 0.0}
 SOFT = 0.03  # of an edit: how little it may move what it should leave
 
 
@@ -196,11 +198,11 @@ def set_traits(net: People, pool: Pool, codes: np.ndarray, learned: np.ndarray) 
 
 def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
     """Set each trait's direction: it moves this trait alone, and the recogniser's descriptor, which
-    says who it is, as little as possible (Shen et al. 2020 clear directions in the same way).
+    says who it is, little (Shen et al. 2020 clear directions in the same way).
     """
     who = ridge(with_one(codes), pool.ids - pool.ids.mean(axis=0), PENALTY_OF_TRAITS)[:-1]
-    metric = who @ who.T
-    metric += 0.1 * np.trace(metric) / len(metric) * np.eye(len(metric))
+    same = who @ who.T
+    unit = np.trace(same) / len(same) * np.eye(len(same))
     traits = net.traits[:-1].numpy().astype(np.float64)
     shape = net.shape[:-1, :KEPT_SHAPE].numpy().astype(np.float64)
     hair = net.hair[:-1, :KEPT_HAIR].numpy().astype(np.float64)
@@ -213,7 +215,7 @@ def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
         if name not in OF_HAIR:
             kept += list(hair.T)
         columns = np.stack([traits[:, n], *kept], axis=1)  # (K, 1 + kept)
-        towards = np.linalg.solve(metric, columns)
+        towards = np.linalg.solve(unit + OF_IDENTITY.get(name, 1.0) * same, columns)
         system = columns.T @ towards
         system[1:, 1:] += SOFT * np.diag(np.diag(system)[1:])
         direction = towards @ np.linalg.solve(system, np.eye(len(system))[0])
