@@ -123,8 +123,11 @@ def parse_chosen(given: Any) -> tuple[Round, ...]:
     Raises ValueError.
     """
     given = _text_of(given)
-    listed = given.split(";") if isinstance(given, str) else (given or ())
-    rounds = tuple(_round_of(one) for one in listed if one)
+    try:
+        listed = given.split(";") if isinstance(given, str) else (given or ())
+        rounds = tuple(_round_of(one) for one in listed if one)
+    except TypeError:  # a number where a sequence is expected
+        rounds = (Round(()),)
     if len(rounds) > MAX_ROUNDS or not all(map(_is_a_round, rounds)):
         raise ValueError(
             "chosen must be the codes of the people picked in each round, and after a / of those"

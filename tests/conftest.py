@@ -118,6 +118,20 @@ def shipped():
 
 
 @pytest.fixture(scope="session")
+def readings():
+    """What the example drawings show, by name: a `Reading` each."""
+    import s2f_studio
+    from s2f_studio.drawings import prepare
+
+    model, found = s2f_studio.load(device="cpu"), {}
+    for name in prepare.EXAMPLES:
+        square = prepare.prepare(prepare.example(name)).image
+        (look,) = model.landmarks(square[None])
+        found[name] = model.read(square, look)
+    return found
+
+
+@pytest.fixture(scope="session")
 def generator_file():
     """The pretrained generator's file, fetched as at a first use; without it a skip."""
     from s2f_utils import weights

@@ -29,17 +29,23 @@ from fastapi.testclient import TestClient  # noqa: E402
 import s2f_studio  # noqa: E402
 from s2f_studio import shipped  # noqa: E402
 from s2f_studio.answers import Answer, enhance  # noqa: E402
+from s2f_studio.codes import NUM_DIRECTIONS, text_of  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
-from s2f_studio.faces import bank  # noqa: E402
 from s2f_studio.page import catalogue, drawing, reply  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
 from s2f_studio.page.uploads import picture_in as shown  # noqa: E402
 from s2f_studio.refusal import Refusal  # noqa: E402
 from s2f_studio.remarks import Remark  # noqa: E402
-from s2f_studio.request import DrawingRequest, defaults, form_schema  # noqa: E402
+from s2f_studio.request import (  # noqa: E402
+    MAX_ROUNDS,
+    PER_ROUND,
+    DrawingRequest,
+    defaults,
+    form_schema,
+)
 from s2f_studio.server import api, guard  # noqa: E402
 from s2f_studio.server.service import Limits, Service  # noqa: E402
-from s2f_utils import networks, runtime  # noqa: E402
+from s2f_utils import networks, runtime, weights  # noqa: E402
 from s2f_utils.networks import checkpoints  # noqa: E402
 from s2f_utils.networks.info import ModelInfo  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
@@ -106,7 +112,7 @@ def picture(answer) -> np.ndarray:
 def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
     answer = ask(client)
     made = picture(answer)
-    assert made.shape == (256, 256, 3) and made.std() > 20
+    assert made.shape == (512, 512, 3) and made.std() > 20
     words = Image.open(io.BytesIO(answer.content)).text
     assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -121,7 +127,7 @@ def test_the_answer_is_that_of_the_command_line(client):
     assert apart.max() <= APART and apart.mean() < 0.5
 
 
-def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
+def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client, generator_file):
     drawn = images.png_of(drawings.example("few-lines"))
     sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
     found = {
@@ -131,10 +137,10 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
     assert not np.array_equal(pictures["person"], pictures["average"])
     told = {
-        kind: sum("others fit as well" in one for one in answer["warnings"])
+        kind: [code for code in answer["codes"] if code == "crude"]
         for kind, answer in found.items()
     }
-    assert told == {"person": 1, "average": 0}
+    assert told == {"person": ["crude"], "average": []}
     notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
     assert {kind: one["answer"] for kind, one in notes.items()} == {kind: kind for kind in found}
     for gone in ("rendered", "faithful"):
@@ -151,12 +157,14 @@ def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
         ({"answer": "average"}, ["average"], 0),
     ],
 )
-def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said):
+def test_each_of_several_answers_is_named_for_what_it_is(
+    client, fields, names, said, generator_file
+):
     upload = images.png_of(drawings.example("few-lines"))
     found = ask(client, upload, headers=AS_JSON, candidates="3", **fields).json()
     assert found["note"] == images.GENERATED_NOTE
     assert [one["name"] for one in found["pictures"]] == names
-    assert sum("others fit as well" in one for one in found["warnings"]) == said
+    assert found["codes"].count("crude") == said
     kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
     assert kinds == {name: name.split()[0] for name in names}
     by_name = {one["name"]: shown(one["png"]) for one in found["pictures"]}
@@ -474,8 +482,10 @@ def test_a_run_of_the_studio_is_listed_as_its_model_is_with_all_files_that_it_re
     assert found == (info.size_px, info.layout, "answer" in info.supports)
     read = [
         shipped.file_of(name).stat().st_size
-        for name in (shipped.EXPECT, shipped.PERSON, shipped.BANK)
+        for name in (shipped.EXPECT, shipped.PEOPLE, shipped.PREVIEW)
     ]
+    if weights.has_generator():
+        read.append(weights.generator().stat().st_size)
     assert choice.size_mb == pytest.approx(sum(read) / 1e6)
 
 
@@ -506,7 +516,7 @@ def test_what_has_no_face_in_it_is_refused(client):
 
 
 FEW = images.png_of(drawings.example("few-lines"))
-PICKED = str(bank.shipped().numbers[50])
+PICKED = text_of(np.linspace(-1.0, 1.0, NUM_DIRECTIONS))
 ANOTHER = {  # a value of every field that changes the answer to some picture
     "direction": ("photo-to-sketch", {}),
     "model": ("sketch-to-face-128", {}),
@@ -516,6 +526,8 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
     "fit": ("stretch", None),
     "seed": ("3", {}),
     "temperature": ("0.3", {}),
+    "guidance": ("2", {}),
+    "preview": ("true", {}),
     "chosen": (PICKED, {}),
     "keep": (PICKED, {}),
     "frame": ("paper", {}),
@@ -533,7 +545,7 @@ ANOTHER = {  # a value of every field that changes the answer to some picture
 
 
 @pytest.mark.parametrize("name", DrawingRequest.model_fields)
-def test_every_field_reaches_the_network(client, name):
+def test_every_field_reaches_the_network(client, name, generator_file):
     """Those of `None` have a test of their own, or one value on this machine."""
     value, beside = ANOTHER[name]
     if beside is None:
@@ -546,6 +558,30 @@ def test_every_field_reaches_the_network(client, name):
     assert [one["png"] for one in found[0]["pictures"]] != [
         one["png"] for one in found[1]["pictures"]
     ]
+
+
+def test_as_many_rounds_as_there_may_be_reach_the_model(client):
+    codes = [text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in range(PER_ROUND)]
+    one = f"{codes[0]}/{','.join(codes[1:])}"
+    longest = ";".join([one] * MAX_ROUNDS)
+    made = ask(client, FEW, headers=AS_JSON, insist="true", preview="1", chosen=longest)
+    assert made.status_code == 200, made.text
+    refused = ask(client, FEW, insist="true", chosen=f"{longest};{codes[0]}")
+    assert refused.status_code == 422 and f"{MAX_ROUNDS} rounds" in refused.json()["detail"]
+
+
+def test_without_the_generator_the_average_stands_in_and_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    service = Service(Catalogue(None), Limits(per_minute=0), device="cpu")
+    client = TestClient(api.create_api(service), base_url="http://127.0.0.1:5000")
+    told = ask(client, headers=AS_JSON).json()
+    assert told["codes"][0] == "average-stands-in" and str(tmp_path) not in str(told["warnings"])
+    [made] = told["pictures"]
+    assert (made["name"], made["person"]) == ("average", None)
+    assert client.get("/health").json()["models"]["sketch-to-photo"] > 1e6
+    service.close()
 
 
 def test_a_model_of_styles_answers_each_candidate_with_another_seed():
@@ -594,7 +630,11 @@ def test_defaults_are_the_same_in_every_front_end(client):
         ({"person": "ages=1"}, 422, "person has the attributes skin, hair, "),
         ({"person": "age=2"}, 422, "must be from -1 to 1"),
         ({"colour": "red"}, 422, "unknown field"),
-        ({"model": "x" * 3000}, 400, "form"),
+        ({"keep": "412"}, 422, "a person is a code of 215 characters"),
+        ({"keep": PICKED[:-5]}, 422, "copy all of it"),
+        ({"chosen": "412,88/3"}, 422, "a person is a code of 215 characters"),
+        ({"model": "x" * 3000}, 422, "model"),
+        ({"model": "x" * 50_000}, 400, "form"),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(client, fields, status, word):

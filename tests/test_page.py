@@ -4,6 +4,7 @@ in Node. tests/browser plays them.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -18,21 +19,25 @@ import pytest
 from PIL import Image
 
 from s2f_studio import shipped
+from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
 from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import bank, choosing
+from s2f_studio.faces import choosing
 from s2f_studio.page import drawing, page
 from s2f_studio.page.exported import ort
 from s2f_studio.page.exported.export import INDEX, STATIC, export_page
 from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_studio.request import Round
+from s2f_utils import weights
 from s2f_utils.pictures import images
-from s2f_utils.weights.compact import expanded
+from s2f_utils.weights import WeightsError
+from s2f_utils.weights.compact import expanded, tensors_of
 from s2f_utils.weights.download import DownloadError
 
 NODE = shutil.which("node")
 BLANK = np.zeros((1, 1, 3), np.uint8)
+MOST_BYTES = 30_000_000  # of graphs and weights
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
 
 
@@ -51,7 +56,7 @@ def package(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(package, tmp_path_factory) -> Path:
+def folder(package, generator_file, tmp_path_factory) -> Path:
     """The page with an onnxruntime-web that is none, so that nothing is fetched."""
     return export_page(tmp_path_factory.mktemp("page") / "site", ort=package)
 
@@ -76,19 +81,32 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     runtime = facts["runtime"]
     files = [*runtime["graphs"].values(), runtime["script"], runtime["binary"]]
     files += [file for names in runtime["weights"].values() for file in names]
-    assert {"look", "expect", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
+    assert {"look", "guess", "paint_large"} <= set(runtime["graphs"]) == set(runtime["weights"])
     assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
-    assert (
-        runtime["bytes"]["models/finder.safetensors"]
-        == shipped.file_of(shipped.FINDER).stat().st_size
-    )
+    finder = (folder / "models" / "finder.safetensors").read_bytes()
+    assert gzip.decompress(finder) == shipped.file_of(shipped.FINDER).read_bytes()
+    assert runtime["bytes"]["models/finder.safetensors"] == len(finder)
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")
         assert np.array_equal(start, drawing.start_of("sketch", name))
-    assert all((folder / name).is_file() for name in facts["bank"]["pictures"])
     assert (folder / ".nojekyll").is_file()
     assert not [path for path in folder.parent.iterdir() if path.name[0] == "."]
+
+
+def test_the_generator_is_packed_under_the_name_by_which_the_graphs_know_it(
+    folder, generator_file, tmp_path
+):
+    """In the same order: graphs say by offsets where a tensor lies."""
+    small = tmp_path / "small.safetensors"
+    small.write_bytes(gzip.decompress((folder / "models" / generator_file.name).read_bytes()))
+    assert small.stat().st_size < 0.3 * generator_file.stat().st_size
+    made, wanted = tensors_of(small), tensors_of(generator_file)
+    assert list(made) == list(wanted)
+    for name, own in made.items():
+        most = np.abs(wanted[name]).max()
+        assert own.shape == wanted[name].shape and np.abs(own - wanted[name]).max() <= most / 200
+    assert sum(path.stat().st_size for path in (folder / "models").iterdir()) <= MOST_BYTES
 
 
 def test_nothing_else_is_let_in():
@@ -100,11 +118,12 @@ def test_nothing_else_is_let_in():
 
 def test_licences_name_what_lies_in_the_folder(folder):
     terms = (folder / "LICENSES.txt").read_text(encoding="utf-8")
-    named = ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}")
+    generator = weights.entry_of(weights.GENERATOR).licence
+    named = ("Sketch to Face", "Microsoft Corporation", f"{PACKAGE} {VERSION}", generator)
     assert all(one in terms for one in named)
 
 
-def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch):
+def test_nothing_is_written_over_or_half_written(package, generator_file, tmp_path, monkeypatch):
     full = tmp_path / "full"
     full.mkdir()
     (full / "mine.txt").write_text("mine")
@@ -121,7 +140,16 @@ def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other.tgz"]
 
 
-def test_without_network_it_is_said_what_to_do(tmp_path, monkeypatch):
+def test_without_the_generator_it_is_said_what_to_do(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    with pytest.raises(WeightsError, match="mobile-stylegan: its weights are not here"):
+        export_page(tmp_path / "new", ort=package)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_network_it_is_said_what_to_do(generator_file, tmp_path, monkeypatch):
     def fetch(url, *_given, **_options):
         raise DownloadError(f"{url}: the server cannot be reached")
 
@@ -222,77 +250,52 @@ def test_a_download_that_is_cut_off_is_said_and_tried_again(module):
 
 
 @needs_node
-@pytest.mark.parametrize("num_rounds", [0, 3])
-def test_the_page_chooses_whom_python_chooses(module, num_rounds):
+def test_codes_are_read_and_written_as_in_python(module):
     rng = np.random.default_rng(0)
-    numbers = bank.shipped().numbers
-    some = numbers[rng.permutation(len(numbers))].tolist()
-    rounds = [
-        Round((some[0], some[1]), tuple(some[2:8])),
-        Round((some[8],)),
-        Round((), tuple(some[10:18])),
-    ][:num_rounds]
-    weights = rng.normal(0, 2, 2 * len(numbers))
-    near = rng.normal(0, 0.5, (len(numbers), 2))
-
-    def off(picked: np.ndarray) -> np.ndarray:
-        return ((near[:, None] - near[None, picked]) ** 2).sum(axis=2).min(axis=1)
-
-    seeds = [*range(8), 20, 4_000_000_000]
-    wanted = choosing.choose(weights, numbers, seeds, 0.8, rounds, off)
+    codes = rng.normal(0, 2, (3, NUM_DIRECTIONS))
+    texts = [text_of(code) for code in codes]
     code = """
-        const [weights, near, seeds, rounds, keep] = more;
-        const off = async (picked) => near.map(([x, y]) => Math.min(...near
-          .filter((_, n) => picked[n]).map(([a, b]) => (x - a) ** 2 + (y - b) ** 2)));
-        for (const seed of seeds) {
-          const { entry, mirrored } = await choose(weights, seed, 0.8, rounds, off);
-          tell([entry, mirrored]);
-        }
-        const { entry, mirrored } = kept(weights, keep);
-        tell([entry, mirrored]);
-        tell([usualTemperature(0.6)]);"""
-    imports = 'import { choose, kept, usualTemperature } from "./choose.js";'
-    wanted.append(choosing.kept(weights, numbers, some[9]))
-    given = weights.tolist(), near.tolist(), seeds, rounds, some[9]
-    *made, usual = in_node(module, imports, code, BLANK, *given)
-    assert [(int(a), bool(b)) for a, b in made] == [(one.entry, one.mirrored) for one in wanted]
-    assert usual == pytest.approx(choosing.usual_temperature(0.6))
+        const [codes, texts] = more;
+        texts.forEach((text, n) => tell([...codeOf(text), textOf(codes[n]) === text]));
+        for (const wrong of [texts[0].slice(1), "412", "B" + texts[0].slice(1), ""]) {
+          try { codeOf(wrong); } catch ({ message }) { tell([message.length > 20]); }
+        }"""
+    imports = 'import { codeOf, textOf } from "./choose.js";'
+    made = in_node(module, imports, code, BLANK, codes.tolist(), texts)
+    assert [one[-1] for one in made] == [1] * 7 and len(made) == 7
+    assert np.array_equal([one[:-1] for one in made[:3]], [code_of(text) for text in texts])
+    assert np.array_equal(made[0][:-1], quantised(codes[0]))
 
 
 @needs_node
-def test_people_who_have_left_the_bank_are_ignored_among_picks_and_cannot_stay(module):
+def test_the_page_looks_around_the_picks_as_python_does(module):
     rng = np.random.default_rng(0)
-    numbers = bank.shipped().numbers
-    weights = rng.normal(0, 2, 2 * len(numbers))
-    gone = int(numbers.max()) + 1
-    one, other = numbers[:2].tolist()
+    texts = [text_of(code) for code in rng.normal(0, 1, (12, NUM_DIRECTIONS))]
+    rounds = [
+        Round((texts[0], texts[1]), tuple(texts[2:8])),
+        Round((), tuple(texts[9:12])),
+        Round((texts[8],)),
+        Round((texts[2],), (texts[0], texts[9])),
+    ]
     code = """
-        const [weights, gone, one, other] = more;
-        const off = async (picked) => picked.map((isPicked, n) => isPicked ? 0 : 1 / (1 + n));
-        const eight = async (rounds) => {
-          const entries = [];
-          for (let seed = 0; seed < 8; seed++) {
-            entries.push((await choose(weights, seed, 0.8, rounds, off)).entry);
-          }
-          tell(entries);
-        };
-        await eight([[[], [other]]]);
-        await eight([[[gone], [other]]]);
-        await eight([[[one], [other]]]);
-        await eight([[[gone, one], [other, gone]]]);
-        try {
-          kept(weights, gone);
-        } catch ({ code }) {
-          tell([code === "unknown-person"]);
-        }"""
-    imports = 'import { choose, kept } from "./choose.js";'
-    given = weights.tolist(), gone, one, other
-    without, ignored, alike, also, refused = in_node(module, imports, code, BLANK, *given)
-    assert without.tolist() == ignored.tolist() != alike.tolist() == also.tolist()
-    assert refused.tolist() == [1]
+        for (let n = 1; n <= more[0].length; n++) {
+          const { centre, spread } = centreOf(more[0].slice(0, n));
+          tell([...centre, spread]);
+        }
+        tell([centreOf([]) === null, centreOf([more[0][1]]) === null]);
+        tell([usualTemperature(0.6)]);"""
+    imports = 'import { centreOf, usualTemperature } from "./choose.js";'
+    *made, nobody, usual = in_node(module, imports, code, BLANK, rounds)
+    for n, one in enumerate(made, 1):
+        centre, spread = choosing.centre_of(rounds[:n])
+        assert np.allclose(one, [*centre, spread], atol=1e-6)
+    assert len(made) == 4 and nobody.tolist() == [1, 1]
+    assert usual == pytest.approx(choosing.usual_temperature(0.6))
 
 
 STATE = """
+    const later = globalThis.setTimeout;
+    globalThis.setTimeout = (act, ms) => later(act, ms / 10);
     globalThis.addEventListener = () => {};
     const picture = "data:image/png;base64,AAAA";
     const answer = { pictures: [{ png: picture }], warnings: [] };
@@ -300,7 +303,7 @@ STATE = """
       reads: "sketch", chooses: true, answers: 8, size_px: 256 };
     const query = { seed: 0, answer: "person", likely: 0.8, temperature: null, chosen: [],
       keep: null };
-    const about = { query, starts: { sketch: ["a"] }, start: "a", preview: "average" };
+    const about = { query, starts: { sketch: ["a"] }, start: "a" };
     const host = { about: async () => about, models: async () => ({ models: [one] }),
       progress: async () => "", async translate() { return answer; } };
     const state = new State(host);
@@ -335,7 +338,7 @@ EIGHT = """
     let asked = null;
     host.translate = async (drawing, fields) => {
       asked = fields;
-      return { pictures: [{ png: picture, person: 100 + fields.seed }], warnings: [] };
+      return { pictures: [{ png: picture, person: `code-${fields.seed}` }], warnings: [] };
     };
     const { eight } = state;
     const facesNow = () => eight.rounds.now.faces;
@@ -347,15 +350,17 @@ EIGHT = """
 
 
 @needs_node
-def test_a_face_picked_before_is_asked_for_by_its_number(module):
+def test_a_face_picked_before_is_asked_for_as_it_was_and_after_a_stroke_by_its_code(module):
     """Also after "Eight others", which are a round more."""
     code = f"""{STATE}{EIGHT}
         await eight.showNext();
         await eight.showPerson(pickedBefore);
         await state.ask();
-        tell([asked.seed, asked.keep, "chosen" in asked]);"""
-    (found,) = in_node(module, 'import { State } from "./state.js";', code)
-    assert found.tolist() == [3, 103, 0]
+        tell([asked.seed, "keep" in asked, "chosen" in asked]);
+        await state.draw("data:image/png;base64,AAAB", false);
+        tell([asked.keep === "code-3", "chosen" in asked]);"""
+    found = in_node(module, 'import { State } from "./state.js";', code)
+    assert [one.tolist() for one in found] == [[3, 0, 0], [1, 0]]
 
 
 @needs_node
@@ -376,11 +381,11 @@ def test_once_somebody_is_let_go_the_seed_alone_answers(module):
 def test_a_round_that_comes_with_a_drawing_is_made(module):
     """Of a page that was left in it, or of a notebook's cell that names people."""
     code = f"""{STATE}{EIGHT}
-        const round = {{ first: 8, chosen: [[[412, 88], [3]]] }};
+        const round = {{ first: 8, chosen: [[["a", "b"], ["c"]]] }};
         const settings = {{ model: "m" }}, drawings = {{ sketch: drawing }};
         await state.open({{ settings, drawings, face: picture, round }});
         await state.begun();
-        tell([asked.seed, Number(asked.chosen === "412,88/3"), facesNow().length]);"""
+        tell([asked.seed, Number(asked.chosen === "a,b/c"), facesNow().length]);"""
     (found,) = in_node(module, 'import { State } from "./state.js";', code)
     assert found.tolist() == [15, 1, 8]
 
@@ -389,13 +394,13 @@ def test_a_round_that_comes_with_a_drawing_is_made(module):
 def test_an_empty_paper_forgets_who_was_picked_and_passed_over(module):
     code = f"""{STATE}{EIGHT}
         await eight.pick(facesNow()[1]);
-        await state.ask();
-        tell([asked.keep]);
+        await state.draw("data:image/png;base64,AAAD", false);
+        tell([asked.keep === "code-9"]);
         await state.draw("data:image/png;base64,AAAB", true);
         await state.draw("data:image/png;base64,AAAC", false);
         tell(["keep" in asked, "chosen" in asked, facesNow().length]);"""
     found = in_node(module, 'import { State } from "./state.js";', code)
-    assert [one.tolist() for one in found] == [[109], [0, 0, 0]]
+    assert [one.tolist() for one in found] == [[1], [0, 0, 0]]
 
 
 @needs_node

@@ -54,6 +54,7 @@ NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
 OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 6.0, 1 / 60
 OF_SKIN, OF_HAIR_TONE = 0.4, 0.25
+OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.5  # "busy" of a plain wall
 BRIGHT = 45.0  # "wall" of one that is not dark
@@ -61,6 +62,7 @@ NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 13.0
+NUM_EDITS, EDIT_STEP = 12, 0.5
 
 
 class Aim(nn.Module):
@@ -152,8 +154,8 @@ def length_of(shown: Tensor) -> tuple[Tensor, Tensor]:
 class Fit(nn.Module):
     """In: code (N, K); hair (N, H * H), looks (N, V), shape (N, B), lips (N, 2), crude (N,), all of
     the drawing; chances (N, 4), which decide what the drawing leaves open; firmness (N,) of the
-    drawn shape, 1 as usual; is_given (N,), 1 for somebody's code, whose sex, age and skin stay.
-    Out: code (N, K), near where it was.
+    drawn shape, 1 as usual; is_given (N,), 1 for somebody's code, whose shape, sex, age and skin
+    stay. Out: code (N, K), near where it was.
 
     Gradient descent on a sum of squares and the overlap of hair, whose gradient is written out and
     multiplied by a constant matrix, close to the inverse of the sum's curvature.
@@ -200,7 +202,8 @@ class Fit(nn.Module):
     ) -> Tensor:
         wanted, weights = self.aim(looks, lips, crude, chances)
         weights = weights * torch.lerp(torch.ones_like(self.given), self.given, is_given[:, None])
-        firm = (OF_SHAPE * firmness * (1 - 0.5 * crude))[:, None]
+        firm = (OF_SHAPE * firmness * (1 - 0.5 * crude) * (1 - is_given))[:, None]
+        of_hair = (OF_HAIR + (OF_HAIR_GIVEN - OF_HAIR) * is_given)[:, None]
         shape = shape[:, :NUM_SHAPE_FITTED]
         by_trait, by_shape = self.net.traits[:-1], self.net.shape[:-1, :NUM_SHAPE_FITTED]
         to_hair = self.net.hair[:-1]
@@ -210,10 +213,10 @@ class Fit(nn.Module):
             traits = code @ by_trait + self.net.traits[-1]
             off = (code @ by_shape + self.net.shape[-1, :NUM_SHAPE_FITTED]) - shape
             own = (code @ to_hair + self.net.hair[-1]) @ self.net.hair_components
-            hairs = self.hair_slope((own + self.net.hair_mean).clamp(0, 1), hair)
+            hairs = self.hair_slope(own + self.net.hair_mean, hair)
             slope = self.trait_slope(traits, wanted, weights) @ back[0]
             slope = slope + (2 * firm * off) @ back[1]
-            slope = slope + OF_HAIR * (hairs @ back[3]) @ back[2]
+            slope = slope + of_hair * (hairs @ back[3]) @ back[2]
             slope = slope + 2 * OF_START * (code - start)
             code = code - slope @ self.net.descent
         return shortened(code, LONGEST)
@@ -225,10 +228,14 @@ class Fit(nn.Module):
         return 2 * weights * (traits - wanted) + of_busy - of_wall
 
     def hair_slope(self, own: Tensor, drawn: Tensor) -> Tensor:
-        """The gradient of 1 - IoU by each pixel of the mask of hair: (N, H * H)."""
+        """The gradient of 1 - IoU by each pixel of the mask of hair, 0 where it is clamped: (N, H *
+        H). own: not clamped yet.
+        """
+        is_free = ((own > 0) & (own < 1)).float()
+        own = own.clamp(0, 1)
         both = (own * drawn).sum(1, keepdim=True) + EMPTY
         either = (own + drawn - own * drawn).sum(1, keepdim=True) + EMPTY
-        return (both * (1 - drawn) - either * drawn) / either.square()
+        return is_free * (both * (1 - drawn) - either * drawn) / either.square()
 
 
 def shortened(code: Tensor, longest: float) -> Tensor:
@@ -252,9 +259,12 @@ class Edit(nn.Module):
 
     def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
-        missing = wanted - self.net.traits_of(code)
-        missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
-        code = shortened(code + missing @ self.net.edits, LONGEST_EDITED)
+        # In several steps: edits of what changes together, such as teeth and gap, overlap.
+        for _ in range(NUM_EDITS):
+            missing = wanted - self.net.traits_of(code)
+            missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
+            code = code + EDIT_STEP * missing @ self.net.edits
+        code = shortened(code, LONGEST_EDITED)
         code = (code * STEPS).round().clamp(-127, 127) / STEPS
         traits = self.net.traits_of(code) * self.net.traits_deviation + self.net.traits_mean
         return code, traits

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings import plane
+from s2f_studio.drawings import mesh, plane
 from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.fitting import NUM_CHANCES
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
@@ -34,7 +34,15 @@ FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reade
 # hair half. Below the first, each step is a nat for "curly".
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
 LEAST_INK = 0.08  # share of ink in the hair from which strokes say anything
+# A bald head: columns of the mean shape's frame in which lines above the brows are counted, from
+# which ink on they are lines, how thick one line is, which share of columns has one line, and where
+# it lies, from the frame's top.
+FOREHEAD = slice(44, 85)
+DRAWN_FROM, THIN_PX = 0.2, 6
+ONE_LINE, LOW_PX, HIGH_PX, TOP_PX = (0.75, 0.92), 29.0, 26.0, 14.0
+MOST_BALD = 6.0  # nats
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
+FULL_FROM = 0.6  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
 
 class Read(nn.Module):
@@ -57,7 +65,8 @@ class Read(nn.Module):
 
     def __init__(self, net: People) -> None:
         super().__init__()
-        self.net, self.to_mean_shape, self.curls = net, ToMeanShape(), Curls()
+        self.net, self.to_mean_shape = net, ToMeanShape()
+        self.curls, self.bald = Curls(), Bald()
 
     def forward(
         self,
@@ -74,12 +83,13 @@ class Read(nn.Module):
         looks = self.looks_of(0.5 - 0.5 * paper, in_mean, worn)
         masks = F.avg_pool2d(in_mean, MEAN_PX // HAIR_PX)
         features = self.net.features(looks, masks, shape, lips, crude)
-        return looks, masks[:, 1].flatten(1), features
+        haired = 1 - looks[:, place("length", "bald"), None].exp()
+        return looks, haired * masks[:, 1].flatten(1), features
 
     def looks_of(self, ink: Tensor, parts: Tensor, worn: Tensor) -> Tensor:
         """Looks (N, V) of ink (N, 1, S, S) and parts (N, 2, S, S) in the mean shape."""
         looks = self.net(torch.cat([ink, parts], dim=1))
-        return self.curls(with_worn(looks, worn), ink, parts[:, 1:])
+        return self.bald(self.curls(with_worn(looks, worn), ink, parts[:, 1:]), ink)
 
 
 def with_worn(looks: Tensor, worn: Tensor) -> Tensor:
@@ -138,14 +148,49 @@ class Curls(nn.Module):
         return directed / (every + 1e-4), drawn
 
 
+class Bald(nn.Module):
+    """Looks (N, V) that say "bald" more surely where a head is drawn by one line, high above the
+    brows, with nothing below it. ink: (N, 1, S, S), from 0 to 1.
+
+    A low line is a head whose hair was not drawn: it says nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        bald = torch.zeros(NUM_VALUES)
+        bald[place("length", "bald")] = 1.0
+        self.register_buffer("bald", bald, persistent=False)
+        mean = mesh.mean_shape(MEAN_PX)
+        brows = [mean[mesh.PARTS[name], 1].min() for name in ("left_brow", "right_brow")]
+        self.bottom = int(min(brows)) - 5
+        rows = torch.arange(self.bottom, dtype=torch.float32)
+        self.register_buffer("rows", rows.view(1, -1, 1), persistent=False)
+
+    def forward(self, looks: Tensor, ink: Tensor) -> Tensor:
+        return normalised(looks + self.nats(ink)[:, None] * self.bald)
+
+    def nats(self, ink: Tensor) -> Tensor:
+        """What the lines above the brows say for a bald head: (N,), from 0 to `MOST_BALD`."""
+        drawn = (ink[:, 0, : self.bottom, FOREHEAD] > DRAWN_FROM).float()
+        beginnings = F.relu(drawn - F.pad(drawn, (0, 0, 1, 0))[:, :-1]).sum(1)
+        thickness = drawn.sum(1)
+        one_line = ((beginnings <= 1) & (thickness <= THIN_PX)).float().mean(1)
+        height = (drawn * self.rows).sum((1, 2)) / drawn.sum((1, 2)).clamp_min(1.0)
+        is_one = ((one_line - ONE_LINE[0]) / (ONE_LINE[1] - ONE_LINE[0])).clamp(0, 1)
+        is_high = ((LOW_PX - height) / (LOW_PX - HIGH_PX)).clamp(0, 1)
+        is_there = (height > TOP_PX).float()  # higher is cut off, or nothing is drawn
+        return MOST_BALD * is_one * is_high * is_there
+
+
 class Guess(nn.Module):
     """In: features (N, F); seed int64 (N,); temperature (N,), of the spread; guidance (N,), how
     much the drawing decides. Out: code (N, K), a person who could be meant; chances (N, 4), from 0
     to 1, by which `fitting.Aim` decides what the drawing leaves open.
 
-    One seed is another person for each drawing: to its noise comes what the drawing shows, mixed
-    at random, so that two drawings that leave all open do not have one answer. A stroke more
-    changes that little.
+    One seed is another person for each drawing: its noise is turned between two independent noises
+    by angles that the drawing decides, so that two drawings that leave all open do not have one
+    answer. Over all seeds the noise of each drawing is standard normal. A stroke more turns it
+    little.
     """
 
     inputs = {
@@ -166,14 +211,16 @@ class Guess(nn.Module):
     def forward(
         self, features: Tensor, seed: Tensor, temperature: Tensor, guidance: Tensor
     ) -> tuple[Tensor, Tensor]:
-        noise = normal(seed, NUM_DIRECTIONS + NUM_CHANCES, STREAM)
-        noise = (noise + features[:, :-1] @ self.mixing) / 2**0.5
+        one, other = normal(seed, 2 * (NUM_DIRECTIONS + NUM_CHANCES), STREAM).chunk(2, dim=1)
+        angles = features[:, :-1] @ self.mixing
+        noise = one * angles.cos() + other * angles.sin()
         away, chances = noise.split([NUM_DIRECTIONS, NUM_CHANCES], dim=1)
         likeliest = features @ self.net.regression
         guided = guidance.clamp(max=1)[:, None]
         # Without guidance people are as they are in general: standard normal in all directions.
         away = guided * (away @ self.net.spread.T) + (1 - guided) * away
         code = guidance[:, None] * likeliest + temperature[:, None] * away
+        chances = chances * (temperature / FULL_FROM).clamp(max=1)[:, None]
         return code, 0.5 + 0.5 * torch.erf(chances / 2**0.5)
 
 

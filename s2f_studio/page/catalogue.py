@@ -30,7 +30,7 @@ MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 RESCAN_S = 5.0
 RUN_TERMS = "your own"
 TITLES = {  # the shipped models that a pad offers
-    shipped.MODEL: "sketch → photo, 256 px",
+    shipped.MODEL: "sketch → photo, 512 px",
     MANY: "Lesson: sketch → face, 128 px, eight variants",
     MAPS: "Lesson: label map → face, 128 px, eight variants",
 }
@@ -209,10 +209,16 @@ class Catalogue:
 
 def _size_mb(file: Path, network: str) -> float:
     """Of all files that a run's model reads."""
-    files = [file]
-    if network == FaceModel.NETWORK:
-        files += OTHER_FILES_OF_FACES
-    return sum(one.stat().st_size for one in files) / 1e6
+    if network != FaceModel.NETWORK:
+        return file.stat().st_size / 1e6
+    files = [file, *OTHER_FILES_OF_FACES]
+    return sum(one.stat().st_size for one in files) / 1e6 + _generator_mb()
+
+
+def _generator_mb() -> float:
+    """Of the pretrained generator; 0 where it is not here."""
+    found = weights.find(weights.GENERATOR) if weights.has_generator() else None
+    return found.stat().st_size / 1e6 if found else 0.0
 
 
 def _id_of(folder: Path) -> str:
@@ -284,7 +290,7 @@ def _shipped() -> list[Choice]:
         for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
         for path in folder.glob("*.safetensors")
     }
-    of_faces = sum(mb[name] for name in shipped.FILES)
+    of_faces = sum(mb[name] for name in shipped.FILES) + _generator_mb()
     return [
         Choice(
             shipped.MODEL,

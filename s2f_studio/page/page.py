@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_studio.attributes import COLOURED, LEVELS
 from s2f_studio.page import drawing
-from s2f_studio.request import AVERAGE, defaults
+from s2f_studio.request import defaults
 from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")
@@ -28,7 +28,6 @@ FILES = {
     for path in sorted((*STATIC.iterdir(), *PICTURES.iterdir()))
     if path.suffix in TYPES and path != INDEX
 }
-PREVIEW = AVERAGE  # the answer while a stroke is drawn: it is there sooner
 # `masks.CLASSES` in users' words.
 LABELS = (
     "background",
@@ -86,7 +85,6 @@ def about(notice: str = "") -> dict[str, Any]:
         "start": drawing.START,
         "starts": {reads: list(names) for reads, names in drawing.STARTS.items()},
         "guide": faces.TEMPLATE.tolist(),
-        "preview": PREVIEW,
         "person": [*COLOURED, *LEVELS],
         "shades": SHADES,
         "labels": [[name, _hex(masks.PALETTE[n])] for n, name in enumerate(LABELS)],

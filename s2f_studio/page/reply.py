@@ -18,10 +18,10 @@ LEAST_SAVED_PX = 256  # side of saved pictures
 HERE = {  # words that differ from the command line's
     "photo": "this looks like a photo, not like a drawing: choose photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose sketch → photo",
-    "crude": "this is a generated person who fits the drawing, chosen and bent; others fit as well",
+    "crude": "this is one of many people who fit the drawing",
     "not-shown": "not as you drew or asked: {names}; show eight faces: one may have it",
-    "kept-in-lines": "a network renders the lines of so careful a drawing as a photo; who stays"
-    " changes it only a little",
+    "average-stands-in": "no person can be painted here, so this is the average of all who fit:"
+    " whoever runs the page gets the generator by 's2f weights mobile-stylegan'",
     "average-presents": "man or woman has no effect on the average, only on people",
     "faces": WORDS["faces"].replace("another one", "another one under Crop"),
     "cut": WORDS["cut"].replace(

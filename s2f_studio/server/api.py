@@ -20,7 +20,7 @@ from s2f_studio.server.guard import Guard
 from s2f_studio.server.service import Service
 from s2f_utils.pictures import images, masks
 
-FIELD_BYTES = 2000  # the longest value of a form's field
+FIELD_BYTES = 40_000  # the longest value of a form's field: `chosen`, of 160 codes
 TEXT = {"type": "string"}
 OBJECT = {"application/json": {"schema": {"type": "object"}}}
 PROBLEM = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT, "code": TEXT}}

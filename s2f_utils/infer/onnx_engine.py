@@ -121,9 +121,11 @@ class OnnxEngine:
 
     @property
     def num_bytes(self) -> int:
-        """How much the weights take on disk; in memory, packed ones take two to four times that."""
+        """How much the weights that are here take on disk; in memory, packed ones take two to four
+        times that.
+        """
         used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
-        return sum(path.stat().st_size for path in used)
+        return sum(path.stat().st_size for path in used if path.is_file())
 
     def _session(self, stage: str) -> Any:
         with self._lock:

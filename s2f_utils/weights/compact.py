@@ -24,28 +24,39 @@ LEAST = 4_096  # numbers; smaller tensors stay as they are
 
 
 def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As `packed_arrays`, of a network's tensors."""
+    import torch
+
+    arrays = {}
+    for key, value in tensors.items():
+        value = value.detach().cpu()
+        arrays[key] = (value.float() if value.is_floating_point() else value).numpy()
+    return {key: torch.from_numpy(value) for key, value in packed_arrays(arrays).items()}
+
+
+def packed_arrays(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A network's tensors, large ones as int8 with their scales beside them,
     other floating ones as float16.
 
     A scale belongs to an output channel, the first dimension of more than one.
     """
-    stored: dict[str, Tensor] = {}
+    stored: dict[str, np.ndarray] = {}
     for key, value in tensors.items():
-        if not value.is_floating_point():
+        if value.dtype.kind != "f":
             stored[key] = value
-        elif value.ndim < 2 or value.numel() < LEAST:
-            stored[key] = value.half()
+        elif value.ndim < 2 or value.size < LEAST:
+            stored[key] = value.astype(np.float16)
         else:
-            stored[key], stored[key + SCALE] = _in_bytes(value.float())
+            stored[key], stored[key + SCALE] = _in_bytes(value.astype(np.float32))
     return stored
 
 
-def _in_bytes(value: Tensor) -> tuple[Tensor, Tensor]:
-    """A float32 tensor as int8, and what one step of it stands for, per output channel."""
+def _in_bytes(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Float32 numbers as int8, and what one step of them stands for, per output channel."""
     channel = next((dim for dim in range(value.ndim) if value.shape[dim] > 1), 0)
-    others = [dim for dim in range(value.ndim) if dim != channel]
-    scale = value.abs().amax(dim=others, keepdim=True) / 127
-    return (value / scale.clamp_min(1e-12)).round().char(), scale
+    others = tuple(dim for dim in range(value.ndim) if dim != channel)
+    scale = np.abs(value).max(axis=others, keepdims=True) / np.float32(127)
+    return np.round(value / np.maximum(scale, 1e-12)).astype(np.int8), scale
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from s2f_studio import shipped
-from s2f_studio.faces import bank
 from s2f_studio.page import drawing, page
-from s2f_studio.page.exported.facts import PICTURES, facts_of_page, script_of
+from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import PACKAGE, VERSION, write_runtime
+from s2f_utils import weights
 from s2f_utils.infer.graphs import description_file, graph_file, read_description
 from s2f_utils.pictures import images
+from s2f_utils.weights.compact import packed_arrays, tensors_of
 
 STATIC = Path(__file__).with_name("static")
 INDEX = STATIC / "index.html"
@@ -44,27 +46,27 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
     It needs no server: any host of static files serves it, such as `python -m http.server`. ort:
     the npm package onnxruntime-web, as a .tgz; None: fetched.
 
-    Raises FileExistsError where the folder holds something, RuntimeMissingError where
-    onnxruntime-web cannot be had, OSError.
+    Raises FileExistsError where the folder holds something, WeightsError and RuntimeMissingError
+    where the generator and onnxruntime-web cannot be had, OSError.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out}: holds something already: choose a new folder")
+    generator = weights.generator()  # first: what may be missing
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "page"
         for name in ("files", "models", "ort", "starts"):
             (folder / name).mkdir(parents=True)
-        runtime: dict[str, Any] = write_runtime(folder / "ort", ort)  # first: what may be missing
+        runtime: dict[str, Any] = write_runtime(folder / "ort", ort)
         runtime = {what: f"ort/{file}" for what, file in runtime.items()}
-        runtime |= _write_models(folder / "models")
+        runtime |= _write_models(folder / "models", generator)
         runtime["bytes"] = {
             path.relative_to(folder).as_posix(): path.stat().st_size
             for name in ("models", "ort")
             for path in sorted((folder / name).iterdir())
         }
         _write_starts(folder / "starts")
-        shutil.copytree(bank.FOLDER, folder / PICTURES)
         _write_scripts(folder / "files", runtime)
         shutil.copyfile(INDEX, folder / "index.html")
         (folder / "LICENSES.txt").write_text(_licences(), encoding="utf-8")
@@ -76,25 +78,39 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
     return out
 
 
-def _write_models(folder: Path) -> dict[str, Any]:
-    """Copy the graphs and the files of weights that they need: {"graphs": {stage: file}, "weights":
-    {stage: files}}, from the page's folder.
+def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
+    """Write the graphs and the files of weights that they need, all packed by gzip: {"graphs":
+    {stage: file}, "weights": {stage: files}}, from the page's folder, and {"outputs": {stage:
+    names}}.
     """
     graphs: dict[str, str] = {}
     needed: dict[str, list[str]] = {}
+    outputs: dict[str, list[str]] = {}
     for stage, facts in read_description(description_file(shipped.EXPECT, shipped.GRAPHS))[
         "stages"
     ].items():
         graphs[stage] = graph_file((stage, facts))
         needed[stage] = list(facts["weights"])
+        outputs[stage] = facts["gives"]
     for name in {*graphs.values(), *(one for files in needed.values() for one in files)}:
         is_graph = (shipped.GRAPHS / name).is_file()
         source = shipped.GRAPHS if is_graph else shipped.FOLDER
-        shutil.copyfile(source / name, folder / name)
+        content = _in_bytes(generator) if name == generator.name else (source / name).read_bytes()
+        (folder / name).write_bytes(gzip.compress(content, 9, mtime=0))
     return {
         "graphs": {stage: f"models/{name}" for stage, name in graphs.items()},
         "weights": {stage: [f"models/{one}" for one in names] for stage, names in needed.items()},
+        "outputs": outputs,
     }
+
+
+def _in_bytes(path: Path) -> bytes:
+    """A file of weights with one byte a weight: of the generator a quarter of the bytes, and in its
+    pictures 0.9 of 255 levels on average.
+    """
+    from safetensors.numpy import save
+
+    return save(packed_arrays(tensors_of(path)))
 
 
 def _write_starts(folder: Path) -> None:
@@ -119,10 +135,12 @@ def _licences() -> str:
     """Under which terms what lies in the folder may be used."""
     page_terms = MIT.format(holders="(c) 2026 The Sketch to Face authors")
     ort_terms = MIT.format(holders="(c) Microsoft Corporation")
+    generator = weights.entry_of(weights.GENERATOR)
     parts = [
-        f"The pictures of generated people (people): {(bank.FOLDER / 'LICENSE.txt').read_text()}",
         "Sketch to Face: the page, its scripts, its drawings and its models (files, starts,"
-        f" models).\n\n{page_terms}",
+        f" models), but for the generator.\n\n{page_terms}",
+        f"The generator (models/{generator.file_name}), made smaller: {generator.licence}. Use it"
+        " for teaching and research; clear its terms before you sell its answers.",
         f"{PACKAGE} {VERSION} (ort): https://github.com/microsoft/onnxruntime; what it is made of"
         f" stands in its ThirdPartyNotices.txt there.\n\n{ort_terms}",
     ]

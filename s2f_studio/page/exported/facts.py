@@ -8,22 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio import attributes, shipped
-from s2f_studio.answers import COMPOSED, OPEN_FROM, RENDERED, RENDERED_FROM_LINES, SPARSE_FROM
+from s2f_studio import attributes, codes, shipped
+from s2f_studio.answers import OPEN_FROM, PAINTED, RENDERED, SPARSE_FROM
 from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces import average_face, bank, choosing, model, regions
-from s2f_studio.faces.looks import NUM_VALUES
+from s2f_studio.faces import average_face, choosing, model, regions
+from s2f_studio.faces.traits import TRAITS
 from s2f_studio.page import page
 from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
 from s2f_studio.remarks import WORDS
-from s2f_studio.request import PER_ROUND
+from s2f_studio.request import LIKELY
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import geometry as faces
 
 MODEL = shipped.MODEL
-PICTURES = "people"  # the folder of the bank's pictures
 
 
 def facts_of_page() -> dict[str, Any]:
@@ -65,7 +64,7 @@ def facts_of_page() -> dict[str, Any]:
             "looks": landmarks.LOOKS,
             "lines_below": drawings.LINES_BELOW,
         },
-        "bank": _facts_of_bank(),
+        "people": _facts_of_people(),
         "attributes": {
             "inputs": list(attributes.ATTRIBUTES),
             "worn": list(attributes.WORN),
@@ -78,10 +77,8 @@ def facts_of_page() -> dict[str, Any]:
             "hat_from": average_face.HAT_FROM,
             "most_hair": average_face.MOST_HAIR,
             "surely": average_face.SURELY,
-            "careful": model.CAREFUL_BELOW,
-            "composed": COMPOSED,
+            "painted": PAINTED,
             "rendered": RENDERED,
-            "rendered_from_lines": RENDERED_FROM_LINES,
             "scrawled_from": average_face.CRUDE_HATS_FROM,
             "beard_from": average_face.BEARD_FROM,
             "guidance": regions.GUIDANCE,
@@ -89,26 +86,23 @@ def facts_of_page() -> dict[str, Any]:
     }
 
 
-def _facts_of_bank() -> dict[str, Any]:
-    """What the scripts choose people by."""
-    shipped = bank.shipped()
+def _facts_of_people() -> dict[str, Any]:
+    """What the scripts infer a person by, and write one down as."""
     least, most = choosing.usual_temperature(0.0), choosing.usual_temperature(1.0)
+    shares = (0.0, LIKELY, 1.0)
     return {
-        "numbers": shipped.numbers.tolist(),
-        "pictures": [f"{PICTURES}/{name}" for name in shipped.files],
-        "num_values": NUM_VALUES,
-        "eight": PER_ROUND,
+        "num_directions": codes.NUM_DIRECTIONS,
+        "steps": codes.STEPS,
+        "version": codes.VERSION,
+        "num_chars": codes.NUM_CHARS,
+        "num_traits": len(TRAITS),
         "temperature": [least, most - least],
-        "stream": choosing.STREAM,
-        "noise": choosing.NOISE,
-        "eighth": choosing.EIGHTH,
-        "outside": choosing.OUTSIDE,
-        "alike": choosing.ALIKE,
-        "seen": choosing.SEEN,
+        "first": choosing.FIRST,
         "narrower": choosing.NARROWER,
-        "own_shape": model.OWN_SHAPE,
-        "entry_code_share": model.ENTRY_CODE_SHARE,
+        "push": choosing.PUSH,
+        "older": choosing.OLDER,
         "hair_under_hat": model.HAIR_UNDER_HAT,
+        "firmness": {"at": shares, "values": [model.firmness(share) for share in shares]},
     }
 
 

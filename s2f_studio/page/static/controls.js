@@ -156,18 +156,32 @@ function person(state) {
   return { box, show };
 }
 
+// The code of who is in sight, to be copied; somebody whose code is pasted stays.
+function personCode(state) {
+  const hint = "Copy it to find this person again; paste one, and that person stays";
+  const named = { "aria-label": "A person's code", title: hint };
+  const typed = { type: "text", autocomplete: "off", spellcheck: "false" };
+  const input = make("input", { ...typed, ...named, onchange: () => state.stay(input.value.trim()) });
+  const box = make("label", { class: "s2f-field" }, make("span", {}, "A person's code"), input);
+  function put(value) {
+    if (!input.matches(":focus")) input.value = value;
+  }
+  return { box, put };
+}
+
 // How the answer is made, and by which model.
 export function settings(state) {
   const setShape = (likely) => state.set({ likely });
   const shape = slider("Shape", ["my lines", "a likely face"], SHARE, setShape);
   const answers = select("kind of answer", (answer) => state.set({ answer }));
   const known = person(state);
+  const code = personCode(state);
   const enhance = (value) => state.set({ strength: value });
   const strength = slider("Enhance", ["off", "invented detail"], SHARE, enhance);
   const models = select("model", (model) => state.choose({ model }));
   const answer = labelled("Answer", answers.node);
   const model = labelled("Model", models.node);
-  const parts = [answer, shape.box, strength.box, model, known.box];
+  const parts = [answer, shape.box, strength.box, model, code.box, known.box];
   const box = make("div", { class: "s2f-settings" }, ...parts);
 
   function show() {
@@ -175,11 +189,13 @@ export function settings(state) {
     answers.show(ANSWERS, now.answer);
     shape.put(now.likely);
     known.show(now.person);
+    code.put(state.person);
     strength.put(now.strength);
     const alike = state.models.filter((one) => one.direction === chosen.direction);
     models.show(alike.map(({ id, title }) => [id, title]), now.model);
     answer.hidden = !chosen.chooses;
     shape.box.hidden = !chosen.chooses;
+    code.box.hidden = !chosen.chooses || now.answer === "average";
     known.box.hidden = !chosen.chooses || !state.about.person.length;
     strength.box.hidden = !state.canEnhance;
     model.hidden = alike.length < 2;

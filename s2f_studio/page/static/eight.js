@@ -3,6 +3,11 @@
 
 import { NUM_FACES, Rounds, firstOf, roundsText } from "./rounds.js";
 
+// The codes of those who are on faces, each once.
+function peopleOf(faces) {
+  return [...new Set(faces.map(({ person }) => person).filter(Boolean))];
+}
+
 export class EightFaces {
   constructor(state) {
     this.state = state;
@@ -26,6 +31,12 @@ export class EightFaces {
     return this.rounds.now.faces.filter((face) => !this.isOld(face)).length;
   }
 
+  // How somebody of a round was asked for, by the code; undefined for others, and for old faces.
+  asked(person) {
+    const faces = this.rounds.list.flatMap((round) => round.faces);
+    return faces.find((face) => face?.person === person && !this.isOld(face))?.asked;
+  }
+
   // From round to round
 
   // Eight people for one drawing, first those among whom the one in sight is; then the next eight.
@@ -35,7 +46,7 @@ export class EightFaces {
     const { first, chosen, picked } = rounds.now;
     if (!rounds.isEmpty) {
       if (!rounds.now.faces.length) return this.fill(); // they could not be made before
-      const seen = [...new Set(rounds.now.faces.map(({ person }) => person))];
+      const seen = peopleOf(rounds.now.faces);
       const others = model.chooses ? [...chosen, [[], seen]] : chosen;
       return this.showRound({ first: first + NUM_FACES, chosen: others, picked });
     }
@@ -46,9 +57,9 @@ export class EightFaces {
   showAlike() {
     const { first, chosen, faces, picks } = this.rounds.now;
     const picked = faces.filter(({ seed }) => picks.includes(seed));
-    const people = [...new Set(picked.map(({ person }) => person))];
-    const passed = faces.map(({ person }) => person).filter((one) => !people.includes(one));
-    const round = [people, [...new Set(passed)]];
+    const people = peopleOf(picked);
+    const passed = peopleOf(faces).filter((one) => !people.includes(one));
+    const round = [people, passed];
     return this.showRound({ first: first + NUM_FACES, chosen: [...chosen, round], picked });
   }
 
@@ -99,13 +110,14 @@ export class EightFaces {
     for (let n = 0; n < NUM_FACES; n++) {
       if (round.faces[n]?.basis === basis) continue;
       const seed = round.first + n;
-      const reply = await state.translate({ seed, ...around });
+      const asked = { seed, ...around };
+      const reply = await state.translate({ ...asked, preview: true });
       if (this.filling !== filling) return; // something else is to be seen meanwhile
       const [{ png, person }] = reply.pictures;
       const { warnings } = reply;
       const isAnother = round.faces[n] && round.faces[n].person !== person;
       if (isAnother) round.picks = round.picks.filter((one) => one !== seed);
-      round.faces[n] = { seed, person, png, basis, warnings };
+      round.faces[n] = { seed, person, png, basis, warnings, asked };
       state.view.shown();
     }
   }
@@ -153,7 +165,7 @@ export class EightFaces {
     return null;
   }
 
-  // One of a round, large.
+  // One of a round, large: as on its tile, and then in full.
   showPerson(face) {
     const { state } = this;
     state.settings.seed = face.seed;
@@ -162,6 +174,7 @@ export class EightFaces {
     const isOld = this.isOld(face);
     if (!isOld) state.showFace(face);
     state.view.shown();
-    return isOld || state.host.holdsFace ? state.ask() : null;
+    if (isOld) return state.ask();
+    return state.model.chooses || state.host.holdsFace ? state.askInFull() : null;
   }
 }

@@ -149,7 +149,7 @@ class Pad {
 
   // While the pencil moves, a quick answer now and then.
   moved() {
-    const isTime = performance.now() > this.nextPreview && !this.state.isBusy;
+    const isTime = performance.now() > this.nextPreview && !this.state.isAnswering;
     if (!isTime || !this.state.model.chooses) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
     this.state.draw(this.paper.uri(), this.paper.isEmpty(), { isPreview: true });

@@ -10,9 +10,11 @@ export function firstOf(seed) {
   return seed - (seed % NUM_FACES);
 }
 
-// Rounds of choosing as a host reads them, "412,88/3,9;7/": who was picked, and who was passed over.
+// Rounds of choosing as a host reads them, "CODE,CODE/CODE;/CODE": who was picked, and who was passed
+// over.
 export function roundsText(chosen) {
-  const texts = chosen.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
+  const rounds = chosen.filter((round) => round.flat().length);
+  const texts = rounds.slice(-MAX_ROUNDS).map((round) => round.map((people) => people.join()).join("/"));
   return texts.join(";");
 }
 
@@ -23,7 +25,7 @@ export class Rounds {
   }
 
   // The round in sight. first: its first seed. chosen: of each round before, [the people who were
-  // picked, those who were passed over], by their numbers in the bank. picked: the faces picked in
+  // picked, those who were passed over], by their codes. picked: the faces picked in
   // the last of them. faces: {seed, person, png, basis, warnings}, in the order of seeds; basis:
   // what they were made of. picks: the seeds picked. said: what was set when they were asked
   // for.

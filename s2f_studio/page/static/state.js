@@ -6,8 +6,9 @@ import { EightFaces } from "./eight.js";
 import { blobOf, dataUri } from "./files.js";
 
 const TICK_MS = 1000;
-const UNKNOWN_PERSON = "unknown-person"; // a refusal's code
-const LEFT_THE_BANK = "the person who stayed is not in the bank any more, and was let go";
+const REST_MS = 700; // without a change, until the face is asked for in full
+// What is asked for: a small face, soon; a small one and, at rest, the full one; or the full one.
+const [PREVIEW, BOTH, FULL] = ["preview", "both", "full"];
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 const UNKEPT = "this browser keeps nothing: save what you want to keep";
 const BLANK = { uri: "", isEmpty: true, start: "", warnings: [], codes: [] };
@@ -29,6 +30,9 @@ export class State {
     this.numRunning = 0;
     this.wanted = "";
     this.isAsking = false;
+    this.isAnswering = false; // the host works on an answer
+    this.endRest = () => {};
+    this.since = 0; // when the host was asked last
     this.epoch = 0; // what was asked in an earlier one is dropped
     Object.assign(this, { problem: "", progress: "" });
   }
@@ -54,6 +58,7 @@ export class State {
     if (!isKnown) Object.assign(this.settings, { model: this.models[0].id, keep });
     this.drawings = { ...drawings };
     this.face = face;
+    this.person = ""; // the code of who is in sight
     this.eight.forget();
     if (round && isKnown) this.eight.rounds.add(round);
     this.warnings = [];
@@ -114,7 +119,7 @@ export class State {
   // Run one thing; whatever it throws, the page says so and can be used again.
   async run(act) {
     this.numRunning++;
-    Object.assign(this, { problem: "", progress: "" });
+    Object.assign(this, { problem: "", progress: "", since: performance.now() });
     const ticking = setInterval(() => this.tick(), TICK_MS);
     try {
       this.view.showStatus();
@@ -131,6 +136,7 @@ export class State {
 
   // What is waited for, once that takes long.
   async tick() {
+    if (performance.now() - this.since < TICK_MS) return;
     try {
       this.progress = await this.host.progress(this.settings.model);
       if (this.isBusy) this.view.showStatus();
@@ -166,7 +172,7 @@ export class State {
   choose({ direction = "", model = "" }) {
     const isWanted = (one) => one.id === model || one.direction === direction;
     this.settings.model = this.models.find(isWanted).id;
-    this.face = "";
+    Object.assign(this, { face: "", person: "" });
     this.warnings = [];
     this.epoch++;
     this.eight.forget();
@@ -218,7 +224,7 @@ export class State {
     this.eight.filling = null;
     this.view.showStatus(); // the eight are old now
     if (!isPreview) this.keep();
-    return this.ask(isPreview);
+    return this.ask(isPreview ? PREVIEW : BOTH);
   }
 
   keep() {
@@ -237,9 +243,14 @@ export class State {
   }
 
   // Ask for the face of what is drawn now; while an answer is waited for, only the newest waits.
-  ask(isPreview = false) {
-    this.wanted = isPreview ? "preview" : "answer";
+  ask(wanted = BOTH) {
+    this.wanted = this.model.chooses ? wanted : FULL;
+    this.endRest();
     return this.isAsking ? null : this.run(() => this.answerAll());
+  }
+
+  askInFull() {
+    return this.ask(FULL);
   }
 
   async answerAll() {
@@ -252,39 +263,55 @@ export class State {
   }
 
   async answerOne() {
-    const isPreview = this.wanted === "preview";
+    const { epoch, wanted } = this;
+    const isNewest = () => !this.wanted && epoch === this.epoch;
     this.wanted = "";
-    const { epoch } = this;
     try {
-      await this.answer(isPreview);
+      if (wanted !== FULL) await this.answer({ isPreview: true });
+      if (wanted === BOTH && isNewest()) await this.rest();
+      if (wanted !== PREVIEW && isNewest()) await this.answer({ isPreview: false });
     } catch (error) {
-      if (this.wanted || epoch !== this.epoch) return; // something newer counts
-      if (error?.code !== UNKNOWN_PERSON) throw error;
-      this.eight.letGo();
-      this.problem = LEFT_THE_BANK;
+      if (isNewest()) throw error;
     }
   }
 
-  async answer(isPreview) {
+  // Until nothing has changed for a while, or something has.
+  rest() {
+    return new Promise((done) => {
+      const resting = setTimeout(done, REST_MS);
+      this.endRest = () => {
+        clearTimeout(resting);
+        done();
+      };
+    });
+  }
+
+  async answer({ isPreview }) {
     const { epoch, given } = this;
     if (given.isEmpty) {
-      this.face = "";
-      this.warnings = [];
+      Object.assign(this, { face: "", person: "", warnings: [] });
       this.view.shown();
       throw new Error(EMPTY);
     }
     const begun = performance.now();
-    const preview = { answer: this.about.preview, enhance: false };
-    const reply = await this.translate(isPreview ? preview : this.keepFields(), !isPreview);
-    if (epoch !== this.epoch) return;
-    this.face = reply.pictures[0].png;
+    const small = isPreview ? { preview: true, enhance: false } : {};
+    this.isAnswering = true;
+    try {
+      const reply = await this.translate({ ...this.personFields(), ...small }, !isPreview);
+      if (epoch !== this.epoch) return;
+      const [{ png, person }] = reply.pictures;
+      Object.assign(this, { face: png, person: person ?? "" });
+      if (!isPreview) this.warnings = [...given.warnings, ...reply.warnings];
+    } finally {
+      this.isAnswering = false;
+    }
     this.seconds = (performance.now() - begun) / 1000;
-    if (!isPreview) this.warnings = [...given.warnings, ...reply.warnings];
     this.view.shown();
   }
 
   // keeps: whether a host that holds a drawing and its face is to hold these.
   translate(more = {}, keeps = false) {
+    Object.assign(this, { progress: "", since: performance.now() });
     return this.host.translate(blobOf(this.given.uri), { ...this.fields(), ...more }, keeps);
   }
 
@@ -299,14 +326,24 @@ export class State {
     return isEnhanced ? { ...fields, enhance: true, strength } : fields;
   }
 
-  // The person who was picked and answers from then on, if there is one.
-  keepFields() {
-    return this.keepsSomebody ? { keep: this.settings.keep } : {};
+  // Who answers, if somebody stays: as one of eight was asked for while nothing has changed since,
+  // and from then on by the code.
+  personFields() {
+    if (!this.keepsSomebody) return {};
+    const { keep } = this.settings;
+    return this.eight.asked(keep) ?? { keep };
+  }
+
+  // Somebody stays, by a code; "": nobody.
+  stay(code) {
+    this.settings.keep = code || null;
+    return this.changed();
   }
 
   // A face that is there already, in place of those that are asked for.
-  showFace({ png, warnings }) {
-    Object.assign(this, { face: png, wanted: "", problem: "" });
+  showFace({ png, person, warnings }) {
+    Object.assign(this, { face: png, person: person ?? "", wanted: "", problem: "" });
+    this.endRest();
     this.warnings = [...this.given.warnings, ...warnings];
     this.epoch++;
   }
@@ -314,9 +351,9 @@ export class State {
   // The face as a PNG's data address, with more pixels where the model has them.
   async large() {
     const hasMore = this.model.size_px === 256;
-    const asked = { ...this.keepFields(), large: true };
+    const asked = { ...this.personFields(), large: true };
     const failed = (error) => {
-      throw new Error(`saved with 256 pixels, as it is seen: ${error.message}`);
+      throw new Error(`saved as it is seen, with fewer pixels: ${error.message}`);
     };
     const reply = hasMore && (await this.run(() => this.translate(asked).catch(failed)));
     return reply ? reply.pictures[0].png : this.face;

@@ -5,7 +5,7 @@ import { make, plainButton, slider } from "./dom.js";
 import { NUM_FACES } from "./rounds.js";
 
 const VARIED = { min: 0, max: 1.5, step: 0.05 };
-const USUALLY = 0.85; // about what follows from a drawing, where nothing is set
+const USUALLY = 0.65; // about what follows from a drawing, where nothing is set
 const PICK = "Pick the nearest, one or two";
 
 function picture(png) {

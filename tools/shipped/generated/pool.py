@@ -63,6 +63,7 @@ class Pool:
         self.drawn_shape = self.column("dshape").astype(np.float32)
         self.drawn_lips = self.column("dlips").astype(np.float32)
         self.crude = self.column("dflags")[..., FLAGS.index("crude")]
+        self._looks: np.ndarray | None = None  # the reader is slow, and the same for all fits
 
     def column(self, name: str) -> np.ndarray:
         """One column of all files; of those that were painted since they were read, the first
@@ -106,6 +107,11 @@ class Pool:
 
     def drawn_looks(self, read: Read) -> np.ndarray:
         """What the reader and the finder read in all drawings: (N, M, V), logarithms."""
+        if self._looks is None:
+            self._looks = self._read_looks(read)
+        return self._looks
+
+    def _read_looks(self, read: Read) -> np.ndarray:
         flags, above = self.column("dflags"), self.column("dhair_above")
         worn = flags[..., [FLAGS.index(name) for name in WORN]].copy()
         bare, haired = HAT_IN_HAIR

@@ -2,15 +2,16 @@
 // (s2f_studio/faces).
 
 import { FACTS } from "./facts.js";
-import { choose, kept, usualTemperature } from "./choose.js";
-import { canvasOf, colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
+import { centreOf, codeOf, textOf, usualTemperature } from "./choose.js";
+import { colours, floats, paperColour, pictureOf, pixels, resized, whole } from "./pixels.js";
 import * as shapes from "./shapes.js";
 
 const { alignment, asPortrait, coarseField, coordinates, eyeDistance, five, likely, pairs } = shapes;
 
-const { attributes, bank, looking, meaning, mesh } = FACTS;
+const { attributes, looking, meaning, mesh, people } = FACTS;
 const FACE_PX = looking.look_px;
-// The last drawing, with its average face and weights: eight faces are asked for one by one.
+// The last drawing, with what was read of it and its average face: eight faces are asked for one by
+// one.
 const remembered = { data: null, found: null };
 
 // What is drawn: {points, off, flags, parts, offByHand}. given: a picture of FACE_PX a side.
@@ -139,100 +140,98 @@ async function averageFace(engine, given, found, said) {
 // The finder's probabilities that glasses, a beard and a hat are drawn; hair that is drawn above the
 // brows speaks against a hat.
 function wornBy(found) {
-  const [bare, haired] = bank.hair_under_hat;
+  const [bare, haired] = people.hair_under_hat;
   const share = Math.min(1, Math.max(0, (haired - hairAbove(found)) / (haired - bare)));
   return attributes.worn.map((name) => found.flags[name] * (name === "hat" ? share : 1));
 }
 
-// All entries, weighed by the drawing: {weights, hair}.
-async function weighed(engine, given, found) {
-  const { average } = found;
-  const { code } = await engine.run("code", average);
+// The gap between the lips, and how much higher the corners are than the middle.
+function lipsOf(points) {
+  const [mouth, lips] = ["mouth", "lips"].map((name) => mesh.parts[name].map((n) => points[n][1]));
+  const middleOf = (...values) => values.reduce((a, b) => a + b) / values.length;
+  const gap = middleOf(...mouth.slice(4, 7)) - middleOf(...mouth.slice(14, 17));
+  const smile = middleOf(lips[5], lips[15]) - middleOf(lips[0], lips[10]);
+  return [gap, smile].map((value) => value / eyeDistance(points));
+}
+
+// What a drawing shows: what the graph "read" says, and what it was given that others take as well.
+async function readOf(engine, given, found) {
   const { flags, offByHand, parts, points } = found;
-  const shape = coordinates(points, offByHand);
-  const masks = Float32Array.from([...parts.person, ...parts.hair]);
-  return engine.run(
-    "weigh",
+  const values = coordinates(points, offByHand);
+  const shape = floats(values, 1, values.length);
+  const lips = floats(lipsOf(points), 1, 2);
+  const crude = floats([flags.crude], 1);
+  const read = await engine.run(
+    "read",
     pixels(given),
     floats(points.flat(), 1, points.length, 2),
-    floats(masks, 1, 2, FACE_PX, FACE_PX),
-    average,
-    code,
-    floats(shape, 1, shape.length),
-    floats([flags.crude], 1),
+    floats([...parts.person, ...parts.hair], 1, 2, FACE_PX, FACE_PX),
+    shape,
+    lips,
+    crude,
     floats(wornBy(found), 1, attributes.worn.length),
-    floats(Array(bank.num_values).fill(NaN), 1, bank.num_values), // nothing is asked for
-    floats(Array(6).fill(NaN), 1, 6),
   );
+  return { ...read, shape, lips, crude };
 }
 
-// The entry of the bank that answers: {entry, mirrored, drawn, own, shape, code}, with the hair that is
-// drawn and its own.
-async function person(engine, given, found, { seed, temperature, chosen, keep }) {
-  found.weighed ??= await weighed(engine, given, found);
-  const { weights, hair } = found.weighed;
-  const off = async (picked) => {
-    const near = await engine.run("alike", floats(picked, 1, picked.length));
-    return near.off.data;
+// The code from which a person is moved towards the drawing, and the seed's chances: {code, chances}.
+// It is that of who is kept, near those who were picked, or drawn by the seed.
+async function startOf(engine, reading, { seed, temperature, guidance, chosen, keep }) {
+  const guess = (spread) => {
+    return engine.run("guess", reading.features, whole(seed), floats([spread], 1), floats([guidance], 1));
   };
-  const free = temperature ?? usualTemperature(found.flags.crude);
-  const { data } = weights;
-  const isKept = keep !== null;
-  const who = isKept ? kept(data, keep) : await choose(data, seed, free, chosen, off);
-  const { entry, mirrored } = who;
-  const own = await engine.run("entry", whole(entry), floats([Number(mirrored)], 1));
-  return { entry, mirrored, drawn: hair, own: own.hair, shape: own.shape, code: own.code };
+  const { code, chances } = await guess(temperature ?? usualTemperature(reading.crude.data[0]));
+  const asCode = (values) => floats(values, 1, people.num_directions);
+  if (keep !== null) return { code: asCode(codeOf(keep)), chances };
+  const picked = centreOf(chosen);
+  if (!picked) return { code, chances };
+  const { data: likeliest } = (await guess(0)).code;
+  const away = Array.from(code.data, (value, n) => picked.spread * (value - likeliest[n]));
+  return { code: asCode(away.map((value, n) => picked.centre[n] + value)), chances };
 }
 
-// The photo for a careful drawing, in the mean shape.
-async function rendered(engine, given, { average, points }, { code }, seed) {
-  const expected = await engine.run("code", average);
-  const share = bank.entry_code_share;
-  const own = code.data;
-  const mixed = Array.from(expected.code.data, (value, n) => (1 - share) * value + share * own[n]);
-  const { face } = await engine.run(
-    "render",
-    floats(mixed, 1, mixed.length),
-    pixels(given),
-    floats(points.flat(), 1, points.length, 2),
-    floats([1], 1),
-    whole(seed),
-  );
-  return face;
+// The weight of the drawn shape.
+function firmness(amount) {
+  const { at, values } = people.firmness;
+  const next = amount < at[1] ? 1 : 2;
+  const share = (amount - at[next - 1]) / (at[next] - at[next - 1]);
+  return values[next - 1] + share * (values[next] - values[next - 1]);
 }
 
-// The shape in which an entry is laid: some of its own, the rest as it is drawn.
-function shapeOf({ shape }, { flags, offByHand, points }) {
-  const [least, more] = bank.own_shape;
-  const own = least + more * Math.min(1, Math.max(0, (flags.crude - 0.2) / 0.5));
-  const drawn = coordinates(points, offByHand);
-  return Array.from(drawn, (value, n) => own * shape.data[n] + (1 - own) * value);
+// The code of the person who answers, as graphs take it.
+async function person(engine, given, found, ask) {
+  found.reading ??= await readOf(engine, given, found);
+  const { hair, looks, shape, lips, crude } = found.reading;
+  const { code, chances } = await startOf(engine, found.reading, ask);
+  const isGiven = Number(ask.keep !== null || ask.chosen.some(([picked]) => picked.length));
+  const firm = floats([firmness(ask.likely)], 1);
+  const rest = [chances, firm, floats([isGiven], 1)];
+  const fitted = await engine.run("fit", code, hair, looks, shape, lips, crude, ...rest);
+  const nothing = floats(Array(people.num_traits).fill(NaN), 1, people.num_traits);
+  return (await engine.run("edit", fitted.code, nothing)).code;
 }
 
-// The answer to a square drawing: {picture, person, degree, vagueness}, a picture of FACE_PX or twice
-// that, the number of the bank's person (null for the average), how crude the drawing is, and how
-// little of a face can be made out.
-// ask: {seed, temperature, chosen, keep, isAverage, likely, isLarge}.
+async function laidAverage(engine, given, found, { likely: amount, isPreview }) {
+  found.average ??= await averageFace(engine, given, found, inferred(found));
+  const coarse = coarseField(asPortrait(likely(found.points, amount, found.offByHand)));
+  const side = Math.sqrt(coarse.length / 2);
+  const large = isPreview ? "" : "_large";
+  return engine.run(`lay${large}`, colours(found.average), floats(coarse, 1, side, side, 2));
+}
+
+// The answer to a square drawing: {picture, person, degree, vagueness}, a picture, the person's code as
+// text (null for the average), how crude the drawing is, and how little of a face can be made out.
+// ask: {seed, temperature, guidance, chosen, keep, isAverage, likely, isPreview, isLarge}.
 export async function answer(engine, drawing, ask) {
   const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX);
   const found = await understood(engine, given);
-  found.average ??= await averageFace(engine, given, found, inferred(found));
-  const who = ask.isAverage ? null : await person(engine, given, found, ask);
-  const shape = who && shapeOf(who, found);
-  const coarse = coarseField(asPortrait(likely(found.points, ask.likely, found.offByHand, shape)));
-  const side = Math.sqrt(coarse.length / 2);
-  const field = floats(coarse, 1, side, side, 2);
-  const large = ask.isLarge ? "_large" : "";
-  const { flags, vagueness } = found;
-  const number = who && bank.numbers[who.entry];
-  const answered = ({ picture }) => {
-    return { picture: pictureOf(picture), person: number, degree: flags.crude, vagueness };
-  };
-  if (!who) return answered(await engine.run(`lay${large}`, colours(found.average), field));
-  if (flags.crude < meaning.careful) {
-    const face = await rendered(engine, given, found, who, ask.seed);
-    return answered(await engine.run(`lay${large}`, face, field));
+  const about = { degree: found.flags.crude, vagueness: found.vagueness };
+  if (ask.isAverage) {
+    const { picture } = await laidAverage(engine, given, found, ask);
+    return { picture: pictureOf(picture), person: null, ...about };
   }
-  const canvas = canvasOf(await engine.picture(bank.pictures[who.entry]), who.mirrored);
-  return answered(await engine.run(`place${large}`, canvas, field, who.drawn, who.own));
+  const code = await person(engine, given, found, ask);
+  const size = ask.isLarge ? "paint_large" : "paint";
+  const { picture } = await engine.run(ask.isPreview ? "preview" : size, code);
+  return { picture: pictureOf(picture), person: textOf(code.data), ...about };
 }

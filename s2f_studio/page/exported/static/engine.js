@@ -1,7 +1,6 @@
 // Graphs run by onnxruntime-web, by WebAssembly. Files are fetched when they are needed first.
 
 import { FACTS } from "./facts.js";
-import { decoded } from "./pixels.js";
 import { expanded } from "./weights.js";
 
 const { runtime } = FACTS;
@@ -90,11 +89,6 @@ export class Engine {
     }
   }
 
-  // A picture in a file, fetched once.
-  async picture(name) {
-    return decoded(new Blob([await this.file(name)]));
-  }
-
   // Begin to fetch what these graphs need.
   prefetch(stages) {
     const names = stages.flatMap((one) => [runtime.graphs[one], ...runtime.weights[one]]);
@@ -159,6 +153,8 @@ export class Engine {
       const { type, data, dims } = inputs[n];
       return [name, new ort.Tensor(type, data, dims)];
     });
-    return session.run(Object.fromEntries(feeds)).catch(failing(UNABLE));
+    const made = await session.run(Object.fromEntries(feeds)).catch(failing(UNABLE));
+    const names = runtime.outputs[stage]; // a graph calls an output otherwise than an input
+    return Object.fromEntries(names.map((name, n) => [name, made[session.outputNames[n]]]));
   }
 }

@@ -154,17 +154,6 @@ export function colours({ data, dims: [num, , height, width] }) {
   return floats(data.subarray(0, 3 * height * width), num, 3, height, width);
 }
 
-// A square picture, mirrored or not, as graphs take an entry of the bank: from 0 to 1.
-export function canvasOf({ width, data }, mirrored) {
-  const made = new Float32Array(3 * width * width);
-  for (let n = 0; n < width * width; n++) {
-    const x = n % width;
-    const from = mirrored ? n - x + (width - 1 - x) : n;
-    for (let c = 0; c < 3; c++) made[c * width * width + n] = data[3 * from + c] / 255;
-  }
-  return floats(made, 1, 3, width, width);
-}
-
 export function pictureOf({ data, dims: [, height, width] }) {
   return { width, height, data: new Uint8Array(data) };
 }

@@ -70,7 +70,7 @@ export function alignment(landmarks, sizePx) {
 
 // Solve a system of equations, rows as Float64Array, for several right sides; both are used up.
 // Gauss, with pivots.
-export function solved(rows, sides) {
+function solved(rows, sides) {
   const num = rows.length;
   const take = (row, from, share) => {
     for (let n = 0; n < num; n++) rows[row][n] -= share * rows[from][n];
@@ -113,12 +113,11 @@ export function coordinates(points, off) {
   return found.map(([value]) => Math.min(most, Math.max(-most, value)));
 }
 
-// A face's points on the way to a likely face: amount from 0, as they are, to 1. own: the likely
-// face's coordinates; null: those of the points.
-export function likely(points, amount, off, own) {
+// A face's points on the way to a likely face: amount from 0, as they are, to 1.
+export function likely(points, amount, off) {
   if (amount === 0) return points;
   const { mean: usual, components, spread } = shapes;
-  const values = (own ?? coordinates(points, off)).map((value, k) => value * spread[k]);
+  const values = coordinates(points, off).map((value, k) => value * spread[k]);
   const shape = usual.map((point, n) => point.map((value, axis) => {
     return value + dot(values, components.map((one) => one[2 * n + axis]));
   }));

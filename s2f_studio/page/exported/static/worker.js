@@ -7,7 +7,7 @@ import { FACTS } from "./facts.js";
 import { decoded, pngOf } from "./pixels.js";
 
 const { about, crude, meaning, note_prefix: prefix, sparse } = FACTS;
-const FIRST = ["look", "expect", "guide", "settle", "code", "weigh", "entry", "place"]; // for an answer
+const FIRST = ["look", "read", "guess", "fit", "edit", "preview", "paint"]; // for an answer
 const engine = new Engine((loading) => postMessage({ loading }));
 
 async function translated(file, fields) {
@@ -17,19 +17,15 @@ async function translated(file, fields) {
     isAverage: fields.answer === "average",
     likely: Number(fields.likely ?? about.query.likely),
     temperature: fields.temperature,
+    guidance: Number(fields.guidance ?? about.query.guidance),
     chosen: roundsOf(fields.chosen),
     keep: fields.keep ?? null,
+    isPreview: fields.preview === true,
     isLarge: fields.large === true,
   };
   const { picture, person, degree, vagueness } = await answer(engine, drawing, ask);
-  const png = await pngOf(picture, notesOf(ask, fields.chosen, person, wayOfMaking(ask, degree)));
+  const png = await pngOf(picture, notesOf(ask, fields.chosen, person));
   return { pictures: [{ png, person }], warnings: ask.isAverage ? [] : remarksOn(degree, vagueness) };
-}
-
-// As in Python (s2f_studio/answers.py).
-function wayOfMaking({ isAverage }, degree) {
-  if (isAverage) return meaning.rendered;
-  return degree < meaning.careful ? meaning.rendered_from_lines : meaning.composed;
 }
 
 function remarksOn(degree, vagueness) {
@@ -37,31 +33,30 @@ function remarksOn(degree, vagueness) {
   return degree > crude.from ? [crude.words] : [];
 }
 
-// "412,88/3,9;7" → [[[412, 88], [3, 9]], [[7], []]]: who was picked, and who was passed over.
+// "A,B/C,D;E" → [[["A", "B"], ["C", "D"]], [["E"], []]]: who was picked, and who was passed over.
 function roundsOf(chosen) {
   if (!chosen) return [];
   return chosen.split(";").map((round) => {
-    const [picked, passed] = round.split("/").map(numbersOf);
-    return [picked, passed ?? []];
+    const [picked, passed = ""] = round.split("/");
+    return [picked, passed].map((people) => people.split(",").filter(Boolean));
   });
 }
 
-function numbersOf(people) {
-  return people ? people.split(",").map(Number) : [];
-}
-
-// What a PNG says of its making.
-function notesOf({ seed, isAverage, likely, temperature }, chosen, person, made) {
+// What a PNG says of its making, as in Python (s2f_studio/answers.py).
+function notesOf({ seed, isAverage, likely, temperature, guidance }, chosen, person) {
   const notes = {
     Description: about.note,
     [`${prefix}model`]: FACTS.models[0].id,
     [`${prefix}seed`]: String(seed),
     [`${prefix}answer`]: isAverage ? "average" : "person",
-    [`${prefix}made`]: made,
+    [`${prefix}made`]: isAverage ? meaning.rendered : meaning.painted,
   };
-  if (person !== null) notes[`${prefix}person`] = String(person);
-  if (temperature !== undefined) notes[`${prefix}temperature`] = String(temperature);
-  if (chosen) notes[`${prefix}chosen`] = chosen;
+  if (person !== null) {
+    notes[`${prefix}person`] = person;
+    if (temperature !== undefined) notes[`${prefix}temperature`] = String(temperature);
+    if (guidance !== about.query.guidance) notes[`${prefix}guidance`] = String(guidance);
+    if (chosen) notes[`${prefix}chosen`] = chosen;
+  }
   if (likely !== about.query.likely) notes[`${prefix}likely`] = String(likely);
   return notes;
 }
