@@ -32,7 +32,8 @@ def rows() -> list[np.ndarray]:
     inputs = [drawings.prepare(drawings.example(name)).image for name in EXAMPLES]
     answers = []
     for request in ANSWERS:
-        answers.append(np.stack([model.translate(one, **request) for one in inputs]))
+        made = [model.translate(one, **request) for one in inputs]
+        answers.append(np.stack([images.resize(one, len(inputs[0])) for one in made]))
     return [np.stack(inputs), *answers]
 
 

@@ -13,7 +13,7 @@ from s2f_studio.faces.traits import TRAITS
 # Attribute → trait → its values at -1, 0 and 1.
 LEVELS: dict[str, dict[str, tuple[float, float, float]]] = {
     "age": {"age": (float(np.log(19)), float(np.log(40)), float(np.log(85)))},
-    "presents": {"presents": (-0.3, 0.5, 1.3)},
+    "presents": {"presents": (-0.1, 0.5, 1.1)},
     "smile": {"smile": (0.04, 0.09, 0.16), "gap": (0.0, 0.05, 0.16), "teeth": (0.0, 0.3, 1.0)},
     "hair_length": {"hair_length": (-0.8, 2.2, 4.2)},
     "curls": {"curls": (0.0, 0.9, 2.0)},
