@@ -12,8 +12,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 NUM_DIRECTIONS = 160
 STEPS = 32  # in a standard deviation; one byte reaches four of them
@@ -27,11 +29,15 @@ class PersonCodeError(ValueError):
 
 def quantised(code: np.ndarray) -> np.ndarray:
     """The nearest code (…, K) that a text can hold: float32."""
+    import numpy as np
+
     return np.clip(np.round(np.asarray(code) * STEPS), -127, 127).astype(np.float32) / STEPS
 
 
 def text_of(code: np.ndarray) -> str:
     """A code (K,) as text."""
+    import numpy as np
+
     whole = np.round(quantised(code) * STEPS).astype(np.int8)
     content = bytes([VERSION]) + whole.tobytes()
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
@@ -39,6 +45,8 @@ def text_of(code: np.ndarray) -> str:
 
 def code_of(text: str) -> np.ndarray:
     """The code of a text: float32 (K,). Raises PersonCodeError for anything else."""
+    import numpy as np
+
     if not isinstance(text, str) or text.isdecimal():
         raise PersonCodeError(
             f"a person is a code of {NUM_CHARS} characters, as in an answer's metadata under"
@@ -63,4 +71,6 @@ def code_of(text: str) -> np.ndarray:
 
 def mean_of(codes: Sequence[np.ndarray]) -> np.ndarray:
     """The code in the middle of several: float32 (K,)."""
+    import numpy as np
+
     return np.mean(codes, axis=0, dtype=np.float32)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils.pictures import images
 
-TILE_PX = 256
+TILE_PX, MOST_TILE_PX = 256, 512
 MAX_IN_A_ROW, MAX_WIDTH_PX = 6, 3072
 GREY = (110, 110, 110)
 
@@ -18,7 +18,9 @@ def sheet(pictures: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Pictures, uint8 (H, W, 3), up to six in a row, each with its name below it, and the note that
     they are generated: uint8 (H, W, 3).
     """
-    tiles = [_tile(picture) for picture in pictures]
+    shorter = [min(picture.shape[:2]) for picture in pictures]
+    side_px = min(max(TILE_PX, *shorter), MOST_TILE_PX)
+    tiles = [_tile(picture, side_px) for picture in pictures]
     per_row = max(1, min(MAX_IN_A_ROW, MAX_WIDTH_PX // tiles[0].width, len(tiles)))
     num_rows = -(-len(tiles) // per_row)
     width, height = max(tile.width for tile in tiles), max(tile.height for tile in tiles)
@@ -39,9 +41,9 @@ def sheet(pictures: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
     return np.asarray(whole)
 
 
-def _tile(picture: np.ndarray) -> Image.Image:
-    """The picture with a shorter side of 256 px or more, the longer one at most four times that."""
+def _tile(picture: np.ndarray, side_px: int) -> Image.Image:
+    """The picture with a shorter side of so many pixels, the longer one at most four times 256."""
     short, long = sorted(picture.shape[:2])
-    scale = min(max(TILE_PX, min(short, 2 * TILE_PX)) / short, 4 * TILE_PX / long)
+    scale = min(side_px / short, 4 * TILE_PX / long)
     size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     return Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)

@@ -18,6 +18,7 @@ import torch
 
 import s2f_studio
 from s2f_studio import cli
+from s2f_studio.codes import NUM_DIRECTIONS, text_of
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import networks
 from s2f_utils.data import read_manifest
@@ -25,6 +26,7 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train.tracking import read_log
 
+SOMEBODY, ANOTHER, THIRD = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1, 2, 3))
 TINY = [
     "--set",
     "size_px=32",
@@ -188,14 +190,19 @@ def test_a_command_line_that_lacks_something_is_told_what(args, message, capsys)
 
 @pytest.mark.parametrize(
     ("flag", "text"),
-    [("--chosen", "1333,1704/3,8;11"), ("--points", ".3,.4,.6,.4,.5,.7"), ("--person", "age=.5")],
+    [
+        ("--chosen", f"{SOMEBODY},{ANOTHER}/{THIRD};{THIRD}"),
+        ("--keep", SOMEBODY),
+        ("--points", ".3,.4,.6,.4,.5,.7"),
+        ("--person", "age=.5"),
+    ],
 )
 def test_a_flag_of_several_values_takes_them_as_one_text(flag, text, tmp_path, capsys):
     missing = str(tmp_path / "missing.jpg")
     assert cli.main(["translate", missing, flag, text]) == 2
     assert "missing.jpg: no such picture" in said(capsys)
     assert cli.main(["translate", missing, flag, "wrong"]) == 2
-    assert said(capsys).startswith(f"s2f: {flag} ")
+    assert said(capsys).startswith(f"s2f: {flag}")
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
@@ -406,7 +413,7 @@ def test_asking_for_help_loads_no_torch():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
+def test_shape_person_and_size_from_the_command_line(generator_file, tmp_path, capsys):
     drawing = tmp_path / "d.png"
     images.save(drawing, drawings.example("few-lines"))
     told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--candidates", "2"]
@@ -415,7 +422,7 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     ready = drawings.prepare(drawings.example("few-lines")).image
     model, person = s2f_studio.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
     ours = model.translate(ready, answer="person", likely=0.0, person=person, large=True)
-    assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
+    assert made.shape == (1024, 1024, 3) and np.abs(made.astype(int) - ours).max() <= 1
     for wrong, said in (
         (["--person", "shoes=1"], "person has the attributes"),
         (["--likely", "3"], "--likely: input should be less than or equal to 1"),

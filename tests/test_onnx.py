@@ -27,6 +27,7 @@ import s2f_studio  # noqa: E402
 from data_prep.procedural_faces.synthetic import draw_face  # noqa: E402
 from s2f_studio import loading, shipped  # noqa: E402
 from s2f_studio.cli import main  # noqa: E402
+from s2f_studio.codes import NUM_DIRECTIONS, text_of  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.export.writing import described, export  # noqa: E402
 from s2f_studio.page.catalogue import Catalogue  # noqa: E402
@@ -75,7 +76,7 @@ def drawn(name: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def by_graphs():
+def by_graphs(generator_file):
     """The same, by the graphs that come along."""
     return s2f_studio.load("sketch-to-photo", engine="onnx")
 
@@ -89,13 +90,14 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
+SOMEBODY, ANOTHER = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1, 20))
 QUESTIONS = {
     "person": {},
     "another": {"seed": 3},
     "large": {"large": True, "seed": 1},
     "average": {"answer": "average", "likely": 0.2},
-    "chosen": {"seed": 9, "chosen": "3/4", "temperature": 1.0},
-    "kept": {"keep": 3},
+    "chosen": {"seed": 9, "chosen": f"{SOMEBODY}/{ANOTHER}", "temperature": 1.0},
+    "kept": {"keep": SOMEBODY, "preview": True},
     "paper": {"frame": "paper", "seed": 5},
     "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
 }
@@ -315,7 +317,7 @@ def test_weights_are_the_same_without_pytorch():
     import s2f_studio.faces.networks  # noqa: F401  by which the person's is known
 
     for name in (
-        shipped.PERSON,
+        shipped.PEOPLE,
         "photo-to-sketch",
         "map-to-face-128",
     ):  # float16, int8, and whole numbers among them
@@ -454,7 +456,7 @@ def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
+def test_answers_need_nothing_of_the_rest(shipped, generator_file, tmp_path):
     images.save(tmp_path / "drawing.png", drawn("plain-man"))
     photo = draw_face(3, size_px=256).photo
     images.save(tmp_path / "photo.png", photo)

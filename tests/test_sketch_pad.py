@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from s2f_studio.answers import COMPOSED
+from s2f_studio.answers import PAINTED
 from s2f_studio.attributes import as_tone
-from s2f_studio.faces import bank
+from s2f_studio.codes import NUM_DIRECTIONS, code_of, text_of
 from s2f_studio.page import drawing, widget
 from s2f_studio.page.catalogue import TITLES
 from s2f_studio.page.uploads import picture_in
@@ -21,6 +21,7 @@ from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.images import picture_uri
 
 DEFAULT, MANY, MAPS = TITLES
+SOMEBODY, ANOTHER, THIRD = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1, 2, 3))
 STARTED = "long-hair"
 
 
@@ -48,12 +49,12 @@ def test_its_still_says_what_is_seen_in_letters_that_its_font_has(pad, monkeypat
     monkeypatch.setattr(stills, "text_line", lambda text: said.append(text) or drawn(text))
     still = pad.still()
     assert still.shape[1] == stills.WIDE_PX and still.std() > 20
-    assert said == ["the drawing, and the answer: sketch to photo, 256 px, seed 0"]
+    assert said == ["the drawing, and the answer: sketch to photo, 512 px, seed 0"]
 
 
 def test_strokes_change_the_average_face_where_they_are(pad):
     given = pad.given
-    pad.set(answer="average")
+    pad.set(answer="average", preview=True)
     before = pad.translate()
     assert before.shape == (256, 256, 3) and before.std() > 20
     pad.set_drawing(stroked(given, (180, 380), (330, 380), width=14))
@@ -97,13 +98,15 @@ def test_a_photographed_drawing_is_laid_where_the_model_knows_faces(pad):
     assert pad.given[..., 0].max() > 240 and changed(pad.given[middle], own[middle]) < 45
 
 
-def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
+def test_every_field_of_the_question_changes_the_answer(generator_file, pad, tmp_path):
     first, faces = pad.face, {}
     for changes in (
         {"likely": 0.0},
         {"person": {"age": 1.0}},
         {"answer": "average"},
         {"seed": 3},
+        {"guidance": 2.0},
+        {"keep": SOMEBODY},
         {"enhance": True, "strength": 1.0},
     ):
         other = make()
@@ -111,18 +114,18 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
         faces[str(changes)] = other.translate()
     assert all(changed(face, first) > 0 for face in faces.values())
     assert len({face.tobytes() for face in faces.values()}) == len(faces)
-    assert [one.shape for one in pad.answers(2, large=True)] == 2 * [(512, 512, 3)]
+    assert [one.shape for one in pad.answers(2, large=True)] == [(1024, 1024, 3), (512, 512, 3)]
     pad.set(person={"age": 1.0, "hair": "#ffd080"}, likely=0.5)
     pad.translate()
     path = pad.save(tmp_path / "face.png")
     assert np.array_equal(images.load_rgb(path), pad.face)
     notes = images.read_notes(path)
-    assert int(notes.pop("person")) in bank.shipped().numbers
+    assert code_of(notes.pop("person")).any()
     assert notes == {
         "model": "sketch-to-photo",
         "seed": "0",
         "answer": "person",
-        "made": COMPOSED,
+        "made": PAINTED,
         "likely": "0.5",
         "age": "1",
         "hair": "#ffd080",
@@ -147,7 +150,7 @@ def test_every_field_of_the_question_changes_the_answer(pad, tmp_path):
 
 
 @pytest.mark.parametrize("answer", ["person", "average"])
-def test_a_face_is_that_of_somebody_with_the_tone(answer):
+def test_a_face_is_that_of_somebody_with_the_tone(answer, generator_file):
     """By its cheeks, in CIELAB; of persons, the mean of eight."""
     pad, colours, found = make(start="plain-man"), ("#f0d0b8", "#c08058", "#5a3a28"), []
     eyes, mouth = 256 * faces.TEMPLATE[:2].mean(axis=0), 256 * faces.TEMPLATE[3:].mean(axis=0)
@@ -155,7 +158,7 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
     for colour in colours:
         cheeks = []
         for seed in range(8 if answer == "person" else 1):
-            pad.set(person={"skin": colour}, answer=answer, seed=seed)
+            pad.set(person={"skin": colour}, answer=answer, seed=seed, preview=True)
             lab = images.lab(pad.translate())
             both = [lab[y - 6 : y + 6, one - 6 : one + 6].reshape(-1, 3) for one in x]
             cheeks.append(np.median(both, axis=(0, 1)))
@@ -168,10 +171,10 @@ def test_a_face_is_that_of_somebody_with_the_tone(answer):
 
 
 @pytest.mark.parametrize("answer", ["person", "average"])
-def test_hair_has_the_colour_that_is_said(pad, answer):
+def test_hair_has_the_colour_that_is_said(generator_file, pad, answer):
     lightness = []
     for colour in ("#201008", "#ffd080"):
-        pad.set(person={"hair": colour}, answer=answer)
+        pad.set(person={"hair": colour}, answer=answer, preview=True)
         lightness.append(images.lab(pad.translate())[..., 0])
     lighter, hair, nose = (
         lightness[1] - lightness[0],
@@ -217,7 +220,7 @@ def test_a_drawing_is_kept_when_the_model_changes(pad):
     mine = stroked(pad.given, (10, 10), (300, 300))
     pad.set_drawing(mine)
     pad.set_model(DEFAULT)
-    assert np.array_equal(pad.given, mine) and pad.translate().shape == (256, 256, 3)
+    assert np.array_equal(pad.given, mine) and pad.translate().shape == (512, 512, 3)
     pad.set_model(MAPS)
     assert pad.given.shape == (256, 256) and pad.translate().shape == (128, 128, 3)
 
@@ -276,8 +279,8 @@ def test_the_page_is_answered_and_the_pad_holds_what_it_shows(page, pad):
     assert np.array_equal(picture_in(told["pictures"][0]["png"]), pad.face)
     assert np.array_equal(pad.face, pad.translate())  # a cell asks the same
     face = pad.face  # which a preview, a larger one, or one of eight leaves as it is
-    ok, told = asked(page, question(pad, large=True, seed=5) | {"kind": "look"})
-    assert ok and told["pictures"][0]["width"] == 512
+    ok, told = asked(page, question(pad, preview=True, seed=5) | {"kind": "look"})
+    assert ok and told["pictures"][0]["width"] == 256
     assert pad.face is face and pad.query.seed == 2
     ok, told = asked(
         page, question(pad, model=MAPS) | {"picture": picture_uri(masks.colour(make(MAPS).given))}
@@ -300,17 +303,26 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
 
 
 def test_a_cell_that_sets_a_seed_lets_go_of_who_was_picked(page, pad):
-    pad.set(keep=412)
+    pad.set(keep=SOMEBODY)
     pad.set(seed=3)
     assert page.pad["settings"]["keep"] is None
-    pad.set(seed=4, keep=412)
-    assert page.pad["settings"]["keep"] == 412
+    pad.set(seed=4, keep=SOMEBODY)
+    assert page.pad["settings"]["keep"] == SOMEBODY
+
+
+def test_a_pick_stays_in_the_kernel_by_its_code(page, pad):
+    """The page asks for the face as it did before, of its round; a cell goes on with the code."""
+    asking = question(pad, seed=9, chosen=f"{SOMEBODY}/{THIRD}", preview=True) | {"keep": ANOTHER}
+    ok, _ = asked(page, asking)
+    assert ok and (pad.query.seed, pad.query.keep, pad.query.chosen) == (9, ANOTHER, ())
+    ok, _ = asked(page, question(pad, preview=True) | {"keep": None})
+    assert ok and pad.query.keep is None
 
 
 def test_a_cell_that_names_people_shows_eight_around_them(page, pad):
     assert page.pad["round"] is None
-    pad.set(seed=11, chosen="412,88/3")
-    assert page.pad["round"] == {"first": 8, "chosen": [[[412, 88], [3]]]}
+    pad.set(seed=11, chosen=f"{SOMEBODY},{ANOTHER}/{THIRD}")
+    assert page.pad["round"] == {"first": 8, "chosen": [[[SOMEBODY, ANOTHER], [THIRD]]]}
     assert "chosen" not in page.pad["settings"]
 
 
@@ -318,6 +330,7 @@ def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):
     given, face = pad.given, pad.face
     for content, said in (
         (question(pad, seed="x"), "seed: "),
+        (question(pad, keep="412"), "keep: a person is a code"),
         (question(pad, model="photo-to-sketch"), "reads a photo"),
         (question(pad) | {"picture": "data:image/png;base64,AAAA"}, "this is"),
         ({"kind": "dance", "picture": picture_uri(given)}, "does not know 'dance'"),

@@ -265,9 +265,10 @@ class SketchPad:
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
         """The reply to a message of the page, by its `kind`.
 
-        "translate": the answer to the drawing, which the pad then holds. "look": the same, but the
-        pad holds what it held: a preview, or one of eight. "crop": a user's picture as a drawing.
-        "start": one of `starts()`. Raises Refusal, ValueError.
+        "translate": the answer to the drawing, which the pad then holds, with `keep`, the code of
+        who stays. "look": the same, but the pad holds what it held: a preview, or one of eight.
+        "crop": a user's picture as a drawing. "start": one of `starts()`. Raises Refusal,
+        ValueError.
         """
         kind = content.get("kind")
         if kind == "start":
@@ -285,7 +286,10 @@ class SketchPad:
         answer = translate(given, query, model, restorer)
         if kind == "translate":
             self.model, self.given, self.start = model, given, ""
-            self.query = query.model_copy(update={"direction": "", "model": ""})
+            held = {"direction": "", "model": ""}
+            if keep := DrawingRequest.of({"keep": content.get("keep")}).keep:
+                held |= {"keep": keep, "chosen": ()}
+            self.query = query.model_copy(update=held)
             self.face, self.notes = answer.faces[0].picture, answer.faces[0].notes
         return reply.as_json(answer, model.info)
 

@@ -120,6 +120,16 @@ def begun_again(page):
     page.evaluate(CLOCK)
 
 
+KEPT = """(() => {
+  const key = Object.keys(sessionStorage).find((one) => one.startsWith("sketch-to-face"));
+  return JSON.parse(sessionStorage.getItem(key)).settings.keep;
+})()"""
+
+
+def person_of(face: str) -> str:
+    return picture_of(face).text["s2f:person"]
+
+
 def pick(page, *numbers: int) -> None:
     for number in numbers:
         page.get_by_role("button", name=f"answer {number}", exact=True).click()
@@ -147,13 +157,16 @@ def requests_of(page) -> int:
 
 def test_eight_faces_are_eight_people_and_one_is_shown_large(page):
     made = eight(page)
-    assert len(set(made)) == 8
+    assert len(set(made)) == 8 and picture_of(made[3]).size == (256, 256)
     keep_picture(page, "eight")
     before = requests_of(page)
     pick(page, 4)
-    assert page.evaluate(FACE) == made[3] and requests_of(page) == before
-    after = other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
-    assert picture_of(after).text["s2f:person"] == picture_of(made[3]).text["s2f:person"]
+    shown = page.evaluate(FACE)
+    assert picture_of(shown).size == (512, 512) and person_of(shown) == person_of(made[3])
+    assert requests_of(page) == before + 1
+    assert page.get_by_label("A person's code").input_value() == person_of(shown)
+    other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
+    assert page.evaluate(KEPT) == person_of(made[3])
 
 
 def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
@@ -161,9 +174,9 @@ def test_eight_faces_stay_in_grey_after_a_change_until_they_are_made_anew(page):
     assert page.locator(".s2f-old").count() == 8 and pressed(page) == ["answer 4"]
     anew = new_eight(page, "Make these eight anew", made)
     assert [picture_of(one).text["s2f:seed"] for one in anew] == [str(n) for n in range(8)]
-    assert page.locator(".s2f-old").count() == 0 and pressed(page) == ["answer 4"]
-    shown, tile = picture_of(page.evaluate(FACE)), picture_of(anew[3])
-    assert shown.tobytes() == tile.tobytes() and shown.text["s2f:person"] == tile.text["s2f:person"]
+    assert page.locator(".s2f-old").count() == 0 and pressed(page) == []
+    pick(page, 4)
+    assert person_of(page.evaluate(FACE)) == person_of(anew[3])
     other_face(page, lambda: slide(page, "Shape", 0.3))
     assert page.locator(".s2f-old").count() == 8
     keep_picture(page, "old")
@@ -200,14 +213,34 @@ def test_who_was_picked_stays_until_let_go_and_the_eight_come_back_after_a_reloa
     page.reload()
     until(page, f"{TILES}.length === 8", slowest_s=2 * SLOWEST_S)
     settled(page)
-    people = [picture_of(one).text["s2f:person"] for one in page.evaluate(TILES)]
-    assert people == [picture_of(one).text["s2f:person"] for one in made]
+    people = [person_of(one) for one in page.evaluate(TILES)]
+    assert people == [person_of(one) for one in made]
     assert pressed(page) == ["answer 3"] and kept.is_visible()
-    assert picture_of(page.evaluate(FACE)).text["s2f:person"] == people[2]
+    assert person_of(page.evaluate(FACE)) == people[2] == page.evaluate(KEPT)
     page.evaluate(CLOCK)
     kept.click()
     settled(page)
     assert pressed(page) == [] and kept.is_hidden()
+
+
+def test_a_code_that_is_pasted_stays_and_one_that_is_none_is_said(page):
+    typed = page.get_by_label("A person's code")
+    somebody = typed.input_value()
+    other_face(page, lambda: slide(page, "Age", 1))
+    page.expected.append(422)
+    typed.fill("412")
+    typed.press("Enter")
+    page.locator(".s2f-status.s2f-wrong", has_text="a person is a code").wait_for()
+    page.expected.clear()
+    typed.fill(somebody)
+    typed.press("Enter")
+    settled(page)
+    assert page.evaluate(KEPT) == somebody
+    page.get_by_role("button", name="This person stays: let go").click()
+    settled(page)
+    slide(page, "Age", 0)
+    settled(page)
+    assert page.evaluate(KEPT) is None
 
 
 def test_what_a_person_does_not_show_is_named(page):
@@ -235,13 +268,15 @@ def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
     assert [one.get_attribute("src") for one in shown] == [first[3], first[5]]
     pick(page, 9)
     notes = picture_of(page.evaluate(FACE)).text
-    people = [picture_of(one).text["s2f:person"] for one in first]
+    people = [person_of(one) for one in first]
     passed = ",".join(people[n] for n in (0, 1, 2, 4, 6, 7))
     assert (notes["s2f:seed"], notes["s2f:chosen"]) == ("8", f"{people[3]},{people[5]}/{passed}")
     page.get_by_role("button", name="answer 4, picked before").click()
-    assert page.evaluate(FACE) == first[3]
+    settled(page)
+    assert person_of(page.evaluate(FACE)) == people[3]
     pick(page, 10, 10)  # taken back: the one who is still picked is shown, and would be saved
-    assert page.evaluate(FACE) == alike[0] and pressed(page) == ["answer 9"]
+    assert person_of(page.evaluate(FACE)) == person_of(alike[0])
+    assert pressed(page) == ["answer 9"]
     others = new_eight(page, "Eight others", alike)
     before = requests_of(page)
     for name, wanted, picked in (
@@ -251,11 +286,13 @@ def test_choosing_shows_people_around_the_picks_and_goes_back_and_forward(page):
         ("Forward", others, []),
     ):
         page.get_by_role("button", name=name, exact=True).click()
+        settled(page)
         assert page.evaluate(TILES) == wanted and pressed(page) == picked
         if picked:  # the last one picked is shown, and would be saved
-            assert page.evaluate(FACE) == wanted[int(picked[-1].split()[1]) % 8 - 1]
+            large = wanted[int(picked[-1].split()[1]) % 8 - 1]
+            assert person_of(page.evaluate(FACE)) == person_of(large)
     assert page.get_by_role("button", name="Forward").is_disabled()
-    assert requests_of(page) == before
+    assert requests_of(page) == before + 3  # the large faces alone
 
 
 def test_the_eight_lie_in_sight_where_they_are_asked_for(page):
@@ -289,7 +326,7 @@ def test_a_face_is_saved_larger_and_says_what_it_is(page):
     name, picture = saved(page)
     shown = picture_of(page.evaluate(FACE))
     seed = shown.text["s2f:seed"]
-    assert name == f"sketch-to-photo-{seed}.png" and picture.size == (512, 512)
+    assert name == f"sketch-to-photo-{seed}.png" and picture.size == (1024, 1024)
     assert picture.text["Description"] == shown.text["Description"] == images.GENERATED_NOTE
     apart = np.asarray(picture.reduce(2)).astype(int) - np.asarray(shown)
     assert np.abs(apart).mean() < 4  # the same face
@@ -331,10 +368,10 @@ def test_colours_of_skin_and_hair_are_said_and_taken_back(page):
     keep_picture(page, "colours")
     notes = picture_of(page.evaluate(FACE)).text
     assert (notes["s2f:skin"], notes["s2f:hair"]) == ("#6f4430", "#bcb8b3")
-    dark = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[96:192, 96:160].mean()
+    dark = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[192:384, 192:320].mean()
     page.get_by_role("button", name="Skin: light").first.click()
     settled(page)
-    light = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[96:192, 96:160].mean()
+    light = np.asarray(picture_of(page.evaluate(FACE))).astype(int)[192:384, 192:320].mean()
     assert dark < light - 20
     for name in ("Skin: light", "Hair colour: white"):
         page.get_by_role("button", name=name).click()
@@ -378,10 +415,6 @@ def test_a_stroke_before_a_start_has_come_is_put_away_with_what_was_there(page):
     assert page.evaluate(PAPER) == shown
 
 
-def person_of(face: str) -> str:
-    return picture_of(face).text["s2f:person"]
-
-
 def test_a_face_picked_before_stays_and_an_empty_paper_has_no_rounds(page):
     begun_again(page)
     first = eight(page)
@@ -389,10 +422,10 @@ def test_a_face_picked_before_stays_and_an_empty_paper_has_no_rounds(page):
     alike = new_eight(page, "More like this one", first)
     others = new_eight(page, "Eight others", alike)
     page.get_by_role("button", name="answer 4, picked before").click()
-    after = other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
-    assert person_of(after) == person_of(first[3])
+    other_face(page, lambda: stroke(page, (0.45, 0.9), (0.55, 0.9)))
+    assert page.evaluate(KEPT) == person_of(first[3])
     pick(page, 17)
-    assert person_of(page.evaluate(FACE)) == person_of(others[0])
+    assert page.evaluate(KEPT) == person_of(others[0])
     page.get_by_role("button", name="Clear").click()
     page.locator(".s2f-status", has_text="the drawing is empty").wait_for()
     assert page.locator(".s2f-faces").is_hidden()

@@ -17,9 +17,11 @@ import pytest
 
 import s2f_studio  # noqa: E402
 from s2f_studio import shipped  # noqa: E402
+from s2f_studio.codes import NUM_DIRECTIONS, STEPS, code_of, text_of
 from s2f_studio.page import drawing as paper
 from s2f_studio.request import DrawingRequest
 from s2f_utils.pictures import images
+from s2f_utils.weights import WeightsError
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -44,8 +46,8 @@ from tests.browser.hands import (  # noqa: E402
 from tests.browser.pages import IN_BROWSER, until  # noqa: E402
 from tests.browser.statics import hosted  # noqa: E402
 
-LEVELS = 2  # of 255: what answers may differ by
-MOST_BYTES = 45_000_000
+LEVELS = 2.0  # of 255, on average: the page's generator has a byte for each weight
+MOST_BYTES = 35_000_000
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 pytestmark = IN_BROWSER
 
@@ -56,7 +58,7 @@ def folder(tmp_path_factory) -> Path:
         return Path(given)
     try:
         return export_page(tmp_path_factory.mktemp("page") / "site", ort=os.environ.get("S2F_ORT"))
-    except RuntimeMissingError as error:
+    except (RuntimeMissingError, WeightsError) as error:
         pytest.skip(str(error))
 
 
@@ -113,7 +115,7 @@ def test_strokes_undo_and_eight_faces_of_which_one_is_saved(page):
     first = page.evaluate(FACE)
     notes = picture_of(first).text
     assert notes["Description"] == images.GENERATED_NOTE and notes["s2f:model"] == shipped.MODEL
-    assert notes["s2f:seed"] == "0" and picture_of(first).size == (256, 256)
+    assert notes["s2f:seed"] == "0" and picture_of(first).size == (512, 512)
     other_face(page, lambda: stroke(page, (0.35, 0.75), (0.5, 0.79), (0.65, 0.74)))
     undone = other_face(page, lambda: page.locator(".s2f-pad").press("Control+z"))
     assert undone == first
@@ -122,7 +124,7 @@ def test_strokes_undo_and_eight_faces_of_which_one_is_saved(page):
     settled(page)
     keep_picture(page, "page-eight")
     name, picture = saved(page)
-    assert name == "sketch-to-photo-1.png" and picture.size == (512, 512)
+    assert name == "sketch-to-photo-1.png" and picture.size == (1024, 1024)
     assert picture.text["s2f:seed"] == "1"
     assert picture.text["Description"] == images.GENERATED_NOTE
 
@@ -168,13 +170,17 @@ ASK = """async ([name, fields]) => {
     return { width, height, bytes: btoa(text) };
   };
   const drawing = await pixels(URL.createObjectURL(start));
-  return { face: await pixels(told.pictures[0].png), drawing };
+  const [{ png, person }] = told.pictures;
+  return { face: await pixels(png), drawing, person };
 }"""
+SOMEBODY, ANOTHER = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1, 20))
 # What the page asks for, which the model is asked for in Python (`candidates_for`).
 REQUESTS = {
     "person": {},
-    "another": {"seed": 3},
+    "another": {"seed": 3, "preview": True},
     "large": {"seed": 1, "large": True},
+    "chosen": {"seed": 9, "chosen": f"{SOMEBODY}/{ANOTHER};{ANOTHER}", "preview": True},
+    "kept": {"keep": ANOTHER, "preview": True},
     "average": {"answer": "average", "likely": 0.2},
     "as drawn": {"seed": 2, "likely": 0.0},
 }
@@ -206,7 +212,9 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(asked, model, name, request
     drawing, made = rgb(read["drawing"]), rgb(read["face"])
     assert np.abs(drawing - paper.start_of("sketch", name)).max() == 0
     [(_, request)] = DrawingRequest.of(fields).candidates_for(model.info)
-    (wanted,) = model.answer([drawing.astype(np.uint8)], [request])
-    apart = np.abs(made - wanted)
-    print(f"\n{name}, {request_name}: {apart.max()} of 255, {(apart > 0).mean():.2%} differ")
-    assert made.shape == wanted.shape and made.std() > 15 and apart.max() <= LEVELS
+    [wanted], [who] = model.answer_people([drawing.astype(np.uint8)], [request])
+    apart = np.abs(made - wanted).mean()
+    print(f"\n{name}, {request_name}: {apart:.2f} of 255 on average")
+    assert made.shape == wanted.shape and made.std() > 15 and apart <= LEVELS
+    if who is not None:
+        assert np.abs(code_of(read["person"]) - who.code).max() * STEPS <= 1

@@ -158,11 +158,12 @@ def test_one_of_eight_is_chosen_and_the_kernel_holds_it(page):
     assert len(set(made)) == 8
     page.get_by_role("button", name="answer 3", exact=True).click()
     settled(page)
-    assert page.evaluate(FACE) == made[2]
+    shown, tile = (picture_of(one) for one in (page.evaluate(FACE), made[2]))
+    assert shown.size == (512, 512) and shown.text["s2f:person"] == tile.text["s2f:person"]
     name, picture = saved(page)
-    assert picture.size == (512, 512) and picture.text["s2f:seed"] == "2"
+    assert picture.size == (1024, 1024) and picture.text["s2f:seed"] == "2"
     run_cell(page, 1)
-    page.get_by_text("2 sketch-to-photo (256, 256, 3)").wait_for()
+    page.get_by_text("2 sketch-to-photo (512, 512, 3)").wait_for()
 
 
 def test_an_upload_is_cropped(page):

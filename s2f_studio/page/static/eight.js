@@ -130,7 +130,7 @@ export class EightFaces {
     await this.fill();
     const isKept = ({ person }) => state.keepsSomebody && person === state.settings.keep;
     if (!now.picks.length) now.picks = now.faces.filter(isKept).map(({ seed }) => seed);
-    state.view.shown();
+    await this.showPick();
   }
 
   // Picking

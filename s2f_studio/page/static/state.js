@@ -297,7 +297,9 @@ export class State {
     const small = isPreview ? { preview: true, enhance: false } : {};
     this.isAnswering = true;
     try {
-      const reply = await this.translate({ ...this.personFields(), ...small }, !isPreview);
+      const keep = this.keepsSomebody ? this.settings.keep : null;
+      const fields = { ...this.personFields(), ...small };
+      const reply = await this.translate(fields, isPreview ? null : { keep });
       if (epoch !== this.epoch) return;
       const [{ png, person }] = reply.pictures;
       Object.assign(this, { face: png, person: person ?? "" });
@@ -309,10 +311,11 @@ export class State {
     this.view.shown();
   }
 
-  // keeps: whether a host that holds a drawing and its face is to hold these.
-  translate(more = {}, keeps = false) {
+  // held: what a host that holds a drawing and its face is to hold beside these: {keep}; null: it holds
+  // what it held.
+  translate(more = {}, held = null) {
     Object.assign(this, { progress: "", since: performance.now() });
-    return this.host.translate(blobOf(this.given.uri), { ...this.fields(), ...more }, keeps);
+    return this.host.translate(blobOf(this.given.uri), { ...this.fields(), ...more }, held);
   }
 
   fields() {

@@ -34,9 +34,9 @@ function kernel(model) {
     holdsFace: true, // the kernel's pad has the face that is in sight
     about: async () => model.get("about"),
     models: async () => ({ models: model.get("about").models }),
-    async translate(file, fields, keeps) {
-      const kind = keeps ? "translate" : "look";
-      return ask(kind, { picture: await dataUri(file), fields });
+    async translate(file, fields, held) {
+      const kind = held ? "translate" : "look";
+      return ask(kind, { picture: await dataUri(file), fields, keep: held?.keep ?? null });
     },
     async crop(file, fields) {
       return ask("crop", { picture: await dataUri(file), fields });
