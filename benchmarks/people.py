@@ -24,6 +24,8 @@ CLOSED, OPEN = 0.03, 0.08
 PUPILS, LIPS, OF_SKIN = (468, 473), (13, 14), slice(468)
 # Left, top, right, bottom of the detector's box in aligned faces of 256 px, on average.
 FACE_BOX = (52, 77, 202, 228)
+# In dlib's descriptors: how far apart two photos of one person usually are, and at most.
+SAME_PERSON, ANOTHER_PERSON = 0.35, 0.6
 RECOGNISER = "dlib_face_recognition_resnet_model_v1.dat"
 FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
 SET_SCORES = {

@@ -119,7 +119,8 @@ def translate(
         raise Refusal(422, f"frame {request.frame} needs a picture that is aligned: give align")
     # What is asked of the model, by the answers' names: people of several seeds, their average.
     stands_in = isinstance(model, FaceModel) and average_stands_in(request)
-    asked = request.model_copy(update={"answer": AVERAGE}) if stands_in else request
+    average = request.model_copy(update={"answer": AVERAGE, "candidates": 1})
+    asked = average if stands_in else request
     names, requests = zip(*asked.candidates_for(model.info), strict=True)
     check()
     # The shipped model's `FaceModel.answer_people`: who could be meant, painted; their average.
@@ -137,7 +138,7 @@ def translate(
             lacks = not_shown(dict.fromkeys(person.drawn, 1.0) | one.person, person.traits)
         notes = notes_of(one, model.info, restorer, drawing, code)
         made.append(Face(name, face, notes, code, lacks))
-    remarks = remarks_on(drawing, request, model.info, names)
+    remarks = remarks_on(drawing, asked, model.info, names)
     if stands_in:
         remarks = (Remark("average-stands-in", {"why": stands_in}), *remarks)
     for face in made:

@@ -210,6 +210,7 @@ Chosen = Annotated[
 Code = Annotated[
     Annotated[str, BeforeValidator(_checked_code)] | None,
     WithJsonSchema({"type": "string", "pattern": f"^[0-9A-Za-z_-]{{{NUM_CHARS}}}$"}),
+    Parameter(metavar="CODE"),
 ]
 
 

@@ -5,26 +5,20 @@ from __future__ import annotations
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
 import s2f_studio
 from s2f_studio import shipped
-from s2f_studio.answers import (
-    COMPOSED,
-    RENDERED,
-    RENDERED_FROM_LINES,
-    SHIFTED,
-    translate,
-    write_answer,
-)
+from s2f_studio.answers import PAINTED, RENDERED, translate, write_answer
 from s2f_studio.attributes import CALLED
 from s2f_studio.drawings import landmarks, paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.faces import model as face_model
+from s2f_studio.faces.traits import TRAITS
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
@@ -33,8 +27,13 @@ from s2f_utils.pictures import images
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(generator_file):
+    """The default model, which has what it paints people with."""
     return s2f_studio.load(device="cpu")
+
+
+SMALL = {"preview": True}
+AS_IT_IS = {"align": "never", "clean": "never", **SMALL}
 
 
 @pytest.fixture(scope="module")
@@ -45,70 +44,68 @@ def crude():
 def test_of_a_drawing_that_is_hardly_one_it_is_said_that_it_is_too_little(model, crude):
     drawn = crude.copy()
     drawn[90:] = 255  # the hair alone
-    (remark,) = translate(drawn, DrawingRequest(align="never", clean="never"), model).remarks
+    (remark,) = translate(drawn, DrawingRequest(**AS_IT_IS), model).remarks
     assert remark.code == "sparse"
 
 
 def test_a_model_with_two_answers_says_so_and_when_much_is_left_open(model, crude):
     assert "answer" in model.info.supports
     for answer, expected in (("person", ["crude"]), ("average", [])):
-        request = DrawingRequest(answer=answer, align="never", clean="never")
+        request = DrawingRequest(answer=answer, **AS_IT_IS)
         assert [remark.code for remark in translate(crude, request, model).remarks] == expected
-    assert np.array_equal(model.translate(crude), model.translate(crude, answer="person"))
+    usual, person = (
+        model.translate(crude, **SMALL, **asked) for asked in ({}, {"answer": "person"})
+    )
+    assert np.array_equal(usual, person)
     with pytest.raises(ValueError, match="answer: input should be 'person' or 'average'"):
         model.translate(crude, answer="faithful")
 
 
 def test_what_is_asked_for_and_not_shown_is_said(model, crude):
-    usual = {"align": "never", "clean": "never"}
-    nobody = {"beard": 1.0, "hat": 1.0, "presents": 1.0}  # has all of it
-    for wishes, are_missed in ((nobody, True), ({"presents": 1.0}, False)):
-        answer = translate(crude, DrawingRequest(person=wishes, **usual), model)
+    everything = {"beard": 1.0, "hat": 1.0, "presents": 1.0, "skin": "#ffffff"}
+    for wishes, are_missed in ((everything, True), ({"glasses": -1.0}, False)):
+        answer = translate(crude, DrawingRequest(person=wishes, **AS_IT_IS), model)
         lacks = answer.faces[0].not_shown
         assert bool(lacks) == are_missed and set(lacks) <= set(wishes)
         named = [remark.data["names"] for remark in answer.remarks if remark.code == "not-shown"]
         assert named == ([", ".join(CALLED.get(name, name) for name in lacks)] if lacks else [])
 
 
-def test_a_drawn_hat_that_a_kept_person_does_not_wear_is_named(model):
+def test_a_drawn_hat_that_is_not_worn_is_named_unless_none_is_asked_for(model, monkeypatch):
     drawing = drawings.example("hat")
-    without = translate(drawings.example("few-lines"), model=model).faces[0].person
-    assert translate(drawing, model=model).faces[0].not_shown == ()
+    choose = model.choose_person
+
+    def bareheaded(reading, ask):
+        person = choose(reading, ask)
+        traits = person.traits.copy()
+        traits[TRAITS.index("hat")] = 0.0
+        return replace(person, traits=traits)
+
+    monkeypatch.setattr(model, "choose_person", bareheaded)
     for wishes, is_named in (({}, True), ({"hat": -1.0}, False)):  # what is asked for counts first
-        answer = translate(drawing, DrawingRequest(keep=without, person=wishes), model)
+        answer = translate(drawing, DrawingRequest(person=wishes, **SMALL), model)
         assert ("hat" in answer.faces[0].not_shown) == is_named
         assert ("not-shown" in {remark.code for remark in answer.remarks}) == is_named
-
-
-def test_of_an_answer_whose_skin_was_shifted_it_is_said(model, crude):
-    asked = {"align": "never", "clean": "never"}
-    before = translate(crude, DrawingRequest(**asked), model).faces[0]
-    entry = np.flatnonzero(model.bank.numbers == before.person)
-    *_, tones = model.engine.run("entry", entry, np.zeros(1, np.float32))
-    for darker, made in ((0.0, COMPOSED), (10.0, COMPOSED + SHIFTED)):
-        lab = (tones[0, :3] - [darker, 0, 0]).astype(np.float32)
-        colour = np.rint(255 * cv2.cvtColor(lab[None, None], cv2.COLOR_LAB2RGB)[0, 0]).astype(int)
-        wish = {"skin": "#{:02x}{:02x}{:02x}".format(*colour)}
-        request = DrawingRequest(person=wish, keep=before.person, **asked)
-        face = translate(crude, request, model).faces[0]
-        assert (face.person, face.notes["made"]) == (before.person, made)
 
 
 @pytest.mark.parametrize(
     ("fields", "is_said"), [({"candidates": 2}, True), ({"answer": "average"}, True), ({}, False)]
 )
 def test_where_the_average_is_shown_it_is_said_that_presents_is_of_people(model, fields, is_said):
-    request = DrawingRequest.of({"person": "presents=0.8", "insist": True} | fields)
+    request = DrawingRequest.of({"person": "presents=0.8", "insist": True} | SMALL | fields)
     remarks = translate(drawings.example("few-lines"), request, model).remarks
     assert ("average-presents" in {remark.code for remark in remarks}) == is_said
 
 
 def test_files_say_which_answer_they_are(model, tmp_path):
-    request = DrawingRequest(candidates=3, insist=True)
+    request = DrawingRequest(candidates=3, insist=True, **SMALL)
     answer = translate(drawings.example("few-lines"), request, model)
     files = write_answer(answer, tmp_path)
     notes = [images.read_notes(path) for path in files[1:]]
     assert [one["answer"] for one in notes] == ["person", "average", "person"]
+    assert [one["made"] for one in notes] == [PAINTED, RENDERED, PAINTED]
+    people = [one.get("person") for one in notes]
+    assert people == [face.person for face in answer.faces] and len(set(people)) == 3
     assert [one["candidate"] for one in notes] == ["person", "average", "person 2"]
     assert [path.stem for path in files[1:]] == [
         "drawing-person",
@@ -127,22 +124,7 @@ def test_the_file_of_a_single_answer_is_named_by_its_kind(tmp_path):
 def test_a_plain_request_is_answered_as_one_whose_further_fields_are_usual(model, crude):
     asked = Request(seed=3), DrawingRequest(seed=3)
     (plain, usual), (one, other) = model.answer_people([crude] * 2, asked)
-    assert np.array_equal(plain, usual) and one.number == other.number
-
-
-def test_a_rendered_face_is_not_called_the_picture_of_a_person_of_the_bank(
-    model, crude, monkeypatch
-):
-    careful = drawings.prepare(drawings.example("glasses")).image  # .30
-    monkeypatch.setattr(face_model, "CAREFUL_BELOW", 0.35)
-    for drawn, fields, made in (
-        (careful, {}, RENDERED_FROM_LINES),
-        (careful, {"person": {"age": 1.0}}, COMPOSED),
-        (careful, {"answer": "average"}, RENDERED),
-        (crude, {}, COMPOSED),
-    ):
-        request = DrawingRequest(align="never", clean="never", **fields)
-        assert translate(drawn, request, model).faces[0].notes["made"] == made
+    assert np.array_equal(plain, usual) and one.text == other.text
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3)])
@@ -157,13 +139,18 @@ def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
 @pytest.mark.parametrize("size", [(16, 16), (40, 900), (3000, 3000)])
 def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
     picture = np.full((*size, 3), 255, np.uint8)
-    for answer in ("person", "average"):
-        made = model.translate(picture, answer=answer)
-        assert (
-            max(made.shape) == 256
-            and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
-        )
-        assert model.translate(picture, answer=answer, fit="square").shape == (256, 256, 3)
+    for asked in ({"answer": "person"}, {"answer": "average"}):
+        made = model.translate(picture, **asked, **SMALL)
+        ratio = made.shape[0] / made.shape[1]
+        assert max(made.shape) == 256 and ratio == pytest.approx(size[0] / size[1], rel=0.1)
+        assert model.translate(picture, **asked, **SMALL, fit="square").shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("answer", ["person", "average"])
+def test_answers_have_the_size_that_is_asked_for(model, crude, answer):
+    for asked, size_px in ((SMALL, 256), ({}, 512)):
+        made = model.translate(crude, answer=answer, **asked)
+        assert made.shape == (size_px, size_px, 3)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])
@@ -191,7 +178,7 @@ def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch
     monkeypatch.setattr(
         paper, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture)
     )
-    translate(drawings.example("curls"), DrawingRequest.of(more), model)
+    translate(drawings.example("curls"), DrawingRequest.of(SMALL | more), model)
     assert judged == [(510, 420, 3)]
 
 
@@ -214,7 +201,8 @@ def test_a_drawing_is_analysed_once_for_all_answers_and_not_kept(model, monkeypa
 def test_eight_threads_get_the_answers_that_one_gets(model):
     names = ["few-lines", "beard", "long-hair", "hat"]
     asked = [
-        (drawings.example(names[n % 4]), DrawingRequest(seed=n, insist=True)) for n in range(8)
+        (drawings.example(names[n % 4]), DrawingRequest(seed=n, insist=True, **SMALL))
+        for n in range(8)
     ]
 
     def answered(one):
@@ -233,10 +221,10 @@ def test_what_is_asked_for_in_python_is_done(model):
     plain, enhanced, untouched, laid = (
         translate(drawing, DrawingRequest.of(fields), model)
         for fields in (
-            {"candidates": 2},
-            {"enhance": True, "strength": 1},
-            {"enhance": True, "strength": 0},
-            {"frame": "paper"},
+            SMALL | {"candidates": 2},
+            SMALL | {"enhance": True, "strength": 1},
+            SMALL | {"enhance": True, "strength": 0},
+            SMALL | {"frame": "paper"},
         )
     )
     assert [face.name for face in plain.faces] == ["person", "average"]
@@ -254,7 +242,7 @@ def test_the_landmarks_are_found_once_for_each_answer(model, name, fields, monke
     monkeypatch.setattr(
         landmarks, "find_all_landmarks", lambda *given: found.append(given) or find(*given)
     )
-    translate(drawings.example(name), DrawingRequest(**fields), model)
+    translate(drawings.example(name), DrawingRequest(**SMALL, **fields), model)
     assert len(found) == 1
 
 
@@ -267,7 +255,7 @@ def test_an_exported_finder_is_asked_for_the_answer_and_for_what_is_said(model, 
         lambda pictures, finding: asked.append(finding) or find(pictures, None),
     )
     monkeypatch.setattr(model.engine, "has", lambda stage: True)
-    translate(drawings.example("glasses"), DrawingRequest(), model)
+    translate(drawings.example("glasses"), DrawingRequest(**SMALL), model)
     assert asked == [model.engine]
 
 

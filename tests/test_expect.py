@@ -418,7 +418,7 @@ def test_the_average_face_has_no_lines_of_the_drawing():
     mask = (
         cv2.fillPoly(np.zeros(drawing.shape[:2], np.uint8), [np.rint(outline).astype(int)], 1) > 0
     )
-    average = model.translate(drawing, answer="average")
+    average = model.translate(drawing, answer="average", preview=True)
     traced = images.rounded(0.9 * average + 0.1 * drawing)
     left, kept = (stroke_residue(picture, drawing, mask) for picture in (average, traced))
     print(left, kept)

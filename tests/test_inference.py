@@ -164,12 +164,12 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
         assert np.array_equal(one.picture, model.answer([square], [single])[0])
 
 
-def test_python_answers_a_path_or_an_array_by_any_model(tmp_path):
+def test_python_answers_a_path_or_an_array_by_any_model(generator_file, tmp_path):
     import s2f_studio as s2f
     from s2f_utils import save
 
     def face_for(picture, **fields):
-        return s2f.translate(picture, s2f.Request(**fields)).faces[0].picture
+        return s2f.translate(picture, s2f.Request(preview=True, **fields)).faces[0].picture
 
     drawing = drawings.example("glasses")
     path = save(tmp_path / "drawing.png", drawing)
@@ -179,7 +179,7 @@ def test_python_answers_a_path_or_an_array_by_any_model(tmp_path):
     assert not np.array_equal(face, face_for(drawing, seed=4))
     square = drawings.prepare(drawing).image  # cleaned and aligned on the way
     model = s2f.load("sketch-to-photo", "cpu")
-    assert np.array_equal(face, model.translate(square, seed=3))
+    assert np.array_equal(face, model.translate(square, seed=3, preview=True))
     sketch = face_for(draw_face(3, size_px=300).photo, direction="photo-to-sketch")
     assert sketch.shape == (256, 256, 3)
     labels = draw_face(3, size_px=256).mask

@@ -93,6 +93,33 @@ def test_other_sizes_are_refused(net):
         net(torch.zeros(1, 512), 256)
 
 
+@pytest.fixture()
+def head():
+    torch.manual_seed(0)
+    return networks.build("preview-head", num_channels=8)
+
+
+def test_a_preview_head_paints_256_pixels_and_every_parameter_learns(net, head):
+    w = net.sample(torch.randn(2, 512)).detach()
+    with torch.no_grad():
+        features = net.features(net.styles_of(w), head.NUM_BLOCKS)
+    made = head(features, w - net.mean_w)
+    assert features.shape[2:] == (128, 128) and made.shape == (2, 3, 256, 256)
+    made.square().mean().backward()
+    without = [
+        name for name, p in head.named_parameters() if p.grad is None or not p.grad.abs().sum()
+    ]
+    assert without == []
+    assert not torch.allclose(head(features, torch.zeros_like(w)), made, atol=1e-4), "w counts"
+
+
+def test_a_preview_heads_file_gives_it_back(head, tmp_path):
+    path = checkpoints.save_generator(tmp_path / "head.safetensors", head, {})
+    given = torch.randn(1, 256, 128, 128), torch.randn(1, 512)
+    with torch.no_grad():
+        assert torch.equal(checkpoints.load_network(path)[0](*given), head(*given))
+
+
 def test_gradient_reaches_every_parameter(net):
     net.zero_grad()
     net(net.sample(torch.randn(1, 512))).square().mean().backward()

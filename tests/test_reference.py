@@ -23,7 +23,6 @@ MEMBERS = re.compile(r"(?m)^\.\. autoclass:: ([\w.]+)\n   :members: (.+)$")
 SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 # Imported somewhere, and not in the reference.
 LEFT_OUT = {
-    "s2f_studio.faces.bank.shipped",
     # Names and places that notebook 07 shows itself.
     "s2f_studio.drawings.mesh.PARTS",
     "s2f_studio.faces.traits.TRAITS",

@@ -26,6 +26,7 @@ def export(
     Of a model: an ONNX graph for each of its steps, and model.json, which says what they take and
     give; docs/deploy.md says how to use the graphs elsewhere. With 'page' for the model: the pad
     as a folder that any web server serves, in which the browser itself answers (docs/deploy.md).
+    The pretrained generator goes with it, under the terms that its LICENSES.txt names.
 
         s2f export sketch-to-photo face-onnx
         s2f translate face-onnx drawing.jpg

@@ -26,7 +26,7 @@ NUM_TRAITS = len(TRAITS)
 OF_TONES = TRAITS[-6:]
 CHILD_FROM = 0.95  # the probability from which on a drawing surely shows a child
 OLD_FROM = 0.5  # the same of an old person: nobody is old by default
-YEARS = (9.0, 27.0, 42.0, 67.0)  # that stand for the groups of ages
+YEARS = (9.0, 30.0, 43.0, 67.0)  # that stand for the groups of ages
 BALD_FROM = 0.4
 WOMEN_UNREAD = 3.0  # odds: two thirds of the people whom the reader learned from were men
 # CIELAB of six tones of skin, from light to dark, and how often each is drawn where it is open.
@@ -35,8 +35,8 @@ SKIN_TONES = (
     (73.0, 16.0, 16.0),
     (66.0, 18.0, 19.0),
     (58.0, 19.0, 21.0),
-    (51.0, 19.0, 21.0),
-    (44.0, 17.0, 18.0),
+    (53.0, 19.0, 21.0),
+    (47.0, 17.0, 18.0),
 )
 SKIN_SHARES = (0.2, 0.2, 0.2, 0.15, 0.13, 0.12)
 # The same of hair: black, dark brown, brown, fair, blond, red, grey.
@@ -51,18 +51,18 @@ HAIR_TONES = (
 )
 HAIR_SHARES = (0.27, 0.24, 0.21, 0.1, 0.08, 0.04, 0.06)
 GREY_FROM_YEARS = 55.0  # older people's hair is grey
-WORN_AIM = {"glasses": 1.1, "beard": 1.1, "hat": 0.85}
+WORN_AIM = {"glasses": 1.1, "beard": 1.1, "hat": 0.75}
 NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
 OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 8.0, 1 / 60
-OF_SKIN, OF_HAIR_TONE, OF_SEX = 0.4, 0.25, 1.0
+OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.4, 0.25
 OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.4  # "busy" of a plain wall
 BRIGHT = 52.0  # "wall" of one that is not dark
 NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
-LONGEST = 11.0  # codes that are longer are faces that fall apart
+LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5
 NUM_EDITS, EDIT_STEP = 12, 0.5
 
@@ -86,7 +86,7 @@ class Aim(nn.Module):
         steady = 1 - 0.5 * crude
         # Trait: (what it should be, how much that matters).
         aims: dict[str, tuple[Tensor, Tensor]] = {}
-        aims["age"] = self.age(shown["age"], chances[:, 0]), torch.full_like(crude, 0.75)
+        aims["age"] = self.age(shown["age"], chances[:, 0]), torch.full_like(crude, OF_AGE)
         aims["presents"] = (
             presents(shown["presents"], chances[:, 1]),
             torch.full_like(crude, OF_SEX),

@@ -1,5 +1,5 @@
-"""The words in which looks are described: of the bank's entries by people, of drawings by the
-reader.
+"""The words in which looks are described: of pictures by people who labelled them, of drawings by
+the reader.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ DRAWN_FROM, THIN_PX = 0.2, 6
 ONE_LINE, LOW_PX, HIGH_PX, TOP_PX = (0.75, 0.92), 29.0, 26.0, 14.0
 MOST_BALD = 6.0  # nats
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
+TURN = 2.0  # radians, the standard deviation of angles by which drawings turn a seed's noise
 FULL_FROM = 0.6  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
 
@@ -206,7 +207,8 @@ class Guess(nn.Module):
         self.net = net
         rows = torch.arange(NUM_FEATURES - 1)
         mixing = normal(rows, NUM_DIRECTIONS + NUM_CHANCES, MIXING_STREAM)
-        self.register_buffer("mixing", mixing / (NUM_FEATURES - 1) ** 0.5, persistent=False)
+        mixing = TURN * mixing / (NUM_FEATURES - 1) ** 0.5
+        self.register_buffer("mixing", mixing, persistent=False)
 
     def forward(
         self, features: Tensor, seed: Tensor, temperature: Tensor, guidance: Tensor
