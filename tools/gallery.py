@@ -31,13 +31,13 @@ GOOD = (
     ("plain-man", {"person": {"glasses": 1.0}}, "The first of them, with glasses."),
     ("beard", {}, "A beard that is drawn stays."),
     ("old-man", {}, "A bald head and lines of age bring somebody old."),
-    ("hat", {}, "A hat with a brim."),
+    ("curls", {}, "Curls that are drawn stay."),
+    ("hat", {"seed": 3}, "A hat with a brim."),
 )
 FAILED = (
     ("child", {}, "A child becomes an adult, unless the drawing surely shows a child."),
-    ("curls", {}, "Large curls become fine ones: the generator has few people with such hair."),
-    ("few-lines", {}, "So few lines could be anybody."),
-    ("hat", {"seed": 3}, "Under a hat the eyes may get lost, or the hat comes out torn."),
+    ("few-lines", {}, "A cap of a few lines is taken for hair."),
+    ("hat", {}, "A hat comes out torn, and hides an eye."),
     ("turned", {"seed": 1}, "A head that is turned is answered from the front."),
 )
 
