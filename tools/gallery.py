@@ -28,21 +28,17 @@ GOOD = (
     ("long-hair", {}, "Hair and shape are kept; skin, light and age are left open."),
     ("plain-man", {}, "A drawing has many answers. This is the first of them …"),
     ("plain-man", {"seed": 3}, "… and this is another: press Show eight faces."),
+    ("plain-man", {"person": {"glasses": 1.0}}, "The first of them, with glasses."),
     ("beard", {}, "A beard that is drawn stays."),
-    ("old-man", {}, "Lines of age and a bald head bring somebody old."),
-    (
-        "plain-man",
-        {"person": {"glasses": 1.0}},
-        "With glasses set under The person: somebody who wears them.",
-    ),
-    ("hat", {}, "A hat with a brim brings somebody who wears one."),
+    ("old-man", {}, "A bald head and lines of age bring somebody old."),
+    ("curls", {}, "Curls that are drawn stay."),
+    ("hat", {"seed": 3}, "A hat with a brim."),
 )
 FAILED = (
     ("child", {}, "A child becomes an adult, unless the drawing surely shows a child."),
-    ("curls", {"seed": 7}, "Curls are not always met: few in the bank have such hair."),
-    ("glasses", {"seed": 6}, "Of few looks there are enough: the glasses fit, the hair does not."),
-    ("hat", {"seed": 5}, "Some pictures have the light and gloss of a film still."),
-    ("turned", {"seed": 1}, "A head that is turned: everybody in the bank looks straight ahead."),
+    ("few-lines", {}, "A cap of a few lines is taken for hair."),
+    ("hat", {}, "A hat comes out torn, and hides an eye."),
+    ("turned", {"seed": 1}, "A head that is turned is answered from the front."),
 )
 
 
