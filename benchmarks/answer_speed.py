@@ -1,9 +1,10 @@
 """How long an answer to one's own drawing takes, by kind of answer: `python
-benchmarks/answer_speed.py`, half a minute.
+benchmarks/answer_speed.py`, a minute.
 
-"average" is what a page shows as a preview, "person" its usual answer. Each answer is to an
-example that differs in a pixel, so that nothing that was understood before is found again. Ratios
-are to the average of the same run. `--engine torch` or `onnx` measures one engine alone;
+"person, 256 pixels" is what a page shows while somebody draws, "person" its usual answer, of 512,
+and "eight people" what there is to choose from. All begin with reading the drawing. Each answer is
+to an example that differs in a pixel, so that nothing that was understood before is found again.
+Ratios are to the average of the same run. `--engine torch` or `onnx` measures one engine alone;
 `--device auto` a GPU where there is one. Writes results/answer_speed.json, from a GPU
 answer_speed_gpu.json.
 """
@@ -11,6 +12,7 @@ answer_speed_gpu.json.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 
 import common
@@ -23,12 +25,15 @@ from s2f_studio.request import DrawingRequest
 from s2f_utils import runtime
 from s2f_utils.pictures import images
 
-ASKED = {
-    "average": {"answer": "average"},
-    "person": {},
-    "person, after a choice": {"seed": 9, "chosen": "3/4"},
-    "person, with an age requested": {"person": {"age": 0.5}},
-    "person, 512 pixels": {"large": True},
+PREVIEW = {"preview": True}
+ASKED = {  # the requests of each kind of answer
+    "average": [{"answer": "average"}],
+    "average, 256 pixels": [{"answer": "average"} | PREVIEW],
+    "person, 256 pixels": [PREVIEW],
+    "person": [{}],
+    "person, 1024 pixels": [{"large": True}],
+    "person, older, 256 pixels": [PREVIEW | {"person": {"age": 1.0}}],
+    "eight people, 256 pixels": [PREVIEW | {"seed": seed} for seed in range(8)],
 }
 ROUNDS = 15
 
@@ -52,10 +57,12 @@ def measured(device: str, engine: str, rounds: int) -> dict:
 
     before = common.peak_resident_mib()
     model = s2f_studio.load("sketch-to-photo", device, engine=engine)
-    calls = {
-        name: lambda asked=asked: model.answer([another()], [DrawingRequest(**asked)])
-        for name, asked in ASKED.items()
-    }
+
+    def answer(asked: list[dict]) -> None:
+        requests = [DrawingRequest(**fields) for fields in asked]
+        model.answer([another()] * len(requests), requests)
+
+    calls = {name: functools.partial(answer, asked) for name, asked in ASKED.items()}
     calls["understanding alone"] = lambda: find_all_landmarks([another()])
     seconds = common.alternate(calls, rounds)
     rows = [

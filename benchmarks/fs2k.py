@@ -32,7 +32,7 @@ WHOLE = ("ssim", "psnr", "sharpness")
 def answers_of(kind: str, sketches: np.ndarray) -> np.ndarray:
     """One kind of answer to sketches: uint8 (N, 256, 256, 3)."""
     model = s2f.load(shipped.MODEL)
-    asks = {"answer": kind, "frame": "paper", "likely": 0.0}
+    asks = {"answer": kind, "frame": "paper", "likely": 0.0, "preview": True}
     made = [model.translate(one, seed=number, **asks) for number, one in enumerate(sketches)]
     return np.stack(made)
 

@@ -33,7 +33,7 @@ from s2f_utils.pictures import faces, images, viz
 
 SIZE_PX, MOST_RIDGE = 128, 1000
 BASELINES = ("sketch", "mean", "ridge")
-KINDS = {"average": shipped.EXPECT, "person": shipped.PERSON}  # the default model's kinds of answer
+KINDS = {"average": shipped.EXPECT, "person": shipped.PEOPLE}  # the default model's kinds of answer
 LESSONS = ("pix2pix-128", "cyclegan-128", "sketch-to-face-128", *KINDS)
 AT_RANDOM = "sketch-to-face-128"  # whose generator makes faces without a sketch, too
 MESH = (("mesh_off", 3), ("closed_to_open", 2))
@@ -54,7 +54,7 @@ def answers_of(name: str, sketches: np.ndarray) -> tuple[np.ndarray, float]:
     model = s2f.load(shipped.MODEL if name in KINDS else name)
     asks = [{}] * len(sketches)
     if name in KINDS:
-        asked = {"answer": name, "frame": "paper", "likely": 0.0}
+        asked = {"answer": name, "frame": "paper", "likely": 0.0, "preview": True}
         asks = [{**asked, "seed": number} for number in range(len(sketches))]
     model.translate(sketches[0])
     start = time.perf_counter()

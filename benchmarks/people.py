@@ -62,7 +62,8 @@ def halves(
 
 def distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Euclidean distances: (N, F), (M, F) → (N, M)."""
-    return torch.cdist(torch.as_tensor(some), torch.as_tensor(others)).numpy()
+    pair = (torch.as_tensor(each, dtype=torch.float32) for each in (some, others))
+    return torch.cdist(*pair).numpy()
 
 
 def _mean_distance(features: np.ndarray) -> float:
@@ -75,13 +76,6 @@ def spread(answers: np.ndarray, people: np.ndarray) -> float:
     """
     within = np.mean([_mean_distance(same_drawing) for same_drawing in answers])
     return float(within / _mean_distance(people))
-
-
-def too_like(made: np.ndarray, people: np.ndarray, known: np.ndarray) -> float:
-    """The share of answers (N, F) that are nearer to a training photo, `known`, than a photo of any
-    other person is.
-    """
-    return float((distances(made, known).min(axis=1) < distances(people, known).min()).mean())
 
 
 @functools.cache

@@ -31,6 +31,7 @@ NEAR_DEG = 8.0
 
 def shown_by(picture: np.ndarray) -> float:
     """The angle of the cheeks in an answer, degrees."""
+    picture = images.resize(picture, SIZE_PX)
     look = find_landmarks(picture)
     matrix = faces.alignment(mesh.five_of(look.points), SIZE_PX)
     return inside.tones(faces.warp(picture, matrix, SIZE_PX))[0]
@@ -57,9 +58,10 @@ def main() -> None:
     """Measure all tones, write results/skin_tones.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--num", type=int, help="drawings of each folder (default: all)")
     args = parser.parse_args()
     model = s2f.load(shipped.MODEL)
-    files = [file for folder in args.folders for file in sorted(folder.glob("*.png"))]
+    files = [file for folder in args.folders for file in sorted(folder.glob("*.png"))[: args.num]]
     squares = [prepare(images.load_rgb(file), size_px=SIZE_PX).image for file in files]
     rows, every = {}, []
     for name, colour in SHADES["skin"].items():

@@ -54,11 +54,12 @@ GREY_FROM_YEARS = 55.0  # older people's hair is grey
 WORN_AIM = {"glasses": 1.1, "beard": 1.1, "hat": 0.75}
 NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
-OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 8.0, 1 / 60
-OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.4, 0.25
+OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 4.0, 1 / 60
+OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.25, 0.12
 OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
+GIVEN_MOVES = 0.4  # how much of its way somebody's code moves, so that the person stays
 NUM_SHAPE_FITTED = 12
-PLAIN = 2.4  # "busy" of a plain wall
+PLAIN = 2.85  # "busy" of a plain wall
 BRIGHT = 52.0  # "wall" of one that is not dark
 NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
@@ -225,7 +226,8 @@ class Fit(nn.Module):
             slope = slope + of_hair * (hairs @ back[3]) @ back[2]
             slope = slope + 2 * OF_START * (code - start)
             code = code - slope @ self.net.descent
-        return shortened(code, LONGEST)
+        stays = (1 - GIVEN_MOVES) * is_given[:, None]
+        return shortened(torch.lerp(code, start, stays), LONGEST)
 
     def trait_slope(self, traits: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
         """The gradient of the traits' misfit, and of busy or dark walls, by each trait: (N, T)."""
