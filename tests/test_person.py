@@ -163,9 +163,10 @@ def test_what_is_drawn_is_what_people_show(model, readings, name, trait_of, leas
 
 
 def test_who_is_left_open_is_anybody(model, readings):
-    """Sex is even in this drawing's looks; every tone of skin is somebody's, nobody is a child."""
+    """The drawing leaves sex open; every tone of skin is somebody's, nobody is a child."""
     looks = readings["turned"].looks.copy()
-    looks[SPANS["presents"]] = np.log(0.5)
+    woman = 1 / (1 + fitting.WOMEN_UNREAD)
+    looks[SPANS["presents"]] = np.log([1 - woman, woman])
     people = people_of(model, replace(readings["turned"], looks=looks), range(64))
     assert 0.3 < (trait(people, "presents") > 0.5).mean() < 0.7
     skin = np.stack([trait(people, f"skin_{axis}") for axis in "lab"], axis=1)
