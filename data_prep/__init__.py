@@ -1,9 +1,10 @@
 """Raw pictures in, a data set out: folders of square pictures and one `manifest.csv`.
 
-On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep synthetic OUT`; in
-Python `make_pairs(src, out)` and `make_synthetic(out)`. The manifest is the only contract with the
-rest of the project: a row per pair with the columns of `s2f_utils.data.COLUMNS`, and it is written
-last, so that a folder which has one is complete.
+On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep people OUT`; in
+Python `make_pairs(src, out)` and `make_people(out)`, or `people()` for the generated people that
+come with the package, as arrays. The manifest is the only contract with the rest of the project: a
+row per pair with the columns of `s2f_utils.data.COLUMNS`, and it is written last, so that a folder
+which has one is complete.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from data_prep.make.careless_pairs import write_careless_pairs
 from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.pairs import make_pairs
+from data_prep.make.people_set import People, make_people, people
 from data_prep.make.recipe import Recipe
 from data_prep.make.sample_pairs import SamplePair, sample_pairs
 from data_prep.make.split import split_by_identity
@@ -20,13 +22,16 @@ from s2f_utils.data import DataError
 
 __all__ = [
     "DataError",
+    "People",
     "Recipe",
     "SamplePair",
     "add_landmarks",
     "default_photos",
     "make_default",
     "make_pairs",
+    "make_people",
     "make_synthetic",
+    "people",
     "sample_pairs",
     "split_by_identity",
     "write_careless_pairs",

@@ -15,6 +15,7 @@ from data_prep.check.doctor import run_doctor
 from data_prep.fetch.download import fetch_set
 from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.make.pairs import make_pairs
+from data_prep.make.people_set import STYLES, make_people
 from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
 from data_prep.make.split_list import published
 from data_prep.make.synthetic_set import make_synthetic
@@ -28,6 +29,7 @@ from s2f_utils.weights import WeightsError
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 EXAMPLES = """Examples:
 
+    python -m data_prep people data/people --num 300 --sketches hand
     python -m data_prep synthetic data/faces
     python -m data_prep pairs downloads/CUFS data/cufs
     python -m data_prep pairs my_pictures data/mine --sketches drawings --photos portraits
@@ -44,6 +46,7 @@ Scheduler = Annotated[
         help="the Dask cluster of this scheduler works instead: HOST:PORT, or its file (.json)",
     ),
 ]
+SketchesOfPeople = Annotated[str, Parameter(help=f"their style: {', '.join(STYLES)}")]
 DryRun = Annotated[bool, Parameter(group=RUN, help="say what would be done, write nothing")]
 
 
@@ -103,6 +106,51 @@ def synthetic(
     """
     who = _workers(workers, scheduler)
     make_synthetic(out, num, size, seed, profile=profile, workers=who, dry_run=dry_run)
+
+
+def people(
+    out: Path,
+    *,
+    num: int | None = None,
+    size: int | None = None,
+    sketches: SketchesOfPeople = "hand",
+    degree: float | None = None,
+    seed: int = 0,
+    profile: str | None = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Write the generated people that come with the package: picture, sketch and label map, with
+    what each shows. A tenth is for testing, a twentieth for validation.
+
+    Parameters
+    ----------
+    out
+        new folder for the data set
+    num
+        how many people (default: the profile's, at most all)
+    size
+        height and width in pixels (default: the profile's)
+    degree
+        of sketches by hand: from 0, a soft pencil portrait, to 1, an oval with dots (default: a
+        random one for each)
+    seed
+        another seed, other sketches of the same people
+    profile
+        full, demo or fast: number and size (default: $S2F_PROFILE, else demo)
+    """
+    make_people(
+        out,
+        num,
+        size,
+        seed,
+        sketches=sketches,
+        degree=degree,
+        profile=profile,
+        workers=_workers(workers, scheduler),
+        dry_run=dry_run,
+    )
 
 
 def landmarks(
@@ -194,7 +242,7 @@ def download(
     fetch_set(name, out, sets=sets, source=source, dry_run=dry_run)
 
 
-COMMANDS = (pairs, synthetic, landmarks, doctor, download)
+COMMANDS = (pairs, people, synthetic, landmarks, doctor, download)
 
 
 def app() -> App:

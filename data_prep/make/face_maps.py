@@ -1,8 +1,9 @@
 """Maps of real faces in CelebAMask-HQ's classes, from what is known of the open portraits:
 points, person, hair.
 
-Ears, neck and clothes are told apart by place and colour, and err; glasses and hats are not marked.
-Where real maps are at hand, those are better.
+Ears, neck and clothes are told apart by place and colour, and err; a hat is marked where the
+portrait's label says that there is one, glasses are not. Where real maps are at hand, those are
+better.
 """
 
 from __future__ import annotations
@@ -61,10 +62,15 @@ def map_of(portrait: Portrait) -> np.ndarray:
     neck = below & bare & (columns > left) & (columns < right)
 
     parts = {name: filled(points[part]) & face for name, part in OF_MESH.items()}
+    above = rest & ~below & (rows < points["mouth"][:, 1].min())
+    hat = np.zeros_like(face)
+    if portrait.labels.get("hat", "none") not in ("none", ""):
+        hat = above & ~bare & ~beside
     parts |= {
         "skin": face | (rest & ~below),
         "nose": filled(cv2.convexHull(points["nose"])[:, 0]) & face,
         "hair": hair,
+        "hat": hat,
     }
     parts |= {
         "l_ear": beside & (columns < oval[:, 0].mean()),
