@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.attributes import WORN, as_tone
+from s2f_studio.drawings import mesh
 from s2f_studio.faces.traits import TRAITS
 
 # Attribute → trait → its values at -1, 0 and 1.
@@ -23,6 +24,8 @@ TONES = {"skin": ("skin_l", "skin_a", "skin_b"), "hair": ("hair_l", "hair_a", "h
 # How far a trait may be from what is asked for, and still be shown.
 NEAR = {"age": 0.45, "presents": 0.6, "smile": 0.05, "hair_length": 1.6, "curls": 0.6}
 NEAR_WORN = 0.55
+CHEEKS = 0.2, 0.75  # of the way from the eyes to the mouth, where skin is measured,
+INNER = 0.9  # within this share of the face's outline
 NEAR_TONE = {"skin": 12.0, "hair": 18.0}  # of CIELAB
 
 
@@ -55,6 +58,25 @@ def tone_of(colour: Any) -> np.ndarray:
 
     rgb = np.array(as_tone(colour).colour, np.float32) / 255
     return cv2.cvtColor(rgb[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+
+
+def skin_of(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The median tone of cheeks and nose in a picture, uint8 (H, W, 3), in CIELAB: float32 (3,).
+
+    points: of the face, (164, 2), pixels.
+    """
+    import cv2
+
+    oval = points[mesh.PARTS["oval"]]
+    inner = oval.mean(axis=0) + INNER * (oval - oval.mean(axis=0))
+    face = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(face, inner.round().astype(np.int32), 1)
+    five = mesh.five_of(points)
+    eyes, mouth = five[:2, 1].mean(), five[3:, 1].mean()
+    rows = (np.arange(len(picture)) - eyes) / (mouth - eyes)
+    face[(rows < CHEEKS[0]) | (rows > CHEEKS[1])] = 0
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.median(lab[face > 0], axis=0)
 
 
 def not_shown(person: Mapping[str, Any], traits: np.ndarray) -> tuple[str, ...]:

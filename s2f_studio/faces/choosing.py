@@ -22,7 +22,7 @@ OLDER = 0.5  # weight of each round's picks, of the next one's
 
 def usual_temperature(crude: float) -> float:
     """The default temperature for a drawing so crude, from 0 to 1."""
-    return 0.75 + 0.1 * min(1.0, max(0.0, crude))
+    return 0.45 + 0.1 * min(1.0, max(0.0, crude))
 
 
 def centre_of(rounds: Sequence[Round]) -> tuple[np.ndarray, float] | None:

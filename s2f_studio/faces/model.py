@@ -20,6 +20,7 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, choosing
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.faces.looks import SPANS
+from s2f_studio.faces.traits import TRAITS
 from s2f_studio.request import AVERAGE, LIKELY, DrawingRequest
 from s2f_utils import weights
 from s2f_utils.infer.translator import LARGER, Translator, check_mode
@@ -42,6 +43,7 @@ HAIR_UNDER_HAT = 0.2, 0.5
 # Probability from which something worn that is drawn and not shown is named in a remark.
 SURELY = 0.9
 PREVIEW_PX, USUAL_PX, LARGE_PX = 256, 512, 1024
+SKIN_ROUNDS = 3
 FIRMEST = 3.0  # weight of the drawn shape where nothing is to be likelier than drawn
 
 
@@ -226,8 +228,30 @@ class FaceModel(Translator):
             np.float32(firmness(ask.likely)),
             np.float32(is_given),
         )
-        code, traits = self._run("edit", code, asked.traits_of(ask.person))
+        code, traits = self.edit(code, ask)
         return Person(quantised(code), traits, surely_worn(reading.looks))
+
+    def edit(self, code: np.ndarray, ask: DrawingRequest) -> tuple[np.ndarray, np.ndarray]:
+        """The same person, changed as is asked for, and the traits (T,).
+
+        A code says only roughly which tone its skin will have, so that an asked tone is measured in
+        a preview, and what is missing is asked for as well.
+        """
+        wanted = asked.traits_of(ask.person)
+        changed, traits = self._run("edit", code, wanted)
+        if "skin" not in ask.person:
+            return changed, traits
+        aim, skin = wanted.copy(), [TRAITS.index(name) for name in asked.TONES["skin"]]
+        for _ in range(SKIN_ROUNDS):
+            aim[skin] += wanted[skin] - self.skin_of(changed)
+            changed, traits = self._run("edit", code, aim)
+        traits[skin] = self.skin_of(changed)
+        return changed, traits
+
+    def skin_of(self, code: np.ndarray) -> np.ndarray:
+        """The tone of a person's cheeks, CIELAB: float32 (3,)."""
+        picture = self.paint(code, DrawingRequest(preview=True))
+        return asked.skin_of(picture, find_landmarks(picture, self.finder).points)
 
     def start_of(self, reading: Reading, ask: DrawingRequest) -> tuple[np.ndarray, np.ndarray]:
         """The code (K,) from which a person is moved towards the drawing: of who is kept, near

@@ -43,7 +43,7 @@ ONE_LINE, LOW_PX, HIGH_PX, TOP_PX = (0.75, 0.92), 29.0, 26.0, 14.0
 MOST_BALD = 6.0  # nats
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
 TURN = 2.0  # radians, the standard deviation of angles by which drawings turn a seed's noise
-FULL_FROM = 0.6  # the temperature from which on chances are even; at 0 they are .5 for every seed
+FULL_FROM = 0.4  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
 
 class Read(nn.Module):
