@@ -24,8 +24,12 @@ from s2f_studio.faces.people_stages import Read
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils import networks
 from s2f_utils.networks import checkpoints
-from tools.shipped.generated.pool import Pool, directions_of_w
+from tools.shipped.generated.pool import Pool, directions_of_w, learned_from
 
+LABELLED = (  # generated pictures whose looks people labelled
+    "sfhq-t2i, sfhq: MIT, (c) 2022, 2024 David Beniaguev",
+    "faker-portraits: CC0",
+)
 HELD_OUT = 10
 PENALTIES = (300.0, 1000.0, 3000.0, 10_000.0)  # of the regression from drawings to codes
 PENALTY_OF_TRAITS = 100.0
@@ -264,7 +268,10 @@ def main() -> None:
     fitted(pool, reader, ~apart)
     net = fitted(pool, reader, np.ones(len(apart), bool))
     target = shipped.file_of(shipped.PEOPLE)
-    checkpoints.save_generator(target, net, {}, compact=True)
+    # The reader, and the reader of pictures, learned from these.
+    portraits = checkpoints.info_of(shipped.file_of(shipped.FINDER)).terms
+    info = learned_from(*portraits, *LABELLED)
+    checkpoints.save_generator(target, net, {}, info, compact=True)
     print(target)
 
 

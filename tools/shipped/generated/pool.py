@@ -5,6 +5,7 @@ Shapes: N people, M drawings of each, V values of looks, H = 32 pixels of masks.
 
 from __future__ import annotations
 
+import datetime
 import functools
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from s2f_studio.faces.people_stages import Read
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils import weights
 from s2f_utils.networks import checkpoints
+from s2f_utils.networks.info import ModelInfo
 
 USUAL_PSI = 0.75  # of the painted people, on average: their codes have about standard deviation 1
 NUM_FOR_DIRECTIONS = 20_000
@@ -42,6 +44,16 @@ def directions_of_w() -> dict[str, np.ndarray]:
         "directions": directions[:NUM_DIRECTIONS].numpy(),
         "deviations": deviations.numpy(),
     }
+
+
+def learned_from(*others: str) -> ModelInfo:
+    """What a file of weights says of its data: the generator's people, and others' terms."""
+    generator = checkpoints.info_of(weights.generator())
+    return ModelInfo(
+        data="people of mobile-stylegan",
+        trained=datetime.date.today().isoformat(),
+        terms=[*others, *(generator.terms or ())],
+    )
 
 
 class Pool:

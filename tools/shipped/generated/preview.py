@@ -22,6 +22,7 @@ from s2f_studio import shipped
 from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
+from tools.shipped.generated.pool import learned_from
 
 CROPS, CROP_PX, LEARNED_PX = 4, 48, 32  # of features, of one code, and of a step
 EDGE_PX = 4  # of a learned crop's answer, which does not count: the convolutions lack neighbours
@@ -130,7 +131,8 @@ def main() -> None:
         if steps % SHOWN_EVERY == 0:
             print(f"{steps} steps: {error_of(averaged.module, crops):.2f} of 255", flush=True)
             target = shipped.file_of(shipped.PREVIEW)
-            checkpoints.save_generator(target, averaged.module, {}, compact=True)
+            info = learned_from()
+            checkpoints.save_generator(target, averaged.module, {}, info, compact=True)
 
 
 if __name__ == "__main__":
