@@ -54,12 +54,12 @@ GREY_FROM_YEARS = 55.0  # older people's hair is grey
 WORN_AIM = {"glasses": 1.1, "beard": 1.1, "hat": 0.75}
 NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
-OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 14.0, 0.175, 4.0, 1 / 60
+OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 4.0, 1 / 60
 OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.4, 0.12
 OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 GIVEN_MOVES = 0.4  # how much of its way somebody's code moves, so that the person stays
 NUM_SHAPE_FITTED = 12
-PLAIN = 2.85  # "busy" of a plain wall
+PLAIN = 2.65  # "busy" of a plain wall
 BRIGHT = 52.0  # "wall" of one that is not dark
 NUM_STEPS = 40
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
