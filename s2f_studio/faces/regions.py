@@ -19,7 +19,7 @@ from s2f_studio.drawings.mesh import MEAN_PX
 GUIDANCE = 4.0  # amplification of a requested attribute
 ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing
 ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # amplification of those that are drawn
-# Drawn by `tools.shipped.portrait_sketches.drawing.added`, seed 0.
+# Drawn by `data_prep.hand_sketches.drawing.added`, seed 0.
 INK = Path(__file__).with_name("added_ink.npz")
 
 
