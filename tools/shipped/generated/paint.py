@@ -208,7 +208,8 @@ def main() -> None:
             continue
         if person is not None:
             people.append(person)
-        if len(people) % SAVED_EVERY == 0 or number == args.num - 1:
+        is_time = len(people) % SAVED_EVERY == 0 or number == args.num - 1
+        if people and is_time:
             save(args.pool / f"p{args.part}.npz", people)
             print(f"{len(people)} of {number + 1}, {time.monotonic() - begun:.0f} s", flush=True)
 
