@@ -436,6 +436,21 @@ def test_a_face_picked_before_stays_and_an_empty_paper_has_no_rounds(page):
     assert page.get_by_role("button", name="This person stays: let go").is_hidden()
 
 
+def test_another_example_or_upload_is_somebody_else(page):
+    begun_again(page)
+    begin = page.get_by_label("start from")
+    for act in (
+        lambda: begin.select_option("beard"),
+        lambda: upload(page, hostile.GOOD["PNG"]()),
+    ):
+        eight(page)
+        page.locator(".s2f-tile").first.click()
+        settled(page)
+        assert page.evaluate(KEPT) is not None
+        other_face(page, act)
+        assert page.evaluate(KEPT) is None and page.locator(".s2f-faces").is_hidden()
+
+
 def test_a_refusal_is_said_and_the_pad_goes_on(page):
     page.expected.append(503)
     page.route("**/api/translate", lambda route: route.fulfill(status=503, json={"detail": "busy"}))
