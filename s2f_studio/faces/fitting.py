@@ -132,7 +132,7 @@ class Aim(nn.Module):
         """
         child, young, middle, old = shown.unbind(1)
         old = torch.where(old > OLD_FROM, old, torch.zeros_like(old))
-        young, middle, old = young.square(), middle.square(), old.square()  # what is likely, is meant
+        young, middle, old = (group.square() for group in (young, middle, old))
         adults = young + middle + old
         from_young, from_middle = young / adults, (young + middle) / adults
         group = 1 + (chance > from_young).long() + (chance > from_middle).long()
