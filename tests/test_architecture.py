@@ -15,7 +15,7 @@ PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # package → the packages below it that it may use
-BELOW = {"s2f_utils": set(), "s2f_studio": {"s2f_utils"}, "data_prep": {"s2f_utils", "s2f_studio"}}
+BELOW = {"s2f_utils": set(), "s2f_studio": {"s2f_utils"}, "data_prep": {"s2f_utils"}}
 # package → room → the rooms below it that it may use
 BASE = {"data", "pictures", "weights", "runtime"}
 STUDIO = {
@@ -244,8 +244,8 @@ WITHOUT_TORCH = (
     "s2f_utils.infer",
 )
 NETWORKS = {
-    "s2f_studio.drawings.landmark_net",
-    "s2f_studio.drawings.plane",
+    "s2f_utils.networks.landmark_net",
+    "s2f_utils.infer.plane",
     "s2f_utils.data.stores",
     "s2f_utils.infer.engine",
     "s2f_utils.infer.stages",

@@ -24,7 +24,7 @@ SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 # Imported somewhere, and not in the reference.
 LEFT_OUT = {
     # Names and places that notebook 07 shows itself.
-    "s2f_studio.drawings.mesh.PARTS",
+    "s2f_utils.pictures.mesh.PARTS",
     "s2f_studio.faces.traits.TRAITS",
     # A limit beside which solutions 01 print distances.
     "s2f_utils.pictures.duplicates.MAX_BITS",

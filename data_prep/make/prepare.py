@@ -12,8 +12,7 @@ from PIL import Image
 from data_prep import files
 from data_prep.make.recipe import MIN_SIDE_PX, Recipe
 from data_prep.make.write import MASK, PHOTO, SKETCH, Part, Prepared
-from s2f_studio.drawings import background, cleanup
-from s2f_utils.pictures import duplicates, faces, images, sketches
+from s2f_utils.pictures import background, cleanup, duplicates, faces, images, sketches
 
 MIN_AB_ASPECT = 1.2  # narrower pictures are not two faces side by side
 SQUEEZED = 0.03  # by how much a sketch's shape may differ from its photo's before it is reported

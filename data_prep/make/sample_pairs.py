@@ -17,9 +17,8 @@ from data_prep.make.default_set import (
 from data_prep.make.portraits import PortraitFile, read_portraits
 from data_prep.messages import say
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import mesh
 from s2f_utils.data import DataError
-from s2f_utils.pictures import images, sketches
+from s2f_utils.pictures import images, mesh, sketches
 
 RAW_PX = 512  # height and width
 DRAWN_EACH = 3  # among portraits, each third person is drawn

@@ -26,10 +26,10 @@ from data_prep.make.write import (
     write_set,
 )
 from data_prep.messages import describe_counts, printable, say, warn
-from s2f_studio.attributes import TRAITS, WORN
-from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
+from s2f_utils.infer.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.attributes import TRAITS, WORN
 
 SIZE_PX = 256
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")

@@ -83,6 +83,10 @@ SHIPPED_RESTORERS: dict[str, str] = {
     RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
 }
 
+# Our own as well: it reads a face in a picture (`infer.landmarks`) and paints nothing.
+FINDER = "finder"
+FINDER_IS = "the points of a face in a drawing or a photo, and what else is there"
+
 # Not our own, and not shipped: fetched by `generator`.
 GENERATOR = "mobile-stylegan"
 
@@ -107,7 +111,7 @@ def shipped(name: str) -> Path | None:
     """The file of one of our own models or of the face detector, None for any other name."""
     if name == DETECTOR:
         return DETECTOR_FILE
-    if name in SHIPPED or name in SHIPPED_RESTORERS:
+    if name in SHIPPED or name in SHIPPED_RESTORERS or name == FINDER:
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from data_prep.fetch import open_portraits
-from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
+from s2f_utils.pictures.mesh import MEAN_PX as SIZE_PX
 
 
 @dataclass

@@ -26,10 +26,10 @@ from tqdm import tqdm
 from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.portrait import Portrait
-from s2f_studio.attributes import TRAITS
-from s2f_studio.drawings import mesh, warping
-from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
+from s2f_utils.pictures import mesh, warping
+from s2f_utils.pictures.attributes import TRAITS
+from s2f_utils.pictures.mesh import MEAN_PX as SIZE_PX
 from tools.shipped.portraits import evened, portraits_in
 
 DRAWINGS = 3

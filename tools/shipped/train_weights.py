@@ -23,7 +23,7 @@ from torch import nn
 from data_prep.fetch.open_portraits import open_sets
 from s2f_studio import shipped
 from s2f_studio.faces import method as _expect  # noqa: F401  the method is known from now on
-from s2f_utils import runtime
+from s2f_utils import runtime, weights
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
@@ -397,18 +397,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=", ".join((shipped.FINDER, *RECIPES))
+        "names", nargs="*", metavar="NAME", help=", ".join((weights.FINDER, *RECIPES))
     )
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
     parser.add_argument(
         "--minutes", type=float, help="train so long at most; the same command goes on"
     )
     args = parser.parse_args()
-    names = (shipped.FINDER, *RECIPES)
+    names = (weights.FINDER, *RECIPES)
     for name in args.names or names:
         if name not in names:
             parser.error(f"there is no model {name!r}: the names are {', '.join(names)}")
-        if name == shipped.FINDER:
+        if name == weights.FINDER:
             train_finder.train(args.data / "scribbles", FILES[name], FINDER_MINUTES)
         else:
             make(name, args.data, args.runs, args.minutes and 60 * args.minutes)
