@@ -17,7 +17,7 @@ from tests.test_docs import with_sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 API = ROOT / "docs" / "site" / "api"
-PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
+PACKAGES = ("s2f_utils", "s2f_studio", "data_prep", "s2f_series")
 DIRECTIVE = re.compile(r"(?m)^\.\. (?:auto\w+|py:data):: ([\w.]+)$")
 MEMBERS = re.compile(r"(?m)^\.\. autoclass:: ([\w.]+)\n   :members: (.+)$")
 SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
