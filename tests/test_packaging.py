@@ -54,7 +54,6 @@ NOT_IMPORTED = {
 # Used where they are there, never required.
 OPTIONAL = {
     *("google", "gfpgan", "kagglehub", "playwright", "mediapipe", "dlib"),
-    "spandrel_extra_arches",
 }
 OURS = {*PACKAGES, "tests", "tools", "benchmarks"}
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
-from s2f_utils.networks.codeformer import CodeFormer
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
@@ -41,7 +40,6 @@ NETWORKS: dict[str, type[Network]] = {
     "psp": PSP,
     "finder": LandmarkNet,
     "gfpgan": GFPGAN,
-    "codeformer": CodeFormer,
 }
 MOST = 300  # characters of what differs from a network
 

