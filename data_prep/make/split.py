@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 from s2f_utils.data import SPLITS, DataError
 
 DEFAULT_TEST_SHARE = 0.2
+MIN_PEOPLE = 5  # fewer names with several pictures are taken for batches, not for people
+# A name and, after a separator, the number or the letter of one of its pictures.
+_SHOT = re.compile(r"(.+?)[-_ ]+\(?(?:\d{1,2}|[a-zA-Z])\)?")
 
 
 def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
@@ -22,6 +26,27 @@ def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str
     for name, splits in sorted(where.items()):
         if len(splits) > 1:
             crossing[name] = sorted(splits, key=SPLITS.index)
+    return crossing
+
+
+def likely_people(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Identities that are told apart by a last number or letter alone, as p01_1 and p01_2 are, and
+    that are not all in one split: they may be pictures of one person. The start of their names →
+    the identities.
+
+    {} where fewer than `MIN_PEOPLE` starts have several: then they are names of batches.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if matched := _SHOT.fullmatch(row["identity"]):
+            found.setdefault(matched[1], {})[row["identity"]] = row["split"]
+    several = {start: splits for start, splits in found.items() if len(splits) > 1}
+    if len(several) < MIN_PEOPLE:
+        return {}
+    crossing = {}
+    for start, splits in sorted(several.items()):
+        if len(set(splits.values())) > 1 or "" in splits.values():
+            crossing[start] = sorted(splits)
     return crossing
 
 
