@@ -14,18 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings import mesh, plane
-from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.fitting import NUM_CHANCES
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
 from s2f_studio.faces.networks.people import HAIR_PX, NUM_FEATURES, NUM_SHAPE, People
 from s2f_studio.faces.networks.reader import normalised
 from s2f_studio.faces.stages import ToMeanShape
+from s2f_utils.infer import plane
 from s2f_utils.infer.stages import F32, I64, U8, to_uint8
 from s2f_utils.networks.mobile_stylegan import FULL_PX, MobileStyleGAN, PreviewHead
 from s2f_utils.networks.noise import normal
+from s2f_utils.pictures import mesh
+from s2f_utils.pictures.attributes import WORN
+from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 
 # Neither reader nor finder counts as surer than this of what is worn.
 SURE = 0.01, 0.99

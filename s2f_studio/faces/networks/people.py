@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.looks import NUM_VALUES
 from s2f_studio.faces.networks.reader import Reader, normalised
 from s2f_studio.faces.networks.velocity import Velocity, normal_velocity
@@ -27,6 +26,7 @@ from s2f_studio.faces.traits import TRAITS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.mobile_stylegan import STYLE_DIM
 from s2f_utils.networks.network import Network
+from s2f_utils.pictures.mesh import MEAN_PX
 
 HAIR_PX = 32
 NUM_PIXELS = 2 * HAIR_PX**2  # of the masks of person and hair

@@ -30,7 +30,7 @@ from s2f_studio.faces.networks.people import (
 )
 from s2f_studio.faces.people_stages import Read
 from s2f_studio.faces.traits import TRAITS
-from s2f_utils import networks
+from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
 from tools.shipped.generated import flow
 from tools.shipped.generated.pool import Pool, directions_of_w, learned_from
@@ -349,7 +349,7 @@ def main() -> None:
     net = fitted(pool, reader, np.ones(len(apart), bool))
     target = shipped.file_of(shipped.PEOPLE)
     # The reader, and the reader of pictures, learned from these.
-    portraits = checkpoints.info_of(shipped.file_of(shipped.FINDER)).terms
+    portraits = checkpoints.info_of(weights.shipped(weights.FINDER)).terms
     info = learned_from(*portraits, *LABELLED)
     checkpoints.save_generator(target, net, {}, info, compact=True)
     print(target)
