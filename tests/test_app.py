@@ -362,7 +362,9 @@ def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
 @pytest.mark.fuzz
 def test_fuzzed_by_its_own_description(client, made):
     """A short run of schemathesis: no answer but those that are described."""
-    schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: make test-browser")
+    schemathesis = pytest.importorskip(
+        "schemathesis", reason="no schemathesis: make setup S2F_EXTRA=test-browser"
+    )
     hypothesis = pytest.importorskip("hypothesis")
     of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
     checks = [
