@@ -133,9 +133,10 @@ def test_what_is_drawn_is_put_on_and_what_is_not_is_taken_off(net, given, worn):
         looks[:, SPANS[worn]] = math.log(0.01)
         looks[:, first + is_drawn] = math.log(0.98)
         before, after = (trait(net, code, worn) for code in (inputs["code"], Fit(net)(**inputs)))
-        aim = 1.1 if is_drawn else 0.0
-        assert (after - aim).abs().mean() < (before - aim).abs().mean()
-        assert not is_drawn or after.mean() > before.mean() + 0.05
+        if is_drawn:
+            assert after.mean() > max(0.6, before.mean() + 0.05)
+        else:
+            assert after.mean() < 0.15
 
 
 @pytest.mark.parametrize("name", ["plain-man", "long-hair", "curls", "few-lines"])

@@ -29,7 +29,7 @@ from s2f_utils.networks.noise import normal
 
 # Neither reader nor finder counts as surer than this of what is worn.
 SURE = 0.01, 0.99
-FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reader learned from
+FEWER = {"hat": 3.0}  # nats: hats are rarer than in the drawings that the reader learned from
 # Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly
 # hair half. Below the first, each step is a nat for "curly".
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
