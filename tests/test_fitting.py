@@ -13,7 +13,6 @@ import torch
 
 from s2f_studio import codes
 from s2f_studio import shipped as files
-from s2f_studio.attributes import WORN
 from s2f_studio.faces import asked, fitting
 from s2f_studio.faces.fitting import Aim, Edit, Fit
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
@@ -22,6 +21,7 @@ from s2f_studio.faces.traits import TRAITS
 from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
 from s2f_utils.networks import checkpoints
+from s2f_utils.pictures.attributes import WORN
 
 NUM = 8
 

@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS, STEPS
 from s2f_studio.faces.looks import NUM_VALUES, SPANS
 from s2f_studio.faces.networks.people import HAIR_PX, NUM_SHAPE, People
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils.infer.stages import F32
+from s2f_utils.pictures.attributes import WORN
 
 NUM_TRAITS = len(TRAITS)
 OF_TONES = TRAITS[-6:]
@@ -62,7 +62,7 @@ GIVEN_MOVES = 0.4  # how much of its way somebody's code moves, so that the pers
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.65  # "busy" of a plain wall
 BRIGHT = 52.0  # "wall" of one that is not dark
-NUM_STEPS = 60
+NUM_STEPS = 80
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5

@@ -2,9 +2,10 @@
 
 A person is a code of the generator's space W, in its first principal directions. What a drawing
 shows becomes numbers, its features; a linear regression leads from these to the likeliest code, and
-the covariance of its residuals says how far others may be from it. What a code shows (the length of
-hair, age, a smile) follows from it by a linear map and one hidden layer. All of it was fitted on
-painted people and drawings of them (tools/shipped/generated/fit.py).
+the covariance of its residuals says how far others may be from it. A flow starts from this normal
+distribution, and learns how people differ from it (`networks.velocity`). What a code shows (the
+length of hair, age, a smile) follows from it by a linear map and one hidden layer. All of it was
+fitted on painted people and drawings of them (tools/shipped/generated/fit.py).
 
 Shapes: N drawings or people, K directions, D = 512 numbers in W, V values of looks, T traits of
 people, H = 32 pixels of a mask of hair, C components of masks, B of shape, F features, O = T + B +
@@ -18,13 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.looks import NUM_VALUES
 from s2f_studio.faces.networks.reader import Reader, normalised
+from s2f_studio.faces.networks.velocity import Velocity, normal_velocity
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.mobile_stylegan import STYLE_DIM
 from s2f_utils.networks.network import Network
+from s2f_utils.pictures.mesh import MEAN_PX
 
 HAIR_PX = 32
 NUM_PIXELS = 2 * HAIR_PX**2  # of the masks of person and hair
@@ -42,12 +44,12 @@ class People(Network):
 
     mean_w (D,), directions (K, D), deviations (K,): of codes in W. masks_mean (P,), masks (C, P):
     from masks of person and hair to components. features_mean, features_deviation: (F - 1,).
-    regression: (F, K). spread: (K, K), a lower triangle L; L times its transpose is the residuals'
-    covariance. shown: (K + 1, O), the linear part of what a code shows; hidden (K + 1, 512) and
-    shown_by_hidden (512, O): the rest, by SiLU. traits_mean, traits_deviation: (T,). hair_mean: (H
-    * H,); hair_components: (40, H * H). edits: (T, K), for each trait the direction that raises it
-    by a standard deviation and leaves the other traits, and who it is, as they are. descent: (K,
-    K), what a gradient is multiplied by.
+    regression: (F, K). spread: (K, K), orthogonal columns; times its transpose it is the
+    residuals' covariance. shown: (K + 1, O), the linear part of what a code shows; hidden (K + 1,
+    512) and shown_by_hidden (512, O): the rest, by SiLU. traits_mean, traits_deviation: (T,).
+    hair_mean: (H * H,); hair_components: (40, H * H). edits: (T, K), for each trait the direction
+    that raises it by a standard deviation and leaves the other traits, and who it is, as they are.
+    descent: (K, K), what a gradient is multiplied by.
     """
 
     INFO = ModelInfo(MEASURES, size_px=MEAN_PX)
@@ -55,6 +57,7 @@ class People(Network):
     def __init__(self) -> None:
         super().__init__()
         self.reader = Reader()
+        self.velocity = Velocity(NUM_DIRECTIONS, NUM_FEATURES)
         num, num_traits = NUM_DIRECTIONS, len(TRAITS)
         shapes = {
             "mean_w": (STYLE_DIM,),
@@ -97,6 +100,11 @@ class People(Network):
         both = torch.cat([read, read * (1 - crude[:, None])], dim=1)
         scaled = (both - self.features_mean) / self.features_deviation
         return F.pad(scaled.clamp(-MOST_OFF, MOST_OFF), (0, 1), value=1.0)
+
+    def velocity_of(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
+        """The flow's velocity at x (N, K) and a time (N,) for drawings with these features."""
+        usual = normal_velocity(x, time, features @ self.regression, self.spread)
+        return usual + self.velocity(x, time, features)
 
     def to_w(self, code: Tensor) -> Tensor:
         """Codes of the generator: (N, K) → (N, D)."""

@@ -30,8 +30,9 @@ from s2f_studio.faces.networks.people import (
 )
 from s2f_studio.faces.people_stages import Read
 from s2f_studio.faces.traits import TRAITS
-from s2f_utils import networks
+from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
+from tools.shipped.generated import flow
 from tools.shipped.generated.pool import Pool, directions_of_w, learned_from
 
 LABELLED = (  # generated pictures whose looks people labelled
@@ -156,7 +157,8 @@ def set_regression(
     covariance = np.cov(residuals.T)
     covariance = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance))
     net.regression.copy_(torch.from_numpy(regression))
-    net.spread.copy_(torch.from_numpy(np.linalg.cholesky(covariance)))
+    variances, axes = np.linalg.eigh(covariance)
+    net.spread.copy_(torch.from_numpy(axes * np.sqrt(variances)))
     if len(held_x):
         gained = log_likelihood(held_y - held_x @ regression, covariance)
         prior = log_likelihood(held_y - y.mean(axis=0), np.cov(y.T))
@@ -328,6 +330,8 @@ def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> 
     train_hidden(net, *(torch.from_numpy(one[learned]) for one in (codes, shown, matters)))
     report(net, codes, shown, matters, ~learned, "with a hidden layer")
     set_descent(net, codes[learned])
+    flow.train_flow(net, codes[learned], features[learned])
+    flow.report(net, codes[~learned], features[~learned])
     return net
 
 
@@ -345,7 +349,7 @@ def main() -> None:
     net = fitted(pool, reader, np.ones(len(apart), bool))
     target = shipped.file_of(shipped.PEOPLE)
     # The reader, and the reader of pictures, learned from these.
-    portraits = checkpoints.info_of(shipped.file_of(shipped.FINDER)).terms
+    portraits = checkpoints.info_of(weights.shipped(weights.FINDER)).terms
     info = learned_from(*portraits, *LABELLED)
     checkpoints.save_generator(target, net, {}, info, compact=True)
     print(target)
