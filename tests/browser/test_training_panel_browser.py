@@ -1,9 +1,9 @@
 """The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that
 steers.
 
-In Notebook 6 where that is installed (Colab's set: `make setup-colab`, then `.venv-colab/bin/pip
-install pytest playwright -e .`), else in JupyterLab. `pip install playwright` and a Chromium (apt
-install chromium) are all it needs; without them it is skipped.
+In Notebook 6 where that is installed (Colab's set: `make test-all` makes it, then
+`.venv-colab/bin/pip install pytest playwright -e .`), else in JupyterLab. `pip install playwright`
+and a Chromium (apt install chromium) are all it needs; without them it is skipped.
 """
 
 from __future__ import annotations
