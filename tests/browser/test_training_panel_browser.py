@@ -184,7 +184,7 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
 
         steered.press("Stop", "stop")
         panel.get_by_text("ended: stopped").wait_for()
-        page.get_by_text(re.compile(r"/\S+: [\d,]+ images$")).first.wait_for()
+        page.get_by_text(re.compile(r"-pix2pix: [\d,]+ images")).first.wait_for()
         page.get_by_text("everything is in one file").first.wait_for()  # the next cells run
         steered.shown("stopped")
 
