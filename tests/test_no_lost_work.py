@@ -15,8 +15,8 @@ from s2f_utils import runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.method import Context, Term
 from s2f_utils.networks import checkpoints
+from s2f_utils.train import NotSavedError
 from s2f_utils.train.config import resolve
-from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.live import COMMANDS
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run

@@ -20,8 +20,8 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
-from s2f_utils.train.errors import TrainingDiverged
 from s2f_utils.train.loop import make_batch, train
 from s2f_utils.train.run import finished, open_run
 from s2f_utils.train.schedule import decay_by_epoch, lr_factor

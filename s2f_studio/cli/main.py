@@ -109,7 +109,7 @@ def _explain(error: Exception) -> str | None:
 
     from s2f_utils.infer.request import Request
     from s2f_utils.runtime import of_command_line, what_to_do, what_to_install
-    from s2f_utils.train.errors import (
+    from s2f_utils.train import (
         MemoryFullError,
         NotSavedError,
         TrainingDiverged,

@@ -12,16 +12,18 @@ from pydantic import Field
 
 from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import (
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
+from s2f_utils.methods.settings import (
     BatchSize,
     ConstantShare,
     Flip,
+    LearningRate,
+    Live,
     LoadSizePx,
-    Range,
+    LossWeight,
     SizePx,
     TrainConfig,
 )
-from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 
 
 class CGANConfig(TrainConfig):
@@ -45,12 +47,12 @@ class CGANConfig(TrainConfig):
     gan_loss: Literal["vanilla", "sigmoid", "lsgan"] = Field(
         "vanilla", description="sigmoid: as project 5"
     )
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
-    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+    lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Live(0.0, 500.0)] = Field(
         0.0, ge=0, description="weight of an L1 loss, which project 5 does not have"
     )
-    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
-    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.5, description="Adam's momentum")
     beta2: float = Field(0.999, description="Adam's second decay rate")
 

@@ -13,9 +13,17 @@ from torch import Tensor
 
 from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
+    FAST,
+    LearningRate,
+    Live,
+    LossWeight,
+    TrainConfig,
+    need,
+    need_patches,
+)
 from s2f_utils.networks import pretrained
 
 
@@ -43,17 +51,17 @@ class Pix2PixConfig(TrainConfig):
     )
     disc_layers: int = Field(3, gt=0, description="3: each logit sees 70x70 pixels")
     gan_loss: Literal["vanilla", "lsgan"] = Field("vanilla", description="projected: always hinge")
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
-    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+    lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Live(0.0, 500.0)] = Field(
         100.0, ge=0, description="weight of the L1 loss"
     )
-    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_perceptual: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description="weight of the L1 distance of pretrained features",
     )
-    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
-    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.5, description="Adam's momentum")
     beta2: float = Field(0.999, description="Adam's second decay rate")
 

@@ -16,21 +16,23 @@ from torch import Tensor, nn
 
 from s2f_utils import networks
 from s2f_utils.methods.ada import AdaptiveP, augmented
-from s2f_utils.methods.config import (
+from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
+from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
+from s2f_utils.methods.method import Batch, Context, Term, frozen
+from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
     FAST,
     BatchSize,
     ConstantShare,
     Direction,
     EmaHalfLifeImages,
+    LearningRate,
+    Live,
     LoadSizePx,
-    Range,
+    LossWeight,
     TotalImages,
     TrainConfig,
 )
-from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
-from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
-from s2f_utils.methods.method import Batch, Context, Term, frozen
-from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import FROM_NOISE
 from s2f_utils.runtime import distributed, to_device
 
@@ -58,7 +60,7 @@ class StyleGAN2Config(TrainConfig):
     channel_multiplier: float = Field(
         1.0, gt=0, description="channels from 64 px on: 2 in the paper's large models"
     )
-    mixing: Annotated[float, Range(0.0, 1.0)] = Field(
+    mixing: Annotated[float, Live(0.0, 1.0)] = Field(
         0.9, ge=0, le=1, description="share of fake photos whose styles come from two draws"
     )
     noise_from_images: int = Field(
@@ -71,29 +73,31 @@ class StyleGAN2Config(TrainConfig):
     augment_disc: Literal["ada", "none"] = Field(
         "ada", description="augmentation of the discriminator's input"
     )
-    ada_target: Annotated[float, Range(0.0, 1.0)] = Field(
+    ada_target: Annotated[float, Live(0.0, 1.0)] = Field(
         0.6, ge=-1, le=1, description="how sure of real photos the discriminator should be"
     )
     ada_images: float = Field(
         500_000.0, gt=0, description="least images from no augmentation to the full one"
     )
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss (logistic)")
-    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+    lambda_gan: LossWeight = Field(
+        1.0, ge=0, description="weight of the adversarial loss (logistic)"
+    )
+    r1_gamma: Annotated[float, Live(0.001, 100.0, log=True)] = Field(
         1.0, ge=0, description="weight of the discriminator's squared gradient at real photos"
     )
     r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
-    lambda_path: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_path: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         2.0, ge=0, description="weight of path length regularisation"
     )
     path_every: int = Field(4, ge=0, description="steps between two such steps; 0: never")
-    lr_g: float = Field(
+    lr_g: LearningRate = Field(
         2.5e-3,
         gt=0,
         description=(
             "Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)"
         ),
     )
-    lr_d: float = Field(
+    lr_d: LearningRate = Field(
         2.5e-3, gt=0, description="Adam's learning rate for the discriminator: 16/17"
     )
     beta1: float = Field(0.0, description="Adam's momentum")

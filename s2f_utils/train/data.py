@@ -17,8 +17,8 @@ from torch import Tensor
 
 from s2f_utils.data import Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Batch
+from s2f_utils.methods.settings import TrainConfig
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.runtime import distributed, to_device

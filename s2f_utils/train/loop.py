@@ -24,8 +24,8 @@ from tqdm.auto import tqdm
 
 from s2f_utils.methods.method import Context, Step
 from s2f_utils.runtime import distributed, tuned
+from s2f_utils.train import MemoryFullError, is_out_of_memory
 from s2f_utils.train.data import make_batch
-from s2f_utils.train.errors import MemoryFullError, is_out_of_memory
 from s2f_utils.train.saving import attempt, is_save_due, save, write_generators, write_sheet
 from s2f_utils.train.schedule import set_rates
 from s2f_utils.train.state import TrainingRun

@@ -13,8 +13,8 @@ from s2f_utils import runtime, weights
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
+from s2f_utils.methods.settings import TrainConfig
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import Resolved, find_method

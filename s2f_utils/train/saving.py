@@ -24,8 +24,8 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import what_to_do
+from s2f_utils.train import NotSavedError
 from s2f_utils.train.data import sample_pictures
-from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.state import TrainingRun
 
 SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take

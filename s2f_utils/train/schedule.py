@@ -1,5 +1,5 @@
 """The learning rates' schedule: before each step `set_rates` multiplies all live learning rates by
-`lr_factor`. Another schedule begins there, with a setting in `methods/config.py` to choose it;
+`lr_factor`. Another schedule begins there, with a setting in `methods/settings.py` to choose it;
 CONTRIBUTING.md has an example.
 """
 

@@ -16,11 +16,11 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data import Row
 from s2f_utils.data.stores import Data
-from s2f_utils.methods.config import MAY_DIFFER, TrainConfig
 from s2f_utils.methods.method import Method
+from s2f_utils.methods.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.train.errors import TrainingDiverged
+from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.live import LiveValues, usual_sample_every
 from s2f_utils.train.tracking import RunLog
 
