@@ -25,9 +25,9 @@ from s2f_utils.methods import METHODS
 from s2f_utils.methods.method import Method, Term
 from s2f_utils.methods.settings import LearningRate, LossWeight, TrainConfig
 from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.tracking import read_log
 from tests.conftest import ROOT
 
 

@@ -20,9 +20,9 @@ from s2f_utils.methods.projected import ProjectedPair, SharedChange
 from s2f_utils.methods.psp import PSP
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.train.config import find_method, resolve
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors
 

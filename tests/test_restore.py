@@ -26,9 +26,9 @@ from s2f_utils.networks.stylegan2 import sft
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors

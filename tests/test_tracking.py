@@ -20,9 +20,10 @@ from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import ID_FILE, is_logged_in, read_log
+from s2f_utils.train.tracking import ID_FILE, is_logged_in
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {

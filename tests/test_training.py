@@ -22,10 +22,9 @@ from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
-from s2f_utils.train.loop import make_batch, train
+from s2f_utils.train.log import read_log
+from s2f_utils.train.loop import decay_by_epoch, lr_factor, make_batch, train
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.schedule import decay_by_epoch, lr_factor
-from s2f_utils.train.tracking import read_log
 
 EVERYTHING = {
     "ema_half_life_images": 6.0,

@@ -15,7 +15,7 @@ from s2f_utils.methods.settings import Live
 from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.train.live import LiveValues
-from s2f_utils.train.tracking import RunLog
+from s2f_utils.train.log import RunLog
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]

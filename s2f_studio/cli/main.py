@@ -112,6 +112,7 @@ def _explain(error: Exception) -> str | None:
     from s2f_utils.train import (
         MemoryFullError,
         NotSavedError,
+        RunInUseError,
         TrainingDiverged,
         is_out_of_memory,
     )
@@ -126,7 +127,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, OSError | TrainingDiverged | MemoryFullError):
+    if isinstance(error, OSError | TrainingDiverged | MemoryFullError | RunInUseError):
         return str(error)
     if isinstance(error, ValueError) and _is_raised_by_us(error):
         return str(error)

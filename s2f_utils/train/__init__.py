@@ -1,9 +1,9 @@
 """Training: one loop for all methods, and one step per method, written like its paper.
 
-The way of a training: `config` resolves its settings; `run` opens its folder, and says what a run
-is and how it resumes; `loop` trains it, from top to bottom: poll (`live`), data (`data`), step (the
-method's), log (`tracking`), sample and save (`saving`). The exceptions that end a training are
-here, where they can be used without PyTorch.
+The way of a training: `config` resolves its settings; `run` opens its folder, a new one or that of
+the run to resume; `state` has what a run is, and what it resumes from; `loop` trains it, from top
+to bottom: poll (`live`), data (`data`), step (the method's), log (`log`), sample and save
+(`saving`). The exceptions that end a training are here: they can be used without PyTorch.
 """
 
 
@@ -13,6 +13,10 @@ class TrainingDiverged(RuntimeError):
 
 class NotSavedError(OSError):
     """The last state could not be written; `strerror` says why, where, and what to do."""
+
+
+class RunInUseError(RuntimeError):
+    """Another process trains in this run's folder; the message names it, and what to do."""
 
 
 class MemoryFullError(RuntimeError):
