@@ -193,8 +193,10 @@ class Wanted:
             return "was trained on other pictures under the same names: use the same data"
         began = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if self.begins and began.get("init_sha256") != self.begins["init_sha256"]:
-            than = f" than {self.begins['init']} as it is now" if self.begins["init"] else ""
-            return f"began with another model{than}: leave --init out"
+            init = self.begins["init"]
+            if init is None:
+                return "began with another model"
+            return f"did not begin with {init} as it is now: leave --init out"
         return ""
 
 

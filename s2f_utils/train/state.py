@@ -93,6 +93,13 @@ class TrainingRun:
         return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
 
     @property
+    def last_saved(self) -> str:
+        """The state that a resume would start from, in words."""
+        if self.resume_path.is_file():
+            return f"what was saved at image {self.saved_at} is still there"
+        return "nothing was saved yet"
+
+    @property
     def epoch_images(self) -> int:
         """The images of an epoch: each training picture in all its copies."""
         return len(self.data) * self.config.copies
