@@ -71,7 +71,10 @@ class StyleGAN2Config(TrainConfig):
     )
     disc_filters: int = Field(64, gt=0, description="channels of a projected discriminator's heads")
     augment_disc: Literal["ada", "none"] = Field(
-        "ada", description="augmentation of the discriminator's input"
+        "ada",
+        description=(
+            "augmentation of the discriminator's input; ada of a projected one: a shared change"
+        ),
     )
     ada_target: Annotated[float, Live(0.0, 1.0)] = Field(
         0.6, ge=-1, le=1, description="how sure of real photos the discriminator should be"
@@ -87,7 +90,7 @@ class StyleGAN2Config(TrainConfig):
     )
     r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
     lambda_path: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
-        2.0, ge=0, description="weight of path length regularisation"
+        2.0, ge=0, description="weight of path length regularisation; not with projected"
     )
     path_every: int = Field(4, ge=0, description="steps between two such steps; 0: never")
     lr_g: LearningRate = Field(
@@ -143,12 +146,13 @@ class StyleGAN2(LogisticGAN):
     def build(self, config: StyleGAN2Config) -> None:
         sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
         net_g = networks.build("stylegan2", **sizes)
-        r1_every, path_every = config.r1_every, config.path_every if config.lambda_path else 0
+        r1_every = config.r1_every
+        path_every = config.path_every if config.lambda_path else 0
         if config.discriminator == "projected":
             net_d = networks.build(
                 "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
             )
-            r1_every = 0
+            r1_every = path_every = 0  # neither is part of Sauer et al. 2021
         else:
             net_d = networks.build(
                 "stylegan2-disc",
@@ -235,7 +239,8 @@ class StyleGAN2(LogisticGAN):
         """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S)."""
         b = batch.b
         fake_b = self.generate(len(b), ctx)
-        pair = ProjectedPair(self.net_d, None, b, fake_b, ctx)
+        augment = "none" if self.config.augment_disc == "none" else "shared"
+        pair = ProjectedPair(self.net_d, None, b, fake_b, ctx, augment)
         terms_d = {"loss_d": Term(pair.loss_d())}
         ctx.descend(terms_d, self.opt_d)
         with frozen(self.net_d):

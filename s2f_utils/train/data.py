@@ -17,7 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
+from s2f_utils.data.stores import (
+    AHEAD,
+    GIVEN,
+    Data,
+    paired_data,
+    photo_data,
+    unpaired_data,
+    unpaired_rows,
+)
 from s2f_utils.methods.method import Batch
 from s2f_utils.methods.settings import TrainConfig
 from s2f_utils.networks.info import DIRECTIONS
@@ -66,8 +74,11 @@ def training_data(
     """The pictures to train on, and those of the sheets of samples: validation pairs, if there are
     any. device: that of the training.
     """
-    if method.from_cpu:
-        device = torch.device("cpu")
+    if method.from_cpu and device.type != "cpu":
+        on_cpu = torch.device("cpu")
+        data, samples = training_data(config, method, manifest, rows, on_cpu, progress)
+        data.ahead = AHEAD  # the GPU must not wait
+        return data, samples
     val = manifest.split("val")
     chosen = val or rows
     num = config.num_samples

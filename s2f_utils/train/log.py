@@ -59,16 +59,36 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     which an interrupted run was resumed, and without rows of part of an interval ("partial"), which
     earlier versions wrote.
     """
-    path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        with contextlib.suppress(ValueError):  # a line cut off by a crash
-            entry = json.loads(line)
-            if entry.get("event") == "resume":
-                entries = _until_save(entries, entry["images"])
-            entries.append(entry)
+    for entry in _lines(folder):
+        if entry.get("event") == "resume":
+            entries = _until_save(entries, entry["images"])
+        entries.append(entry)
     rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
     return rows, [entry for entry in entries if "event" in entry]
+
+
+def lost_images(folder: Path) -> int:
+    """How many images of a run were seen and logged before it was killed, and then again after it
+    was resumed from an older state; of all its resumes together.
+    """
+    lost = last = 0
+    for entry in _lines(folder):
+        if entry.get("event") == "resume":
+            lost += max(0, last - entry["images"])
+            last = entry["images"]
+        last = max(last, entry.get("images", 0))
+    return lost
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    """All entries of a run's log."""
+    path = Path(folder) / "log.jsonl"
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        with contextlib.suppress(ValueError):  # a line cut off by a crash
+            entries.append(json.loads(line))
+    return entries
 
 
 def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:

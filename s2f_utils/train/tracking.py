@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from s2f_utils import runtime
 from s2f_utils.pictures import images
 from s2f_utils.train.live import Change
+from s2f_utils.train.log import lost_images
 
 ID_FILE = "wandb-id.txt"  # in the run folder
 WANDB_OPTIONS = {  # the installed version's known ones are used
@@ -107,6 +108,7 @@ class WandbTracker(Tracker):
             with runtime.atomic_path(id_file) as temporary:
                 # `secrets`: training's random numbers stay as they are.
                 temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
+        self.lost_images = lost_images(run.folder)
         described = facts(run)
         options = {
             name: value
@@ -156,7 +158,9 @@ class WandbTracker(Tracker):
             values = values | {
                 "samples/sheet": wandb.Image(str(sheet), caption=f"{run.images_seen:,} images")
             }
-        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
+        # W&B drops a step below the last one; its x axis is "images" in any case.
+        step = run.images_seen + self.lost_images
+        self.handle.log({"images": run.images_seen, **values}, step=step)
 
     def _close(self, handle: Any, failed: bool) -> None:
         handle.finish(exit_code=int(failed))
