@@ -191,8 +191,7 @@ class Wanted:
             return "was trained on other pairs: use the same data"
         if state.get("data_bytes") not in (None, data_bytes(self.rows)):
             return "was trained on other pictures under the same names: use the same data"
-        began = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if self.begins and began.get("init_sha256") != self.begins["init_sha256"]:
+        if self.begins and self.begins["init_sha256"] != _init_sha256(folder):
             init = self.begins["init"]
             if init is None:
                 return "began with another model"
@@ -268,6 +267,12 @@ def _beginning(init: str | Path | None) -> dict[str, str | None]:
     """A run's initial model, for its config.json: its name and its file's checksum."""
     sha256 = weights.sha256_of(find_generator(init)) if init else None
     return {"init": str(init) if init else None, "init_sha256": sha256}
+
+
+def _init_sha256(folder: Path) -> str | None:
+    """The checksum of the model that the run in this folder began with."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("init_sha256")
 
 
 def _model(
