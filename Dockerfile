@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY s2f_utils /src/s2f_utils
 COPY s2f_studio /src/s2f_studio
 COPY data_prep /src/data_prep
+COPY s2f_series /src/s2f_series
 RUN pip install --no-cache-dir "/src[app]" && rm -r /src
 
 USER artist

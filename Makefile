@@ -104,4 +104,4 @@ bench-gpu: setup ## all that needs a GPU, in parts that are saved one by one; ti
 
 clean: ## delete caches; environments, data and runs stay
 	@rm -rf .pytest_cache .ruff_cache dist
-	@find s2f_utils s2f_studio data_prep tests tools notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find s2f_utils s2f_studio data_prep s2f_series tests tools notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -20,9 +20,9 @@ import numpy as np
 
 import s2f_studio
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.request import DrawingRequest
 from s2f_utils import runtime
+from s2f_utils.infer.landmarks import find_all_landmarks
 from s2f_utils.pictures import images
 
 PREVIEW = {"preview": True}

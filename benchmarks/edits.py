@@ -22,14 +22,13 @@ from tqdm import tqdm
 
 import s2f_studio as s2f
 from s2f_studio import shipped
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.faces.asked import tone_of
 from s2f_studio.faces.looks import place
 from s2f_studio.faces.model import FaceModel
 from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
-from s2f_utils.pictures import faces, images
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
+from s2f_utils.pictures import faces, images, mesh
 from tools.shipped.generated.pictures import PictureReader
 
 SIZE_PX, NUM_SEEDS = 256, 2

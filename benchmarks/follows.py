@@ -30,14 +30,13 @@ from tqdm import tqdm
 import s2f_studio as s2f
 from data_prep.make.segment import segment
 from s2f_studio import shipped
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
 from s2f_studio.drawings.prepare import prepare
 from s2f_studio.faces.model import FaceModel, Person
 from s2f_studio.request import DrawingRequest, Round
 from s2f_utils.data import read_manifest
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.metrics import evaluation
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
 
 SIZE_PX, NUM_SEEDS = 256, 8
 LEAST_HAIR_PX = 400  # of drawn hair; drawings with less are left out of the comparison

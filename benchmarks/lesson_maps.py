@@ -22,9 +22,9 @@ import numpy as np
 
 from data_prep.make.face_maps import map_of
 from data_prep.portrait import Portrait
-from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_utils import infer
 from s2f_utils.data import read_manifest
+from s2f_utils.infer.landmarks import find_landmarks
 from s2f_utils.pictures import images, masks
 
 MODELS, NUM_SEEDS, SEEDS_OF, NUM = ("map-to-face-128", "sketch-to-face-128"), 8, 50, 200

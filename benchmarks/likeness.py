@@ -22,10 +22,9 @@ from tqdm import tqdm
 
 import s2f_studio as s2f
 from s2f_studio import shipped
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces.model import FaceModel
-from s2f_utils.pictures import faces, images
+from s2f_utils.infer.landmarks import find_landmarks
+from s2f_utils.pictures import faces, images, mesh
 from tools.shipped.generated.pictures import PictureReader
 
 AT_ONCE = 8

@@ -18,12 +18,11 @@ from tqdm import tqdm
 import s2f_studio as s2f
 from s2f_studio import shipped
 from s2f_studio.attributes import as_tone
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.drawings.prepare import prepare
 from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
-from s2f_utils.pictures import faces, images
+from s2f_utils.infer.landmarks import find_landmarks
+from s2f_utils.pictures import faces, images, mesh
 
 SIZE_PX, NUM_SEEDS = 256, 2
 NEAR_DEG = 8.0

@@ -9,12 +9,9 @@ which has one is complete.
 
 from __future__ import annotations
 
-from data_prep.make.careless_pairs import write_careless_pairs
-from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.pairs import make_pairs
 from data_prep.make.people_set import People, make_people, people
 from data_prep.make.recipe import Recipe
-from data_prep.make.sample_pairs import SamplePair, sample_pairs
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
@@ -24,15 +21,10 @@ __all__ = [
     "DataError",
     "People",
     "Recipe",
-    "SamplePair",
     "add_landmarks",
-    "default_photos",
-    "make_default",
     "make_pairs",
     "make_people",
     "make_synthetic",
     "people",
-    "sample_pairs",
     "split_by_identity",
-    "write_careless_pairs",
 ]

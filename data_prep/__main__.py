@@ -17,7 +17,7 @@ from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.make.pairs import make_pairs
 from data_prep.make.people_set import STYLES, make_people
 from data_prep.make.recipe import Layout, Photos, Recipe, Sketches, SketchSide
-from data_prep.make.split_list import published
+from data_prep.make.split import published
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.with_landmarks import add_landmarks
 from data_prep.messages import printable

@@ -7,9 +7,9 @@ answer = s2f.translate("drawing.jpg", s2f.Request(seed=3))
 s2f.write_answer(answer, "faces")
 
 A drawing's way is `answers.translate`: `drawings.prepare` cleans its paper and finds its face,
-`drawings.landmarks` the landmarks; the model (`faces.model`) reads what is drawn and guesses who
-could be meant (`faces.people_stages`), moves that person towards the drawing and what is asked for
-(`faces.fitting`), and has the generator paint it (`s2f_utils.networks.mobile_stylegan`).
+`s2f_utils.infer.landmarks` the landmarks; the model (`faces.model`) reads what is drawn and guesses
+who could be meant (`faces.people_stages`), moves that person towards the drawing and what is asked
+for (`faces.fitting`), and has the generator paint it (`s2f_utils.networks.mobile_stylegan`).
 `write_answer` writes answers as files, `page.reply` as JSON.
 """
 

@@ -15,8 +15,6 @@ from s2f_utils.infer.loading import by_torch, direction_of, name_of
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import TRANSLATES
 
-FINDER_STAGE = "look"  # of an exported model alone: the shipped one has `drawings.landmarks.finder`
-
 
 def load(
     model: str | Path = shipped.MODEL,
@@ -80,8 +78,6 @@ def _load_faces(
     if graphs.runs_by_torch(file, engine, device, has_graphs=file.is_file()):
         return _load_by_torch(model, device, direction, name)
     description = graphs.read_description(file) if file.is_file() else None
-    if description and file.name != graphs.DESCRIPTION:
-        description["stages"].pop(FINDER_STAGE)
     return graphs.by_graphs(FaceModel, model, file, description, direction, name)
 
 

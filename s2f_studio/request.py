@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 from cyclopts import Parameter
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from s2f_studio.attributes import COLOURED, LEVELS, WORN, as_tone
+from s2f_studio.attributes import COLOURED, LEVELS, as_tone
 from s2f_studio.codes import NUM_CHARS, code_of
 from s2f_studio.drawings import CLEAN
 from s2f_utils.infer.request import MAX_SEED, Request, Share
 from s2f_utils.networks.info import ModelInfo
+from s2f_utils.pictures.attributes import WORN
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 import s2f_studio
-from s2f_studio import shipped
 from s2f_studio.answers import PAINTED, RENDERED, translate, write_answer
 from s2f_studio.attributes import CALLED
-from s2f_studio.drawings import landmarks, paper
+from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.landmarks import find_all_landmarks
 from s2f_studio.faces import model as face_model
 from s2f_studio.faces.traits import TRAITS
 from s2f_studio.refusal import Refusal
 from s2f_studio.request import DrawingRequest
 from s2f_utils import weights
+from s2f_utils.infer import landmarks
+from s2f_utils.infer.landmarks import find_all_landmarks
 from s2f_utils.infer.request import Request
 from s2f_utils.pictures import images
 
@@ -155,12 +155,12 @@ def test_answers_have_the_size_that_is_asked_for(model, crude, answer):
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])
 def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monkeypatch):
-    for path in shipped.FOLDER.iterdir():
+    for path in weights.SHIPPED_FOLDER.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    (tmp_path / f"{shipped.FINDER}.safetensors").unlink()
+    (tmp_path / f"{weights.FINDER}.safetensors").unlink()
     if content is not None:
-        (tmp_path / f"{shipped.FINDER}.safetensors").write_bytes(content)
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+        (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
+    monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     landmarks.finder.cache_clear()
     model = s2f_studio.load(device="cpu")
     for answer in ("person", "average"):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_series import profiles
 from s2f_utils import infer, networks, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import unpaired_rows
@@ -18,7 +19,6 @@ from s2f_utils.methods import losses
 from s2f_utils.methods.cgan import CGAN
 from s2f_utils.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.networks import checkpoints
-from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
 from s2f_utils.train.log import read_log

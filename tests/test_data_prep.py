@@ -11,6 +11,7 @@ import pytest
 
 from data_prep import DataError, Recipe, make_pairs, split_by_identity
 from data_prep.__main__ import main
+from data_prep.check import diagnose
 from data_prep.make.split import crossing_identities
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images, sketches
@@ -125,6 +126,32 @@ def test_named_folders_and_identities_from_names(tmp_path, faces):
         rows
     ) == {}
     assert [len(ids) for ids in by_split(rows).values()] == [4, 0, 2]
+
+
+def put_twice(root, drawn):
+    """Two pairs of each of six people, whose names say so, in one folder."""
+    names = [f"p{n // 2:02d}_{1 + n % 2}.png" for n in range(12)]
+    return put(root, 2 * list(drawn), [(f"sketches/{one}", f"photos/{one}") for one in names])
+
+
+def test_several_pictures_of_a_person_are_seen_in_their_names(tmp_path, faces, folders, capsys):
+    src, out = put_twice(tmp_path / "twice", faces), tmp_path / "out"
+    make_pairs(src, out, Recipe(size_px=32), progress=False)
+    splits = {}
+    for row in read(out):
+        splits.setdefault(row["id"][:3], set()).add(row["split"])
+    crossing = sorted(who for who, found in splits.items() if len(found) > 1)
+    assert crossing and f"such as {crossing[0]}_1, {crossing[0]}_2" in capsys.readouterr().err
+    diagnosis = diagnose(out, progress=False)
+    assert {f.id for f in diagnosis.findings if f.kind == "names"} == set(crossing)
+    assert len([f for f in diagnose(src, progress=False).findings if f.kind == "names"]) == 6
+
+
+def test_of_people_who_are_known_no_names_are_asked_about(tmp_path, faces, folders, capsys):
+    known = Recipe(size_px=32, identity="^([^_]+)_")
+    make_pairs(put_twice(tmp_path / "twice", faces), tmp_path / "out", known, progress=False)
+    make_pairs(folders, tmp_path / "other", Recipe(size_px=32), progress=False)
+    assert "--identity" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

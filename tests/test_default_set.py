@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import data_prep
+import s2f_series
 from data_prep.fetch import download
-from data_prep.make import default_set, portraits
+from data_prep.make import portraits
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series import default_set
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
 
@@ -44,10 +46,10 @@ def collection(tmp_path):
 def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
     alone, capsys, monkeypatch
 ):
-    made = read_manifest(data_prep.make_default(alone / "fast", profile="fast", progress=False))
+    made = read_manifest(s2f_series.make_default(alone / "fast", profile="fast", progress=False))
     assert made.settings["source"] == "synthetic" and "drawn by code" in capsys.readouterr().out
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
-    made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
+    made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
     assert made.settings["source"] == "synthetic"
     said = capsys.readouterr().out
     assert "the portraits cannot be had" in said and "Terms: MIT licence" in said
@@ -57,7 +59,7 @@ def test_auto_is_drawn_in_the_fast_profile_or_without_a_network_and_says_why(
 def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
-    made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
+    made = read_manifest(s2f_series.make_default(alone / "set", profile="demo", progress=False))
     assert len(made.pairs) == 320 and not [
         row for row in made.pairs if row.id.startswith("governors")
     ]
@@ -93,22 +95,22 @@ def test_portraits_have_label_maps_where_they_are_asked_for(collection, tmp_path
 def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     alone, collection, monkeypatch, capsys
 ):
-    drawn = data_prep.default_photos(3, profile="demo", size_px=64)
+    drawn = s2f_series.default_photos(3, profile="demo", size_px=64)
     assert (
         drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out
     )  # no network
-    assert (data_prep.default_photos(3, profile="fast", size_px=64) == drawn).all()
+    assert (s2f_series.default_photos(3, profile="fast", size_px=64) == drawn).all()
     with pytest.raises(data_prep.DataError):
-        data_prep.default_photos(3, "portraits")
+        s2f_series.default_photos(3, "portraits")
     own = data_prep.make_synthetic(alone / "own", 20, 64, progress=False)
-    assert data_prep.default_photos(5, own.parent).shape == (
+    assert s2f_series.default_photos(5, own.parent).shape == (
         2,
         256,
         256,
         3,
     )  # a tenth of it is for testing
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
-    assert data_prep.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
+    assert s2f_series.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
     assert "© 2017 Civil Services" in capsys.readouterr().out
 
 
@@ -121,11 +123,11 @@ def test_unseen_people_are_in_no_training_set_of_now_or_then(collection, monkeyp
     assert [LABELS[name]["split"] for name in names] == ["test"] * 94 + ["val"] * 17
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     there = [name for name in names if (collection / f"{name}.jpg").is_file()]
-    photos = data_prep.default_photos(200, profile="demo", split="unseen", size_px=16)
+    photos = s2f_series.default_photos(200, profile="demo", split="unseen", size_px=16)
     assert len(photos) == len(there) > 50
-    assert len(data_prep.default_photos(9, profile="demo", split="train", size_px=16)) == 9
-    drawn = data_prep.default_photos(2, "drawn", split="train", size_px=16)
-    assert (drawn != data_prep.default_photos(2, "drawn", split="unseen", size_px=16)).any()
+    assert len(s2f_series.default_photos(9, profile="demo", split="train", size_px=16)) == 9
+    drawn = s2f_series.default_photos(2, "drawn", split="train", size_px=16)
+    assert (drawn != s2f_series.default_photos(2, "drawn", split="unseen", size_px=16)).any()
 
 
 def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alone, monkeypatch):
@@ -136,10 +138,10 @@ def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alon
 
     fetched: list[str] = []
     monkeypatch.setattr(download, "fetch_files", save_all)
-    people = data_prep.sample_pairs(6, profile="demo", progress=False)
+    people = s2f_series.sample_pairs(6, profile="demo", progress=False)
     assert [person.is_drawn for person in people] == [False, False, True] * 2
     assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
-    again = data_prep.sample_pairs(6, profile="demo", progress=False)
+    again = s2f_series.sample_pairs(6, profile="demo", progress=False)
     assert len(fetched) == 4 and [person.name for person in again] == [
         person.name for person in people
     ]

@@ -10,10 +10,11 @@ import torch
 
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_utils import weights
-from s2f_utils.notebook import diffusion
+from s2f_utils.methods import diffusion
+from s2f_utils.networks import denoiser
 from s2f_utils.pictures import images, sketches
 
-METHODS = tuple(diffusion.TRAINED)
+METHODS = tuple(denoiser.TRAINED)
 
 
 def drawn_faces(num: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,7 +27,7 @@ def drawn_faces(num: int) -> tuple[torch.Tensor, torch.Tensor]:
         images.to_tensor(np.stack([images.resize(picture, 64) for picture in side]))
         for side in (faces, lines)
     )
-    return diffusion.encode(photos), (1 - paper[:, :1]) / 2
+    return denoiser.encode(photos), (1 - paper[:, :1]) / 2
 
 
 def test_alpha_bar_falls_from_nearly_all_to_nearly_nothing():
@@ -63,20 +64,20 @@ def test_guided_ignores_obeys_and_exaggerates():
 
 def test_a_code_holds_the_photo_in_half_as_many_numbers():
     photos = images.to_tensor(np.stack([draw_face(n, size_px=64).photo for n in range(4)]))
-    codes = diffusion.encode(photos)
+    codes = denoiser.encode(photos)
     assert codes.shape == (4, 6, 32, 32)
-    again = diffusion.decode(codes)
+    again = denoiser.decode(codes)
     assert 127.5 * (again - photos).abs().mean() < 3
     grey = torch.rand(2, 1, 64, 64).expand(-1, 3, -1, -1) * 2 - 1
-    assert torch.allclose(diffusion.decode(diffusion.encode(grey)), grey, atol=1e-5)
+    assert torch.allclose(denoiser.decode(denoiser.encode(grey)), grey, atol=1e-5)
     red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
-    assert torch.allclose(diffusion.decode(diffusion.encode(red)), red, atol=1e-5)
+    assert torch.allclose(denoiser.decode(denoiser.encode(red)), red, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (16, 40)])
 def test_the_network_keeps_the_size_and_every_weight_learns(size):
     torch.manual_seed(0)
-    net = diffusion.UNet()
+    net = denoiser.UNet()
     x, ink = torch.randn(2, 6, *size), torch.rand(2, 1, 2 * size[0], 2 * size[1])
     answer = net(x, torch.tensor([0, 999]), ink)
     assert answer.shape == x.shape
@@ -86,12 +87,12 @@ def test_the_network_keeps_the_size_and_every_weight_learns(size):
 
 def test_the_network_sees_level_and_sketch():
     torch.manual_seed(0)
-    net = diffusion.UNet().eval()
+    net = denoiser.UNet().eval()
     x, ink = torch.randn(1, 6, 32, 32), torch.rand(1, 1, 64, 64)
     level = torch.tensor([500])
     answer = net(x, level, ink)
     assert not torch.allclose(answer, net(x, level - 400, ink))
-    assert not torch.allclose(answer, net(x, level, torch.full_like(ink, diffusion.NO_SKETCH)))
+    assert not torch.allclose(answer, net(x, level, torch.full_like(ink, denoiser.NO_SKETCH)))
 
 
 def test_the_losses_are_squared_errors_with_their_weights():
@@ -125,7 +126,7 @@ def test_flow_shows_noise_at_level_1000_and_the_photo_at_level_0():
 
 def test_some_sketches_are_hidden():
     torch.manual_seed(0)
-    hidden = diffusion.some_hidden(torch.ones(2000, 1, 2, 2)) == diffusion.NO_SKETCH
+    hidden = diffusion.some_hidden(torch.ones(2000, 1, 2, 2)) == denoiser.NO_SKETCH
     share = hidden.all(dim=(1, 2, 3)).float().mean().item()
     assert share == pytest.approx(diffusion.HIDDEN, abs=0.03)
 
@@ -161,30 +162,30 @@ def test_samplers_keep_a_normal_distribution():
 def test_the_trained_network_finds_the_photo_and_reads_the_sketch(method):
     """On drawn faces, of which it saw none."""
     codes, ink = drawn_faces(8)
-    net, level = diffusion.trained(method), 900
+    net, level = denoiser.trained(method), 900
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0))
     if method == "diffusion":
         x = diffusion.mix(codes, noise, diffusion.alpha_bars()[level])
     else:
         x = (level * noise + (1000 - level) * codes) / 1000
     t = torch.full((8,), level)
-    given = {"own": ink, "other": ink.flip(0), "none": torch.full_like(ink, diffusion.NO_SKETCH)}
+    given = {"own": ink, "other": ink.flip(0), "none": torch.full_like(ink, denoiser.NO_SKETCH)}
     with torch.no_grad():
         off = {kind: (net(x, t, some) - codes).square().mean() for kind, some in given.items()}
     assert off["own"] < 0.8 * off["none"] and off["own"] < 0.7 * off["other"]
 
 
 def test_the_files_say_how_they_were_trained():
-    about = diffusion.about_trained()
+    about = denoiser.about_trained()
     assert about["terms"] == "MIT" and int(about["images seen, each"].replace(",", "")) > 0
 
 
 def test_a_missing_network_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     with pytest.raises(weights.WeightsError, match="install the package again"):
-        diffusion.trained("diffusion")
-    (tmp_path / diffusion.TRAINED["diffusion"]).write_bytes(b"no weights")
+        denoiser.trained("diffusion")
+    (tmp_path / denoiser.TRAINED["diffusion"]).write_bytes(b"no weights")
     with pytest.raises(weights.WeightsError, match="install the package again"):
-        diffusion.trained("diffusion")
+        denoiser.trained("diffusion")
     with pytest.raises(ValueError, match="diffusion, flow matching"):
-        diffusion.trained("gan")
+        denoiser.trained("gan")

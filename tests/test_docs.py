@@ -177,7 +177,7 @@ def test_in_colab_the_set_up_installs_the_project_and_holds_what_is_there(tmp_pa
     exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
     (command,) = calls
     assert command[1:5] == ["-m", "pip", "install", "--quiet"]
-    assert f"sketch-to-face[train] @ git+{address}@{release}" in command
+    assert f"sketch-to-face[train,notebooks] @ git+{address}@{release}" in command
     assert any(part.startswith("torch==") for part in command)
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import cleanup, paper
+from s2f_studio.drawings import paper
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.verdict import verdict
 from s2f_studio.remarks import Remark
-from s2f_utils.pictures import faces, images, sketches
+from s2f_utils.pictures import cleanup, faces, images, sketches
 
 SIZE = 256
 

@@ -16,18 +16,17 @@ import s2f_studio.faces.method  # noqa: F401  its method is known by it
 from data_prep.make import portraits
 from s2f_studio import load
 from s2f_studio.attributes import ATTRIBUTES
-from s2f_studio.drawings import mesh, warping
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.landmark_net import FindLandmarks
-from s2f_studio.drawings.landmarks import find_all_landmarks
-from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX
-from s2f_studio.drawings.regions import filled
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
 from s2f_studio.faces.stages import Laid, ToMeanShape
 from s2f_utils import networks
 from s2f_utils.data import DataError, read_manifest
+from s2f_utils.infer.landmarks import find_all_landmarks
+from s2f_utils.infer.stages import FindLandmarks
 from s2f_utils.infer.torch_engine import TorchEngine
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, mesh, warping
+from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX
+from s2f_utils.pictures.regions import filled
 from s2f_utils.train.config import resolve
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run

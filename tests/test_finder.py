@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-import s2f_studio.drawings.landmark_net  # noqa: F401  the finder is known by it
-from s2f_studio.drawings import mesh
+import s2f_utils.networks.landmark_net  # noqa: F401  the finder is known by it
 from s2f_utils import networks
 from s2f_utils.networks import checkpoints
+from s2f_utils.pictures import mesh
 
 
 def test_every_weight_learns_and_wrong_shapes_are_refused():

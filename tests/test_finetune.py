@@ -15,12 +15,11 @@ from data_prep import DataError, add_landmarks, make_pairs
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio import shipped
 from s2f_studio.attributes import ATTRIBUTES
-from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import finetune
 from s2f_studio.faces.shaped import attributes_in, read_points
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, mesh
 from s2f_utils.pictures.faces import alignment, warp
 
 NUM = 6

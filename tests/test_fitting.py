@@ -13,7 +13,6 @@ import torch
 
 from s2f_studio import codes
 from s2f_studio import shipped as files
-from s2f_studio.attributes import WORN
 from s2f_studio.faces import asked, fitting
 from s2f_studio.faces.fitting import Aim, Edit, Fit
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
@@ -22,6 +21,7 @@ from s2f_studio.faces.traits import TRAITS
 from s2f_studio.page.page import SHADES
 from s2f_studio.request import DrawingRequest
 from s2f_utils.networks import checkpoints
+from s2f_utils.pictures.attributes import WORN
 
 NUM = 8
 
@@ -133,9 +133,10 @@ def test_what_is_drawn_is_put_on_and_what_is_not_is_taken_off(net, given, worn):
         looks[:, SPANS[worn]] = math.log(0.01)
         looks[:, first + is_drawn] = math.log(0.98)
         before, after = (trait(net, code, worn) for code in (inputs["code"], Fit(net)(**inputs)))
-        aim = 1.1 if is_drawn else 0.0
-        assert (after - aim).abs().mean() < (before - aim).abs().mean()
-        assert not is_drawn or after.mean() > before.mean() + 0.05
+        if is_drawn:
+            assert after.mean() > max(0.6, before.mean() + 0.05)
+        else:
+            assert after.mean() < 0.15
 
 
 @pytest.mark.parametrize("name", ["plain-man", "long-hair", "curls", "few-lines"])

@@ -10,10 +10,9 @@ import pytest
 
 from data_prep.procedural_faces.synthetic import draw_face
 from s2f_studio.cli.main import main
-from s2f_studio.drawings import cleanup
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.verdict import TONES_FROM, verdict
-from s2f_utils.pictures import images
+from s2f_utils.pictures import cleanup, images
 from tests.test_drawings import on_a_desk, rgb
 
 

@@ -86,7 +86,10 @@ def put_celeba(root, drawn):
     for n, face in enumerate(drawn[:6]):
         images.save(root / "CelebA-HQ-img" / f"{n}.jpg", face.photo)
     originals = [5, 162_770, 162_771, 182_637, 182_638, 9]
-    lines = ["idx orig_idx orig_file", *(f"{n} {o} {o:06d}.jpg" for n, o in enumerate(originals))]
+    lines = [
+        "idx orig_idx orig_file",
+        *(f"{n} {o - 1} {o:06d}.jpg" for n, o in enumerate(originals)),
+    ]
     (root / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(lines))
     mask = root / "CelebAMask-HQ-mask-anno" / "0" / "00000_skin.png"
     images.save(mask, (drawn[0].mask == 1).astype(np.uint8) * 255)

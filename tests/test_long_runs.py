@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import long_runs as module
-from s2f_utils.notebook.long_runs import long_runs
+from s2f_series import long_runs as module
+from s2f_series.long_runs import long_runs
 
 
 def test_the_shipped_runs_have_curves_of_equal_length_and_sixteen_faces_a_moment():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_studio.drawings import mesh, warping
+from s2f_utils.pictures import mesh, warping
 
 
 def moved(seed: int = 0, amount: float = 4.0) -> np.ndarray:

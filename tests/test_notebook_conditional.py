@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils.notebook import conditional
+from s2f_series import conditional
 
 # Of (x, y): mean 1 and 2, variances 4 and 9, correlation .5.
 MEAN, COV = np.array([1.0, 2.0]), np.array([[4.0, 3.0], [3.0, 9.0]])

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series import long_runs
 from s2f_utils import networks, runtime
 from s2f_utils.methods.cyclegan import CycleGAN
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.networks import checkpoints
-from s2f_utils.notebook import long_runs
 from s2f_utils.pictures import images
 from s2f_utils.pictures.masks import CLASSES
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from s2f_series import memory
 from s2f_utils.methods.ada import AdaptiveP
 from s2f_utils.methods.logistic import r1_penalty
-from s2f_utils.notebook import memory
 
 
 def test_the_squared_slope_is_that_of_r1():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_series import own_pairs
 from s2f_utils.metrics import baselines
-from s2f_utils.notebook import own_pairs
 
 LOG = (
     {"event": "sample", "images": 0, "l1": 90.0, "ssim": 0.1},

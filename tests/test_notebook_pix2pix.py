@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from s2f_series.long_runs import FOLDER, long_runs
 from s2f_utils import infer, runtime
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.pix2pix import Pix2Pix
-from s2f_utils.notebook.long_runs import FOLDER, long_runs
 from tests.cells import define
 
 NAMES = ("Level", "unet", "patchgan", "adversarial", "train_step")

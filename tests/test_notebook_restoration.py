@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series import restoration
 from s2f_utils import runtime
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.restore import Restore
-from s2f_utils.notebook import restoration
 from s2f_utils.pictures import degradations, images
 from tests.cells import define
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from s2f_series import steering
 from s2f_utils import networks, runtime
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, first_losses
 from s2f_utils.methods.psp import PSP
-from s2f_utils.notebook import steering
 from tests.cells import define
 
 NAMES = ("layer", "synthesis", "mapping", "enlarged", "encode", "loss_terms")

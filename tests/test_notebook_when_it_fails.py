@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from s2f_utils.notebook.long_runs import long_runs
+from s2f_series.long_runs import long_runs
 from tools.shipped import healthy_gan
 
 

@@ -45,7 +45,7 @@ from s2f_utils.weights.compact import expanded, tensors_of  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]
-OF_TRAIN = {  # what the extra "train" brings, and what comes with it, as it is imported
+OF_TRAIN = {  # what the extras "train" and "notebooks" bring, and what comes with them, as imported
     "torch",
     "torchvision",
     "skimage",

@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from data_prep import DataError, Recipe, make_pairs, write_careless_pairs
+from data_prep import DataError, Recipe, make_pairs
 from data_prep.check import diagnose, write_mended
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series import write_careless_pairs
 from s2f_studio.drawings.prepare import prepare_for
 from s2f_utils import infer
 from s2f_utils.data import read_manifest

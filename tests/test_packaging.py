@@ -54,7 +54,6 @@ NOT_IMPORTED = {
 # Used where they are there, never required.
 OPTIONAL = {
     *("google", "gfpgan", "kagglehub", "playwright", "mediapipe", "dlib"),
-    "spandrel_extra_arches",
 }
 OURS = {*PACKAGES, "tests", "tools", "benchmarks"}
 
@@ -101,7 +100,7 @@ def test_colab_s_versions_are_inside_the_ranges():
     lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
     colab = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     assert {"torch", "torchvision", "numpy", "ipywidgets"} <= set(colab)
-    groups = (EXTRAS[name] for name in ("train", "app", "hub", "tracking"))
+    groups = (EXTRAS[name] for name in ("train", "notebooks", "app", "hub", "tracking"))
     for text in [*PROJECT["dependencies"], *(one for group in groups for one in group)]:
         requirement = Requirement(text)
         version = colab.get(canonicalize_name(requirement.name))

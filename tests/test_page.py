@@ -20,7 +20,6 @@ from PIL import Image
 
 from s2f_studio import shipped
 from s2f_studio.codes import NUM_DIRECTIONS, code_of, quantised, text_of
-from s2f_studio.drawings import mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing
 from s2f_studio.page import drawing, page
@@ -30,7 +29,7 @@ from s2f_studio.page.exported.facts import facts_of_page, script_of
 from s2f_studio.page.exported.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_studio.request import Round
 from s2f_utils import weights
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, mesh, shape_prior, warping
 from s2f_utils.weights import WeightsError
 from s2f_utils.weights.compact import expanded, tensors_of
 from s2f_utils.weights.download import DownloadError
@@ -85,7 +84,7 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
     assert set(files) == set(runtime["bytes"]) and all((folder / name).is_file() for name in files)
     assert runtime["weights"]["look"] == ["models/finder.safetensors"]
     finder = (folder / "models" / "finder.safetensors").read_bytes()
-    assert gzip.decompress(finder) == shipped.file_of(shipped.FINDER).read_bytes()
+    assert gzip.decompress(finder) == weights.shipped(weights.FINDER).read_bytes()
     assert runtime["bytes"]["models/finder.safetensors"] == len(finder)
     for name in facts["about"]["starts"]["sketch"]:
         start = images.load_rgb(folder / "starts" / f"{name}.png")

@@ -11,10 +11,9 @@ import torch
 import data_prep
 from data_prep.__main__ import main
 from data_prep.make import people_set
-from s2f_studio.drawings import mesh
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.networks import checkpoints
-from s2f_utils.pictures import faces, images, masks
+from s2f_utils.pictures import faces, images, masks, mesh
 from tools.shipped import embedded_people, people_traits
 
 ROWS = people_set.read_rows()

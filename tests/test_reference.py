@@ -17,14 +17,14 @@ from tests.test_docs import with_sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 API = ROOT / "docs" / "site" / "api"
-PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
+PACKAGES = ("s2f_utils", "s2f_studio", "data_prep", "s2f_series")
 DIRECTIVE = re.compile(r"(?m)^\.\. (?:auto\w+|py:data):: ([\w.]+)$")
 MEMBERS = re.compile(r"(?m)^\.\. autoclass:: ([\w.]+)\n   :members: (.+)$")
 SETTINGS = re.compile(r"(?m)^\.\. settings:: ([\w.]+)$")
 # Imported somewhere, and not in the reference.
 LEFT_OUT = {
     # Names and places that notebook 07 shows itself.
-    "s2f_studio.drawings.mesh.PARTS",
+    "s2f_utils.pictures.mesh.PARTS",
     "s2f_studio.faces.traits.TRAITS",
     # A limit beside which solutions 01 print distances.
     "s2f_utils.pictures.duplicates.MAX_BITS",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,36 +79,6 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth"]
     offered("missing")  # it is here: nothing is asked for again
     assert restorers.load("auto", "cpu").info.name == "gfpgan-1.4"
-
-
-@pytest.mark.slow
-def test_codeformer_is_fetched_and_restores_as_the_package_that_it_comes_from(
-    served, tmp_path, capsys
-):
-    package = pytest.importorskip("spandrel_extra_arches.architectures.CodeFormer")
-    torch.manual_seed(0)
-    small = {"n_layers": 1, "codebook_size": 8, "connect_list": ["32"]}
-    theirs = package.CodeFormer(**small).eval()
-    torch.save({"params_ema": theirs.state_dict()}, tmp_path / "made.pth")
-    folder = served("codeformer", (tmp_path / "made.pth").read_bytes(), "good")
-    restorer = restorers.load("codeformer", "cpu")
-    assert "S-Lab License" in capsys.readouterr().err
-    assert [path.name for path in folder.iterdir()] == ["codeformer.pth"]
-    face = draw_face(0, size_px=512, seed=1).photo
-    made = restorer.restore(face)
-    with torch.no_grad():
-        right, _ = theirs(images.to_tensor(face), weight=0.5)
-    assert np.abs(made.astype(int) - images.to_uint8(right.clamp(-1, 1))[0]).max() <= 1
-    restorer.net.fidelity = 0.0
-    assert (restorer.restore(face) != made).any()
-
-
-def test_codeformer_without_its_package_says_what_to_install_before_a_download(served, monkeypatch):
-    monkeypatch.setitem(sys.modules, "spandrel_extra_arches", None)
-    served("codeformer", b"weights", "good")
-    with pytest.raises(ImportError, match="pip install spandrel_extra_arches"):
-        restorers.load("codeformer", "cpu")
-    assert not test_download.Server.seen
 
 
 def test_the_command_enhances_photos_in_folders(tmp_path, capsys):

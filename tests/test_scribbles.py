@@ -13,9 +13,8 @@ from data_prep.make.segment import segment
 from data_prep.portrait import Portrait
 from data_prep.procedural_faces import synthetic
 from data_prep.procedural_faces.board import HAIR, HAT
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.regions import filled
-from s2f_utils.pictures import faces
+from s2f_utils.pictures import faces, mesh
+from s2f_utils.pictures.regions import filled
 
 
 @pytest.fixture(scope="module")

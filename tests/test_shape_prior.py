@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import mesh, shape_prior
 from s2f_studio.request import DrawingRequest
+from s2f_utils.pictures import mesh, shape_prior
 from s2f_utils.pictures.faces.geometry import transform
 
 

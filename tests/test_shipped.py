@@ -40,7 +40,7 @@ def test_the_shipped_files_are_here_and_small():
         ) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
-    net, meta = checkpoints.load_network(shipped.file_of(shipped.FINDER))
+    net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
     assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
     assert all(value.isfinite().all() for value in net.state_dict().values())
     for name, kind in ((shipped.PEOPLE, "people"), (shipped.PREVIEW, "preview-head")):
@@ -56,9 +56,9 @@ def test_a_folder_of_graphs_has_what_its_own_models_need_and_no_more():
     of_library = (
         weights.GRAPHS,
         weights.SHIPPED_FOLDER,
-        {**weights.SHIPPED, **weights.SHIPPED_RESTORERS},
+        (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS),
     )
-    of_studio = shipped.GRAPHS, shipped.FOLDER, {shipped.EXPECT: ""}
+    of_studio = shipped.GRAPHS, shipped.FOLDER, (shipped.EXPECT,)
     for graphs, folder, names in (of_library, of_studio):
         needed = {graphs / f"{name}.json" for name in names}
         for file in tuple(needed):

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import background, cleanup
-from s2f_utils.pictures import faces, sketches
+from s2f_utils.pictures import background, cleanup, faces, sketches
 
 SIZE = 192
 

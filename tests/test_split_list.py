@@ -11,7 +11,7 @@ from data_prep import DataError, Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.layouts.layout import Candidate
 from data_prep.layouts.tree import Picture
-from data_prep.make.split_list import read_split_list
+from data_prep.make.split import read_split_list
 from tests.test_data_prep import by_split, put, read
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("s2f_utils", "s2f_studio", "data_prep", "tools", "tests", "benchmarks")
+FOLDERS = ("s2f_utils", "s2f_studio", "data_prep", "s2f_series", "tools", "tests", "benchmarks")
 SUFFIXES = {".py", ".js", ".css", ".html", ".sh"}
 
 

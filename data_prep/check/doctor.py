@@ -17,7 +17,7 @@ from data_prep.layouts.layout import POINTS, LayoutOptions
 from data_prep.layouts.tree import placed, scan
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.sources import ids_of, people_in, why_alone
-from data_prep.make.state import MANIFEST
+from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, printable, say
 from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS, DataError

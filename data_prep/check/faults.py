@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.check.findings import ALL_PAIRS, Diagnosis, Finding
 from data_prep.check.fit import are_most, check_fit
 from data_prep.check.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
-from data_prep.make.split import crossing_identities
+from data_prep.make.split import crossing_identities, likely_people
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.pictures.duplicates import find_duplicates
 
@@ -20,8 +20,9 @@ SIZE_OFF = 0.03  # of a sketch's shape from its photo's
 
 def find_faults(diagnosis: Diagnosis) -> None:
     """Add the findings of all tests to the diagnosis, and what could not be tested."""
-    for test in (_files, _shapes, _blank, _inverted, _identities, _copies, _sides, check_fit):
+    for test in (_files, _shapes, _blank, _inverted, _identities, _names, _copies, _sides):
         test(diagnosis)
+    check_fit(diagnosis)
 
 
 def find_refusals(diagnosis: Diagnosis) -> None:
@@ -104,6 +105,17 @@ def _identities(diagnosis: Diagnosis) -> None:
         diagnosis.findings.append(
             Finding("identity", person, shown, f"in {' and '.join(splits)}", drop)
         )
+
+
+def _names(diagnosis: Diagnosis) -> None:
+    """Pictures that count as different people, and whose names are those of one."""
+    rows = [{"identity": s.identity, "split": s.split} for s in diagnosis.subjects]
+    for start, people in likely_people(rows).items():
+        pictures = [subject for subject in diagnosis.subjects if subject.identity in people]
+        shown = tuple(diagnosis.shown(subject.photo) for subject in pictures)
+        splits = sorted({subject.split for subject in pictures if subject.split})
+        where = f"in {' and '.join(splits)}" if splits else "not divided yet"
+        diagnosis.findings.append(Finding("names", start, shown, where))
 
 
 def _copies(diagnosis: Diagnosis) -> None:

@@ -64,6 +64,13 @@ KINDS: dict[str, Kind] = {
         "put all pictures of a person into one split",
         "their training pairs are left out",
     ),
+    "names": Kind(
+        "names that may be one person's, who then is in more than one split",
+        "say where a name has the person: --identity '^(.+)_'",
+        "nothing, without --identity",
+        stops=False,
+        drops=False,
+    ),
     "duplicate": Kind(
         "pictures that occur twice",
         "delete one of them",

@@ -11,14 +11,23 @@ from pathlib import Path
 from data_prep import files
 from data_prep.check.examine import Subject
 from data_prep.check.findings import CHANGES, KINDS, Diagnosis
-from data_prep.layouts import names
+from data_prep.layouts.layout import unique_ids
 from data_prep.layouts.tree import Picture
 from data_prep.make.parallel import Workers
 from data_prep.make.prepare import halves
 from data_prep.make.sources import fingerprint
 from data_prep.make.split import with_splits
-from data_prep.make.state import SETTINGS, settings_in
-from data_prep.make.write import MASK, PHOTO, SKETCH, Item, Prepared, SetPlan, write_set
+from data_prep.make.write import (
+    MASK,
+    PHOTO,
+    SETTINGS,
+    SKETCH,
+    Item,
+    Prepared,
+    SetPlan,
+    settings_in,
+    write_set,
+)
 from data_prep.messages import printable, say, warn
 from s2f_utils.data import DataError, terms_of
 from s2f_utils.pictures.duplicates import SOURCE_NOTE
@@ -139,7 +148,7 @@ def _changes(diagnosis: Diagnosis) -> dict[str, list[str]]:
 
 def rows_of(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
     """The manifest's rows of these subjects, all with a split."""
-    ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
+    ids = unique_ids([subject.id for subject in subjects], [()] * len(subjects))
     rows = []
     for name, subject in zip(ids, subjects, strict=True):
         row = {"id": name, "identity": subject.identity, "split": subject.split}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_prep.hand_sketches.hand import Hand, curve
-from s2f_studio.drawings import mesh
+from s2f_utils.pictures import mesh
 
 PARTS = mesh.PARTS
 TURN = np.linspace(0, 2 * np.pi, 24, endpoint=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_studio.drawings import mesh
+from s2f_utils.pictures import mesh
 
 # Parts that are moved together, and how far apart from the others: shift in pixels of 256, log of
 # size, degrees.

@@ -60,9 +60,11 @@ def _read_splits(tree: Tree) -> dict[int, str]:
     """
     split_of = {}
     for line in (tree.text(_MAPPING) or "").splitlines()[1:]:
-        columns = line.split()
-        if len(columns) >= 2 and columns[0].isdigit() and columns[1].isdigit():
-            split_of[int(columns[0])] = _split_at(int(columns[1]))
+        # The second column counts from 0; the file's name has CelebA's own number, from 1.
+        number, _, original = (*line.split(), "", "", "")[:3]
+        original = original.removesuffix(".jpg")
+        if number.isdigit() and original.isdigit():
+            split_of[int(number)] = _split_at(int(original))
     return split_of
 
 

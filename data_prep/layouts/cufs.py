@@ -12,10 +12,15 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from data_prep.layouts import names
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import with_photos_alone
-from data_prep.layouts.tree import Picture, Tree
+from data_prep.layouts.layout import (
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    match_names,
+    with_photos_alone,
+)
+from data_prep.layouts.tree import Picture, Tree, group_tokens
 from s2f_utils.data import CUFS_TERMS
 
 _NAME = re.compile(r"^[fmw]\d?-\d{3}-\d{1,2}$")
@@ -50,7 +55,7 @@ def cufs_identity(stem: str, database: str) -> str:
 
 
 def _database(picture: Picture, root: str) -> str:
-    for tokens in (picture.group, names.group_tokens(root)):
+    for tokens in (picture.group, group_tokens(root)):
         if "ar" in tokens:
             return "ar"
         if {"xm", "vts"} <= set(tokens):
@@ -90,7 +95,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         return *place(picture), cufs_identity(picture.stem, _database(picture, root))
 
     sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
-    matched, lone_sketches, lone_photos = names.match(sketches, photos, [name, person])
+    matched, lone_sketches, lone_photos = match_names(sketches, photos, [name, person])
     collection = Collection([], lone_sketches, lone_photos, terms=CUFS_TERMS)
     matched = with_photos_alone(matched, collection, options)
     once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}

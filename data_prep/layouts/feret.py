@@ -10,9 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from data_prep.layouts import names
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import named_sides
+from data_prep.layouts.layout import (
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    named_sides,
+    without_side,
+)
 from data_prep.layouts.tree import Picture, Tree
 
 FRONTAL = ("fa", "fb")
@@ -116,7 +121,7 @@ def _partners(
         first.setdefault(shot.person, photo)
     partner: dict[str, Picture] = {}
     for sketch in sketches:
-        stem = names.without_side(sketch.stem)
+        stem = without_side(sketch.stem)
         person = _PERSON.match(stem)
         photo = by_stem.get(stem) or (first.get(person["person"]) if person else None)
         if photo is None or photo.stem.casefold() in partner:

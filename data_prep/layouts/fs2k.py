@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 
 from data_prep import files
-from data_prep.layouts import names
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import with_photos_alone
+from data_prep.layouts.layout import (
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    match_names,
+    with_photos_alone,
+)
 from data_prep.layouts.tree import Picture, Tree
 from data_prep.messages import printable
 from s2f_utils.data import DataError
@@ -57,7 +62,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     sketches = [picture for picture in pictures if _is_sketch(picture)]
     photos = [picture for picture in pictures if not _is_sketch(picture)]
     known = _read_annotations(tree)
-    matched, lone_sketches, lone_photos = names.match(sketches, photos, [_key])
+    matched, lone_sketches, lone_photos = match_names(sketches, photos, [_key])
     collection = Collection([], lone_sketches, lone_photos, terms=TERMS)
     matched = with_photos_alone(matched, collection, options)
     for sketch, photo in sorted(matched, key=lambda pair: _key(pair[1])):

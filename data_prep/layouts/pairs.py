@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from data_prep.layouts import names
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import BY_NAME, masks_of, named_sides, people_of, with_photos_alone
+from data_prep.layouts.layout import (
+    BY_NAME,
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    masks_of,
+    match_names,
+    named_sides,
+    people_of,
+    with_photos_alone,
+)
 from data_prep.layouts.tree import Tree
 from data_prep.messages import printable
 from s2f_utils.data import DataError
@@ -24,7 +33,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     if bool(options.sketches) != bool(options.photos):
         raise DataError("--sketches and --photos belong together: give both, or neither")
     sketches, photos = named_sides(tree, options)
-    matched, lone_sketches, lone_photos = names.match(sketches, photos, BY_NAME)
+    matched, lone_sketches, lone_photos = match_names(sketches, photos, BY_NAME)
     collection = Collection([], lone_sketches, lone_photos)
     matched = with_photos_alone(matched, collection, options)
     photos = [photo for _, photo in matched]

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from data_prep.layouts import names, pairs
+from data_prep.layouts import pairs
 from data_prep.layouts.layout import Collection, Layout, LayoutOptions
-from data_prep.layouts.tree import Tree
+from data_prep.layouts.tree import Tree, words_of
 
 NAME = "person-face-sketches"
 TERMS = (
@@ -20,7 +20,7 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
     """Whether a folder called like the Kaggle set, or one above it,
     has train/photos and train/sketches.
     """
-    words = {word for part in tree.root.parts for word in names.words(part)}
+    words = {word for part in tree.root.parts for word in words_of(part)}
     tops = {picture.folder[:2] for picture in tree.pictures}
     is_named = {"person", "face", "sketches"} <= words
     return is_named and {("train", "photos"), ("train", "sketches")} <= tops

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import masks_of, people_of
+from data_prep.layouts.layout import (
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    masks_of,
+    people_of,
+)
 from data_prep.layouts.tree import Tree, relocated
 from data_prep.messages import printable
 

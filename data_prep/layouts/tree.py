@@ -1,15 +1,16 @@
-"""The pictures in a folder and all folders below it, and how they lie there."""
+"""The pictures in a folder and all folders below it, and what the names of the folders say."""
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep import files
-from data_prep.layouts import names
 from data_prep.messages import printable
 from s2f_utils.data import DataError
 from s2f_utils.runtime import counted, what_to_do
@@ -21,6 +22,16 @@ PARTS_FOLDER = "CelebAMask-HQ-mask-anno"
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
 _FILES_OF_A_SET = ("manifest.csv", "settings.json", "settings.partial.json")
 MAX_SHOWN = 12
+SIDE_WORDS = {
+    "sketch": frozenset({"sketch", "sketches", "drawing", "drawings"}),
+    "photo": frozenset({"photo", "photos", "portrait", "portraits"}),
+    "mask": frozenset({"mask", "masks"}),
+}
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 @dataclass(frozen=True)
@@ -152,25 +163,65 @@ def placed(path: Path, folder: tuple[str, ...]) -> Picture:
     """What the names of the folders say about a picture;
     the innermost folder that names a side counts.
     """
-    split = names.split_of(folder)
-    named = [depth for depth, name in enumerate(folder) if names.side_of(name)]
+    split = split_of(folder)
+    named = [depth for depth, name in enumerate(folder) if side_of(name)]
     if not named:
         return Picture(path, folder, split=split)
     depth = named[-1]
-    side = names.side_of(folder[depth]) or ""
+    side = side_of(folder[depth]) or ""
     top = folder[: depth + 1]
-    while len(top) > 1 and names.side_of(top[-2]) == side:  # archives unpack to photos/photos
+    while len(top) > 1 and side_of(top[-2]) == side:  # archives unpack to photos/photos
         top = top[:-1]
-    group = tuple(token for name in top for token in names.group_tokens(name))
+    group = tuple(token for name in top for token in group_tokens(name))
     return Picture(path, folder, side, split, group, _without_splits(folder[depth + 1 :]))
 
 
 def relocated(picture: Picture, side: str, base: Path) -> Picture:
     """The same picture as one of `side`, whose folder the user has named: `base`."""
     folder = picture.path.parent.relative_to(base.resolve()).parts
-    return Picture(picture.path, folder, side, names.split_of(folder), (), _without_splits(folder))
+    return Picture(picture.path, folder, side, split_of(folder), (), _without_splits(folder))
 
 
 def _without_splits(folder: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of a path that are not just a split's name."""
-    return tuple(name for name in folder if not names.is_split_name(name))
+    return tuple(name for name in folder if not is_split_name(name))
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name in lower case: "CUHK_training_photos" → cuhk, training, photos; "trainA"
+    → train, a.
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", name))
+    return [word.casefold() for word in re.findall(r"[^\W\d_]+", spaced)]
+
+
+def group_tokens(folder: str) -> list[str]:
+    """A folder name's words and numbers without those for side and split:
+    what two folders of pairs share.
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", folder))
+    tokens = [token.casefold() for token in re.findall(r"[^\W\d_]+|\d+", spaced)]
+    known = frozenset().union(*SIDE_WORDS.values())
+    return [token for token in tokens if token not in known and token not in SPLIT_WORDS]
+
+
+def side_of(folder: str) -> str | None:
+    """Whether a folder's name says "sketch", "photo" or "mask"; None for none, or several."""
+    sides = [side for side, known in SIDE_WORDS.items() if known.intersection(words_of(folder))]
+    return sides[0] if len(sides) == 1 else None
+
+
+def is_split_name(folder: str) -> bool:
+    """Whether a folder's name says a split and nothing else."""
+    return bool(words_of(folder)) and set(words_of(folder)) <= set(SPLIT_WORDS)
+
+
+def split_of(folders: Iterable[str]) -> str:
+    """The split that folder names give ("CUHK_testing_photos" → "test"), the innermost first; ""
+    when none does.
+    """
+    for folder in reversed(list(folders)):
+        splits = {SPLIT_WORDS[word] for word in words_of(folder) if word in SPLIT_WORDS}
+        if len(splits) == 1:
+            return splits.pop()
+    return ""

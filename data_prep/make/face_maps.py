@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from data_prep.portrait import Portrait
-from s2f_studio.drawings.mesh import PARTS
 from s2f_utils.pictures import masks
+from s2f_utils.pictures.mesh import PARTS
 
 SAME_SKIN = 22.0  # distance of a and b in CIELAB from the face's own
 EAR_REACH = 0.16  # beside the face, in its widths

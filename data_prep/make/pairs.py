@@ -14,14 +14,19 @@ import numpy as np
 
 from data_prep.layouts.layout import Candidate
 from data_prep.make.parallel import Workers
-from data_prep.make.points import GivenPoints, read_points
-from data_prep.make.prepare import PairTask, make_pair, parts_of
-from data_prep.make.recipe import Recipe
-from data_prep.make.report import review
-from data_prep.make.shapes import with_fit
-from data_prep.make.sources import Source, fingerprint, ids_of, pairs_of, people_in, read_sources
-from data_prep.make.split import with_splits
-from data_prep.make.split_list import SplitList, read_split_list
+from data_prep.make.prepare import PairTask, make_pair, parts_of, review
+from data_prep.make.recipe import Recipe, with_fit
+from data_prep.make.sources import (
+    GivenPoints,
+    Source,
+    fingerprint,
+    ids_of,
+    pairs_of,
+    people_in,
+    read_points,
+    read_sources,
+)
+from data_prep.make.split import SplitList, likely_people, read_split_list, with_splits
 from data_prep.make.unpaired import unpaired_plan
 from data_prep.make.write import PHOTO, SKETCH, Item, SetPlan, write_set
 from data_prep.messages import NUM_SHOWN, describe_counts, printable, say, warn
@@ -231,6 +236,12 @@ def _warn(pairs: Sequence[Candidate], recipe: Recipe, plan: SetPlan, points: Giv
     if unused:
         shown = ", ".join(unused[:NUM_SHOWN])
         warn(f"{len(unused)} names in the file of points match no picture: {shown}")
+    if people := likely_people([item.row for item in plan.items]):
+        alike = ", ".join(next(iter(people.values()))[:NUM_SHOWN])
+        warn(
+            f"{len(people)} names are in two splits with another number, such as {alike}: if these"
+            " are pictures of one person, say where a name has the person: --identity '^(.+)_'"
+        )
     if not plan.counts()["test"]:
         warn("no pair is left for testing: results on training pictures say nothing about new ones")
     if not recipe.styles and _look_exchanged(pairs):

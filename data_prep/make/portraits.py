@@ -15,9 +15,8 @@ from data_prep.files import TABLES
 from data_prep.make.segment import segment
 from data_prep.messages import printable
 from data_prep.portrait import Portrait
-from s2f_studio.drawings import mesh
 from s2f_utils.data import DataError
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
 
 SIZE_PX = 256
 POINTS, LABELS = TABLES / "portrait_points.npz", TABLES / "portrait_labels.csv"

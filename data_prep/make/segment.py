@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from s2f_studio.drawings import background, mesh
-from s2f_studio.drawings.regions import bare_skin, filled
+from s2f_utils.pictures import background, mesh
 from s2f_utils.pictures.faces import Face
+from s2f_utils.pictures.regions import bare_skin, filled
 
 LONG = ("medium", "long", "")  # hair that may hang below the chin; "": unknown
 SMALLEST = 80  # pixels of a piece of hair

@@ -1,19 +1,31 @@
-"""One source or several: scanned, recognised, their pairs collected and checked."""
+"""One source or several: scanned, recognised, their pairs collected and checked; and the eyes and
+mouths that a user gives by hand.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import math
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_prep import files
-from data_prep.layouts import LAYOUTS, find_layout, names
-from data_prep.layouts.layout import Candidate, Collection, Layout, LayoutOptions
-from data_prep.layouts.sides import loosest_key, named_folder
+from data_prep.layouts import LAYOUTS, find_layout
+from data_prep.layouts.layout import (
+    Candidate,
+    Collection,
+    Layout,
+    LayoutOptions,
+    loosest_key,
+    named_folder,
+    nearest,
+    unique_ids,
+)
 from data_prep.layouts.tree import Picture, Tree, scan
 from data_prep.messages import NUM_SHOWN, printable, warn
 from s2f_utils.data import DataError
@@ -71,7 +83,7 @@ def pairs_of(sources: Sequence[Source]) -> list[Candidate]:
     if len(sources) == 1:
         return list(sources[0].collection.pairs)
     stems = [source.tree.root.stem for source in sources]
-    labels = names.unique_ids(stems, [(source.layout.name,) for source in sources])
+    labels = unique_ids(stems, [(source.layout.name,) for source in sources])
     pairs = []
     for label, source in zip(labels, sources, strict=True):
         for pair in source.collection.pairs:
@@ -87,7 +99,7 @@ def ids_of(pairs: Sequence[Candidate]) -> list[str]:
     the source's, else the photo's stem, made unique.
     """
     stems = [pair.id or pair.photo.stem for pair in pairs]
-    return names.unique_ids(stems, [pair.qualifiers for pair in pairs])
+    return unique_ids(stems, [pair.qualifiers for pair in pairs])
 
 
 def people_in(photos: Iterable[Picture], pattern: str) -> list[str]:
@@ -181,6 +193,87 @@ def why_alone(side: str, collection: Collection) -> Iterator[str]:
             shown = ", ".join(one.shown for one in same_name[:NUM_SHOWN])
             yield f"several pictures have this name: {shown}: keep the one that is meant"
             continue
-        near = names.nearest(picture.stem, alone) or names.nearest(picture.stem, list(by_stem))
+        near = nearest(picture.stem, alone) or nearest(picture.stem, list(by_stem))
         hint = f" (nearest {other}: {by_stem[near].shown})" if near else ""
         yield f"no {other} has its name{hint}"
+
+
+POINT_COLUMNS = (
+    "name",
+    "left_eye_x",
+    "left_eye_y",
+    "right_eye_x",
+    "right_eye_y",
+    "mouth_x",
+    "mouth_y",
+)
+# both eyes and the mouth, in pixels of the source; () for none
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class GivenPoints:
+    """The points of a file by the names in it, and the file's SHA-256, "" for no file."""
+
+    by_name: dict[str, Points] = field(default_factory=dict)
+    digest: str = ""
+
+    def of_pair(self, pair: Candidate, each: bool) -> tuple[Points, Points]:
+        """The photo's points, and,
+        where photo and sketch are aligned `each` by its own face, the sketch's.
+        """
+        sketch = self._of(pair.sketch, besides=_names(pair.photo)) if pair.sketch and each else ()
+        return self._of(pair.photo), sketch
+
+    def unused(self, pairs: Iterable[Candidate]) -> list[str]:
+        """The names that are no picture's."""
+        names: set[str] = set()
+        for pair in pairs:
+            names.update(_names(pair.photo))
+            if pair.sketch:
+                names.update(_names(pair.sketch))
+        return sorted(set(self.by_name) - names)
+
+    def _of(self, picture: Picture, besides: Iterable[str] = ()) -> Points:
+        """A name that is also one of `besides`, those of a sketch's photo, means the photo."""
+        for name in _names(picture):
+            if name in self.by_name and name not in besides:
+                return self.by_name[name]
+        return ()
+
+
+def _names(picture: Picture) -> tuple[str, ...]:
+    """What a picture may be called: by its path in the source, its name, or its stem."""
+    return picture.shown, picture.path.name, picture.stem
+
+
+def read_points(path: str | os.PathLike | None) -> GivenPoints:
+    """Read a CSV file with the columns `POINT_COLUMNS`; None: no points.
+
+    Raises DataError where there is no such file, or a column or a number is missing.
+    """
+    if path is None:
+        return GivenPoints()
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(
+            f"--points {printable(path)}: no such file: give a CSV file with"
+            f" {', '.join(POINT_COLUMNS)}"
+        )
+    by_name = {}
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in POINT_COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(
+                f"--points {printable(path)}: the columns {', '.join(missing)} are missing"
+            )
+        for number, row in enumerate(reader, start=2):
+            try:
+                values = [float(row[column]) for column in POINT_COLUMNS[1:]]
+            except (TypeError, ValueError):
+                values = [math.nan]
+            if not all(map(math.isfinite, values)):
+                raise DataError(f"--points {printable(path)}: line {number} has no six numbers")
+            by_name[row["name"]] = tuple(zip(values[::2], values[1::2], strict=True))
+    return GivenPoints(by_name, hashlib.sha256(path.read_bytes()).hexdigest())

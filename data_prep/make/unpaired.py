@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.layouts import names
-from data_prep.layouts.layout import Collection
-from data_prep.layouts.sides import named_sides, people_of
+import numpy as np
+
+from data_prep.layouts.layout import Collection, named_sides, people_of, unique_ids
 from data_prep.layouts.tree import Picture, scan
-from data_prep.make.prepare import PictureTask, make_picture
-from data_prep.make.recipe import Recipe
-from data_prep.make.report import count_faces
-from data_prep.make.shapes import with_fit
+from data_prep.make.prepare import count_faces, find_or_refuse, load
+from data_prep.make.recipe import Recipe, with_fit
 from data_prep.make.sources import check_outside, fingerprint
 from data_prep.make.split import with_splits
-from data_prep.make.write import PHOTO, SKETCH, Item, Part, SetPlan
+from data_prep.make.write import PHOTO, SKETCH, Item, Part, Prepared, SetPlan
 from data_prep.messages import describe_counts, printable, say, warn
 from s2f_utils.data import DataError
-from s2f_utils.pictures import images
+from s2f_utils.pictures import cleanup, faces, images
 
 FEW = 20  # pictures of a side
 VAL_SHARE = 0.1
@@ -108,7 +107,7 @@ def _rows(
         shares["val"] = VAL_SHARE
     if shares["test"] is None and "" in splits:
         shares["test"] = 0.0
-    ids = names.unique_ids([p.stem for p in pictures], [p.folder for p in pictures])
+    ids = unique_ids([p.stem for p in pictures], [p.folder for p in pictures])
     collection = Collection()
     people = people_of(pictures, collection)
     for note in collection.notes:
@@ -129,3 +128,33 @@ def _review(out: Path, items: Sequence[Item], progress: bool) -> tuple[list[Item
         methods.append(notes.get("face"))
     ids = [item.row["id"] for item in items]
     return list(items), count_faces(ids, methods, "faces", progress)
+
+
+@dataclass(frozen=True)
+class PictureTask:
+    """What another process needs to make one picture of a set without pairs."""
+
+    photo: str  # the file, also of a sketch: messages name it
+    part: Part
+    recipe: Recipe
+
+
+def make_picture(task: PictureTask) -> Prepared:
+    """One sketch or photo, (size_px, size_px, 3), by the recipe's size, fit, alignment and
+    clean-up. Raises ImageError when it is unusable.
+    """
+    recipe, picture, is_sketch = task.recipe, load(task.photo), task.part == SKETCH
+    if is_sketch and recipe.clean:
+        picture = np.repeat(cleanup.clean(picture).image[..., None], 3, axis=2)
+    if recipe.align == "face":
+        face = find_or_refuse(recipe, picture, task.photo, drawing=is_sketch)
+        border = "paper" if is_sketch else "reflect"
+        picture = faces.warp(
+            picture, faces.alignment(face.landmarks, recipe.size_px), recipe.size_px, border=border
+        )
+        return Prepared({task.part: picture}, notes={"face": face.method})
+    content = None
+    if recipe.fit == "pad":
+        content = images.content_box(picture.shape[:2], recipe.size_px)
+    square = images.resize(picture, recipe.size_px, recipe.fit or "stretch", fill=(0, 0, 0))
+    return Prepared({task.part: square}, content)

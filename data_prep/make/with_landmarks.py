@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.layouts import names
+from data_prep.layouts.layout import unique_ids
 from data_prep.make.parallel import Workers
-from data_prep.make.state import MANIFEST, read_state
 from data_prep.make.write import (
+    MANIFEST,
     MASK,
     PHOTO,
     POINTS,
@@ -23,13 +23,14 @@ from data_prep.make.write import (
     Prepared,
     SetPlan,
     is_still_complete,
+    read_state,
     write_set,
 )
 from data_prep.messages import describe_counts, printable, say, warn
-from s2f_studio.attributes import TRAITS, WORN
-from s2f_studio.drawings.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
+from s2f_utils.infer.landmarks import Landmarks, find_all_landmarks
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.attributes import TRAITS, WORN
 
 SIZE_PX = 256
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
@@ -108,7 +109,7 @@ def _digest_of(pairs: list[Row]) -> str:
 
 def _items(pairs: list[Row], progress: bool, dry_run: bool) -> list[Item]:
     """The pairs that can be read, with their landmarks. Raises DataError where none can."""
-    ids = names.unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
+    ids = unique_ids([pair.id for pair in pairs], [(pair.split,) for pair in pairs])
     items = []
     bar = tqdm(pairs, desc="landmarks", unit="pair", disable=not progress or dry_run)
     for name, pair in zip(ids, bar, strict=True):

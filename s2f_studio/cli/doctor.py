@@ -11,9 +11,10 @@ PROJECT = "sketch-to-face"
 OK, ABSENT, BAD = "ok", "--", "BAD"  # only BAD makes the exit status 1
 PURPOSES = {  # by extra; "": always needed
     "": "answering drawings",
-    "train": "training, metrics, data sets, notebooks",
+    "train": "training, metrics, data sets",
     "app": "the web app",
-    "notebooks": "JupyterLab",
+    "notebooks": "widgets and figures in notebooks",
+    "lab": "JupyterLab",
     "onnx": "export",
     "hub": "the Hugging Face hub",
     "tracking": "Weights & Biases, TensorBoard",

@@ -42,7 +42,7 @@ def enhance(
     Args:
         photos: pictures or folders of pictures; one that cannot be used is reported and left out
         restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2,
-            gfpgan-1.3, codeformer, a run of 's2f train restore', or a file
+            gfpgan-1.3, a run of 's2f train restore', or a file
         strength: 0: the photo as it is, 1: as much as can be invented
         upscale: so many times as large
         aligned: each picture is one upright face that fills it, as a model's outputs are

@@ -31,7 +31,9 @@ def weights(names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (), /
         for name in asked:
             print(f"{name}: {files.get(name) or table.get(name)}")
     else:
-        for name, what in (shipped.FILES | table.SHIPPED | table.SHIPPED_RESTORERS).items():
+        finder = {table.FINDER: table.FINDER_IS}
+        ours = shipped.FILES | finder | table.SHIPPED | table.SHIPPED_RESTORERS
+        for name, what in ours.items():
             path = files[name]
             where = "not in this version"
             if path.is_file():

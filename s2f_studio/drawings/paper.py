@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_studio.drawings import cleanup
-from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.drawings.verdict import SURE, Verdict, verdict
 from s2f_studio.remarks import Remark
-from s2f_utils.pictures import faces
+from s2f_utils.pictures import cleanup, faces
+from s2f_utils.pictures.cleanup import LINES_BELOW
 from s2f_utils.pictures.images import luminance
 
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper this even and this white are clean already

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_studio.drawings import CLEAN, background
-from s2f_studio.drawings.cleanup import LINES_BELOW
+from s2f_studio.drawings import CLEAN
 from s2f_studio.drawings.face_finding import (
     Which,
     find_any,
@@ -25,14 +24,15 @@ from s2f_studio.drawings.face_finding import (
     points_inside,
     upright_face,
 )
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.paper import clean_paper
 from s2f_studio.drawings.verdict import Verdict, advice
 from s2f_studio.remarks import Remark
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.infer.translator import LEAST_PX
 from s2f_utils.networks.info import ModelInfo
-from s2f_utils.pictures import faces, images, masks
+from s2f_utils.pictures import background, faces, images, masks
+from s2f_utils.pictures.cleanup import LINES_BELOW
+from s2f_utils.pictures.mesh import FACE_PX
 
 if TYPE_CHECKING:
     from s2f_utils.infer.engine import Engine

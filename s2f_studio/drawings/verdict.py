@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from s2f_studio.drawings.cleanup import flatten_paper
 from s2f_studio.remarks import Remark
+from s2f_utils.pictures.cleanup import flatten_paper
 from s2f_utils.pictures.images import lab, luminance
 
 SIDE_PX = 256  # the size at which pictures are classified

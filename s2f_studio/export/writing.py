@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from s2f_studio.drawings.landmarks import finder
 from s2f_utils import runtime
 from s2f_utils.infer.graphs import DESCRIPTION, FORMAT
+from s2f_utils.infer.landmarks import finder
 from s2f_utils.infer.torch_engine import TorchEngine
 from s2f_utils.infer.translator import Model
 from s2f_utils.networks.info import ModelInfo, made_by
@@ -103,13 +103,18 @@ def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
         "knows": sorted(facts.supports),
         "meta": _notes(facts),
         "note": images.GENERATED_NOTE,
-        "stages": {
-            name: {
-                "takes": {key: list(kind) for key, kind in stage.inputs.items()},
-                "gives": list(stage.outputs),
-            }
-            for name, stage in stages.items()
-        },
+        "stages": described_stages(stages),
+    }
+
+
+def described_stages(stages: Mapping[str, nn.Module]) -> dict[str, dict[str, Any]]:
+    """What each stage takes and gives, as model.json says it."""
+    return {
+        name: {
+            "takes": {key: list(kind) for key, kind in stage.inputs.items()},
+            "gives": list(stage.outputs),
+        }
+        for name, stage in stages.items()
     }
 
 

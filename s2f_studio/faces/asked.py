@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.attributes import WORN, as_tone
-from s2f_studio.drawings import mesh
+from s2f_studio.attributes import as_tone
 from s2f_studio.faces.traits import TRAITS
+from s2f_utils.pictures import mesh
+from s2f_utils.pictures.attributes import WORN
 
 # Attribute → trait → its values at -1, 0 and 1.
 LEVELS: dict[str, dict[str, tuple[float, float, float]]] = {

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_studio.attributes import ATTRIBUTES, COLOURED, WORN, as_tone
-from s2f_studio.drawings import shape_prior
-from s2f_studio.drawings.landmarks import Landmarks
+from s2f_studio.attributes import ATTRIBUTES, COLOURED, as_tone
 from s2f_studio.faces.regions import ADDED, ADDED_GUIDANCE, guidance
 from s2f_studio.request import DrawingRequest
+from s2f_utils.infer.landmarks import Landmarks
+from s2f_utils.pictures import shape_prior
+from s2f_utils.pictures.attributes import WORN
 
 if TYPE_CHECKING:
     from s2f_utils.infer.engine import Engine

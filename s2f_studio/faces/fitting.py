@@ -1,7 +1,7 @@
 """Moves a person of the generator towards what a drawing shows, and towards what is asked for.
 
-What a code shows is linear in it (`networks.people`), so all of this takes milliseconds, and nobody
-is painted. `Aim` says what should be shown, `Fit` moves there and stays near where it was, and
+What a code shows is known without painting anybody (`networks.people`), so all of this takes
+milliseconds. `Aim` says what should be shown, `Fit` moves there and stays near where it was, and
 `Edit` changes what is asked for and leaves the rest of the person alone.
 
 Shapes: as in `networks.people`.
@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS, STEPS
 from s2f_studio.faces.looks import NUM_VALUES, SPANS
 from s2f_studio.faces.networks.people import HAIR_PX, NUM_SHAPE, People
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils.infer.stages import F32
+from s2f_utils.pictures.attributes import WORN
 
 NUM_TRAITS = len(TRAITS)
 OF_TONES = TRAITS[-6:]
@@ -54,14 +54,15 @@ GREY_FROM_YEARS = 55.0  # older people's hair is grey
 WORN_AIM = {"glasses": 1.1, "beard": 1.1, "hat": 0.75}
 NUM_CHANCES = 4  # of sex, age, skin, hair
 # Weights of the fit.
-OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 7.0, 0.175, 4.0, 1 / 60
-OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.4, 0.12
+OF_HAIR, OF_SHAPE, OF_BUSY, OF_START = 16.0, 0.175, 4.0, 1 / 60
+OF_AGE, OF_SEX, OF_SKIN, OF_HAIR_TONE = 1.2, 1.0, 0.6, 0.12
+OF_OLD = 2.0  # more for an age that is surely drawn
 OF_HAIR_GIVEN = 2.5  # of somebody's code, which has come near to drawn hair before
 GIVEN_MOVES = 0.4  # how much of its way somebody's code moves, so that the person stays
 NUM_SHAPE_FITTED = 12
 PLAIN = 2.65  # "busy" of a plain wall
 BRIGHT = 52.0  # "wall" of one that is not dark
-NUM_STEPS = 40
+NUM_STEPS = 80
 EMPTY = 3.0  # pixels: two masks with hardly more are alike
 LONGEST = 11.5  # codes that are longer are faces that fall apart
 LONGEST_EDITED = 12.5
@@ -87,7 +88,8 @@ class Aim(nn.Module):
         steady = 1 - 0.5 * crude
         # Trait: (what it should be, how much that matters).
         aims: dict[str, tuple[Tensor, Tensor]] = {}
-        aims["age"] = self.age(shown["age"], chances[:, 0]), torch.full_like(crude, OF_AGE)
+        old = shown["age"][:, 3]
+        aims["age"] = self.age(shown["age"], chances[:, 0]), OF_AGE + OF_OLD * F.relu(2 * old - 1)
         aims["presents"] = (
             presents(shown["presents"], chances[:, 1]),
             torch.full_like(crude, OF_SEX),
@@ -130,6 +132,7 @@ class Aim(nn.Module):
         """
         child, young, middle, old = shown.unbind(1)
         old = torch.where(old > OLD_FROM, old, torch.zeros_like(old))
+        young, middle, old = (group.square() for group in (young, middle, old))
         adults = young + middle + old
         from_young, from_middle = young / adults, (young + middle) / adults
         group = 1 + (chance > from_young).long() + (chance > from_middle).long()
@@ -212,19 +215,16 @@ class Fit(nn.Module):
         firm = (OF_SHAPE * firmness * (1 - 0.5 * crude) * (1 - is_given))[:, None]
         of_hair = (OF_HAIR + (OF_HAIR_GIVEN - OF_HAIR) * is_given)[:, None]
         shape = shape[:, :NUM_SHAPE_FITTED]
-        by_trait, by_shape = self.net.traits[:-1], self.net.shape[:-1, :NUM_SHAPE_FITTED]
-        to_hair = self.net.hair[:-1]
-        back = by_trait.T, by_shape.T, to_hair.T, self.net.hair_components.T
         start = code
+        unfitted = torch.zeros_like(crude)[:, None].expand(-1, NUM_SHAPE - NUM_SHAPE_FITTED)
         for _ in range(NUM_STEPS):
-            traits = code @ by_trait + self.net.traits[-1]
-            off = (code @ by_shape + self.net.shape[-1, :NUM_SHAPE_FITTED]) - shape
-            own = (code @ to_hair + self.net.hair[-1]) @ self.net.hair_components
-            hairs = self.hair_slope(own + self.net.hair_mean, hair)
-            slope = self.trait_slope(traits, wanted, weights) @ back[0]
-            slope = slope + (2 * firm * off) @ back[1]
-            slope = slope + of_hair * (hairs @ back[3]) @ back[2]
-            slope = slope + 2 * OF_START * (code - start)
+            traits, own_shape, own_hair, hidden = self.net.shown_by(code)
+            by_traits = self.trait_slope(traits, wanted, weights)
+            by_shape = 2 * firm * (own_shape[:, :NUM_SHAPE_FITTED] - shape)
+            by_mask = self.hair_slope(self.net.mask_of(own_hair), hair)
+            by_hair = of_hair * by_mask @ self.net.hair_components.T
+            by_shown = torch.cat([by_traits, by_shape, unfitted, by_hair], dim=1)
+            slope = self.net.slope_of(by_shown, hidden) + 2 * OF_START * (code - start)
             code = code - slope @ self.net.descent
         stays = (1 - GIVEN_MOVES) * is_given[:, None]
         return shortened(torch.lerp(code, start, stays), LONGEST)

@@ -19,8 +19,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2f_studio.attributes import ATTRIBUTES
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
@@ -43,6 +41,8 @@ from s2f_utils.methods.settings import (
     need,
 )
 from s2f_utils.networks.network import grey_of
+from s2f_utils.pictures import mesh
+from s2f_utils.pictures.regions import bare_skin
 from s2f_utils.runtime import distributed, to_device
 
 WALL = 0.6  # background grey of sample sheets, in [-1, 1]

@@ -12,21 +12,20 @@ import numpy as np
 from PIL import Image
 
 from s2f_studio import shipped
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import code_of, quantised, text_of
-from s2f_studio.drawings import mesh, shape_prior, warping
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces import asked, choosing
 from s2f_studio.faces.average_face import average_faces
 from s2f_studio.faces.looks import SPANS
 from s2f_studio.faces.traits import TRAITS
 from s2f_studio.request import AVERAGE, LIKELY, DrawingRequest
 from s2f_utils import weights
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.infer.translator import LARGER, Translator, check_mode
 from s2f_utils.networks.info import ALIGNED
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh, shape_prior, warping
+from s2f_utils.pictures.attributes import WORN
 from s2f_utils.pictures.faces.geometry import similarity, transform
+from s2f_utils.pictures.mesh import FACE_PX
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,22 +14,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings import mesh, plane
-from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.fitting import NUM_CHANCES
 from s2f_studio.faces.looks import NUM_VALUES, SPANS, place
 from s2f_studio.faces.networks.people import HAIR_PX, NUM_FEATURES, NUM_SHAPE, People
 from s2f_studio.faces.networks.reader import normalised
 from s2f_studio.faces.stages import ToMeanShape
+from s2f_utils.infer import plane
 from s2f_utils.infer.stages import F32, I64, U8, to_uint8
 from s2f_utils.networks.mobile_stylegan import FULL_PX, MobileStyleGAN, PreviewHead
 from s2f_utils.networks.noise import normal
+from s2f_utils.pictures import mesh
+from s2f_utils.pictures.attributes import WORN
+from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 
 # Neither reader nor finder counts as surer than this of what is worn.
 SURE = 0.01, 0.99
-FEWER = {"hat": 1.2}  # nats: hats are rarer than in the drawings that the reader learned from
+FEWER = {"hat": 3.0}  # nats: hats are rarer than in the drawings that the reader learned from
 # Coherence of strokes in drawn hair: of drawings of straight hair a tenth is below .6, of curly
 # hair half. Below the first, each step is a nat for "curly".
 LOOSE, LOOSE_STEP, MOST_CURLS = 0.48, 0.05, 4.0
@@ -42,6 +43,7 @@ DRAWN_FROM, THIN_PX = 0.2, 6
 ONE_LINE, LOW_PX, HIGH_PX, TOP_PX = (0.75, 0.92), 29.0, 26.0, 14.0
 MOST_BALD = 6.0  # nats
 STREAM, MIXING_STREAM = 3, 4  # of a seed's noise
+NUM_FLOW_STEPS = 12
 TURN = 2.0  # radians, the standard deviation of angles by which drawings turn a seed's noise
 FULL_FROM = 0.4  # the temperature from which on chances are even; at 0 they are .5 for every seed
 
@@ -191,7 +193,8 @@ class Guess(nn.Module):
     One seed is another person for each drawing: its noise is turned between two independent noises
     by angles that the drawing decides, so that two drawings that leave all open do not have one
     answer. Over all seeds the noise of each drawing is standard normal. A stroke more turns it
-    little.
+    little. The flow leads from this noise to a person; guidance is classifier-free (Ho and Salimans
+    2022): without it people are as they are in general.
     """
 
     inputs = {
@@ -217,11 +220,14 @@ class Guess(nn.Module):
         angles = features[:, :-1] @ self.mixing
         noise = one * angles.cos() + other * angles.sin()
         away, chances = noise.split([NUM_DIRECTIONS, NUM_CHANCES], dim=1)
-        likeliest = features @ self.net.regression
-        guided = guidance.clamp(max=1)[:, None]
-        # Without guidance people are as they are in general: standard normal in all directions.
-        away = guided * (away @ self.net.spread.T) + (1 - guided) * away
-        code = guidance[:, None] * likeliest + temperature[:, None] * away
+        code = temperature[:, None] * away
+        nothing = F.pad(torch.zeros_like(features[:, :-1]), (0, 1), value=1.0)
+        for step in range(NUM_FLOW_STEPS):
+            time = torch.full_like(temperature, step / NUM_FLOW_STEPS)
+            open_to_all = self.net.velocity_of(code, time, nothing)
+            drawn = self.net.velocity_of(code, time, features)
+            velocity = open_to_all + guidance[:, None] * (drawn - open_to_all)
+            code = code + velocity / NUM_FLOW_STEPS
         chances = chances * (temperature / FULL_FROM).clamp(max=1)[:, None]
         return code, 0.5 + 0.5 * torch.erf(chances / 2**0.5)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.attributes import ATTRIBUTES
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_utils.pictures import mesh
+from s2f_utils.pictures.mesh import MEAN_PX
 
 GUIDANCE = 4.0  # amplification of a requested attribute
 ADDED = ("glasses", "beard")  # drawn onto the drawing if requested and missing

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from s2f_studio.attributes import TRAITS
-from s2f_studio.drawings import mesh, warping
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data, PictureStore, squared
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import images, masks, mesh, warping
+from s2f_utils.pictures.attributes import TRAITS
 
 HAIR = masks.CLASSES.index("hair")
 SHIFT_SHARE = 0.25  # of the side: the displacement that the largest value of a plane stands for

@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.attributes import ATTRIBUTES
-from s2f_studio.drawings import mesh, plane, warping
-from s2f_studio.drawings.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.regions import ADDED, added_ink, inside_face, region
 from s2f_studio.faces.shaped import SHIFT_SHARE
+from s2f_utils.infer import plane
 from s2f_utils.infer.stages import F32, U8, as_pictures, channels_first
+from s2f_utils.pictures import mesh, warping
+from s2f_utils.pictures.mesh import FACE_PX, MEAN_PX, NUM_POINTS
 
 TURNED = 0.5, 1.2  # along the first principal component of shapes, which is the head's turn
 BLOCKS = FACE_PX // warping.STEP_PX

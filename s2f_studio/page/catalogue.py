@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 from s2f_studio import shipped
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_studio.loading import load as load_model
 from s2f_studio.refusal import Refusal, without_folders
@@ -25,6 +24,7 @@ from s2f_utils.infer import Model, restorers
 from s2f_utils.infer import onnx_engine as engines
 from s2f_utils.infer.graphs import DESCRIPTION, RESTORER, read_description
 from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo
+from s2f_utils.pictures.mesh import FACE_PX
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
 RESCAN_S = 5.0
@@ -290,7 +290,7 @@ def _shipped() -> list[Choice]:
         for folder in (weights.SHIPPED_FOLDER, shipped.FOLDER)
         for path in folder.glob("*.safetensors")
     }
-    of_faces = sum(mb[name] for name in shipped.FILES) + _generator_mb()
+    of_faces = sum(mb[name] for name in (*shipped.FILES, weights.FINDER)) + _generator_mb()
     return [
         Choice(
             shipped.MODEL,

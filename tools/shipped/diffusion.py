@@ -25,14 +25,15 @@ from torch import Tensor, nn
 
 from data_prep.fetch import open_portraits
 from data_prep.make.portraits import PortraitSet
-from s2f_utils.notebook import diffusion
+from s2f_utils.methods import diffusion
+from s2f_utils.networks import denoiser
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.weights import compact
 from tools.shipped import running
 from tools.shipped.looks.labels import Labelled, read_labels
 from tools.shipped.portraits import portraits_in
 
-SIZE_PX, WORK_PX, BATCH = diffusion.SIZE_PX, 256, 16
+SIZE_PX, WORK_PX, BATCH = denoiser.SIZE_PX, 256, 16
 LEAST_REAL = 2  # of a generated picture's mark from 1, rendered, to 3, like a photo
 LR, BETAS, DECAY = 1e-3, (0.9, 0.99), 0.998
 WARM_STEPS = 200
@@ -40,7 +41,7 @@ FALLING = 0.5  # share of the time, at its end, in which the learning rate falls
 TURN = 50  # steps of one network before the other's
 SAVE_S = 300.0
 SHEET_STEPS, SHEET_FACES = 16, 8
-METHODS = tuple(diffusion.TRAINED)
+METHODS = tuple(denoiser.TRAINED)
 GENERATED = {  # what the files say of sets of generated people that are no open portraits
     "sfhq": "MIT, © 2022 David Beniaguev, made by StyleGAN2",
     "sfhq-t2i": "MIT, © 2024 David Beniaguev, made by Flux and SDXL",
@@ -149,7 +150,7 @@ class Training:
 
     def __init__(self, method: str) -> None:
         self.method = method
-        self.net = diffusion.UNet().to(memory_format=torch.channels_last)
+        self.net = denoiser.UNet().to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         self.optimizer = torch.optim.Adam(self.net.parameters(), LR, betas=BETAS, fused=True)
         self.num_steps, self.cpu_s = 0, 0.0
@@ -172,7 +173,7 @@ class Training:
         lr = LR * min(1.0, left / FALLING, (self.num_steps + 1) / WARM_STEPS)
         self.optimizer.param_groups[0]["lr"] = max(lr, LR / 100)
         photos, ink = pictures.batch()
-        loss = self.loss(self.net, diffusion.encode(photos), ink)
+        loss = self.loss(self.net, denoiser.encode(photos), ink)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -187,14 +188,14 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             photos, ink = as_photos(pictures.other_photos), as_ink(pictures.other_ink)
-            return self.loss(self.average, diffusion.encode(photos), ink).item()
+            return self.loss(self.average, denoiser.encode(photos), ink).item()
 
     @torch.no_grad()
     def sample(self, ink: Tensor) -> Tensor:
         """A face for each sketch: (N, 3, 64, 64)."""
         generator = torch.Generator().manual_seed(0)
         half = SIZE_PX // 2
-        x = torch.randn(len(ink), diffusion.CODE_CHANNELS, half, half, generator=generator)
+        x = torch.randn(len(ink), denoiser.CODE_CHANNELS, half, half, generator=generator)
 
         def guess_at(x: Tensor, t: float) -> Tensor:
             return self.average(x, torch.full((len(x),), float(t)), ink)
@@ -204,7 +205,7 @@ class Training:
             made = diffusion.euler(lambda x, at: guess_at(x, last * (1 - at)), x, SHEET_STEPS)
         else:
             made = diffusion.ddim(guess_at, x, SHEET_STEPS, diffusion.alpha_bars())
-        return diffusion.decode(made)
+        return denoiser.decode(made)
 
     def state(self) -> dict:
         """All that is needed to go on."""
@@ -236,7 +237,7 @@ class Training:
         }
         tensors = compact.packed(self.average.state_dict())
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        save_file(tensors, folder / diffusion.TRAINED[self.method], about)
+        save_file(tensors, folder / denoiser.TRAINED[self.method], about)
 
     def note(self, state: Path, pictures: Pictures) -> None:
         """Add a row to the curve, and paint the sheet anew."""
@@ -251,7 +252,7 @@ class Training:
         self.losses.clear()
         some = as_ink(pictures.other_ink)[::53][:SHEET_FACES]
         true = as_photos(pictures.other_photos)[::53][:SHEET_FACES]
-        hidden = torch.full_like(some, diffusion.NO_SKETCH)
+        hidden = torch.full_like(some, denoiser.NO_SKETCH)
         sketch = (1 - 2 * some).expand(-1, 3, -1, -1)
         rows = [sketch, self.sample(some), true, self.sample(hidden)]
         running.save_sheet(state / f"sheet-{self.method}.png", rows)

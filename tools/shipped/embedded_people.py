@@ -37,12 +37,11 @@ from data_prep.files import TABLES
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import STORED_PER_PX
 from data_prep.portrait import Portrait
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.landmarks import find_landmarks
 from s2f_studio.faces.looks import LOOKS, SPANS
 from s2f_utils import weights
+from s2f_utils.infer.landmarks import find_landmarks
 from s2f_utils.networks import checkpoints
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
 from s2f_utils.runtime import atomic_path
 from tools.shipped.people_traits import SHARES, chosen, labels_of, print_counts
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from data_prep.make.portraits import MASK_PX, SIZE_PX, STORED_PER_PX
 from data_prep.messages import printable, say, warn
-from s2f_studio.attributes import WORN
 from s2f_utils import runtime
 from s2f_utils.data import DataError
 from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.attributes import WORN
 
 MOST_PX = 2**16 // STORED_PER_PX  # a larger coordinate cannot be stored
 Found = tuple[np.ndarray, np.ndarray, dict[str, str]]  # points, the person's bits, labels
@@ -73,7 +73,7 @@ def _check(portraits: Path, out: Path, labels: Path) -> None:
 def _find(path: Path) -> Found:
     import cv2
 
-    from s2f_studio.drawings.landmarks import find_all_landmarks
+    from s2f_utils.infer.landmarks import find_all_landmarks
 
     photo = images.load_rgb(path)
     face = faces.find_face(photo)

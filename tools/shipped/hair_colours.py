@@ -2,7 +2,7 @@
 
 `python -m tools.shipped.hair_colours STATE`, STATE any folder outside of the project. It draws the
 two piles, trains, and writes `dark-to-blond.safetensors` and `blond-to-dark.safetensors` to
-s2f_utils/notebook/long_runs. Given again, it goes on where it stopped.
+s2f_series/long_runs. Given again, it goes on where it stopped.
 
 The step is the library's, which gives the losses of the step in the notebook
 (tests/test_notebook_cyclegan.py). Settings are those of the notebook, but for more people, more
@@ -22,10 +22,10 @@ import torch
 from data_prep.make.write import write_manifest
 from data_prep.procedural_faces.person import choose
 from data_prep.procedural_faces.synthetic import draw_face
+from s2f_series.long_runs import FOLDER
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
-from s2f_utils.notebook.long_runs import FOLDER
 from s2f_utils.pictures import images
 from s2f_utils.train import config
 from s2f_utils.train.loop import train

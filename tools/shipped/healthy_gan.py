@@ -3,7 +3,7 @@
 `python -m tools.shipped.healthy_gan STATE`, STATE any folder outside of the project. It executes
 the cells that draw the faces and define networks, losses, signs and the loop, calls the loop `run`
 for one part after the other, and writes `gan.json`, `gan.jpg` and `gan.safetensors` to
-s2f_utils/notebook/long_runs. Given again, it goes on after the last complete part.
+s2f_series/long_runs. Given again, it goes on after the last complete part.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from s2f_utils.notebook.long_runs import FOLDER
+from s2f_series.long_runs import FOLDER
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "03b_when_it_fails.ipynb"
 CELLS = ("b-data", "b-nets", "b-losses", "b-signs", "b-loop", "b-run-2")

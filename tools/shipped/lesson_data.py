@@ -28,8 +28,7 @@ from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.make.write import write_manifest
-from s2f_studio.drawings import mesh
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
 from s2f_utils.pictures.masks import CLASSES
 from tools.shipped.portraits import portraits_in
 from tools.shipped.walls import plain

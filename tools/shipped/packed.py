@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from data_prep.fetch import open_portraits
-from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
+from s2f_utils.pictures.mesh import MEAN_PX as SIZE_PX
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Packed:
     """N portraits in the mean shape, S = 128 pixels, on one device.
 
     photo (N, 3, S, S), parts (N, 2, S, S): person and hair, drawings (N, D, 3, S, S): each with how
-    it was bent; all uint8. words (N, 7) as `ATTRIBUTES`, NaN where not known; weight (N,),
-    group (N,), fold (N,); sets: whose.
+    it was bent; all uint8. words (N, 7) as `ATTRIBUTES`, NaN where not known; weight (N,); sets:
+    whose.
     """
 
     photo: Tensor
@@ -31,8 +31,6 @@ class Packed:
     drawings: Tensor
     words: Tensor
     weight: Tensor
-    group: Tensor
-    fold: Tensor
     sets: list[str]
 
 
@@ -47,7 +45,7 @@ def read(folder: Path, device: torch.device) -> Packed:
             begins = np.concatenate([[0], part["ends"].reshape(-1)])
             pictures = part["pictures"].tobytes()
             four = [_picture(pictures[a:b]) for a, b in zip(begins, begins[1:], strict=False)]
-            for name in ("words", "weight", "group", "fold", "sets"):
+            for name in ("words", "weight", "sets"):
                 columns.setdefault(name, []).append(part[name])
         photos += [one.transpose(2, 0, 1) for one in four[::4]]
         parts += [one.reshape(2, SIZE_PX, SIZE_PX) for one in four[1::4]]

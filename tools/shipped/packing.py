@@ -7,15 +7,12 @@ colour that is for training is bent to the mean shape, with its background, and 
 made of it, from careful to crude. A part has, for N portraits: `pictures`, the bytes of four
 pictures each (photo as JPEG; person above hair, the drawings above each other, and by how much they
 were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `ATTRIBUTES` orders them,
-NaN where not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend
-each other their codes; fold (N,), 0 or 1, the same for all pictures of a person; and sets, whose
-they are.
+NaN where not known; weight (N,), how often each is to be drawn; and sets, whose they are.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 from pathlib import Path
 
@@ -26,10 +23,10 @@ from tqdm import tqdm
 from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.portraits import PortraitFile, PortraitSet
 from data_prep.portrait import Portrait
-from s2f_studio.attributes import TRAITS
-from s2f_studio.drawings import mesh, warping
-from s2f_studio.drawings.mesh import MEAN_PX as SIZE_PX
 from s2f_studio.faces.shaped import planes_of
+from s2f_utils.pictures import mesh, warping
+from s2f_utils.pictures.attributes import TRAITS
+from s2f_utils.pictures.mesh import MEAN_PX as SIZE_PX
 from tools.shipped.portraits import evened, portraits_in
 
 DRAWINGS = 3
@@ -44,7 +41,6 @@ EVENED = {
     "hair_length": 0.3,
 }
 MOST_OFTEN = 5.0
-LONG = ("medium", "long")
 MEAN = mesh.mean_shape(SIZE_PX)
 FIELD = warping.fixed_field(MEAN, SIZE_PX)
 
@@ -128,8 +124,6 @@ def pack(folder: Path, out: Path) -> None:
         if sizes > MOST_BYTES - 200_000 or number + 1 == len(entries):
             some = entries[first : number + 1]
             ends = np.cumsum([[len(one) for one in four] for four in files]).reshape(-1, 4)
-            long = np.array([one.labels["hair_length"] in LONG for one in some])
-            woman = np.array([one.labels["presents"] == "woman" for one in some])
             joined = b"".join(one for four in files for one in four)
             np.savez(
                 out / f"part-{parts}.npz",
@@ -137,17 +131,10 @@ def pack(folder: Path, out: Path) -> None:
                 ends=ends.astype(np.int32),
                 words=np.stack([words_of(one) for one in some]),
                 weight=weight[first : number + 1].astype(np.float32),
-                group=2 * woman + (woman & long),
-                fold=np.array([fold_of(one) for one in some]),
                 sets=[one.name.partition("/")[0] for one in some],
             )
             sizes, files, first, parts = 0, [], number + 1, parts + 1
     print(f"{out}: {len(entries)} portraits in {parts} parts")
-
-
-def fold_of(entry: PortraitFile) -> int:
-    """Which half a person belongs to."""
-    return hashlib.sha256(str(entry.labels["person"]).encode()).digest()[0] % 2
 
 
 def main() -> None:

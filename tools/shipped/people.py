@@ -19,8 +19,7 @@ import cv2
 import numpy as np
 
 from data_prep.make.portraits import PortraitFile
-from s2f_studio.drawings import mesh
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
 from tools.shipped.portraits import portraits_in
 
 SIZE_PX, WORK_PX = 128, 256

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from s2f_studio.attributes import FINDER_OUTPUTS
 from s2f_studio.faces.looks import LOOKS, SPANS
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS
 
 # Upper ends of the individual typology angle, in degrees (Chardon, Cretois, Hourseau 1991).
 SKINS = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "intermediate": 41.0, "light": 55.0}

@@ -2,9 +2,9 @@
 seeds each.
 
 `python -m tools.shipped.pix2pix_pair DATA STATE`, DATA a folder that
-`data_prep.make_default(..., maps=True)` made of the portraits, STATE any folder outside of the
+`s2f_series.make_default(..., maps=True)` made of the portraits, STATE any folder outside of the
 project. They take turns. Given again, it goes on where it stopped. STATE gets `state.pt`, and what
-goes to s2f_utils/notebook/long_runs: `pix2pix.json`, `pix2pix.jpg`, `pix2pix-with-d.safetensors`
+goes to s2f_series/long_runs: `pix2pix.json`, `pix2pix.jpg`, `pix2pix-with-d.safetensors`
 and `pix2pix-without-d.safetensors`.
 
 The step is the library's, which tests/test_notebook_pix2pix.py compares with the notebook's. The

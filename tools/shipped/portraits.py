@@ -22,8 +22,8 @@ from data_prep.make.portraits import (
     read_points,
 )
 from data_prep.messages import printable
-from s2f_studio.drawings import mesh
 from s2f_utils.data import SPLITS, DataError
+from s2f_utils.pictures import mesh
 
 # Of the open portraits, by the first 16 digits of the original's SHA-256; points in whole eighths
 # of a pixel, each as the step from the one before, (164, 2, N), which makes the file small; people

@@ -2,7 +2,7 @@
 
 `python -m tools.shipped.restorer_prior DATA RUNS`, after `python -m tools.shipped.train_weights
 DATA restorer-128-prior --runs RUNS`. Writes `restorers.json` and `restorers.jpg` to
-s2f_utils/notebook/long_runs: scores on damaged photos of test people, and twelve of these people,
+s2f_series/long_runs: scores on damaged photos of test people, and twelve of these people,
 not the best, as they are damaged, by `restorer-256`, by the prior when only the styles steer it,
 when scales and shifts steer it as well, and the photos.
 """
@@ -19,11 +19,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from s2f_series.long_runs import FOLDER
 from s2f_utils import metrics, runtime
 from s2f_utils.data import Row, read_manifest
 from s2f_utils.infer import restorers
 from s2f_utils.networks import checkpoints
-from s2f_utils.notebook.long_runs import FOLDER
 from s2f_utils.pictures import degradations, images
 
 NAME, STRENGTH = "restorer-128-prior", "strong"

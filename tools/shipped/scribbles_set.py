@@ -29,8 +29,8 @@ from data_prep.make.write import (
 )
 from data_prep.messages import describe_counts, say
 from data_prep.portrait import Portrait
-from s2f_studio.attributes import TRAIT_LABELS
 from s2f_utils.data import DataError
+from s2f_utils.pictures.attributes import TRAIT_LABELS
 from tools.shipped.portraits import evened, mirrored, person_of, portraits_in
 
 NUM, DRAWINGS = 2_000, 6

@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
+from torch import nn
 
 from s2f_studio import shipped
-from s2f_studio.export.writing import LARGE, described, graph_of, stages_of
+from s2f_studio.export.writing import LARGE, described, described_stages, graph_of, stages_of
 from s2f_studio.loading import load
 from s2f_utils import runtime, weights
-from s2f_utils.infer import restorers
+from s2f_utils.infer import landmarks, restorers
+from s2f_utils.infer.graphs import FORMAT
+from s2f_utils.pictures import images
 from s2f_utils.weights.compact import tensors_of
 
 CONSTANTS = "constants.safetensors"
@@ -90,7 +93,7 @@ def emptied(graph: ModelProto, store: Store) -> list[str]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()  # --help writes nothing
-    of_library = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)
+    of_library = (weights.FINDER, *weights.SHIPPED, *weights.SHIPPED_RESTORERS)
     ship(of_library, Store(of_library), weights.GRAPHS)
     ship((shipped.EXPECT,), Store((*shipped.FILES, weights.GENERATOR)), shipped.GRAPHS)
 
@@ -114,12 +117,7 @@ def ship(names: Iterable[str], store: Store, graphs: Path) -> None:
 
 def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> dict[str, Any]:
     """Write the graphs of one model, those that are not there yet; what its description says."""
-    if name in weights.SHIPPED_RESTORERS:
-        model = restorers.load(name, "cpu", engine="torch")
-    else:
-        model = load(name, "cpu", engine="torch")
-    stages = stages_of(model)
-    told = described(model, stages)
+    stages, told = described_model(name)
     for stage, module in stages.items():
         graph = graph_of(module, {"stage": stage, "note": told["note"]})
         needed, content = emptied(graph, store), graph.SerializeToString(deterministic=True)
@@ -129,6 +127,20 @@ def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> d
             (folder / known[content]).write_bytes(content)
         told["stages"][stage] |= {"file": known[content], "weights": needed}
     return told
+
+
+def described_model(name: str) -> tuple[dict[str, nn.Module], dict[str, Any]]:
+    """The stages of a model that come along with it, and what its description says of it."""
+    of_finder = dict(landmarks.finder("torch").stages)
+    if name == weights.FINDER:
+        about = {"format": FORMAT, "kind": "Landmarks", "name": name, "note": images.GENERATED_NOTE}
+        return of_finder, about | {"stages": described_stages(of_finder)}
+    if name in weights.SHIPPED_RESTORERS:
+        model = restorers.load(name, "cpu", engine="torch")
+    else:
+        model = load(name, "cpu", engine="torch")
+    stages = {key: one for key, one in stages_of(model).items() if key not in of_finder}
+    return stages, described(model, stages)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 `python -m tools.shipped.stability DATA STATE --minutes 17`, DATA as `tools.shipped.people`
 leaves it, STATE any folder outside of the project. The four take turns, so that all have seen
 equally many images at any time. Given again, it goes on where it stopped. STATE gets `state.pt`,
-`faces.npz`, and what goes to s2f_utils/notebook/long_runs: `stability.json` and `stability.jpg`.
+`faces.npz`, and what goes to s2f_series/long_runs: `stability.json` and `stability.jpg`.
 
 With `--control` (and another STATE) it trains on 20 photos and on 367 instead, without R1 and ADA,
 and writes `photos.json` and `photos.jpg`: is it the number of photos that matters?

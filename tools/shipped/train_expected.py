@@ -1,10 +1,9 @@
-"""Train the expected face: `python -m tools.shipped.train_expected DATA RUN [--minutes N] [--fold
-K] [--init FILE]`.
+"""Train the expected face: `python -m tools.shipped.train_expected DATA RUN [--minutes N] [--init
+FILE]`.
 
 DATA as tools.shipped.packing leaves it. The same command goes on where it stopped, after a rest at
-a lower learning rate too, which falls to nothing over the minutes given. `--fold K` leaves out the
-people of fold K: what such a network expects of them is honest, as of people it has not seen.
-In RUN: generator.safetensors, state.pt, curve.csv. The loss and its weights are those of `s2f train
+a lower learning rate too, which falls to nothing over the minutes given. In RUN:
+generator.safetensors, state.pt, curve.csv. The loss and its weights are those of `s2f train
 expect`.
 """
 
@@ -48,12 +47,12 @@ def batch(data: Packed, which: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([drawn, words], dim=1), torch.where(mirrored, true.flip(3), true)
 
 
-def train(folder: Path, run: Path, minutes: float, fold: int | None, init: Path | None) -> None:
+def train(folder: Path, run: Path, minutes: float, init: Path | None) -> None:
     """Train for so long, at a learning rate that falls with the time."""
     run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data, precision = read(folder, device), pick_precision(device)
-    weight = data.weight.double() * (1 if fold is None else data.fold != fold)
+    weight = data.weight.double()
     config = ExpectConfig(batch_size=128 if device.type == "cuda" else 16)
     torch.manual_seed(0)
     method = ExpectMethod(config, precision)
@@ -102,7 +101,7 @@ def train(folder: Path, run: Path, minutes: float, fold: int | None, init: Path 
             save(method, average, images_seen, data, run)
             saved = time.monotonic()
     save(method, average, images_seen, data, run)
-    print(f"{run}: {images_seen:,} images of {int((weight > 0).sum())} portraits")
+    print(f"{run}: {images_seen:,} images of {len(weight)} portraits")
 
 
 def save(
@@ -134,11 +133,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--fold", type=int, choices=(0, 1), help="leave out these people")
     parser.add_argument("--init", type=Path, help="a network to begin with")
     args = parser.parse_args()
     with tuned(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
-        train(args.data, args.run, args.minutes, args.fold, args.init)
+        train(args.data, args.run, args.minutes, args.init)
 
 
 if __name__ == "__main__":

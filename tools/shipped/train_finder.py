@@ -28,14 +28,14 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from s2f_studio.attributes import FINDER_OUTPUTS
-from s2f_studio.drawings import mesh, warping
-from s2f_studio.drawings.landmark_net import SIDE_PX
 from s2f_studio.faces.method import other_pen
 from s2f_studio.faces.shaped import HAIR, read_points, worn_in
 from s2f_utils import networks
 from s2f_utils.data import Manifest, Row, read_manifest
 from s2f_utils.networks import checkpoints
+from s2f_utils.networks.landmark_net import SIDE_PX
+from s2f_utils.pictures import mesh, warping
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS
 
 BATCH, BATCH_GPU, PHOTO_SHARE = 32, 96, 0.2
 SPLITS, KINDS = ("train", "val"), ("drawings", "photos")

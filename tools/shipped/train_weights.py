@@ -1,13 +1,12 @@
-"""Train the shipped models and write them to their packages; what was stopped goes on
-where it stopped.
+"""Train the shipped models and write them to their packages; what was stopped goes on.
 
 `python -m tools.shipped.train_weights DATA [NAME…]`, DATA as tools/shipped/weights_data.py leaves
 it, NAME one of the models (default: all). DATA/scribbles is drawn by `python -m
 tools.shipped.scribbles_set PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
 in their place, with `--points` and `--labels` of theirs, make models of them. DATA/open-faces and
-DATA/open-maps are made by tools/shipped/lesson_data.py. How long it took stands in docs/models.md.
-Nothing is chosen by the test people; `s2f leaderboard`
-measures scores on them.
+DATA/open-maps are made by tools/shipped/lesson_data.py; sketch-to-photo-expected by
+tools/shipped/train_expected.py. How long it took stands in docs/models.md. Nothing is chosen by the
+test people; `s2f leaderboard` measures scores on them.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from torch import nn
 
 from data_prep.fetch.open_portraits import open_sets
 from s2f_studio import shipped
-from s2f_studio.faces import method as _expect  # noqa: F401  the method is known from now on
-from s2f_utils import runtime
+from s2f_utils import runtime, weights
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import DIRECTIONS
@@ -190,25 +188,6 @@ HAND_MAPS = f"{OPEN_MAPS}/manifest-hand.csv"  # these and drawings as by hand
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on
 # the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
-    "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
-    "expected-second": (
-        "expect",
-        "scribbles",
-        "expected-first",
-        {"total_images": 73_000, "lr_g": 6e-4},
-    ),
-    "expected-third": (
-        "expect",
-        "scribbles",
-        "expected-second",
-        {"total_images": 60_000, "lr_g": 6e-4},
-    ),
-    "sketch-to-photo-expected": (
-        "expect",
-        "scribbles",
-        "expected-third",
-        {"total_images": 40_000, "lr_g": 5e-4},
-    ),
     "photo-to-sketch": (
         "faithful",
         "photo-to-sketch",
@@ -253,7 +232,12 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     ),
     "pix2pix-128": ("pix2pix", OPEN_FACES, None, PIX2PIX),
     "cyclegan-128": ("cyclegan", f"{OPEN_FACES}/manifest-photos.csv", None, CYCLEGAN),
-    "cgan-128": ("cgan", OPEN_FACES, None, {"total_images": 12_000, "flip": 0.5}),  # not shipped
+    "cgan-128": (
+        "cgan",
+        OPEN_FACES,
+        None,
+        {"total_images": 12_000, "flip": 0.5},
+    ),  # of docs/results.md
     "restorer-256": ("restore", f"{OPEN_FACES}/manifest-sharp.csv", "restorer-256", RESTORER),
     "restorer-128-prior": (
         "restore",
@@ -265,7 +249,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 # How far these go from the weights that they began with to those that their training reached
 # ("model soups", Wortsman et al. 2022): on validation people better than either. For the encoder of
 # sketches that holds for drawings by hand; for pencil sketches it is between the two.
-PART_OF_THE_WAY = {"expected-third": 0.7, "sketch-to-face-128": 0.65}
+PART_OF_THE_WAY = {"sketch-to-face-128": 0.65}
 PART = "part-of-the-way.safetensors"
 # Lessons and tools, which may be kept in a byte for each weight.
 COMPACT = {
@@ -397,18 +381,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=", ".join((shipped.FINDER, *RECIPES))
+        "names", nargs="*", metavar="NAME", help=", ".join((weights.FINDER, *RECIPES))
     )
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
     parser.add_argument(
         "--minutes", type=float, help="train so long at most; the same command goes on"
     )
     args = parser.parse_args()
-    names = (shipped.FINDER, *RECIPES)
+    names = (weights.FINDER, *RECIPES)
     for name in args.names or names:
         if name not in names:
             parser.error(f"there is no model {name!r}: the names are {', '.join(names)}")
-        if name == shipped.FINDER:
+        if name == weights.FINDER:
             train_finder.train(args.data / "scribbles", FILES[name], FINDER_MINUTES)
         else:
             make(name, args.data, args.runs, args.minutes and 60 * args.minutes)

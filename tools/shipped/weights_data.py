@@ -20,9 +20,8 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.procedural_faces import synthetic
-from s2f_studio.drawings import background
 from s2f_utils.data import COLUMNS
-from s2f_utils.pictures import duplicates, faces, images, sketches
+from s2f_utils.pictures import background, duplicates, faces, images, sketches
 
 SIZE_PX = 256
 NUM_TEST, NUM_VAL = 100, 20

@@ -1,6 +1,6 @@
 """A network that paints the average face for a drawing warped to the mean shape. Ours.
 
-Shapes: N drawings, S = 128 pixels. Everything is in the frame of the mean shape (`drawings.mesh`).
+Shapes: N drawings, S = 128 pixels. Everything is in the frame of the mean shape (`pictures.mesh`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import ATTRIBUTES, WORN
-from s2f_studio.drawings.landmark_net import Block
-from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_studio.attributes import ATTRIBUTES
 from s2f_utils.networks.info import RENDERS, ModelInfo
+from s2f_utils.networks.landmark_net import Block
 from s2f_utils.networks.network import Dropout2d, Network, twice
+from s2f_utils.pictures.attributes import WORN
+from s2f_utils.pictures.mesh import MEAN_PX
 
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")

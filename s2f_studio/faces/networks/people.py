@@ -2,12 +2,14 @@
 
 A person is a code of the generator's space W, in its first principal directions. What a drawing
 shows becomes numbers, its features; a linear regression leads from these to the likeliest code, and
-the covariance of its residuals says how far others may be from it. What a code shows is linear in
-it as well: the length of hair, age, a smile. All of it was fitted on painted people and drawings of
-them (tools/shipped/people).
+the covariance of its residuals says how far others may be from it. A flow starts from this normal
+distribution, and learns how people differ from it (`networks.velocity`). What a code shows (the
+length of hair, age, a smile) follows from it by a linear map and one hidden layer. All of it was
+fitted on painted people and drawings of them (tools/shipped/generated/fit.py).
 
 Shapes: N drawings or people, K directions, D = 512 numbers in W, V values of looks, T traits of
-people, H = 32 pixels of a mask of hair, C components of masks, B of shape, F features.
+people, H = 32 pixels of a mask of hair, C components of masks, B of shape, F features, O = T + B +
+40 numbers that a person shows: traits, shape and components of the mask of hair.
 """
 
 from __future__ import annotations
@@ -17,33 +19,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.looks import NUM_VALUES
 from s2f_studio.faces.networks.reader import Reader, normalised
+from s2f_studio.faces.networks.velocity import Velocity, normal_velocity
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.mobile_stylegan import STYLE_DIM
 from s2f_utils.networks.network import Network
+from s2f_utils.pictures.mesh import MEAN_PX
 
 HAIR_PX = 32
 NUM_PIXELS = 2 * HAIR_PX**2  # of the masks of person and hair
 NUM_MASKS, NUM_HAIR = 48, 40  # components
 NUM_SHAPE = 25
+NUM_SHOWN = len(TRAITS) + NUM_SHAPE + NUM_HAIR
+NUM_HIDDEN = 512
 NUM_READ = NUM_MASKS + NUM_SHAPE + NUM_VALUES + 2 + 1
 NUM_FEATURES = 2 * NUM_READ + 1
 MOST_OFF = 4.0  # standard deviations of a feature from its mean, at most
 
 
 class People(Network):
-    """The reader of drawings, and all that is linear.
+    """The reader of drawings, who could be meant, and what a person shows.
 
     mean_w (D,), directions (K, D), deviations (K,): of codes in W. masks_mean (P,), masks (C, P):
     from masks of person and hair to components. features_mean, features_deviation: (F - 1,).
-    regression: (F, K). spread: (K, K), a lower triangle L; L times its transpose is the residuals'
-    covariance. traits: (K + 1, T), in standard deviations; traits_mean, traits_deviation: (T,).
-    shape: (K + 1, B). hair: (K + 1, 40); hair_mean: (H * H,); hair_components: (40, H * H). edits:
-    (T, K), for each trait the direction that raises it by a standard deviation and leaves the
-    other traits, and who it is, as they are. descent: (K, K), what a gradient is multiplied by.
+    regression: (F, K). spread: (K, K), orthogonal columns; times its transpose it is the
+    residuals' covariance. shown: (K + 1, O), the linear part of what a code shows; hidden (K + 1,
+    512) and shown_by_hidden (512, O): the rest, by SiLU. traits_mean, traits_deviation: (T,).
+    hair_mean: (H * H,); hair_components: (40, H * H). edits: (T, K), for each trait the direction
+    that raises it by a standard deviation and leaves the other traits, and who it is, as they are.
+    descent: (K, K), what a gradient is multiplied by.
     """
 
     INFO = ModelInfo(MEASURES, size_px=MEAN_PX)
@@ -51,6 +57,7 @@ class People(Network):
     def __init__(self) -> None:
         super().__init__()
         self.reader = Reader()
+        self.velocity = Velocity(NUM_DIRECTIONS, NUM_FEATURES)
         num, num_traits = NUM_DIRECTIONS, len(TRAITS)
         shapes = {
             "mean_w": (STYLE_DIM,),
@@ -62,11 +69,11 @@ class People(Network):
             "features_deviation": (NUM_FEATURES - 1,),
             "regression": (NUM_FEATURES, num),
             "spread": (num, num),
-            "traits": (num + 1, num_traits),
+            "shown": (num + 1, NUM_SHOWN),
+            "hidden": (num + 1, NUM_HIDDEN),
+            "shown_by_hidden": (NUM_HIDDEN, NUM_SHOWN),
             "traits_mean": (num_traits,),
             "traits_deviation": (num_traits,),
-            "shape": (num + 1, NUM_SHAPE),
-            "hair": (num + 1, NUM_HAIR),
             "hair_mean": (HAIR_PX**2,),
             "hair_components": (NUM_HAIR, HAIR_PX**2),
             "edits": (num_traits, num),
@@ -94,6 +101,11 @@ class People(Network):
         scaled = (both - self.features_mean) / self.features_deviation
         return F.pad(scaled.clamp(-MOST_OFF, MOST_OFF), (0, 1), value=1.0)
 
+    def velocity_of(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
+        """The flow's velocity at x (N, K) and a time (N,) for drawings with these features."""
+        usual = normal_velocity(x, time, features @ self.regression, self.spread)
+        return usual + self.velocity(x, time, features)
+
     def to_w(self, code: Tensor) -> Tensor:
         """Codes of the generator: (N, K) → (N, D)."""
         return self.mean_w + (code * self.deviations) @ self.directions
@@ -102,15 +114,39 @@ class People(Network):
         """The nearest codes: (N, D) → (N, K)."""
         return (w - self.mean_w) @ self.directions.T / self.deviations
 
+    def linear(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The directions in which traits, shape and hair change: (K, T), (K, B), (K, 40)."""
+        return self.shown[:-1].split([len(TRAITS), NUM_SHAPE, NUM_HAIR], dim=1)
+
+    def shown_by(self, code: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What people show: traits (N, T), in standard deviations from the mean, shape (N, B) and
+        components of the mask of hair (N, 40); and what enters the hidden layer (N, 512), for
+        `slope_of`.
+        """
+        hidden = code @ self.hidden[:-1] + self.hidden[-1]
+        shown = code @ self.shown[:-1] + self.shown[-1] + F.silu(hidden) @ self.shown_by_hidden
+        traits, shape, hair = shown.split([len(TRAITS), NUM_SHAPE, NUM_HAIR], dim=1)
+        return traits, shape, hair, hidden
+
+    def slope_of(self, slope: Tensor, hidden: Tensor) -> Tensor:
+        """The gradient by a code (N, K) of what has this gradient by what it shows (N, O)."""
+        gate = hidden.sigmoid()
+        of_silu = gate * (1 + hidden * (1 - gate))
+        through = (slope @ self.shown_by_hidden.T) * of_silu
+        return slope @ self.shown[:-1].T + through @ self.hidden[:-1].T
+
     def traits_of(self, code: Tensor) -> Tensor:
         """Traits of people, in standard deviations from the mean: (N, K) → (N, T)."""
-        return code @ self.traits[:-1] + self.traits[-1]
+        return self.shown_by(code)[0]
 
     def shape_of(self, code: Tensor) -> Tensor:
         """The shape of their faces: (N, K) → (N, B)."""
-        return code @ self.shape[:-1] + self.shape[-1]
+        return self.shown_by(code)[1]
 
     def hair_of(self, code: Tensor) -> Tensor:
         """The mask of their hair in the mean shape's frame, from 0 to 1: (N, K) → (N, H * H)."""
-        components = code @ self.hair[:-1] + self.hair[-1]
-        return (components @ self.hair_components + self.hair_mean).clamp(0, 1)
+        return self.mask_of(self.shown_by(code)[2]).clamp(0, 1)
+
+    def mask_of(self, components: Tensor) -> Tensor:
+        """A mask of hair of its components, not clamped: (N, 40) → (N, H * H)."""
+        return components @ self.hair_components + self.hair_mean

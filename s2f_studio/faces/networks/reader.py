@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from s2f_studio.drawings.landmark_net import Block
 from s2f_studio.faces.looks import NUM_VALUES, SPANS
+from s2f_utils.networks.landmark_net import Block
 from s2f_utils.networks.network import Dropout2d
 
 CHANNELS = 3  # ink, person, hair

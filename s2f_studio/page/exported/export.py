@@ -86,16 +86,18 @@ def _write_models(folder: Path, generator: Path) -> dict[str, Any]:
     graphs: dict[str, str] = {}
     needed: dict[str, list[str]] = {}
     outputs: dict[str, list[str]] = {}
-    for stage, facts in read_description(description_file(shipped.EXPECT, shipped.GRAPHS))[
-        "stages"
-    ].items():
-        graphs[stage] = graph_file((stage, facts))
-        needed[stage] = list(facts["weights"])
-        outputs[stage] = facts["gives"]
-    for name in {*graphs.values(), *(one for files in needed.values() for one in files)}:
-        is_graph = (shipped.GRAPHS / name).is_file()
-        source = shipped.GRAPHS if is_graph else shipped.FOLDER
-        content = _in_bytes(generator) if name == generator.name else (source / name).read_bytes()
+    sources = {generator.name: generator}
+    for model, beside in ((weights.FINDER, weights.GRAPHS), (shipped.EXPECT, shipped.GRAPHS)):
+        stages = read_description(description_file(model, beside))["stages"]
+        for stage, facts in stages.items():
+            graphs[stage] = graph_file((stage, facts))
+            needed[stage] = list(facts["weights"])
+            outputs[stage] = facts["gives"]
+            for name in (graphs[stage], *needed[stage]):
+                is_beside = (beside / name).is_file()
+                sources.setdefault(name, beside / name if is_beside else beside.parent / name)
+    for name, source in sources.items():
+        content = _in_bytes(source) if source == generator else source.read_bytes()
         (folder / name).write_bytes(gzip.compress(content, 9, mtime=0))
     return {
         "graphs": {stage: f"models/{name}" for stage, name in graphs.items()},

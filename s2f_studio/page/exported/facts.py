@@ -10,7 +10,6 @@ import numpy as np
 
 from s2f_studio import attributes, codes, shipped
 from s2f_studio.answers import OPEN_FROM, PAINTED, RENDERED, SPARSE_FROM
-from s2f_studio.drawings import landmarks, mesh, shape_prior, warping
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import average_face, choosing, model, regions
 from s2f_studio.faces.traits import TRAITS
@@ -19,7 +18,9 @@ from s2f_studio.page.catalogue import Catalogue
 from s2f_studio.page.reply import HERE
 from s2f_studio.remarks import WORDS
 from s2f_studio.request import LIKELY
-from s2f_utils.pictures import images
+from s2f_utils.infer import landmarks
+from s2f_utils.pictures import images, mesh, shape_prior, warping
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS, FOUND_PARTS, WORN
 from s2f_utils.pictures.faces import geometry as faces
 
 MODEL = shipped.MODEL
@@ -67,9 +68,9 @@ def facts_of_page() -> dict[str, Any]:
         "people": _facts_of_people(),
         "attributes": {
             "inputs": list(attributes.ATTRIBUTES),
-            "worn": list(attributes.WORN),
-            "flags": list(attributes.FINDER_OUTPUTS),
-            "parts": list(attributes.FOUND_PARTS),
+            "worn": list(WORN),
+            "flags": list(FINDER_OUTPUTS),
+            "parts": list(FOUND_PARTS),
             "added": list(regions.ADDED),
         },
         "meaning": {

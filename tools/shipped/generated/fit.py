@@ -19,11 +19,20 @@ import torch.nn.functional as F
 from s2f_studio import shipped
 from s2f_studio.codes import NUM_DIRECTIONS
 from s2f_studio.faces import fitting
-from s2f_studio.faces.networks.people import HAIR_PX, NUM_HAIR, NUM_MASKS, People
+from s2f_studio.faces.networks.people import (
+    HAIR_PX,
+    NUM_HAIR,
+    NUM_HIDDEN,
+    NUM_MASKS,
+    NUM_SHAPE,
+    NUM_SHOWN,
+    People,
+)
 from s2f_studio.faces.people_stages import Read
 from s2f_studio.faces.traits import TRAITS
-from s2f_utils import networks
+from s2f_utils import networks, weights
 from s2f_utils.networks import checkpoints
+from tools.shipped.generated import flow
 from tools.shipped.generated.pool import Pool, directions_of_w, learned_from
 
 LABELLED = (  # generated pictures whose looks people labelled
@@ -32,10 +41,16 @@ LABELLED = (  # generated pictures whose looks people labelled
 )
 HELD_OUT = 10
 PENALTIES = (300.0, 1000.0, 3000.0, 10_000.0)  # of the regression from drawings to codes
-PENALTY_OF_TRAITS = 100.0
+PENALTY_OF_SHOWN = 100.0
+# How much each number that a person shows matters, beside hair's, in training the hidden layer.
+OF_TRAITS, OF_SHAPE = 0.3, 0.15
+HIDDEN_PASSES, HIDDEN_BATCH, HIDDEN_LR, HIDDEN_DECAY = 60, 64, 1e-3, 0.3
+HIDDEN_DROPPED, HIDDEN_NOISE = 0.5, 0.1
 SHRUNK = 0.1  # share of the residuals' covariance that only its diagonal has
 # Of the curvature by which a gradient is divided: overlap of hair is no square.
 HAIR_CURVATURE = fitting.OF_HAIR / 60
+NUM_FOR_CURVATURE = 250
+CURVATURE_TIMES, CURVATURE_MORE = 2.0, 0.33
 # What changes together: an edit of one leaves the others of its group free.
 TOGETHER = (
     {"teeth", "gap", "smile"},
@@ -142,7 +157,8 @@ def set_regression(
     covariance = np.cov(residuals.T)
     covariance = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance))
     net.regression.copy_(torch.from_numpy(regression))
-    net.spread.copy_(torch.from_numpy(np.linalg.cholesky(covariance)))
+    variances, axes = np.linalg.eigh(covariance)
+    net.spread.copy_(torch.from_numpy(axes * np.sqrt(variances)))
     if len(held_x):
         gained = log_likelihood(held_y - held_x @ regression, covariance)
         prior = log_likelihood(held_y - y.mean(axis=0), np.cov(y.T))
@@ -165,52 +181,103 @@ def log_likelihood(away: np.ndarray, covariance: np.ndarray) -> float:
     return float(-0.5 * (squares.mean() + size))
 
 
-def set_traits(net: People, pool: Pool, codes: np.ndarray, learned: np.ndarray) -> None:
-    """Set what a code shows: traits, shape, hair; prints what is explained of people apart."""
-    given = with_one(codes).astype(np.float64)
+def shown_in(net: People, pool: Pool, learned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What all people show, (N, O), and how much each number matters, (N, O): 0 where a trait is
+    not seen. Sets the scales.
+    """
     traits = pool.traits()
     net.traits_mean.copy_(torch.from_numpy(np.nanmean(traits, axis=0)))
     net.traits_deviation.copy_(torch.from_numpy(np.nanstd(traits, axis=0)))
     scaled = (traits - net.traits_mean.numpy()) / net.traits_deviation.numpy()
-    for n, name in enumerate(TRAITS):
-        known = ~np.isnan(scaled[:, n])
-        own = known & learned
-        weights = ridge(given[own], scaled[own, n : n + 1], PENALTY_OF_TRAITS)
-        net.traits[:, n].copy_(torch.from_numpy(weights[:, 0]))
-        held = known & ~learned
-        if held.any():
-            share = explained(scaled[held, n : n + 1], given[held] @ weights)[0]
-            print(f"{name}: explained {share:.2f}")
-    shape = ridge(given[learned], pool.shape[learned], PENALTY_OF_TRAITS)
-    net.shape.copy_(torch.from_numpy(shape))
     hair = pool.hair()
     mean = hair[learned].mean(axis=0)
     _, _, components = np.linalg.svd(hair[learned] - mean, full_matrices=False)
-    components = components[:NUM_HAIR]
-    weights = ridge(given[learned], (hair[learned] - mean) @ components.T, PENALTY_OF_TRAITS)
     net.hair_mean.copy_(torch.from_numpy(mean))
-    net.hair_components.copy_(torch.from_numpy(components))
-    net.hair.copy_(torch.from_numpy(weights))
-    if not learned.all():
-        apart = given[~learned]
-        guess = mean + apart @ weights @ components
-        left = np.square(hair[~learned] - guess).sum() / np.square(hair[~learned] - mean).sum()
-        print(f"hair: explained {1 - left:.2f}")
-        found = explained(pool.shape[~learned], apart @ shape)
-        print(f"shape: explained {found[:KEPT_SHAPE].mean():.2f} of the first {KEPT_SHAPE}")
+    net.hair_components.copy_(torch.from_numpy(components[:NUM_HAIR]))
+    parts = (hair - mean) @ components[:NUM_HAIR].T
+    shape = pool.shape[:, :NUM_SHAPE]
+    of_hair = np.full_like(parts, 1 / parts[:, 0].var())
+    matters = [OF_TRAITS * ~np.isnan(scaled), np.full_like(shape, OF_SHAPE), of_hair]
+    shown = np.concatenate([np.nan_to_num(scaled), shape, parts], axis=1)
+    return shown.astype(np.float32), np.concatenate(matters, axis=1).astype(np.float32)
+
+
+def set_linear(net: People, codes: np.ndarray, shown: np.ndarray, matters: np.ndarray) -> None:
+    """Set the linear part of what codes (N, K) show."""
+    given = with_one(codes).astype(np.float64)
+    for n in range(NUM_SHOWN):
+        known = matters[:, n] > 0
+        weights = ridge(given[known], shown[known, n : n + 1], PENALTY_OF_SHOWN)
+        net.shown[:, n].copy_(torch.from_numpy(weights[:, 0]))
+
+
+def linear_parts(net: People) -> list[np.ndarray]:
+    """`People.linear` as float64."""
+    return [part.numpy().astype(np.float64) for part in net.linear()]
+
+
+def train_hidden(
+    net: People, codes: torch.Tensor, shown: torch.Tensor, matters: torch.Tensor
+) -> None:
+    """Train the hidden layer on what the linear map leaves."""
+    torch.manual_seed(0)
+    weights = torch.nn.Linear(NUM_DIRECTIONS, NUM_HIDDEN)
+    net.hidden.copy_(torch.cat([weights.weight.T, weights.bias[None]]).detach())
+    trained = [net.hidden, net.shown_by_hidden]
+    optimizer = torch.optim.AdamW(trained, lr=HIDDEN_LR, weight_decay=HIDDEN_DECAY)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, HIDDEN_PASSES)
+    for one in trained:
+        one.requires_grad_(True)
+    with torch.enable_grad():
+        for _ in range(HIDDEN_PASSES):
+            for part in torch.randperm(len(codes)).split(HIDDEN_BATCH):
+                near = codes[part] + HIDDEN_NOISE * torch.randn(len(part), NUM_DIRECTIONS)
+                hidden = F.silu(near @ net.hidden[:-1] + net.hidden[-1])
+                hidden = F.dropout(hidden, HIDDEN_DROPPED)
+                guess = near @ net.shown[:-1] + net.shown[-1] + hidden @ net.shown_by_hidden
+                loss = (matters[part] * (guess - shown[part]).square()).sum(dim=1).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            schedule.step()
+    for one in trained:
+        one.requires_grad_(False)
+
+
+def report(
+    net: People,
+    codes: np.ndarray,
+    shown: np.ndarray,
+    matters: np.ndarray,
+    apart: np.ndarray,
+    title: str,
+) -> None:
+    """Print what is explained of people apart, by trait, of shape, and of hair."""
+    if not apart.any():
+        return
+    guess = torch.cat(net.shown_by(torch.from_numpy(codes))[:3], dim=1).numpy()
+    shares = []
+    for n, name in enumerate(TRAITS):
+        own = apart & (matters[:, n] > 0)
+        shares.append(f"{name} {explained(shown[own, n : n + 1], guess[own, n : n + 1])[0]:.2f}")
+    first = len(TRAITS)
+    shape = explained(shown[apart], guess[apart])[first : first + KEPT_SHAPE].mean()
+    hair = shown[apart, -NUM_HAIR:]
+    left = np.square(hair - guess[apart, -NUM_HAIR:]).sum() / np.square(hair - hair.mean(0)).sum()
+    shares += [f"first {KEPT_SHAPE} of shape {shape:.2f}", f"hair {1 - left:.2f}"]
+    print(f"explained, {title}: {', '.join(shares)}")
 
 
 def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
     """Set each trait's direction: it moves this trait alone, and the recogniser's descriptor, which
     says who it is, little (Shen et al. 2020 clear directions in the same way).
     """
-    who = ridge(with_one(codes), pool.ids - pool.ids.mean(axis=0), PENALTY_OF_TRAITS)[:-1]
+    who = ridge(with_one(codes), pool.ids - pool.ids.mean(axis=0), PENALTY_OF_SHOWN)[:-1]
     same = who @ who.T
     unit = np.trace(same) / len(same) * np.eye(len(same))
-    traits = net.traits[:-1].numpy().astype(np.float64)
-    shape = net.shape[:-1, :KEPT_SHAPE].numpy().astype(np.float64)
-    hair = net.hair[:-1, :KEPT_HAIR].numpy().astype(np.float64)
-    hair /= np.linalg.norm(hair, axis=0) / np.linalg.norm(traits, axis=0).mean()
+    traits, shape, hair = linear_parts(net)
+    shape, hair = shape[:, :KEPT_SHAPE], hair[:, :KEPT_HAIR]
+    hair = hair * (np.linalg.norm(traits, axis=0).mean() / np.linalg.norm(hair, axis=0))
     for n, name in enumerate(TRAITS):
         free = set().union(*(group for group in TOGETHER if name in group)) - {name}
         kept = [traits[:, k] for k, other in enumerate(TRAITS) if other not in free | {name}]
@@ -226,19 +293,26 @@ def set_edits(net: People, pool: Pool, codes: np.ndarray) -> None:
         net.edits[n].copy_(torch.from_numpy(direction / (direction @ traits[:, n])))
 
 
-def set_descent(net: People) -> None:
-    """Set what a gradient of the fit is multiplied by: half of the inverse of its curvature."""
-    traits = net.traits[:-1].numpy().astype(np.float64)
-    weights = np.full(len(TRAITS), 0.5)
-    weights[TRAITS.index("busy")] = fitting.OF_BUSY
-    weights[TRAITS.index("wall")] = 1.0
-    shape = net.shape[:-1, : fitting.NUM_SHAPE_FITTED].numpy().astype(np.float64)
-    hair = net.hair[:-1].numpy().astype(np.float64)
-    curvature = 2 * fitting.OF_START * np.eye(NUM_DIRECTIONS)
-    curvature += 2 * (traits * weights) @ traits.T
-    curvature += 2 * 3 * fitting.OF_SHAPE * shape @ shape.T
-    curvature += 2 * HAIR_CURVATURE * hair @ hair.T
-    net.descent.copy_(torch.from_numpy(0.5 * np.linalg.inv(curvature)))
+def set_descent(net: People, codes: np.ndarray) -> None:
+    """Set what a gradient of the fit is multiplied by: half of the inverse of its curvature, on
+    average over codes (N, K), by Gauss and Newton, and enough to converge from all of them.
+    """
+
+    def shown_by(code: torch.Tensor) -> torch.Tensor:
+        return torch.cat(net.shown_by(code[None])[:3], dim=1)[0]
+
+    of_traits = np.full(len(TRAITS), 0.5)
+    of_traits[TRAITS.index("busy")] = fitting.OF_BUSY
+    of_traits[TRAITS.index("wall")] = 1.0
+    of_shape = np.zeros(NUM_SHAPE)
+    of_shape[: fitting.NUM_SHAPE_FITTED] = 3 * fitting.OF_SHAPE
+    weights = np.concatenate([of_traits, of_shape, np.full(NUM_HAIR, HAIR_CURVATURE)])
+    some = torch.from_numpy(codes[:: max(1, len(codes) // NUM_FOR_CURVATURE)])
+    slopes = torch.func.vmap(torch.func.jacrev(shown_by))(some)  # (N, O, K)
+    weights = torch.from_numpy(2 * weights).float()
+    curvature = torch.einsum("nok,o,nol->kl", slopes, weights, slopes) / len(some)
+    steadied = CURVATURE_TIMES * curvature + CURVATURE_MORE * torch.eye(NUM_DIRECTIONS)
+    net.descent.copy_(0.5 * torch.linalg.inv(steadied))
 
 
 def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> People:
@@ -249,9 +323,15 @@ def fitted(pool: Pool, reader: dict[str, torch.Tensor], learned: np.ndarray) -> 
     codes = set_directions(net, pool)
     features = set_features(net, pool, learned)
     set_regression(net, features, codes, learned)
-    set_traits(net, pool, codes, learned)
+    shown, matters = shown_in(net, pool, learned)
+    set_linear(net, codes[learned], shown[learned], matters[learned])
+    report(net, codes, shown, matters, ~learned, "linear")
     set_edits(net, pool, codes)
-    set_descent(net)
+    train_hidden(net, *(torch.from_numpy(one[learned]) for one in (codes, shown, matters)))
+    report(net, codes, shown, matters, ~learned, "with a hidden layer")
+    set_descent(net, codes[learned])
+    flow.train_flow(net, codes[learned], features[learned])
+    flow.report(net, codes[~learned], features[~learned])
     return net
 
 
@@ -269,7 +349,7 @@ def main() -> None:
     net = fitted(pool, reader, np.ones(len(apart), bool))
     target = shipped.file_of(shipped.PEOPLE)
     # The reader, and the reader of pictures, learned from these.
-    portraits = checkpoints.info_of(shipped.file_of(shipped.FINDER)).terms
+    portraits = checkpoints.info_of(weights.shipped(weights.FINDER)).terms
     info = learned_from(*portraits, *LABELLED)
     checkpoints.save_generator(target, net, {}, info, compact=True)
     print(target)

@@ -21,14 +21,13 @@ import torch
 from data_prep.hand_sketches.drawing import scribble
 from data_prep.portrait import Portrait
 from s2f_studio import shipped
-from s2f_studio.drawings import mesh, warping
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.traits import TRAITS
 from s2f_utils import weights
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.mobile_stylegan import MobileStyleGAN, PreviewHead
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh, warping
+from s2f_utils.pictures.mesh import FACE_PX
 from tools.shipped.generated.pool import FLAGS
 from tools.shipped.looks.drawings import MeanFrame, small
 

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 
 from data_prep.files import TABLES
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.looks import LOOKS, UNKNOWN
 from s2f_utils.networks.pretrained import features_of
 from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.mesh import FACE_PX
 from tools.shipped.looks.drawings import HAT_NAMES, LIPS
 from tools.shipped.looks.labels import looks_of, read_labels
 

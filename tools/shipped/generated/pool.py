@@ -13,9 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from s2f_studio.attributes import WORN
 from s2f_studio.codes import NUM_DIRECTIONS
-from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_studio.faces.looks import LOOKS, SPANS
 from s2f_studio.faces.networks.people import HAIR_PX
 from s2f_studio.faces.people_stages import Read
@@ -23,6 +21,8 @@ from s2f_studio.faces.traits import TRAITS
 from s2f_utils import weights
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.info import ModelInfo
+from s2f_utils.pictures.attributes import WORN
+from s2f_utils.pictures.mesh import MEAN_PX
 
 USUAL_PSI = 0.75  # of the painted people, on average: their codes have about standard deviation 1
 NUM_FOR_DIRECTIONS = 20_000

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import torch
 
-from s2f_studio.drawings import mesh, shape_prior
-from s2f_studio.drawings.landmarks import BY_HAND
+from s2f_utils.infer.landmarks import BY_HAND
+from s2f_utils.pictures import mesh, shape_prior
 from tools.shipped.generated.pictures import PictureReader
 from tools.shipped.generated.pool import FLAGS
 

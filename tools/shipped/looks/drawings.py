@@ -24,10 +24,9 @@ from data_prep.hand_sketches.drawing import scribble
 from data_prep.make.portraits import PortraitSet
 from data_prep.portrait import Portrait
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import mesh, warping
-from s2f_studio.drawings.landmarks import Landmarks, find_landmarks
-from s2f_studio.drawings.mesh import FACE_PX
-from s2f_utils.pictures import faces, images
+from s2f_utils.infer.landmarks import Landmarks, find_landmarks
+from s2f_utils.pictures import faces, images, mesh, warping
+from s2f_utils.pictures.mesh import FACE_PX
 from tools.shipped.looks.labels import Labelled, age_group, looks_of, read_labels
 from tools.shipped.portraits import mirrored, portraits_in
 

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_studio import shipped
-from s2f_studio.attributes import FINDER_OUTPUTS, FOUND_PARTS
-from s2f_studio.drawings import mesh
-from s2f_studio.drawings.cleanup import LINES_BELOW
-from s2f_studio.drawings.mesh import FACE_PX
 from s2f_utils import weights
 from s2f_utils.infer import onnx_engine
 from s2f_utils.infer.translator import LEAST_PX
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces, images, mesh
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS, FOUND_PARTS
+from s2f_utils.pictures.cleanup import LINES_BELOW
+from s2f_utils.pictures.mesh import FACE_PX
 
 if TYPE_CHECKING:
     from s2f_utils.infer.engine import Engine
@@ -81,7 +79,8 @@ def finder(engine: str = "auto") -> Engine:
 
     Raises WeightsError if its file is missing or damaged.
     """
-    path, chosen = shipped.file_of(shipped.FINDER), onnx_engine.choose_engine(engine, "cpu")
+    path = weights.shipped(weights.FINDER)
+    chosen = onnx_engine.choose_engine(engine, "cpu")
     try:
         return _finder_of(path, chosen)
     except (FileNotFoundError, ValueError) as error:
@@ -93,10 +92,10 @@ def finder(engine: str = "auto") -> Engine:
 
 def _finder_of(path: Path, engine: str) -> Engine:
     if engine == onnx_engine.ONNX:
-        found = onnx_engine.OnnxEngine({"look": shipped.GRAPHS / "look.onnx"}, {"look": [path]})
+        found = onnx_engine.OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
         found.takes("look")  # loads it now, not at the first picture
         return found
-    from s2f_studio.drawings.landmark_net import FindLandmarks
+    from s2f_utils.infer.stages import FindLandmarks
     from s2f_utils.infer.torch_engine import TorchEngine
     from s2f_utils.networks import checkpoints
 

@@ -1,5 +1,5 @@
 """Predicts the 164 landmarks of a face in a drawing or a photo, their errors, and attributes of the
-drawing; ours. And the stage "look", which runs the network on pictures.
+drawing; ours.
 
 Shapes: N pictures, P = 164 points, S = 128 pixels.
 """
@@ -12,13 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.attributes import FINDER_OUTPUTS, FOUND_PARTS
-from s2f_studio.drawings import plane
-from s2f_studio.drawings.mesh import FACE_PX, NUM_POINTS
-from s2f_utils.infer.stages import F32, U8, channels_first
-from s2f_utils.networks import NETWORKS
 from s2f_utils.networks.info import MEASURES, ModelInfo
 from s2f_utils.networks.network import Network
+from s2f_utils.pictures.attributes import FINDER_OUTPUTS, FOUND_PARTS
+from s2f_utils.pictures.mesh import NUM_POINTS
 
 SIDE_PX = 128
 BEYOND = 1.15  # points may be outside the picture, by 7 % of its side
@@ -110,41 +107,3 @@ class LandmarkNet(Network):
             parts,
             self.flags(pooled),
         )
-
-
-class FindLandmarks(nn.Module):
-    """One pass of the finder over pictures, each transformed by an affine map.
-
-    In: pictures uint8 (N, S, S, 3); affine float32 (N, 2, 3), from their pixels to those of
-    `FACE_PX`; paper float32 (N,), the grey level beyond their edges. Out, in the pictures' pixels:
-    points float32 (N, 164, 2); off (N, 164), the expected error of each; parts (N, 2, 256, 256) as
-    `attributes.FOUND_PARTS`, at the pixels of a picture of that size, and flags (N, 5) as
-    `attributes.FINDER_OUTPUTS`, both in [0, 1].
-    """
-
-    inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}
-    outputs = ("points", "off", "parts", "flags")
-
-    def __init__(self, net: LandmarkNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, picture: Tensor, affine: Tensor, paper: Tensor) -> tuple[Tensor, ...]:
-        grey = channels_first(picture).mean(1, keepdim=True)
-        back = plane.turned(affine)
-        laid = plane.taken(
-            grey, plane.at_places(back, FACE_PX), paper.view(-1, 1, 1, 1), "bicubic"
-        ).clamp(0, 255)
-        found = self.net(F.avg_pool2d(1 - laid / 255, FACE_PX // SIDE_PX))
-        points = (
-            torch.einsum("nij,npj->npi", back[:, :, :2], found.points * FACE_PX - 0.5)
-            + back[:, None, :, 2]
-        )
-        scale = (affine[:, 0, 0] * affine[:, 1, 1] - affine[:, 0, 1] * affine[:, 1, 0]).abs().sqrt()
-        off = found.spread.exp() * (FACE_PX / SIDE_PX) / scale[:, None]
-        where = plane.at_places(affine, FACE_PX)
-        half = (where + 0.5) * (SIDE_PX / FACE_PX) - 0.5
-        return points, off, plane.taken(found.parts.sigmoid(), half), found.flags.sigmoid()
-
-
-NETWORKS["finder"] = LandmarkNet  # by this name files say which network they hold

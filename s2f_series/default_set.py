@@ -14,7 +14,6 @@ import numpy as np
 
 from data_prep.fetch import download
 from data_prep.fetch.transfer import Original
-from data_prep.files import TABLES
 from data_prep.make.face_maps import map_of
 from data_prep.make.portraits import (
     LABELS,
@@ -39,7 +38,8 @@ CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, 
 ENOUGH = 300  # portraits in a folder that is taken for the collection
 UNSEEN = "unseen"
 SPLITS_OF = {UNSEEN: ("test", "val")}
-SEEN = TABLES / "seen_portraits.txt"  # of test and validation people, in earlier training sets
+# Of test and validation people, in earlier training sets.
+SEEN = Path(__file__).with_name("seen_portraits.txt")
 SEEDS = {"train": 8, "val": 7, "test": 9, UNSEEN: 9}  # of drawn faces
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_studio.drawings import mesh
+from s2f_utils.pictures import mesh
 
 
 def filled(points: np.ndarray, size_px: int) -> np.ndarray:

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.make.default_set import (
-    CHOICES,
-    CREDIT,
-    portraits_folder,
-    shown_files,
-    wants_portraits,
-)
 from data_prep.make.portraits import PortraitFile, read_portraits
 from data_prep.messages import say
 from data_prep.procedural_faces.synthetic import draw_face
-from s2f_studio.drawings import mesh
+from s2f_series.default_set import CHOICES, CREDIT, portraits_folder, shown_files, wants_portraits
 from s2f_utils.data import DataError
-from s2f_utils.pictures import images, sketches
+from s2f_utils.pictures import images, mesh, sketches
 
 RAW_PX = 512  # height and width
 DRAWN_EACH = 3  # among portraits, each third person is drawn
