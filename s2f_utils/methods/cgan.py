@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.settings import (
@@ -24,6 +23,8 @@ from s2f_utils.methods.settings import (
     SizePx,
     TrainConfig,
 )
+from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.networks.network import init_weights
 
 
 class CGANConfig(TrainConfig):
@@ -82,17 +83,11 @@ class CGAN(Method):
     init_args = ("num_blocks", "base_filters")
 
     def build(self, config: CGANConfig) -> None:
-        net_g = networks.build(
-            "cgan", num_blocks=config.num_blocks, base_filters=config.base_filters
-        )
-        net_d = networks.build("dense", base_filters=config.disc_filters, size_px=config.size_px)
+        net_g = CGANGenerator.build(num_blocks=config.num_blocks, base_filters=config.base_filters)
+        net_d = DenseDiscriminator.build(base_filters=config.disc_filters, size_px=config.size_px)
         betas = (config.beta1, config.beta2)
-        self.net_g, self.opt_g = self.add(
-            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
-        )
-        self.net_d, self.opt_d = self.add(
-            "net_d", networks.init_weights(net_d), "lr_d", betas=betas
-        )
+        self.net_g, self.opt_g = self.add("net_g", init_weights(net_g), "lr_g", betas=betas)
+        self.net_d, self.opt_d = self.add("net_d", init_weights(net_d), "lr_d", betas=betas)
 
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1].

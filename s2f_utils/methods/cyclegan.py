@@ -16,7 +16,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
@@ -30,7 +29,10 @@ from s2f_utils.methods.settings import (
     need_patches,
 )
 from s2f_utils.networks.info import DIRECTIONS
-from s2f_utils.networks.network import generate
+from s2f_utils.networks.network import generate, init_weights
+from s2f_utils.networks.patchgan import PatchGAN
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.resnet import ResNet
 from s2f_utils.runtime import distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
@@ -194,20 +196,18 @@ class CycleGAN(Method):
             "residual": config.residual,
         }
         for name in ("net_g_photo", "net_g_sketch"):
-            net_g = networks.init_weights(networks.build("resnet", **gen))
+            net_g = init_weights(ResNet.build(**gen))
             if config.residual:
                 net_g.begin_as_copy()
             self.nets[name] = self.precision.place(net_g)
         for name in ("net_d_photo", "net_d_sketch"):
             if config.discriminator == "projected":
-                net = networks.build(
-                    "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
+                net = ProjectedDiscriminator.build(
+                    width=config.disc_filters, sketch_channels=0, seed=config.seed
                 )
             else:
                 disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
-                net = networks.init_weights(
-                    networks.build("patchgan", in_channels=3, norm="instance", **disc)
-                )
+                net = init_weights(PatchGAN.build(in_channels=3, norm="instance", **disc))
             self.nets[name] = self.precision.place(distributed.sync_batch_norm(net))
         self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = (
             self.nets.values()

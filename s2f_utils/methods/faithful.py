@@ -13,7 +13,6 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.methods.settings import (
@@ -35,6 +34,7 @@ from s2f_utils.methods.settings import (
     need,
 )
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.resunet import ResUNet
 
 # Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {
@@ -134,7 +134,7 @@ class Faithful(Method):
     def build(self, config: FaithfulConfig) -> None:
         if config.lambda_perceptual:
             pretrained.check()
-        net_g = networks.build("resunet", dropout=config.dropout, **config.unet_args())
+        net_g = ResUNet.build(dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g",
             net_g,

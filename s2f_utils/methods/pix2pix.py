@@ -11,7 +11,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
@@ -25,6 +24,10 @@ from s2f_utils.methods.settings import (
     need_patches,
 )
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.network import init_weights
+from s2f_utils.networks.patchgan import PatchGAN
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.unet import UNet
 
 
 class Pix2PixConfig(TrainConfig):
@@ -127,29 +130,25 @@ class Pix2Pix(Method):
         if config.lambda_perceptual:
             pretrained.check()
         num_downs = config.num_downs or config.size_px.bit_length() - 1
-        net_g = networks.build(
-            "unet",
+        net_g = UNet.build(
             num_downs=num_downs,
             base_filters=config.base_filters,
             norm=config.norm,
             dropout=config.dropout,
         )
         if config.discriminator == "projected":
-            net_d = networks.build("projected", width=config.disc_filters, seed=config.seed)
+            net_d = ProjectedDiscriminator.build(width=config.disc_filters, seed=config.seed)
         else:
-            net_d = networks.build(
-                "patchgan",
+            net_d = PatchGAN.build(
                 in_channels=6,
                 base_filters=config.disc_filters,
                 num_layers=config.disc_layers,
                 norm=config.norm,
             )
         betas = (config.beta1, config.beta2)
-        self.net_g, self.opt_g = self.add(
-            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
-        )
+        self.net_g, self.opt_g = self.add("net_g", init_weights(net_g), "lr_g", betas=betas)
         if config.discriminator != "projected":  # spectral norm sets its scale
-            net_d = networks.init_weights(net_d)
+            net_d = init_weights(net_d)
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:

@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.infer import find_generator
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import (
@@ -44,7 +43,10 @@ from s2f_utils.methods.settings import (
 )
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.psp import PSP as PSPNetwork
 from s2f_utils.networks.published import network
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import distributed, to_device
 
 LOSS_NAMES = {
@@ -221,18 +223,20 @@ class PSP(Method):
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
-        net = networks.build("psp", kind=config.encoder, encoder=encoder, decoder=decoder)
+        net = PSPNetwork.build(kind=config.encoder, encoder=encoder, decoder=decoder)
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
         self.net_d: nn.Module | None = None  # for its features
         if config.perceptual == "discriminator":
             sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
-            net_d = networks.build("stylegan2-disc", **sizes)
+            net_d = StyleGAN2Discriminator.build(**sizes)
             self.net_d = self.precision.place(net_d.requires_grad_(False))
             self.nets["judge"] = self.net_d  # its name in resume files
         if config.lambda_gan:
-            net_d = networks.build("projected", sketch_channels=self.shapes[0][0], seed=config.seed)
+            net_d = ProjectedDiscriminator.build(
+                sketch_channels=self.shapes[0][0], seed=config.seed
+            )
             self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
 
     @property

@@ -16,7 +16,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.methods.initial import load_into
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas
 from s2f_utils.methods.losses import (
@@ -50,9 +49,12 @@ from s2f_utils.methods.settings import (
     need_features_of_parts,
 )
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import FROM_DEGRADED
+from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.networks.published import network
 from s2f_utils.networks.stylegan2 import StyleGAN2
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import distributed, to_device
 
@@ -216,20 +218,18 @@ class Restore(LogisticGAN):
                 "width": round(512 * config.narrow),
                 "channel_multiplier": config.channel_multiplier,
             }
-        net_g = networks.build("gfpgan", **sizes)
+        net_g = GFPGAN.build(**sizes)
         if config.residual:
             net_g.paint_nothing()
         if config.decoder == "prior":
             net_g.stylegan_decoder.requires_grad_(False)
         if config.discriminator == "projected":
-            net_d = networks.build(
-                "projected", width=config.disc_width, sketch_channels=0, seed=config.seed
+            net_d = ProjectedDiscriminator.build(
+                width=config.disc_width, sketch_channels=0, seed=config.seed
             )
         else:
             size = {"size_px": config.size_px, "width": config.disc_width}
-            net_d = networks.build(
-                "stylegan2-disc", channel_multiplier=config.disc_multiplier, **size
-            )
+            net_d = StyleGAN2Discriminator.build(channel_multiplier=config.disc_multiplier, **size)
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", betas=(config.beta1, config.beta2)
         )

@@ -14,7 +14,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.methods.ada import AdaptiveP, augmented
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
 from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
@@ -34,6 +33,9 @@ from s2f_utils.methods.settings import (
     TrainConfig,
 )
 from s2f_utils.networks.info import FROM_NOISE
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.stylegan2 import StyleGAN2 as Generator
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import distributed, to_device
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
@@ -145,17 +147,16 @@ class StyleGAN2(LogisticGAN):
 
     def build(self, config: StyleGAN2Config) -> None:
         sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
-        net_g = networks.build("stylegan2", **sizes)
+        net_g = Generator.build(**sizes)
         r1_every = config.r1_every
         path_every = config.path_every if config.lambda_path else 0
         if config.discriminator == "projected":
-            net_d = networks.build(
-                "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
+            net_d = ProjectedDiscriminator.build(
+                width=config.disc_filters, sketch_channels=0, seed=config.seed
             )
             r1_every = path_every = 0  # neither is part of Sauer et al. 2021
         else:
-            net_d = networks.build(
-                "stylegan2-disc",
+            net_d = StyleGAN2Discriminator.build(
                 **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")},
             )
         self.net_g, self.opt_g = self.add(

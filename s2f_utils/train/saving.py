@@ -18,10 +18,10 @@ import torch
 import s2f_utils
 from s2f_utils import metrics, weights
 from s2f_utils.data import Manifest, terms_of
-from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.infer import find_generator
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.info import ModelInfo, generator_file
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, machine_facts, what_to_do, write_json
 from s2f_utils.train import NotSavedError
