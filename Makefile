@@ -2,9 +2,9 @@
 #
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
 #   PYTHON     interpreter to make it with: 3.11 to 3.14 (default: the first of them that is found)
-#   S2F_UV     no: install by pip also where uv is there
-#   S2F_EXTRA  an extra that requirements.txt marks as optional, such as gfpgan or test-browser
-#   FLAGS      for app, lab, docs and bench-gpu, such as FLAGS="--port 5001"
+#   S2F_UV     no: install by pip although uv is there, as where packages come from a mirror of the index
+#   S2F_EXTRA  an extra that is not installed otherwise: gfpgan or test-browser
+#   FLAGS      for app, lab, lock, docs and bench-gpu, such as FLAGS="--port 5001"
 
 S2F_VENV       ?= .venv
 S2F_COLAB_VENV ?= .venv-colab
@@ -18,6 +18,11 @@ FLAGS          ?=
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN     := $(S2F_VENV)/$(SCRIPTS)
 PY      := "$(BIN)/python"
+
+# uv.lock has everything; requirements.txt, for pip, is written from it without the extras on demand.
+UV        := $(if $(filter no,$(S2F_UV)),,$(shell command -v uv 2>/dev/null))
+ON_DEMAND := gfpgan test-browser
+ALL_BUT    = --frozen --all-extras $(addprefix --no-extra ,$(filter-out $(1),$(ON_DEMAND)))
 
 # One thread a worker; a file, or a notebook with its cells, stays on one worker. Notebooks take longest and come first,
 # so that no worker is alone with one at the end. Bytecode is kept, also where the shell says otherwise: some 60
@@ -34,8 +39,16 @@ export WANDB_MODE ?= offline
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+# Last comes the pretrained generator, from the package index as well; what needs it fetches it where this failed.
 setup: ## make the virtual environment, or find that it is ready
-	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
+ifneq ($(UV),)
+	@UV_PROJECT_ENVIRONMENT="$(S2F_VENV)" uv sync --inexact $(call ALL_BUT,$(S2F_EXTRA)) \
+		$(if $(filter auto,$(PYTHON)),,--python "$(PYTHON)") $$([ -t 1 ] || echo --quiet)
+else
+	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" -r requirements.txt -e ".$(if $(S2F_EXTRA),[$(S2F_EXTRA)])"
+endif
+	@$(PY) -m s2f_studio weights mobile-stylegan >/dev/null || \
+		echo "set-up: the pretrained generator is not here; the line above says how to get it" >&2
 
 demo: setup ## draw faces; train pix2pix, a short CycleGAN and pSp on them; the app answers once; a page of it all to open
 	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo --num 300
@@ -56,9 +69,9 @@ test: setup ## ruff, the fast tests, and every notebook in the profile fast
 	exit $$status
 
 # Colab's packages go in one after the other by pip: three builds of OpenCV share a folder there, as in Colab.
-test-all: ## also slow tests, solutions, the pages in a Chromium, and Colab's versions (another 6 GB)
-	@S2F_EXTRA=test-browser sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
-	@SUPPORTED=3.13 S2F_UV=no sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" auto tests/colab.txt
+test-all: S2F_EXTRA := test-browser
+test-all: setup ## also slow tests, solutions, the pages in a Chromium, and Colab's versions (another 6 GB)
+	@sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" python3.13 -r tests/colab.txt
 	@status=0; \
 	$(PY) -m ruff check . || status=1; \
 	$(PY) -m ruff format --check . || status=1; \
@@ -75,8 +88,9 @@ lab: setup ## JupyterLab on the notebooks
 notebooks: setup ## execute the series in the demo profile into runs/notebooks
 	@S2F_PROFILE=$${S2F_PROFILE:-demo} $(PY) tools/run_notebooks.py --out runs/notebooks
 
-lock: setup ## write uv.lock, requirements.txt and constraints.txt from pyproject.toml; needs uv
-	@$(PY) tools/lock.py
+lock: ## write uv.lock and requirements.txt from pyproject.toml; needs uv; FLAGS=--upgrade takes the newest versions
+	@uv lock --default-index https://pypi.org/simple $(FLAGS)
+	@uv export --quiet $(ALL_BUT) --no-emit-project --no-hashes --no-annotate --output-file requirements.txt
 
 # A notebook's set-up cell installs the release that it belongs to; between releases (.dev) the main branch.
 badges: ## write the public address of pyproject.toml and the release into README.md, CITATION.cff and the notebooks
@@ -90,7 +104,7 @@ badges: ## write the public address of pyproject.toml and the release into READM
 	done
 
 docs: ## the notebooks and the documents as a site in site/; a broken link is an error
-	@sh tools/setup_venv.sh "$(S2F_DOCS_VENV)" "$(PYTHON)" docs/site/requirements.txt
+	@sh tools/setup_venv.sh "$(S2F_DOCS_VENV)" "$(PYTHON)" -r docs/site/requirements.txt
 	@"$(S2F_DOCS_VENV)/$(SCRIPTS)/python" tools/build_site.py site $(FLAGS)
 
 size: ## lines by room

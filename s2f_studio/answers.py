@@ -21,7 +21,7 @@ from s2f_studio.drawings.verdict import advice
 from s2f_studio.faces.asked import not_shown
 from s2f_studio.faces.model import FaceModel, Person
 from s2f_studio.loading import load
-from s2f_studio.refusal import Refusal, without_folders
+from s2f_studio.refusal import Refusal, refusal_of
 from s2f_studio.remarks import Remark
 from s2f_studio.request import AVERAGE, DIRECTIONS, LIKELY, PERSON, DrawingRequest, chosen_text
 from s2f_studio.sheet import sheet
@@ -196,7 +196,7 @@ def _answers(
             return model.answer_people(pictures, requests, [drawing.shows] * len(requests))
         return model.answer(pictures, requests), [None] * len(requests)
     except ValueError as error:
-        raise Refusal(422, without_folders(str(error))) from None
+        raise refusal_of(error) from None
 
 
 def read_picture(picture: str | Path | np.ndarray, info: ModelInfo) -> np.ndarray:
@@ -226,7 +226,7 @@ def prepare_or_refuse(
             face=request.face,
         )
     except ValueError as error:  # FaceError, too
-        raise Refusal(422, str(error)) from None
+        raise refusal_of(error) from None
     drawing = replace(drawing, finder=finder)
     if info.reads == "map":
         _check_map(drawing.image)
@@ -277,7 +277,7 @@ def enhance(face: np.ndarray, request: DrawingRequest, restorer: Model) -> np.nd
     except faces.FaceError:
         raise Refusal(422, "no face was found to enhance: leave enhance out") from None
     except ValueError as error:
-        raise Refusal(422, without_folders(str(error))) from None
+        raise refusal_of(error) from None
 
 
 def remarks_on(

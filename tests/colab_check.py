@@ -1,7 +1,7 @@
 """Run every notebook as Colab would, and see that installing the package changes nothing that was
 there.
 
-A script for the environment of tests/colab.txt (Python 3.13, Colab's versions); `make test-colab`
+A script for the environment of tests/colab.txt (Python 3.13, Colab's versions); `make test-all`
 makes that environment and runs it. Each notebook is copied, unmodified, to a folder outside the
 clone, so that its set-up cell has to install the package; a stand-in for `google.colab` is imported
 before the first cell, as Colab does. S2F_SOURCE tells the set-up cell to install from this clone

@@ -73,11 +73,10 @@ def test_the_page_comes_and_names_nothing_from_elsewhere(client):
 
 
 def test_scripts_and_examples_come_and_no_other_files(client):
-    for name in page.FILES:
-        answer = client.get(f"/app/files/{name}")
-        assert answer.status_code == 200 and answer.headers["content-type"].startswith(
-            page.TYPES[Path(name).suffix]
-        )
+    for path in (*page.STATIC.iterdir(), *page.GALLERY.iterdir()):
+        answer = client.get(f"/app/files/{path.name}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(page.TYPES[path.suffix])
         assert (
             "http://" not in answer.text.replace("http://www.w3.org", "")
             and "https://" not in answer.text
@@ -94,6 +93,16 @@ def test_scripts_and_examples_come_and_no_other_files(client):
     for path in ("photo-99", "photo-3;x", "beard.png", "..%2fexamples%2fbeard", "photo-"):
         for reads in ("sketch", "photo", "nothing"):
             assert client.get(f"/app/starts/{reads}/{path}").status_code == 404, path
+
+
+def test_files_come_packed_and_are_sent_again_only_when_they_changed(client):
+    first = client.get("/app/files/pad.js")
+    assert first.headers["content-encoding"] == "gzip"
+    assert first.headers["cache-control"] == "no-cache"  # kept, and asked about before each use
+    etag = {"if-none-match": first.headers["etag"]}
+    again = client.get("/app/files/pad.js", headers=etag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.head("/app/files/pad.js").status_code == 200
 
 
 def test_a_page_for_others_says_that_pictures_travel(made, client):
@@ -353,7 +362,9 @@ def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
 @pytest.mark.fuzz
 def test_fuzzed_by_its_own_description(client, made):
     """A short run of schemathesis: no answer but those that are described."""
-    schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: make test-browser")
+    schemathesis = pytest.importorskip(
+        "schemathesis", reason="no schemathesis: make setup S2F_EXTRA=test-browser"
+    )
     hypothesis = pytest.importorskip("hypothesis")
     of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
     checks = [

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -435,9 +436,14 @@ def numpys_fault() -> None:
     np.stack([np.zeros(2), np.zeros(3)])
 
 
+def zips_fault() -> None:
+    list(zip([1], [], strict=True))
+
+
+@pytest.mark.parametrize("fault", [numpys_fault, zips_fault])
 @pytest.mark.parametrize("traceback", ["", "1"])
-def test_only_errors_from_our_code_are_one_line(traceback, capsys, monkeypatch):
-    """numpy's ValueErrors are faults, which have to be traced; so is ours with S2F_TRACEBACK=1."""
+def test_only_errors_that_our_code_raises_are_one_line(traceback, fault, capsys, monkeypatch):
+    """What numpy or a built-in function raises is a fault of ours, which has to be traced."""
     monkeypatch.setenv("S2F_TRACEBACK", traceback)
     command = ["translate", "nowhere.jpg", "--large", "--clean", "sometimes"]
     if traceback:
@@ -447,6 +453,7 @@ def test_only_errors_from_our_code_are_one_line(traceback, capsys, monkeypatch):
         assert cli.main(command) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     main = sys.modules["s2f_studio.cli.main"]
-    monkeypatch.setattr(main, "COMMANDS", (numpys_fault,))
-    with pytest.raises(ValueError, match="same shape"):
-        cli.main([numpys_fault.__name__])
+    of_ours = types.FunctionType(fault.__code__, {"__name__": "s2f_studio.cli", "np": np}, "fault")
+    monkeypatch.setattr(main, "COMMANDS", (of_ours,))
+    with pytest.raises(ValueError, match="same shape|is shorter"):
+        cli.main(["fault"])

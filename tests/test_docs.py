@@ -222,7 +222,7 @@ def test_broken_links_and_formulas_stop_the_site(tmp_path):
     rst = "```{{eval-rst}}\n.. autofunction:: s2f_utils.data.{}\n```".format
     wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
     wrong.append(rst("no_function"))
-    right = ["[x](../tools/lock.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    right = ["[x](../tools/size.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
     right += [r"$\arg\max_i x_i$", rst("read_manifest"), '<a id="here"></a>\nA place', "[x](#here)"]
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError, Parameter
@@ -25,11 +24,11 @@ from s2f_studio.cli.push import push
 from s2f_studio.cli.train import train
 from s2f_studio.cli.translate import translate
 from s2f_studio.cli.weights import weights
+from s2f_studio.refusal import is_for_a_user
 
 OF_NETWORKS = (train, faces, enhance, evaluate, leaderboard, weights, doctor)
 OF_DRAWINGS = (translate, finetune, export, push, app)
 COMMANDS: tuple[Callable[..., int | None], ...] = OF_NETWORKS + OF_DRAWINGS
-PACKAGES = ("s2f_utils", "s2f_studio")  # whose errors are meant for a user
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 
@@ -129,16 +128,8 @@ def _explain(error: Exception) -> str | None:
         return what_to_install(error)
     if isinstance(error, OSError | TrainingDiverged | MemoryFullError | RunInUseError):
         return str(error)
-    if isinstance(error, ValueError) and _is_raised_by_us(error):
+    if isinstance(error, ValueError) and is_for_a_user(error):
         return str(error)
     if is_out_of_memory(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"
     return None
-
-
-def _is_raised_by_us(error: Exception) -> bool:
-    """Whether an error comes from our code: the messages of numpy's and torch's own say nothing to
-    a user, and their origin matters.
-    """
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals["__name__"].partition(".")[0] in PACKAGES

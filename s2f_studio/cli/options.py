@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from s2f_studio.refusal import is_for_a_user
 from s2f_utils.infer.request import ENGINES, MAX_SEED, MODES
 from s2f_utils.networks.info import DIRECTIONS
 
@@ -86,6 +87,8 @@ def each_picture(
         try:
             work(path)
         except ValueError as error:
+            if not is_for_a_user(error):
+                raise
             bad += 1
             named = "" if str(error).startswith(str(path)) else f"{path.name}: "
             warn(f"left out: {named}{error}")

@@ -267,9 +267,11 @@ class Edit(nn.Module):
 
     def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
+        by_trait = self.net.linear()[0]
         # In several steps: edits of what changes together, such as teeth and gap, overlap.
         for _ in range(NUM_EDITS):
-            missing = wanted - self.net.traits_of(code)
+            # By the linear map: where a trait saturates, the person would change instead.
+            missing = wanted - (code @ by_trait + self.net.shown[-1, :NUM_TRAITS])
             missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
             code = code + EDIT_STEP * missing @ self.net.edits
         code = shortened(code, LONGEST_EDITED)

@@ -14,6 +14,7 @@ from s2f_studio.request import defaults
 from s2f_utils.pictures import faces, images, masks
 
 STATIC = Path(__file__).with_name("static")
+GALLERY = Path(__file__).with_name("gallery")
 INDEX = STATIC / "index.html"
 TYPES = {
     ".html": "text/html",
@@ -21,12 +22,6 @@ TYPES = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
-}
-PICTURES = Path(__file__).with_name("gallery")
-FILES = {
-    path.name: path
-    for path in sorted((*STATIC.iterdir(), *PICTURES.iterdir()))
-    if path.suffix in TYPES and path != INDEX
 }
 # `masks.CLASSES` in users' words.
 LABELS = (

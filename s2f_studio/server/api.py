@@ -5,10 +5,10 @@
 
 import asyncio
 import functools
+import mimetypes
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from s2f_studio.page import drawing, page, reply
@@ -20,6 +20,9 @@ from s2f_studio.server.guard import Guard
 from s2f_studio.server.service import Service
 from s2f_utils.pictures import images, masks
 
+# The hosts that an app on this machine alone answers to: no website's name that is made to point to
+# this machine. Starlette 1.6, which Colab has, reads "[" in [::1]:5000.
+LOCAL_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]", "[")
 FIELD_BYTES = 40_000  # the longest value of a form's field: `chosen`, of 160 codes
 TEXT = {"type": "string"}
 OBJECT = {"application/json": {"schema": {"type": "object"}}}
@@ -52,12 +55,14 @@ def create_api(
 ) -> Any:
     """The FastAPI app.
 
-    notice: a sentence that stays in sight. local_only, behind_proxy: as in `guard.Guard`.
+    notice: a sentence that stays in sight. local_only: only requests for one of `LOCAL_HOSTS` are
+    answered. behind_proxy: as in `guard.Guard`.
     """
     from fastapi import FastAPI
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse
     from starlette.formparsers import MultiPartParser
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from s2f_utils import __version__
 
@@ -90,9 +95,9 @@ def create_api(
     _add_models(app, service)
     _add_docs(app)
     _add_files(app, page.about(notice))
-    app.add_middleware(
-        Guard, limits=service.limits, local_only=local_only, behind_proxy=behind_proxy
-    )
+    hosts = LOCAL_HOSTS if local_only else ("*",)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_middleware(Guard, limits=service.limits, behind_proxy=behind_proxy)
     app.state.service = service
     return app
 
@@ -257,28 +262,22 @@ def _add_docs(app: Any) -> None:
 
 
 def _add_files(app: Any, about: dict[str, Any]) -> None:
-    from fastapi.responses import JSONResponse, Response
+    from fastapi.responses import FileResponse, JSONResponse, Response
+    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.staticfiles import StaticFiles
 
-    def sent(path: Path) -> Response:
-        return Response(
-            path.read_bytes(),
-            media_type=page.TYPES[path.suffix],
-            headers={"cache-control": "no-cache"},
-        )
+    for suffix, kind in page.TYPES.items():  # where the system knows none, or a wrong one
+        mimetypes.add_type(kind, suffix)
+    files = StaticFiles(directory=page.STATIC, packages=[("s2f_studio.page", page.GALLERY.name)])
+    app.mount("/app/files", GZipMiddleware(files))
 
     @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return sent(page.INDEX)
+    async def home() -> FileResponse:
+        return FileResponse(page.INDEX)
 
     @app.get("/app/about", include_in_schema=False)
     async def what_it_is() -> JSONResponse:
         return JSONResponse(about)
-
-    @app.get("/app/files/{name}", include_in_schema=False)
-    async def files(name: str) -> Response:
-        if name not in page.FILES:
-            raise Refusal(404, "there is nothing here")
-        return sent(page.FILES[name])
 
     @functools.lru_cache(maxsize=100)
     def png_of(reads: str, name: str) -> bytes:

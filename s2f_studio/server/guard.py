@@ -1,5 +1,7 @@
 """What stands before the web app: other websites kept out, bodies and rates bounded, headers.
 
+Which host names the app answers to is Starlette's TrustedHostMiddleware (`api.create_api`).
+
 It bounds one visitor by address. An app that is open to the internet stands behind a proxy, which
 ends slow connections and knows its visitors (docs/app.md, "Behind a proxy").
 """
@@ -7,13 +9,11 @@ ends slow connections and knows its visitors (docs/app.md, "Behind a proxy").
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,16 +62,12 @@ class RateLimit:
 class Guard:
     """An ASGI middleware.
 
-    local_only: the app answers to localhost or a number alone, so that no website's name that is
-    made to point to this machine reaches it. behind_proxy: the host that a request names is the
-    proxy's, so that a page's origin is not held against it.
+    behind_proxy: the host that a request names is the proxy's, so that a page's origin is not held
+    against it.
     """
 
-    def __init__(
-        self, app: Any, limits: Any, *, local_only: bool = False, behind_proxy: bool = False
-    ) -> None:
-        self.app, self.limits = app, limits
-        self.local_only, self.behind_proxy = local_only, behind_proxy
+    def __init__(self, app: Any, limits: Any, *, behind_proxy: bool = False) -> None:
+        self.app, self.limits, self.behind_proxy = app, limits, behind_proxy
         self.rates = RateLimit(limits.per_minute, limits.burst)
         # Of the bodies that are being read or worked on: of all, and of each address.
         self.body_bytes = 0
@@ -83,12 +79,12 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        reply = _Reply(send)
+        reply = _Reply(scope, send)
         try:
-            self._check(scope)
-            if scope["method"] == "GET":
+            if scope["method"] in ("GET", "HEAD"):
                 await self.app(scope, receive, reply.send)
                 return
+            self._check(scope)
             with self._room_for(scope):
                 received = await read_body(receive)
                 await self.app(scope, received, reply.send)
@@ -105,16 +101,8 @@ class Guard:
             )
 
     def _check(self, scope: Message) -> None:
-        """Raise Refusal for a request that is not answered, whatever it asks for."""
+        """Raise Refusal for a request with a body that is not answered, whatever it asks for."""
         headers = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
-        if self.local_only and not is_local(headers.get(b"host", "")):
-            raise Refusal(
-                403,
-                "the app is not known by this name: open http://localhost with its port, or see"
-                " --host",
-            )
-        if scope["method"] == "GET":
-            return
         if is_foreign(headers, self.behind_proxy):
             raise Refusal(
                 403, "this request comes from another website's page: open the app itself"
@@ -153,28 +141,27 @@ def _address(scope: Message) -> str:
 class _Reply:
     """Adds headers to a reply; refuses a request that has none yet."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.has_started = send, False
+    def __init__(self, scope: Message, send: Send) -> None:
+        self._scope, self._send, self.has_started = scope, send, False
 
     async def send(self, message: Message) -> None:
+        from starlette.datastructures import MutableHeaders
+
         if message["type"] == "http.response.start":
             self.has_started = True
-            added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-            message = {**message, "headers": [*message.get("headers", []), *added]}
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers.setdefault("cache-control", "no-cache")
         await self._send(message)
 
     async def refuse(self, status: int, text: str, retry_s: int = 0) -> None:
+        from starlette.responses import JSONResponse
+
         if self.has_started:
             return
-        body = json.dumps({"detail": text}, ensure_ascii=False).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        if retry_s:
-            headers.append((b"retry-after", str(retry_s).encode()))
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        headers = {"retry-after": str(retry_s)} if retry_s else None
+        response = JSONResponse({"detail": text}, status, headers)
+        await response(self._scope, None, self.send)
 
 
 async def read_body(receive: Receive) -> Receive:
@@ -223,12 +210,3 @@ def is_foreign(headers: dict[bytes, str], behind_proxy: bool) -> bool:
         return urlsplit(origin).netloc not in (host, headers.get(b"x-forwarded-host", host))
     except ValueError:
         return True
-
-
-def is_local(host: str) -> bool:
-    """Whether the host that is asked for is localhost or an address in numbers."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or name.endswith(".localhost") or bool(ip_address(name))
-    except ValueError:  # neither a name that is known nor a number
-        return False

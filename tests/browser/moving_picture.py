@@ -27,6 +27,10 @@ SECONDS = 6.0
 MOST_BYTES = 2_000_000
 WIDTH_PX, QUALITY = 760, 86
 LAST_S = 1.4  # of SECONDS, for the last answer
+WITHOUT_SECONDS = """() => {
+  const status = document.querySelector('.s2f-status');
+  status.textContent = status.textContent.replace(/^answered in [\\d.]+ s( · )?/, '');
+}"""
 BUSY = "!!document.querySelector('.s2f-busy')"
 Points = list[tuple[float, float]]
 
@@ -56,13 +60,13 @@ def curve(*corners: tuple[float, float]) -> Points:
 
 
 def strand(side: int, n: int) -> Points:
-    """One of the lines of long hair, from the parting outwards and down. side: -1 or 1."""
-    top = 0.235 - 0.022 * n
+    """One of three lines of long hair, from the parting outwards and down. side: -1 or 1."""
+    out = n / 2
     return curve(
-        (0.5, top),
-        (0.5 + side * (0.17 + 0.02 * n), top - 0.005 * n),
-        (0.5 + side * (0.245 + 0.012 * n), 0.45),
-        (0.5 + side * (0.235 + 0.022 * n), 0.88 - 0.006 * n),
+        (0.5 + side * 0.004, 0.235 - 0.075 * out),
+        (0.5 + side * (0.15 + 0.08 * out), 0.235 - 0.09 * out),
+        (0.5 + side * (0.225 + 0.06 * out), 0.45),
+        (0.5 + side * (0.205 + 0.1 * out), 0.9 - 0.05 * out),
     )
 
 
@@ -80,7 +84,7 @@ def drawing() -> Iterator[Points]:
         yield arc(0.5 + side * 0.09, 0.41, 0.062, 0.035, 215, 325)
     for side in (-1, 1):
         yield [(0.5 + side * 0.105, 0.74), (0.5 + side * 0.108, 0.85)]
-    for n in range(4):
+    for n in range(3):
         for side in (-1, 1):
             yield strand(side, n)
     yield arc(0.412, 0.445, 0.078, 0.068, 0, 360)
@@ -98,7 +102,8 @@ def place_of_both(page) -> dict[str, float]:
 
 
 def shown(page, clip: dict[str, float]) -> Image.Image:
-    """The page there, as wide as the picture."""
+    """The page there, as wide as the picture, without the seconds of this machine."""
+    page.evaluate(WITHOUT_SECONDS)
     picture = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
     return picture.resize((WIDTH_PX, round(picture.height * WIDTH_PX / picture.width)))
 

@@ -245,12 +245,13 @@ def test_a_code_that_is_pasted_stays_and_one_that_is_none_is_said(page):
 
 def test_what_a_person_does_not_show_is_named(page):
     begun_again(page)
+    page.locator("summary").click()
+    for name in ("Skin: dark", "Hair colour: white"):  # with a hat and curls, more than one has
+        page.get_by_role("button", name=name).click()
     slide(page, "Hat", 1)
-    slide(page, "Beard", 1)
-    slide(page, "Man or woman", 1)
+    slide(page, "Curls", 1)
     settled(page)
     assert "not as you drew or asked: " in page.locator(".s2f-status").inner_text()
-    page.locator("summary").click()
     page.get_by_role("button", name="Reset all").click()
     settled(page)
     assert "not as you drew or asked" not in page.locator(".s2f-status").inner_text()
@@ -433,6 +434,21 @@ def test_a_face_picked_before_stays_and_an_empty_paper_has_no_rounds(page):
     settled(page)
     assert page.locator(".s2f-faces").is_hidden()
     assert page.get_by_role("button", name="This person stays: let go").is_hidden()
+
+
+def test_another_example_or_upload_is_somebody_else(page):
+    begun_again(page)
+    begin = page.get_by_label("start from")
+    for act in (
+        lambda: begin.select_option("beard"),
+        lambda: upload(page, hostile.GOOD["PNG"]()),
+    ):
+        eight(page)
+        page.locator(".s2f-tile").first.click()
+        settled(page)
+        assert page.evaluate(KEPT) is not None
+        other_face(page, act)
+        assert page.evaluate(KEPT) is None and page.locator(".s2f-faces").is_hidden()
 
 
 def test_a_refusal_is_said_and_the_pad_goes_on(page):

@@ -1,5 +1,6 @@
 """The sketch pad in JupyterLab and Chromium: strokes, pens and fingers, eight faces, a crop, a
-label map, errors. `make setup-test-browser` installs what it needs; without that it is skipped.
+label map, errors. `make setup S2F_EXTRA=test-browser` installs what it needs; without that it is
+skipped.
 """
 
 from __future__ import annotations

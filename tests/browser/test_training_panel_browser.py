@@ -1,9 +1,9 @@
 """The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that
 steers.
 
-In Notebook 6 where that is installed (Colab's set: `make setup-colab`, then `.venv-colab/bin/pip
-install pytest playwright -e .`), else in JupyterLab. `pip install playwright` and a Chromium (apt
-install chromium) are all it needs; without them it is skipped.
+In Notebook 6 where that is installed (Colab's set: `make test-all` makes it, then
+`.venv-colab/bin/pip install pytest playwright -e .`), else in JupyterLab. `pip install playwright`
+and a Chromium (apt install chromium) are all it needs; without them it is skipped.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
 
         steered.press("Stop", "stop")
         panel.get_by_text("ended: stopped").wait_for()
-        page.get_by_text(re.compile(r"^stopped after \d+ images")).wait_for()
+        page.get_by_text(re.compile(r"/\S+: [\d,]+ images$")).first.wait_for()
         page.get_by_text("everything is in one file").first.wait_for()  # the next cells run
         steered.shown("stopped")
 

@@ -11,7 +11,7 @@ const ANSWERS = [
 const SHARE = { min: 0, max: 1, step: 0.05 };
 const BOTH_WAYS = { min: -1, max: 1, step: 0.1 };
 const THREE = { min: -1, max: 1, step: 1 };
-// Of a person: name, label, what the ends mean, the steps; in the middle nothing is said.
+// Of a person: name, label, what the ends mean, the steps; in the middle nothing is asked for.
 const PERSON = [
   ["presents", "Man or woman", ["man", "woman"], BOTH_WAYS],
   ["age", "Age", ["young", "old"], BOTH_WAYS],
@@ -22,7 +22,7 @@ const PERSON = [
   ["beard", "Beard", ["no", "yes"], THREE],
   ["hat", "Hat", ["no", "yes"], THREE],
 ];
-const UNSAID = "not said";
+const ANY = "any";
 const COLOURS = [["skin", "Skin"], ["hair", "Hair colour"]];
 
 // pad: has choose(tool), move(steps) and clear().
@@ -139,7 +139,7 @@ function person(state) {
     return { name, ...colours(label, shades, (colour) => say(name, colour)) };
   });
   const sliders = PERSON.filter(isKnown).map(([name, label, [left, right], range]) => {
-    const meanings = [left, UNSAID, right];
+    const meanings = [left, ANY, right];
     return { name, ...slider(label, meanings, range, (value) => say(name, value)) };
   });
   const rows = [...swatches, ...sliders];

@@ -23,6 +23,7 @@ export class Crop {
     this.small = null; // the file as it is sent
     this.reads = ""; // what the file was chosen for
     this.isMoved = false;
+    this.isNew = true; // not cropped yet
     this.face = ""; // of several: its number from the left
     const shown = { alt: "the picture to crop", draggable: "false" };
     this.picture = make("img", shown);
@@ -58,6 +59,7 @@ export class Crop {
     this.reads = this.state.reads;
     this.file = file;
     this.small = this.reads === "map" ? file : null; // a map's classes do not mix
+    this.isNew = true;
     this.face = "";
     this.frames.replaceChildren();
     this.place(MIDDLE);
@@ -72,7 +74,8 @@ export class Crop {
     return this.state.run(async () => {
       this.small ??= await smaller(this.file);
       try {
-        this.found(await this.state.crop(this.small, fields));
+        this.found(await this.state.crop(this.small, fields, this.isNew));
+        this.isNew = false;
         this.dialog.close();
       } catch (error) {
         if (error.code === "no-face" || this.dialog.open) this.open(error.message);

@@ -154,12 +154,16 @@ export class State {
     return this.changed(isPreview);
   }
 
-  // A new drawing on an empty paper is somebody else: who was picked before is forgotten.
+  // Another picture is somebody else: who was picked before is forgotten.
+  forgetPicks() {
+    if (!this.model.chooses) return;
+    this.eight.forget();
+    this.settings.keep = null;
+  }
+
+  // A new drawing on an empty paper is another picture.
   hold(drawing, isStep = false) {
-    if (this.given.isEmpty && !drawing.isEmpty && !isStep && this.model.chooses) {
-      this.eight.forget();
-      this.settings.keep = null;
-    }
+    if (this.given.isEmpty && !drawing.isEmpty && !isStep) this.forgetPicks();
     this.drawings = { ...this.drawings, [this.reads]: { ...BLANK, ...drawing } };
   }
 
@@ -184,6 +188,7 @@ export class State {
   start(name) {
     return this.run(async () => {
       await this.fetchStart(name);
+      this.forgetPicks();
       this.view.shown(true);
       await this.changed();
     });
@@ -196,13 +201,15 @@ export class State {
     if (reads === this.reads) this.hold({ uri, isEmpty: false, start });
   }
 
-  // A picture of the user's, cropped by the host, becomes the drawing. Throws what the host throws.
-  async crop(file, fields) {
+  // A picture of the user's, cropped by the host, becomes the drawing; isNew: not one that was cropped
+  // before. Throws what the host throws.
+  async crop(file, fields, isNew) {
     const { model, reads } = this;
     const asked = { ...fields, direction: model.direction, model: model.id };
     const found = await this.host.crop(file, asked);
     if (reads === this.reads) {
       const { warnings, codes } = found;
+      if (isNew) this.forgetPicks();
       this.hold({ uri: found.drawing, isEmpty: false, warnings, codes });
       this.changed();
       this.view.shown(true);
