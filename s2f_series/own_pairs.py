@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from s2f_utils.methods import losses
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 
 
 class History(NamedTuple):

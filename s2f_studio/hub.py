@@ -48,8 +48,8 @@ def pack(model: str | Path, out: Path, repo: str, licence: str = NO_LICENCE) -> 
 
     Raises FileNotFoundError, CheckpointError, or ValueError for a file that is not a model of ours.
     """
-    from s2f_utils.infer import generator_file
     from s2f_utils.networks import checkpoints
+    from s2f_utils.networks.info import generator_file
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence):
         raise ValueError(

@@ -159,7 +159,7 @@ def test_a_method_is_read_without_the_others():
         for name in MODULES
         if name.startswith("s2f_utils.methods.")
     }
-    shared = {"ada", "config", "initial", "logistic", "losses", "method", "projected", "registry"}
+    shared = {"ada", "initial", "logistic", "losses", "method", "projected", "settings"}
     shared.add("diffusion")  # notebook 08 trains by it, `s2f train` does not
     methods = {f"s2f_utils.methods.{name}" for name in files - shared}
     assert len(methods) == 7

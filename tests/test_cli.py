@@ -25,7 +25,7 @@ from s2f_utils import networks
 from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 
 SOMEBODY, ANOTHER, THIRD = (text_of(np.full(NUM_DIRECTIONS, n / 32)) for n in (1, 2, 3))
 TINY = [

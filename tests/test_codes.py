@@ -69,7 +69,7 @@ def test_who_was_picked_is_approached_and_who_was_passed_over_is_left():
     a, b, c, d, _ = some_codes(5)
     written = codes.text_of
     centre, spread = centre_of([Round((written(a), written(b)))])
-    assert np.allclose(centre, (a + b) / 2) and spread == FIRST < 1
+    assert np.allclose(centre, (a + b) / 2) and spread == FIRST
     pushed, _ = centre_of([Round((written(a),), (written(c), written(d)))])
     passed = (c + d) / 2
     assert np.linalg.norm(pushed - passed) > np.linalg.norm(a - passed)

@@ -21,10 +21,10 @@ from s2f_utils.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import make_batch, train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.saving import write_state
-from s2f_utils.train.tracking import read_log
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
 

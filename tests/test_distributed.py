@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from s2f_utils.networks import checkpoints
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,12 +22,12 @@ from pydantic import Field
 from s2f_utils import infer, networks
 from s2f_utils.data import read_manifest
 from s2f_utils.methods import METHODS
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method, Term
+from s2f_utils.methods.settings import LearningRate, LossWeight, TrainConfig
 from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.tracking import read_log
 from tests.conftest import ROOT
 
 
@@ -210,8 +210,8 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
 
 class ToyConfig(TrainConfig):
     blocks: int = Field(1, gt=0, description="residual blocks a level")
-    lambda_l2: float = Field(1.0, ge=0, description="weight of the squared error")
-    lr_g: float = Field(1e-3, gt=0, description="Adam's learning rate")
+    lambda_l2: LossWeight = Field(1.0, ge=0, description="weight of the squared error")
+    lr_g: LearningRate = Field(1e-3, gt=0, description="Adam's learning rate")
 
 
 class Toy(Method):

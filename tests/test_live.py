@@ -6,14 +6,15 @@ import json
 
 import pytest
 
-from s2f_utils.train.live import LiveValues, Range
+from s2f_utils.methods.settings import Live
+from s2f_utils.train.live import LiveValues
 
 
 @pytest.fixture()
 def live(tmp_path):
     live = LiveValues(
         {"lr": 1e-3, "weight": 1.0},
-        {"lr": Range(1e-6, 1e-1, log=True), "weight": Range(0, 10)},
+        {"lr": Live(1e-6, 1e-1, log=True), "weight": Live(0, 10)},
         tmp_path / "controls.json",
     )
     live.write_controls()

@@ -15,13 +15,13 @@ from s2f_utils import runtime
 from s2f_utils.methods import METHODS
 from s2f_utils.methods.method import Context, Term
 from s2f_utils.networks import checkpoints
+from s2f_utils.train import NotSavedError
 from s2f_utils.train.config import resolve
-from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.live import COMMANDS
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 from s2f_utils.train.saving import write_state
-from s2f_utils.train.tracking import read_log
 
 CPU = torch.device("cpu")
 FLOAT32 = runtime.pick_precision(CPU, "float32")
@@ -322,7 +322,7 @@ sys.path.insert(0, {root!r})
 from s2f_utils.data import read_manifest
 from s2f_utils.notebook import start
 from s2f_utils.train import config
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
 session = start("02", "demo", {folder!r})

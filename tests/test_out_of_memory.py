@@ -12,10 +12,10 @@ import torch
 from s2f_studio.cli import main
 from s2f_utils.data import read_manifest
 from s2f_utils.methods.pix2pix import Pix2Pix
-from s2f_utils.train.errors import MemoryFullError, is_out_of_memory
+from s2f_utils.train import MemoryFullError, is_out_of_memory
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 
 REAL = Pix2Pix.step
 

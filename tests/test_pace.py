@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from s2f_utils.data import read_manifest
-from s2f_utils.train.loop import train
+from s2f_utils.train.log import read_log
+from s2f_utils.train.loop import lr_factor, train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.schedule import lr_factor
-from s2f_utils.train.tracking import read_log
 
 BUDGET_S = 100.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2f_utils.pictures import viz
-from s2f_utils.train.tracking import RunLog, read_log
+from s2f_utils.train.log import RunLog, read_log
 
 
 def test_smoothing_by_hand():

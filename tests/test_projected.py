@@ -20,9 +20,9 @@ from s2f_utils.methods.projected import ProjectedPair, SharedChange
 from s2f_utils.methods.psp import PSP
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.train.config import find_method, resolve
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors
 
@@ -253,6 +253,28 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     rows = read_log(whole.folder)[0]
     assert not paired or {"loss_d", "loss_gan", "loss_perceptual"} <= set(rows[0])
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
+
+
+def test_a_projected_discriminator_takes_the_whole_learning_rate_and_no_augmentation(monkeypatch):
+    """Neither R1 nor path lengths are regularised against it."""
+    torch.manual_seed(0)
+    config = resolve("stylegan2", "fast", SEEN | {"augment_disc": "none"}).config
+    model = find_method("stylegan2")(config, CONTEXT.precision)
+    for opt in (model.opt_g, model.opt_d):
+        assert (opt.param_groups[0]["lr"], opt.param_groups[0]["betas"][1]) == (0.0025, 0.99)
+    changes = []
+    monkeypatch.setattr(SharedChange, "__call__", lambda self, x: changes.append(x) or x)
+    size = config.size_px
+    take_step(model, pictures(2, size, size), pictures(2, size, size), model.live_values())
+    assert not changes
+
+
+def test_a_weight_that_needs_a_discriminator_is_refused_where_the_run_has_none(manifest, tmp_path):
+    first = run_of("psp", manifest, tmp_path, **FELT)
+    train(first, callbacks=[StopAt(4)], progress=False)
+    message = r"was trained without net_d \(lambda_gan: 0.0 there, 0.2 here\): use the same"
+    with pytest.raises(checkpoints.CheckpointError, match=message):
+        run_of("psp", manifest, tmp_path, resume=first.folder, **FELT, lambda_gan=0.2)
 
 
 def test_eyes_and_mouth_weigh_more_for_an_encoder_where_asked():

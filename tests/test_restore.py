@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from s2f_utils import infer, networks, weights
+from s2f_utils.data import stores
 from s2f_utils.infer import restorers
 from s2f_utils.methods.losses import (
     component_loss,
@@ -21,14 +22,16 @@ from s2f_utils.methods.losses import (
     pyramid_loss,
     style_distance,
 )
+from s2f_utils.methods.restore import Restore
 from s2f_utils.networks import checkpoints, published
 from s2f_utils.networks.stylegan2 import sft
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.train.config import resolve, settings_of
+from s2f_utils.train.data import training_data
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors
@@ -41,6 +44,16 @@ def begin(manifest, folder, resume="never", init=None, **changes):
     return open_run(
         resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False
     )
+
+
+def test_photos_that_do_not_fit_are_read_ahead_of_a_gpu(manifest, monkeypatch):
+    """They stay on the CPU, which degrades them, while the GPU trains."""
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
+    config = resolve("restore", "fast").config
+    rows = manifest.split("train")
+    for device, ahead in (("cuda", stores.AHEAD), ("cpu", 0)):
+        data, _ = training_data(config, Restore, manifest, rows, torch.device(device), False)
+        assert (data.device.type, data.resident, data.ahead) == ("cpu", False, ahead)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import torch
 
 from s2f_utils import networks, runtime
 from s2f_utils.runtime import precision
-from s2f_utils.train.tracking import RunLog, read_log
+from s2f_utils.train.log import RunLog, read_log
 
 
 def test_unknown_device_lists_what_is_there(monkeypatch):

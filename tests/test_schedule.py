@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2f_utils.train.schedule import decay_by_epoch, decay_by_share
+from s2f_utils.train.loop import decay_by_epoch, decay_by_share
 
 
 def published(epoch: int, num_constant: int, num_decaying: int) -> float:

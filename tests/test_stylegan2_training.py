@@ -22,10 +22,9 @@ from s2f_utils.networks import checkpoints, resampling
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.train.config import resolve, settings_of
-from s2f_utils.train.loop import train
+from s2f_utils.train.log import read_log
+from s2f_utils.train.loop import set_rates, train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.schedule import set_rates
-from s2f_utils.train.tracking import read_log
 from tests.steps import take_step
 from tests.test_training import StopAt, all_tensors, handed_to
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,9 +21,10 @@ from s2f_utils.data import read_manifest
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.train.config import resolve
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import ID_FILE, is_logged_in, read_log
+from s2f_utils.train.tracking import ID_FILE, is_logged_in
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {
@@ -245,6 +247,42 @@ def test_a_resumed_run_goes_on_in_the_same_wandb_run(tracked):
     steps = [[row["_step"] for row in history(found)] for found in parts]
     assert steps == [[0, 2, 4, 6, 8, 10], [12, 14, 16]]  # none twice: 'wandb sync' takes both
     assert exit_codes(folder) == [[0], [0]]
+
+
+def test_after_a_kill_no_step_is_sent_twice(faces_manifest, tmp_path, monkeypatch):
+    """W&B drops what has a lower step than the last row, such as the rows after a resume."""
+    import wandb
+
+    class Handle(SimpleNamespace):
+        offline = False
+        url = id = "here"
+
+        def log(self, values, step):
+            sent.append((values["images"], step))
+
+        def define_metric(self, *args, **options):
+            pass
+
+        def finish(self, exit_code):
+            pass
+
+    class Kill:
+        def on_step(self, run):
+            if run.images_seen == 4:
+                run.live.set("save", True, "test")
+            if run.images_seen == 10:
+                raise KeyboardInterrupt
+
+    sent = []
+    monkeypatch.setattr(wandb, "init", lambda **options: Handle())
+    with pytest.raises(KeyboardInterrupt):
+        train(start(faces_manifest, tmp_path, tracker="wandb"), callbacks=[Kill()], progress=False)
+    again = start(faces_manifest, tmp_path, resume="auto", tracker="wandb")
+    assert again.images_seen == 6
+    train(again, progress=False)
+    steps = [step for _, step in sent]
+    assert steps == sorted(steps) and steps[-1] == 20
+    assert [images for images, step in sent if step > 10] == [8, 8, 10, 12, 12, 14, 16, 16]
 
 
 def test_offline_nothing_is_looked_up_or_connected_to(tracked):

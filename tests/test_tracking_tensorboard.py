@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from s2f_utils.pictures import images
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.saving import write_state
-from s2f_utils.train.tracking import read_log
 from tests.test_tracking import Steer, problems, start
 
 

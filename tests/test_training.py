@@ -20,12 +20,11 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.methods.method import Term
 from s2f_utils.networks import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.train import TrainingDiverged
 from s2f_utils.train.config import resolve, settings_of
-from s2f_utils.train.errors import TrainingDiverged
-from s2f_utils.train.loop import make_batch, train
+from s2f_utils.train.log import read_log
+from s2f_utils.train.loop import decay_by_epoch, lr_factor, make_batch, train
 from s2f_utils.train.run import finished, open_run
-from s2f_utils.train.schedule import decay_by_epoch, lr_factor
-from s2f_utils.train.tracking import read_log
 
 EVERYTHING = {
     "ema_half_life_images": 6.0,
@@ -475,8 +474,8 @@ def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tm
         if e["event"] == "change" and e["source"] == "controls.json"
     ]
     assert [(c["name"], c["images"]) for c in changes] == [
-        ("lr_g", 4),
         ("lambda_l1", 4),
+        ("lr_g", 4),
         ("lr_d", 10),
         ("stop", 12),
     ]
@@ -514,10 +513,10 @@ def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
     assert events == [
         ("sample", 0),
         ("idle", 2),
+        ("sample", 2),  # in the pause
+        ("save", 2),
         ("idle", 2),
         ("idle", 2),
-        ("sample", 4),
-        ("save", 4),
         ("sample", 8),
         ("save", 8),
     ]
@@ -544,12 +543,13 @@ def test_the_advice_after_a_divergence_can_be_followed(tiny, manifest, tmp_path)
     """A lower learning rate and float32, by settings or by controls.json; not by chance."""
     run = start(tiny, manifest, tmp_path, lr_d=1e-3)
     train(run, callbacks=[StopAt(6)], progress=False)
-    run.sums = {"loss_l1": torch.tensor(float("nan"))}
-    run.nums = {"loss_l1": 1}
+    run.losses.sums = {"loss_l1": torch.tensor(float("nan"))}
+    run.losses.nums = {"loss_l1": 1}
     with pytest.raises(TrainingDiverged, match=f"--set lr_g=0.0001.* --resume {run.folder}"):
         run.mean_losses()
     unsaved = start(tiny, manifest, tmp_path / "unsaved")
-    unsaved.sums, unsaved.nums = {"loss_l1": torch.tensor(float("nan"))}, {"loss_l1": 1}
+    unsaved.losses.sums = {"loss_l1": torch.tensor(float("nan"))}
+    unsaved.losses.nums = {"loss_l1": 1}
     with pytest.raises(TrainingDiverged, match="and start anew; nothing was saved yet"):
         unsaved.mean_losses()
     with pytest.raises(FileNotFoundError, match="no saved state .* leave --resume out"):

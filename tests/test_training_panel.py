@@ -9,9 +9,9 @@ import pytest
 from s2f_utils.data import read_manifest
 from s2f_utils.notebook import TrainingPanel, train_live
 from s2f_utils.pictures import images, viz
+from s2f_utils.train.log import read_log
 from s2f_utils.train.loop import train
 from s2f_utils.train.run import open_run
-from s2f_utils.train.tracking import read_log
 from tests.test_widgets import page, polled  # noqa: F401  (fixtures)
 
 pytest.importorskip("ipywidgets")

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from s2f_utils.methods.settings import Live
 from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
-from s2f_utils.train.live import LiveValues, Range
-from s2f_utils.train.tracking import RunLog
+from s2f_utils.train.live import LiveValues
+from s2f_utils.train.log import RunLog
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,11 +29,11 @@ def make_run(folder):
         "batch_size": 4.0,
         "sample_every": 500.0,
     }
-    ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
+    ranges = {"lr_g": Live(1e-6, 1e-2, log=True), "lambda_l1": Live(0, 200)}
     ranges |= {
-        "augment": Range(0, 2),
-        "batch_size": Range(1, 64),
-        "sample_every": Range(1, 1e9, log=True),
+        "augment": Live(0, 2),
+        "batch_size": Live(1, 64),
+        "sample_every": Live(1, 1e9, log=True),
     }
     live = LiveValues(values, ranges, folder / "controls.json")
     return SimpleNamespace(

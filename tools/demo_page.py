@@ -21,7 +21,7 @@ from s2f_utils import metrics, runtime
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics.evaluation import load_outputs, load_pairs, output_file
 from s2f_utils.pictures import images, viz
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 
 NUM_SHOWN = 8  # people
 PAGE_DPI = 90

@@ -108,9 +108,10 @@ def _explain(error: Exception) -> str | None:
 
     from s2f_utils.infer.request import Request
     from s2f_utils.runtime import of_command_line, what_to_do, what_to_install
-    from s2f_utils.train.errors import (
+    from s2f_utils.train import (
         MemoryFullError,
         NotSavedError,
+        RunInUseError,
         TrainingDiverged,
         is_out_of_memory,
     )
@@ -125,7 +126,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, OSError | TrainingDiverged | MemoryFullError):
+    if isinstance(error, OSError | TrainingDiverged | MemoryFullError | RunInUseError):
         return str(error)
     if isinstance(error, ValueError) and is_for_a_user(error):
         return str(error)

@@ -59,15 +59,15 @@ def train(
         init: begin with this model (fine-tuning): a shipped name, run or file
         no_scores: do not score the model on the validation split
     """
-    from s2f_studio import shipped
     from s2f_studio.faces import method as _expect  # noqa: F401  the method is known from now on
+    from s2f_studio.shipped import EXPECT, FILES, MODEL, file_of
 
     if method is None or (data is None and not list_settings):
         raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
-    if init == shipped.MODEL:
-        init = shipped.EXPECT  # the one of its networks that a method trains
-    if init in shipped.FILES:
-        init = str(shipped.file_of(init))
+    if init == MODEL:
+        init = EXPECT  # the one of its networks that a method trains
+    if init in FILES:
+        init = str(file_of(init))
     if list_settings:
         return _list_settings(method, *_resolve(method, profile, settings, init, device))
     from s2f_utils.data import read_manifest
@@ -95,7 +95,7 @@ def train(
             return 130
         if distributed.is_rank_zero():
             if run.model.data != "photos" and not no_scores:
-                _score(run.folder, manifest, device)
+                _score(run, manifest, device)
             if reason == "done" and run.images_seen < run.longest_images:
                 print(
                     f"the time budget ended it after {run.images_seen:,} of"
@@ -171,24 +171,27 @@ def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.
     return 0
 
 
-def _score(folder: Path, manifest: Manifest, device: str) -> None:
+def _score(run: TrainingRun, manifest: Manifest, device: str) -> None:
     """Score a run in each of its directions on the validation split, and print the tables."""
-    from s2f_studio.loading import load
+    from s2f_studio.faces.method import ExpectMethod
     from s2f_utils import runtime
     from s2f_utils.data import DataError
-    from s2f_utils.infer import directions_of
+    from s2f_utils.infer.loading import load_by_torch
     from s2f_utils.metrics.evaluation import evaluate
 
     if not manifest.split("val"):
         print(f"not scored: {NO_VALIDATION}")
         return
-    for number, direction in enumerate(directions_of(folder)):
-        translator = load(folder, device, direction=direction)
-        name = translator.info.method or "model"
-        out = folder / (f"{SCORES}-{direction}" if number else SCORES)
+    load = load_by_torch
+    if isinstance(run.model, ExpectMethod):
+        from s2f_studio.loading import load
+    for direction in run.generators:
+        translator = load(run.folder, device, direction=direction)
+        is_main = direction == run.config.direction
+        out = run.folder / (SCORES if is_main else f"{SCORES}-{direction}")
         try:
             with runtime.preferred_device(device):
-                result = evaluate(translator, manifest, out, split="val", name=name)
+                result = evaluate(translator, manifest, out, split="val", name=run.method)
         except DataError as error:  # of the data: the other direction meets it as well
             print(f"not scored: {error}")
             return

@@ -23,21 +23,23 @@ from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
 from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import networks
 from s2f_utils.methods import METHODS
-from s2f_utils.methods.config import (
+from s2f_utils.methods.initial import answering, load_into
+from s2f_utils.methods.losses import ssim_map
+from s2f_utils.methods.method import Batch, Context, Method, Term
+from s2f_utils.methods.settings import (
     FAST,
     BatchSize,
     ConstantShare,
     EmaHalfLifeImages,
     Flip,
+    LearningRate,
     LoadSizePx,
+    LossWeight,
     SizePx,
     TotalImages,
     TrainConfig,
     need,
 )
-from s2f_utils.methods.initial import answering, load_into
-from s2f_utils.methods.losses import ssim_map
-from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.networks.network import grey_of
 from s2f_utils.pictures import mesh
 from s2f_utils.pictures.regions import bare_skin
@@ -86,12 +88,14 @@ class ExpectConfig(TrainConfig):
     behind: float = Field(
         0.05, ge=0, le=1, description="weight of the background's pixels; the person's have 1"
     )
-    lambda_l1: float = Field(1.0, ge=0, description="weight of the L1 loss")
-    lambda_ssim: float = Field(0.4, ge=0, description="weight of 1 - SSIM of the grey pictures")
-    lambda_parts: float = Field(
+    lambda_l1: LossWeight = Field(1.0, ge=0, description="weight of the L1 loss")
+    lambda_ssim: LossWeight = Field(
+        0.4, ge=0, description="weight of 1 - SSIM of the grey pictures"
+    )
+    lambda_parts: LossWeight = Field(
         0.1, ge=0, description="weight of the cross entropy of person and hair"
     )
-    lr_g: float = Field(1e-3, gt=0, description="AdamW's learning rate")
+    lr_g: LearningRate = Field(1e-3, gt=0, description="AdamW's learning rate")
     beta1: float = Field(0.9, description="AdamW's momentum")
     beta2: float = Field(0.99, description="AdamW's second decay rate")
     weight_decay: float = Field(0.02, ge=0, description="AdamW's decay of the weights")

@@ -40,7 +40,7 @@ OTHER_FILES_OF_FACES = (shipped.file_of(shipped.PEOPLE), shipped.file_of(shipped
 # Share of hair above the brows from which a hat is doubtful, and from which there is none.
 HAIR_UNDER_HAT = 0.2, 0.5
 # Probability from which something worn that is drawn and not shown is named in a remark.
-SURELY = 0.9
+SURELY = 0.75
 PREVIEW_PX, USUAL_PX, LARGE_PX = 256, 512, 1024
 SKIN_ROUNDS = 3
 FIRMEST = 3.0  # weight of the drawn shape where nothing is to be likelier than drawn

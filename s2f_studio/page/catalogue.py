@@ -19,11 +19,11 @@ from s2f_studio.faces.model import OTHER_FILES_OF_FACES, FaceModel
 from s2f_studio.loading import load as load_model
 from s2f_studio.refusal import Refusal, without_folders
 from s2f_studio.request import DIRECTIONS
-from s2f_utils import infer, networks, weights
+from s2f_utils import networks, weights
 from s2f_utils.infer import Model, restorers
 from s2f_utils.infer import onnx_engine as engines
 from s2f_utils.infer.graphs import DESCRIPTION, RESTORER, read_description
-from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo
+from s2f_utils.networks.info import RESTORES, TRANSLATES, ModelInfo, generator_file
 from s2f_utils.pictures.mesh import FACE_PX
 
 MANY, MAPS = "sketch-to-face-128", "map-to-face-128"
@@ -232,7 +232,7 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None if it is no translator."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
     name = _id_of(file.parent)
-    which = name if file.name == infer.generator_file() else f"{name}:{direction}"
+    which = name if file.name == generator_file() else f"{name}:{direction}"
     title = f"{file.parent.name} ({header.get('method', network)})".encode(
         "utf-8", "replace"
     ).decode()

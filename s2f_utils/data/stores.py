@@ -29,6 +29,7 @@ GIVEN: dict[str, tuple[str, ...]] = {
     "photo": (),
 }
 
+AHEAD = 4  # batches that are read while a GPU works
 CGROUP = Path("/sys/fs/cgroup")  # where a container's limits are
 
 
@@ -118,7 +119,8 @@ class Data:
         for store in (sketches, photos):
             if self.resident:
                 store.load(progress)
-        self.ahead = 0 if self.device.type == "cpu" else 4  # batches
+        # A training on a GPU whose pictures stay on the CPU sets it as well.
+        self.ahead = 0 if self.device.type == "cpu" else AHEAD
         self._prefetched: dict[tuple[int, int], Future] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 

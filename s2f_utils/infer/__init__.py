@@ -12,7 +12,6 @@ _MODULES = {
     "directions_of": "finding",
     "find_generator": "finding",
     "find_pictures": "finding",
-    "generator_file": "finding",
     "is_model": "finding",
     "load": "loading",
     "load_styles": "loading",

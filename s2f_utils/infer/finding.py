@@ -8,16 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_utils import weights
-from s2f_utils.networks.info import DIRECTIONS
+from s2f_utils.networks.info import DIRECTIONS, generator_file
 from s2f_utils.pictures import images
 from s2f_utils.weights import hub
-
-
-def generator_file(direction: str | None = None) -> str:
-    """The name of a generator's file in a run folder:
-    for the run's main direction (None), or for another.
-    """
-    return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
 
 
 def find_generator(model: str | Path, direction: str | None = None) -> Path:

@@ -66,7 +66,7 @@ def load(
     if engine == "auto" and precision not in ("auto", "float32"):
         engine = "torch"  # graphs are in float32
     opened = graphs.open_model(model, device, engine, **options)
-    return opened or _load_by_torch(model, device, precision, **options)
+    return opened or load_by_torch(model, device, precision, **options)
 
 
 def load_styles(
@@ -84,13 +84,13 @@ def load_styles(
     return opened
 
 
-def _load_by_torch(
+def load_by_torch(
     model: str | Path,
-    device: str,
-    precision: str,
+    device: str = "auto",
+    precision: str = "float32",
     *,
-    direction: str | None,
-    name: str,
+    direction: str | None = None,
+    name: str = "",
 ) -> Translator:
     """As `load`, for models that PyTorch runs."""
     path = find_generator(model, direction)

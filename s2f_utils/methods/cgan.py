@@ -10,18 +10,21 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import (
+from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
+from s2f_utils.methods.settings import (
     BatchSize,
     ConstantShare,
     Flip,
+    LearningRate,
+    Live,
     LoadSizePx,
-    Range,
+    LossWeight,
     SizePx,
     TrainConfig,
 )
-from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
+from s2f_utils.networks.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.networks.network import init_weights
 
 
 class CGANConfig(TrainConfig):
@@ -45,12 +48,12 @@ class CGANConfig(TrainConfig):
     gan_loss: Literal["vanilla", "sigmoid", "lsgan"] = Field(
         "vanilla", description="sigmoid: as project 5"
     )
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
-    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+    lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Live(0.0, 500.0)] = Field(
         0.0, ge=0, description="weight of an L1 loss, which project 5 does not have"
     )
-    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
-    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.5, description="Adam's momentum")
     beta2: float = Field(0.999, description="Adam's second decay rate")
 
@@ -80,17 +83,11 @@ class CGAN(Method):
     init_args = ("num_blocks", "base_filters")
 
     def build(self, config: CGANConfig) -> None:
-        net_g = networks.build(
-            "cgan", num_blocks=config.num_blocks, base_filters=config.base_filters
-        )
-        net_d = networks.build("dense", base_filters=config.disc_filters, size_px=config.size_px)
+        net_g = CGANGenerator.build(num_blocks=config.num_blocks, base_filters=config.base_filters)
+        net_d = DenseDiscriminator.build(base_filters=config.disc_filters, size_px=config.size_px)
         betas = (config.beta1, config.beta2)
-        self.net_g, self.opt_g = self.add(
-            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
-        )
-        self.net_d, self.opt_d = self.add(
-            "net_d", networks.init_weights(net_d), "lr_d", betas=betas
-        )
+        self.net_g, self.opt_g = self.add("net_g", init_weights(net_g), "lr_g", betas=betas)
+        self.net_d, self.opt_d = self.add("net_d", init_weights(net_d), "lr_d", betas=betas)
 
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1].

@@ -16,13 +16,23 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
+    FAST,
+    LearningRate,
+    Live,
+    LossWeight,
+    TrainConfig,
+    need,
+    need_patches,
+)
 from s2f_utils.networks.info import DIRECTIONS
-from s2f_utils.networks.network import generate
+from s2f_utils.networks.network import generate, init_weights
+from s2f_utils.networks.patchgan import PatchGAN
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.resnet import ResNet
 from s2f_utils.runtime import distributed
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
@@ -64,18 +74,20 @@ class CycleGANConfig(TrainConfig):
             "fake pictures kept for each discriminator; 0, or a projected one: the newest only"
         ),
     )
-    lambda_gan: float = Field(1.0, ge=0, description="weight of both adversarial losses")
-    lambda_cycle_sketch: Annotated[float, Range(0.0, 50.0)] = Field(
+    lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of both adversarial losses")
+    lambda_cycle_sketch: Annotated[float, Live(0.0, 50.0)] = Field(
         10.0, ge=0, description="weight of sketch → photo → sketch"
     )
-    lambda_cycle_photo: Annotated[float, Range(0.0, 50.0)] = Field(
+    lambda_cycle_photo: Annotated[float, Live(0.0, 50.0)] = Field(
         10.0, ge=0, description="weight of photo → sketch → photo"
     )
-    lambda_identity: Annotated[float, Range(0.0, 5.0)] = Field(
+    lambda_identity: Annotated[float, Live(0.0, 5.0)] = Field(
         0.5, ge=0, description="weight of the identity mapping, as a share of the cycle weights"
     )
-    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for both generators")
-    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for both discriminators")
+    lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for both generators")
+    lr_d: LearningRate = Field(
+        2e-4, gt=0, description="Adam's learning rate for both discriminators"
+    )
     beta1: float = Field(0.5, description="Adam's momentum")
     beta2: float = Field(0.999, description="Adam's second decay rate")
 
@@ -184,20 +196,18 @@ class CycleGAN(Method):
             "residual": config.residual,
         }
         for name in ("net_g_photo", "net_g_sketch"):
-            net_g = networks.init_weights(networks.build("resnet", **gen))
+            net_g = init_weights(ResNet.build(**gen))
             if config.residual:
                 net_g.begin_as_copy()
             self.nets[name] = self.precision.place(net_g)
         for name in ("net_d_photo", "net_d_sketch"):
             if config.discriminator == "projected":
-                net = networks.build(
-                    "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
+                net = ProjectedDiscriminator.build(
+                    width=config.disc_filters, sketch_channels=0, seed=config.seed
                 )
             else:
                 disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
-                net = networks.init_weights(
-                    networks.build("patchgan", in_channels=3, norm="instance", **disc)
-                )
+                net = init_weights(PatchGAN.build(in_channels=3, norm="instance", **disc))
             self.nets[name] = self.precision.place(distributed.sync_batch_norm(net))
         self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = (
             self.nets.values()

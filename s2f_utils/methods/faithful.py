@@ -13,17 +13,19 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import (
+from s2f_utils.methods.method import Batch, Context, Method, Term
+from s2f_utils.methods.settings import (
     FAST,
     BatchSize,
     ConstantShare,
     Elastic,
     EmaHalfLifeImages,
+    LearningRate,
+    Live,
     LoadSizePx,
+    LossWeight,
     MaxEpochs,
-    Range,
     RotateDeg,
     Scale,
     ShiftPx,
@@ -31,8 +33,8 @@ from s2f_utils.methods.config import (
     TrainConfig,
     need,
 )
-from s2f_utils.methods.method import Batch, Context, Method, Term
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.resunet import ResUNet
 
 # Our methods at 128 px, and at the size of a test.
 _SMALL: dict[str, Any] = {
@@ -77,14 +79,14 @@ class FaithfulConfig(TrainConfig):
     )
     fine: str = Field("32,16", description="channels at half and at full size")
     dropout: float = Field(0.1, ge=0, le=1, description="share of a block's channels")
-    lambda_l1: float = Field(1.0, ge=0, description="weight of the L1 loss")
-    lambda_ssim: float = Field(1.0, ge=0, description="weight of (1 - SSIM) / 2")
-    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_l1: LossWeight = Field(1.0, ge=0, description="weight of the L1 loss")
+    lambda_ssim: LossWeight = Field(1.0, ge=0, description="weight of (1 - SSIM) / 2")
+    lambda_perceptual: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description="weight of the L1 distance of pretrained features",
     )
-    lr_g: float = Field(7e-4, gt=0, description="AdamW's learning rate")
+    lr_g: LearningRate = Field(7e-4, gt=0, description="AdamW's learning rate")
     beta1: float = Field(0.9, description="AdamW's momentum")
     beta2: float = Field(0.99, description="AdamW's second decay rate")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the weights")
@@ -132,7 +134,7 @@ class Faithful(Method):
     def build(self, config: FaithfulConfig) -> None:
         if config.lambda_perceptual:
             pretrained.check()
-        net_g = networks.build("resunet", dropout=config.dropout, **config.unet_args())
+        net_g = ResUNet.build(dropout=config.dropout, **config.unet_args())
         self.net_g, self.opt_g = self.add(
             "net_g",
             net_g,

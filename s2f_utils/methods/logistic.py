@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import FACES, discriminator_of, load_into
 from s2f_utils.methods.method import Context, Method, Term
+from s2f_utils.methods.settings import (
+    TrainConfig,
+)
 from s2f_utils.networks import checkpoints
 
 

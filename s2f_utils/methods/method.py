@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
 from s2f_utils.infer import directions_of
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.initial import answering, load_into
+from s2f_utils.methods.settings import (
+    TrainConfig,
+)
 from s2f_utils.networks import checkpoints
 from s2f_utils.networks.network import generate
 from s2f_utils.runtime import Precision, distributed, to_device, training_format
@@ -205,8 +207,12 @@ class Method(ABC):
         **options: Any,
     ) -> torch.optim.Optimizer:
         """An Adam or AdamW (kind) of a network, or of several as a ModuleList, kept under its
-        learning rate's name.
+        learning rate's name. Raises ValueError for a setting that is no `LearningRate`.
         """
+        if lr_name not in self.config.live_ranges():
+            raise ValueError(
+                f"{lr_name} must be a setting of type LearningRate (methods/settings.py)"
+            )
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
         self.optimizers[lr_name] = kind(
             net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options

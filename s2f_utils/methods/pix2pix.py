@@ -11,12 +11,23 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from s2f_utils import networks
 from s2f_utils.methods import losses
-from s2f_utils.methods.config import FAST, Range, TrainConfig, need, need_patches
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
+    FAST,
+    LearningRate,
+    Live,
+    LossWeight,
+    TrainConfig,
+    need,
+    need_patches,
+)
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.network import init_weights
+from s2f_utils.networks.patchgan import PatchGAN
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.unet import UNet
 
 
 class Pix2PixConfig(TrainConfig):
@@ -43,17 +54,17 @@ class Pix2PixConfig(TrainConfig):
     )
     disc_layers: int = Field(3, gt=0, description="3: each logit sees 70x70 pixels")
     gan_loss: Literal["vanilla", "lsgan"] = Field("vanilla", description="projected: always hinge")
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss")
-    lambda_l1: Annotated[float, Range(0.0, 500.0)] = Field(
+    lambda_gan: LossWeight = Field(1.0, ge=0, description="weight of the adversarial loss")
+    lambda_l1: Annotated[float, Live(0.0, 500.0)] = Field(
         100.0, ge=0, description="weight of the L1 loss"
     )
-    lambda_perceptual: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_perceptual: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description="weight of the L1 distance of pretrained features",
     )
-    lr_g: float = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
-    lr_d: float = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
+    lr_g: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the generator")
+    lr_d: LearningRate = Field(2e-4, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.5, description="Adam's momentum")
     beta2: float = Field(0.999, description="Adam's second decay rate")
 
@@ -119,29 +130,25 @@ class Pix2Pix(Method):
         if config.lambda_perceptual:
             pretrained.check()
         num_downs = config.num_downs or config.size_px.bit_length() - 1
-        net_g = networks.build(
-            "unet",
+        net_g = UNet.build(
             num_downs=num_downs,
             base_filters=config.base_filters,
             norm=config.norm,
             dropout=config.dropout,
         )
         if config.discriminator == "projected":
-            net_d = networks.build("projected", width=config.disc_filters, seed=config.seed)
+            net_d = ProjectedDiscriminator.build(width=config.disc_filters, seed=config.seed)
         else:
-            net_d = networks.build(
-                "patchgan",
+            net_d = PatchGAN.build(
                 in_channels=6,
                 base_filters=config.disc_filters,
                 num_layers=config.disc_layers,
                 norm=config.norm,
             )
         betas = (config.beta1, config.beta2)
-        self.net_g, self.opt_g = self.add(
-            "net_g", networks.init_weights(net_g), "lr_g", betas=betas
-        )
+        self.net_g, self.opt_g = self.add("net_g", init_weights(net_g), "lr_g", betas=betas)
         if config.discriminator != "projected":  # spectral norm sets its scale
-            net_d = networks.init_weights(net_d)
+            net_d = init_weights(net_d)
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     def step(self, batch: Batch, ctx: Context) -> dict[str, Term]:

@@ -15,20 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import (
-    FAST,
-    BatchSize,
-    ConstantShare,
-    Flip,
-    LoadSizePx,
-    Range,
-    TotalImages,
-    TrainConfig,
-    need,
-    need_features_of_parts,
-)
 from s2f_utils.methods.initial import FACES, find_discriminator, load_into
 from s2f_utils.methods.losses import (
     component_loss,
@@ -40,9 +27,26 @@ from s2f_utils.methods.losses import (
 )
 from s2f_utils.methods.method import Batch, Context, Method, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Flip,
+    LearningRate,
+    Live,
+    LoadSizePx,
+    LossWeight,
+    TotalImages,
+    TrainConfig,
+    need,
+    need_features_of_parts,
+)
 from s2f_utils.networks import checkpoints, pretrained
 from s2f_utils.networks.info import TO_FACES
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.psp import PSP as PSPNetwork
 from s2f_utils.networks.published import network
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import distributed, to_device
 
 LOSS_NAMES = {
@@ -78,24 +82,24 @@ class PSPConfig(TrainConfig):
     perceptual: Literal["lpips", "discriminator", "efficientnet"] = Field(
         "lpips", description="whose features"
     )
-    lambda_l2: float = Field(1.0, ge=0, description="weight of the mean squared error")
-    lambda_lpips: float = Field(0.8, ge=0, description="weight of LPIPS, or of its substitute")
-    lambda_id: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_l2: LossWeight = Field(1.0, ge=0, description="weight of the mean squared error")
+    lambda_lpips: LossWeight = Field(0.8, ge=0, description="weight of LPIPS, or of its substitute")
+    lambda_id: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0, ge=0, description="weight of the identity loss (published: 0.1 for photos)"
     )
-    lambda_gan: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_gan: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description=(
             "weight of a projected discriminator's hinge loss, for sharper faces; not published"
         ),
     )
-    lambda_components: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_components: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description="weight of the perceptual distance at eyes and mouth alone; not published",
     )
-    lambda_l2_crop: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_l2_crop: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0,
         ge=0,
         description=(
@@ -103,10 +107,10 @@ class PSPConfig(TrainConfig):
             "clothes do not count; pSp's code has the same with a wider crop"
         ),
     )
-    lambda_w: Annotated[float, Range(0.0, 0.1)] = Field(
+    lambda_w: Annotated[float, Live(0.0, 0.1)] = Field(
         0.005, ge=0, description="weight of the styles' distance from the mean style"
     )
-    mixing: Annotated[float, Range(0.0, 1.0)] = Field(
+    mixing: Annotated[float, Live(0.0, 1.0)] = Field(
         0.0,
         ge=0,
         le=1,
@@ -119,8 +123,8 @@ class PSPConfig(TrainConfig):
             "generators"
         ),
     )
-    lr_g: float = Field(1e-4, gt=0, description="Adam's learning rate for the encoder")
-    lr_d: float = Field(
+    lr_g: LearningRate = Field(1e-4, gt=0, description="Adam's learning rate for the encoder")
+    lr_d: LearningRate = Field(
         2e-4, gt=0, description="Adam's learning rate for the discriminator, if there is one"
     )
     beta1: float = Field(0.95, description="Adam's momentum")
@@ -219,18 +223,20 @@ class PSP(Method):
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
-        net = networks.build("psp", kind=config.encoder, encoder=encoder, decoder=decoder)
+        net = PSPNetwork.build(kind=config.encoder, encoder=encoder, decoder=decoder)
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
         self.net_d: nn.Module | None = None  # for its features
         if config.perceptual == "discriminator":
             sizes = {name: decoder[name] for name in ("size_px", "channel_multiplier", "width")}
-            net_d = networks.build("stylegan2-disc", **sizes)
+            net_d = StyleGAN2Discriminator.build(**sizes)
             self.net_d = self.precision.place(net_d.requires_grad_(False))
             self.nets["judge"] = self.net_d  # its name in resume files
         if config.lambda_gan:
-            net_d = networks.build("projected", sketch_channels=self.shapes[0][0], seed=config.seed)
+            net_d = ProjectedDiscriminator.build(
+                sketch_channels=self.shapes[0][0], seed=config.seed
+            )
             self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(0.5, 0.999))
 
     @property

@@ -16,21 +16,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from s2f_utils import networks
-from s2f_utils.methods.config import (
-    FAST,
-    BatchSize,
-    ConstantShare,
-    Direction,
-    EmaHalfLifeImages,
-    LoadSizePx,
-    Range,
-    SizePx,
-    TotalImages,
-    TrainConfig,
-    need,
-    need_features_of_parts,
-)
 from s2f_utils.methods.initial import load_into
 from s2f_utils.methods.logistic import LogisticGAN, lazy_betas
 from s2f_utils.methods.losses import (
@@ -47,10 +32,29 @@ from s2f_utils.methods.losses import (
 )
 from s2f_utils.methods.method import Batch, Context, Term, frozen
 from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
+    FAST,
+    BatchSize,
+    ConstantShare,
+    Direction,
+    EmaHalfLifeImages,
+    LearningRate,
+    Live,
+    LoadSizePx,
+    LossWeight,
+    SizePx,
+    TotalImages,
+    TrainConfig,
+    need,
+    need_features_of_parts,
+)
 from s2f_utils.networks import pretrained
+from s2f_utils.networks.gfpgan import GFPGAN
 from s2f_utils.networks.info import FROM_DEGRADED
+from s2f_utils.networks.projected import ProjectedDiscriminator
 from s2f_utils.networks.published import network
 from s2f_utils.networks.stylegan2 import StyleGAN2
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import distributed, to_device
 
@@ -96,39 +100,39 @@ class RestoreConfig(TrainConfig):
         description="most channels of a layer of the discriminator, or of projected heads",
     )
     disc_multiplier: float = Field(1.0, gt=0, description="and StyleGAN2's channels from 64 px on")
-    damage: Annotated[float, Range(0.0, 1.0)] = Field(
+    damage: Annotated[float, Live(0.0, 1.0)] = Field(
         1.0, ge=0, le=1, description="share of the published ranges of degradation"
     )
     perceptual: Literal["vgg", "discriminator", "efficientnet"] = Field(
         "vgg", description="whose features"
     )
-    lambda_l1: float = Field(0.1, ge=0, description="weight of the L1 loss")
-    lambda_pyramid: float = Field(
+    lambda_l1: LossWeight = Field(0.1, ge=0, description="weight of the L1 loss")
+    lambda_pyramid: LossWeight = Field(
         1.0,
         ge=0,
         description="weight of the L1 losses of the U-Net's pictures, for the first 600,000 images",
     )
-    lambda_perceptual: float = Field(
+    lambda_perceptual: LossWeight = Field(
         1.0, ge=0, description="weight of the distance of VGG-19's features, or of their substitute"
     )
-    lambda_components: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
+    lambda_components: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
         0.0, ge=0, description="weight of that distance at eyes and mouth alone; for efficientnet"
     )
-    lambda_style: Annotated[float, Range(0.0, 100.0)] = Field(
+    lambda_style: Annotated[float, Live(0.0, 100.0)] = Field(
         50.0, ge=0, description="weight of the distance of the Gram matrices of VGG-19's features"
     )
-    lambda_id: Annotated[float, Range(0.0, 20.0, only_if_set=True)] = Field(
+    lambda_id: Annotated[float, Live(0.0, 20.0, only_if_set=True)] = Field(
         10.0, ge=0, description="weight of the identity loss"
     )
-    lambda_gan: Annotated[float, Range(0.0, 1.0)] = Field(
+    lambda_gan: Annotated[float, Live(0.0, 1.0)] = Field(
         0.1, ge=0, description="weight of the adversarial loss (logistic)"
     )
-    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+    r1_gamma: Annotated[float, Live(0.001, 100.0, log=True)] = Field(
         10.0, ge=0, description="weight of the discriminator's squared gradient at real photos"
     )
     r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
-    lr_g: float = Field(2e-3, gt=0, description="Adam's learning rate for the restorer")
-    lr_d: float = Field(2e-3, gt=0, description="Adam's learning rate for the discriminator")
+    lr_g: LearningRate = Field(2e-3, gt=0, description="Adam's learning rate for the restorer")
+    lr_d: LearningRate = Field(2e-3, gt=0, description="Adam's learning rate for the discriminator")
     beta1: float = Field(0.0, description="Adam's momentum")
     beta2: float = Field(0.99, description="Adam's second decay rate")
     max_norm: float = Field(
@@ -214,20 +218,18 @@ class Restore(LogisticGAN):
                 "width": round(512 * config.narrow),
                 "channel_multiplier": config.channel_multiplier,
             }
-        net_g = networks.build("gfpgan", **sizes)
+        net_g = GFPGAN.build(**sizes)
         if config.residual:
             net_g.paint_nothing()
         if config.decoder == "prior":
             net_g.stylegan_decoder.requires_grad_(False)
         if config.discriminator == "projected":
-            net_d = networks.build(
-                "projected", width=config.disc_width, sketch_channels=0, seed=config.seed
+            net_d = ProjectedDiscriminator.build(
+                width=config.disc_width, sketch_channels=0, seed=config.seed
             )
         else:
             size = {"size_px": config.size_px, "width": config.disc_width}
-            net_d = networks.build(
-                "stylegan2-disc", channel_multiplier=config.disc_multiplier, **size
-            )
+            net_d = StyleGAN2Discriminator.build(channel_multiplier=config.disc_multiplier, **size)
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", betas=(config.beta1, config.beta2)
         )

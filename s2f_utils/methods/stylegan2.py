@@ -14,24 +14,28 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from s2f_utils import networks
 from s2f_utils.methods.ada import AdaptiveP, augmented
-from s2f_utils.methods.config import (
+from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
+from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
+from s2f_utils.methods.method import Batch, Context, Term, frozen
+from s2f_utils.methods.projected import ProjectedPair
+from s2f_utils.methods.settings import (
     FAST,
     BatchSize,
     ConstantShare,
     Direction,
     EmaHalfLifeImages,
+    LearningRate,
+    Live,
     LoadSizePx,
-    Range,
+    LossWeight,
     TotalImages,
     TrainConfig,
 )
-from s2f_utils.methods.logistic import LogisticGAN, lazy_betas, lazy_share
-from s2f_utils.methods.losses import logistic_loss_d, logistic_loss_g
-from s2f_utils.methods.method import Batch, Context, Term, frozen
-from s2f_utils.methods.projected import ProjectedPair
 from s2f_utils.networks.info import FROM_NOISE
+from s2f_utils.networks.projected import ProjectedDiscriminator
+from s2f_utils.networks.stylegan2 import StyleGAN2 as Generator
+from s2f_utils.networks.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import distributed, to_device
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
@@ -58,7 +62,7 @@ class StyleGAN2Config(TrainConfig):
     channel_multiplier: float = Field(
         1.0, gt=0, description="channels from 64 px on: 2 in the paper's large models"
     )
-    mixing: Annotated[float, Range(0.0, 1.0)] = Field(
+    mixing: Annotated[float, Live(0.0, 1.0)] = Field(
         0.9, ge=0, le=1, description="share of fake photos whose styles come from two draws"
     )
     noise_from_images: int = Field(
@@ -69,31 +73,36 @@ class StyleGAN2Config(TrainConfig):
     )
     disc_filters: int = Field(64, gt=0, description="channels of a projected discriminator's heads")
     augment_disc: Literal["ada", "none"] = Field(
-        "ada", description="augmentation of the discriminator's input"
+        "ada",
+        description=(
+            "augmentation of the discriminator's input; ada of a projected one: a shared change"
+        ),
     )
-    ada_target: Annotated[float, Range(0.0, 1.0)] = Field(
+    ada_target: Annotated[float, Live(0.0, 1.0)] = Field(
         0.6, ge=-1, le=1, description="how sure of real photos the discriminator should be"
     )
     ada_images: float = Field(
         500_000.0, gt=0, description="least images from no augmentation to the full one"
     )
-    lambda_gan: float = Field(1.0, ge=0, description="weight of the adversarial loss (logistic)")
-    r1_gamma: Annotated[float, Range(0.001, 100.0, log=True)] = Field(
+    lambda_gan: LossWeight = Field(
+        1.0, ge=0, description="weight of the adversarial loss (logistic)"
+    )
+    r1_gamma: Annotated[float, Live(0.001, 100.0, log=True)] = Field(
         1.0, ge=0, description="weight of the discriminator's squared gradient at real photos"
     )
     r1_every: int = Field(16, ge=0, description="steps between two R1 steps; 0: never")
-    lambda_path: Annotated[float, Range(0.0, 10.0, only_if_set=True)] = Field(
-        2.0, ge=0, description="weight of path length regularisation"
+    lambda_path: Annotated[float, Live(0.0, 10.0, only_if_set=True)] = Field(
+        2.0, ge=0, description="weight of path length regularisation; not with projected"
     )
     path_every: int = Field(4, ge=0, description="steps between two such steps; 0: never")
-    lr_g: float = Field(
+    lr_g: LearningRate = Field(
         2.5e-3,
         gt=0,
         description=(
             "Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)"
         ),
     )
-    lr_d: float = Field(
+    lr_d: LearningRate = Field(
         2.5e-3, gt=0, description="Adam's learning rate for the discriminator: 16/17"
     )
     beta1: float = Field(0.0, description="Adam's momentum")
@@ -138,16 +147,16 @@ class StyleGAN2(LogisticGAN):
 
     def build(self, config: StyleGAN2Config) -> None:
         sizes = {name: getattr(config, name) for name in ("size_px", *self.init_args)}
-        net_g = networks.build("stylegan2", **sizes)
-        r1_every, path_every = config.r1_every, config.path_every if config.lambda_path else 0
+        net_g = Generator.build(**sizes)
+        r1_every = config.r1_every
+        path_every = config.path_every if config.lambda_path else 0
         if config.discriminator == "projected":
-            net_d = networks.build(
-                "projected", width=config.disc_filters, sketch_channels=0, seed=config.seed
+            net_d = ProjectedDiscriminator.build(
+                width=config.disc_filters, sketch_channels=0, seed=config.seed
             )
-            r1_every = 0
+            r1_every = path_every = 0  # neither is part of Sauer et al. 2021
         else:
-            net_d = networks.build(
-                "stylegan2-disc",
+            net_d = StyleGAN2Discriminator.build(
                 **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")},
             )
         self.net_g, self.opt_g = self.add(
@@ -231,7 +240,8 @@ class StyleGAN2(LogisticGAN):
         """One step against a projected discriminator, on a batch of photos b, (B, 3, S, S)."""
         b = batch.b
         fake_b = self.generate(len(b), ctx)
-        pair = ProjectedPair(self.net_d, None, b, fake_b, ctx)
+        augment = "none" if self.config.augment_disc == "none" else "shared"
+        pair = ProjectedPair(self.net_d, None, b, fake_b, ctx, augment)
         terms_d = {"loss_d": Term(pair.loss_d())}
         ctx.descend(terms_d, self.opt_d)
         with frozen(self.net_d):

@@ -16,5 +16,8 @@ __all__ = [
 ]
 __getattr__ = lazily(
     dict.fromkeys(__all__, "s2f_utils.networks.registry")
-    | {"UnknownNetworkError": "s2f_utils.networks.info"}
+    | {
+        "UnknownNetworkError": "s2f_utils.networks.info",
+        "init_weights": "s2f_utils.networks.network",
+    }
 )

@@ -42,6 +42,8 @@ class CGANGenerator(Network):
     Source: project 5 (in Keras; at 128 px, with 32 filters and six blocks).
     """
 
+    name = "cgan"
+
     def __init__(
         self,
         in_channels: int = 3,
@@ -78,6 +80,7 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
+    name = "dense"
     INFO = ModelInfo(task=SCORES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:

@@ -47,7 +47,7 @@ class EMA:
     def __init__(self, net: nn.Module, half_life_images: float) -> None:
         self.half_life_images = half_life_images
         self.source = net
-        self.net = networks.build(net.name, **net.args)
+        self.net = type(net).build(**net.args)
         self.net.load_state_dict(net.state_dict())
         self.net.to(next(net.parameters()).device).eval().requires_grad_(False)
 

@@ -55,6 +55,7 @@ class GFPGAN(Network):
     one is a simpler StyleGAN2, whose edges and widths differ: it cannot hold the weights of ours.
     """
 
+    name = "gfpgan"
     needs_contiguous = True  # the published code takes views that channels_last does not allow
 
     def __init__(

@@ -44,6 +44,13 @@ class UnknownNetworkError(ValueError):
     """
 
 
+def generator_file(direction: str | None = None) -> str:
+    """The name of a generator's file in a run folder: for the run's main direction (None), or for
+    another.
+    """
+    return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
+
+
 def read_by(direction: str) -> str:
     """What a model of this direction reads: "sketch", "photo", "map", "sketch and map", or "" for
     random codes alone.

@@ -68,6 +68,7 @@ def ir_body() -> nn.Sequential:
 class IRSE50(Network):
     """A face of 112 px, (N, 3, 112, 112) in [-1, 1] → its feature (N, 512), of length 1."""
 
+    name = "irse50"
     INFO = ModelInfo(task=MEASURES)
 
     def __init__(self) -> None:

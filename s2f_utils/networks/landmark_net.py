@@ -63,6 +63,7 @@ class LandmarkNet(Network):
     mean position of a heat map there (Sun et al. 2018, "Integral human pose regression").
     """
 
+    name = "finder"
     INFO = ModelInfo(task=MEASURES, size_px=SIDE_PX)
 
     def __init__(

@@ -127,6 +127,7 @@ class MobileStyleGAN(Network):
     first ones decide pose and shape, the last ones colours and texture.
     """
 
+    name = "mobile-stylegan"
     INFO = ModelInfo(RENDERS, FROM_NOISE, size_px=FULL_PX)
 
     def __init__(self) -> None:
@@ -212,6 +213,7 @@ class PreviewHead(Network):
     pictures it saw at half their size.
     """
 
+    name = "preview-head"
     INFO = ModelInfo(RENDERS, FROM_NOISE, size_px=256)
     NUM_BLOCKS = 5  # of the generator, before it
 

@@ -18,7 +18,7 @@ from s2f_utils.runtime import distributed
 
 class Network(nn.Module):
     """The base of all networks. `name` is its key in `registry.NETWORKS`, `args` its constructor's
-    arguments, as plain values; `networks.build` says both.
+    arguments, as plain values, which `build` records.
     """
 
     INFO: ClassVar[ModelInfo] = ModelInfo()
@@ -60,6 +60,23 @@ class Network(nn.Module):
     def info(self) -> ModelInfo:
         """What this network is, as trained."""
         return self.describe(self.args)
+
+
+def init_weights(net: nn.Module, gain: float = 0.02) -> nn.Module:
+    """Draw the starting weights in place, from torch's global generator, and return the network.
+
+    Convolutions from N(0, gain), batch-norm scales from N(1, gain), biases 0. Source: Isola et al.
+    2017, section 6.2.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, gain)
+            nn.init.zeros_(module.bias)
+    return net
 
 
 def norm_layer(norm: str, num_channels: int) -> nn.Module:

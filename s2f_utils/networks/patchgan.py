@@ -21,6 +21,7 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
+    name = "patchgan"
     INFO = ModelInfo(task=SCORES)
 
     def __init__(

@@ -70,6 +70,7 @@ class ProjectedDiscriminator(Network):
     are no part of this network. Raises ImportError where they are not installed.
     """
 
+    name = "projected"
     INFO = ModelInfo(task=SCORES)
 
     def __init__(

@@ -169,6 +169,8 @@ class PSP(Network):
     encoder, decoder: the arguments of both; `kind` of the encoder is a key of `ENCODERS`.
     """
 
+    name = "psp"
+
     def __init__(
         self,
         kind: str = "psp",

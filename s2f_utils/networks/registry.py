@@ -57,26 +57,7 @@ def build(name: str, **args) -> nn.Module:
         raise ValueError(
             f"{name} has no argument {', '.join(unknown)}: it takes {', '.join(known)}"
         )
-    net = NETWORKS[name].build(**args)
-    net.name = name
-    return net
-
-
-def init_weights(net: nn.Module, gain: float = 0.02) -> nn.Module:
-    """Draw the starting weights in place, from torch's global generator, and return the network.
-
-    Convolutions from N(0, gain), batch-norm scales from N(1, gain), biases 0. Source: Isola et al.
-    2017, section 6.2.
-    """
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, gain)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, gain)
-            nn.init.zeros_(module.bias)
-    return net
+    return NETWORKS[name].build(**args)
 
 
 def count_parameters(net: nn.Module) -> int:

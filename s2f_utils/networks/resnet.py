@@ -51,6 +51,7 @@ class ResNet(Network):
     2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
+    name = "resnet"
     INFO = ModelInfo(either_way=True)
 
     def __init__(

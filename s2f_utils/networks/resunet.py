@@ -80,6 +80,8 @@ class ResUNet(Network):
     way up; its weights are 0 until adversarial training uses it.
     """
 
+    name = "resunet"
+
     def __init__(
         self,
         in_channels: int = 3,

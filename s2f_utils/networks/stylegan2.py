@@ -247,6 +247,8 @@ class StyleGAN2(Network):
     smaller published models.
     """
 
+    name = "stylegan2"
+
     def __init__(
         self,
         size_px: int = 256,

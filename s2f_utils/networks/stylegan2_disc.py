@@ -83,6 +83,7 @@ class StyleGAN2Discriminator(Network):
     groups are smaller.
     """
 
+    name = "stylegan2-disc"
     GROUP = 4
 
     INFO = ModelInfo(task=SCORES)

@@ -72,6 +72,8 @@ class UNet(Network):
     pytorch-CycleGAN-and-pix2pix.
     """
 
+    name = "unet"
+
     def __init__(
         self,
         in_channels: int = 3,

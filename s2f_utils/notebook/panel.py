@@ -25,7 +25,7 @@ from tqdm import tqdm
 from s2f_utils.notebook import stills
 from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page
 from s2f_utils.pictures import images, viz
-from s2f_utils.train.tracking import read_log
+from s2f_utils.train.log import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0

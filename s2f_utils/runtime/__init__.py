@@ -7,6 +7,9 @@ from s2f_utils.runtime.devices import (
     num_cores,
     pick_device,
     preferred_device,
+    rng_state,
+    seed_everything,
+    set_rng_state,
     start_copy,
     to_device,
     tuned,
@@ -26,9 +29,17 @@ from s2f_utils.runtime.precision import (
     pick_precision,
     training_format,
 )
-from s2f_utils.runtime.profiles import PROFILE_NAMES, TRAINING_PROFILES, ConfigError, profile_name
-from s2f_utils.runtime.rng import rng_state, seed_everything, set_rng_state
-from s2f_utils.runtime.words import counted, lazily, of_command_line, pip_install, what_to_install
+from s2f_utils.runtime.words import (
+    PROFILE_NAMES,
+    TRAINING_PROFILES,
+    ConfigError,
+    counted,
+    lazily,
+    of_command_line,
+    pip_install,
+    profile_name,
+    what_to_install,
+)
 
 __all__ = [
     "PROFILE_NAMES",

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from s2f_utils.infer import find_generator
 from s2f_utils.methods import METHODS
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
+from s2f_utils.methods.settings import TrainConfig
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError, pick_device
 

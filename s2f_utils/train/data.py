@@ -7,6 +7,7 @@ All draws come from torch's global CPU generator, whose state is in the resume f
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +16,51 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.data import Manifest, Row
-from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
-from s2f_utils.methods.config import TrainConfig
+from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import (
+    AHEAD,
+    GIVEN,
+    Data,
+    paired_data,
+    photo_data,
+    unpaired_data,
+    unpaired_rows,
+)
 from s2f_utils.methods.method import Batch
+from s2f_utils.methods.settings import TrainConfig
 from s2f_utils.networks.info import DIRECTIONS
 from s2f_utils.pictures import images
-from s2f_utils.runtime import distributed, to_device
+from s2f_utils.runtime import ConfigError, distributed, to_device
+from s2f_utils.train.config import Resolved, find_method
 
 if TYPE_CHECKING:
     from s2f_utils.methods.method import Method
     from s2f_utils.train.state import TrainingRun
+
+
+def training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
+    """The rows to train on. Raises DataError where there are none, ConfigError for a batch that the
+    processes cannot share.
+    """
+    rows, ranks = manifest.split("train"), distributed.world_size()
+    if not rows:
+        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    if config.batch_size % ranks:
+        raise ConfigError(
+            f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
+        )
+    return rows
+
+
+def length(resolved: Resolved, rows: Sequence[Row]) -> int:
+    """The number of images to train for, unless a time budget ends it."""
+    config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
+    if data == "photos":
+        num = sum(row.photo is not None for row in rows)
+    elif data == "unpaired":
+        num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
+    total = config.total_images or max(1, round(config.epochs * config.copies * num))
+    return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
 
 
 def training_data(
@@ -36,9 +71,14 @@ def training_data(
     device: torch.device,
     progress: bool,
 ) -> tuple[Data, Data]:
-    """The pictures to train on, and those of the sheets of samples:
-    validation pairs, if there are any.
+    """The pictures to train on, and those of the sheets of samples: validation pairs, if there are
+    any. device: that of the training.
     """
+    if method.from_cpu and device.type != "cpu":
+        on_cpu = torch.device("cpu")
+        data, samples = training_data(config, method, manifest, rows, on_cpu, progress)
+        data.ahead = AHEAD  # the GPU must not wait
+        return data, samples
     val = manifest.split("val")
     chosen = val or rows
     num = config.num_samples

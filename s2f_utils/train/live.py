@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2f_utils.methods.config import Range
+from s2f_utils.methods.settings import Live
 from s2f_utils.runtime import write_json
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class LiveValues:
     """
 
     def __init__(
-        self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None
+        self, values: Mapping[str, float], ranges: Mapping[str, Live], controls: Path | None = None
     ) -> None:
         self.ranges = dict(ranges)
         self._values = {name: self._checked(name, value) for name, value in values.items()}
@@ -196,9 +196,9 @@ def live_values(model: Method, total_images: int, folder: Path | None) -> LiveVa
     every = float(config.sample_every_images or usual)
     values = model.live_values() | {"augment": 1.0, "batch_size": batch, "sample_every": every}
     ranges = config.live_ranges() | {
-        "augment": Range(0.0, 2.0),
-        "batch_size": Range(1.0, max(16.0, 2 * batch)),
-        "sample_every": Range(1.0, max(1e9, every), log=True),
+        "augment": Live(0.0, 2.0),
+        "batch_size": Live(1.0, max(16.0, 2 * batch)),
+        "sample_every": Live(1.0, max(1e9, every), log=True),
     }
     for name, limits in ranges.items():  # a setting outside the slider's range extends it
         low = min(limits.low, values[name])

@@ -24,12 +24,12 @@ from tqdm.auto import tqdm
 
 from s2f_utils.methods.method import Context, Step
 from s2f_utils.runtime import distributed, tuned
+from s2f_utils.train import MemoryFullError, is_out_of_memory
 from s2f_utils.train.data import make_batch
-from s2f_utils.train.errors import MemoryFullError, is_out_of_memory
 from s2f_utils.train.saving import attempt, is_save_due, save, write_generators, write_sheet
-from s2f_utils.train.schedule import set_rates
 from s2f_utils.train.state import TrainingRun
 
+FEW_EPOCHS = 10  # from here on the learning rates' factor changes once an epoch, as published
 LAUNCHER_S = 30.0  # torchrun forwards a Ctrl-C that its processes have already received
 
 
@@ -73,6 +73,8 @@ def train(
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
     for net in model.nets.values():
         net.train()
+    if is_first:
+        run.hold()
 
     def notify(event: str, *details: Any) -> None:
         for callback in callbacks:
@@ -112,7 +114,9 @@ def train(
             reason, num = agree(run, decision)
             if reason and is_first:
                 finish(run, notify, reason)
-            if num == 0:  # the end, or a pause
+            if num == 0:  # the end, or a pause, in which samples and the state may be asked for
+                if is_first and not reason:
+                    carry_out(run, notify)
                 clock = time.monotonic()
                 continue
 
@@ -147,34 +151,31 @@ def train(
             now = time.monotonic()
             run.seconds += now - clock
             clock = now
-            run.add(losses, num)
+            run.losses.add(losses, num)
             if is_due(log_every, row_parts):
                 notify("on_log", row := run.write_row())
                 bar.set_postfix(
                     {k: f"{v:.3f}" for k, v in row.items() if k.startswith("loss")}, refresh=False
                 )
 
-            # A sheet of samples, and snapshots of the generators.
-            if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
-                live.done("sample")
-                attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+            # A sheet of samples, and the state from which training can resume.
+            is_sheet_due = is_due(live["sample_every"], sheet_parts)
+            if carry_out(run, notify, sample=is_sheet_due, state=is_save_due(run)):
                 clock = time.monotonic()
+
+            # Snapshots of the generators.
             if done < 1 and is_due(0, config.num_snapshots + 1):
                 attempt(
                     run,
                     "keep a snapshot",
                     lambda: write_generators(run, "snapshots", f"-{run.images_seen:08d}"),
                 )
-
-            # The state from which training can resume.
-            if is_save_due(run) or live.asked("save"):
-                live.done("save")
-                save(run, notify)
-                clock = time.monotonic()
             notify("on_step")
             run.spend(time.monotonic() - began)
             bar.total = run.total_images
             bar.update(run.images_seen - bar.n)
+    if reason != "chunk":
+        run.release()
     notify("on_end", reason)
     if reason == "interrupted" and is_first:
         text = (
@@ -183,6 +184,56 @@ def train(
         )
         tqdm.write(f"{text}. To go on, run the same command or cell again", file=sys.stderr)
     return reason
+
+
+def set_rates(run: TrainingRun) -> None:
+    """Give a run's optimisers the learning rates of its next step: the live values times the
+    schedule's factor, and times the share that a method reserves for lazy regularisation.
+    """
+    factor = lr_factor(run)
+    for name, opt in run.model.optimizers.items():
+        run.rates[name] = run.live[name] * factor
+        for group in opt.param_groups:
+            group["lr"] = run.rates[name] * group.get("lr_share", 1.0)
+
+
+def lr_factor(run: TrainingRun) -> float:
+    """The factor for a run's next step: 1 at first, then linearly towards 0.
+
+    Of a run, `share_done` is from 0 to 1, by images or by the time budget, whichever ends first;
+    `images_seen`, `total_images` and `epoch_images` count images.
+    """
+    constant_share = run.config.constant_share
+    if run.config.time_budget_s:
+        return decay_by_share(run.share_done, constant_share)
+    return decay_by_epoch(run.images_seen, run.total_images, constant_share, run.epoch_images)
+
+
+def decay_by_epoch(
+    images_seen: int, total_images: int, constant_share: float, epoch_images: int
+) -> float:
+    """The factor after `images_seen` images of a training of `total_images`.
+
+    As in pix2pix's code, it is 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1),
+    with epochs counted from 0, and changes once an epoch. In trainings of fewer than `FEW_EPOCHS`
+    it changes more often: the shorter the training, the nearer it is to a straight line.
+    constant_share: of the training, before the factor falls. epoch_images: images of an epoch.
+    """
+    if constant_share >= 1:
+        return 1.0
+    shortened = min(1.0, total_images / (epoch_images * FEW_EPOCHS))
+    period = epoch_images * shortened**2  # images between two changes
+    periods = total_images / period
+    constant = periods * constant_share
+    falling = max(0.0, images_seen // period + 1 - constant)
+    return max(0.0, 1.0 - falling / (periods - constant + 1))
+
+
+def decay_by_share(share_done: float, constant_share: float) -> float:
+    """The factor after this share of a training, from 0 to 1: 1, then a straight line to 0."""
+    if constant_share >= 1:
+        return 1.0
+    return min(1.0, (1 - share_done) / (1 - constant_share))
 
 
 class Decision(NamedTuple):
@@ -248,11 +299,27 @@ def agree(run: TrainingRun, decision: Decision | None) -> Decision:
     return decision
 
 
+def carry_out(
+    run: TrainingRun, notify: Callable[..., None], *, sample: bool = False, state: bool = False
+) -> bool:
+    """Write a sheet of samples and the state, where they are due or asked for; whether any was."""
+    live = run.live
+    sample |= live.asked("sample")
+    state |= live.asked("save")
+    if sample:
+        live.done("sample")
+        attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+    if state:
+        live.done("save")
+        save(run, notify)
+    return sample or state
+
+
 def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     """Write the last row of the log and, except after a chunk, the state;
     NotSavedError if that fails.
     """
-    if reason == "done" and run.sums:
+    if reason == "done" and run.losses.sums:
         notify("on_log", run.write_row())
     if reason == "chunk":
         run.mean_losses()
@@ -273,6 +340,7 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
         yield
     except BaseException as error:
         if not is_out_of_memory(error):
+            run.release()
             notify("on_failure", error)
             raise
         message = str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
@@ -299,6 +367,7 @@ def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator
         f" (--set batch_size=…), or a smaller size_px{known}; {run.last_saved}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
+    run.release()
     notify("on_failure", full)
     raise full from None
 

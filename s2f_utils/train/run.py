@@ -1,28 +1,37 @@
-"""Prepare a new training run, or resume one: `open_run`. `train.loop.train` trains it."""
+"""Open a run: its folder, new or that of the run to resume. `loop.train` trains it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import BaseFileLock
 
 from s2f_utils import runtime, weights
-from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import unpaired_rows
+from s2f_utils.data import Manifest, Row
 from s2f_utils.infer import find_generator
-from s2f_utils.methods.config import TrainConfig
 from s2f_utils.methods.method import Method
+from s2f_utils.methods.settings import MAY_DIFFER
 from s2f_utils.networks import checkpoints
 from s2f_utils.runtime import ConfigError, distributed
+from s2f_utils.train import RunInUseError
 from s2f_utils.train.config import Resolved, find_method
-from s2f_utils.train.data import training_data
+from s2f_utils.train.data import length, training_data, training_rows
 from s2f_utils.train.live import live_values
-from s2f_utils.train.saving import card_of, check_space, new_card
-from s2f_utils.train.state import TrainingRun, changed_settings, why_not
-from s2f_utils.train.tracking import TRACKERS, RunLog
+from s2f_utils.train.log import RunLog
+from s2f_utils.train.saving import card_of, check_space, new_card, write_config
+from s2f_utils.train.state import (
+    VERSION,
+    TrainingRun,
+    changed_settings,
+    data_bytes,
+    hold,
+    in_words,
+)
 
 
 def open_run(
@@ -45,24 +54,25 @@ def open_run(
     run of this name if it is unfinished and has the same settings, pairs and initial model, else
     starts a new one; "never" starts a new one; a folder resumes that run, and raises
     CheckpointError if it does not fit. init: the model, as in `infer.find_generator`, whose
-    generator (and nothing else) a new run starts from. Raises DataError, ConfigError or
-    CheckpointError before anything is written.
+    generator (and nothing else) a new run starts from. Raises DataError, ConfigError,
+    CheckpointError, or RunInUseError where another process trains that run, before anything is
+    written.
     """
     config, kind = resolved.config, find_method(resolved.method)
     is_first = distributed.is_rank_zero()  # only rank zero writes files
-    name, rows = name or resolved.method, _training_rows(manifest, config)
-    device, total = runtime.pick_device(device), _length(resolved, rows)
+    rows = training_rows(manifest, config)
+    device = runtime.pick_device(device)
 
     # The run to resume: all ranks find the same one, and read its state.
-    begins = _beginning(init) if resume in ("auto", "never") or init else {}
-    folder, state = _find_run(resume, runs, name, resolved, rows, begins)
+    begins = _beginning(init) if init or resume in ("auto", "never") else {}
+    wanted = Wanted(resolved, rows, begins)
+    folder, state, lock = _find(resume, runs, name or resolved.method, wanted)
     is_new = folder is None
 
     # Networks and data.
     model = _model(resolved, device, init, is_new)
     ema = _averages(model)
-    where = torch.device("cpu") if kind.from_cpu else model.precision.device
-    data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
+    data, samples = training_data(config, kind, manifest, rows, device, progress and is_first)
 
     # The folder: a new one once the pictures have been read and all checks have passed.
     if is_first:
@@ -70,7 +80,9 @@ def open_run(
         # 2: generators.
         check_space(folder or Path(runs), model, copies=4 * (2 if is_new else 1) + 2)
         card = card_of(folder)
-        folder = folder or runtime.new_run_folder(runs, name)
+        if is_new:
+            folder = runtime.new_run_folder(runs, name or resolved.method)
+            lock = hold(folder)
     folder = distributed.broadcast(folder)
     run = TrainingRun(
         method=resolved.method,
@@ -80,14 +92,14 @@ def open_run(
         rows=rows,
         data=data,
         samples=samples,
-        live=live_values(model, total, folder if is_first else None),
+        live=live_values(model, wanted.length, folder if is_first else None),
         log=RunLog(folder),
-        precision=model.precision,
-        longest_images=total,
+        longest_images=wanted.length,
         ema=ema,
-        trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
+        trackers=_trackers(config.tracker) if is_first else [],
         fit=manifest.settings.get("fit", "stretch"),
         is_aligned=manifest.settings.get("align") == "face",
+        lock=lock,
     )
 
     # The configuration of a new run, or the state of an interrupted one.
@@ -95,7 +107,7 @@ def open_run(
         run.load_state_dict(state)
     if is_first:
         if is_new:
-            _write_config(run, resolved, manifest, begins)
+            write_config(run, resolved.origin, manifest, begins)
         else:
             run.live.read_edits_since(run.log.path.stat().st_mtime_ns)
             _report_resumed(run, state)
@@ -115,14 +127,16 @@ def finished(
     """The newest run of this name, if it was trained to its end with these settings, pairs and
     initial model; else None. Arguments as in `open_run`.
     """
-    rows, config = manifest.split("train"), resolved.config
-    folder, state, other = _newest(runs, name or resolved.method, resolved, rows, _beginning(init))
-    if folder is None or other or not _is_done(state, resolved, rows):
+    wanted = Wanted(resolved, manifest.split("train"), _beginning(init))
+    folder = runtime.last_run_folder(runs, name or resolved.method)
+    state = _read_state(folder) if folder else {}
+    if folder is None or wanted.why_not(folder, state) or not wanted.is_done(state):
         return None
+    config = resolved.config
     if config.time_budget_s and "time_budget_s" not in changed_settings(state, config):
         return folder
     # At the end of its images a longer or shorter time changes nothing.
-    is_at_last_image = state["images_seen"] >= state["total_images"] == _length(resolved, rows)
+    is_at_last_image = state["images_seen"] >= state["total_images"] == wanted.length
     return folder if is_at_last_image else None
 
 
@@ -138,84 +152,111 @@ def settings_of_run(folder: str | Path, method: str) -> dict[str, Any]:
     return {name: value for name, value in state["config"].items() if name in known}
 
 
-def _training_rows(manifest: Manifest, config: TrainConfig) -> list[Row]:
-    """The rows to train on. Raises DataError where there are none, ConfigError for a batch that the
-    processes cannot share.
+@dataclass(frozen=True)
+class Wanted:
+    """What a command asks for, to be compared with a saved run. begins: its initial model, as in
+    `config.json`; {}: whichever the run began with.
     """
-    rows, ranks = manifest.split("train"), distributed.world_size()
-    if not rows:
-        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    if config.batch_size % ranks:
-        raise ConfigError(
-            f"batch_size must be a multiple of the {ranks} processes, got {config.batch_size}"
-        )
-    return rows
+
+    resolved: Resolved
+    rows: Sequence[Row]
+    begins: Mapping[str, Any]
+
+    @property
+    def length(self) -> int:
+        """The number of images to train for, unless a time budget ends it."""
+        return length(self.resolved, self.rows)
+
+    def is_done(self, state: Mapping[str, Any]) -> bool:
+        """Whether a saved run is at the end that these settings give it, in images or in time."""
+        budget, spent_s = self.resolved.config.time_budget_s, state.get("spent_s", state["seconds"])
+        return state["images_seen"] >= self.length or 0 < budget <= spent_s
+
+    def why_not(self, folder: Path, state: Mapping[str, Any], *, is_named: bool = False) -> str:
+        """Why the run saved in this folder cannot go on with these settings, pairs and initial
+        model; "" if it can. is_named: whether that run was asked for, rather than found.
+        """
+        config = self.resolved.config
+        may_differ = set(MAY_DIFFER)
+        if is_named:
+            may_differ |= {"precision", *config.live_ranges()}
+        changed = changed_settings(state, config)
+        other = {name: changed[name] for name in sorted(changed.keys() - may_differ)}
+        if state["method"] != self.resolved.method or other:
+            what = in_words(other) or "another method"
+            return f"was made with other settings ({what}): use the same"
+        if state.get("version") != VERSION:
+            return "was written by another version of this project: use that one"
+        if state["data_ids"] != [row.id for row in self.rows]:
+            return "was trained on other pairs: use the same data"
+        if state.get("data_bytes") not in (None, data_bytes(self.rows)):
+            return "was trained on other pictures under the same names: use the same data"
+        if self.begins and self.begins["init_sha256"] != _init_sha256(folder):
+            init = self.begins["init"]
+            if init is None:
+                return "began with another model"
+            return f"did not begin with {init} as it is now: leave --init out"
+        return ""
 
 
-def _find_run(
-    resume: str | Path,
-    runs: str | Path,
-    name: str,
-    resolved: Resolved,
-    rows: list[Row],
-    begins: Mapping[str, Any],
-) -> tuple[Path | None, Mapping[str, Any]]:
-    """The folder and the saved state of the run to resume; None and {} to start a new one."""
+def _find(
+    resume: str | Path, runs: str | Path, name: str, wanted: Wanted
+) -> tuple[Path | None, Mapping[str, Any], BaseFileLock | None]:
+    """The folder of the run to resume, its saved state and its lock; None, {} and None for a new
+    run.
+    """
     if resume == "never":
-        return None, {}
-    if resume == "auto":
-        folder, state, other = _newest(runs, name, resolved, rows, begins)
-        if folder and not other and not _is_done(state, resolved, rows):
-            return folder, state
-        is_unfinished = folder and state["images_seen"] < state["total_images"]
-        if other and is_unfinished and distributed.is_rank_zero():
-            print(f"{folder} is not resumed: it {other.partition(': use')[0]}")
-        return None, {}
-    folder = Path(resume)
-    state = _read_state(folder)
-    if begins and not _began_with(folder, begins):
-        raise checkpoints.CheckpointError(
-            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to "
-            "resume with its"
-            " initial model, or start a new run with --resume never"
-        )
-    return folder, state
-
-
-def _newest(
-    runs: str | Path, name: str, resolved: Resolved, rows: list[Row], begins: Mapping[str, Any]
-) -> tuple[Path | None, Mapping[str, Any], str]:
-    """The newest run of this name, its saved state, and why it cannot go on with these settings,
-    pairs and initial model, "" if it can; None where there is no run.
-    """
-    folder = runtime.last_run_folder(runs, name)
+        return None, {}, None
+    is_named = resume != "auto"
+    folder = Path(resume) if is_named else runtime.last_run_folder(runs, name)
     if folder is None:
-        return None, {}, ""
+        return None, {}, None
+    # Locked before the state is read: nobody changes it from then on.
+    lock, in_use = _tried(_resume_file(folder).parent)
     state = _read_state(folder)
-    other = why_not(state, resolved.method, resolved.config, rows)
-    if not other and not _began_with(folder, begins):
-        other = "began with another model"
-    return folder, state, other
+    other = wanted.why_not(folder, state, is_named=is_named)
+    if other and is_named:
+        raise checkpoints.CheckpointError(
+            f"{folder}: {other}, or start a new run with --resume never"
+        )
+    if not other and (is_named or not wanted.is_done(state)):
+        if in_use:
+            raise in_use
+        return folder, state, lock
+    is_unfinished = state["images_seen"] < state["total_images"]
+    if other and is_unfinished and distributed.is_rank_zero():
+        print(f"{folder} is not resumed: it {other.partition(': ')[0]}")
+    if lock:
+        lock.release()
+    return None, {}, None
 
 
-def _is_done(state: Mapping[str, Any], resolved: Resolved, rows: list[Row]) -> bool:
-    """Whether a saved run is at the end that these settings give it, in images or in time."""
-    budget, spent_s = resolved.config.time_budget_s, state.get("spent_s", state["seconds"])
-    return state["images_seen"] >= _length(resolved, rows) or 0 < budget <= spent_s
+def _tried(folder: Path) -> tuple[BaseFileLock | None, RunInUseError | None]:
+    """The lock of a run's folder, or why it cannot be had; rank zero holds it for all."""
+    if not distributed.is_rank_zero():
+        return None, None
+    try:
+        return hold(folder), None
+    except RunInUseError as error:
+        return None, error
 
 
-def _read_state(folder: Path) -> Mapping[str, Any]:
-    """The saved state of a run; CheckpointError if the file is not a resume file."""
+def _resume_file(folder: Path) -> Path:
     path = folder / "resume.pt"
     if not path.is_file():
         raise FileNotFoundError(
             f"{folder}: no saved state of a run (resume.pt) is there: name another folder, or leave"
             " --resume out"
         )
+    return path
+
+
+def _read_state(folder: Path) -> Mapping[str, Any]:
+    """The saved state of a run; CheckpointError if the file is not a resume file."""
+    path = _resume_file(folder)
     state = checkpoints.load_torch_file(path)
-    if not isinstance(state, Mapping) or not {"method", "config", "data_ids", "nets", "rng"} <= set(
-        state
-    ):
+    needed = {"method", "config", "data_ids", "nets", "rng"}
+    if not isinstance(state, Mapping) or not needed <= set(state):
         raise checkpoints.CheckpointError(
             f"{path}: is not the resume file of a run: start anew with --resume never"
         )
@@ -228,21 +269,10 @@ def _beginning(init: str | Path | None) -> dict[str, str | None]:
     return {"init": str(init) if init else None, "init_sha256": sha256}
 
 
-def _began_with(folder: Path, begins: Mapping[str, Any]) -> bool:
-    """Whether a run started from this model, with its current checksum."""
+def _init_sha256(folder: Path) -> str | None:
+    """The checksum of the model that the run in this folder began with."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config.get("init_sha256") == begins["init_sha256"]
-
-
-def _length(resolved: Resolved, rows: list[Row]) -> int:
-    """The number of images to train for, unless a time budget ends it."""
-    config, data, num = resolved.config, find_method(resolved.method).data, len(rows)
-    if data == "photos":
-        num = sum(row.photo is not None for row in rows)
-    elif data == "unpaired":
-        num = max(map(len, unpaired_rows(rows, config.apart, config.seed)))
-    total = config.total_images or max(1, round(config.epochs * config.copies * num))
-    return min(total, max(1, round(config.max_epochs * num))) if config.max_epochs else total
+    return config.get("init_sha256")
 
 
 def _model(
@@ -275,24 +305,13 @@ def _averages(model: Method) -> dict[str, checkpoints.EMA]:
     return ema
 
 
-def _write_config(
-    run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]
-) -> None:
-    """Write the new run's `config.json`: its settings, its data, and the machine."""
-    facts = {
-        "method": run.method,
-        "config": run.config.model_dump(),
-        "origin": resolved.origin,
-    }
-    facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
-    facts |= {"total_images": run.total_images, **begins}
-    facts |= {
-        "precision": run.precision.name,
-        "device": run.precision.device.type,
-        "memory_format": run.precision.memory_format,
-        "ranks": distributed.world_size(),
-    }
-    runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
+def _trackers(name: str) -> list[Any]:
+    """The callbacks that a setting asks for."""
+    if name == "none":
+        return []
+    from s2f_utils.train.tracking import TRACKERS
+
+    return [TRACKERS[name]()]
 
 
 def _report_resumed(run: TrainingRun, state: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ import torch
 import s2f_utils
 from s2f_utils import metrics, weights
 from s2f_utils.data import Manifest, terms_of
-from s2f_utils.infer import find_generator, generator_file
+from s2f_utils.infer import find_generator
 from s2f_utils.methods.method import Method
 from s2f_utils.networks import checkpoints
-from s2f_utils.networks.info import ModelInfo
+from s2f_utils.networks.info import ModelInfo, generator_file
 from s2f_utils.pictures import images, viz
-from s2f_utils.runtime import what_to_do
+from s2f_utils.runtime import distributed, machine_facts, what_to_do, write_json
+from s2f_utils.train import NotSavedError
 from s2f_utils.train.data import sample_pictures
-from s2f_utils.train.errors import NotSavedError
 from s2f_utils.train.state import TrainingRun
 
 SOON_S, SHARE = 60.0, 0.01  # between two saves at least; of the time, that early saves may take
@@ -86,13 +86,37 @@ def write_state(run: TrainingRun) -> None:
     """
     os.stat(run.folder)  # a missing folder, as of an unmounted Drive, is not created elsewhere
     check_space(run.folder, run.model, copies=3)
-    run.check_finite()
+    check_finite(run)
     checkpoints.save_resume(run.resume_path, run.state_dict())
     run.saved_at = run.images_seen
     write_generators(run)
     for name, net in run.model.other_networks.items():
         path = run.folder / f"{name}.safetensors"
         checkpoints.save_generator(path, net, {"method": run.method}, run.card)
+
+
+def check_finite(run: TrainingRun) -> None:
+    """Raise TrainingDiverged if a loss since the last row, a weight, a batch norm's statistic, or
+    an average of these is NaN or infinite. Waits for the device once.
+    """
+    run.mean_losses()
+    averages = {f"the average of {way}": ema.net for way, ema in run.ema.items()}
+    nets = run.model.nets | averages
+    finite = torch.stack([_is_finite(net) for net in nets.values()]).tolist()
+    what = "weights or batch norm's statistics"
+    wrong = [
+        f"{what} of {name} are NaN or infinite"
+        for name, is_finite in zip(nets, finite, strict=True)
+        if not is_finite
+    ]
+    if wrong:
+        raise run.diverged(wrong)
+
+
+def _is_finite(net: torch.nn.Module) -> torch.Tensor:
+    """Whether all weights and statistics of a network are finite, as a tensor on its device."""
+    tensors = [*net.parameters(), *net.buffers()]
+    return torch.stack([t.detach().isfinite().all() for t in tensors]).all()
 
 
 def write_generators(run: TrainingRun, folder: str = "", ending: str = "") -> None:
@@ -110,6 +134,29 @@ def write_generators(run: TrainingRun, folder: str = "", ending: str = "") -> No
         path = run.folder / folder / name.replace(".safetensors", f"{ending}.safetensors")
         facts = {**meta, "direction": direction, **run.model.metadata}
         checkpoints.save_generator(path, net, facts, run.card)
+
+
+def write_config(
+    run: TrainingRun, origin: Mapping[str, str], manifest: Manifest, begins: Mapping[str, Any]
+) -> None:
+    """Write a new run's `config.json`: its settings and where each comes from, its data, its
+    initial model, and the machine.
+    """
+    facts = {
+        "method": run.method,
+        "config": run.config.model_dump(),
+        "origin": origin,
+        "data": str(manifest.path.resolve()),
+        "data_settings": manifest.settings,
+        "total_images": run.total_images,
+        **begins,
+        "precision": run.precision.name,
+        "device": run.precision.device.type,
+        "memory_format": run.precision.memory_format,
+        "ranks": distributed.world_size(),
+        "machine": machine_facts(),
+    }
+    write_json(run.folder / "config.json", facts)
 
 
 def card_of(folder: Path | None) -> ModelInfo:
@@ -156,9 +203,9 @@ def _initial_data(folder: Path) -> tuple[Sequence[str], Sequence[str]]:
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: always the same inputs (never from the test set), the answers,
     and the ground truth. Log its scores (`run.scores`). Uses no random numbers. Raises
-    TrainingDiverged as `run.check_finite`, and ImageError for an answer with NaN or infinity.
+    TrainingDiverged as `check_finite`, and ImageError for an answer with NaN or infinity.
     """
-    run.check_finite()
+    check_finite(run)
     sketches, photos = sample_pictures(run.samples)
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))

@@ -1,12 +1,10 @@
-"""A run's log, `log.jsonl`, and trackers, callbacks that send losses, samples and live values to
-Weights & Biases or TensorBoard. A tracker's failure is reported once, and training continues
-without it.
+"""Trackers: callbacks that send losses, samples and live values to Weights & Biases or TensorBoard.
+A tracker's failure is reported once, and training continues without it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import sys
@@ -21,6 +19,7 @@ from tqdm.auto import tqdm
 from s2f_utils import runtime
 from s2f_utils.pictures import images
 from s2f_utils.train.live import Change
+from s2f_utils.train.log import lost_images
 
 ID_FILE = "wandb-id.txt"  # in the run folder
 WANDB_OPTIONS = {  # the installed version's known ones are used
@@ -30,75 +29,6 @@ WANDB_OPTIONS = {  # the installed version's known ones are used
     "finish_timeout": 300.0,  # seconds; the rest stays in the run folder
     "finish_timeout_raises": True,
 }
-
-
-class RunLog:
-    """Appends to `log.jsonl`:
-    rows of losses (`images`, losses, rates) and events (`event`, `images`, …).
-
-    Lines that a full disk rejects are kept and written as soon as there is space. A line cut off by
-    a crash stays so.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "log.jsonl"
-        is_cut = self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n")
-        self._unwritten = b"\n" if is_cut else b""
-        self._is_full = False
-
-    def row(self, values: dict[str, Any]) -> None:
-        """A row of losses, or an event."""
-        self._unwritten += json.dumps(runtime.finite(values), allow_nan=False).encode() + b"\n"
-        try:
-            with open(self.path, "ab", buffering=0) as file:
-                while self._unwritten:
-                    self._unwritten = self._unwritten[file.write(self._unwritten) :]
-            self._is_full = False
-        except OSError as error:  # a full disk must not end training
-            if not self._is_full:
-                why = f"{error.strerror}; the log is kept in memory until it can be written"
-                print(f"{self.path}: {why}", file=sys.stderr)
-            self._is_full = True
-
-    def event(self, event: str, /, **details: Any) -> None:
-        """Something that happened: "change", "sample", "save", "resume", "end", …"""
-        self.row({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
-
-    def problem(self, message: str) -> None:
-        """A problem that does not end the run: printed, and logged if possible."""
-        print(message, file=sys.stderr)
-        self.event("problem", message=message)
-
-
-def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of losses and the events of a run, in order, without entries after the point from
-    which an interrupted run was resumed, and without rows of part of an interval ("partial"), which
-    earlier versions wrote.
-    """
-    path = Path(folder) / "log.jsonl"
-    entries: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        with contextlib.suppress(ValueError):  # a line cut off by a crash
-            entry = json.loads(line)
-            if entry.get("event") == "resume":
-                entries = _until_save(entries, entry["images"])
-            entries.append(entry)
-    rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
-    return rows, [entry for entry in entries if "event" in entry]
-
-
-def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
-    """The entries known to the state saved at `images`:
-    live changes after the save are not in it.
-    """
-    saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
-    saved = saves[-1] if saves else len(entries)
-    known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
-    return [
-        e
-        for e, is_known in zip(entries, known, strict=True)
-        if is_known and e.get("images", 0) <= images
-    ]
 
 
 class Tracker:
@@ -178,6 +108,7 @@ class WandbTracker(Tracker):
             with runtime.atomic_path(id_file) as temporary:
                 # `secrets`: training's random numbers stay as they are.
                 temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")
+        self.lost_images = lost_images(run.folder)
         described = facts(run)
         options = {
             name: value
@@ -227,7 +158,9 @@ class WandbTracker(Tracker):
             values = values | {
                 "samples/sheet": wandb.Image(str(sheet), caption=f"{run.images_seen:,} images")
             }
-        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
+        # W&B drops a step below the last one; its x axis is "images" in any case.
+        step = run.images_seen + self.lost_images
+        self.handle.log({"images": run.images_seen, **values}, step=step)
 
     def _close(self, handle: Any, failed: bool) -> None:
         handle.finish(exit_code=int(failed))

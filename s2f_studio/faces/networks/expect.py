@@ -33,6 +33,7 @@ class Expect(Network):
     skin and hair, NaN if unknown.
     """
 
+    name = "expect"
     INFO = ModelInfo(RENDERS, direction="sketch-to-photo", size_px=SIDE_PX)
 
     def __init__(

@@ -52,6 +52,7 @@ class People(Network):
     descent: (K, K), what a gradient is multiplied by.
     """
 
+    name = "people"
     INFO = ModelInfo(MEASURES, size_px=MEAN_PX)
 
     def __init__(self) -> None:

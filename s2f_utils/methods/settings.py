@@ -35,11 +35,12 @@ MAY_DIFFER = {
 
 
 @dataclass(frozen=True)
-class Range:
-    """The limits within which a setting may move during training, as metadata of its field.
+class Live:
+    """Marks a setting that may change during training, and the limits of its slider.
 
-    log: whether a slider should be logarithmic. only_if_set: a weight that is 0 at the start stays
-    0, because the run was built without what its loss needs.
+    `lambda_l1: Annotated[float, Live(0.0, 500.0)]`. log: whether the slider is logarithmic.
+    only_if_set: a weight that is 0 at the start stays 0, because the run was built without what its
+    loss needs.
     """
 
     low: float
@@ -48,8 +49,8 @@ class Range:
     only_if_set: bool = False
 
 
-LEARNING_RATE = Range(1e-6, 1e-2, log=True)
-LOSS_WEIGHT = Range(0.0, 10.0)
+LearningRate = Annotated[float, Live(1e-6, 1e-2, log=True)]
+LossWeight = Annotated[float, Live(0.0, 10.0)]
 
 
 def need(holds: bool, message: str) -> None:
@@ -202,24 +203,11 @@ class TrainConfig(BaseModel):
         what = first["msg"].replace("Input should", "must", 1)
         raise ConfigError(f"{name} {what}, got {first['input']!r}")
 
-    def live_ranges(self) -> dict[str, Range]:
-        """The limits of the settings that may change during training: learning rates, loss
-        weights, and those whose field has a `Range`.
-        """
-        rates: dict[str, Range] = {}
-        weights: dict[str, Range] = {}
-        others: dict[str, Range] = {}
+    def live_ranges(self) -> dict[str, Live]:
+        """The limits of the settings that may change during training, in their fields' order."""
+        ranges = {}
         for name, field in type(self).model_fields.items():
-            declared = [entry for entry in field.metadata if isinstance(entry, Range)]
-            if name.startswith("lr_"):
-                rates[name] = declared[0] if declared else LEARNING_RATE
-            elif name.startswith("lambda_"):
-                weights[name] = declared[0] if declared else LOSS_WEIGHT
-            elif declared:
-                others[name] = declared[0]
-        ranges = rates | weights | others
-        return {
-            name: limits
-            for name, limits in ranges.items()
-            if getattr(self, name) or not limits.only_if_set
-        }
+            for entry in field.metadata:
+                if isinstance(entry, Live) and (getattr(self, name) or not entry.only_if_set):
+                    ranges[name] = entry
+        return ranges
