@@ -195,7 +195,7 @@ def test_the_next_eight_are_like_who_was_picked_and_a_further_round_narrows(mode
         shown = people_of(model, reading, seeds, chosen=rounds)
         off.append(apart([picked] * 8, shown).mean())
         passed = tuple(one.text for one in shown[:7])
-    assert off[1] < 0.95 * off[0] and off[2] < off[1]
+    assert off[1] < 0.9 * off[0] and off[2] < off[1]
 
 
 def test_a_kept_person_is_changed_as_asked_and_no_seed_changes_who_it_is(model, readings):
@@ -336,9 +336,10 @@ def test_finder_and_reader_both_say_what_is_worn():
     looks = normalised(torch.zeros(1, NUM_VALUES))
     both = [with_worn(looks, torch.tensor([[p, p, p]])).exp()[0] for p in (0.02, 0.98)]
     for name in WORN:
-        no, yes = (float(one[SPANS[name]][0]) for one in both)
-        rarer = np.exp(FEWER.get(name, 0.0))
-        assert yes / (1 - yes) < 0.45 * rarer < no / (1 - no)
+        none = torch.stack([one[SPANS[name]][0] for one in both])
+        # What is rarer than in the reader's drawings is less often seen.
+        no, yes = torch.sigmoid(torch.logit(none) - FEWER.get(name, 0.0)).tolist()
+        assert yes < 0.45 and no > yes + 0.3
         assert both[0][SPANS[name]].sum() == pytest.approx(1, abs=1e-5)
     others = np.setdiff1d(np.arange(NUM_VALUES), np.r_[*(SPANS[name] for name in WORN)])
     assert torch.allclose(both[0][others], looks.exp()[0][others])

@@ -15,7 +15,7 @@ import numpy as np
 from s2f_studio.codes import code_of, mean_of
 from s2f_studio.request import Round
 
-FIRST, NARROWER = 1.6, 0.87  # of the spread: after one round, and each round's of the one before
+FIRST, NARROWER = 1.3, 0.9  # of the spread: after one round, and each round's of the one before
 PUSH = 0.35  # how far from who was passed over, in their distances
 OLDER = 0.5  # weight of each round's picks, of the next one's
 
