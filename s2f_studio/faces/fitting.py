@@ -264,21 +264,20 @@ class Edit(nn.Module):
     def __init__(self, net: People) -> None:
         super().__init__()
         self.net = net
-        is_age = torch.zeros(NUM_TRAITS)
-        is_age[TRAITS.index("age")] = 1.0
+        is_age = torch.tensor([name == "age" for name in TRAITS])
         self.register_buffer("is_age", is_age, persistent=False)
 
     def forward(self, code: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         wanted = (asked - self.net.traits_mean) / self.net.traits_deviation
         by_trait = self.net.linear()[0]
-        is_younger = self.is_age * (wanted < self.net.traits_of(code))
+        is_younger = self.is_age & (wanted < self.net.traits_of(code))
         # In several steps: edits of what changes together, such as teeth and gap, overlap.
         for _ in range(NUM_EDITS):
             # By the linear map: where a trait saturates, the person would change instead. But
             # nobody becomes younger than asked for by either map.
             shown = code @ by_trait + self.net.shown[-1, :NUM_TRAITS]
             youngest = torch.minimum(shown, self.net.traits_of(code))
-            missing = wanted - torch.where(is_younger > 0, youngest, shown)
+            missing = wanted - torch.where(is_younger, youngest, shown)
             missing = torch.where(asked.isnan(), torch.zeros_like(missing), missing)
             code = code + EDIT_STEP * missing @ self.net.edits
         code = shortened(code, LONGEST_EDITED)

@@ -42,8 +42,8 @@ LABELLED = (  # generated pictures whose looks people labelled
 HELD_OUT = 10
 PENALTIES = (300.0, 1000.0, 3000.0, 10_000.0)  # of the regression from drawings to codes
 PENALTY_OF_SHOWN = 100.0
-# How much each number that a person shows matters, beside hair's, in training the hidden layer.
-OF_TRAITS, OF_SHAPE = 0.3, 0.15
+# Weights of what a person shows in training the hidden layer; hair's is 1.
+WEIGHT_OF_TRAITS, WEIGHT_OF_SHAPE = 0.3, 0.15
 HIDDEN_PASSES, HIDDEN_BATCH, HIDDEN_LR, HIDDEN_DECAY = 60, 64, 1e-3, 0.3
 HIDDEN_DROPPED, HIDDEN_NOISE = 0.5, 0.1
 SHRUNK = 0.1  # share of the residuals' covariance that only its diagonal has
@@ -197,7 +197,11 @@ def shown_in(net: People, pool: Pool, learned: np.ndarray) -> tuple[np.ndarray, 
     parts = (hair - mean) @ components[:NUM_HAIR].T
     shape = pool.shape[:, :NUM_SHAPE]
     of_hair = np.full_like(parts, 1 / parts[:, 0].var())
-    matters = [OF_TRAITS * ~np.isnan(scaled), np.full_like(shape, OF_SHAPE), of_hair]
+    matters = [
+        WEIGHT_OF_TRAITS * ~np.isnan(scaled),
+        np.full_like(shape, WEIGHT_OF_SHAPE),
+        of_hair,
+    ]
     shown = np.concatenate([np.nan_to_num(scaled), shape, parts], axis=1)
     return shown.astype(np.float32), np.concatenate(matters, axis=1).astype(np.float32)
 
